@@ -1,0 +1,62 @@
+"""What a plugin implements, and what it is handed."""
+
+from robusthash.contracts.attack import (
+    Adversarial,
+    Attack,
+    AttackBatch,
+    AttackContext,
+    Budget,
+    CodeBank,
+    Surrogate,
+)
+from robusthash.contracts.dataset import (
+    ArrayImages,
+    Dataset,
+    DatasetContext,
+    Finding,
+    Images,
+    RetrievalData,
+    Split,
+)
+from robusthash.contracts.defense import Defense, DefenseContext
+from robusthash.contracts.model import Backbone, HashModel, Modality, evaluating
+from robusthash.contracts.objective import Objective, Pairs, TrainStep
+from robusthash.contracts.randomness import Randomness
+from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
+from robusthash.contracts.threat import Threat, format_epsilon, parse_epsilon, to_8_bit
+
+__all__ = [
+    "Adversarial",
+    "ArrayImages",
+    "Attack",
+    "AttackBatch",
+    "AttackContext",
+    "Backbone",
+    "Ball",
+    "Budget",
+    "CodeBank",
+    "Dataset",
+    "DatasetContext",
+    "Defense",
+    "DefenseContext",
+    "Finding",
+    "HashModel",
+    "Images",
+    "Index",
+    "Modality",
+    "Neighbours",
+    "Objective",
+    "Pairs",
+    "Randomness",
+    "RetrievalData",
+    "Retriever",
+    "RetrieverCapabilities",
+    "Split",
+    "Surrogate",
+    "Threat",
+    "TrainStep",
+    "evaluating",
+    "format_epsilon",
+    "parse_epsilon",
+    "to_8_bit",
+]

@@ -1,0 +1,196 @@
+"""What an attack is, all that it may know, and the guard that checks what it returns."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, final
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts.model import HashModel
+from robusthash.contracts.randomness import Randomness, isolated_randomness
+from robusthash.contracts.threat import Threat, to_8_bit
+from robusthash.errors import ContractError
+from robusthash.specs import Goal
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackBatch:
+    """The queries to perturb. What an attack has no business knowing is None.
+
+    Attributes:
+        inputs: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid.
+        ids: (n,) int64, each query's position in the dataset's query split: the key of its randomness.
+        labels: (n, classes) uint8, the queries' own labels.
+        targets: (n, classes) uint8, the target labels.
+        anchors: (n, voters, bits) int8 in {-1, 0, +1}: codes of database items with exactly the target label; a row of
+            zeros is an absent voter.
+    """
+
+    inputs: Tensor
+    ids: Tensor
+    labels: Tensor | None = None
+    targets: Tensor | None = None
+    anchors: Tensor | None = None
+
+
+@dataclass(kw_only=True)
+class Budget:
+    """What an attack has spent, in passes of single images."""
+
+    forward: int = 0
+    backward: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodeBank:
+    """Codes and labels of the train split, as the surrogate sees it.
+
+    Attributes:
+        codes: (n, bits) int8 in {-1, +1}.
+        labels: (n, classes) uint8.
+    """
+
+    codes: Tensor
+    labels: Tensor
+
+
+class Surrogate:
+    """The model that an attack is crafted on: every pass through it is counted.
+
+    Args:
+        model: in evaluation mode, its parameters frozen.
+        budget: the counter.
+    """
+
+    def __init__(self, model: HashModel, budget: Budget) -> None:
+        self.model = model
+        self.budget = budget
+        self.bits = model.bits
+        self.modality = model.modality
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Logits (n, bits); differentiable in the inputs if they require gradients."""
+        self.budget.forward += len(inputs)
+        logits: Tensor = self.model(inputs)
+        if logits.requires_grad:
+            logits.register_hook(self._count_backward)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        return logits
+
+    def _count_backward(self, gradient: Tensor) -> None:
+        self.budget.backward += len(gradient)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackContext:
+    """All that an attack may know.
+
+    Attributes:
+        surrogate: the model that it is crafted on.
+        threat: how far it may go.
+        random: randomness that depends on nothing but the seed, the attack and the query.
+        bank: codes and labels of the train split; None unless the attack's spec needs it.
+        fitted: what :meth:`Attack.fit` returned.
+        progress: called with (done, total, what) during long steps.
+    """
+
+    surrogate: Surrogate
+    threat: Threat
+    random: Randomness
+    bank: CodeBank | None = None
+    fitted: Any = None
+    progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adversarial:
+    """What the guard hands on.
+
+    Attributes:
+        inputs: (n, 3, h, w) float32: inside the ball and the box, rounded to 8 bits toward the clean image.
+        unrounded: the same before rounding.
+        clipped: (n,) float32, share of elements that the attack left outside the ball or the box.
+    """
+
+    inputs: Tensor
+    unrounded: Tensor
+    clipped: Tensor
+
+
+class Attack(ABC):
+    """An attack: a frozen dataclass of options."""
+
+    @property
+    def goal(self) -> Goal:
+        """Whether this attack, with these options, is pulled to a target label."""
+        return Goal.UNTARGETED
+
+    def fit(self, context: AttackContext) -> Any:  # noqa: ARG002 - for subclasses
+        """Learns what the attack needs before the first query. The result reaches :attr:`AttackContext.fitted`."""
+        return None
+
+    @abstractmethod
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        """Adversarial inputs for a batch.
+
+        Args:
+            batch: the queries.
+            context: all that the attack may know.
+
+        Returns:
+            (n, 3, h, w) float32, of the shape and device of ``batch.inputs``.
+        """
+
+    @final
+    def __call__(self, batch: AttackBatch, context: AttackContext) -> Adversarial:
+        """Runs :meth:`perturb`, and checks, clips and rounds what it returns.
+
+        Raises:
+            ContractError: the attack returned NaN, another shape, dtype or device, or changed the model or its inputs.
+        """
+        model = context.surrogate.model
+        before = _fingerprint(model)
+        clean = batch.inputs.clone()
+        with isolated_randomness(context.random, batch.ids):
+            result = self.perturb(batch, context)
+        self._check(result, clean)
+        if _fingerprint(model) != before:
+            raise ContractError(f"{type(self).__name__} changed the model", hint="work on a copy")
+        if not torch.equal(batch.inputs, clean):
+            raise ContractError(f"{type(self).__name__} changed its inputs in place", hint="work on a clone")
+        result = result.detach()
+        inside = context.threat.project(result, clean)
+        outside = ((result - inside).abs() > context.threat.tolerance).flatten(1).float().mean(1)
+        return Adversarial(inputs=to_8_bit(inside, clean), unrounded=inside, clipped=outside)
+
+    def _check(self, result: object, clean: Tensor) -> None:
+        name = type(self).__name__
+        if not isinstance(result, Tensor):
+            raise ContractError(f"{name} returned {type(result).__name__}, not a tensor")
+        if result.shape != clean.shape or result.dtype != clean.dtype or result.device != clean.device:
+            raise ContractError(
+                f"{name} returned {tuple(result.shape)} {result.dtype} on {result.device}",
+                hint=f"return {tuple(clean.shape)} {clean.dtype} on {clean.device}",
+            )
+        if not torch.isfinite(result).all():
+            raise ContractError(f"{name} returned NaN or infinite pixels", hint="guard divisions by zero in its loss")
+
+
+@dataclass(frozen=True)
+class _Fingerprint:
+    """Everything of a model that an attack must leave alone; sums of the raw bits catch a change in a single weight."""
+
+    state: tuple[tuple[str, int], ...] = field(default=())
+    flags: tuple[bool, ...] = field(default=())
+
+
+def _fingerprint(model: nn.Module) -> _Fingerprint:
+    state = tuple((name, _bits(tensor)) for name, tensor in model.state_dict().items())
+    flags = [part.training for part in model.modules()] + [p.requires_grad for p in model.parameters()]
+    return _Fingerprint(state, tuple(flags))
+
+
+def _bits(tensor: Tensor) -> int:
+    whole = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
+    return int(tensor.detach().contiguous().view(whole).sum(dtype=torch.int64))

@@ -1,0 +1,111 @@
+"""What a hash model is: images in pixel space go in, logits come out, their signs are the hash code."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.hashing import binarise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Modality:
+    """Shape and box of a model's inputs.
+
+    Attributes:
+        name: ``image`` or ``text``.
+        shape: one input's shape, without the batch: (3, h, w) or (d,).
+        low: lower end of the box.
+        high: upper end of the box.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    low: float = 0.0
+    high: float = 1.0
+
+    @classmethod
+    def image(cls, height: int, width: int | None = None) -> "Modality":
+        """RGB images in [0, 1]; square unless a width is given."""
+        return cls(name="image", shape=(3, height, width or height))
+
+
+class HashModel(nn.Module, ABC):
+    """A network whose logits' signs are hash codes. Normalisation lives inside.
+
+    Attributes:
+        bits: code length K.
+        modality: shape and box of the inputs.
+    """
+
+    bits: int
+    modality: Modality
+
+    @abstractmethod
+    def forward(self, inputs: Tensor) -> Tensor:
+        r"""Logits of a batch.
+
+        Args:
+            inputs: (n, \*modality.shape) float, inside the modality's box.
+
+        Returns:
+            (n, bits) float, raw hash-layer output: no tanh, no sign.
+        """
+
+    def codes(self, inputs: Tensor) -> Tensor:
+        """Hash codes of a batch, in evaluation mode and without gradient.
+
+        Args:
+            inputs: as for :meth:`forward`.
+
+        Returns:
+            (n, bits) int8 in {-1, +1}.
+        """
+        with evaluating(self), torch.inference_mode():
+            return binarise(self(inputs)).clone()
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """Puts a module in evaluation mode, and each of its parts back as it was afterwards."""
+    training = [part for part in module.modules() if part.training]
+    module.eval()
+    try:
+        yield
+    finally:
+        for part in training:
+            part.training = True
+
+
+class Backbone(ABC):
+    """A feature network before it is built: a frozen dataclass of options.
+
+    Attributes:
+        image_size: height and width of the square images that it is meant for, in pixels.
+        mean: of each channel of what it was trained on, in pixel space; subtracted inside the hash model.
+        std: likewise; divided by.
+        hash_init_std: standard deviation of a normal start of the hash layer put on it; ``None`` is torch's own start.
+    """
+
+    image_size: int = 224
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    hash_init_std: float | None = None
+
+    @abstractmethod
+    def build(self, weights: str) -> tuple[nn.Module, int]:
+        """Builds the network.
+
+        Args:
+            weights: ``none`` for a random start, ``default`` for the published pretrained weights, or the path of a
+                safetensors file.
+
+        Returns:
+            A module from normalised images (n, 3, h, w) to features (n, d), and d.
+
+        Raises:
+            CheckpointError: the weights cannot be fetched or read, or do not fit.
+        """

@@ -1,0 +1,72 @@
+"""Randomness that is a pure function of (seed, attack, query, restart, element), never of batch, order or worker."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Randomness:
+    """A family of random streams, one for each query.
+
+    Attributes:
+        seed: of the run.
+        purpose: what the numbers are for, usually the attack's full name: two purposes share no numbers.
+    """
+
+    seed: int
+    purpose: str
+
+    def uniform(self, ids: Tensor, shape: tuple[int, ...], *, restart: int = 0) -> Tensor:
+        r"""Uniform numbers in [0, 1): one independent stream a query.
+
+        Args:
+            ids: (n,) int64, positions in the query split.
+            shape: of one query's numbers.
+            restart: which restart they are for.
+
+        Returns:
+            (n, \*shape) float32 on the ids' device.
+
+        >>> streams = Randomness(seed=0, purpose="noise")
+        >>> both = streams.uniform(torch.tensor([3, 5]), (2,))
+        >>> bool((streams.uniform(torch.tensor([5]), (2,))[0] == both[1]).all())
+        True
+        """
+        count = int(np.prod(shape, dtype=np.int64))
+        rows = [_raw(self._key(int(i), restart), count) for i in ids.tolist()]
+        stacked = np.stack(rows) if rows else np.empty((0, count), dtype=np.float32)
+        return torch.from_numpy(stacked).view(len(rows), *shape).to(ids.device)
+
+    def generator(self, *path: int) -> np.random.Generator:
+        """A numpy generator for draws that are no query's own, such as target labels."""
+        return np.random.Generator(np.random.Philox(key=self._key(*path)))
+
+    def _key(self, *path: int) -> int:
+        text = "|".join([str(self.seed), self.purpose, *map(str, path)])
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")
+
+
+def _raw(key: int, count: int) -> np.ndarray:
+    # Philox's raw bit stream is frozen by numpy's compatibility policy; its derived distributions are not.
+    words = np.random.Philox(key=key).random_raw((count + 1) // 2)
+    halves = words.view(np.uint32)[:count]
+    return (halves >> np.uint32(8)).astype(np.float32) * np.float32(2**-24)
+
+
+@contextmanager
+def isolated_randomness(random: Randomness, ids: Tensor) -> Iterator[None]:
+    """Seeds torch's global generators from a batch's first query, and leaves them afterwards as they were.
+
+    An attack should draw from :class:`Randomness`; one that draws from torch's globals still repeats, shard by shard.
+    """
+    devices = [ids.device] if ids.is_cuda else []
+    with torch.random.fork_rng(devices=devices):
+        first = int(ids[0]) if len(ids) else 0
+        torch.manual_seed(random._key(first) % 2**63)
+        yield

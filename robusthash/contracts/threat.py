@@ -1,0 +1,106 @@
+"""The threat model: how far an adversarial input may be from its clean one."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from robusthash.errors import OptionError
+
+LEVELS = 255  #: an uploaded image has 8 bits to the channel
+_SLACK = 1e-3  #: of one level, for the rounding of float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Threat:
+    """An L-infinity ball in pixel space.
+
+    Attributes:
+        epsilon: radius, as a share of the pixel range, in [0, 1].
+        low: lower end of the box.
+        high: upper end of the box.
+    """
+
+    epsilon: float
+    low: float = 0.0
+    high: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.epsilon <= 1:
+            raise OptionError(
+                f"epsilon {self.epsilon!r} is outside [0, 1]", hint="pixel space is [0, 1]: write 8/255, not 8"
+            )
+
+    @property
+    def label(self) -> str:
+        """Short text for tables: ``Linf 8/255`` or ``Linf 0.3``."""
+        return f"Linf {format_epsilon(self.epsilon)}"
+
+    @property
+    def tolerance(self) -> float:
+        """How far outside the ball float32 rounding alone may put an element."""
+        return _SLACK / LEVELS
+
+    def project(self, inputs: Tensor, clean: Tensor) -> Tensor:
+        """Nearest point of the ball and the box, element by element.
+
+        Args:
+            inputs: (n, ...) float.
+            clean: the same shape; the ball's centres, inside the box.
+        """
+        delta = (inputs - clean).clamp(-self.epsilon, self.epsilon)
+        return (clean + delta).clamp(self.low, self.high)
+
+    def contains(self, inputs: Tensor, clean: Tensor) -> Tensor:
+        """(n,) bool: whether each input is in the ball and the box, but for float rounding."""
+        inside = (
+            ((inputs - clean).abs() <= self.epsilon + self.tolerance) & (inputs >= self.low) & (inputs <= self.high)
+        )
+        return inside.flatten(1).all(1)
+
+
+def to_8_bit(inputs: Tensor, clean: Tensor) -> Tensor:
+    """Rounds to 8-bit levels toward the clean image, so that rounding never leaves the ball.
+
+    Args:
+        inputs: (n, 3, h, w) float in [0, 1].
+        clean: the same shape, on the 8-bit grid.
+
+    Returns:
+        The same shape, on the 8-bit grid, to float32's rounding.
+
+    >>> clean = torch.full((1, 3, 1, 1), 100 / 255)
+    >>> (to_8_bit(clean + 2.7 / 255, clean) * 255).round().flatten().tolist()
+    [102.0, 102.0, 102.0]
+    """
+    levels = (inputs - clean) * LEVELS
+    return clean + torch.trunc(levels + levels.sign() * _SLACK) / LEVELS
+
+
+def parse_epsilon(text: str) -> float:
+    """Reads ``8/255`` or ``0.03``.
+
+    Raises:
+        OptionError: not a number, or outside [0, 1].
+
+    >>> parse_epsilon("8/255") == 8 / 255
+    True
+    """
+    try:
+        value = float(Fraction(text.replace(" ", "")))
+    except (ValueError, ZeroDivisionError):
+        raise OptionError(f"epsilon {text!r} is not a number", hint="write 8/255 or 0.03") from None
+    return Threat(epsilon=value).epsilon
+
+
+def format_epsilon(epsilon: float) -> str:
+    """Epsilon as people write it: in 255ths where it is a whole number of them, else as a decimal.
+
+    >>> format_epsilon(8 / 255), format_epsilon(0.3)
+    ('8/255', '0.3')
+    """
+    levels = epsilon * LEVELS
+    if 0 < levels < LEVELS / 4 and abs(levels - round(levels)) < _SLACK:
+        return f"{round(levels)}/{LEVELS}"
+    return f"{epsilon:.4g}"

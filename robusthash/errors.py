@@ -1,0 +1,122 @@
+"""Every error that the toolkit raises on purpose, and the exit code each one ends a command with.
+
+::
+
+    RobustHashError                 1
+    ├── UsageError                  2   a name, option or value that cannot be used as given
+    │   ├── UnknownNameError        2   nothing is registered under this name
+    │   ├── AmbiguousNameError      2   two distributions own this name
+    │   ├── OptionError             2   an option's name or value is wrong
+    │   └── CapabilityError         2   the attack needs something that this model or threat does not give
+    ├── InputError                  2   a file or folder given by the user cannot be used
+    │   ├── DatasetError            2
+    │   └── CheckpointError         2
+    ├── MissingDependencyError      2   an optional package is not installed
+    ├── PluginError                 1   a plugin cannot be loaded, or broke its contract
+    │   ├── SpecError               1   a hook yielded something that is not a valid spec
+    │   └── ContractError           1   a plugin object did what its contract forbids
+    ├── TrainingError               1   training diverged or collapsed
+    └── StorageError                1   a result or artifact could not be written
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class RobustHashError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        message: what was wrong, and where (file, line, option, plugin and version).
+        hint: how to mend it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class UsageError(RobustHashError):
+    """A name, option or value cannot be used as given."""
+
+    exit_code = 2
+
+
+class UnknownNameError(UsageError):
+    """Nothing of this kind is registered under this name.
+
+    Args:
+        kind: what was looked for, in the singular: ``attack``, ``model`` ...
+        name: what the user wrote.
+        known: the names that exist; the nearest is offered.
+        where: the option or file the name came from, if any.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str | None = None) -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=1, cutoff=0.5)
+        known_text = f"known: {', '.join(names)}" if names else f"no {kind} is installed"
+        hint = f"did you mean {near[0]!r}? {known_text}" if near else known_text
+        super().__init__(f"unknown {kind} {name!r}" + (f" in {where}" if where else ""), hint=hint)
+
+
+class AmbiguousNameError(UsageError):
+    """Two distributions own this short name."""
+
+    def __init__(self, kind: str, name: str, owners: Iterable[str]) -> None:
+        full = sorted(f"{owner}/{name}" for owner in owners)
+        super().__init__(f"{kind} {name!r} has several owners", hint=f"say which: {' or '.join(full)}")
+
+
+class OptionError(UsageError):
+    """An option's name or value is wrong."""
+
+
+class CapabilityError(UsageError):
+    """An attack needs something that this model, dataset or threat does not give."""
+
+
+class InputError(RobustHashError):
+    """A file or folder given by the user cannot be used."""
+
+    exit_code = 2
+
+
+class DatasetError(InputError):
+    """A dataset cannot be found, read or trusted."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint cannot be read, or belongs to another model."""
+
+
+class MissingDependencyError(RobustHashError):
+    """An optional package is not installed."""
+
+    exit_code = 2
+
+
+class PluginError(RobustHashError):
+    """A plugin cannot be loaded, or broke its contract."""
+
+
+class SpecError(PluginError):
+    """A hook yielded something that is not a valid spec."""
+
+
+class ContractError(PluginError):
+    """A plugin object did what its contract forbids."""
+
+
+class TrainingError(RobustHashError):
+    """Training diverged, or ended in codes that retrieve nothing."""
+
+
+class StorageError(RobustHashError):
+    """A result or an artifact could not be written."""

@@ -1,0 +1,1 @@
+"""Evaluations: a plan of cells, run in shards, stored as records."""

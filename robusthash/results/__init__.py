@@ -1,0 +1,1 @@
+"""Records of evaluations, the folder that keeps them, and the tables made from them."""

@@ -1,0 +1,132 @@
+"""What a plugin announces: frozen specs that name a factory without importing it. Importable without torch."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from robusthash.errors import SpecError
+
+API_VERSION = "1.0"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)?")
+_FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Goal(StrEnum):
+    """What an attack wants: away from the query's own label, or to a target label."""
+
+    UNTARGETED = "untargeted"
+    TARGETED = "targeted"
+
+
+class Capability(StrEnum):
+    """What an attack may need beside the clean inputs."""
+
+    GRADIENTS = "gradients"  #: the surrogate's logits are differentiable in the inputs
+    LABELS = "labels"  #: the queries' own labels (white-box evaluations only)
+    ANCHORS = "anchors"  #: codes of database items that carry the target label
+    CODE_BANK = "code-bank"  #: codes and labels of the train split
+
+
+class Exactness(StrEnum):
+    """Whether a retriever's answers are the true neighbours."""
+
+    EXACT = "exact"
+    APPROXIMATE = "approximate"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """One named plugin object.
+
+    Several specs may share a factory: a published preset is a spec of its own, with the ``options`` that make it.
+    Its name may then carry the paper or repository behind a slash: ``dpsh/cgat``.
+
+    Attributes:
+        name: lower-case letters, digits, dots, hyphens, and at most one slash.
+        factory: ``package.module:attribute``, imported on first use.
+        summary: one line for listings.
+        options: values for fields of the factory that differ from their defaults.
+        paper: citation, for the docs and the record.
+        requires_api: versions of the plugin interface (``robusthash.specs.API_VERSION``) that this works with.
+
+    Raises:
+        SpecError: a field is not as described.
+    """
+
+    name: str
+    factory: str
+    summary: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    paper: str | None = None
+    requires_api: str = ">=1,<2"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise SpecError(f"bad name {self.name!r}", hint="lower-case letters, digits, '.', '-', at most one '/'")
+        if not isinstance(self.factory, str) or not _FACTORY.fullmatch(self.factory):
+            raise SpecError(f"bad factory {self.factory!r} of {self.name!r}", hint="write 'package.module:attribute'")
+        if not isinstance(self.summary, str) or not self.summary.strip() or "\n" in self.summary:
+            raise SpecError(f"bad summary of {self.name!r}", hint="one non-empty line")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(Spec):
+    """A way to train a hash model: ``factory`` is an :class:`~robusthash.contracts.Objective`.
+
+    Attributes:
+        recipe: values for fields of :class:`~robusthash.training.Recipe` (optimiser, epochs ...) that go with it.
+    """
+
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackboneSpec(Spec):
+    """A feature network: ``factory`` is a :class:`~robusthash.contracts.Backbone`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackSpec(Spec):
+    """An attack: ``factory`` is an :class:`~robusthash.contracts.Attack`.
+
+    Attributes:
+        goals: what it can aim for.
+        needs: what it must be given.
+    """
+
+    goals: frozenset[Goal]
+    needs: frozenset[Capability] = frozenset()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.goals or not all(isinstance(goal, Goal) for goal in self.goals):
+            raise SpecError(f"attack {self.name!r} has no valid goals", hint="goals={Goal.UNTARGETED} or Goal.TARGETED")
+        if not all(isinstance(need, Capability) for need in self.needs):
+            raise SpecError(f"attack {self.name!r} has unknown needs", hint="needs={Capability.GRADIENTS, ...}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefenseSpec(Spec):
+    """A defense: ``factory`` is a :class:`~robusthash.contracts.Defense`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetrieverSpec(Spec):
+    """A Hamming search: ``factory`` is a :class:`~robusthash.contracts.Retriever`."""
+
+    exactness: Exactness = Exactness.EXACT
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec(Spec):
+    """A retrieval dataset: ``factory`` is a :class:`~robusthash.contracts.Dataset`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec(Spec):
+    """A ranking metric: ``factory`` is a :class:`~robusthash.metrics.RankingMetric`."""

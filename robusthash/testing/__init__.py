@@ -1,0 +1,1 @@
+"""Contract tests and toy victims for plugin authors."""
