@@ -1,0 +1,198 @@
+"""The stored result of one cell: everything that could change its numbers, and the numbers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from robusthash.errors import InputError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """One headline number.
+
+    Attributes:
+        value: mean over the queries, ties in expectation.
+        low: lower end of its 95 % bootstrap interval over the queries.
+        high: upper end.
+        worst: the same mean under the worst order of ties.
+        best: the same mean under the best order of ties.
+    """
+
+    value: float
+    low: float
+    high: float
+    worst: float
+    best: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flag:
+    """A soundness check that failed.
+
+    Attributes:
+        id: stable, ``RH001`` ...
+        message: what was found, in one line.
+    """
+
+    id: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginUse:
+    """A plugin object as it was used.
+
+    Attributes:
+        name: its registered name.
+        owner: distribution and version, ``robusthash-attacks 0.1.0``.
+        options: every option, defaults included.
+    """
+
+    name: str
+    owner: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetUse(PluginUse):
+    """The dataset: which items were queries and which were searched.
+
+    Attributes:
+        digest: of the three splits.
+        queries: number of queries attacked.
+        query_digest: of the queries attacked.
+        database: number of items searched.
+    """
+
+    digest: str
+    queries: int
+    query_digest: str
+    database: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelUse(PluginUse):
+    """The victim.
+
+    Attributes:
+        bits: code length.
+        backbone: name of its feature network.
+        digest: of its weights.
+    """
+
+    bits: int
+    backbone: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What the attack spent. Times are not reproducible; passes are.
+
+    Attributes:
+        forward: forward passes of single images.
+        backward: backward passes of single images.
+        seconds: wall time of the attack on all queries.
+    """
+
+    forward: int
+    backward: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The result of one cell.
+
+    Attributes:
+        digest: of everything that could change the numbers.
+        dataset: what was searched.
+        model: the victim.
+        defense: what hardened it; None if nothing did.
+        attack: what perturbed the queries.
+        goal: ``untargeted`` or ``targeted``.
+        epsilon: radius of the L-infinity ball, as a share of the pixel range.
+        seed: of the run.
+        relevance: what counts as relevant: ``share-any`` ...
+        retriever: what searched the database.
+        shard_size: queries to a shard, which fixes the compute shape.
+        metrics: by stage (``clean``, ``adversarial`` after 8-bit rounding, ``unrounded``), then by metric name.
+            ``t-`` before a name says relevance to the target label.
+        floors: reference values of ``map`` for this database: ``random`` codes, the ``worst`` possible; for targeted
+            attacks ``t-random`` and ``t-anchor``, the anchor codes themselves.
+        imagery: mean over the queries of ``psnr`` (dB), ``ssim``, ``linf``, ``l2`` (pixel space), ``clipped`` (share of
+            elements), ``hamming`` (bits between clean and adversarial code).
+        protocols: each metric's protocol id.
+        cost: what the attack spent.
+        flags: soundness checks that failed.
+        versions: of robusthash, every plugin used, and torch.
+        environment: device, its name, and threads.
+        created: UTC time, ISO 8601.
+    """
+
+    digest: str
+    dataset: DatasetUse
+    model: ModelUse
+    defense: PluginUse | None
+    attack: PluginUse
+    goal: str
+    epsilon: float
+    seed: int
+    relevance: str
+    retriever: PluginUse
+    shard_size: int
+    metrics: Mapping[str, Mapping[str, Measure]]
+    floors: Mapping[str, float]
+    imagery: Mapping[str, float]
+    protocols: Mapping[str, str]
+    cost: Cost
+    flags: tuple[Flag, ...]
+    versions: Mapping[str, str]
+    environment: Mapping[str, str]
+    created: str
+    schema: int = SCHEMA
+
+    def reproducible(self) -> dict[str, Any]:
+        """Everything but the times: what two runs of one cell must agree on."""
+        content = asdict(self)
+        del content["created"], content["cost"]["seconds"]
+        return content
+
+    def to_json(self) -> str:
+        """The record as indented JSON with a stable order."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str, where: str) -> "Record":
+        """Reads what :meth:`to_json` wrote.
+
+        Args:
+            text: the file's content.
+            where: its path, for the error.
+
+        Raises:
+            InputError: not a record, or of another schema.
+        """
+        try:
+            content = json.loads(text)
+            schema = content["schema"]
+            if schema != SCHEMA:
+                raise InputError(f"{where} has schema {schema}, this version reads {SCHEMA}", hint="evaluate again")
+            content["dataset"] = DatasetUse(**content["dataset"])
+            content["model"] = ModelUse(**content["model"])
+            content["defense"] = PluginUse(**content["defense"]) if content["defense"] else None
+            content["attack"] = PluginUse(**content["attack"])
+            content["retriever"] = PluginUse(**content["retriever"])
+            content["cost"] = Cost(**content["cost"])
+            content["flags"] = tuple(Flag(**flag) for flag in content["flags"])
+            content["metrics"] = {
+                stage: {name: Measure(**measure) for name, measure in measures.items()}
+                for stage, measures in content["metrics"].items()
+            }
+            return cls(**content)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{where} is not a record: {error}", hint="remove it, or evaluate again") from error
