@@ -1,1 +1,21 @@
 """What drives an attack: the gradient engine, its step rules, the aims, and the target selector."""
+
+from robusthash.adversary.aims import Aim, aim_code
+from robusthash.adversary.annealing import annealed_scale
+from robusthash.adversary.engine import Descent, Schedule, descend
+from robusthash.adversary.gradient import GradientAttack
+from robusthash.adversary.steps import Step
+from robusthash.adversary.targets import Targets, TargetSelector
+
+__all__ = [
+    "Aim",
+    "Descent",
+    "GradientAttack",
+    "Schedule",
+    "Step",
+    "TargetSelector",
+    "Targets",
+    "aim_code",
+    "annealed_scale",
+    "descend",
+]

@@ -12,7 +12,7 @@ from robusthash.contracts.model import HashModel
 from robusthash.contracts.randomness import Randomness, isolated_randomness
 from robusthash.contracts.threat import Threat, to_8_bit
 from robusthash.errors import ContractError
-from robusthash.specs import Goal
+from robusthash.specs import Capability, Goal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +123,13 @@ class Attack(ABC):
 
     @property
     def goal(self) -> Goal:
-        """Whether this attack, with these options, is pulled to a target label."""
+        """Whether this attack, with these options, pulls to a target label."""
         return Goal.UNTARGETED
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """What this attack, with these options, must be given beside the queries."""
+        return frozenset()
 
     def fit(self, context: AttackContext) -> Any:  # noqa: ARG002 - for subclasses
         """Learns what the attack needs before the first query. The result reaches :attr:`AttackContext.fitted`."""

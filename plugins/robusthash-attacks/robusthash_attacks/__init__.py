@@ -1,0 +1,1 @@
+"""Adversarial attacks on hashing retrieval, one method a file."""

@@ -1,0 +1,17 @@
+"""Uniform noise, the baseline that every attack has to beat (Huang et al., Machines 2022, 10, 278, section 5.3)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from robusthash.contracts import Attack, AttackBatch, AttackContext
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise(Attack):
+    """Adds ``U[-epsilon, epsilon]`` to each element."""
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
+        clean = batch.inputs
+        uniform = context.random.uniform(batch.ids, tuple(clean.shape[1:]))
+        return context.threat.project(clean + (2 * uniform - 1) * context.threat.epsilon, clean)

@@ -1,0 +1,99 @@
+"""The gradient engine: projected descent in pixel space that keeps best iterates and drops finished queries."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robusthash.adversary.steps import Step, step_rule
+from robusthash.contracts import Surrogate, Threat, to_8_bit
+from robusthash.hashing import hamming
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How far and how long to go.
+
+    Attributes:
+        steps: gradient steps.
+        step: the step rule.
+        size: step size in pixel space, for the rule's unit step.
+        keep_best: return each query's best iterate, by Hamming distance to the aim; else its last.
+        stop: drop a query from the batch once its code is the aim's code.
+    """
+
+    steps: int
+    step: Step
+    size: float
+    keep_best: bool = True
+    stop: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descent:
+    """Where a descent ended.
+
+    Attributes:
+        delta: (n, 3, h, w) float, the perturbations, before rounding to 8 bits.
+        distance: (n,) int64, Hamming distance to the aim of the code that the rounded image gets.
+    """
+
+    delta: Tensor
+    distance: Tensor
+
+
+def descend(
+    surrogate: Surrogate,
+    clean: Tensor,
+    delta: Tensor,
+    aim: Tensor,
+    loss: Callable[[Tensor, Tensor, float], Tensor],
+    threat: Threat,
+    schedule: Schedule,
+) -> Descent:
+    """Minimises a per-sample loss of the logits over the ball.
+
+    Each pass sees the image as it will be delivered, rounded to 8 bits; the rounding has the identity as its gradient,
+    and the perturbation itself is kept unrounded, so steps below one level still add up.
+
+    Args:
+        surrogate: the model to be fooled, its parameters frozen.
+        clean: (n, 3, h, w) float in [0, 1], on the 8-bit grid.
+        delta: the same shape; where to start, inside the ball and the box.
+        aim: (n, bits) float; its signs are the code to reach.
+        loss: (logits, aim, progress in [0, 1)) -> (n,), to be minimised.
+        threat: the ball and the box.
+        schedule: how far and how long.
+    """
+    code = aim >= 0
+    best = Descent(delta=delta.clone(), distance=torch.full((len(clean),), surrogate.bits + 1, device=clean.device))
+    rule = step_rule(schedule.step)
+    active = torch.arange(len(clean), device=clean.device)
+    for step in range(schedule.steps + 1):
+        last = step == schedule.steps
+        image = to_8_bit(clean + delta, clean).requires_grad_(not last)
+        logits = surrogate(image)
+        distance = hamming(logits.detach() >= 0, code)
+        _remember(best, active, delta, distance, keep_best=schedule.keep_best)
+        unfinished = distance > 0 if schedule.stop else torch.ones_like(distance, dtype=torch.bool)
+        if last or not unfinished.any():
+            break
+        total = loss(logits[unfinished], aim[unfinished], step / schedule.steps).sum()
+        (gradient,) = torch.autograd.grad(total, image)
+        if not unfinished.all():
+            rows = unfinished.nonzero().squeeze(1)
+            active, clean, delta, aim, code, gradient = (
+                part[rows] for part in (active, clean, delta, aim, code, gradient)
+            )
+            rule.keep(rows)
+        delta = threat.project(clean + delta - schedule.size * rule.step(gradient), clean) - clean
+    return best
+
+
+def _remember(best: Descent, active: Tensor, delta: Tensor, distance: Tensor, *, keep_best: bool) -> None:
+    # Of equally good iterates the later one stays: it has had more steps to move its bits away from zero.
+    better = distance <= best.distance[active] if keep_best else torch.ones_like(distance, dtype=torch.bool)
+    rows = active[better]
+    best.delta[rows] = delta[better]
+    best.distance[rows] = distance[better]

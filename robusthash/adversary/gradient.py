@@ -1,0 +1,100 @@
+"""The base of gradient attacks: a method is one loss, and the engine does the rest."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robusthash.adversary.aims import Aim, aim_code
+from robusthash.adversary.engine import Descent, Schedule, descend
+from robusthash.adversary.steps import Step
+from robusthash.contracts import Attack, AttackBatch, AttackContext
+from robusthash.errors import OptionError
+from robusthash.specs import Capability, Goal
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientAttack(Attack):
+    """A loss over logits, minimised by projected gradient descent toward an aim."""
+
+    aim: Aim = Aim.AWAY  #: the code to reach
+    steps: int = 100  #: gradient steps T
+    step: Step = Step.SIGN  #: how a gradient becomes a step
+    step_size: float | None = None  #: in pixel space; none is epsilon/8 (1/255 at the usual 8/255)
+    random_start: bool = False  #: start at a uniform point of the ball instead of the clean image
+    restarts: int = 1  #: runs; all but the first start at a random point, and only for queries that are not there yet
+    keep_best: bool = True  #: deliver the iterate nearest to the aim's code, not the last
+    stop: bool = True  #: stop working on a query whose code is the aim's
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.restarts < 1:
+            raise OptionError(f"steps={self.steps}, restarts={self.restarts}", hint="both are at least 1")
+        if self.step_size is not None and self.step_size <= 0:
+            raise OptionError(f"step_size={self.step_size}", hint="a step size is positive, in pixel space: 1/255")
+
+    @property
+    def goal(self) -> Goal:  # noqa: D102 - as in the base class
+        return self.aim.goal
+
+    @property
+    def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
+        return self.aim.needs | {Capability.GRADIENTS}
+
+    @abstractmethod
+    def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:
+        """The loss of each sample, to be minimised.
+
+        Args:
+            logits: (n, bits) float, of the perturbed queries.
+            aim: (n, bits) float, what :meth:`find_aim` gave.
+            progress: share of the steps already made, in [0, 1).
+
+        Returns:
+            (n,) float.
+        """
+
+    def find_aim(self, batch: AttackBatch, logits: Tensor) -> Tensor:
+        """The code to reach; a method may keep it relaxed.
+
+        Args:
+            batch: the queries.
+            logits: (n, bits) float, of the clean queries.
+
+        Returns:
+            (n, bits) float; its signs are the code.
+        """
+        return aim_code(self.aim, batch, logits)
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
+        clean = batch.inputs
+        with torch.no_grad():
+            aim = self.find_aim(batch, context.surrogate(clean))
+        if context.threat.epsilon == 0:
+            return clean
+        best = self._run(0, torch.arange(len(clean), device=clean.device), aim, batch, context)
+        for restart in range(1, self.restarts):
+            rows = (best.distance > 0).nonzero().squeeze(1)
+            if not len(rows):
+                break
+            again = self._run(restart, rows, aim, batch, context)
+            better = again.distance < best.distance[rows]
+            best.delta[rows[better]] = again.delta[better]
+            best.distance[rows[better]] = again.distance[better]
+        return clean + best.delta
+
+    def _run(self, restart: int, rows: Tensor, aim: Tensor, batch: AttackBatch, context: AttackContext) -> Descent:
+        threat = context.threat
+        clean = batch.inputs[rows]
+        delta = torch.zeros_like(clean)
+        if self.random_start or restart:
+            uniform = context.random.uniform(batch.ids[rows], tuple(clean.shape[1:]), restart=restart)
+            delta = threat.project(clean + (2 * uniform - 1) * threat.epsilon, clean) - clean
+        schedule = Schedule(
+            steps=self.steps,
+            step=self.step,
+            size=self.step_size if self.step_size is not None else threat.epsilon / 8,
+            keep_best=self.keep_best,
+            stop=self.stop,
+        )
+        return descend(context.surrogate, clean, delta, aim[rows], self.loss, threat, schedule)

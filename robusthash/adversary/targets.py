@@ -1,0 +1,86 @@
+"""Target labels and anchors: drawn once per dataset and seed, the same for every attack."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robusthash.contracts import Randomness
+from robusthash.errors import DatasetError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """What each query is pulled to.
+
+    Attributes:
+        labels: (n, classes) uint8, the target labels.
+        anchors: (n, voters) int64, positions in the database of items with exactly that label; -1 is an absent voter.
+    """
+
+    labels: Tensor
+    anchors: Tensor
+
+    def anchor_codes(self, database_codes: Tensor) -> Tensor:
+        """Codes of the anchors: (n, voters, bits) int8, zeros for absent voters.
+
+        Args:
+            database_codes: (items, bits) int8 in {-1, +1}.
+        """
+        codes = database_codes[self.anchors.clamp_min(0)]
+        return codes * (self.anchors >= 0).unsqueeze(2).to(codes.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetSelector:
+    """Draws, for each query, a label of the database that shares nothing with the query's own, and its anchors.
+
+    A label is drawn uniformly from the distinct label vectors of the database: first from those that are disjoint from
+    the query's and carried by enough items for the vote, then from disjoint ones, then from those that overlap least.
+    The all-zero vector is never a target. Published attacks differ in all of this; one rule for all makes them
+    comparable.
+
+    Attributes:
+        seed: of the run.
+        voters: anchors to a vote (nine in DHTA and RNM), odd so that no bit is tied.
+    """
+
+    seed: int
+    voters: int = 9
+
+    def select(self, query_labels: Tensor, query_ids: Tensor, database_labels: Tensor) -> Targets:
+        """Targets of some queries.
+
+        Args:
+            query_labels: (n, classes) uint8.
+            query_ids: (n,) int64, positions in the query split.
+            database_labels: (items, classes) uint8.
+
+        Raises:
+            DatasetError: no item of the database has a label.
+        """
+        vectors, inverse, counts = np.unique(database_labels.numpy(), axis=0, return_inverse=True, return_counts=True)
+        usable = vectors.sum(axis=1) > 0
+        if not usable.any():
+            raise DatasetError("no item of the database has a label", hint="targeted attacks need labels")
+        items = np.split(np.argsort(inverse.reshape(-1), kind="stable"), np.cumsum(counts)[:-1])
+        enough = counts >= self.voters
+        overlap = query_labels.numpy().astype(np.int64) @ vectors.T.astype(np.int64)
+        random = Randomness(seed=self.seed, purpose="targets")
+        labels = np.empty((len(query_ids), vectors.shape[1]), dtype=np.uint8)
+        anchors = np.full((len(query_ids), self.voters), -1, dtype=np.int64)
+        for row, query in enumerate(query_ids.tolist()):
+            draw = random.generator(query)
+            choice = int(draw.choice(_candidates(overlap[row], usable, enough)))
+            voters = min(self.voters, (len(items[choice]) - 1) // 2 * 2 + 1)
+            labels[row] = vectors[choice]
+            anchors[row, :voters] = draw.choice(items[choice], size=voters, replace=False)
+        return Targets(labels=torch.from_numpy(labels), anchors=torch.from_numpy(anchors))
+
+
+def _candidates(overlap: np.ndarray, usable: np.ndarray, enough: np.ndarray) -> np.ndarray:
+    for allowed in (usable & (overlap == 0) & enough, usable & (overlap == 0)):
+        if allowed.any():
+            return np.flatnonzero(allowed)
+    return np.flatnonzero(usable & (overlap == overlap[usable].min()))
