@@ -41,6 +41,10 @@ class RobustHashError(Exception):
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors travel from worker processes; a subclass may be made from other arguments than its message.
+        return _rebuild, (type(self), self.message, self.hint)
+
 
 class UsageError(RobustHashError):
     """A name, option or value cannot be used as given."""
@@ -120,3 +124,9 @@ class TrainingError(RobustHashError):
 
 class StorageError(RobustHashError):
     """A result or an artifact could not be written."""
+
+
+def _rebuild(kind: type[RobustHashError], message: str, hint: str | None) -> RobustHashError:
+    error = kind.__new__(kind)
+    RobustHashError.__init__(error, message, hint=hint)
+    return error

@@ -11,7 +11,7 @@ from robusthash.errors import SpecError
 
 API_VERSION = "1.0"
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9.-]*(/[a-z0-9][a-z0-9.-]*)?")
+_NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 

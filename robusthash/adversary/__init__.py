@@ -4,12 +4,14 @@ from robusthash.adversary.aims import Aim, aim_code
 from robusthash.adversary.annealing import annealed_scale
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.gradient import GradientAttack
+from robusthash.adversary.soundness import Evidence, soundness
 from robusthash.adversary.steps import Step
 from robusthash.adversary.targets import Targets, TargetSelector
 
 __all__ = [
     "Aim",
     "Descent",
+    "Evidence",
     "GradientAttack",
     "Schedule",
     "Step",
@@ -18,4 +20,5 @@ __all__ = [
     "aim_code",
     "annealed_scale",
     "descend",
+    "soundness",
 ]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import Randomness
-from robusthash.errors import DatasetError
+from robusthash.errors import DatasetError, OptionError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,10 @@ class TargetSelector:
 
     seed: int
     voters: int = 9
+
+    def __post_init__(self) -> None:
+        if self.voters < 1 or self.voters % 2 == 0:
+            raise OptionError(f"voters={self.voters}", hint="an odd number of anchors, so that no bit is tied")
 
     def select(self, query_labels: Tensor, query_ids: Tensor, database_labels: Tensor) -> Targets:
         """Targets of some queries.

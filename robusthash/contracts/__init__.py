@@ -19,11 +19,13 @@ from robusthash.contracts.dataset import (
     Split,
 )
 from robusthash.contracts.defense import Defense, DefenseContext
+from robusthash.contracts.files import FileImages
 from robusthash.contracts.model import Backbone, HashModel, Modality, evaluating
 from robusthash.contracts.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.randomness import Randomness
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
-from robusthash.contracts.threat import Threat, format_epsilon, parse_epsilon, to_8_bit
+from robusthash.contracts.threat import Threat, parse_epsilon, to_8_bit
+from robusthash.epsilon import format_epsilon
 
 __all__ = [
     "Adversarial",
@@ -39,6 +41,7 @@ __all__ = [
     "DatasetContext",
     "Defense",
     "DefenseContext",
+    "FileImages",
     "Finding",
     "HashModel",
     "Images",

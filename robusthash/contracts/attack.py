@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, final
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from robusthash.contracts.model import HashModel
 from robusthash.contracts.randomness import Randomness, isolated_randomness
 from robusthash.contracts.threat import Threat, to_8_bit
-from robusthash.errors import ContractError
+from robusthash.errors import CapabilityError, ContractError
 from robusthash.specs import Capability, Goal
 
 
@@ -71,9 +72,18 @@ class Surrogate:
         self.modality = model.modality
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Logits (n, bits); differentiable in the inputs if they require gradients."""
+        """Logits (n, bits); differentiable in the inputs if they require gradients.
+
+        Raises:
+            CapabilityError: gradients are asked for, and the model gives none.
+        """
         self.budget.forward += len(inputs)
         logits: Tensor = self.model(inputs)
+        if inputs.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
+            raise CapabilityError(
+                f"{type(self.model).__name__} gives no gradients, and the attack needs them",
+                hint="craft it on another surrogate, or use an attack without the need 'gradients'",
+            )
         if logits.requires_grad:
             logits.register_hook(self._count_backward)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         return logits
@@ -191,7 +201,8 @@ class _Fingerprint:
 
 
 def _fingerprint(model: nn.Module) -> _Fingerprint:
-    state = tuple((name, _bits(tensor)) for name, tensor in model.state_dict().items())
+    tensors = chain(model.named_parameters(), model.named_buffers())
+    state = tuple((name, _bits(tensor)) for name, tensor in tensors)
     flags = [part.training for part in model.modules()] + [p.requires_grad for p in model.parameters()]
     return _Fingerprint(state, tuple(flags))
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import final
 
 import torch
 from torch import Tensor
@@ -28,7 +29,7 @@ class RetrieverCapabilities:
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """The nearest items of each query, nearest first.
+    """The nearest items of each query, nearest first, on the CPU wherever the search ran.
 
     Attributes:
         distances: (n, k) int64, Hamming.
@@ -41,7 +42,7 @@ class Neighbours:
 
 @dataclass(frozen=True, kw_only=True)
 class Ball:
-    """All items within a radius of each query, query after query, by ascending (distance, id).
+    """All items within a radius of each query, query after query, by ascending (distance, id). On the CPU.
 
     Attributes:
         offsets: (n + 1,) int64; query i's items are ``offsets[i]:offsets[i + 1]``.
@@ -62,14 +63,27 @@ class Retriever(ABC):
     def capabilities(self) -> RetrieverCapabilities:
         """What searches of the indexes built here promise."""
 
-    @abstractmethod
+    @final
     def index(self, packed: Tensor, bits: int) -> "Index":
         """Builds an index over a database.
 
         Args:
-            packed: (n, ceil(bits / 8)) uint8, as :func:`robusthash.hashing.pack` gives it.
+            packed: (n, ceil(bits / 8)) uint8, as :func:`robusthash.hashing.pack` gives it; at least one item.
             bits: code length.
+
+        Raises:
+            UsageError: an empty database, or codes of another length.
         """
+        if bits < 1:
+            raise UsageError(f"codes of {bits} bits cannot be searched", hint="a code has at least one bit")
+        _check_packed(packed, bits, "the database is")
+        if not len(packed):
+            raise UsageError("the database is empty", hint="index at least one code")
+        return self._index(packed, bits)
+
+    @abstractmethod
+    def _index(self, packed: Tensor, bits: int) -> "Index":
+        """As :meth:`index`, with arguments already checked."""
 
 
 class Index(ABC):
@@ -138,9 +152,14 @@ class Index(ABC):
         """As :meth:`within`, with arguments already checked."""
 
     def _check(self, packed: Tensor) -> None:
-        width = -(-self.bits // 8)
-        if packed.dtype != torch.uint8 or packed.ndim != 2 or packed.shape[1] != width:
-            raise UsageError(
-                f"queries are {tuple(packed.shape)} {packed.dtype}, the index holds codes of {self.bits} bits",
-                hint=f"pass (n, {width}) uint8, packed by robusthash.hashing.pack",
-            )
+        _check_packed(packed, self.bits, "the queries are")
+
+
+def _check_packed(packed: Tensor, bits: int, what: str) -> None:
+    width = -(-bits // 8)
+    hint = f"pass (n, {width}) uint8, packed by robusthash.hashing.pack"
+    if packed.dtype != torch.uint8 or packed.ndim != 2 or packed.shape[1] != width:
+        raise UsageError(f"{what} {tuple(packed.shape)} {packed.dtype}, not packed codes of {bits} bits", hint=hint)
+    padding = (1 << -bits % 8) - 1
+    if padding and bool((packed[:, -1] & padding).any()):
+        raise UsageError(f"{what} codes with set bits after bit {bits}, which would count as distance", hint=hint)

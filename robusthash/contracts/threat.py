@@ -6,10 +6,8 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from robusthash.epsilon import LEVELS, SLACK, format_epsilon
 from robusthash.errors import OptionError
-
-LEVELS = 255  #: an uploaded image has 8 bits to the channel
-_SLACK = 1e-3  #: of one level, for the rounding of float32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +38,7 @@ class Threat:
     @property
     def tolerance(self) -> float:
         """How far outside the ball float32 rounding alone may put an element."""
-        return _SLACK / LEVELS
+        return SLACK / LEVELS
 
     def project(self, inputs: Tensor, clean: Tensor) -> Tensor:
         """Nearest point of the ball and the box, element by element.
@@ -75,7 +73,7 @@ def to_8_bit(inputs: Tensor, clean: Tensor) -> Tensor:
     [102.0, 102.0, 102.0]
     """
     levels = (inputs - clean) * LEVELS
-    return clean + torch.trunc(levels + levels.sign() * _SLACK) / LEVELS
+    return clean + torch.trunc(levels + levels.sign() * SLACK) / LEVELS
 
 
 def parse_epsilon(text: str) -> float:
@@ -92,15 +90,3 @@ def parse_epsilon(text: str) -> float:
     except (ValueError, ZeroDivisionError):
         raise OptionError(f"epsilon {text!r} is not a number", hint="write 8/255 or 0.03") from None
     return Threat(epsilon=value).epsilon
-
-
-def format_epsilon(epsilon: float) -> str:
-    """Epsilon as people write it: in 255ths where it is a whole number of them, else as a decimal.
-
-    >>> format_epsilon(8 / 255), format_epsilon(0.3)
-    ('8/255', '0.3')
-    """
-    levels = epsilon * LEVELS
-    if 0 < levels < LEVELS / 4 and abs(levels - round(levels)) < _SLACK:
-        return f"{round(levels)}/{LEVELS}"
-    return f"{epsilon:.4g}"

@@ -44,7 +44,7 @@ def pack(codes: Tensor) -> Tensor:
     """
     bits = (codes > 0).to(torch.uint8)
     padding = -bits.shape[1] % 8
-    octets = torch.nn.functional.pad(bits, (0, padding)).view(bits.shape[0], -1, 8)
+    octets = torch.nn.functional.pad(bits, (0, padding)).view(len(bits), -(-bits.shape[1] // 8), 8)
     weights = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=codes.device)
     return (octets * weights).sum(2, dtype=torch.uint8)
 
@@ -63,7 +63,7 @@ def unpack(packed: Tensor, bits: int) -> Tensor:
     [[1, -1, 1, 1, -1, -1, -1, 1, 1]]
     """
     shifts = torch.tensor([7, 6, 5, 4, 3, 2, 1, 0], dtype=torch.uint8, device=packed.device)
-    flat = ((packed.unsqueeze(2) >> shifts) & 1).view(packed.shape[0], -1)[:, :bits]
+    flat = ((packed.unsqueeze(2) >> shifts) & 1).flatten(1)[:, :bits]
     return (flat.to(torch.int8) * 2 - 1).contiguous()
 
 

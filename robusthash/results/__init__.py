@@ -1,5 +1,31 @@
 """Records of evaluations, the folder that keeps them, and the tables made from them."""
 
+from robusthash.results.board import Leaderboard, Row, Section, Setting, Standing
+from robusthash.results.exports import render, to_csv, to_json, to_markdown
+from robusthash.results.leaderboard import build
+from robusthash.results.reading import read_record
 from robusthash.results.record import Cost, DatasetUse, Flag, Measure, ModelUse, PluginUse, Record
+from robusthash.results.store import Problem, ResultStore
 
-__all__ = ["Cost", "DatasetUse", "Flag", "Measure", "ModelUse", "PluginUse", "Record"]
+__all__ = [
+    "Cost",
+    "DatasetUse",
+    "Flag",
+    "Leaderboard",
+    "Measure",
+    "ModelUse",
+    "PluginUse",
+    "Problem",
+    "Record",
+    "ResultStore",
+    "Row",
+    "Section",
+    "Setting",
+    "Standing",
+    "build",
+    "read_record",
+    "render",
+    "to_csv",
+    "to_json",
+    "to_markdown",
+]

@@ -1,1 +1,40 @@
-"""Training hash models."""
+"""Training hash models: the network, the recipe, the loop, checkpoints, and models of the user's own."""
+
+from robusthash.training.batches import TrainBatch, augmented, batches, epoch_order
+from robusthash.training.checkpoint import Description, Origin, load_checkpoint, read_description, save_checkpoint
+from robusthash.training.encoding import encode
+from robusthash.training.fitting import LossStep, fit
+from robusthash.training.loop import ObjectiveStep, train
+from robusthash.training.network import HashNetwork, build_network
+from robusthash.training.recipe import Recipe
+from robusthash.training.report import Probe, TrainingReport
+from robusthash.training.user_model import LogitModel, user_model
+from robusthash.training.weights import load_tensors, load_weights, tensors_digest, weights_digest
+
+__all__ = [
+    "Description",
+    "HashNetwork",
+    "LogitModel",
+    "LossStep",
+    "ObjectiveStep",
+    "Origin",
+    "Probe",
+    "Recipe",
+    "TrainBatch",
+    "TrainingReport",
+    "augmented",
+    "batches",
+    "build_network",
+    "encode",
+    "epoch_order",
+    "fit",
+    "load_checkpoint",
+    "load_tensors",
+    "load_weights",
+    "read_description",
+    "save_checkpoint",
+    "tensors_digest",
+    "train",
+    "user_model",
+    "weights_digest",
+]

@@ -31,7 +31,9 @@ class HAG(GradientAttack):
             )
 
     def find_aim(self, batch: AttackBatch, logits: Tensor) -> Tensor:  # noqa: ARG002, D102 - as in the base class
-        return -torch.tanh(logits)
+        relaxed = torch.tanh(logits)
+        # The sign of zero is +1, so the aim of a zero is negative, if only just.
+        return -torch.where(relaxed == 0, torch.finfo(relaxed.dtype).tiny, relaxed)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
         relaxed = torch.tanh(annealed_scale(progress) * logits)

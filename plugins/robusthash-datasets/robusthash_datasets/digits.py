@@ -1,0 +1,73 @@
+"""Handwritten digits: 1,797 real images that ship inside scikit-learn, so that nothing has to be fetched."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import sklearn
+from sklearn.datasets import load_digits
+
+from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
+from robusthash.errors import DatasetError
+from robusthash_datasets.draws import per_group
+from robusthash_datasets.pixels import in_memory, one_hot
+from robusthash_datasets.verification import verify_data
+
+_KEY = "robusthash digits 1"
+_DIGEST = "ee6aff74b7a42aae3b81548ec6a04111194f2db499945821b58da3c9f68f4163"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits(Dataset):
+    """The test set of the UCI optical recognition of handwritten digits (Alpaydin and Kaynak, 1998).
+
+    An image is 8x8 with 17 levels. Here it has three equal channels of 16x16, each pixel a block of four, on the 8-bit
+    scale. 30 queries of each digit, all others are the database, and 100 of each digit in it are for training. The draw
+    is fixed: everybody has the same splits.
+    """
+
+    def load(self, context: DatasetContext) -> RetrievalData:
+        """The splits, in memory.
+
+        Raises:
+            DatasetError: this scikit-learn ships other digits.
+        """
+        bunch = load_digits()
+        small = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+        pixels = np.repeat(small.repeat(2, axis=1).repeat(2, axis=2)[..., None], 3, axis=3)
+        labels = [int(label) for label in bunch.target]
+        native = _splits(pixels, labels, None)
+        if native.digest != _DIGEST:
+            raise DatasetError(
+                f"the digits of scikit-learn {sklearn.__version__} have digest {native.digest}, not {_DIGEST}",
+                hint="install a scikit-learn whose digits are the original ones, such as 1.4",
+            )
+        size = context.image_size
+        return native if size in (None, pixels.shape[1]) else _splits(pixels, labels, size)
+
+    def verify(self, context: DatasetContext) -> list[Finding]:
+        """Checks the digest, and the splits against each other."""
+        return verify_data(self.load(context))
+
+
+def _splits(pixels: np.ndarray, labels: list[int], size: int | None) -> RetrievalData:
+    query = per_group(labels, 30, f"{_KEY} query")
+    database = sorted(set(range(len(labels))) - set(query))
+    train = [database[i] for i in per_group([labels[i] for i in database], 100, f"{_KEY} train")]
+
+    def split(name: str, rows: list[int]) -> Split:
+        return Split(
+            name=name,
+            images=in_memory(pixels[rows], size),
+            labels=one_hot([labels[row] for row in rows], 10),
+            ids=tuple(str(row) for row in rows),
+        )
+
+    return RetrievalData(
+        name="digits",
+        classes=tuple("0123456789"),
+        query=split("query", query),
+        database=split("database", database),
+        train=split("train", train),
+        epsilon=0.3,
+        backbone="small-cnn",
+    )

@@ -1,0 +1,150 @@
+"""What makes a number on a dataset wrong: items twice, queries in the database, rows without labels, bad images."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+from robusthash.contracts import ArrayImages, Finding, Images, RetrievalData, Split
+from robusthash.errors import DatasetError
+
+LISTED = 5  #: findings of one kind that are listed one by one; the others are counted
+
+Where = Callable[[Split, int], str]
+Level = Literal["error", "warning"]
+Progress = Callable[[int, int, str], None]
+
+
+class Findings:
+    """Findings by kind, of which the first few are kept in full."""
+
+    def __init__(self) -> None:
+        self._listed: dict[tuple[Level, str, str], list[Finding]] = {}
+        self._counts: Counter[tuple[Level, str, str]] = Counter()
+
+    def add(self, level: Level, part: str, kind: str, *, where: str, what: str) -> None:
+        """Takes note of one.
+
+        Args:
+            level: as in :class:`~robusthash.contracts.Finding`.
+            part: the split or file that the count is for.
+            kind: what the count is of, as in ``rows without a label``.
+            where: file and line, or split and item.
+            what: what is wrong there.
+        """
+        key = (level, part, kind)
+        self._counts[key] += 1
+        if self._counts[key] <= LISTED:
+            self._listed.setdefault(key, []).append(Finding(level=level, where=where, what=what))
+
+    def all(self) -> list[Finding]:
+        """Every kind's first few, and its total where there are more."""
+        result = []
+        for key, listed in self._listed.items():
+            result += listed
+            if self._counts[key] > LISTED:
+                level, part, kind = key
+                result.append(Finding(level=level, where=part, what=f"{self._counts[key]} {kind} in all"))
+        return result
+
+
+def by_item(split: Split, position: int) -> str:
+    """A place for items that no list file names: split and id."""
+    return f"{split.name}, item {split.ids[position]}"
+
+
+def verify_data(
+    data: RetrievalData, *, where: Where = by_item, progress: Progress = lambda _done, _total, _what: None
+) -> list[Finding]:
+    """Everything that can be found wrong with loaded splits.
+
+    Args:
+        data: the splits.
+        where: names the place of an item.
+        progress: called with (done, total, what) while images are read.
+    """
+    found = Findings()
+    for split in (data.query, data.database, data.train):
+        _repeated(split, where, found)
+        _unlabelled(split, where, found)
+    _overlaps(data, where, found)
+    _unreadable(data, where, found, progress)
+    _same_pixels(data, where, found)
+    return found.all()
+
+
+def _repeated(split: Split, where: Where, found: Findings) -> None:
+    # Twice in train weighs an item double; twice among queries or in the database makes every score another one.
+    level: Level = "warning" if split.name == "train" else "error"
+    first: dict[str, int] = {}
+    for position, name in enumerate(split.ids):
+        earlier = first.setdefault(name, position)
+        if earlier != position:
+            what = f"{name} is in the {split.name} split before: {where(split, earlier)}"
+            found.add(level, split.name, "repeated items", where=where(split, position), what=what)
+
+
+def _unlabelled(split: Split, where: Where, found: Findings) -> None:
+    why = {
+        "query": "nothing is relevant to it, which caps the mean average precision",
+        "database": "it is relevant to nothing",
+        "train": "nothing is similar to it",
+    }[split.name]
+    for position in (split.labels.sum(1) == 0).nonzero()[:, 0].tolist():
+        what = f"{split.ids[position]} has no label: {why}"
+        found.add("warning", split.name, "items without a label", where=where(split, position), what=what)
+
+
+def _overlaps(data: RetrievalData, where: Where, found: Findings) -> None:
+    database, train, query = ({name: i for i, name in enumerate(s.ids)} for s in (data.database, data.train, data.query))
+    for position, name in enumerate(data.query.ids):
+        for other, split in ((database, data.database), (train, data.train)):
+            if name in other:
+                what = f"query {name} is in the {split.name} split too: {where(split, other[name])}"
+                kind = f"queries in the {split.name} split"
+                found.add("error", "query", kind, where=where(data.query, position), what=what)
+    outside = [position for name, position in train.items() if name not in database and name not in query]
+    for position in outside:
+        what = f"{data.train.ids[position]} is not in the database"
+        found.add("warning", "train", "train items outside the database", where=where(data.train, position), what=what)
+
+
+def _unreadable(data: RetrievalData, where: Where, found: Findings, progress: Progress) -> None:
+    done: set[str] = set()
+    splits = [split for split in (data.query, data.database, data.train) if not isinstance(split.images, ArrayImages)]
+    for split in splits:
+        fresh = [position for position, name in enumerate(split.ids) if name not in done]
+        done.update(split.ids)
+        for position, fault in zip(fresh, _faults(split.images, fresh, f"reading {split.name}", progress), strict=True):
+            if fault:
+                found.add("error", split.name, "unreadable images", where=where(split, position), what=fault)
+
+
+def _faults(images: Images, positions: list[int], what: str, progress: Progress) -> Iterator[str | None]:
+    def fault(position: int) -> str | None:
+        try:
+            images.read([position])
+        except DatasetError as error:
+            return error.message
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        for done, message in enumerate(pool.map(fault, positions), start=1):
+            progress(done, len(positions), what)
+            yield message
+
+
+def _same_pixels(data: RetrievalData, where: Where, found: Findings) -> None:
+    if not isinstance(data.query.images, ArrayImages) or not isinstance(data.database.images, ArrayImages):
+        return
+    database = {pixels: i for i, pixels in enumerate(_pixels(data.database.images))}
+    names = set(data.database.ids)
+    for position, pixels in enumerate(_pixels(data.query.images)):
+        if pixels in database and data.query.ids[position] not in names:
+            what = f"query {data.query.ids[position]} has the pixels of {where(data.database, database[pixels])}"
+            found.add("warning", "query", "queries with the pixels of a database item",
+                      where=where(data.query, position), what=what)
+
+
+def _pixels(images: ArrayImages) -> Iterable[bytes]:
+    return (row.tobytes() for row in images.array.numpy())

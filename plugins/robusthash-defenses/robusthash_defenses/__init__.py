@@ -1,0 +1,1 @@
+"""Defenses of hashing retrieval, one method a file."""

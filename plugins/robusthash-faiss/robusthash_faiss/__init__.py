@@ -1,0 +1,1 @@
+"""FAISS binary indexes for robusthash."""

@@ -1,0 +1,32 @@
+"""The faiss package, imported when it is first needed."""
+
+import warnings
+from types import ModuleType
+
+from robusthash.errors import MissingDependencyError
+
+
+def faiss() -> ModuleType:
+    """The faiss module.
+
+    Raises:
+        MissingDependencyError: it is not installed, or its shared libraries do not load.
+    """
+    try:
+        with warnings.catch_warnings():
+            # faiss's generated wrappers warn about their own type names on Python 3.12 and later.
+            warnings.filterwarnings("ignore", category=DeprecationWarning, message="builtin type .* has no __module__")
+            import faiss as module
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the retriever faiss cannot import faiss: {error}",
+            hint="pip install 'robusthash-faiss[gpu]' on Linux x86-64, 'robusthash-faiss[cpu]' elsewhere; "
+            "or use the retriever torch",
+        ) from error
+    return module
+
+
+def gpus() -> int:
+    """GPUs that the installed faiss can search on; 0 for a build without GPU support."""
+    module = faiss()
+    return int(module.get_num_gpus()) if hasattr(module, "StandardGpuResources") else 0

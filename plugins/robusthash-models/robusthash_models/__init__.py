@@ -1,0 +1,1 @@
+"""Deep hashing objectives and backbones."""

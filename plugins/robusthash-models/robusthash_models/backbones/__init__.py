@@ -1,0 +1,1 @@
+"""Feature networks that a hash layer is put on."""

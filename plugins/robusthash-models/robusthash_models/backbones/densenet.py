@@ -1,0 +1,25 @@
+"""DenseNet (Huang, Liu, van der Maaten and Weinberger, CVPR 2017)."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from robusthash.contracts import Backbone
+from robusthash_models.backbones.pretrained import torchvision_network
+
+
+@dataclass(frozen=True, kw_only=True)
+class DenseNet161(Backbone):
+    """Convolutions and average pooling, without the ReLU that the classifier has between the two.
+
+    So it is in the public code of hashing attacks; at 224x224 the average over the whole map is their 7x7 pooling. The
+    hash layer starts at N(0, 0.01).
+    """
+
+    hash_init_std = 0.01
+
+    def build(self, weights: str) -> tuple[nn.Module, int]:
+        """Convolutions and pooling: (n, 3, h, w) to (n, 2208)."""
+        network = torchvision_network("densenet161", weights, head="classifier.")
+        features = nn.Sequential(network.get_submodule("features"), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        return features, 2208

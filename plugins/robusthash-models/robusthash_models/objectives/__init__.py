@@ -1,0 +1,1 @@
+"""Hashing losses, one paper to a file."""

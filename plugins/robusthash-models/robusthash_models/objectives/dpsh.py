@@ -1,0 +1,45 @@
+"""DPSH, deep pairwise-supervised hashing (Li, Wang and Kang, IJCAI 2016)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from robusthash.contracts import Objective, Pairs, TrainStep
+from robusthash.hashing import sign
+
+
+@dataclass(frozen=True, kw_only=True)
+class DPSH(Objective):
+    """Maximises the likelihood of the pairs' similarities, and keeps the relaxed codes near binary.
+
+    With ``theta_ij = <u_i, u_j> / 2`` for the B items of a batch and the N items that they are compared with::
+
+        L = sum_ij (log(1 + exp theta_ij) - s_ij theta_ij) / (N B)  +  eta sum_i ||sgn u_i - u_i||^2 / D
+
+    The paper has ``u = f(x)``; most public code has ``u = tanh f(x)``. The divisor D is N B in one half of the public
+    code and B K in the other, so that one ``eta`` means two things.
+    """
+
+    pairing: Literal["bank", "batch"] = "batch"  #: compared with the whole train split's codes, or with the batch
+    relaxation: Literal["tanh", "identity"] = "tanh"  #: u
+    eta: float = 0.05  #: η, weight of the quantisation term
+    divisor: Literal["pairs", "elements"] = "elements"  #: D: N B (pairs) or B K (elements)
+
+    def relax(self, logits: Tensor, step: TrainStep) -> Tensor:
+        """The paper's u, or tanh of it."""
+        return logits if self.relaxation == "identity" else super().relax(logits, step)
+
+    def loss(
+        self,
+        relaxed: Tensor,
+        labels: Tensor,  # noqa: ARG002 - the contract's
+        pairs: Pairs,
+        step: TrainStep,  # noqa: ARG002 - the contract's
+    ) -> Tensor:
+        """The formula above; softplus does not overflow."""
+        theta = relaxed @ pairs.codes.T / 2
+        likelihood = (softplus(theta) - pairs.similar * theta).mean()
+        divisor = theta.numel() if self.divisor == "pairs" else relaxed.numel()
+        return likelihood + self.eta * (sign(relaxed) - relaxed).square().sum() / divisor

@@ -1,0 +1,79 @@
+"""``robusthash attack``: write adversarial images, of a dataset's queries or of the user's own photographs."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from robusthash.cli.common import load_host, progress
+from robusthash.cli.setting import make_setting, setting_options
+
+
+@click.command("attack")
+@click.option("--model", required=True, metavar="NAME", help="Hash model, or path/to/file.py:build.")
+@click.option("--attack", required=True, metavar="NAME", help="Attack.")
+@click.option("--bits", type=int, default=32, show_default=True, metavar="K", help="Code length.")
+@click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
+@click.option("--epsilon", metavar="8/255", help="L-infinity radius; the dataset has a default.")
+@setting_options
+@click.option(
+    "--input", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Your own images, without labels."
+)
+@click.option("--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the PNGs go.")
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest's images as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    model: str,
+    attack: str,
+    bits: int,
+    defense: str,
+    epsilon: str | None,
+    folder: Path | None,
+    output: Path,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,
+) -> None:
+    r"""Write adversarial images as 8-bit PNGs, with a manifest.
+
+    Of your own photographs it makes pictures that look the same and no longer retrieve what they show.
+
+    \b
+    robusthash attack --model dpsh --attack rnm --output adversarial
+    robusthash attack --model dpsh --attack rnm --input photographs --output protected
+    """
+    setting = make_setting(**values)
+    host = load_host(context)
+    from robusthash.contracts.threat import parse_epsilon
+    from robusthash.evaluation import attack_images
+    from robusthash.storage import require_writable
+
+    require_writable(output, "--output")
+    radius = None if epsilon is None else parse_epsilon(epsilon)
+    with progress(quiet=quiet) as report:
+        pictures = attack_images(
+            model,
+            bits,
+            attack,
+            setting,
+            host,
+            output=output,
+            defense=defense,
+            epsilon=radius,
+            folder=folder,
+            progress=report,
+        )
+    if as_json:
+        click.echo(json.dumps([asdict(picture) for picture in pictures], indent=2))
+        return
+    count = len(pictures)
+    psnr, levels = sum(picture.psnr for picture in pictures) / count, max(picture.linf for picture in pictures)
+    moved, retained = (sum(getattr(picture, name) for picture in pictures) / count for name in ("moved", "retained"))
+    click.echo(f"{count} adversarial images and manifest.json in {output}")
+    click.echo(f"mean PSNR {psnr:.1f} dB, largest change {levels} levels")
+    click.echo(f"on average {moved:.1f} of {bits} bits moved, {retained:.0%} of the ten nearest neighbours retained")

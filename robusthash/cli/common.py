@@ -1,0 +1,57 @@
+"""What commands share: the plugin host with its warnings, the consoles, and common options."""
+
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from robusthash.cli.progress import progress
+from robusthash.cli.session import Session
+from robusthash.host import PluginHost, Problem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["console", "json_option", "load_host", "out", "progress", "quiet_option"]
+
+_SEE_DOCTOR = "; see robusthash plugins doctor"
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
+
+
+def load_host(context: click.Context) -> PluginHost:
+    """The plugins, as the command line asks for them. A plugin that is not loaded is a line on standard error.
+
+    Raises:
+        PluginError: with ``--strict-plugins``, if there is such a plugin.
+        UnknownNameError: the allow-list in ROBUSTHASH_PLUGINS names something that is not installed.
+    """
+    session = context.ensure_object(Session)
+
+    def warn(problem: Problem) -> None:
+        click.echo(f"warning: {problem.message}" + ("" if problem.loaded else _SEE_DOCTOR), err=True)
+        if session.debug:
+            click.echo(problem.details, err=True)
+
+    def warn_of_observers(problem: Problem) -> None:
+        if problem.loaded:  # the error to come names all that are not
+            warn(problem)
+
+    return PluginHost.load(strict=session.strict_plugins, report=warn_of_observers if session.strict_plugins else warn)
+
+
+def out() -> "Console":
+    """Rich output for results, on standard output."""
+    return _console(sys.stdout)
+
+
+def console() -> "Console":
+    """Rich output for everything else, on standard error."""
+    return _console(sys.stderr)
+
+
+def _console(stream: TextIO) -> "Console":
+    from robusthash.cli.consoles import make_console
+
+    return make_console(stream)

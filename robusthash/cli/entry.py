@@ -1,0 +1,118 @@
+"""Where the command line starts and ends: the commands, and the exit code of whatever happens in them.
+
+Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted, 141 the reader of the output went away. A command
+may end with a code of its own.
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+import robusthash
+from robusthash.cli.lazy import LazyGroup
+from robusthash.cli.session import Session, session_options
+from robusthash.errors import RobustHashError
+
+INTERRUPTED = 130
+READER_GONE = 141
+
+
+class ReaderGoneError(Exception):
+    """Standard output is a pipe that nobody reads any more."""
+
+
+class _Commands(LazyGroup):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as error:  # click would make an exit code 1 of it
+            raise ReaderGoneError from error
+        return result
+
+
+@session_options
+@click.command(
+    cls=_Commands,
+    name="robusthash",
+    commands={
+        "eval": ("robusthash.cli.eval:command", "Evaluate hash models under attack, and show the leaderboard."),
+        "train": ("robusthash.cli.train:command", "Train a hash model and keep its checkpoint."),
+        "attack": ("robusthash.cli.attack:command", "Attack the queries and save the adversarial images."),
+        "leaderboard": ("robusthash.cli.leaderboard:command", "Rank the stored results."),
+        "show": ("robusthash.cli.show:command", "Show one stored result in full."),
+        "plugins": ("robusthash.cli.plugins:command", "List, show and check what is installed."),
+        "data": ("robusthash.cli.data:command", "List, verify and prepare datasets."),
+    },
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(robusthash.__version__, prog_name="robusthash")
+def group() -> None:
+    """Measure how robust deep-hashing image retrieval is against adversarial attack.
+
+    Results go to standard output, all else to standard error.
+    """
+
+
+def main() -> None:
+    """The installed command."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs the command line.
+
+    Args:
+        arguments: without the program's name.
+
+    Returns:
+        The exit code; what went wrong is on standard error.
+    """
+    session = Session()
+    try:
+        result = group.main(list(arguments), prog_name="robusthash", obj=session, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return error.exit_code
+    except click.Abort:
+        return INTERRUPTED
+    except ReaderGoneError:
+        _silence_output()
+        return READER_GONE
+    except click.UsageError as error:
+        path = error.ctx.command_path if error.ctx else "robusthash"
+        return _fail(session, error.format_message(), f"{path} --help", error.exit_code)
+    except click.ClickException as error:
+        return _fail(session, error.format_message(), None, error.exit_code)
+    except RobustHashError as error:
+        return _fail(session, error.message, error.hint, error.exit_code)
+    except Exception as error:  # the last resort: nobody above would turn it into one line
+        hint = None if session.debug else "run again with --debug for the traceback"
+        return _fail(session, f"internal error: {type(error).__name__}: {error}", hint, 1)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        if session.debug:
+            click.echo(traceback.format_exc(), err=True)
+        click.echo(f"error: {_one_line(message)}", err=True)
+        if hint:
+            click.echo(f"hint: {_one_line(hint)}", err=True)
+    return exit_code
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _silence_output() -> None:
+    """Sends what is still in the buffer nowhere, or the interpreter would complain when it ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

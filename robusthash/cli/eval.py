@@ -1,0 +1,136 @@
+"""``robusthash eval``: train or load, attack, search, and show the leaderboard."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from robusthash.cli.common import load_host, out, progress
+from robusthash.cli.setting import make_setting, setting_options
+from robusthash.errors import OptionError
+
+if TYPE_CHECKING:
+    from robusthash.evaluation import Outcome, Request
+
+
+@click.command("eval")
+@click.option(
+    "--model", "models", multiple=True, metavar="NAME", help="Hash model, or path/to/file.py:build. Repeatable."
+)
+@click.option("--attack", "attacks", multiple=True, metavar="NAME", help="Attack. Repeatable.")
+@click.option("--bits", multiple=True, type=int, default=(32,), show_default=True, metavar="K", help="Repeatable.")
+@click.option(
+    "--defense", "defenses", multiple=True, default=("none",), show_default=True, metavar="NAME", help="Repeatable."
+)
+@click.option(
+    "--epsilon",
+    "epsilons",
+    multiple=True,
+    metavar="8/255",
+    help="L-infinity radius; the dataset has a default. Repeatable.",
+)
+@click.option(
+    "--suite", type=click.Path(path_type=Path), metavar="FILE", help="A grid in a TOML file, in place of the options."
+)
+@setting_options
+@click.option(
+    "--retriever", default="auto", show_default=True, metavar="NAME", help="Hamming search; FAISS if installed."
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    default=("map", "precision@r2"),
+    show_default=True,
+    metavar="NAME",
+    help="Ranking metric; the first is the headline. Repeatable.",
+)
+@click.option("--shard-size", type=int, metavar="N", help="Queries to a batch; it fixes the compute shape.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="Where records are kept.",
+)
+@click.option("--force", is_flag=True, help="Evaluate again what is stored.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
+@click.option("--quiet", is_flag=True, help="No progress.")
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    suite: Path | None,
+    workers: int,
+    results: Path,
+    force: bool,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,
+) -> None:
+    r"""Evaluate hash models under attack, and show the leaderboard.
+
+    \b
+    robusthash eval --model dpsh --attack rnm
+    robusthash eval --model dpsh --model hashnet --attack rnm --attack hag --bits 16 --bits 32
+    robusthash eval --suite suite.toml
+    """
+    request = _request(context, suite, values)
+    host = load_host(context)
+    from robusthash.evaluation import evaluate
+
+    with progress(quiet=quiet) as report:
+        outcome = evaluate(request, host, results=results, progress=report, workers=workers, force=force)
+    if as_json:
+        click.echo(json.dumps([json.loads(record.to_json()) for record in outcome.records], indent=2))
+    else:
+        _show(outcome, results)
+    for failure in outcome.failures:
+        click.echo(f"error: {failure.cell}: attack of {failure.owner}: {failure.error.message}", err=True)
+        if failure.error.hint:
+            click.echo(f"hint: {failure.error.hint}", err=True)
+    if outcome.failures:
+        context.exit(max(failure.error.exit_code for failure in outcome.failures))
+
+
+def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
+    from robusthash.contracts.threat import parse_epsilon
+    from robusthash.evaluation import Request, read_suite
+
+    if suite is not None:
+        given = [
+            name for name in values if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        ]
+        if given:
+            raise OptionError(
+                f"--suite stands beside {', '.join(f'--{name}' for name in given)}",
+                hint="a suite holds the whole grid: put them into the file",
+            )
+        return read_suite(suite)
+    grid = {name: values.pop(name) for name in ("models", "attacks", "bits", "defenses")}
+    epsilons = tuple(parse_epsilon(epsilon) for epsilon in values.pop("epsilons"))
+    return Request(**grid, epsilons=epsilons, setting=make_setting(**values))
+
+
+def _show(outcome: "Outcome", results: Path) -> None:
+    from robusthash.results import ResultStore, build, render
+
+    if not outcome.records:
+        return
+    console = out()
+    console.print(render(build(outcome.records)))
+    store = ResultStore(results)
+    for name, origin in outcome.victims.items():
+        console.print(f"[dim]{name}[/]: {origin}", highlight=False, soft_wrap=True)
+    for record in outcome.records:
+        state = "stored before" if record.digest in outcome.reused else "new"
+        console.print(f"[dim]record ({state})[/]: {store.path_of(record)}", highlight=False, soft_wrap=True)
+    last = outcome.records[-1]
+    console.print(f"[dim]next[/]: robusthash show {last.digest[:12]}" + _results_option(results), highlight=False)
+
+
+def _results_option(results: Path) -> str:
+    return "" if results == Path("results") else f" --results {results}"

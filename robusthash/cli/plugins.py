@@ -1,0 +1,238 @@
+"""``robusthash plugins``: list, show and check what is installed."""
+
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import robusthash
+from robusthash.cli.common import json_option, load_host, out
+from robusthash.conversion import plain
+from robusthash.errors import PluginError
+from robusthash.host import Kind, PluginHost, Problem, Registered
+from robusthash.options import OptionField, describe
+from robusthash.specs import API_VERSION
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+WIDE = 120  #: columns of a terminal that has room for the papers beside the summaries
+
+_kind_option = click.option(
+    "--kind", type=click.Choice([kind.value for kind in Kind]), help="Only plugin objects of this kind."
+)
+
+
+@click.group("plugins")
+def command() -> None:
+    """List, show and check what is installed."""
+
+
+@command.command("list")
+@_kind_option
+@json_option
+@click.pass_context
+def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
+    """List what plugins offer, kind by kind."""
+    host = load_host(context)
+    offered = {one: host.all(one) for one in Kind if kind in (None, one)}
+    if as_json:
+        _print_json([_summary(registered) for group in offered.values() for registered in group])
+        return
+    console = out()
+    for one, group in offered.items():
+        if group:
+            console.print(_listing(one, group, papers=console.width >= WIDE))
+            console.print()
+
+
+@command.command("show")
+@click.argument("name")
+@_kind_option
+@json_option
+@click.pass_context
+def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) -> None:
+    r"""Show one plugin object in full: what it is, and its options.
+
+    \b
+    robusthash plugins show rnm
+    robusthash plugins show robusthash-attacks/rnm
+    """
+    host = load_host(context)
+    found = host.find_all(name) if kind is None else [host.find(Kind(kind), name)]
+    described = [(registered, _options(host, registered)) for registered in found]
+    if as_json:
+        _print_json(
+            [
+                {**_summary(registered), **_details(registered), "options": [asdict(option) for option in options]}
+                for registered, options in described
+            ]
+        )
+        return
+    for registered, options in described:
+        _show(registered, options)
+
+
+@command.command("doctor")
+@click.option("--imports", is_flag=True, help="Also import the class behind every name; takes seconds.")
+@json_option
+@click.pass_context
+def doctor(context: click.Context, *, imports: bool, as_json: bool) -> None:
+    """Check every installed plugin. Ends with 1 if one is broken."""
+    host = PluginHost.load()
+    failures = _import_failures(host) if imports else []
+    if as_json:
+        _print_json(_diagnosis(host, failures))
+    else:
+        _report(host, failures)
+    if host.problems or failures:
+        context.exit(PluginError.exit_code)
+
+
+def _print_json(content: object) -> None:
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+
+
+def _summary(registered: Registered) -> dict[str, Any]:
+    return {
+        "kind": registered.kind,
+        "name": registered.spec.name,
+        "full_name": registered.full_name,
+        "distribution": registered.owner.distribution,
+        "version": registered.owner.version,
+        "summary": registered.spec.summary,
+        "paper": registered.spec.paper,
+    }
+
+
+def _details(registered: Registered) -> dict[str, Any]:
+    """The fields of the spec that a listing leaves out."""
+    shown = {"name", "summary", "paper", "options"}
+    spec = registered.spec
+    return {one.name: _jsonable(getattr(spec, one.name)) for one in fields(spec) if one.name not in shown}
+
+
+def _jsonable(value: object) -> object:
+    if isinstance(value, frozenset | set):
+        return sorted(str(part) for part in value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _options(host: PluginHost, registered: Registered) -> list[OptionField]:
+    """The options of the class; the spec's values are the defaults that count."""
+    preset = registered.spec.options
+    return [
+        replace(option, default=plain(preset[option.name]), required=False) if option.name in preset else option
+        for option in describe(host.resolve(registered))
+    ]
+
+
+def _listing(kind: Kind, group: Iterable[Registered], *, papers: bool) -> "Table":
+    table = _table(f"{kind}s", "from", "what", *(["paper"] if papers else []))
+    for registered in group:
+        spec = registered.spec
+        cells = [spec.name, str(registered.owner), spec.summary, *([spec.paper or ""] if papers else [])]
+        table.add_row(*_plain_cells(*cells))
+    return table
+
+
+def _show(registered: Registered, options: list[OptionField]) -> None:
+    console = out()
+    facts = {"from": str(registered.owner), "paper": registered.spec.paper, **_details(registered)}
+    console.print(f"{registered.kind} {registered.spec.name}: {registered.spec.summary}", markup=False)
+    for name, value in facts.items():
+        if value:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            console.print(f"  {name.replace('_', ' ')}: {text}", markup=False)
+    console.print()
+    if not options:
+        console.print("It has no options.")
+        return
+    table = _table("option", "default", "type", "what")
+    for option in options:
+        default = "required" if option.required else _text(option.default)
+        table.add_row(*_plain_cells(option.name, default, option.type, option.doc))
+    console.print(table)
+    first = options[0]
+    console.print(f"\nset with: -o {registered.spec.name}.{first.name}={_text(first.default)}\n", markup=False)
+
+
+def _text(value: object) -> str:
+    """A value as ``-o`` takes it."""
+    if isinstance(value, list | tuple):
+        return ",".join(_text(part) for part in value)
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+def _table(*columns: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in {columns[0], "from"})
+    return table
+
+
+def _plain_cells(*texts: str) -> list[str]:
+    """Texts of plugins are shown as they are: a bracket in them is no markup."""
+    from rich.markup import escape
+
+    return [escape(text) for text in texts]
+
+
+def _import_failures(host: PluginHost) -> list[str]:
+    failures = []
+    for registered in (one for kind in Kind for one in host.all(kind)):
+        try:
+            _options(host, registered)
+        except PluginError as error:
+            failures.append(error.message)
+    return failures
+
+
+def _diagnosis(host: PluginHost, failures: list[str]) -> dict[str, Any]:
+    return {
+        "robusthash": robusthash.__version__,
+        "interface": API_VERSION,
+        "python": platform.python_version(),
+        "loaded": [str(owner) for owner in host.owners],
+        "excluded": [str(owner) for owner in host.excluded],
+        "duplicates": [[registered.full_name for registered in group] for group in host.duplicates()],
+        "problems": [_problem(problem) for problem in host.problems],
+        "imports": failures,
+    }
+
+
+def _problem(problem: Problem) -> dict[str, str]:
+    return {
+        "distribution": problem.owner.distribution,
+        "version": problem.owner.version,
+        "entry_point": problem.entry_point,
+        "message": problem.message,
+        "traceback": problem.details,
+    }
+
+
+def _report(host: PluginHost, failures: list[str]) -> None:
+    click.echo(
+        f"robusthash {robusthash.__version__}, plugin interface {API_VERSION}, Python {platform.python_version()}"
+    )
+    for owner in host.owners:
+        counts = ((kind, sum(registered.owner == owner for registered in host.all(kind))) for kind in Kind)
+        offered = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)
+        click.echo(f"loaded: {owner}: {offered or 'observers only'}")
+    for owner in host.excluded:
+        click.echo(f"left out by ROBUSTHASH_PLUGINS: {owner}")
+    for group in host.duplicates():
+        names = " or ".join(registered.full_name for registered in group)
+        click.echo(f"warning: {group[0].kind} {group[0].spec.name!r} has several owners: say {names}")
+    for problem in host.problems:
+        click.echo(f"problem: {problem.message}")
+        click.echo("".join(f"    {line}\n" for line in problem.details.splitlines()), nl=False)
+    for failure in failures:
+        click.echo(f"problem: {failure}")
+    if not host.problems and not failures:
+        click.echo("no problems found")

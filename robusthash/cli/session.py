@@ -1,0 +1,62 @@
+"""What holds for a whole run of the command line, wherever on it the user says so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+@dataclass(kw_only=True)
+class Session:
+    """The settings of one run.
+
+    Attributes:
+        debug: errors come with their tracebacks.
+        strict_plugins: a plugin that cannot be loaded is an error.
+    """
+
+    debug: bool = False
+    strict_plugins: bool = False
+
+
+def _flag(name: str, text: str, *, hidden: bool) -> click.Option:
+    field = name.removeprefix("--").replace("-", "_")
+
+    def remember(context: click.Context, _parameter: click.Parameter, value: bool) -> None:
+        if value:
+            setattr(context.ensure_object(Session), field, True)
+
+    # Eager: an error in the options after it must know of it.
+    return click.Option(
+        [name], is_flag=True, is_eager=True, expose_value=False, callback=remember, help=text, hidden=hidden
+    )
+
+
+def session_parameters(*, hidden: bool) -> list[click.Option]:
+    """The options ``--debug`` and ``--strict-plugins``.
+
+    Args:
+        hidden: keeps them out of a subcommand's help.
+    """
+    return [
+        _flag("--debug", "Show the traceback of an error.", hidden=hidden),
+        _flag("--strict-plugins", "Stop if an installed plugin cannot be loaded.", hidden=hidden),
+    ]
+
+
+def session_options(group: click.Group) -> click.Group:
+    """Adds the options to the top-level group."""
+    group.params.extend(session_parameters(hidden=False))
+    return group
+
+
+def accept_session_options(command: click.Command) -> click.Command:
+    """Makes a command, and the commands in it, take the options as well."""
+    command.params.extend(session_parameters(hidden=True))
+    if isinstance(command, click.Group):
+        for part in command.commands.values():
+            accept_session_options(part)
+    return command

@@ -1,0 +1,59 @@
+"""The options that eval, train and attack share, and the setting that they make."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from robusthash.options import parse_assignments
+
+if TYPE_CHECKING:
+    from robusthash.evaluation import Setting
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OPTIONS = (
+    click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What is searched."),
+    click.option(
+        "--data-root", type=click.Path(path_type=Path), metavar="DIR", help="Folder with the dataset's files."
+    ),
+    click.option("--image-size", type=int, metavar="PIXELS", help="Resize images to this height and width."),
+    click.option("--queries", type=int, metavar="N", help="Attack only N queries, drawn with the seed."),
+    click.option("--backbone", metavar="NAME", help="Feature network; the dataset suggests one."),
+    click.option(
+        "--weights", default="none", show_default=True, metavar="none|default|PATH", help="Where the backbone starts."
+    ),
+    click.option(
+        "--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="Trained weights (safetensors)."
+    ),
+    click.option(
+        "-o",
+        "--option",
+        "assignments",
+        multiple=True,
+        metavar="PLUGIN.FIELD=VALUE",
+        help="Set an option of a plugin, or of the training: -o rnm.steps=200 -o train.epochs=5.",
+    ),
+    click.option("--seed", default=0, show_default=True, metavar="N", help="Of everything random."),
+    click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute."),
+)
+
+
+def setting_options(command: Command) -> Command:
+    """Adds the shared options to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def make_setting(assignments: tuple[str, ...], **values: Any) -> "Setting":
+    """The setting that the shared options make.
+
+    Args:
+        assignments: ``plugin.field=value`` texts.
+        values: fields of :class:`~robusthash.evaluation.Setting`.
+    """
+    from robusthash.evaluation import Setting
+
+    return Setting(options=parse_assignments(assignments), **values)

@@ -1,0 +1,170 @@
+"""``robusthash show``: everything that one record holds. Needs neither torch nor numpy."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from robusthash.cli.common import json_option, out
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from robusthash.results import Flag, PluginUse, Record
+
+Lines = list[tuple[str, str]]
+
+_STAGES = ("clean", "adversarial", "unrounded")  #: in a datum's order
+
+
+@click.command("show")
+@click.argument("record", metavar="RECORD")
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="Where records are kept.",
+)
+@json_option
+def command(*, record: str, results: Path, as_json: bool) -> None:
+    """Show one stored result in full: what was run, on what, and what came out.
+
+    RECORD is a record's file, or the first digits of its digest.
+
+    \b
+    robusthash show 3f9a2c
+    robusthash show results/digits/dpsh-32bit/none/rnm-3f9a2c51d0e7.json --json
+    """  # noqa: D301 - click keeps the lines after this mark as they are
+    from robusthash.results import ResultStore, read_record
+
+    path = Path(record)
+    found = read_record(path) if path.is_file() else ResultStore(results).lookup(record)
+    if as_json:
+        click.echo(found.to_json(), nl=False)
+        return
+    console = out()
+    for part in _parts(found):
+        console.print(part)
+
+
+def _parts(record: "Record") -> "Iterator[RenderableType]":
+    from rich.text import Text
+
+    for name, lines in _recipe(record):
+        yield Text(name, style="bold")
+        yield _grid(lines)
+    yield Text("metrics", style="bold")
+    yield _metrics(record)
+    for name, lines in _outcome(record):
+        yield Text(name, style="bold")
+        yield _grid(lines)
+    yield Text("soundness", style="bold")
+    yield _flags(record.flags)
+
+
+def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
+    """What was run."""
+    from robusthash.epsilon import format_epsilon
+
+    dataset, model = record.dataset, record.model
+    yield "cell", [("digest", record.digest), ("created", record.created), ("schema", str(record.schema))]
+    yield (
+        f"dataset {dataset.name}",
+        [
+            *_use(dataset),
+            ("digest", dataset.digest),
+            ("queries", str(dataset.queries)),
+            ("query digest", dataset.query_digest),
+            ("database", f"{dataset.database} items"),
+            ("relevance", record.relevance),
+        ],
+    )
+    yield (
+        f"model {model.name}",
+        [*_use(model), ("bits", str(model.bits)), ("backbone", model.backbone), ("weights digest", model.digest)],
+    )
+    if record.defense:
+        yield f"defense {record.defense.name}", _use(record.defense)
+    else:
+        yield "defense", [("", "none")]
+    yield (
+        f"attack {record.attack.name}",
+        [
+            ("goal", record.goal),
+            ("threat", f"Linf {format_epsilon(record.epsilon)} ({record.epsilon!r})"),
+            *_use(record.attack),
+        ],
+    )
+    yield f"retriever {record.retriever.name}", _use(record.retriever)
+    yield "run", [("seed", str(record.seed)), ("shard size", str(record.shard_size)), *record.environment.items()]
+    yield "versions", list(record.versions.items())
+    yield "protocols", list(record.protocols.items())
+
+
+def _outcome(record: "Record") -> Iterator[tuple[str, Lines]]:
+    """What came out, beside the metrics."""
+    cost, queries = record.cost, max(1, record.dataset.queries)
+    yield "floors", [(name, f"{value:.3f}") for name, value in record.floors.items()]
+    yield "imagery", [(name, f"{value:.5g}") for name, value in record.imagery.items()]
+    yield (
+        "cost",
+        [
+            ("forward", f"{cost.forward} passes of one image"),
+            ("backward", f"{cost.backward} passes of one image"),
+            ("time", f"{cost.seconds:.3g} s, {1000 * cost.seconds / queries:.3g} ms an image"),
+        ],
+    )
+
+
+def _use(use: "PluginUse") -> Lines:
+    return [("from", use.owner), *((f"option {name}", _plain(value)) for name, value in use.options.items())]
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={_plain(one)}" for name, one in value.items()) or "{}"
+    return str(value)
+
+
+def _grid(lines: Lines) -> "RenderableType":
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", min_width=16)
+    grid.add_column(overflow="fold")
+    for name, value in lines or [("", "none")]:
+        grid.add_row(Text(f"  {name}"), Text(value))
+    return grid
+
+
+def _metrics(record: "Record") -> "RenderableType":
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
+    for name in ("queries", "metric"):
+        table.add_column(name)
+    for name in ("value", "95 % interval", "worst to best tie order"):
+        table.add_column(name, justify="right")
+    for stage in (*_STAGES, *sorted(set(record.metrics) - set(_STAGES))):
+        for name, one in record.metrics.get(stage, {}).items():
+            table.add_row(
+                stage,
+                name,
+                f"{one.value:.4f}",
+                f"{one.low:.4f} to {one.high:.4f}",
+                f"{one.worst:.4f} to {one.best:.4f}",
+            )
+    return table
+
+
+def _flags(flags: "tuple[Flag, ...]") -> "RenderableType":
+    from rich.text import Text
+
+    if not flags:
+        return Text("  no check failed", style="green")
+    return Text("\n".join(f"  {flag.id} {flag.message}" for flag in flags), style="yellow")

@@ -1,0 +1,225 @@
+"""Shards: a fixed run of queries, attacked in one batch, whose result is one file. A crash loses at most one."""
+
+import hashlib
+import io
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robusthash.contracts import (
+    Adversarial,
+    Attack,
+    AttackBatch,
+    AttackContext,
+    Budget,
+    CodeBank,
+    HashModel,
+    Images,
+    Randomness,
+    Surrogate,
+    Threat,
+)
+from robusthash.errors import PluginError, RobustHashError
+from robusthash.hashing import pack
+from robusthash.metrics import l2, linf, psnr, ssim
+from robusthash.storage import write_atomically
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One attack on one victim, ready to run on any of its shards.
+
+    Attributes:
+        victim: scored; in evaluation mode, parameters frozen, on the device.
+        attack: what perturbs the queries.
+        purpose: key of the attack's randomness, its full name.
+        images: all queries to attack.
+        ids: (n,) int64, their positions in the dataset's query split.
+        labels: (n, classes) uint8, their labels; None where the attack has no business knowing them.
+        targets: (n, classes) uint8, target labels of a targeted attack.
+        anchors: (n, voters, bits) int8, codes with the target label.
+        bank: codes and labels of the train split, where the attack needs them.
+        threat: how far the attack may go.
+        seed: of the run.
+        device: where to compute.
+    """
+
+    victim: HashModel
+    attack: Attack
+    purpose: str
+    images: Images
+    ids: Tensor
+    threat: Threat
+    seed: int
+    device: torch.device
+    labels: Tensor | None = None
+    targets: Tensor | None = None
+    anchors: Tensor | None = None
+    bank: CodeBank | None = None
+
+
+def shard_ranges(queries: int, size: int) -> list[range]:
+    """The shards of so many queries.
+
+    >>> shard_ranges(5, 2)
+    [range(0, 2), range(2, 4), range(4, 5)]
+    """
+    return [range(start, min(start + size, queries)) for start in range(0, queries, size)]
+
+
+def craft(job: Job, rows: Sequence[int]) -> tuple[Tensor, Adversarial, Budget, float]:
+    """Attacks some of a job's queries, as one batch.
+
+    Args:
+        job: the attack and its victim.
+        rows: which queries.
+
+    Returns:
+        The clean inputs (n, 3, h, w), what the guard handed on, the passes and the seconds spent.
+
+    Raises:
+        PluginError: the attack raised something of its own, or broke its contract.
+    """
+    index = torch.as_tensor(rows, dtype=torch.int64)
+    batch = AttackBatch(
+        inputs=job.images.pixels(list(rows)).to(job.device),
+        ids=job.ids[index].to(job.device),
+        labels=_rows(job.labels, index, job.device),
+        targets=_rows(job.targets, index, job.device),
+        anchors=_rows(job.anchors, index, job.device),
+    )
+    budget = Budget()
+    context = AttackContext(
+        surrogate=Surrogate(job.victim, budget),
+        threat=job.threat,
+        random=Randomness(seed=job.seed, purpose=job.purpose),
+        bank=job.bank,
+    )
+    started = time.perf_counter()
+    try:
+        adversarial = job.attack(batch, context)
+    except RobustHashError:
+        raise
+    except Exception as error:
+        raise PluginError(
+            f"it raised {type(error).__name__}: {error}", hint="report it to the plugin's author"
+        ) from error
+    if job.device.type == "cuda":
+        torch.cuda.synchronize(job.device)
+    return batch.inputs, adversarial, budget, time.perf_counter() - started
+
+
+def run_shard(job: Job, rows: Sequence[int]) -> Arrays:
+    """Attacks and measures one shard.
+
+    Args:
+        job: the attack and its victim.
+        rows: which queries.
+
+    Returns:
+        One row a query of: ``ids``; packed codes ``clean``, ``adversarial``, ``unrounded``; ``psnr``, ``ssim``,
+        ``linf``, ``l2``, ``clipped``; ``pixels``, a 128-bit digest of the 8-bit image. And ``passes`` (forward,
+        backward) and ``seconds`` of the shard.
+    """
+    clean, adversarial, budget, seconds = craft(job, rows)
+    codes = {
+        name: pack(job.victim.codes(images)).cpu().numpy()
+        for name, images in (
+            ("clean", clean),
+            ("adversarial", adversarial.inputs),
+            ("unrounded", adversarial.unrounded),
+        )
+    }
+    levels = (adversarial.inputs * 255).round().to(torch.uint8).cpu().numpy()
+    imagery = {
+        "psnr": psnr(adversarial.inputs, clean),
+        "ssim": ssim(adversarial.inputs, clean),
+        "linf": linf(adversarial.inputs, clean),
+        "l2": l2(adversarial.inputs, clean),
+        "clipped": adversarial.clipped,
+    }
+    return {
+        "ids": job.ids[torch.as_tensor(rows)].numpy(),
+        **codes,
+        **{name: values.double().cpu().numpy() for name, values in imagery.items()},
+        "pixels": np.stack([_digest(image) for image in levels]),
+        "passes": np.array([budget.forward, budget.backward]),
+        "seconds": np.array(seconds),
+    }
+
+
+class ShardFolder:
+    """Finished shards of one cell, each a file.
+
+    Args:
+        folder: of this cell alone.
+        shards: how many there are.
+    """
+
+    def __init__(self, folder: Path, shards: int) -> None:
+        self.folder = folder
+        self.shards = shards
+
+    def missing(self) -> list[int]:
+        """Shards not yet there, ascending."""
+        return [shard for shard in range(self.shards) if not self._path(shard).exists()]
+
+    def write(self, shard: int, arrays: Arrays) -> None:
+        """Stores one shard's result.
+
+        Raises:
+            StorageError: the file cannot be written; no part of it stays.
+        """
+        write_atomically(self._path(shard), to_npz(arrays))
+
+    def read(self) -> Arrays:
+        """All shards, joined in order; passes and seconds summed."""
+        parts = [_from_npz(self._path(shard)) for shard in range(self.shards)]
+        summed = {"passes", "seconds"}
+        return {
+            name: sum(part[name] for part in parts)
+            if name in summed
+            else np.concatenate([part[name] for part in parts])
+            for name in parts[0]
+        }
+
+    def remove(self) -> None:
+        """Removes the shards, once the record is stored."""
+        for path in self.folder.glob("*.npz"):
+            path.unlink()
+        self.folder.rmdir()
+
+    def _path(self, shard: int) -> Path:
+        return self.folder / f"{shard:05d}.npz"
+
+
+def to_npz(arrays: Arrays) -> bytes:
+    """Arrays as the bytes of an npz file that depend on nothing but the arrays (numpy writes the time of day)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.save(content, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
+    return buffer.getvalue()
+
+
+def _from_npz(path: Path) -> Arrays:
+    with np.load(path, allow_pickle=False) as archive:
+        return dict(archive)
+
+
+def _digest(image: np.ndarray) -> np.ndarray:
+    return np.frombuffer(hashlib.blake2b(image.tobytes(), digest_size=16).digest(), dtype=np.uint8)
+
+
+def _rows(tensor: Tensor | None, index: Tensor, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor[index].to(device)

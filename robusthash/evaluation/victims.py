@@ -1,0 +1,191 @@
+"""Victims: models trained here, taken from the cache, read from a checkpoint, or built by the user."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import robusthash
+from robusthash.contracts import DefenseContext, HashModel
+from robusthash.errors import CheckpointError, ContractError, UsageError
+from robusthash.evaluation.plan import VictimPlan
+from robusthash.evaluation.workshop import TRAIN, Workshop, user_path
+from robusthash.options import as_plain, build
+from robusthash.results import ModelUse, PluginUse
+from robusthash.storage import cache_folder, digest
+from robusthash.training import (
+    Description,
+    Origin,
+    Recipe,
+    build_network,
+    load_checkpoint,
+    load_tensors,
+    load_weights,
+    save_checkpoint,
+    tensors_digest,
+    train,
+    user_model,
+    weights_digest,
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Victim:
+    """A model ready to be attacked.
+
+    Attributes:
+        model: on the device, in evaluation mode, its parameters frozen.
+        use: what the record says of it.
+        defense: what hardened it; None if nothing did.
+        origin: where it came from, in a few words for the user.
+    """
+
+    model: HashModel
+    use: ModelUse
+    defense: PluginUse | None
+    origin: str
+
+
+def get_victim(plan: VictimPlan, shop: Workshop) -> Victim:
+    """The victim of a plan: given by the user, cached, or trained now; then defended, frozen and put on the device.
+
+    Args:
+        plan: which model, how many bits, which defense.
+        shop: the dataset and the plugins.
+
+    Raises:
+        CheckpointError: the checkpoint given is of another model, code length or image size.
+        TrainingError: training diverged or collapsed.
+    """
+    if user_path(plan.model) is not None:
+        victim = _built_by_user(plan, shop)
+    elif shop.setting.checkpoint is not None:
+        victim = _from_checkpoint(plan, shop, shop.setting.checkpoint)
+    else:
+        victim = _trained(plan, shop)
+    if plan.defense is not None:
+        victim = _defended(victim, plan.defense, shop)
+    victim.model.requires_grad_(requires_grad=False).eval().to(shop.device)
+    return victim
+
+
+def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = None) -> tuple[Path, Description, bool]:
+    """Trains a model, unless the very same training is in the cache.
+
+    Args:
+        plan: which model and how many bits.
+        shop: the dataset and the plugins.
+        output: where the checkpoint goes; None is the cache.
+
+    Returns:
+        The checkpoint's path, its description, and whether it was there before.
+    """
+    chosen = shop.objective(plan.model)
+    backbone = shop.backbone(shop.setting.backbone or shop.data.backbone)
+    recipe_values = {**getattr(chosen.registered.spec, "recipe", {}), **shop.setting.options.get(TRAIN, {})}
+    recipe = build(Recipe, recipe_values, where="the training recipe")
+    height, width = shop.data.query.images.size
+    if height != width:
+        raise UsageError(f"images are {height}x{width}", hint="models take square images: give --image-size")
+    made_of = {
+        "model": _origin(chosen.use),
+        "backbone": _origin(backbone.use),
+        "pretrained": _start(shop.setting.weights),
+        "recipe": as_plain(recipe),
+        "bits": plan.bits,
+        "image_size": height,
+        "dataset": shop.setting.dataset,
+        "dataset_digest": shop.data.digest,
+        "seed": shop.setting.seed,
+        "versions": {"robusthash": robusthash.__version__, "torch": torch.__version__},
+    }
+    key = digest({**made_of, "device": shop.device.type})[:16]
+    name = f"{plan.model.replace('/', '-')}-{shop.data.name.replace('/', '-')}-{plan.bits}bit-{key}.safetensors"
+    cached = cache_folder() / "checkpoints" / name
+    path = output or cached
+    if output is None and cached.exists():
+        return cached, load_checkpoint(cached)[1], True
+    network = build_network(
+        backbone.plugin, bits=plan.bits, image_size=height, weights=shop.setting.weights, seed=shop.setting.seed
+    )
+    report = train(
+        network,
+        chosen.plugin,
+        recipe,
+        shop.data,
+        seed=shop.setting.seed,
+        device=shop.device,
+        progress=shop.progress,
+        partial=cached.with_suffix(".partial"),
+    )
+    described = {**made_of, "model": Origin(**made_of["model"]), "backbone": Origin(**made_of["backbone"])}
+    description = Description(**described, classes=shop.data.classes, report=as_plain(report))
+    return path, save_checkpoint(path, network, description), False
+
+
+def _trained(plan: VictimPlan, shop: Workshop) -> Victim:
+    path, description, cached = train_checkpoint(plan, shop)
+    origin = f"taken from the cache: {path}" if cached else f"trained here, and kept in the cache: {path}"
+    return _from_description(path, description, shop, origin)
+
+
+def _from_checkpoint(plan: VictimPlan, shop: Workshop, path: Path) -> Victim:
+    description = load_checkpoint(path)[1]
+    size = shop.data.query.images.size
+    for what, found, wanted in (
+        ("model", description.model.name, plan.model),
+        ("bits", description.bits, plan.bits),
+        ("image size", description.image_size, size[0]),
+    ):
+        if found != wanted:
+            raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"ask for {what} {found}")
+    return _from_description(path, description, shop, f"given: {path}")
+
+
+def _from_description(path: Path, description: Description, shop: Workshop, origin: str) -> Victim:
+    backbone = shop.backbone(description.backbone.name, description.backbone.options)
+    network = build_network(
+        backbone.plugin, bits=description.bits, image_size=description.image_size, weights="none", seed=description.seed
+    )
+    load_weights(network, load_tensors(path), str(path))
+    use = ModelUse(
+        name=description.model.name,
+        owner=description.model.owner,
+        options={**description.model.options, TRAIN: dict(description.recipe)},
+        bits=description.bits,
+        backbone=description.backbone.name,
+        digest=description.weights_digest,
+    )
+    return Victim(model=network, use=use, defense=None, origin=origin)
+
+
+def _built_by_user(plan: VictimPlan, shop: Workshop) -> Victim:
+    checkpoint = shop.setting.checkpoint
+    model = user_model(plan.model, bits=plan.bits, image_size=shop.data.query.images.size[0], checkpoint=checkpoint)
+    use = ModelUse(
+        name=Path(plan.model.rpartition(":")[0]).stem,
+        owner=plan.model,
+        options={"checkpoint": checkpoint.name if checkpoint else None},
+        bits=model.bits,
+        backbone="own",
+        digest=weights_digest(model),
+    )
+    return Victim(model=model, use=use, defense=None, origin=f"built by {plan.model}")
+
+
+def _defended(victim: Victim, name: str, shop: Workshop) -> Victim:
+    chosen = shop.defense(name)
+    context = DefenseContext(data=shop.data, seed=shop.setting.seed, progress=shop.progress)
+    hardened = chosen.plugin.harden(victim.model, context)
+    if not isinstance(hardened, HashModel) or hardened.bits != victim.model.bits:
+        raise ContractError(f"defense {name!r} of {chosen.use.owner} returned no HashModel of {victim.model.bits} bits")
+    return Victim(model=hardened, use=victim.use, defense=chosen.use, origin=victim.origin)
+
+
+def _origin(use: PluginUse) -> dict[str, Any]:
+    return {"name": use.name, "owner": use.owner, "options": dict(use.options)}
+
+
+def _start(weights: str) -> str:
+    return weights if weights in {"none", "default"} else f"sha256:{tensors_digest(load_tensors(Path(weights)))}"

@@ -1,0 +1,104 @@
+"""Worker processes: each loads what it needs once, then takes shard after shard from a queue."""
+
+import queue
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
+from types import TracebackType
+from typing import Self
+
+import torch
+
+from robusthash.errors import StorageError
+from robusthash.evaluation.cells import Bench, make_ready
+from robusthash.evaluation.plan import Cell
+from robusthash.evaluation.request import Setting
+from robusthash.evaluation.shards import Arrays, run_shard, shard_ranges
+from robusthash.evaluation.workshop import Workshop
+from robusthash.host import PluginHost
+
+_POLL = 1.0  #: seconds between looks at whether a worker has died
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A worker's answer: a shard's arrays, or the error that it ended with."""
+
+    shard: int
+    arrays: Arrays | None = None
+    error: Exception | None = None
+
+
+class WorkerPool:
+    """Processes that run shards. The number of threads is each worker's own, as in a run without workers.
+
+    Args:
+        setting: what all cells have in common.
+        workers: how many processes.
+    """
+
+    def __init__(self, setting: Setting, workers: int) -> None:
+        context = get_context("spawn")
+        self._tasks: Queue[tuple[Cell, int] | None] = context.Queue()
+        self._answers: Queue[Finished] = context.Queue()
+        arguments = (setting, self._tasks, self._answers, torch.get_num_threads())
+        self._processes: list[BaseProcess] = [
+            context.Process(target=_work, args=arguments, daemon=True) for _ in range(workers)
+        ]
+
+    def __enter__(self) -> Self:
+        for process in self._processes:
+            process.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            process.terminate()
+            process.join()
+
+    def run(self, cell: Cell, shards: Sequence[int]) -> Iterator[tuple[int, Arrays]]:
+        """Runs shards of a cell, and yields each as it ends.
+
+        Raises:
+            StorageError: a worker died.
+            Exception: whatever a shard ended with.
+        """
+        for shard in shards:
+            self._tasks.put((cell, shard))
+        for _ in shards:
+            finished = self._next()
+            if finished.error is not None:
+                raise finished.error
+            if finished.arrays is not None:
+                yield finished.shard, finished.arrays
+
+    def _next(self) -> Finished:
+        while True:
+            try:
+                return self._answers.get(timeout=_POLL)
+            except queue.Empty:
+                dead = [process.exitcode for process in self._processes if process.exitcode is not None]
+                if dead:
+                    raise StorageError(
+                        f"a worker process died with exit code {dead[0]}",
+                        hint="finished shards are kept: run again, with fewer --workers if memory ran out",
+                    ) from None
+
+
+def _work(setting: Setting, tasks: "Queue[tuple[Cell, int] | None]", answers: "Queue[Finished]", threads: int) -> None:
+    torch.set_num_threads(threads)
+    shop = Workshop(setting, PluginHost.load(), lambda _done, _total, _what: None)
+    benches: dict[str, Bench] = {}
+    while (task := tasks.get()) is not None:
+        cell, shard = task
+        try:
+            bench = benches.setdefault(str(cell.victim), Bench(cell.victim, shop))
+            job = make_ready(cell, bench).job
+            rows = shard_ranges(len(bench.queries), shop.shard_size)[shard]
+            answers.put(Finished(shard=shard, arrays=run_shard(job, rows)))
+        except Exception as error:  # the parent raises it again
+            answers.put(Finished(shard=shard, error=error))

@@ -1,0 +1,296 @@
+"""The plugin host: finds plugins, loads each on its own, and answers by name. Importable without torch."""
+
+import importlib
+import os
+import traceback
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+from typing import Any
+
+import pluggy
+
+from robusthash import hookspecs
+from robusthash.discovery import CORE, PLUGINS_VARIABLE, Candidate, Owner, allowed_names, discover, same_name, select
+from robusthash.errors import (
+    AmbiguousNameError,
+    ContractError,
+    MissingDependencyError,
+    OptionError,
+    PluginError,
+    RobustHashError,
+    UnknownNameError,
+)
+from robusthash.options import build, convert
+from robusthash.registration import Kind, Registered, register
+
+__all__ = ["Kind", "Owner", "PluginHost", "Problem", "Registered"]
+
+_BUILTIN = "robusthash.builtin"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """Something wrong with one plugin, which the others do not suffer from.
+
+    Attributes:
+        owner: the distribution that it comes from.
+        entry_point: name of the entry point.
+        message: one line that names the distribution and its version.
+        details: the traceback.
+        loaded: whether the plugin is in use all the same; only an observer of it failed.
+    """
+
+    owner: Owner
+    entry_point: str
+    message: str
+    details: str
+    loaded: bool
+
+
+def _ignore(_problem: Problem) -> None:
+    """Nobody listens."""
+
+
+class PluginHost:
+    """The plugins of one process. Made by :meth:`load`.
+
+    Args:
+        report: called with each problem as it is found.
+    """
+
+    def __init__(self, *, report: Callable[[Problem], None] = _ignore) -> None:
+        self._manager = pluggy.PluginManager("robusthash")
+        self._manager.add_hookspecs(hookspecs)
+        self._registry: dict[Kind, list[Registered]] = {kind: [] for kind in Kind}
+        self._candidates: dict[str, Candidate] = {}
+        self._problems: list[Problem] = []
+        self._excluded: tuple[Candidate, ...] = ()
+        self._report = report
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        strict: bool = False,
+        allow: Collection[str] | None = None,
+        entry_points: Iterable[EntryPoint] | None = None,
+        report: Callable[[Problem], None] = _ignore,
+    ) -> "PluginHost":
+        """Loads the core's own plugin and every allowed one that is installed, one entry point at a time.
+
+        A plugin that cannot be imported, breaks the interface or needs another version of it leaves nothing behind but
+        a :class:`Problem`.
+
+        Args:
+            strict: a problem is an error.
+            allow: distributions or entry points to load besides the core; nothing else is even imported. None takes
+                the comma-separated list in the environment variable ``ROBUSTHASH_PLUGINS``; where that is not set,
+                all are loaded.
+            entry_points: instead of those installed.
+            report: called with each problem as it is found.
+
+        Raises:
+            UnknownNameError: the allow-list names something that is not installed.
+            PluginError: with ``strict``, after all plugins have been tried; names all problems.
+        """
+        host = cls(report=report)
+        host._add(Candidate(owner=CORE, name="builtin", load=lambda: importlib.import_module(_BUILTIN)))
+        where = PLUGINS_VARIABLE if allow is None else None
+        names = allowed_names(os.environ) if allow is None else frozenset(allow)
+        chosen, host._excluded = select(discover(entry_points), names, where=where)
+        for candidate in chosen:
+            host._add(candidate)
+        if strict and host._problems:
+            messages = "; ".join(problem.message for problem in host._problems)
+            raise PluginError(messages, hint="robusthash plugins doctor shows why; mend or uninstall what is broken")
+        return host
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What went wrong so far."""
+        return tuple(self._problems)
+
+    @property
+    def owners(self) -> tuple[Owner, ...]:
+        """The distributions that something was loaded from, sorted."""
+        return tuple(sorted({candidate.owner for candidate in self._candidates.values()}))
+
+    @property
+    def excluded(self) -> tuple[Owner, ...]:
+        """The distributions that the allow-list keeps out, wholly or in part, sorted."""
+        return tuple(sorted({candidate.owner for candidate in self._excluded}))
+
+    def all(self, kind: Kind) -> list[Registered]:
+        """Everything of one kind, sorted by name."""
+        return sorted(self._registry[kind], key=lambda registered: (registered.spec.name, registered.full_name))
+
+    def duplicates(self) -> list[tuple[Registered, ...]]:
+        """Names with several owners. Each stays reachable as ``distribution/name``."""
+        groups: dict[tuple[Kind, str], list[Registered]] = defaultdict(list)
+        for kind in Kind:
+            for registered in self.all(kind):
+                groups[kind, registered.spec.name].append(registered)
+        return [tuple(group) for group in groups.values() if len(group) > 1]
+
+    def find(self, kind: Kind, name: str, *, where: str | None = None) -> Registered:
+        """What is registered under a name, or under ``distribution/name``.
+
+        Args:
+            kind: what is looked for.
+            name: short or full.
+            where: the option or file that the name comes from, for the error.
+
+        Raises:
+            UnknownNameError: nothing is. The hint offers the nearest name and says which plugins are missing.
+            AmbiguousNameError: several distributions own the short name.
+        """
+        matches = self._matches(kind, name)
+        if len(matches) > 1:
+            raise AmbiguousNameError(kind, name, (registered.owner.distribution for registered in matches))
+        if not matches:
+            raise self._unknown(kind, name, where)
+        return matches[0]
+
+    def find_all(self, name: str) -> list[Registered]:
+        """Everything of any kind that is registered under a name, or under ``distribution/name``.
+
+        Raises:
+            UnknownNameError: nothing is.
+            AmbiguousNameError: several distributions own the short name.
+        """
+        found = [self.find(kind, name) for kind in Kind if self._matches(kind, name)]
+        if not found:
+            raise self._unknown(None, name, None)
+        return found
+
+    def resolve(self, registered: Registered) -> type:
+        """The class behind a spec; its module is imported on first use.
+
+        Raises:
+            PluginError: it cannot be imported, or is no class; the message names distribution, version and factory.
+            MissingDependencyError: as the plugin raised it.
+        """
+        module, _, attribute = registered.spec.factory.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except MissingDependencyError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise PluginError(
+                f"cannot import {registered.spec.factory}, the {registered.kind} {registered.spec.name!r} of "
+                f"{registered.owner}: {_one_line(error)}",
+                hint="is all that the plugin depends on installed?",
+            ) from error
+        if not isinstance(found, type):
+            raise PluginError(
+                f"{registered.spec.factory}, the {registered.kind} {registered.spec.name!r} of {registered.owner}, is "
+                f"of type {type(found).__name__}",
+                hint="a factory is a class, a frozen keyword-only dataclass of options",
+            )
+        return found
+
+    def create(self, registered: Registered, options: Mapping[str, Any] | None = None) -> Any:
+        """The plugin object: its class with the spec's options, and the user's laid over them.
+
+        Args:
+            registered: what to make.
+            options: by field name, as for :func:`robusthash.options.convert`.
+
+        Raises:
+            OptionError: an option's name or value is wrong.
+            PluginError: as for :meth:`resolve`; the spec's own options do not fit its class; or the class breaks.
+            ContractError: the class is no dataclass, or its fields' types are none that an option can have.
+        """
+        cls = self.resolve(registered)
+        name, whose = registered.spec.name, f"{registered.kind} {registered.spec.name!r} of {registered.owner}"
+        try:
+            preset = convert(cls, registered.spec.options, where=name)
+        except OptionError as error:
+            raise PluginError(
+                f"the spec of {whose} does not fit its class: {error.message}", hint=error.hint
+            ) from error
+        except ContractError as error:
+            raise ContractError(f"{whose}: {error.message}", hint=error.hint) from error
+        chosen = convert(cls, options or {}, where=name)
+        try:
+            return build(cls, {**preset, **chosen}, where=name)
+        except RobustHashError:
+            raise
+        except Exception as error:
+            raise PluginError(f"cannot make {whose}: {_one_line(error)}", hint="report it to its authors") from error
+
+    def notify(self, hook: str, **arguments: Any) -> None:
+        """Calls an observer hook of each plugin that has it. An exception in one is a problem, and goes no further.
+
+        Args:
+            hook: like ``robusthash_cell_finished``.
+            arguments: as the hook's specification names them.
+
+        Raises:
+            AttributeError: there is no such hook.
+        """
+        getattr(self._manager.hook, hook)
+        for name, plugin in self._manager.list_name_plugin():
+            others = [other for _, other in self._manager.list_name_plugin() if other is not plugin]
+            try:
+                self._manager.subset_hook_caller(hook, others)(**arguments)
+            except (Exception, SystemExit) as error:
+                candidate = self._candidates[name]
+                self._record(candidate, f"plugin {candidate.owner}: {hook} failed: {_one_line(error)}")
+
+    def _add(self, candidate: Candidate) -> None:
+        try:
+            found = register(self._manager, candidate, self._names(candidate.owner))
+        except (Exception, SystemExit) as error:
+            where = f"entry point {candidate.name!r}"
+            self._record(candidate, f"plugin {candidate.owner} not loaded: {where}: {_one_line(error)}")
+            return
+        self._candidates[candidate.key] = candidate
+        for registered in found:
+            self._registry[registered.kind].append(registered)
+
+    def _names(self, owner: Owner) -> set[tuple[Kind, str]]:
+        return {
+            (kind, registered.spec.name)
+            for kind, everything in self._registry.items()
+            for registered in everything
+            if registered.owner == owner
+        }
+
+    def _record(self, candidate: Candidate, message: str) -> None:
+        problem = Problem(
+            owner=candidate.owner,
+            entry_point=candidate.name,
+            message=message,
+            details=traceback.format_exc(),
+            loaded=candidate.key in self._candidates,
+        )
+        self._problems.append(problem)
+        self._report(problem)
+
+    def _matches(self, kind: Kind, name: str) -> list[Registered]:
+        short = [registered for registered in self._registry[kind] if registered.spec.name == name]
+        distribution, _, rest = name.partition("/")
+        full = f"{same_name(distribution)}/{rest}"
+        return short or [registered for registered in self._registry[kind] if registered.full_name == full]
+
+    def _unknown(self, kind: Kind | None, name: str, where: str | None) -> UnknownNameError:
+        known = {
+            registered.spec.name for one in (Kind if kind is None else (kind,)) for registered in self._registry[one]
+        }
+        error = UnknownNameError(kind or "plugin object", name, known, where=where)
+        missing = []
+        broken = sorted({problem.owner for problem in self._problems if not problem.loaded})
+        if broken:
+            missing.append(f"not all loaded: {', '.join(map(str, broken))} (see robusthash plugins doctor)")
+        if self._excluded:
+            missing.append(f"kept out by the allow-list: {', '.join(map(str, self.excluded))}")
+        error.hint = "; ".join([*filter(None, [error.hint]), *missing])
+        return error
+
+
+def _one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, RobustHashError) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,192 @@
+"""Ranking metrics of each query as functions of its distance histograms, exact over all orders of ties.
+
+The expectation over tie orders follows McSherry and Najork, "Computing information retrieval performance measures
+efficiently in the presence of tied scores" (ECIR 2008); for denominators that themselves depend on the order, it is
+taken over the number of hits (or the place of the last counted one), which determines the denominator.
+"""
+
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from robusthash.metrics import ties
+from robusthash.metrics.histograms import DistanceHistograms
+from robusthash.metrics.scores import Scores
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Denominator(StrEnum):
+    """What the sum of precisions within the first k places is divided by."""
+
+    ATTAINABLE = "attainable"  #: min(k, R): a perfect ranking scores 1
+    RELEVANT = "relevant"  #: R, all relevant items, as trec_eval does
+
+
+def average_precision(
+    histograms: DistanceHistograms, k: int | None = None, denominator: Denominator = Denominator.ATTAINABLE
+) -> Scores:
+    """Average precision of the first k places: ``sum of precision at each relevant place / denominator``.
+
+    A query without relevant items scores 0 and is counted, as everywhere in the field.
+
+    Args:
+        histograms: of the queries.
+        k: places; None is the whole database, where both denominators are R.
+        denominator: what to divide by.
+
+    >>> tied = DistanceHistograms(items=np.array([[2, 0]]), relevant=np.array([[1, 0]]), bits=1)
+    >>> average_precision(tied).expected.tolist()
+    [0.75]
+    """
+    found = _Buckets(histograms)
+    places = found.places(k)
+    total = histograms.n_relevant
+    divisor = total if k is None or denominator is Denominator.RELEVANT else np.minimum(total, k)
+    return _scores(
+        *(part.sum(1) / np.maximum(divisor, 1) for part in found.sums(places)),
+        conventional=total == 0,
+    )
+
+
+def average_precision_of_hits(
+    histograms: DistanceHistograms, k: int | None = None, *, exclude_zero_hits: bool = False
+) -> Scores:
+    """Average precision over the relevant items found within the first k places.
+
+    The denominator is the number of hits, so the order of ties moves it too. Given h hits in the places of the tied
+    bucket that k cuts, their places are uniform, and what full buckets contribute does not depend on h::
+
+        E[AP] = sum over h of P(h) * (E[full buckets] + E[cut bucket | h]) / (hits before + h)
+
+    with P(h) hypergeometric. Worst and best are over h as well: one more hit at the end can lower this score.
+
+    Args:
+        histograms: of the queries.
+        k: places; None is the whole database.
+        exclude_zero_hits: leave out of the mean the orders in which a query has no hit. Its expected, worst and best
+            values are then over the orders with a hit, and it weighs the probability of such an order: the mean is the
+            expected sum of scores over the expected number of queries kept. Otherwise zero hits score 0.
+    """
+    found = _Buckets(histograms)
+    places = found.places(k)
+    full = places == found.size
+    sums = [np.where(full, part, 0.0).sum(1) for part in found.sums(places)]
+    cut = found.cut(places)
+    i, s, n, r, m = cut
+    low, high = np.maximum(0, m - (n - r)), np.minimum(m, r)
+    values = np.zeros((3, len(n)))
+    kept = np.ones(len(n))
+    for rows, h, inside in ties.grids(low, high):
+        at = [column[rows, None] for column in cut]
+        law = ties.hypergeometric(h, inside, at[2], at[3], at[4])
+        expected, worst, best = (part[rows, None] for part in sums)
+        hits = at[1] + h
+        divisor = np.maximum(hits, 1)
+        score = (expected + ties.expected_sum(at[0], at[1], at[4], h, at[4])) / divisor
+        floor = (worst + ties.run_sum(at[0] + at[4] - h, at[1], h)) / divisor
+        ceiling = (best + ties.run_sum(at[0], at[1], h)) / divisor
+        scored = inside & (hits > 0) if exclude_zero_hits else inside
+        probability = np.where(scored, law, 0.0).sum(1)
+        values[0, rows] = np.where(scored, law * score, 0.0).sum(1) / np.where(probability > 0, probability, 1.0)
+        values[1, rows] = np.where(scored, floor, np.inf).min(1)
+        values[2, rows] = np.where(scored, ceiling, -np.inf).max(1)
+        kept[rows] = probability if exclude_zero_hits else 1.0
+    never = s + high == 0
+    values[:, never] = 0.0
+    kept[never] = 0.0 if exclude_zero_hits else 1.0
+    return _scores(*values, counted=kept, conventional=never)
+
+
+def average_precision_of_first_relevant(histograms: DistanceHistograms, m: int) -> Scores:
+    """Average precision over the first ``min(m, R)`` relevant items, wherever they rank.
+
+    In the bucket that holds the last counted one, say its h-th of r relevant items, that item's place y follows the
+    negative hypergeometric law, and the h - 1 before it are uniform over the y - 1 places before::
+
+        E = sum over y of P(y) * (E[first y - 1 places with h - 1 hits] + (hits before + h) / (before + y))
+
+    Args:
+        histograms: of the queries.
+        m: relevant items to count.
+    """
+    found = _Buckets(histograms)
+    total = histograms.n_relevant
+    counted = np.minimum(m, total)
+    full = found.hits_before + found.relevant <= counted[:, None]
+    expected, worst, best = (np.where(full, part, 0.0).sum(1) for part in found.sums(found.size))
+    partial = ~full & (found.hits_before < counted[:, None])
+    i, s, n, r = (np.where(partial, part, 0).sum(1) for part in found)
+    h = np.where(partial.any(1), counted - s, 0)
+    worst += ties.run_sum(i + n - r, s, h)
+    best += ties.run_sum(i, s, h)
+    cases, which = np.unique(np.stack([i, s, n, r, h], axis=1), axis=0, return_inverse=True)
+    expected += _expected_first_hits(cases)[which.reshape(-1)]
+    return _scores(*(part / np.maximum(counted, 1) for part in (expected, worst, best)), conventional=total == 0)
+
+
+def precision_at(histograms: DistanceHistograms, k: int) -> Scores:
+    """Share of relevant items among the first k places; places beyond the end of the database count as irrelevant.
+
+    Args:
+        histograms: of the queries.
+        k: places.
+    """
+    found = _Buckets(histograms)
+    _, _, size, relevant, _ = found.parts(places := found.places(k))
+    low, high = np.maximum(0, places - (size - relevant)), np.minimum(places, relevant)
+    mean = places * relevant / np.maximum(size, 1)
+    return _scores(*(part.sum(1) / k for part in (mean, low, high)), conventional=histograms.n_relevant == 0)
+
+
+def precision_within(histograms: DistanceHistograms, radius: int) -> Scores:
+    """Share of relevant items among those at distance ``radius`` or less. Ties do not matter.
+
+    A query with an empty ball scores 0, is counted, and is marked as a convention.
+
+    Args:
+        histograms: of the queries.
+        radius: of the Hamming ball, its surface included.
+    """
+    items = histograms.items[:, : radius + 1].sum(1)
+    share = histograms.relevant[:, : radius + 1].sum(1) / np.maximum(items, 1)
+    return _scores(share, share, share, conventional=items == 0)
+
+
+def random_average_precision(relevant: Ints, items: Ints) -> Floats:
+    """Expected average precision of a random ranking: one bucket that holds the whole database.
+
+    Args:
+        relevant: (q,) relevant items of each query.
+        items: (q,) size of the database.
+
+    >>> random_average_precision(np.array([1]), np.array([2])).tolist()
+    [0.75]
+    """
+    zero = np.zeros_like(relevant)
+    return np.asarray(ties.expected_sum(zero, zero, items, relevant, items) / np.maximum(relevant, 1))
+
+
+def worst_average_precision(relevant: Ints, items: Ints) -> Floats:
+    """Average precision with every irrelevant item first: the lowest that any codes can score.
+
+    Args:
+        relevant: (q,) relevant items of each query.
+        items: (q,) size of the database.
+
+    >>> worst_average_precision(np.array([1]), np.array([4])).tolist()
+    [0.25]
+    """
+    zero = np.zeros_like(relevant)
+    return np.asarray(ties.run_sum(items - relevant, zero, relevant) / np.maximum(relevant, 1))
+
+
+class _Buckets:
+    """The histograms and their running sums: (queries, bits + 1) each."""
+
+    def __init__(self, histograms: DistanceHistograms) -> None:
+        self.size, self.relevant = histograms.items, histograms.relevant
+        self.before = np.cumsum(self.size, axis=1) - self.size
+        self.hits_before = np.cumsum(self.relevant, axis=1) - self.relevant

@@ -1,0 +1,183 @@
+"""Takes one plugin into the plugin manager wholly or not at all. Importable without torch."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+from functools import cache
+from inspect import isfunction
+
+import pluggy
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from robusthash import hookspecs
+from robusthash.discovery import Candidate, Owner
+from robusthash.errors import PluginError, SpecError
+from robusthash.specs import (
+    API_VERSION,
+    AttackSpec,
+    BackboneSpec,
+    DatasetSpec,
+    DefenseSpec,
+    MetricSpec,
+    ModelSpec,
+    RetrieverSpec,
+    Spec,
+)
+
+PREFIX = "robusthash_"
+
+
+class Kind(StrEnum):
+    """What a plugin object can be."""
+
+    MODEL = "model"
+    BACKBONE = "backbone"
+    ATTACK = "attack"
+    DEFENSE = "defense"
+    RETRIEVER = "retriever"
+    DATASET = "dataset"
+    METRIC = "metric"
+
+    @property
+    def hook(self) -> str:
+        """The hook that yields specs of this kind."""
+        return f"{PREFIX}{self}s"
+
+    @property
+    def spec(self) -> type[Spec]:
+        """The class of these specs."""
+        return _SPECS[self]
+
+
+_SPECS: dict[Kind, type[Spec]] = {
+    Kind.MODEL: ModelSpec,
+    Kind.BACKBONE: BackboneSpec,
+    Kind.ATTACK: AttackSpec,
+    Kind.DEFENSE: DefenseSpec,
+    Kind.RETRIEVER: RetrieverSpec,
+    Kind.DATASET: DatasetSpec,
+    Kind.METRIC: MetricSpec,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registered:
+    """A spec, and who yielded it.
+
+    Attributes:
+        kind: what it is a spec of.
+        spec: as the plugin yielded it.
+        owner: distribution and version.
+    """
+
+    kind: Kind
+    spec: Spec
+    owner: Owner
+
+    @property
+    def full_name(self) -> str:
+        """``distribution/name``, which no other distribution can take."""
+        return f"{self.owner.distribution}/{self.spec.name}"
+
+
+def register(
+    manager: pluggy.PluginManager, candidate: Candidate, taken: Collection[tuple[Kind, str]]
+) -> list[Registered]:
+    """Imports a plugin, registers it and collects its specs. After an exception nothing of it is left in the manager.
+
+    Args:
+        manager: the plugin manager, which knows the hooks.
+        candidate: the plugin.
+        taken: kinds and names that the same distribution has already.
+
+    Returns:
+        Everything that the plugin offers.
+
+    Raises:
+        PluginError: it is no plugin of this interface, or one for another version of it.
+        SpecError: it yielded something that is not a valid spec.
+        Exception: whatever importing it or one of its hooks raised.
+    """
+    plugin = candidate.load()
+    _check_hooks(manager, plugin)
+    if manager.is_registered(plugin):
+        raise PluginError("another entry point names the same plugin", hint="keep one of the two")
+    try:
+        manager.register(plugin, candidate.key)
+        return _collect(manager, plugin, candidate.owner, taken)
+    except BaseException:
+        manager.unregister(name=candidate.key)
+        raise
+
+
+def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
+    """Refuses what pluggy would let pass: hooks that nobody calls, because of a typo or a missing decorator."""
+    known = {name for name in dir(hookspecs) if name.startswith(PREFIX)}
+    implemented = set()
+    for name in dir(plugin):
+        marks = manager.parse_hookimpl_opts(plugin, name)
+        if marks is None:
+            if name in known and isfunction(getattr(plugin, name)):
+                raise PluginError(f"{name} is not marked as a hook", hint="decorate it with @robusthash.hookimpl")
+            continue
+        hook = marks.get("specname") or name
+        if hook in known:
+            implemented.add(hook)
+        elif not marks.get("optionalhook"):
+            near = get_close_matches(hook, sorted(known), n=1)
+            raise PluginError(
+                f"there is no hook {hook!r}", hint=f"did you mean {near[0]!r}?" if near else f"hooks: {sorted(known)}"
+            )
+    if not implemented:
+        raise PluginError(
+            "it implements no hook", hint="the entry point must name the module that has @hookimpl functions"
+        )
+
+
+def _collect(
+    manager: pluggy.PluginManager, plugin: object, owner: Owner, taken: Collection[tuple[Kind, str]]
+) -> list[Registered]:
+    others = manager.get_plugins() - {plugin}
+    names = set(taken)
+    found = []
+    for kind in Kind:
+        for spec in _specs(manager, kind, others):
+            if (kind, spec.name) in names:
+                raise SpecError(f"{kind} {spec.name!r} is yielded twice by {owner}", hint="give each a name of its own")
+            names.add((kind, spec.name))
+            found.append(Registered(kind=kind, spec=spec, owner=owner))
+    return found
+
+
+def _specs(manager: pluggy.PluginManager, kind: Kind, others: Collection[object]) -> Iterator[Spec]:
+    for result in manager.subset_hook_caller(kind.hook, others)():
+        try:
+            specs = iter(result)
+        except TypeError:
+            raise SpecError(
+                f"{kind.hook} returned {type(result).__name__}", hint=f"yield instances of {kind.spec.__name__}"
+            ) from None
+        for spec in specs:
+            _check_spec(kind, spec)
+            yield spec
+
+
+def _check_spec(kind: Kind, spec: object) -> None:
+    if not isinstance(spec, kind.spec):
+        raise SpecError(f"{kind.hook} yielded {type(spec).__name__}", hint=f"yield instances of {kind.spec.__name__}")
+    if not isinstance(spec.options, Mapping) or not all(isinstance(name, str) for name in spec.options):
+        raise SpecError(f"bad options of {kind} {spec.name!r}", hint="a mapping from field names to values")
+    if not _is_satisfied(spec.requires_api):
+        raise PluginError(
+            f"{kind} {spec.name!r} needs plugin interface {spec.requires_api}, this robusthash has {API_VERSION}",
+            hint="install versions of the two that go together",
+        )
+
+
+@cache
+def _is_satisfied(requires_api: str) -> bool:
+    try:
+        return SpecifierSet(requires_api).contains(API_VERSION, prereleases=True)
+    except (InvalidSpecifier, AttributeError, TypeError) as error:
+        raise SpecError(f"bad requires_api {requires_api!r}", hint="write a version range like '>=1,<2'") from error

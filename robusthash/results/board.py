@@ -1,0 +1,146 @@
+"""What a leaderboard consists of: sections of comparable rows."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from robusthash.results.record import Flag
+
+
+class Kind(StrEnum):
+    """What a row of the leaderboard is."""
+
+    CLEAN = "clean"
+    NOISE = "noise"
+    ATTACK = "attack"
+    FLOOR = "floor"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What the rows of one section have in common, and without which they would not be comparable.
+
+    Attributes:
+        dataset: its name.
+        dataset_digest: of the three splits.
+        queries: number of queries attacked.
+        query_digest: of these queries.
+        database: number of items searched.
+        metric: the metric shown.
+        protocol: the metric's protocol id.
+        relevance: what counts as relevant.
+        seed: of the run.
+        epsilon: radius of the L-infinity ball.
+        threat: the same for people: ``Linf 8/255``.
+    """
+
+    dataset: str
+    dataset_digest: str
+    queries: int
+    query_digest: str
+    database: int
+    metric: str
+    protocol: str
+    relevance: str
+    seed: int
+    epsilon: float
+    threat: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """A number with its 95 % interval and its tie band, where it has them.
+
+    Attributes:
+        value: the mean over the queries.
+        low: lower end of the interval.
+        high: upper end.
+        worst: under the worst order of ties.
+        best: under the best order of ties.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    worst: float | None = None
+    best: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line.
+
+    Attributes:
+        kind: what it is.
+        model: the victim, as named in this section.
+        label: the attack, as named in this section, or what the reference is.
+        goal: of an attack; None for references.
+        rank: strength among the victim's attacks of this goal, 1 is the strongest; None for references and noise.
+        clean: the metric of the clean queries.
+        score: the metric of these queries.
+        target: the same with respect to the target labels; None if there are none.
+        psnr: mean over the queries, in dB.
+        seconds: of the attack, for each query.
+        flags: soundness checks that failed.
+        record: digest of the record it comes from.
+    """
+
+    kind: Kind
+    model: str
+    label: str
+    goal: str | None = None
+    rank: int | None = None
+    clean: float | None = None
+    score: Score | None = None
+    target: Score | None = None
+    psnr: float | None = None
+    seconds: float | None = None
+    flags: tuple[Flag, ...] = ()
+    record: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """A victim's place among the victims of a section.
+
+    Attributes:
+        goal: of the attacks that count here.
+        rank: 1 is the most robust; None if it lacks an attack that another victim has.
+        model: the victim, as named in this section.
+        clean: the metric of its clean queries.
+        worst: its score under the strongest of the attacks; None without a rank. Relevance to the target labels for
+            targeted attacks.
+        attack: the strongest attack; None without a rank.
+        lacks: attacks that another victim has and this one has not.
+    """
+
+    goal: str
+    rank: int | None
+    model: str
+    clean: float
+    worst: Score | None
+    attack: str | None
+    lacks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Rows that may be compared.
+
+    Attributes:
+        setting: what they have in common.
+        standings: the victims, most robust first, goal after goal; empty with a single victim.
+        rows: victim after victim: clean, noise, attacks by strength, floors.
+        superseded: older records of cells that were evaluated again, and are not shown.
+    """
+
+    setting: Setting
+    standings: tuple[Standing, ...]
+    rows: tuple[Row, ...]
+    superseded: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaderboard:
+    """Sections, of which no two are comparable."""
+
+    sections: tuple[Section, ...]

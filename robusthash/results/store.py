@@ -1,0 +1,156 @@
+"""The results folder: one JSON per record, the per-query arrays beside it, and no index that could go stale."""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robusthash.errors import InputError, RobustHashError, UsageError
+from robusthash.results.reading import read_record
+from robusthash.results.record import Record
+from robusthash.storage import write_atomically
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_NAMED = 12  #: digits of the digest in a file's name
+_LONGEST = 80  #: characters of a name in a path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A file in the results folder that is not a usable record.
+
+    Attributes:
+        path: of the file.
+        message: what is wrong with it, and how to mend it.
+    """
+
+    path: Path
+    message: str
+
+
+class ResultStore:
+    """Records in a folder: ``<dataset>/<model>-<bits>bit/<defense>/<attack>-<digest>.json``.
+
+    Args:
+        root: the folder; made on the first :meth:`save`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path_of(self, record: Record) -> Path:
+        """Where a record is kept; its arrays have the same name with ``.npz``."""
+        return (
+            self.root
+            / _safe(record.dataset.name)
+            / f"{_safe(record.model.name)}-{record.model.bits}bit"
+            / (_safe(record.defense.name) if record.defense else "none")
+            / f"{_safe(record.attack.name)}-{record.digest[:_NAMED]}.json"
+        )
+
+    def save(self, record: Record, arrays: Mapping[str, "np.ndarray"]) -> Path:
+        """Writes the arrays and then the record, each at once or not at all: a record that is there is whole.
+
+        Args:
+            record: the result of one cell.
+            arrays: one row a query.
+
+        Returns:
+            The record's path.
+
+        Raises:
+            StorageError: the folder cannot be written, or the disk is full. What was stored before stays.
+        """
+        import numpy as np
+
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, array in arrays.items():
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+        path = self.path_of(record)
+        write_atomically(path.with_suffix(".npz"), buffer.getvalue())
+        write_atomically(path, record.to_json().encode())
+        return path
+
+    def arrays(self, record: Record) -> dict[str, "np.ndarray"]:
+        """The per-query arrays that were saved with a record.
+
+        Raises:
+            InputError: they are missing or damaged.
+        """
+        import numpy as np
+
+        path = self.path_of(record).with_suffix(".npz")
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise InputError(f"cannot read the arrays {path}: {error}", hint="evaluate again with --force") from error
+
+    def find(self, digest: str) -> Record | None:
+        """The record of a cell; None where there is none, or its file is damaged and so has to be made again."""
+        for path in sorted(self.root.glob(f"*/*/*/*-{digest[:_NAMED]}.json")):
+            try:
+                record = read_record(path)
+            except InputError:
+                continue
+            if record.digest == digest:
+                return record
+        return None
+
+    def lookup(self, prefix: str) -> Record:
+        """The one record whose digest begins with some digits.
+
+        Raises:
+            UsageError: there is none, or several.
+            InputError: its file is damaged.
+        """
+        if not re.fullmatch(r"[0-9a-f]{4,64}", prefix):
+            raise UsageError(f"{prefix!r} is neither a file nor a digest", hint="give at least 4 digits of the digest")
+        found = [
+            record
+            for path in self._paths()
+            if path.stem.rpartition("-")[2].startswith(prefix[:_NAMED])
+            for record in [read_record(path)]
+            if record.digest.startswith(prefix)
+        ]
+        if not found:
+            raise UsageError(f"no record in {self.root} has the digest {prefix}...", hint="see robusthash leaderboard")
+        if len(found) > 1:
+            names = ", ".join(str(self.path_of(record)) for record in found)
+            raise UsageError(f"{len(found)} records have the digest {prefix}...: {names}", hint="give more digits")
+        return found[0]
+
+    def load_all(self) -> tuple[list[Record], list[Problem]]:
+        """Every record, in the order of the paths, and every JSON file that is none.
+
+        Raises:
+            InputError: the folder does not exist.
+        """
+        if not self.root.is_dir():
+            raise InputError(f"{self.root} is not a folder", hint="run robusthash eval first, or name it in --results")
+        records, problems = [], []
+        for path in self._paths():
+            try:
+                records.append(read_record(path))
+            except RobustHashError as error:
+                problems.append(Problem(path=path, message=str(error)))
+        return records, problems
+
+    def _paths(self) -> Iterator[Path]:
+        """JSON files, but not those of hidden folders and half-written ones."""
+        for path in sorted(self.root.rglob("*.json")):
+            if not any(part.startswith(".") for part in path.relative_to(self.root).parts):
+                yield path
+
+
+def _safe(name: str) -> str:
+    """A plugin's name as one part of a path: no separators, not hidden, not endless."""
+    return re.sub(r"^\.+", "_", re.sub(r"[^\w.@+-]", "_", name))[-_LONGEST:]

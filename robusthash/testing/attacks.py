@@ -1,0 +1,279 @@
+"""The tests that every attack must pass: subclass :class:`AttackContract` and give the ``attack`` fixture.
+
+::
+
+    class TestMine(AttackContract):
+        @pytest.fixture
+        def attack(self) -> Attack:
+            return Mine(steps=20)
+
+Importing this module needs pytest, which the core does not depend on.
+"""
+
+import random as python_random
+from dataclasses import dataclass, field, fields, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from robusthash.adversary import GradientAttack
+from robusthash.contracts import Attack, AttackBatch, AttackContext, Budget, HashModel, Randomness, Surrogate
+from robusthash.errors import CapabilityError
+from robusthash.hashing import binarise, hamming, sign
+from robusthash.specs import AttackSpec, Capability, Goal
+from robusthash.testing.victims import LinearVictim, SmallVictim, toy_batch, toy_context
+
+
+class AttackContract:
+    """What an attack promises to the host, and what makes it an attack.
+
+    Attributes:
+        equal_pixels: least share of pixels that another batch size must leave as they are: another batch shape changes
+            the low-order bits of the kernels, and steps may amplify them.
+        beats_noise: whether it moves codes further than uniform noise of the same epsilon; False for a baseline.
+        turns_every_bit: whether its loss wants every bit at the aim, however far the others are; gradient attacks only.
+    """
+
+    equal_pixels = 0.999
+    beats_noise = True
+    turns_every_bit = True
+
+    @pytest.fixture
+    def attack(self) -> Attack:
+        """The attack under test; a subclass overrides this."""
+        pytest.skip("give the fixture `attack` in a subclass")
+
+    @pytest.fixture
+    def spec(self) -> AttackSpec | None:
+        """The spec that announces it; a subclass overrides this."""
+        return None
+
+    @pytest.fixture
+    def victim(self) -> HashModel:
+        """A victim of toy images, 3 x 16 x 16."""
+        return SmallVictim()
+
+    @pytest.fixture
+    def context(self, attack: Attack, victim: HashModel) -> AttackContext:
+        """A context of the victim, with what the attack learnt on it."""
+        return _fitted(attack, toy_context(victim))
+
+    @pytest.fixture
+    def batch(self, victim: HashModel) -> AttackBatch:
+        """Twelve queries."""
+        return toy_batch(victim)
+
+    def test_spec_says_what_it_is(self, attack: Attack, spec: AttackSpec | None) -> None:
+        """The announced goals and needs are those of the object."""
+        if spec is None:
+            pytest.skip("give the fixture `spec` in a subclass")
+        assert attack.goal in spec.goals
+        assert attack.needs == spec.needs
+
+    def test_epsilon_zero_returns_the_inputs(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
+        """With nowhere to go, the images come back bit by bit, and nothing had to be clipped."""
+        still = replace(context, threat=replace(context.threat, epsilon=0.0))
+        result = attack(batch, still)
+        assert torch.equal(result.inputs, batch.inputs)
+        assert torch.equal(result.unrounded, batch.inputs)
+        assert not result.clipped.any()
+
+    @pytest.mark.parametrize("epsilon", [1 / 255, 8 / 255, 0.032])
+    def test_stays_in_ball_and_box(
+        self, attack: Attack, context: AttackContext, batch: AttackBatch, epsilon: float
+    ) -> None:
+        """Before and after rounding, without the host's clipping; what is delivered is on the 8-bit grid."""
+        threat = replace(context.threat, epsilon=epsilon)
+        result = attack(batch, replace(context, threat=threat))
+        assert not result.clipped.any()
+        assert threat.contains(result.unrounded, batch.inputs).all()
+        assert threat.contains(result.inputs, batch.inputs).all()
+        levels = result.inputs * 255
+        torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-3)
+
+    def test_leaves_everything_as_it_was(
+        self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
+    ) -> None:
+        """Queries, weights, buffers, gradients, flags and the global random generators."""
+        queries = _copy(batch)
+        state = {name: tensor.clone() for name, tensor in victim.state_dict().items()}
+        generators = torch.get_rng_state(), repr(np.random.get_state()), python_random.getstate()  # noqa: NPY002 - it is watched
+        attack(batch, context)
+        for name, tensor in _tensors(batch).items():
+            assert torch.equal(tensor, getattr(queries, name)), name
+        assert all(torch.equal(tensor, state[name]) for name, tensor in victim.state_dict().items())
+        assert not any(p.requires_grad or p.grad is not None for p in victim.parameters())
+        assert not any(part.training for part in victim.modules())
+        assert torch.equal(torch.get_rng_state(), generators[0])
+        assert repr(np.random.get_state()) == generators[1]  # noqa: NPY002 - it is watched
+        assert python_random.getstate() == generators[2]
+
+    def test_same_seed_same_bytes_in_any_order(
+        self, attack: Attack, context: AttackContext, batch: AttackBatch
+    ) -> None:
+        """A query's outcome depends on the query, not on its place in the batch or on what ran before."""
+        order = torch.randperm(len(batch.ids), generator=torch.Generator().manual_seed(5))
+        first = attack(batch, context)
+        again = attack(batch, context)
+        shuffled = attack(_rows(batch, order), context)
+        assert torch.equal(again.unrounded, first.unrounded)
+        assert torch.equal(shuffled.unrounded, first.unrounded[order])
+
+    @pytest.mark.parametrize("size", [1, 7])
+    def test_batch_size_changes_nothing(
+        self, attack: Attack, context: AttackContext, batch: AttackBatch, size: int
+    ) -> None:
+        """But for the kernels' own rounding."""
+        whole = attack(batch, context).inputs
+        pieces = [attack(_rows(batch, rows), context).inputs for rows in torch.arange(len(whole)).split(size)]
+        equal = (torch.cat(pieces) - whole).abs() < context.threat.tolerance
+        assert equal.float().mean() >= self.equal_pixels
+
+    def test_randomness_comes_from_the_seed(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
+        """Another seed gives another outcome if the attack draws from ``context.random``, and only then."""
+        outcomes, draws = [], []
+        for seed in (0, 1):
+            recorded = _Recorded(seed=seed, purpose="toy")
+            outcomes.append(attack(batch, replace(context, random=recorded)).unrounded)
+            draws.append(recorded.draws)
+        if not any(draws):
+            assert torch.equal(*outcomes)
+        elif not isinstance(attack, GradientAttack) or attack.random_start:  # a restart may be in vain
+            assert not torch.equal(*outcomes)
+
+    def test_beats_noise(self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel) -> None:
+        """It gets the codes further than uniform noise of the same epsilon does: from themselves, or to the target."""
+        if not self.beats_noise:
+            pytest.skip("a baseline, by its class attribute `beats_noise`")
+        threat = context.threat
+        uniform = Randomness(seed=9, purpose="noise").uniform(batch.ids, tuple(batch.inputs.shape[1:]))
+        noise = threat.project(batch.inputs + (2 * uniform - 1) * threat.epsilon, batch.inputs)
+        attacked, noisy = (victim.codes(images) for images in (attack(batch, context).inputs, noise))
+        if attack.goal is Goal.TARGETED:
+            assert _to_anchors(attacked, batch) < _to_anchors(noisy, batch)
+        else:
+            clean = victim.codes(batch.inputs)
+            assert hamming(attacked, clean).float().mean() > hamming(noisy, clean).float().mean()
+
+    def test_targeted_comes_nearer_to_its_target(
+        self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
+    ) -> None:
+        """The mean distance to the codes of the target label falls."""
+        if attack.goal is not Goal.TARGETED:
+            pytest.skip("an untargeted attack")
+        attacked = victim.codes(attack(batch, context).inputs)
+        assert _to_anchors(attacked, batch) < _to_anchors(victim.codes(batch.inputs), batch)
+
+    def test_budget_counts_every_pass(
+        self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
+    ) -> None:
+        """The budget is what hooks on the model itself count."""
+        seen = Budget()
+
+        def backward(gradient: Tensor) -> None:
+            seen.backward += len(gradient)
+
+        def forward(_module: torch.nn.Module, inputs: tuple[Tensor], logits: Tensor) -> None:
+            seen.forward += len(inputs[0])
+            if logits.requires_grad:
+                logits.register_hook(backward)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+
+        budget = Budget()
+        handle = victim.register_forward_hook(forward)
+        attack(batch, replace(context, surrogate=Surrogate(victim, budget)))
+        handle.remove()
+        assert budget == seen
+        assert bool(budget.backward) == (Capability.GRADIENTS in attack.needs)
+
+    def test_asks_for_what_it_needs_and_no_more(
+        self, attack: Attack, context: AttackContext, batch: AttackBatch
+    ) -> None:
+        """Without something that it needs it raises CapabilityError; without all else it works."""
+        unneeded = set(Capability) - attack.needs
+        attack(*_withhold(batch, context, unneeded, targets=attack.goal is Goal.UNTARGETED))
+        for need in attack.needs:
+            poorer, less = _withhold(batch, context, {need}, targets=False)
+            with pytest.raises(CapabilityError):
+                attack(poorer, _fitted(attack, less))
+
+    def test_reaches_the_analytic_optimum(self, attack: Attack) -> None:
+        """On a linear victim whose bits share no pixels, every bit within reach is turned to the aim, and no other."""
+        if not isinstance(attack, GradientAttack) or not self.turns_every_bit:
+            pytest.skip("not a gradient attack that wants every bit")
+        victim = LinearVictim()
+        batch, context = toy_batch(victim), _fitted(attack, toy_context(victim))
+        aim = sign(attack.find_aim(batch, context.surrogate(batch.inputs)))
+        margin = aim * victim.extreme(batch.inputs, aim, context.threat)
+        reached = victim.codes(attack(batch, context).inputs) == aim
+        assert reached[margin > 0.02].all()
+        assert not reached[margin < -0.02].any()
+        assert (margin > 0.02).any()
+        assert (margin < -0.02).any()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Recorded(Randomness):
+    """Randomness that remembers whether it was asked."""
+
+    draws: list[str] = field(default_factory=list)
+
+    def uniform(self, ids: Tensor, shape: tuple[int, ...], *, restart: int = 0) -> Tensor:
+        self.draws.append("uniform")
+        return super().uniform(ids, shape, restart=restart)
+
+    def generator(self, *path: int) -> np.random.Generator:
+        self.draws.append("generator")
+        return super().generator(*path)
+
+
+class _NoGradients(HashModel):
+    """A black box: the codes of another model."""
+
+    def __init__(self, model: HashModel) -> None:
+        super().__init__()
+        self.model = model
+        self.bits, self.modality = model.bits, model.modality
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        with torch.no_grad():
+            return binarise(self.model(inputs)).float()
+
+
+def _fitted(attack: Attack, context: AttackContext) -> AttackContext:
+    return replace(context, fitted=attack.fit(context))
+
+
+def _tensors(batch: AttackBatch) -> dict[str, Tensor]:
+    return {part.name: value for part in fields(batch) if (value := getattr(batch, part.name)) is not None}
+
+
+def _copy(batch: AttackBatch) -> AttackBatch:
+    return AttackBatch(**{name: tensor.clone() for name, tensor in _tensors(batch).items()})
+
+
+def _rows(batch: AttackBatch, rows: Tensor) -> AttackBatch:
+    return AttackBatch(**{name: tensor[rows] for name, tensor in _tensors(batch).items()})
+
+
+def _to_anchors(codes: Tensor, batch: AttackBatch) -> float:
+    assert batch.anchors is not None, "toy batches have anchors"
+    return float((codes[:, None] != batch.anchors).sum(2).float().mean())
+
+
+def _withhold(
+    batch: AttackBatch, context: AttackContext, what: set[Capability] | frozenset[Capability], *, targets: bool
+) -> tuple[AttackBatch, AttackContext]:
+    if targets:
+        batch = replace(batch, targets=None)
+    if Capability.LABELS in what:
+        batch = replace(batch, labels=None)
+    if Capability.ANCHORS in what:
+        batch = replace(batch, anchors=None)
+    if Capability.CODE_BANK in what:
+        context = replace(context, bank=None)
+    if Capability.GRADIENTS in what:
+        opaque = _NoGradients(context.surrogate.model)
+        context = replace(context, surrogate=Surrogate(opaque.eval(), Budget()))
+    return batch, context

@@ -1,0 +1,99 @@
+"""Training a hash model with an objective: code banks, pairs, similarities."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from robusthash.contracts import HashModel, Objective, Pairs, RetrievalData, Split, TrainStep
+from robusthash.training.batches import TrainBatch
+from robusthash.training.encoding import encode
+from robusthash.training.fitting import PARTIAL_SECONDS, LossStep, Progress, fit
+from robusthash.training.recipe import Recipe
+from robusthash.training.report import TrainingReport
+
+
+class ObjectiveStep(LossStep):
+    """An objective's loss, with the code bank if it wants one.
+
+    The bank holds the relaxed codes of the whole train split, detached. It starts with one encoding pass: a bank that
+    starts at zeros says "dissimilar" to nine pairs of ten, and collapses small training sets. A batch's rows are
+    written before its loss is taken.
+
+    Args:
+        objective: the loss.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self._codes = torch.empty(0)
+        self._labels = torch.empty(0)
+
+    def identity(self) -> str:  # noqa: D102 - as in the base class
+        kind = type(self.objective)
+        return f"{kind.__module__}.{self.objective!r}"
+
+    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
+        if self.objective.pairing == "bank":
+            self._labels = split.labels.to(device).float()
+            self._codes = self.objective.relax(encode(model, split.images, device=device), step).detach()
+
+    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: D102
+        relaxed = self.objective.relax(model(batch.images), step)
+        return self.objective.loss(relaxed, batch.labels, self._pairs(relaxed, batch), step)
+
+    def state(self) -> dict[str, Tensor]:  # noqa: D102
+        return {"bank": self._codes} if self.objective.pairing == "bank" else {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102
+        if self.objective.pairing == "bank":
+            self._codes = state["bank"]
+
+    def _pairs(self, relaxed: Tensor, batch: TrainBatch) -> Pairs:
+        if self.objective.pairing == "batch":
+            return Pairs(codes=relaxed, similar=share_label(batch.labels, batch.labels))
+        self._codes[batch.indices] = relaxed.detach()
+        return Pairs(codes=self._codes, similar=share_label(batch.labels, self._labels))
+
+
+def share_label(left: Tensor, right: Tensor) -> Tensor:
+    """Similarity of labels: 1 where two items share one.
+
+    Args:
+        left: (n, classes) float, multi-hot.
+        right: (m, classes) float, multi-hot.
+
+    Returns:
+        (n, m) float in {0, 1}.
+
+    >>> share_label(torch.tensor([[1.0, 1.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    tensor([[1., 0.]])
+    """
+    return (left @ right.T > 0).to(left.dtype)
+
+
+def train(
+    network: HashModel,
+    objective: Objective,
+    recipe: Recipe,
+    data: RetrievalData,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress = lambda _done, _total, _what: None,
+    partial: Path | None = None,
+    partial_seconds: float = PARTIAL_SECONDS,
+) -> TrainingReport:
+    """Trains a hash model on a dataset's train split; the arguments and errors are those of :func:`fit`."""
+    return fit(
+        network,
+        ObjectiveStep(objective),
+        recipe,
+        data.train,
+        seed=seed,
+        device=device,
+        progress=progress,
+        partial=partial,
+        partial_seconds=partial_seconds,
+    )

@@ -1,0 +1,196 @@
+"""Evaluations through the library: the same bytes however they are run, and one bad cell stops no other."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from robusthash.errors import CapabilityError, OptionError, StorageError, UnknownNameError, UsageError
+from robusthash.evaluation import Outcome, Request, Setting, evaluate, plan, read_suite
+from robusthash.evaluation.cells import Bench, make_ready
+from robusthash.evaluation.scoring import nearest_distances
+from robusthash.evaluation.shards import craft, shard_ranges, to_npz
+from robusthash.evaluation.workshop import Workshop
+from robusthash.host import PluginHost
+from robusthash.results import Record, ResultStore
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+
+def run(request: Request, host: PluginHost, folder: Path, **options: object) -> dict[str, tuple[Record, dict[str, np.ndarray]]]:
+    outcome = evaluate(request, host, results=folder, **options)  # type: ignore[arg-type]  # passed through
+    assert not outcome.failures, [str(failure.error) for failure in outcome.failures]
+    store = ResultStore(folder)
+    return {record.attack.name: (record, store.arrays(record)) for record in outcome.records}
+
+
+def same(left: dict[str, tuple[Record, dict[str, np.ndarray]]], right: dict[str, tuple[Record, dict[str, np.ndarray]]]) -> None:
+    assert left.keys() == right.keys()
+    for name, (record, arrays) in left.items():
+        other, others = right[name]
+        assert record.reproducible() == other.reproducible()
+        assert arrays.keys() == others.keys()
+        for key in arrays:
+            np.testing.assert_array_equal(arrays[key], others[key], err_msg=f"{name}: {key}")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Record, dict[str, np.ndarray]]]:
+    setting = Setting(queries=20, shard_size=8, options={"rnm": {"steps": "10"}, "train": {"epochs": "3"}})
+    request = Request(models=("dpsh",), attacks=("rnm",), setting=setting)
+    return run(request, host, tmp_path_factory.mktemp("undisturbed"))
+
+
+def test_noise_stands_beside_every_attack(undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]]) -> None:
+    assert list(undisturbed) == ["noise", "rnm"]
+    noise, attack = undisturbed["noise"][0], undisturbed["rnm"][0]
+    assert noise.metrics["clean"] == attack.metrics["clean"]
+    assert attack.metrics["adversarial"]["map"].value < noise.metrics["adversarial"]["map"].value
+
+
+def test_a_record_counts_every_pass(undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]]) -> None:
+    noise, attack = undisturbed["noise"][0], undisturbed["rnm"][0]
+    assert (noise.cost.forward, noise.cost.backward) == (0, 0)
+    assert 20 < attack.cost.forward <= 20 * 12  # the clean pass, ten steps, and the look at the last iterate
+    assert attack.cost.backward <= 20 * 10
+
+
+def test_shards_in_another_order_give_the_same_bytes(
+    undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]], small: Request, host: PluginHost, tmp_path: Path
+) -> None:
+    same(undisturbed, run(small, host, tmp_path, order=lambda shards: list(reversed(shards))))
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_same_bytes(
+    undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]], small: Request, host: PluginHost, tmp_path: Path
+) -> None:
+    same(undisturbed, run(small, host, tmp_path, workers=2))
+
+
+def test_a_run_that_broke_off_goes_on(
+    undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]], small: Request, host: PluginHost, tmp_path: Path
+) -> None:
+    class PulledThePlug(Exception):
+        pass
+
+    def pull(done: int, _total: int, what: str) -> None:
+        if what.startswith("rnm") and done == 16:
+            raise PulledThePlug
+
+    with pytest.raises(PulledThePlug):
+        evaluate(small, host, results=tmp_path, progress=pull)
+    kept = list((tmp_path / ".shards").rglob("*.npz"))
+    assert len(kept) == 2
+    seen: list[int] = []
+    same(undisturbed, run(small, host, tmp_path, progress=lambda done, _t, what: seen.append(done) if what.startswith("rnm") else None))
+    assert seen == [16, 20]
+    assert not list((tmp_path / ".shards").rglob("*.npz"))
+
+
+def test_what_is_stored_is_not_run_again(small: Request, host: PluginHost, tmp_path: Path) -> None:
+    first = evaluate(small, host, results=tmp_path)
+    again = evaluate(small, host, results=tmp_path)
+    forced = evaluate(small, host, results=tmp_path, force=True)
+    assert not first.reused
+    assert again.reused == {record.digest for record in first.records}
+    assert again.records == first.records
+    assert not forced.reused
+    assert [r.reproducible() for r in forced.records] == [r.reproducible() for r in first.records]
+
+
+def test_another_batch_size_changes_almost_no_pixel(small: Request, host: PluginHost) -> None:
+    shop = Workshop(small.setting, host, lambda _d, _t, _w: None)
+    job = make_ready(plan(small, 0.3)[-1], Bench(plan(small, 0.3)[0].victim, shop)).job
+    images = {
+        size: torch.cat([craft(job, rows)[1].inputs for rows in shard_ranges(20, size)]) for size in (1, 7, 20)
+    }
+    for size in (1, 7):
+        assert (images[size] == images[20]).float().mean() >= 0.995
+
+
+@pytest.mark.parametrize("attack", ["rnm-p2s", "tanh-p2p"])
+def test_a_targeted_record_is_scored_on_its_targets(attack: str, small: Request, host: PluginHost, tmp_path: Path) -> None:
+    record, arrays = run(replace(small, attacks=(attack,)), host, tmp_path)[attack]
+    clean, adversarial = record.metrics["clean"]["t-map"].value, record.metrics["adversarial"]["t-map"].value
+    assert clean < adversarial <= 1
+    assert record.floors["t-anchor"] > record.floors["t-random"]
+    assert arrays["adversarial/t-map"].mean() == pytest.approx(adversarial)
+
+
+def test_epsilon_zero_gives_the_clean_score(small: Request, host: PluginHost, tmp_path: Path) -> None:
+    for record, _ in run(replace(small, epsilons=(0.0,)), host, tmp_path).values():
+        assert record.metrics["adversarial"] == record.metrics["clean"]
+        assert record.flags == ()
+
+
+def test_every_name_and_option_is_checked_before_anything_is_trained(
+    host: PluginHost, tmp_path: Path, small: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robusthash.evaluation.victims.train", lambda *_a, **_k: pytest.fail("trained"))
+    options = {"train": {"epochs": "77"}}
+    for request, error, says in (
+        (replace(small, attacks=("rnn",)), UnknownNameError, "rnm"),
+        (replace(small, models=("dpsj",)), UnknownNameError, "dpsh"),
+        (replace(small, setting=Setting(options={**options, "rnm": {"stepz": "3"}})), OptionError, "steps"),
+        (replace(small, setting=Setting(options={**options, "hag": {"steps": "3"}})), OptionError, "hag"),
+        (replace(small, setting=Setting(options={**options, "rnm": {"steps": "0"}})), OptionError, "at least 1"),
+        (replace(small, setting=Setting(options=options, retriever="fais")), UnknownNameError, "faiss"),
+        (replace(small, setting=Setting(options=options, metrics=("mapp",))), UnknownNameError, "map"),
+        (replace(small, setting=Setting(options=options, device="tpu")), UsageError, "cpu"),
+        (replace(small, defenses=("bit-dept",)), UnknownNameError, "bit-depth"),
+    ):
+        with pytest.raises(error, match=says):
+            evaluate(request, host, results=tmp_path)
+
+
+def test_a_defense_is_a_victim_of_its_own(small: Request, host: PluginHost, tmp_path: Path) -> None:
+    outcome = evaluate(replace(small, defenses=("none", "bit-depth")), host, results=tmp_path)
+    assert [record.defense.name if record.defense else None for record in outcome.records] == [None, None, "bit-depth", "bit-depth"]
+    assert len({record.digest for record in outcome.records}) == 4
+
+
+def test_a_disk_that_fills_up_loses_nothing(small: Request, host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = evaluate(replace(small, attacks=()), host, results=tmp_path)
+    stored = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(StorageError, match="No space left"):
+            evaluate(small, host, results=tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == stored
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.name.startswith(".0")]
+    assert evaluate(small, host, results=tmp_path).reused == {record.digest for record in first.records}
+
+
+def test_suites_say_what_options_say(tmp_path: Path) -> None:
+    suite = tmp_path / "suite.toml"
+    suite.write_text(
+        'models = ["dpsh"]\nattacks = ["rnm"]\nbits = [16, 32]\nepsilons = ["8/255", 0.1]\n'
+        'dataset = "digits"\nseed = 3\ndata_root = "images"\n\n[options.rnm]\nsteps = 200\n'
+    )
+    setting = Setting(seed=3, data_root=tmp_path / "images", options={"rnm": {"steps": 200}})
+    expected = Request(models=("dpsh",), attacks=("rnm",), bits=(16, 32), epsilons=(8 / 255, 0.1), setting=setting)
+    assert read_suite(suite) == expected
+    assert len(plan(expected, 0.3)) == 2 * 2 * 2
+
+
+def test_the_nearest_distances_follow_from_a_histogram() -> None:
+    assert nearest_distances(np.array([[0, 2, 0, 1]]), 3).tolist() == [[1, 1, 3]]
+
+
+def test_an_npz_depends_on_its_arrays_alone() -> None:
+    arrays = {"a": np.arange(5), "b": np.zeros((2, 2))}
+    assert to_npz(arrays) == to_npz(dict(arrays))
+
+
+def test_records_survive_json(undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]]) -> None:
+    for record, _ in undisturbed.values():
+        assert Record.from_json(record.to_json(), "here") == record
+        assert json.loads(record.to_json())["schema"] == 1

@@ -1,0 +1,133 @@
+"""``robusthash leaderboard`` and ``robusthash show`` on a folder of made-up records."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robusthash.cli import run
+from robusthash.results import Flag, Record, ResultStore
+from robusthash.testing.records import make_record
+
+FLAGGED = make_record(
+    model="hashnet",
+    weights="h",
+    attack="pgd",
+    target=0.7,
+    defense="saat",
+    options={"steps": 123, "schedule": {"start": 0.5}},
+    flags=(Flag(id="RH004", message="no bit of any query moved"),),
+)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    store = ResultStore(tmp_path / "results")
+    for record in (make_record(attack="rnm"), make_record(attack="hag", after=0.2), FLAGGED):
+        store.save(record, {"clean/map": np.zeros(2)})
+    return store.root
+
+
+def test_the_board_goes_to_standard_output(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["leaderboard", "--results", str(results)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    for part in (
+        "dpsh 32 bit",
+        "hashnet 32 bit + saat",
+        "0.200 [0.190, 0.210]",
+        "incomplete (lacks hag, rnm)",
+        "RH004",
+    ):
+        assert part in captured.out
+
+
+def test_the_tie_band_is_asked_for(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["leaderboard", "--results", str(results), "--ties"]) == 0
+    assert "0.200 [0.195, 0.205]" in capsys.readouterr().out
+
+
+def test_other_forms_are_clean_on_standard_output(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (results / "notes.json").write_text("{}")
+    assert run(["leaderboard", "--results", str(results), "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)["sections"]) == 1
+    assert "notes.json" in captured.err
+    assert run(["leaderboard", "--results", str(results), "--format", "csv"]) == 0
+    lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert sorted(line["label"] for line in lines if line["kind"] == "attack") == ["hag", "pgd", "rnm"]
+    assert run(["leaderboard", "--results", str(results), "--format", "markdown"]) == 0
+    assert capsys.readouterr().out.startswith("## digits: 200 queries")
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (["--attack", "?ag"], ["hag"]),
+        (["--attack", "hag", "--attack", "p*"], ["hag", "pgd"]),
+        (["--model", "dpsh"], ["hag", "rnm"]),
+        (["--model", "hash*", "--dataset", "digits"], ["pgd"]),
+    ],
+)
+def test_patterns_select(
+    results: Path, capsys: pytest.CaptureFixture[str], options: list[str], labels: list[str]
+) -> None:
+    assert run(["leaderboard", "--results", str(results), "--format", "csv", *options]) == 0
+    lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert sorted(line["label"] for line in lines if line["kind"] == "attack") == labels
+
+
+def test_nothing_selected_is_a_code_of_its_own(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["leaderboard", "--results", str(results), "--model", "csq"]) == 5
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "nothing selected" in captured.err
+
+
+def test_a_wrong_folder_is_bad_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["leaderboard", "--results", str(tmp_path / "typo")]) == 2
+    assert "typo is not a folder" in capsys.readouterr().err
+
+
+def test_show_prints_the_whole_recipe(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["show", FLAGGED.digest[:8], "--results", str(results)]) == 0
+    shown = capsys.readouterr().out
+    expected = [
+        FLAGGED.digest,
+        FLAGGED.dataset.digest,
+        FLAGGED.dataset.query_digest,
+        FLAGGED.model.digest,
+        *("defense saat", "convnet", "targeted", "Linf 8/255", "123", "start=0.5", "sample-plugin 1.0", "share-any"),
+        *("map/tie-expected", "0.7000", "0.6900 to 0.7100", "0.6950 to 0.7050", "t-anchor", "psnr", "RH004"),
+        *("20000 passes", "12.5 ms an image", "2.5.0", "x86_64"),
+    ]
+    assert [part for part in expected if part not in shown] == []
+
+
+def test_show_takes_a_file_and_writes_json(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = ResultStore(results).path_of(FLAGGED)
+    assert run(["show", str(path), "--json"]) == 0
+    assert Record.from_json(capsys.readouterr().out, "stdout") == FLAGGED
+
+
+@pytest.mark.parametrize("wanted", ["ffffffff", "typo.json", "ab"])
+def test_show_names_what_is_not_there(results: Path, capsys: pytest.CaptureFixture[str], wanted: str) -> None:
+    assert run(["show", wanted, "--results", str(results)]) == 2
+    assert wanted in capsys.readouterr().err
+
+
+def test_neither_command_imports_anything_heavy(results: Path) -> None:
+    program = f"""
+import sys
+from robusthash.cli import run
+assert run(["leaderboard", "--results", {str(results)!r}]) == 0
+assert run(["show", {FLAGGED.digest!r}, "--results", {str(results)!r}]) == 0
+heavy = {{"torch", "numpy", "faiss"}} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)

@@ -1,0 +1,81 @@
+"""The core's exact search: its contract on both paths, and what is its own."""
+
+import numpy as np
+import pytest
+import torch
+
+from robusthash.contracts import Index, Retriever, RetrieverCapabilities
+from robusthash.errors import OptionError
+from robusthash.retrieval import MatrixIndex, TorchRetriever, WordIndex
+from robusthash.testing.retrievers import RetrieverContract, random_codes, slow_ranking
+
+
+class MatrixOnCPU(Retriever):
+    """The GPU's path, on the CPU, three rows of 700 items at a time."""
+
+    @property
+    def capabilities(self) -> RetrieverCapabilities:
+        return RetrieverCapabilities(exact=True, max_k=None, radius=True, devices=frozenset({"cpu"}))
+
+    def _index(self, packed: torch.Tensor, bits: int) -> Index:
+        return MatrixIndex(packed, bits, self.capabilities, device=torch.device("cpu"), chunk=2100)
+
+
+class TestWords(RetrieverContract):
+    @pytest.fixture
+    def retriever(self) -> Retriever:
+        return TorchRetriever(device="cpu")
+
+
+class TestMatrix(RetrieverContract):
+    @pytest.fixture
+    def retriever(self) -> Retriever:
+        return MatrixOnCPU()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+class TestCUDA(RetrieverContract):
+    @pytest.fixture
+    def retriever(self) -> Retriever:
+        return TorchRetriever(device="cuda", chunk=2100)
+
+
+def test_keys_beyond_32_bits_stay_exact() -> None:
+    # 65 distances x 70 million items do not fit 32 bits; the same code path with few items and forced 64-bit keys
+    database, queries = random_codes(500, 64, seed=1, distinct=30), random_codes(5, 64, seed=2)
+    index = WordIndex(database, 64, TorchRetriever().capabilities)
+    index._key = np.uint64
+    truth = slow_ranking(queries, database, 64)
+    found = index.search(queries, 40)
+    assert torch.equal(found.ids, truth.ids[:, :40])
+    assert torch.equal(found.distances, truth.distances[:, :40])
+
+
+def test_codes_longer_than_a_byte_can_count() -> None:
+    database, queries = torch.zeros((3, 64), dtype=torch.uint8), torch.full((1, 64), 255, dtype=torch.uint8)
+    found = TorchRetriever(device="cpu").index(database, 512).search(queries, 3)
+    assert found.distances.tolist() == [[512, 512, 512]]
+    assert found.ids.tolist() == [[0, 1, 2]]
+
+
+@pytest.mark.parametrize("chunk", [1, 700, 10**9])
+def test_the_chunk_changes_memory_only(chunk: int) -> None:
+    database, queries = random_codes(700, 32, seed=3, distinct=20), random_codes(9, 32, seed=4)
+    index = MatrixIndex(database, 32, TorchRetriever().capabilities, device=torch.device("cpu"), chunk=chunk)
+    truth = slow_ranking(queries, database, 32)
+    assert torch.equal(index.search(queries, 50).ids, truth.ids[:, :50])
+
+
+def test_wrong_options_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OptionError, match="chunk"):
+        TorchRetriever(chunk=0)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match="no GPU"):
+        TorchRetriever(device="cuda").index(random_codes(3, 16, seed=5), 16)
+
+
+def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert isinstance(TorchRetriever().index(random_codes(3, 16, seed=6), 16), WordIndex)
+    assert TorchRetriever().capabilities.devices == {"cpu"}
