@@ -1,5 +1,9 @@
 """How people write epsilon. Importable without torch."""
 
+from fractions import Fraction
+
+from robusthash.errors import OptionError
+
 LEVELS = 255  #: an uploaded image has 8 bits to the channel
 SLACK = 1e-3  #: of one level, for the rounding of float32
 
@@ -14,3 +18,30 @@ def format_epsilon(epsilon: float) -> str:
     if 0 < levels < LEVELS / 4 and abs(levels - round(levels)) < SLACK:
         return f"{round(levels)}/{LEVELS}"
     return f"{epsilon:.4g}"
+
+
+def parse_epsilon(text: str) -> float:
+    """Reads ``8/255`` or ``0.03``.
+
+    Raises:
+        OptionError: not a number, or outside [0, 1].
+
+    >>> parse_epsilon("8/255") == 8 / 255
+    True
+    """
+    try:
+        value = float(Fraction(text.replace(" ", "")))
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise OptionError(f"epsilon {text!r} is not a number", hint="write 8/255 or 0.03") from None
+    return checked_epsilon(value)
+
+
+def checked_epsilon(value: float) -> float:
+    """The same value.
+
+    Raises:
+        OptionError: it is outside [0, 1].
+    """
+    if not 0 <= value <= 1:
+        raise OptionError(f"epsilon {value:g} is outside [0, 1]", hint="pixel space is [0, 1]: write 8/255, not 8")
+    return value

@@ -47,11 +47,11 @@ class Spec:
     Its name may then carry the paper or repository behind a slash: ``dpsh/cgat``.
 
     Attributes:
-        name: lower-case letters, digits, dots, hyphens, and at most one slash.
+        name: lower-case letters, digits, dots, hyphens, at signs (``map@5000``), and at most one slash.
         factory: ``package.module:attribute``, imported on first use.
         summary: one line for listings.
         options: values for fields of the factory that differ from their defaults.
-        paper: citation, for the docs and the record.
+        paper: key of a paper in the docs' bibliography, as in ``huang2022fast``.
         requires_api: versions of the plugin interface (``robusthash.specs.API_VERSION``) that this works with.
 
     Raises:
@@ -67,7 +67,9 @@ class Spec:
 
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
-            raise SpecError(f"bad name {self.name!r}", hint="lower-case letters, digits, '.', '-', at most one '/'")
+            raise SpecError(
+                f"bad name {self.name!r}", hint="lower-case letters, digits, '.', '-', '@', at most one '/'"
+            )
         if not isinstance(self.factory, str) or not _FACTORY.fullmatch(self.factory):
             raise SpecError(f"bad factory {self.factory!r} of {self.name!r}", hint="write 'package.module:attribute'")
         if not isinstance(self.summary, str) or not self.summary.strip() or "\n" in self.summary:
@@ -130,3 +132,18 @@ class DatasetSpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
     """A ranking metric: ``factory`` is a :class:`~robusthash.metrics.RankingMetric`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginUse:
+    """A plugin object as it was used.
+
+    Attributes:
+        name: its registered name.
+        owner: distribution and version, ``robusthash-attacks 0.1.0``.
+        options: every option, defaults included.
+    """
+
+    name: str
+    owner: str
+    options: Mapping[str, Any] = field(default_factory=dict)

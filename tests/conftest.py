@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from robusthash.evaluation import Request, Setting
+from robusthash.host import PluginHost
+
 _REPOSITORY = Path(__file__).parents[1]
 
 
@@ -75,9 +78,7 @@ def host() -> PluginHost:
 
 
 @pytest.fixture
-def small() -> "Request":
+def small() -> Request:
     """A quick grid: few queries, few steps, a victim trained for a moment."""
-    from robusthash.evaluation import Request, Setting
-
     setting = Setting(queries=20, shard_size=8, options={"rnm": {"steps": "10"}, "train": {"epochs": "3"}})
     return Request(models=("dpsh",), attacks=("rnm",), setting=setting)

@@ -53,7 +53,7 @@ def pixel(*levels: int) -> Tensor:
 
 
 W = [3.0, -4.0, 0.0]
-NEVER = {"stop": False, "keep_best": False}
+NEVER: dict[str, Any] = {"stop": False, "keep_best": False}
 
 
 @pytest.mark.parametrize(
@@ -108,9 +108,9 @@ def there_and_back(logits: Tensor, aim: Tensor, progress: float) -> Tensor:
 
 def test_best_iterate_survives_a_loss_that_turns_away() -> None:
     model, clean, aim = Dot([[1.0, 0.0, 0.0], [0.0, 0.0, 9.0]]), pixel(127, 127, 127), torch.tensor([[1.0, 1.0]])
-    choices = {"epsilon": 8 * LEVEL, "loss": there_and_back, "steps": 20, "stop": False}
-    best = run(model, clean, aim, keep_best=True, **choices)  # type: ignore[arg-type]  # options of both kinds
-    last = run(model, clean, aim, keep_best=False, **choices)  # type: ignore[arg-type]  # as above
+    choices: dict[str, Any] = {"epsilon": 8 * LEVEL, "loss": there_and_back, "steps": 20, "stop": False}
+    best = run(model, clean, aim, keep_best=True, **choices)
+    last = run(model, clean, aim, keep_best=False, **choices)
     assert best.distance.tolist() == [0]
     assert last.distance.tolist() == [2]
     assert (last.delta[0, 0] * 255).round().item() == -2  # eight up to the ball's edge, then ten down
@@ -118,8 +118,8 @@ def test_best_iterate_survives_a_loss_that_turns_away() -> None:
 
 def test_of_equally_good_iterates_the_later_one_stays() -> None:
     """It has had more steps to move its bits away from zero."""
-    choices = {"epsilon": 8 * LEVEL, "steps": 6, "stop": False}
-    result = run(Dot([[1.0, 0.0, 0.0]]), pixel(200, 200, 200), torch.ones(1, 1), **choices)  # type: ignore[arg-type]
+    choices: dict[str, Any] = {"epsilon": 8 * LEVEL, "steps": 6, "stop": False}
+    result = run(Dot([[1.0, 0.0, 0.0]]), pixel(200, 200, 200), torch.ones(1, 1), **choices)
     assert result.distance.tolist() == [0]
     assert (result.delta.flatten()[0] * 255).round().item() == 6
 
@@ -133,7 +133,7 @@ def test_dropping_finished_queries_changes_no_outcome(step: Step, *, keep_best: 
     flip = torch.tensor([[1, 1, 1, -1], [1, -1, 1, 1]]).repeat(4, 1)
     aim = sign(victim(inputs)).detach() * flip
     size = {Step.RAW: 5e-3, Step.MOMENTUM: 1e-3, Step.L2_UNIT: 0.05}.get(step, LEVEL / 2)
-    choices = {"step": step, "size": size, "epsilon": 0.1, "steps": 30, "keep_best": keep_best}
+    choices: dict[str, Any] = {"step": step, "size": size, "epsilon": 0.1, "steps": 30, "keep_best": keep_best}
     budget = Budget()
     together = run(victim, inputs, aim, budget=budget, **choices)
     assert 8 + 8 < budget.forward < 8 * 31

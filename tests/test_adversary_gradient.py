@@ -39,10 +39,9 @@ VARIANTS = {
 class TestVariants(AttackContract):
     """The engine's options keep the contract, whatever the loss."""
 
-    @pytest.fixture(params=VARIANTS.values(), ids=VARIANTS)
+    @pytest.fixture(params=list(VARIANTS))
     def attack(self, request: pytest.FixtureRequest) -> Attack:
-        variant: Attack = request.param
-        return variant
+        return VARIANTS[request.param]
 
 
 @pytest.fixture

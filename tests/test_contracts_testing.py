@@ -19,7 +19,6 @@ from robusthash.contracts import (
     HashModel,
     Objective,
     Pairs,
-    Randomness,
     Threat,
     TrainStep,
 )

@@ -46,7 +46,7 @@ def test_rounding_keeps_every_image_that_is_on_the_grid() -> None:
     clean, inputs = grid[:, None].expand(256, 256), grid[None, :].expand(256, 256)
     rounded = to_8_bit(inputs, clean)
     assert torch.equal((rounded * 255).round(), (inputs * 255).round())
-    assert 0 <= rounded.min()
+    assert rounded.min() >= 0
     assert rounded.max() <= 1
 
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from robusthash.errors import CapabilityError, OptionError, StorageError, UnknownNameError, UsageError
-from robusthash.evaluation import Outcome, Request, Setting, evaluate, plan, read_suite
+from robusthash.arrays import to_npz
+from robusthash.errors import OptionError, StorageError, UnknownNameError, UsageError
+from robusthash.evaluation import Request, Setting, evaluate, plan, read_suite
 from robusthash.evaluation.cells import Bench, make_ready
 from robusthash.evaluation.scoring import nearest_distances
-from robusthash.evaluation.shards import craft, shard_ranges, to_npz
+from robusthash.evaluation.shards import craft, shard_ranges
 from robusthash.evaluation.workshop import Workshop
 from robusthash.host import PluginHost
 from robusthash.results import Record, ResultStore
@@ -20,14 +21,18 @@ from robusthash.results import Record, ResultStore
 pytestmark = pytest.mark.usefixtures("cache")
 
 
-def run(request: Request, host: PluginHost, folder: Path, **options: object) -> dict[str, tuple[Record, dict[str, np.ndarray]]]:
+def run(
+    request: Request, host: PluginHost, folder: Path, **options: object
+) -> dict[str, tuple[Record, dict[str, np.ndarray]]]:
     outcome = evaluate(request, host, results=folder, **options)  # type: ignore[arg-type]  # passed through
     assert not outcome.failures, [str(failure.error) for failure in outcome.failures]
     store = ResultStore(folder)
     return {record.attack.name: (record, store.arrays(record)) for record in outcome.records}
 
 
-def same(left: dict[str, tuple[Record, dict[str, np.ndarray]]], right: dict[str, tuple[Record, dict[str, np.ndarray]]]) -> None:
+def same(
+    left: dict[str, tuple[Record, dict[str, np.ndarray]]], right: dict[str, tuple[Record, dict[str, np.ndarray]]]
+) -> None:
     assert left.keys() == right.keys()
     for name, (record, arrays) in left.items():
         other, others = right[name]
@@ -38,7 +43,9 @@ def same(left: dict[str, tuple[Record, dict[str, np.ndarray]]], right: dict[str,
 
 
 @pytest.fixture(scope="module")
-def undisturbed(host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Record, dict[str, np.ndarray]]]:
+def undisturbed(
+    host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[Record, dict[str, np.ndarray]]]:
     setting = Setting(queries=20, shard_size=8, options={"rnm": {"steps": "10"}, "train": {"epochs": "3"}})
     request = Request(models=("dpsh",), attacks=("rnm",), setting=setting)
     return run(request, host, tmp_path_factory.mktemp("undisturbed"))
@@ -86,7 +93,12 @@ def test_a_run_that_broke_off_goes_on(
     kept = list((tmp_path / ".shards").rglob("*.npz"))
     assert len(kept) == 2
     seen: list[int] = []
-    same(undisturbed, run(small, host, tmp_path, progress=lambda done, _t, what: seen.append(done) if what.startswith("rnm") else None))
+    same(
+        undisturbed,
+        run(
+            small, host, tmp_path, progress=lambda done, _t, what: seen.append(done) if what.startswith("rnm") else None
+        ),
+    )
     assert seen == [16, 20]
     assert not list((tmp_path / ".shards").rglob("*.npz"))
 
@@ -105,15 +117,15 @@ def test_what_is_stored_is_not_run_again(small: Request, host: PluginHost, tmp_p
 def test_another_batch_size_changes_almost_no_pixel(small: Request, host: PluginHost) -> None:
     shop = Workshop(small.setting, host, lambda _d, _t, _w: None)
     job = make_ready(plan(small, 0.3)[-1], Bench(plan(small, 0.3)[0].victim, shop)).job
-    images = {
-        size: torch.cat([craft(job, rows)[1].inputs for rows in shard_ranges(20, size)]) for size in (1, 7, 20)
-    }
+    images = {size: torch.cat([craft(job, rows)[1].inputs for rows in shard_ranges(20, size)]) for size in (1, 7, 20)}
     for size in (1, 7):
         assert (images[size] == images[20]).float().mean() >= 0.995
 
 
 @pytest.mark.parametrize("attack", ["rnm-p2s", "tanh-p2p"])
-def test_a_targeted_record_is_scored_on_its_targets(attack: str, small: Request, host: PluginHost, tmp_path: Path) -> None:
+def test_a_targeted_record_is_scored_on_its_targets(
+    attack: str, small: Request, host: PluginHost, tmp_path: Path
+) -> None:
     record, arrays = run(replace(small, attacks=(attack,)), host, tmp_path)[attack]
     clean, adversarial = record.metrics["clean"]["t-map"].value, record.metrics["adversarial"]["t-map"].value
     assert clean < adversarial <= 1
@@ -149,11 +161,18 @@ def test_every_name_and_option_is_checked_before_anything_is_trained(
 
 def test_a_defense_is_a_victim_of_its_own(small: Request, host: PluginHost, tmp_path: Path) -> None:
     outcome = evaluate(replace(small, defenses=("none", "bit-depth")), host, results=tmp_path)
-    assert [record.defense.name if record.defense else None for record in outcome.records] == [None, None, "bit-depth", "bit-depth"]
+    assert [record.defense.name if record.defense else None for record in outcome.records] == [
+        None,
+        None,
+        "bit-depth",
+        "bit-depth",
+    ]
     assert len({record.digest for record in outcome.records}) == 4
 
 
-def test_a_disk_that_fills_up_loses_nothing(small: Request, host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up_loses_nothing(
+    small: Request, host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = evaluate(replace(small, attacks=()), host, results=tmp_path)
     stored = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
 

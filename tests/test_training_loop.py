@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, replace
-from itertools import permutations
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +28,7 @@ from robusthash.training import (
     train,
     weights_digest,
 )
-from robusthash.training.probing import expected_map
+from robusthash.training.probing import probe
 from robusthash.training.recipe import learning_rate, make_optimizer, set_learning_rate
 
 CPU = torch.device("cpu")
@@ -453,22 +452,20 @@ def test_schedules() -> None:
     assert [learning_rate(short, e) for e in range(2)] == [1.0, 1.0]
 
 
-def test_expected_map_is_the_mean_over_all_orders_of_ties() -> None:
-    generator = torch.Generator().manual_seed(0)
-    queries = torch.randint(0, 2, (4, 3), generator=generator) * 2 - 1
-    database = torch.randint(0, 2, (6, 3), generator=generator) * 2 - 1
-    relevant = torch.rand(4, 6, generator=generator) < 0.5
-    relevant[3] = False
-    total = []
-    for q in range(3):
-        distance = [int((queries[q] != database[j]).sum()) for j in range(6)]
-        scores = []
-        for order in permutations(range(6)):
-            if [distance[j] for j in order] != sorted(distance):
-                continue
-            hits = [bool(relevant[q, j]) for j in order]
-            precision = [sum(hits[: k + 1]) / (k + 1) for k in range(6) if hits[k]]
-            scores.append(sum(precision) / sum(hits))
-        total.append(sum(scores) / len(scores))
-    found = expected_map(queries.to(torch.int8), database.to(torch.int8), relevant)
-    assert found == pytest.approx(sum(total) / 3, abs=1e-12)
+def test_the_probe_searches_train_items_among_others_and_knows_its_floor() -> None:
+    data = toy_data()
+    network = build_network(Tiny(), bits=12, image_size=8, weights="none", seed=0)
+    first = probe(network, data.train, seed=0, epoch=1, device=CPU)
+    assert network.training
+    assert first == probe(network, data.train, seed=0, epoch=1, device=CPU)
+
+    class Oracle(HashNetwork):
+        def forward(self, inputs: Tensor) -> Tensor:
+            quadrants = nn.functional.adaptive_avg_pool2d(inputs.mean(1, keepdim=True), 2).flatten(1)
+            return 2 * nn.functional.one_hot(quadrants.argmax(1), 12).float() - 1
+
+    oracle = Oracle(nn.Flatten(), 192, bits=12, image_size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+    best = probe(oracle, data.train, seed=0, epoch=1, device=CPU)
+    assert best.map == pytest.approx(1.0)
+    assert best.constant_bits == 8
+    assert 0.2 < best.floor < 0.35

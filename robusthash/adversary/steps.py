@@ -39,7 +39,8 @@ class _Sign(StepRule):
 
 class _L2Unit(StepRule):
     def step(self, gradient: Tensor) -> Tensor:
-        norm = torch.linalg.vector_norm(gradient.flatten(1), dim=1).clamp_min(torch.finfo(gradient.dtype).tiny)
+        norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+        norm = norm.clamp_min(torch.finfo(gradient.dtype).tiny)
         return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
 
 

@@ -9,6 +9,7 @@ import click
 
 from robusthash.cli.common import load_host, progress
 from robusthash.cli.setting import make_setting, setting_options
+from robusthash.epsilon import parse_epsilon
 
 
 @click.command("attack")
@@ -39,7 +40,7 @@ def command(
     quiet: bool,
     **values: Any,
 ) -> None:
-    r"""Write adversarial images as 8-bit PNGs, with a manifest.
+    """Write adversarial images as 8-bit PNGs, with a manifest.
 
     Of your own photographs it makes pictures that look the same and no longer retrieve what they show.
 
@@ -49,7 +50,6 @@ def command(
     """
     setting = make_setting(**values)
     host = load_host(context)
-    from robusthash.contracts.threat import parse_epsilon
     from robusthash.evaluation import attack_images
     from robusthash.storage import require_writable
 

@@ -8,6 +8,7 @@ import click
 
 from robusthash.cli.common import load_host, out, progress
 from robusthash.cli.setting import make_setting, setting_options
+from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def command(
     quiet: bool,
     **values: Any,
 ) -> None:
-    r"""Evaluate hash models under attack, and show the leaderboard.
+    """Evaluate hash models under attack, and show the leaderboard.
 
     \b
     robusthash eval --model dpsh --attack rnm
@@ -97,7 +98,6 @@ def command(
 
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
-    from robusthash.contracts.threat import parse_epsilon
     from robusthash.evaluation import Request, read_suite
 
     if suite is not None:

@@ -50,7 +50,7 @@ def command(
     \b
     robusthash leaderboard
     robusthash leaderboard --attack 'rnm*' --format markdown
-    """  # noqa: D301 - click keeps the lines after this mark as they are
+    """
     from robusthash.results import ResultStore, build, render, to_csv, to_json, to_markdown
 
     records, problems = ResultStore(results).load_all()

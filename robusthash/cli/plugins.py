@@ -10,10 +10,9 @@ import click
 
 import robusthash
 from robusthash.cli.common import json_option, load_host, out
-from robusthash.conversion import plain
 from robusthash.errors import PluginError
 from robusthash.host import Kind, PluginHost, Problem, Registered
-from robusthash.options import OptionField, describe
+from robusthash.options import OptionField, describe, plain
 from robusthash.specs import API_VERSION
 
 if TYPE_CHECKING:

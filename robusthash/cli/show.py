@@ -37,7 +37,7 @@ def command(*, record: str, results: Path, as_json: bool) -> None:
     \b
     robusthash show 3f9a2c
     robusthash show results/digits/dpsh-32bit/none/rnm-3f9a2c51d0e7.json --json
-    """  # noqa: D301 - click keeps the lines after this mark as they are
+    """
     from robusthash.results import ResultStore, read_record
 
     path = Path(record)

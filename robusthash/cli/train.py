@@ -26,7 +26,7 @@ from robusthash.cli.setting import make_setting, setting_options
 def command(
     context: click.Context, *, model: str, bits: int, output: Path | None, as_json: bool, quiet: bool, **values: Any
 ) -> None:
-    r"""Train a hash model, or find it in the cache.
+    """Train a hash model, or find it in the cache.
 
     \b
     robusthash train --model dpsh --output dpsh.safetensors

@@ -24,8 +24,8 @@ from robusthash.contracts.model import Backbone, HashModel, Modality, evaluating
 from robusthash.contracts.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.randomness import Randomness
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
-from robusthash.contracts.threat import Threat, parse_epsilon, to_8_bit
-from robusthash.epsilon import format_epsilon
+from robusthash.contracts.threat import Threat, to_8_bit
+from robusthash.epsilon import format_epsilon, parse_epsilon
 
 __all__ = [
     "Adversarial",

@@ -90,7 +90,7 @@ class FileImages(Images):
         try:
             with Image.open(path) as image:
                 if max(image.size) > _SLIMMEST * min(image.size):
-                    raise ValueError(f"its {image.width}x{image.height} pixels are no photograph")  # noqa: TRY301 - told below like a broken file
+                    raise ValueError(f"its {image.width}x{image.height} pixels are no photograph")
                 pixels = np.array(_rgb(image))
         except FileNotFoundError:
             raise self._error(index, f"no image {path}", self._remedy) from None

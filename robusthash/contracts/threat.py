@@ -1,13 +1,11 @@
 """The threat model: how far an adversarial input may be from its clean one."""
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-from robusthash.epsilon import LEVELS, SLACK, format_epsilon
-from robusthash.errors import OptionError
+from robusthash.epsilon import LEVELS, SLACK, checked_epsilon, format_epsilon
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +23,7 @@ class Threat:
     high: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.epsilon <= 1:
-            raise OptionError(
-                f"epsilon {self.epsilon!r} is outside [0, 1]", hint="pixel space is [0, 1]: write 8/255, not 8"
-            )
+        checked_epsilon(self.epsilon)
 
     @property
     def label(self) -> str:
@@ -66,27 +61,12 @@ def to_8_bit(inputs: Tensor, clean: Tensor) -> Tensor:
         clean: the same shape, on the 8-bit grid.
 
     Returns:
-        The same shape, on the 8-bit grid, to float32's rounding.
+        The same shape, on the 8-bit grid.
 
     >>> clean = torch.full((1, 3, 1, 1), 100 / 255)
     >>> (to_8_bit(clean + 2.7 / 255, clean) * 255).round().flatten().tolist()
     [102.0, 102.0, 102.0]
     """
     levels = (inputs - clean) * LEVELS
-    return clean + torch.trunc(levels + levels.sign() * SLACK) / LEVELS
-
-
-def parse_epsilon(text: str) -> float:
-    """Reads ``8/255`` or ``0.03``.
-
-    Raises:
-        OptionError: not a number, or outside [0, 1].
-
-    >>> parse_epsilon("8/255") == 8 / 255
-    True
-    """
-    try:
-        value = float(Fraction(text.replace(" ", "")))
-    except (ValueError, ZeroDivisionError):
-        raise OptionError(f"epsilon {text!r} is not a number", hint="write 8/255 or 0.03") from None
-    return Threat(epsilon=value).epsilon
+    # Whole levels over 255 are, to the last bit, what the image is after a trip through a PNG file.
+    return (clean * LEVELS + torch.trunc(levels + levels.sign() * SLACK)).round() / LEVELS

@@ -208,7 +208,7 @@ def assemble(work: CellWork, arrays: Arrays, noise: Record | None) -> tuple[Reco
         floors=_floors(bench, targeted=targeted),
         imagery=imagery,
         protocols=_protocols(bench.shop),
-        cost=Cost(forward=forward, backward=backward, seconds=float(arrays["seconds"])),
+        cost=Cost(forward=forward, backward=backward, seconds=float(arrays["seconds"][0])),
         flags=(),
         versions=_versions(),
         environment=_environment(bench.shop.device),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from robusthash.contracts.files import FileImages
+from robusthash.contracts import FileImages
 from robusthash.errors import InputError
 from robusthash.evaluation.cells import Bench, make_ready
 from robusthash.evaluation.gallery import Picture, save_gallery
@@ -87,5 +87,5 @@ def _own_images(folder: Path, shop: Workshop) -> tuple[FileImages, tuple[str, ..
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not paths:
         raise InputError(f"--input {folder} holds no images", hint=f"known endings: {', '.join(sorted(_SUFFIXES))}")
-    images = FileImages(paths, size=shop.data.query.images.size[0])
-    return images, tuple(str(path.relative_to(folder)) for path in paths)
+    names = tuple(str(path.relative_to(folder)) for path in paths)
+    return FileImages(folder, names, size=shop.data.query.images.size[0]), names

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from robusthash.contracts.threat import parse_epsilon
+from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 
 NOISE = "noise"  #: the attack that every other one is shown beside

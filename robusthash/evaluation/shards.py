@@ -1,9 +1,7 @@
 """Shards: a fixed run of queries, attacked in one batch, whose result is one file. A crash loses at most one."""
 
 import hashlib
-import io
 import time
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robusthash.arrays import read_arrays, write_arrays
 from robusthash.contracts import (
     Adversarial,
     Attack,
@@ -28,7 +27,6 @@ from robusthash.contracts import (
 from robusthash.errors import PluginError, RobustHashError
 from robusthash.hashing import pack
 from robusthash.metrics import l2, linf, psnr, ssim
-from robusthash.storage import write_atomically
 
 Arrays = dict[str, np.ndarray]
 
@@ -152,7 +150,7 @@ def run_shard(job: Job, rows: Sequence[int]) -> Arrays:
         **{name: values.double().cpu().numpy() for name, values in imagery.items()},
         "pixels": np.stack([_digest(image) for image in levels]),
         "passes": np.array([budget.forward, budget.backward]),
-        "seconds": np.array(seconds),
+        "seconds": np.array([seconds]),
     }
 
 
@@ -178,11 +176,11 @@ class ShardFolder:
         Raises:
             StorageError: the file cannot be written; no part of it stays.
         """
-        write_atomically(self._path(shard), to_npz(arrays))
+        write_arrays(self._path(shard), arrays)
 
     def read(self) -> Arrays:
         """All shards, joined in order; passes and seconds summed."""
-        parts = [_from_npz(self._path(shard)) for shard in range(self.shards)]
+        parts = [read_arrays(self._path(shard)) for shard in range(self.shards)]
         summed = {"passes", "seconds"}
         return {
             name: sum(part[name] for part in parts)
@@ -199,22 +197,6 @@ class ShardFolder:
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{shard:05d}.npz"
-
-
-def to_npz(arrays: Arrays) -> bytes:
-    """Arrays as the bytes of an npz file that depend on nothing but the arrays (numpy writes the time of day)."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            content = io.BytesIO()
-            np.save(content, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getvalue())
-    return buffer.getvalue()
-
-
-def _from_npz(path: Path) -> Arrays:
-    with np.load(path, allow_pickle=False) as archive:
-        return dict(archive)
 
 
 def _digest(image: np.ndarray) -> np.ndarray:

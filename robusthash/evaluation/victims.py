@@ -1,6 +1,6 @@
 """Victims: models trained here, taken from the cache, read from a checkpoint, or built by the user."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = Non
         partial=cached.with_suffix(".partial"),
     )
     described = {**made_of, "model": Origin(**made_of["model"]), "backbone": Origin(**made_of["backbone"])}
-    description = Description(**described, classes=shop.data.classes, report=as_plain(report))
+    description = Description(**described, classes=shop.data.classes, report=asdict(report))
     return path, save_checkpoint(path, network, description), False
 
 

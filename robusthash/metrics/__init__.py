@@ -1,46 +1,57 @@
-"""Ranking metrics over Hamming distances, distances between images, and statistics over queries."""
+"""Ranking, imagery and statistics. Names are imported on first use: the catalogue is read without torch and numpy."""
 
-import importlib
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from robusthash.metrics.floors import random_floor as random_floor
-    from robusthash.metrics.floors import worst_floor as worst_floor
-    from robusthash.metrics.histograms import DistanceHistograms as DistanceHistograms
-    from robusthash.metrics.histograms import distance_histograms as distance_histograms
-    from robusthash.metrics.imagery import l2 as l2
-    from robusthash.metrics.imagery import linf as linf
-    from robusthash.metrics.imagery import psnr as psnr
-    from robusthash.metrics.imagery import ssim as ssim
-    from robusthash.metrics.protocols import RankingMetric as RankingMetric
-    from robusthash.metrics.ranking import Scores as Scores
-    from robusthash.metrics.relevance import Relevance as Relevance
-    from robusthash.metrics.statistics import Comparison as Comparison
-    from robusthash.metrics.statistics import bootstrap_interval as bootstrap_interval
-    from robusthash.metrics.statistics import compare_paired as compare_paired
+    from robusthash.metrics.catalogue import CORE_METRICS
+    from robusthash.metrics.floors import best_ceiling, random_floor, worst_floor
+    from robusthash.metrics.histograms import DistanceHistograms, distance_histograms
+    from robusthash.metrics.imagery import l2, linf, perceptibility, psnr, rmse, ssim
+    from robusthash.metrics.protocols import RankingMetric
+    from robusthash.metrics.relevance import Relevance
+    from robusthash.metrics.scores import Scores
+    from robusthash.metrics.statistics import PairedComparison, bootstrap_interval, paired_comparison
 
-#: Where each name lives. Listings of metrics must not import torch, so a name is fetched on first use.
-_HOMES = {
-    "Comparison": "statistics",
-    "DistanceHistograms": "histograms",
-    "RankingMetric": "protocols",
-    "Relevance": "relevance",
-    "Scores": "ranking",
-    "bootstrap_interval": "statistics",
-    "compare_paired": "statistics",
-    "distance_histograms": "histograms",
-    "l2": "imagery",
-    "linf": "imagery",
-    "psnr": "imagery",
-    "random_floor": "floors",
-    "ssim": "imagery",
-    "worst_floor": "floors",
+__all__ = [
+    "CORE_METRICS",
+    "DistanceHistograms",
+    "PairedComparison",
+    "RankingMetric",
+    "Relevance",
+    "Scores",
+    "best_ceiling",
+    "bootstrap_interval",
+    "distance_histograms",
+    "l2",
+    "linf",
+    "paired_comparison",
+    "perceptibility",
+    "psnr",
+    "random_floor",
+    "rmse",
+    "ssim",
+    "worst_floor",
+]
+
+_MODULES = {
+    "catalogue": ("CORE_METRICS",),
+    "floors": ("best_ceiling", "random_floor", "worst_floor"),
+    "histograms": ("DistanceHistograms", "distance_histograms"),
+    "imagery": ("l2", "linf", "perceptibility", "psnr", "rmse", "ssim"),
+    "protocols": ("RankingMetric",),
+    "relevance": ("Relevance",),
+    "scores": ("Scores",),
+    "statistics": ("PairedComparison", "bootstrap_interval", "paired_comparison"),
 }
-
-__all__ = sorted(_HOMES)
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

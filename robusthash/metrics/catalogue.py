@@ -1,69 +1,62 @@
-"""The core's own metrics by name; importable without torch and numpy."""
+"""The ranking metrics that come with the core, as specs. Importable without torch and numpy."""
+
+from typing import Any
 
 from robusthash.specs import MetricSpec
 
-_PROTOCOLS = "robusthash.metrics.protocols"
-_MAP = f"{_PROTOCOLS}:MeanAveragePrecision"
-_HITS = f"{_PROTOCOLS}:HitsInTopK"
-_TIES = "McSherry and Najork, Computing IR Performance Measures Efficiently in the Presence of Tied Scores, ECIR 2008"
-_CUTS = (1000, 5000)
+_MODULE = "robusthash.metrics.protocols"
+_TIES = "mcsherry2008computing"
 
 
-def _cut(k: int) -> tuple[MetricSpec, ...]:
-    """The variants of mean average precision after k places."""
-    return (
-        MetricSpec(
-            name=f"map@{k}",
-            factory=_MAP,
-            options={"k": k, "reachable": True},
-            summary=f"Mean average precision of the first {k} places, over min(R, {k})",
-            paper=_TIES,
-        ),
-        MetricSpec(
-            name=f"trec@{k}",
-            factory=_MAP,
-            options={"k": k},
-            summary="The same over all R relevant items, as trec_eval's map_cut",
-        ),
-        MetricSpec(
-            name=f"prosgan@{k}",
-            factory=_HITS,
-            options={"k": k},
-            summary=f"Over the hits among the first {k}, no hit is 0 (DeepHash, ProS-GAN, CgAT)",
-        ),
-        MetricSpec(
-            name=f"dhta@{k}",
-            factory=_HITS,
-            options={"k": k, "skip_misses": True},
-            summary=f"Over the hits among the first {k}, queries without a hit left out (HashNet, DHTA)",
-        ),
-    )
+def _spec(name: str, factory: str, summary: str, options: dict[str, Any], paper: str | None = None) -> MetricSpec:
+    return MetricSpec(name=name, factory=f"{_MODULE}:{factory}", summary=summary, options=options, paper=paper or _TIES)
 
 
-CORE_METRICS = (
-    MetricSpec(
-        name="map",
-        factory=_MAP,
-        summary="Mean average precision of the whole ranking, ties in expectation",
-        paper=_TIES,
+CORE_METRICS: tuple[MetricSpec, ...] = (
+    _spec("map", "MeanAveragePrecision", "Mean average precision over the whole database", {}),
+    *(
+        _spec(f"map@{k}", "MeanAveragePrecision", f"MAP of the first {k} places, divided by min({k}, R)", {"k": k})
+        for k in (1000, 5000)
     ),
-    *(spec for k in _CUTS for spec in _cut(k)),
-    MetricSpec(
-        name="fpad@50",
-        factory=f"{_PROTOCOLS}:FirstRelevant",
-        options={"m": 50},
-        summary="Precision at the first 50 relevant items wherever they rank (DCMH, FPAD)",
+    _spec("precision@r2", "BallPrecision", "Precision within Hamming radius 2, an empty ball is 0", {"radius": 2}),
+    *(_spec(f"precision@{k}", "TopPrecision", f"Precision of the first {k} places", {"k": k}) for k in (100, 1000)),
+    _spec(
+        "prosgan",
+        "HitsMeanAveragePrecision",
+        "CalcMap of ProS-GAN over the whole database: the same numbers as map",
+        {},
+        "wang2021prototype",
     ),
-    MetricSpec(
-        name="precision@100",
-        factory=f"{_PROTOCOLS}:PrecisionAtK",
-        options={"k": 100},
-        summary="Share of relevant items among the first 100",
+    *(
+        _spec(
+            f"prosgan@{k}",
+            "HitsMeanAveragePrecision",
+            f"CalcTopMap of ProS-GAN, CgAT and DeepHash: MAP over the hits in the first {k} places, no hit is 0",
+            {"k": k},
+            "wang2021prototype",
+        )
+        for k in (1000, 5000)
     ),
-    MetricSpec(
-        name="precision@r2",
-        factory=f"{_PROTOCOLS}:PrecisionWithinRadius",
-        options={"radius": 2},
-        summary="Share of relevant items within Hamming radius 2, an empty ball is 0",
+    _spec(
+        "dhta@1000",
+        "HitsMeanAveragePrecision",
+        "MAP of DHTA and HashNet: over the hits in the first 1000 places, queries without a hit left out",
+        {"k": 1000, "exclude_zero_hits": True},
+        "bai2020targeted",
+    ),
+    _spec(
+        "fpad@50",
+        "FirstRelevantMeanAveragePrecision",
+        "CalcMap of DCMH, FPAD and EQB2A: MAP over the first 50 relevant items, wherever they rank",
+        {"m": 50},
+    ),
+    *(
+        _spec(
+            f"trec@{k}",
+            "MeanAveragePrecision",
+            f"map_cut of trec_eval: MAP of the first {k} places, divided by R",
+            {"k": k, "denominator": "relevant"},
+        )
+        for k in (1000, 5000)
     ),
 )

@@ -1,42 +1,61 @@
-"""What a number has to be read against: rankings that know nothing, and the worst there can be."""
+"""Reference values of the mean average precision that follow from the labels alone."""
 
 import numpy as np
-from torch import Tensor
+import numpy.typing as npt
 
-from robusthash.metrics.histograms import DistanceHistograms
-from robusthash.metrics.ranking import average_precision
-from robusthash.metrics.relevance import Relevance, label_words, relevant_to
-
-
-def random_floor(query_labels: Tensor, database_labels: Tensor, relevance: Relevance = Relevance.SHARE_ANY) -> float:
-    """Expected ``map`` of a random order: one bucket that holds everything.
-
-    Args:
-        query_labels: (q, classes) uint8.
-        database_labels: (n, classes) uint8.
-        relevance: when an item is relevant.
-    """
-    relevant = _relevant(query_labels, database_labels, relevance)
-    one = np.full((len(relevant), 1), len(database_labels), dtype=np.int64)
-    return average_precision(DistanceHistograms(items=one, relevant=relevant[:, None]), None, lambda r: r).mean()
+from robusthash.metrics.ranking import random_average_precision, worst_average_precision
+from robusthash.metrics.relevance import Labels, Relevance, relevant_counts
 
 
-def worst_floor(query_labels: Tensor, database_labels: Tensor, relevance: Relevance = Relevance.SHARE_ANY) -> float:
-    """``map`` if everything irrelevant comes first: no attack can go below it on this database.
+def random_floor(query_labels: Labels, database_labels: Labels, *, relevance: Relevance) -> float:
+    """MAP over the whole database of random codes, in expectation.
 
     Args:
-        query_labels: (q, classes) uint8.
-        database_labels: (n, classes) uint8.
+        query_labels: (q, classes) multi-hot; target labels for a targeted attack.
+        database_labels: (n, classes) multi-hot.
         relevance: when an item is relevant.
+
+    >>> round(random_floor(np.eye(2), np.eye(2), relevance=Relevance.EXACT), 4)
+    0.75
     """
-    relevant = _relevant(query_labels, database_labels, relevance)
-    items = np.stack([len(database_labels) - relevant, relevant], axis=1)
-    hits = np.stack([np.zeros_like(relevant), relevant], axis=1)
-    return average_precision(DistanceHistograms(items=items, relevant=hits), None, lambda r: r).mean()
+    return _mean(random_average_precision(*_counts(query_labels, database_labels, relevance)))
 
 
-def _relevant(query_labels: Tensor, database_labels: Tensor, relevance: Relevance) -> np.ndarray:
-    items = label_words(database_labels)
-    vectors, inverse = np.unique(label_words(query_labels), axis=0, return_inverse=True)
-    counts = np.array([relevant_to(vector, items, relevance).sum() for vector in vectors], dtype=np.int64)
-    return counts[inverse.reshape(-1)]
+def worst_floor(query_labels: Labels, database_labels: Labels, *, relevance: Relevance) -> float:
+    """MAP with every irrelevant item before every relevant one: no attack can go below.
+
+    Args:
+        query_labels: (q, classes) multi-hot; target labels for a targeted attack.
+        database_labels: (n, classes) multi-hot.
+        relevance: when an item is relevant.
+
+    >>> worst_floor(np.eye(2), np.eye(2), relevance=Relevance.EXACT)
+    0.5
+    """
+    return _mean(worst_average_precision(*_counts(query_labels, database_labels, relevance)))
+
+
+def best_ceiling(query_labels: Labels, database_labels: Labels, *, relevance: Relevance) -> float:
+    """MAP with every relevant item first: the share of queries that have a relevant item at all.
+
+    Args:
+        query_labels: (q, classes) multi-hot; target labels for a targeted attack.
+        database_labels: (n, classes) multi-hot.
+        relevance: when an item is relevant.
+
+    >>> best_ceiling(np.array([[1, 0], [0, 0]]), np.eye(2), relevance=Relevance.SHARE_ANY)
+    0.5
+    """
+    relevant, _ = _counts(query_labels, database_labels, relevance)
+    return _mean((relevant > 0).astype(np.float64))
+
+
+def _counts(
+    query_labels: Labels, database_labels: Labels, relevance: Relevance
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    relevant = relevant_counts(query_labels, database_labels, relevance=relevance)
+    return relevant, np.full_like(relevant, len(database_labels))
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else 0.0

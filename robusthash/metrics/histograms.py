@@ -50,12 +50,12 @@ class DistanceHistograms:
     @property
     def n_items(self) -> Counts:
         """(queries,) size of the database."""
-        return self.items.sum(1)
+        return np.asarray(self.items.sum(1))
 
     @property
     def n_relevant(self) -> Counts:
         """(queries,) relevant items of each query."""
-        return self.relevant.sum(1)
+        return np.asarray(self.relevant.sum(1))
 
 
 def distance_histograms(
@@ -128,7 +128,7 @@ def count_words(
         (q, 2 * (bits + 1)) int64, irrelevant items by distance, then relevant ones.
     """
     bins = bits + 1
-    key_type = np.uint8 if 2 * bins <= 256 else np.uint16
+    key_type: type[np.uint8 | np.uint16] = np.uint8 if 2 * bins <= 256 else np.uint16
     counts = np.zeros((len(queries), 2 * bins), np.int64)
     unique, inverse, sizes = np.unique(query_labels, axis=0, return_inverse=True, return_counts=True)
     groups = np.split(np.argsort(inverse.reshape(-1), kind="stable"), np.cumsum(sizes)[:-1])
@@ -145,7 +145,7 @@ def count_words(
                 keys[:] = offsets
                 for column, word in zip(columns, queries[row], strict=True):
                     np.bitwise_count(np.bitwise_xor(column, word, out=differing), out=ones)
-                    keys += ones
+                    np.add(keys, ones, out=keys)
                 counts[row] += np.bincount(keys, minlength=2 * bins)
     return counts
 
@@ -197,7 +197,8 @@ def _check(packed: Tensor, labels: Labels, bits: int, split: str) -> None:
         )
     if bits % 8 and bool((packed[:, -1] & (255 >> bits % 8)).any()):
         raise ContractError(
-            f"{split} codes of {bits} bits have set bits in their padding", hint="pack them with robusthash.hashing.pack"
+            f"{split} codes of {bits} bits have set bits in their padding",
+            hint="pack them with robusthash.hashing.pack",
         )
     if labels.ndim != 2 or len(labels) != len(packed):
         raise ContractError(

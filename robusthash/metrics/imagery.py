@@ -1,69 +1,120 @@
-"""How far two images are apart, as people and as norms see it. All in pixel space, [0, 1]."""
+"""How visible a perturbation is: PSNR, SSIM and norms of each image, in pixel space."""
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d
 
-from robusthash.errors import UsageError
+from robusthash.errors import InputError
 
-PSNR_CAP = 100.0  #: dB of two equal images
+_CAP = 100.0  #: dB; identical images would be infinite
 _WINDOW, _SIGMA = 11, 1.5
-_K1, _K2 = 0.01, 0.03
+_C1, _C2 = 0.01**2, 0.03**2  #: (K1 L)**2 and (K2 L)**2, with data range L = 1
 
 
-def psnr(images: Tensor, clean: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of each image, in dB; 100 for equal images.
+def psnr(images: Tensor, reference: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio in dB, ``10 log10(1 / MSE)``, capped at 100.
+
+    Average the images' values: the mean of decibels, not the decibels of a mean.
 
     Args:
         images: (n, 3, h, w) float in [0, 1].
-        clean: the same shape.
+        reference: the same shape.
 
-    >>> round(float(psnr(torch.full((1, 3, 2, 2), 8 / 255), torch.zeros(1, 3, 2, 2))), 2)
-    30.07
+    Returns:
+        (n,) float64.
+
+    >>> psnr(torch.full((1, 3, 2, 2), 0.1), torch.zeros(1, 3, 2, 2)).round(decimals=3).tolist()
+    [20.0]
     """
-    error = (images - clean).square().flatten(1).mean(1)
-    return (-10 * error.clamp_min(10 ** (-PSNR_CAP / 10)).log10()).clamp_max(PSNR_CAP)
+    error = _difference(images, reference).square().mean(1)
+    return (-10 * error.clamp_min(1e-30).log10()).clamp_max(_CAP)
 
 
-def linf(images: Tensor, clean: Tensor) -> Tensor:
-    """Largest change of an element, for each image: (n,)."""
-    return (images - clean).abs().flatten(1).amax(1)
+def ssim(images: Tensor, reference: Tensor) -> Tensor:
+    """Structural similarity (Wang et al., IEEE TIP 2004): Gaussian window of 11 x 11, sigma 1.5, K1 0.01, K2 0.03.
 
-
-def l2(images: Tensor, clean: Tensor) -> Tensor:
-    """Euclidean distance of each image: (n,)."""
-    return torch.linalg.vector_norm((images - clean).flatten(1), dim=1)
-
-
-def ssim(images: Tensor, clean: Tensor) -> Tensor:
-    """Structural similarity of each image (Wang et al., IEEE TIP 2004): 11x11 Gaussian window of deviation 1.5.
-
-    Means, variances and covariance are weighted by the window, taken where the window lies inside the image, and
-    averaged over places and channels, with K1 = 0.01, K2 = 0.03 and a data range of 1.
+    The window stays inside the image; the map is averaged over its places and over the three channels.
 
     Args:
-        images: (n, 3, h, w) float in [0, 1], at least 11 pixels high and wide.
-        clean: the same shape.
+        images: (n, 3, h, w) float in [0, 1], h and w at least 11.
+        reference: the same shape.
+
+    Returns:
+        (n,) float64 in [-1, 1].
 
     Raises:
-        UsageError: the images are smaller than the window.
+        InputError: the images are smaller than the window.
     """
-    if min(images.shape[-2:]) < _WINDOW:
-        raise UsageError(f"SSIM needs images of at least {_WINDOW}x{_WINDOW}, not {tuple(images.shape[-2:])}")
-    channels = images.shape[1]
-    place = torch.arange(_WINDOW, dtype=images.dtype, device=images.device) - _WINDOW // 2
-    line = torch.exp(-(place**2) / (2 * _SIGMA**2))
-    line = line / line.sum()
-    kernel = torch.outer(line, line).expand(channels, 1, _WINDOW, _WINDOW)
+    _check(images, reference)
+    if images.ndim != 4 or min(images.shape[2:]) < _WINDOW:
+        raise InputError(
+            f"SSIM of images of shape {tuple(images.shape)}",
+            hint=f"its window needs (n, 3, h, w) with h and w at least {_WINDOW}",
+        )
+    left, right = (part.to(torch.float64).flatten(0, 1).unsqueeze(1) for part in (images, reference))
+    moments = _blur(torch.cat([left, right, left * left, right * right, left * right], dim=1))
+    mean_left, mean_right, square_left, square_right, product = moments.unbind(1)
+    variances = square_left + square_right - mean_left.square() - mean_right.square()
+    covariance = product - mean_left * mean_right
+    luminance = (2 * mean_left * mean_right + _C1) / (mean_left.square() + mean_right.square() + _C1)
+    similarity = luminance * (2 * covariance + _C2) / (variances + _C2)
+    return similarity.reshape(len(images), -1).mean(1)
 
-    def blur(values: Tensor) -> Tensor:
-        return conv2d(values, kernel, groups=channels)
 
-    mean_a, mean_b = blur(images), blur(clean)
-    variance_a = blur(images * images) - mean_a**2
-    variance_b = blur(clean * clean) - mean_b**2
-    covariance = blur(images * clean) - mean_a * mean_b
-    c1, c2 = _K1**2, _K2**2
-    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
-    structure = (2 * covariance + c2) / (variance_a + variance_b + c2)
-    return (luminance * structure).flatten(1).mean(1)
+def linf(images: Tensor, reference: Tensor) -> Tensor:
+    """Largest absolute change of an element of each image: (n,) float64.
+
+    >>> linf(torch.tensor([[0.5, 0.25]]), torch.tensor([[0.0, 0.5]])).tolist()
+    [0.5]
+    """
+    return _difference(images, reference).abs().amax(1)
+
+
+def l2(images: Tensor, reference: Tensor) -> Tensor:
+    """Euclidean norm of the change of each image, in pixel space: (n,) float64.
+
+    >>> l2(torch.tensor([[0.3, 0.4]]), torch.zeros(1, 2)).round(decimals=6).tolist()
+    [0.5]
+    """
+    return _difference(images, reference).square().sum(1).sqrt()
+
+
+def rmse(images: Tensor, reference: Tensor) -> Tensor:
+    """Root of the mean squared change of each image: (n,) float64.
+
+    >>> rmse(torch.tensor([[0.3, 0.3]]), torch.zeros(1, 2)).round(decimals=6).tolist()
+    [0.3]
+    """
+    return _difference(images, reference).square().mean(1).sqrt()
+
+
+def perceptibility(images: Tensor, reference: Tensor) -> float:
+    """ProS-GAN's one number: the root of the squared change averaged over all pixels of all images.
+
+    >>> round(perceptibility(torch.tensor([[0.5], [0.0]]), torch.zeros(2, 1)), 4)
+    0.3536
+    """
+    return float(_difference(images, reference).square().mean().sqrt())
+
+
+def _blur(maps: Tensor) -> Tensor:
+    """Gaussian mean of each channel wherever the window fits: (n, c, h, w) to (n, c, h - 10, w - 10)."""
+    offsets = torch.arange(_WINDOW, dtype=maps.dtype, device=maps.device) - _WINDOW // 2
+    weights = torch.exp(-offsets.square() / (2 * _SIGMA**2))
+    weights = weights / weights.sum()
+    for dim in (2, 3):
+        kept = maps.shape[dim] - _WINDOW + 1
+        maps = torch.stack([maps.narrow(dim, place, kept) * weights[place] for place in range(_WINDOW)]).sum(0)
+    return maps
+
+
+def _difference(images: Tensor, reference: Tensor) -> Tensor:
+    _check(images, reference)
+    return (images.detach().to(torch.float64) - reference.detach().to(torch.float64)).flatten(1)
+
+
+def _check(images: Tensor, reference: Tensor) -> None:
+    if images.shape != reference.shape:
+        raise InputError(
+            f"images of shape {tuple(images.shape)} against a reference of {tuple(reference.shape)}",
+            hint="compare each image with its own original",
+        )

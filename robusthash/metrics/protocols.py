@@ -1,112 +1,162 @@
-"""Ranking metrics as named protocols: what a stored number was computed by."""
+"""Ranking metrics as named, versioned objects: a number is never printed without the protocol that made it."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
-
-import numpy as np
+from typing import ClassVar, final
 
 from robusthash.errors import OptionError
-from robusthash.metrics.cut_ties import over_first_relevant, over_hits
 from robusthash.metrics.histograms import DistanceHistograms
-from robusthash.metrics.ranking import Scores, average_precision, precision_at, precision_within
+from robusthash.metrics.ranking import (
+    Denominator,
+    average_precision,
+    average_precision_of_first_relevant,
+    average_precision_of_hits,
+    precision_at,
+    precision_within,
+)
+from robusthash.metrics.scores import Scores
 
 
-@dataclass(frozen=True, kw_only=True)
 class RankingMetric(ABC):
-    """A ranking metric: a frozen dataclass of options. Higher is better retrieval.
+    """A function from distance histograms to one value a query. Subclasses are frozen dataclasses of their options."""
 
-    A query without any relevant item scores 0 and counts, as in the field.
-    """
-
-    version: ClassVar[int] = 1  #: raised when the definition changes, so that old and new numbers are not mixed
+    version: ClassVar[int] = 1  #: raised whenever the same options give other numbers
+    higher_is_better: ClassVar[bool] = True  #: for the one who retrieves; an untargeted attacker wants the opposite
+    ties: ClassVar[str] = "tie-expected"  #: what is done about tied distances
 
     @property
+    @abstractmethod
+    def name(self) -> str:
+        """Short name that carries the options: ``map@5000``."""
+
+    @property
+    @final
     def protocol(self) -> str:
-        """Names the exact definition: class, version, options."""
-        options = ",".join(f"{name}={value}" for name, value in vars(self).items())
-        return f"{type(self).__name__}/{self.version}({options})"
+        """Exact definition, for the record: ``map@5000/tie-expected/v1``. Equal ids mean comparable numbers."""
+        return f"{self.name}/{self.ties}/v{self.version}"
 
     @abstractmethod
     def per_query(self, histograms: DistanceHistograms) -> Scores:
-        """The metric of each query."""
+        """The value of each query, with its band over the orders of ties, and its weight in the mean."""
+
+    @final
+    def mean(self, histograms: DistanceHistograms) -> float:
+        """Mean over the queries that the protocol counts, ties in expectation."""
+        return self.per_query(histograms).mean()
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeanAveragePrecision(RankingMetric):
-    """Mean average precision over R, the number of relevant items in the database."""
+    """MAP of the first k places; queries without relevant items count as 0.
 
-    k: int | None = None  #: places that count; none is all
-    reachable: bool = False  #: divide by min(R, k) in place of R
-
-    def __post_init__(self) -> None:
-        _positive("k", self.k)
-
-    def per_query(self, histograms: DistanceHistograms) -> Scores:  # noqa: D102 - as in the base class
-        k = self.k
-        if self.reachable and k is not None:
-            return average_precision(histograms, k, lambda total: np.minimum(total, k))
-        return average_precision(histograms, k, lambda total: total)
-
-
-@dataclass(frozen=True, kw_only=True)
-class HitsInTopK(RankingMetric):
-    """Average precision over the relevant items found among the first k, as in the code of DeepHash and ProS-GAN.
-
-    It is not monotone: a further relevant item low in the list lowers it. ``skip_misses`` leaves queries that find
-    nothing out of the mean, as the code of HashNet and DHTA does, which flatters a defense under a strong attack.
+    With ``denominator=relevant`` it is trec_eval's ``map_cut`` and is named ``trec``.
     """
 
-    k: int  #: places that count
-    skip_misses: bool = False  #: leave queries without a hit out of the mean
+    k: int | None = None  #: places; none is the whole database
+    denominator: Denominator = Denominator.ATTAINABLE  #: what the sum of precisions is divided by
 
     def __post_init__(self) -> None:
-        _positive("k", self.k)
+        _check_positive("k", self.k)
 
-    def per_query(self, histograms: DistanceHistograms) -> Scores:  # noqa: D102 - as in the base class
-        return over_hits(histograms, self.k, skip_misses=self.skip_misses)
+    @property
+    def name(self) -> str:
+        """``map``, ``map@k`` or ``trec@k``."""
+        return _at("trec" if self.denominator is Denominator.RELEVANT else "map", self.k)
+
+    def per_query(self, histograms: DistanceHistograms) -> Scores:
+        """Average precision of each query."""
+        return average_precision(histograms, self.k, self.denominator)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirstRelevant(RankingMetric):
-    """Mean precision at the first min(m, R) relevant items wherever they rank, as the code of DCMH and FPAD does."""
+class HitsMeanAveragePrecision(RankingMetric):
+    """MAP over the relevant items found within the first k places, as most public code of the field computes it.
 
-    m: int = 50  #: relevant items that count
+    ``CalcTopMap`` of ProS-GAN, CgAT and DeepHash counts a query without hits as 0 (``prosgan``); DHTA and HashNet
+    leave it out of the mean (``dhta``), which flatters a system whose queries fail. One more relevant item within the
+    places can lower either.
+    """
+
+    k: int | None = None  #: places; none is the whole database
+    exclude_zero_hits: bool = False  #: leave queries without hits out of the mean, as DHTA does
 
     def __post_init__(self) -> None:
-        _positive("m", self.m)
+        _check_positive("k", self.k)
 
-    def per_query(self, histograms: DistanceHistograms) -> Scores:  # noqa: D102 - as in the base class
-        return over_first_relevant(histograms, self.m)
+    @property
+    def name(self) -> str:
+        """``prosgan@k`` or ``dhta@k``."""
+        return _at("dhta" if self.exclude_zero_hits else "prosgan", self.k)
+
+    def per_query(self, histograms: DistanceHistograms) -> Scores:
+        """Average precision of each query over its hits."""
+        return average_precision_of_hits(histograms, self.k, exclude_zero_hits=self.exclude_zero_hits)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrecisionAtK(RankingMetric):
-    """Share of relevant items among the first k."""
+class FirstRelevantMeanAveragePrecision(RankingMetric):
+    """MAP over the first ``min(m, R)`` relevant items wherever they rank: ``CalcMap(k)`` of DCMH, FPAD and EQB2A."""
 
-    k: int  #: places that count
+    m: int = 50  #: relevant items to count
 
     def __post_init__(self) -> None:
-        _positive("k", self.k)
+        _check_positive("m", self.m)
 
-    def per_query(self, histograms: DistanceHistograms) -> Scores:  # noqa: D102 - as in the base class
+    @property
+    def name(self) -> str:
+        """``fpad@m``."""
+        return _at("fpad", self.m)
+
+    def per_query(self, histograms: DistanceHistograms) -> Scores:
+        """Average precision of each query over its first relevant items."""
+        return average_precision_of_first_relevant(histograms, self.m)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TopPrecision(RankingMetric):
+    """Mean precision of the first k places."""
+
+    k: int = 100  #: places
+
+    def __post_init__(self) -> None:
+        _check_positive("k", self.k)
+
+    @property
+    def name(self) -> str:
+        """``precision@k``."""
+        return _at("precision", self.k)
+
+    def per_query(self, histograms: DistanceHistograms) -> Scores:
+        """Precision of each query."""
         return precision_at(histograms, self.k)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrecisionWithinRadius(RankingMetric):
-    """Share of relevant items among those within a Hamming radius; 0 for an empty ball."""
+class BallPrecision(RankingMetric):
+    """Mean precision within a Hamming ball; an empty ball counts as 0."""
 
-    radius: int = 2  #: in bits, inclusive
+    ties: ClassVar[str] = "tie-free"
+
+    radius: int = 2  #: largest distance inside the ball
 
     def __post_init__(self) -> None:
         if self.radius < 0:
-            raise OptionError(f"radius={self.radius}", hint="at least 0")
+            raise OptionError(f"radius is {self.radius}", hint="give 0 or more")
 
-    def per_query(self, histograms: DistanceHistograms) -> Scores:  # noqa: D102 - as in the base class
+    @property
+    def name(self) -> str:
+        """``precision@r2``."""
+        return f"precision@r{self.radius}"
+
+    def per_query(self, histograms: DistanceHistograms) -> Scores:
+        """Precision of each query."""
         return precision_within(histograms, self.radius)
 
 
-def _positive(name: str, value: int | None) -> None:
+def _at(name: str, k: int | None) -> str:
+    return name if k is None else f"{name}@{k}"
+
+
+def _check_positive(name: str, value: int | None) -> None:
     if value is not None and value < 1:
-        raise OptionError(f"{name}={value}", hint="at least 1")
+        raise OptionError(f"{name} is {value}", hint=f"give 1 or more; -1 does not mean all: leave {name} out")

@@ -74,25 +74,25 @@ def average_precision_of_hits(
     places = found.places(k)
     full = places == found.size
     sums = [np.where(full, part, 0.0).sum(1) for part in found.sums(places)]
-    cut = found.cut(places)
-    i, s, n, r, m = cut
+    i, s = found.pick(full, found.size, found.relevant)
+    n, r, m = found.pick(~full & (places > 0), found.size, found.relevant, places)
     low, high = np.maximum(0, m - (n - r)), np.minimum(m, r)
     values = np.zeros((3, len(n)))
     kept = np.ones(len(n))
     for rows, h, inside in ties.grids(low, high):
-        at = [column[rows, None] for column in cut]
-        law = ties.hypergeometric(h, inside, at[2], at[3], at[4])
+        before, hits_before, size, relevant, cut = (part[rows, None] for part in (i, s, n, r, m))
         expected, worst, best = (part[rows, None] for part in sums)
-        hits = at[1] + h
+        law = ties.hypergeometric(h, inside, size, relevant, cut)
+        hits = hits_before + h
         divisor = np.maximum(hits, 1)
-        score = (expected + ties.expected_sum(at[0], at[1], at[4], h, at[4])) / divisor
-        floor = (worst + ties.run_sum(at[0] + at[4] - h, at[1], h)) / divisor
-        ceiling = (best + ties.run_sum(at[0], at[1], h)) / divisor
+        mean = (expected + ties.expected_sum(before, hits_before, cut, h, cut)) / divisor
+        last = (worst + ties.run_sum(before + cut - h, hits_before, h)) / divisor
+        first = (best + ties.run_sum(before, hits_before, h)) / divisor
         scored = inside & (hits > 0) if exclude_zero_hits else inside
         probability = np.where(scored, law, 0.0).sum(1)
-        values[0, rows] = np.where(scored, law * score, 0.0).sum(1) / np.where(probability > 0, probability, 1.0)
-        values[1, rows] = np.where(scored, floor, np.inf).min(1)
-        values[2, rows] = np.where(scored, ceiling, -np.inf).max(1)
+        values[0, rows] = np.where(scored, law * mean, 0.0).sum(1) / np.where(probability > 0, probability, 1.0)
+        values[1, rows] = np.where(scored, last, np.inf).min(1)
+        values[2, rows] = np.where(scored, first, -np.inf).max(1)
         kept[rows] = probability if exclude_zero_hits else 1.0
     never = s + high == 0
     values[:, never] = 0.0
@@ -118,7 +118,7 @@ def average_precision_of_first_relevant(histograms: DistanceHistograms, m: int) 
     full = found.hits_before + found.relevant <= counted[:, None]
     expected, worst, best = (np.where(full, part, 0.0).sum(1) for part in found.sums(found.size))
     partial = ~full & (found.hits_before < counted[:, None])
-    i, s, n, r = (np.where(partial, part, 0).sum(1) for part in found)
+    i, s, n, r = found.pick(partial, found.before, found.hits_before, found.size, found.relevant)
     h = np.where(partial.any(1), counted - s, 0)
     worst += ties.run_sum(i + n - r, s, h)
     best += ties.run_sum(i, s, h)
@@ -135,9 +135,10 @@ def precision_at(histograms: DistanceHistograms, k: int) -> Scores:
         k: places.
     """
     found = _Buckets(histograms)
-    _, _, size, relevant, _ = found.parts(places := found.places(k))
-    low, high = np.maximum(0, places - (size - relevant)), np.minimum(places, relevant)
-    mean = places * relevant / np.maximum(size, 1)
+    places = found.places(k)
+    low = np.maximum(0, places - (found.size - found.relevant))
+    high = np.minimum(places, found.relevant)
+    mean = places * found.relevant / np.maximum(found.size, 1)
     return _scores(*(part.sum(1) / k for part in (mean, low, high)), conventional=histograms.n_relevant == 0)
 
 
@@ -176,7 +177,7 @@ def worst_average_precision(relevant: Ints, items: Ints) -> Floats:
         relevant: (q,) relevant items of each query.
         items: (q,) size of the database.
 
-    >>> worst_average_precision(np.array([1]), np.array([4])).tolist()
+    >>> worst_average_precision(np.array([1]), np.array([4])).round(9).tolist()
     [0.25]
     """
     zero = np.zeros_like(relevant)
@@ -190,3 +191,55 @@ class _Buckets:
         self.size, self.relevant = histograms.items, histograms.relevant
         self.before = np.cumsum(self.size, axis=1) - self.size
         self.hits_before = np.cumsum(self.relevant, axis=1) - self.relevant
+
+    def places(self, k: int | None) -> Ints:
+        """How many places of each bucket are among the first k of the ranking."""
+        return self.size if k is None else np.clip(k - self.before, 0, self.size)
+
+    def sums(self, places: Ints) -> tuple[Floats, Floats, Floats]:
+        """Contribution of the first ``places`` places of each bucket: expected, worst, best."""
+        last = np.maximum(0, places - (self.size - self.relevant))
+        return (
+            ties.expected_sum(self.before, self.hits_before, self.size, self.relevant, places),
+            ties.run_sum(self.before + places - last, self.hits_before, last),
+            ties.run_sum(self.before, self.hits_before, np.minimum(places, self.relevant)),
+        )
+
+    @staticmethod
+    def pick(where: npt.NDArray[np.bool_], *parts: Ints) -> list[Ints]:
+        """Each part summed over the buckets named, (queries,): of one bucket a query, or 0 where there is none."""
+        return [np.where(where, part, 0).sum(1) for part in parts]
+
+
+def _expected_first_hits(cases: Ints) -> Floats:
+    """Expected contribution of the first ``hit`` relevant items of a bucket.
+
+    Args:
+        cases: (c, 5), items before, hits before, size, relevant, hit; 0 hits contribute nothing.
+    """
+    total = np.zeros(len(cases))
+    some = np.flatnonzero(cases[:, 4])
+    i, s, n, r, hit = cases[some].T
+    for rows, place, inside in ties.grids(*ties.place_window(n, r, hit)):
+        before, hits_before, size, relevant, last = (part[rows, None] for part in (i, s, n, r, hit))
+        law = ties.negative_hypergeometric(place, inside, size, relevant, last)
+        earlier = ties.expected_sum(before, hits_before, place - 1, last - 1, place - 1)
+        total[some[rows]] = (law * (earlier + (hits_before + last) / (before + place))).sum(1)
+    return total
+
+
+def _scores(
+    expected: Floats,
+    worst: Floats,
+    best: Floats,
+    *,
+    conventional: npt.NDArray[np.bool_],
+    counted: Floats | None = None,
+) -> Scores:
+    return Scores(
+        expected=expected,
+        worst=worst,
+        best=best,
+        counted=np.ones(len(expected)) if counted is None else counted,
+        conventional=conventional,
+    )

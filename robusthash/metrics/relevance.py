@@ -59,15 +59,18 @@ def relevant(queries: LabelWords, items: LabelWords, relevance: Relevance) -> La
     >>> relevant(queries, items, Relevance.CONTAINS_TARGET).astype(int).tolist()
     [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
     """
-    found = (queries != 0).any(1)[:, None] & (items != 0).any(1)[None, :]
+    found: LabelWords = (queries != 0).any(1)[:, None] & (items != 0).any(1)[None, :]
     if relevance is Relevance.SHARE_ANY:
-        shared = found & False
-        for word in range(queries.shape[1]):
-            shared |= (queries[:, word, None] & items[None, :, word]) != 0
-        return shared
+        found &= False
     for word in range(queries.shape[1]):
         wanted, present = queries[:, word, None], items[None, :, word]
-        found &= (present if relevance is Relevance.EXACT else wanted & present) == wanted
+        match relevance:
+            case Relevance.SHARE_ANY:
+                found |= (wanted & present) != 0
+            case Relevance.EXACT:
+                found &= present == wanted
+            case Relevance.CONTAINS_TARGET:
+                found &= (wanted & present) == wanted
     return found
 
 

@@ -1,9 +1,9 @@
 """Closed forms over the orders of tied items: sums of precision at the hits of one bucket.
 
 A bucket is the ``size`` items at one distance, ``relevant`` of them relevant, with ``before`` items and
-``hits_before`` relevant ones at smaller distances. A hit at place j of the ranking that is the s-th relevant item so far
-contributes its precision s / j. The expectation over all orders is that of McSherry and Najork (ECIR 2008). All functions
-take arrays that broadcast, of whole numbers, and return float64.
+``hits_before`` relevant ones at smaller distances. A relevant item at place j of the ranking, the s-th so far,
+contributes its precision s / j. The expectation over all orders is that of McSherry and Najork (ECIR 2008). All
+functions take arrays that broadcast, of whole numbers, and return float64.
 """
 
 from collections.abc import Iterator
@@ -66,8 +66,8 @@ def grids(low: Numbers, high: Numbers) -> Iterator[tuple[npt.NDArray[np.int64], 
 
     Yields:
         rows: (m,) which rows.
-        grid: (m, width) the numbers, float64.
-        inside: (m, width) bool, those up to ``high``.
+        grid: (m, width) the numbers, float64; shorter rows repeat their last.
+        inside: (m, width) bool, False where repeated.
     """
     widths = np.asarray(high - low + 1, np.int64)
     order = np.argsort(-widths, kind="stable")
@@ -76,7 +76,7 @@ def grids(low: Numbers, high: Numbers) -> Iterator[tuple[npt.NDArray[np.int64], 
         width = int(widths[order[start]])
         rows = order[start : start + max(1, _CELLS // width)]
         grid = low[rows, None] + np.arange(width, dtype=np.float64)
-        yield rows, grid, grid <= high[rows, None]
+        yield rows, np.minimum(grid, high[rows, None]), grid <= high[rows, None]
         start += len(rows)
 
 

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from robusthash.errors import InputError
+from robusthash.specs import PluginUse
 
 SCHEMA = 1
 
@@ -40,21 +41,6 @@ class Flag:
 
     id: str
     message: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginUse:
-    """A plugin object as it was used.
-
-    Attributes:
-        name: its registered name.
-        owner: distribution and version, ``robusthash-attacks 0.1.0``.
-        options: every option, defaults included.
-    """
-
-    name: str
-    owner: str
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,6 @@
 """The results folder: one JSON per record, the per-query arrays beside it, and no index that could go stale."""
 
-import io
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,15 +64,10 @@ class ResultStore:
         Raises:
             StorageError: the folder cannot be written, or the disk is full. What was stored before stays.
         """
-        import numpy as np
+        from robusthash.arrays import write_arrays
 
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, array in arrays.items():
-                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
-                    np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
         path = self.path_of(record)
-        write_atomically(path.with_suffix(".npz"), buffer.getvalue())
+        write_arrays(path.with_suffix(".npz"), arrays)
         write_atomically(path, record.to_json().encode())
         return path
 
@@ -85,14 +77,9 @@ class ResultStore:
         Raises:
             InputError: they are missing or damaged.
         """
-        import numpy as np
+        from robusthash.arrays import read_arrays
 
-        path = self.path_of(record).with_suffix(".npz")
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise InputError(f"cannot read the arrays {path}: {error}", hint="evaluate again with --force") from error
+        return read_arrays(self.path_of(record).with_suffix(".npz"))
 
     def find(self, digest: str) -> Record | None:
         """The record of a cell; None where there is none, or its file is damaged and so has to be made again."""

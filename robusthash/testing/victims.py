@@ -44,7 +44,8 @@ class LinearVictim(HashModel):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits ``W (x - 1/2)``: (n, bits) float."""
-        return (inputs - 0.5).flatten(1) @ self.weight.T
+        logits: Tensor = (inputs - 0.5).flatten(1) @ self.weight.T
+        return logits
 
     def extreme(self, inputs: Tensor, aim: Tensor, threat: Threat) -> Tensor:
         """The optimum: the logits of the 8-bit image in the ball and the box that goes furthest toward an aim.
@@ -67,7 +68,8 @@ class LinearVictim(HashModel):
             rising, falling = self.weight.clamp(min=0).T, -self.weight.clamp(max=0).T
             towards_plus = up @ rising + down @ falling
             towards_minus = down @ rising + up @ falling
-            return self(inputs) + aim * torch.where(aim > 0, towards_plus, towards_minus)
+            furthest: Tensor = self(inputs) + aim * torch.where(aim > 0, towards_plus, towards_minus)
+        return furthest
 
 
 class SmallVictim(HashModel):

@@ -4,7 +4,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
@@ -97,7 +97,7 @@ def fit(
         position = _epoch(model, loss, recipe, split, optimizer, position, seed=seed, device=device, progress=progress)
         if _probe_due(position.epochs, recipe.epochs):
             taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
-            position = Position(**{**vars(position), "probes": (*position.probes, taken)})
+            position = replace(position, probes=(*position.probes, taken))
         if partial is not None and time.monotonic() - saved >= partial_seconds:
             _snapshot(identity, model, optimizer, loss, position).write(partial)
             saved = time.monotonic()

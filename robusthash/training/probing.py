@@ -1,11 +1,12 @@
 """Retrieval within the train split, to see a training fail before it ends."""
 
 import torch
-from torch import Tensor
 
 from robusthash.contracts import HashModel, Randomness, Split
 from robusthash.errors import TrainingError
-from robusthash.hashing import binarise
+from robusthash.hashing import binarise, pack
+from robusthash.metrics import Relevance, distance_histograms, random_floor
+from robusthash.metrics.protocols import MeanAveragePrecision
 from robusthash.training.encoding import encode
 from robusthash.training.report import Probe
 
@@ -29,12 +30,15 @@ def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torc
     queries = max(1, min(PROBE_QUERIES, len(split) // 5))
     chosen = order[: queries + PROBE_DATABASE]
     codes = binarise(encode(model, split.images, device=device, indices=chosen)).cpu()
-    labels = split.labels[chosen].float()
-    relevant = labels[:queries] @ labels[queries:].T > 0
+    labels = split.labels[chosen]
+    packed = pack(codes)
+    histograms = distance_histograms(
+        packed[:queries], packed[queries:], labels[:queries], labels[queries:], bits=model.bits
+    )
     return Probe(
         epoch=epoch,
-        map=expected_map(codes[:queries], codes[queries:], relevant),
-        floor=expected_map(codes[:queries, :0], codes[queries:, :0], relevant),
+        map=MeanAveragePrecision().per_query(histograms).mean(),
+        floor=random_floor(labels[:queries], labels[queries:], relevance=Relevance.SHARE_ANY),
         constant_bits=int((codes == codes[0]).all(0).sum()),
     )
 
@@ -51,43 +55,3 @@ def refuse_collapsed(last: Probe, bits: int) -> None:
             f"{last.floor:.3f}; {last.constant_bits} of {bits} bits are the same for every image. It is not saved",
             hint="try another learning rate (recipe.lr), more epochs (recipe.epochs), or a batch-paired objective",
         )
-
-
-def expected_map(queries: Tensor, database: Tensor, relevant: Tensor) -> float:
-    """Mean average precision, in expectation over the orders of equally distant items.
-
-    Of a tie of t items, r of them relevant, after T items with R relevant, the j-th place adds
-    ``r / t * (R + 1 + (j - 1) * (r - 1) / (t - 1)) / (T + j)`` to the sum of precisions (McSherry and Najork,
-    ECIR 2008, section 3).
-
-    Args:
-        queries: (q, bits) int8 in {-1, +1}.
-        database: (n, bits) int8 in {-1, +1}.
-        relevant: (q, n) bool.
-
-    Returns:
-        Mean over the queries that have a relevant item; 0 if none has.
-
-    >>> one = torch.ones(1, 4, dtype=torch.int8)
-    >>> expected_map(one, torch.cat([one, -one]), torch.tensor([[True, False]]))
-    1.0
-    >>> expected_map(one, torch.cat([one, one]), torch.tensor([[True, False]]))
-    0.75
-    """
-    bits = queries.shape[1]
-    distance = ((bits - queries.float() @ database.float().T) / 2).long()
-    zeros = torch.zeros(len(queries), bits + 1, dtype=torch.float64)
-    items = zeros.scatter_add(1, distance, torch.ones_like(distance, dtype=torch.float64))
-    hits = zeros.scatter_add(1, distance, relevant.double())
-    before = items.cumsum(1) - items
-    hits_before = hits.cumsum(1) - hits
-    place = torch.arange(1, len(database) + 1, dtype=torch.float64).expand(len(queries), -1)
-    tie = torch.sort(distance, dim=1).values
-    t, r, seen, found = (table.gather(1, tie) for table in (items, hits, before, hits_before))
-    slope = (r - 1) / (t - 1).clamp(min=1)
-    precision = r / t * (found + 1 + (place - seen - 1) * slope) / place
-    answerable = relevant.any(1)
-    if not bool(answerable.any()):
-        return 0.0
-    average = precision.sum(1)[answerable] / relevant.sum(1)[answerable]
-    return float(average.mean())

@@ -62,7 +62,7 @@ def refuse_other_formats(path: Path) -> None:
 def unreadable(path: Path, error: Exception) -> CheckpointError:
     """The error for a file that safetensors cannot read."""
     return CheckpointError(
-        f"{path} is truncated or no safetensors file: {error}", hint="copy, download or train it again"
+        f"{path} is truncated or no safetensors file: {error}", hint="remove it; copy, download or train it again"
     )
 
 

@@ -6,9 +6,9 @@ from typing import Any
 from robusthash import hookimpl
 from robusthash.specs import AttackSpec, Capability, Goal
 
-_RNM = "Huang et al., Machines 2022, 10(4), 278"
-_DHTA = "Bai et al., Targeted Attack for Deep Hashing Based Retrieval, ECCV 2020"
-_HAG = "Yang et al., Adversarial Examples for Hamming Space Search, IEEE Transactions on Cybernetics 2018"
+_RNM = "huang2022fast"
+_DHTA = "bai2020targeted"
+_HAG = "yang2018adversarial"
 
 #: One unit step of the whole image's gradient, 2,000 times: as released for P2P and DHTA.
 _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0}

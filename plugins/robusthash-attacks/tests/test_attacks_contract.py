@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import Any, get_type_hints
 
 import pytest
-from robusthash_attacks import plugin
 
 from robusthash.adversary import GradientAttack
 from robusthash.contracts import Attack
 from robusthash.specs import AttackSpec
 from robusthash.testing import AttackContract
+from robusthash_attacks import plugin
 
 SPECS = list(plugin.robusthash_attacks())
 STEPS = 40  #: presets with 2,000 steps are shortened

@@ -4,16 +4,16 @@ import math
 
 import pytest
 import torch
-from robusthash_attacks.hag import HAG
-from robusthash_attacks.noise import Noise
-from robusthash_attacks.rnm import RNM
-from robusthash_attacks.tanh import Tanh
 from torch import Tensor
 
 from robusthash.adversary import Aim, GradientAttack
 from robusthash.contracts import AttackBatch
 from robusthash.errors import OptionError
 from robusthash.testing import SmallVictim, toy_batch, toy_context
+from robusthash_attacks.hag import HAG
+from robusthash_attacks.noise import Noise
+from robusthash_attacks.rnm import RNM
+from robusthash_attacks.tanh import Tanh
 
 
 def gradient(attack: GradientAttack, logits: Tensor, aim: Tensor, progress: float = 0.0) -> Tensor:
@@ -44,7 +44,9 @@ def test_rnm_by_default_has_no_barrier_and_the_paper_s_weight_has() -> None:
     torch.testing.assert_close(gradient(RNM(alpha=1 / bits), logits, aim), torch.zeros(1, bits))
 
 
-@pytest.mark.parametrize(("progress", "slope"), [(0.0, 0.1), (0.5, 0.2), (0.65, 0.3), (0.75, 0.5), (0.85, 0.7), (0.9, 1)])
+@pytest.mark.parametrize(
+    ("progress", "slope"), [(0.0, 0.1), (0.5, 0.2), (0.65, 0.3), (0.75, 0.5), (0.85, 0.7), (0.9, 1)]
+)
 def test_tanh_gradient_is_the_formula(progress: float, slope: float) -> None:
     """``-(a / K) (1 - tanh^2(a f)) h``."""
     logits = torch.tensor([[2.0, -0.5, 0.25, -3.0]])
@@ -126,7 +128,9 @@ def test_losses_are_per_sample(attack: GradientAttack) -> None:
     logits, aim = torch.randn(6, 8, generator=generator), torch.randn(6, 8, generator=generator).tanh()
     whole = attack.loss(logits, aim, 0.6)
     assert whole.shape == (6,)
-    torch.testing.assert_close(torch.cat([attack.loss(z[None], a[None], 0.6) for z, a in zip(logits, aim, strict=True)]), whole)
+    torch.testing.assert_close(
+        torch.cat([attack.loss(z[None], a[None], 0.6) for z, a in zip(logits, aim, strict=True)]), whole
+    )
 
 
 def test_noise_fills_the_ball() -> None:

@@ -13,7 +13,7 @@ from robusthash_datasets.pixels import in_memory, one_hot
 from robusthash_datasets.verification import verify_data
 
 _KEY = "robusthash digits 1"
-_DIGEST = "ee6aff74b7a42aae3b81548ec6a04111194f2db499945821b58da3c9f68f4163"
+_DIGEST = "ccec6f9dae083e6f3c7511f226c3720289c5cd72a6fe58be6764d8d1c8e29951"
 
 
 @dataclass(frozen=True, kw_only=True)

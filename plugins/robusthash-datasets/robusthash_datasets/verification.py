@@ -117,7 +117,9 @@ def _unreadable(data: RetrievalData, where: Where, found: Findings, progress: Pr
         done.update(split.ids)
         for position, fault in zip(fresh, _faults(split.images, fresh, f"reading {split.name}", progress), strict=True):
             if fault:
-                found.add("error", split.name, "unreadable images", where=where(split, position), what=fault)
+                place = where(split, position)
+                what = fault.removeprefix(f"{place}: ")
+                found.add("error", split.name, "unreadable images", where=place, what=what)
 
 
 def _faults(images: Images, positions: list[int], what: str, progress: Progress) -> Iterator[str | None]:

@@ -13,5 +13,5 @@ def robusthash_defenses() -> Iterator[DefenseSpec]:
         name="bit-depth",
         factory="robusthash_defenses.bit_depth:BitDepth",
         summary="Rounds the inputs to a few levels a channel, with a gradient that attacks can follow",
-        paper="Xu et al., Feature Squeezing, NDSS 2018",
+        paper="xu2018feature",
     )

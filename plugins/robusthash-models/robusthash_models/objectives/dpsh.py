@@ -20,6 +20,10 @@ class DPSH(Objective):
 
     The paper has ``u = f(x)``; most public code has ``u = tanh f(x)``. The divisor D is N B in one half of the public
     code and B K in the other, so that one ``eta`` means two things.
+
+    All of that code compares a batch with a bank of the whole train split's codes. The default here compares it with
+    itself: with 20 epochs on 1,000 digits (16x16, 32 bits, three seeds) that reaches a MAP of .99, and a bank, even one
+    that starts from an encoding, .18 to .29; the presets keep the bank.
     """
 
     pairing: Literal["bank", "batch"] = "batch"  #: compared with the whole train split's codes, or with the batch

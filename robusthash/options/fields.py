@@ -9,9 +9,9 @@ from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_type_hints
 
-from robusthash.conversion import Refused, choices, fit, is_choice, plain, type_name
 from robusthash.errors import ContractError, OptionError
-from robusthash.fielddocs import field_docs
+from robusthash.options.conversion import Refused, choices, fit, is_choice, plain, type_name
+from robusthash.options.docs import field_docs
 
 T = TypeVar("T")
 

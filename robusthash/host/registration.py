@@ -11,8 +11,8 @@ import pluggy
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from robusthash import hookspecs
-from robusthash.discovery import Candidate, Owner
 from robusthash.errors import PluginError, SpecError
+from robusthash.host.discovery import Candidate, Owner
 from robusthash.specs import (
     API_VERSION,
     AttackSpec,

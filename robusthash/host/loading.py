@@ -12,7 +12,6 @@ from typing import Any
 import pluggy
 
 from robusthash import hookspecs
-from robusthash.discovery import CORE, PLUGINS_VARIABLE, Candidate, Owner, allowed_names, discover, same_name, select
 from robusthash.errors import (
     AmbiguousNameError,
     ContractError,
@@ -22,12 +21,22 @@ from robusthash.errors import (
     RobustHashError,
     UnknownNameError,
 )
+from robusthash.host.discovery import (
+    CORE,
+    PLUGINS_VARIABLE,
+    Candidate,
+    Owner,
+    allowed_names,
+    discover,
+    same_name,
+    select,
+)
+from robusthash.host.registration import Kind, Registered, register
 from robusthash.options import build, convert
-from robusthash.registration import Kind, Registered, register
 
 __all__ = ["Kind", "Owner", "PluginHost", "Problem", "Registered"]
 
-_BUILTIN = "robusthash.builtin"
+_BUILTIN = "robusthash.host.builtin"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,152 @@
+"""Writes the parts of the documentation that come from the code: between ``<!-- generated: ... -->`` and ``<!-- end -->``.
+
+Run ``python docs/generate.py`` after a change; a test fails when a page is stale.
+"""
+
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from robusthash import hookspecs
+from robusthash.cli import group
+from robusthash.host import Kind, PluginHost
+from robusthash.options import describe
+from robusthash.specs import ModelSpec
+
+DOCS = Path(__file__).parent
+WIDTH = 100  #: columns of the help texts
+
+_BLOCK = re.compile(r"(<!-- generated: (?P<name>\S+) ?(?P<argument>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def main() -> None:
+    """Brings every page up to date."""
+    for page in sorted(DOCS.rglob("*.md")):
+        old = page.read_text(encoding="utf-8")
+        new = refreshed(old)
+        if new != old:
+            page.write_text(new, encoding="utf-8")
+
+
+def refreshed(page: str) -> str:
+    """A page with its generated parts made anew."""
+
+    def block(match: re.Match[str]) -> str:
+        return f"{match[1]}\n{_WRITERS[match['name']](match['argument'])}\n\n{match[4]}"
+
+    return _BLOCK.sub(block, page)
+
+
+def cli(_argument: str) -> str:
+    """The help of every command."""
+    return "\n\n".join(f"## {path}\n\n```text\n{text}\n```" for path, text in _helps(group, "robusthash", None))
+
+
+def hooks(_argument: str) -> str:
+    """Every hook, with its arguments."""
+    return "\n\n".join(
+        f"### `{name}{_plain_signature(hook)}`\n\n{(hook.__doc__ or '').strip()}" for name, hook in hook_functions()
+    )
+
+
+def hook_functions() -> list[tuple[str, Callable[..., Any]]]:
+    """Name and function of every hook, in the order of the source."""
+    return [item for item in vars(hookspecs).items() if item[0].startswith("robusthash_") and inspect.isfunction(item[1])]
+
+
+def specs(kind: str) -> str:
+    """What the first-party distributions offer of one kind."""
+    rows = [
+        [f"`{one.spec.name}`", one.spec.summary, one.owner.distribution]
+        for one in PluginHost.load().all(Kind(kind))
+        if one.owner.distribution in FIRST_PARTY
+    ]
+    return table(["name", "what", "distribution"], rows)
+
+
+def options(path: str) -> str:
+    """All options of a class."""
+    return _options(_class(path), inherited=True)
+
+
+def own_options(path: str) -> str:
+    """The options that a class adds to those of its base."""
+    return _options(_class(path), inherited=False)
+
+
+def presets(model: str) -> str:
+    """The presets of a model, with what each sets."""
+    found = [one.spec for one in PluginHost.load().all(Kind.MODEL) if one.spec.name.partition("/")[0] == model]
+    rows = [
+        [f"`{one.name}`", one.summary, _settings(one.options), _settings(one.recipe)]
+        for one in found
+        if isinstance(one, ModelSpec)
+    ]
+    return table(["preset", "what", "options", "recipe"], rows)
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _helps(command: click.Command, path: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+    context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent, terminal_width=WIDTH)
+    yield path, command.get_help(context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            part = command.get_command(context, name)
+            if part is not None:
+                yield from _helps(part, f"{path} {name}", context)
+
+
+def _plain_signature(hook: Callable[..., Any]) -> str:
+    return re.sub(r"'|robusthash\.specs\.|collections\.abc\.", "", str(inspect.signature(hook)))
+
+
+def _class(path: str) -> type:
+    module, _, name = path.partition(":")
+    found: type = getattr(importlib.import_module(module), name)
+    return found
+
+
+def _options(cls: type, *, inherited: bool) -> str:
+    known = set() if inherited else {entry.name for base in cls.__mro__[1:2] for entry in fields(base)}
+    rows = [
+        [f"`{one.name}`", "required" if one.required else f"`{_text(one.default)}`", one.type, one.doc]
+        for one in describe(cls)
+        if one.name not in known
+    ]
+    return table(["option", "default", "type", "what"], rows)
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {_text(value)}" for name, value in values.items()) or "defaults"
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) or value is None else str(value)
+
+
+FIRST_PARTY = frozenset(
+    {"robusthash", *(f"robusthash-{part}" for part in ("attacks", "datasets", "defenses", "faiss", "models"))}
+)
+
+_WRITERS: dict[str, Callable[[str], str]] = {
+    "cli": cli,
+    "hooks": hooks,
+    "specs": specs,
+    "options": options,
+    "own-options": own_options,
+    "presets": presets,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""CIFAR-10 in the three splits of the hashing literature, from the official files or from a JPEG copy."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+
+from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
+from robusthash.errors import DatasetError, OptionError
+from robusthash_datasets import cifar_jpeg, cifar_official
+from robusthash_datasets.cifar_official import CLASSES, Source
+from robusthash_datasets.draws import shares, shuffled
+from robusthash_datasets.pixels import in_memory, one_hot
+from robusthash_datasets.verification import verify_data
+
+Protocol = Literal["cifar10", "cifar10-1", "cifar10-2"]
+
+_KEY = "robusthash cifar10 1"
+
+#: Which part of each class's 6,000 images, in the order of the draw, is in a split.
+_SLICES: Mapping[str, Mapping[str, tuple[int, int]]] = MappingProxyType(
+    {
+        "cifar10": {"query": (0, 100), "train": (100, 600), "database": (600, 6000)},
+        "cifar10-1": {"query": (0, 100), "train": (100, 600), "database": (100, 6000)},
+        "cifar10-2": {"query": (0, 1000), "train": (1000, 6000), "database": (1000, 6000)},
+    }
+)
+
+#: SHA-256 of the ids of query, database and train. The official labels are pinned by the MD5 of their files.
+_DIGESTS: Mapping[tuple[str, str], str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cifar10(Dataset):
+    """CIFAR-10 (Krizhevsky, 2009): 60,000 images of 32x32 in ten classes.
+
+    Training and test images are put together and drawn from class by class, as DeepHash-pytorch does it, but with a
+    fixed seed: everybody has the same splits. Of each class, ``cifar10`` has 100 queries, 500 train items and the
+    other 5,400 as its database; ``cifar10-1`` (GreedyHash) has the train items in the database, too; ``cifar10-2``
+    has 1,000 queries, and all others are both train items and database.
+
+    Results on the JPEG copy, or on a part of the splits, have a name that says so.
+    """
+
+    protocol: Protocol = "cifar10"  #: which of the three splits
+    source: Literal["official", "jpeg"] = "official"  #: the authors' files, or an archive with copies as JPEG bytes
+    queries: int | None = None  #: only so many queries, balanced; none: all
+    database: int | None = None  #: only so many database items, balanced; none: all
+    train: int | None = None  #: only so many train items, balanced; none: all
+
+    def __post_init__(self) -> None:
+        for split, count in self._counts().items():
+            start, end = _SLICES[self.protocol][split]
+            if count is not None and not 10 <= count <= 10 * (end - start):
+                option = "queries" if split == "query" else split
+                raise OptionError(f"{option}={count}", hint=f"10 to {10 * (end - start)} for {self.protocol}")
+
+    def load(self, context: DatasetContext) -> RetrievalData:
+        """The splits, in memory.
+
+        Raises:
+            DatasetError: the files are missing, cannot be downloaded, or are not what they should be.
+        """
+        everything = _READERS[self.source](context)
+        full = {name: draw(everything.labels, *part) for name, part in _SLICES[self.protocol].items()}
+        expected = _DIGESTS.get((self.protocol, self.source))
+        if expected is not None and ids_digest(full) != expected:
+            raise DatasetError(
+                f"the splits of {self.protocol} have digest {ids_digest(full)}, not {expected}",
+                hint="the labels of this copy are others than those of the one known",
+            )
+        return self._data(everything, context.image_size)
+
+    def verify(self, context: DatasetContext) -> list[Finding]:
+        """Checks the files' digests, and the splits against each other, pixel by pixel."""
+        return verify_data(self.load(context), progress=context.progress)
+
+    def prepare(self, context: DatasetContext, source: Path | None) -> None:
+        """Unpacks the authors' archive, from ``source`` or downloaded, into ``--data-root`` or the cache.
+
+        Raises:
+            DatasetError: the archive cannot be had, or is another one; or the JPEG copy is asked for.
+        """
+        if self.source != "official":
+            raise DatasetError("the JPEG copy needs no preparation", hint="give --data-root, the folder that it is in")
+        cifar_official.fetch(context, source)
+
+    def _counts(self) -> dict[str, int | None]:
+        return {"query": self.queries, "database": self.database, "train": self.train}
+
+    def _data(self, everything: Source, size: int | None) -> RetrievalData:
+        def split(name: str) -> Split:
+            rows = draw(everything.labels, *_SLICES[self.protocol][name], count=self._counts()[name])
+            return Split(
+                name=name,
+                images=in_memory(everything.pixels[rows], size),
+                labels=one_hot(everything.labels[rows].tolist(), len(CLASSES)),
+                ids=tuple(f"{row:05d}" for row in rows),
+            )
+
+        part = any(count is not None for count in self._counts().values())
+        return RetrievalData(
+            name=self.protocol + ("-jpeg" if self.source == "jpeg" else "") + ("-part" if part else ""),
+            classes=CLASSES,
+            query=split("query"),
+            database=split("database"),
+            train=split("train"),
+            epsilon=8 / 255,
+            backbone="small-cnn",
+        )
+
+
+_READERS = MappingProxyType({"official": cifar_official.read_official, "jpeg": cifar_jpeg.read_jpeg})
+
+
+def draw(labels: np.ndarray, start: int, end: int, count: int | None = None) -> list[int]:
+    """Rows of a split: a slice of each class's images in the order of the draw.
+
+    Args:
+        labels: (n,) class numbers.
+        start: first position in each class's order.
+        end: position after the last.
+        count: only so many in all, the first ones of each class; a smaller count is a part of a larger one.
+
+    Returns:
+        Ascending rows.
+    """
+    orders = [shuffled(np.flatnonzero(labels == label).tolist(), _KEY) for label in range(len(CLASSES))]
+    wanted = [end - start] * len(orders) if count is None else shares([end - start] * len(orders), count)
+    return sorted(row for order, size in zip(orders, wanted, strict=True) for row in order[start : start + size])
+
+
+def ids_digest(splits: Mapping[str, list[int]]) -> str:
+    """SHA-256 of the rows of query, database and train."""
+    text = "\n".join(f"{name} {' '.join(map(str, splits[name]))}" for name in ("query", "database", "train"))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,85 @@
+"""A copy of CIFAR-10 as JPEG bytes in one archive, a ninth of the size. Its pixels are not the official ones."""
+
+import hashlib
+import io
+import os
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from robusthash.contracts import DatasetContext
+from robusthash.errors import DatasetError, StorageError
+from robusthash.storage import write_atomically
+from robusthash_datasets.cifar_official import CLASSES, Source
+
+NAME = "cifar10_jpeg_all60k.npz"
+_HINT = (
+    f"put {NAME} into --data-root: arrays jpeg (bytes of all files), offset (where each begins, and the end), "
+    "label, split and classes; or take the official files"
+)
+
+
+def read_jpeg(context: DatasetContext) -> Source:
+    """The archive under ``--data-root``; what was decoded once is kept in the cache.
+
+    Raises:
+        DatasetError: it is not there, or not such an archive.
+    """
+    if context.root is None:
+        raise DatasetError(f"where is {NAME}?", hint=f"give --data-root; {_HINT}")
+    places = [context.root / NAME, context.root / "cifar10" / NAME]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        raise DatasetError(f"no {NAME} in {context.root}", hint=_HINT)
+    content = file.read_bytes()
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+            jpeg, offset, labels, classes = (archive[name] for name in ("jpeg", "offset", "label", "classes"))
+    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{file} is not as it should be: {error}", hint=_HINT) from error
+    if tuple(classes.tolist()) != CLASSES or len(offset) != len(labels) + 1:
+        raise DatasetError(f"{file} has other classes or lengths than CIFAR-10", hint=_HINT)
+    digest = hashlib.sha256(content).hexdigest()
+    return Source(pixels=_decoded(jpeg, offset, file, digest, context), labels=labels.astype(np.int64))
+
+
+def _decoded(jpeg: np.ndarray, offset: np.ndarray, file: Path, digest: str, context: DatasetContext) -> np.ndarray:
+    kept = context.cache / "datasets" / f"cifar10-jpeg-{digest[:16]}.npy"
+    shape = (len(offset) - 1, 32, 32, 3)
+    try:
+        pixels: np.ndarray = np.load(kept, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        pass
+    else:
+        if pixels.shape == shape and pixels.dtype == np.uint8:
+            return pixels
+    pixels = _decode(jpeg, offset, file, context)
+    buffer = io.BytesIO()
+    np.save(buffer, pixels)
+    try:
+        write_atomically(kept, buffer.getvalue())
+    except StorageError:
+        return pixels
+    return pixels
+
+
+def _decode(jpeg: np.ndarray, offset: np.ndarray, file: Path, context: DatasetContext) -> np.ndarray:
+    pixels = np.empty((len(offset) - 1, 32, 32, 3), dtype=np.uint8)
+    content = jpeg.tobytes()
+
+    def decode(rows: range) -> None:
+        for row in rows:
+            try:
+                with Image.open(io.BytesIO(content[offset[row] : offset[row + 1]])) as image:
+                    pixels[row] = np.asarray(image.convert("RGB"))
+            except (OSError, SyntaxError, ValueError) as error:
+                raise DatasetError(f"{file}: image {row} cannot be read: {error}", hint=_HINT) from error
+
+    parts = [range(start, min(start + 1000, len(pixels))) for start in range(0, len(pixels), 1000)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done, _ in enumerate(pool.map(decode, parts), start=1):
+            context.progress(done, len(parts), "decoding CIFAR-10")
+    return pixels

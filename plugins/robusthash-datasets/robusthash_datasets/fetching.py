@@ -1,0 +1,57 @@
+"""Downloads that are checked before anything of them is used."""
+
+import hashlib
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from robusthash.errors import DatasetError
+
+_CHUNK = 1 << 20
+_TIMEOUT = 60  #: seconds without an answer
+
+
+def md5(content: bytes) -> str:
+    """MD5 in hexadecimal: what the authors of older datasets published."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def download(url: str, target: Path, *, digest: str, progress: Callable[[int, int, str], None], remedy: str) -> None:
+    """Downloads a file. Under its name there is either all of it or nothing.
+
+    Args:
+        url: where it is.
+        target: where it goes; its folder is made.
+        digest: its MD5 in hexadecimal.
+        progress: called with (bytes, bytes in all, what).
+        remedy: how to get it without this, for errors.
+
+    Raises:
+        DatasetError: it cannot be had, is another file, or cannot be written; the message says from where and how else.
+    """
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        temporary = Path(name)
+        found = hashlib.md5(usedforsecurity=False)
+        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - our own addresses
+            total = int(answer.headers.get("Content-Length") or 0)
+            done = 0
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                found.update(chunk)
+                done += len(chunk)
+                progress(done, max(total, done), f"downloading {target.name}")
+        if found.hexdigest() != digest:
+            raise DatasetError(f"{url} has MD5 {found.hexdigest()}, not {digest}", hint=remedy)
+        temporary.replace(target)
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DatasetError(f"cannot download {url} to {target}: {reason}", hint=remedy) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)

@@ -1,0 +1,136 @@
+"""Images named by the list files that a paper's code ships with: the way the large datasets of the literature arrive."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from robusthash.contracts import Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
+from robusthash.errors import DatasetError, OptionError
+from robusthash_datasets.listfiles import Listing, read_listing
+from robusthash_datasets.verification import Findings, verify_data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lists(Dataset):
+    """Any dataset with list files, in the layout of ProS-GAN or of HashNet (see :mod:`robusthash_datasets.listfiles`).
+
+    The images are found at ``images / prefix + (listed path without strip)``.
+    """
+
+    known: ClassVar[Mapping[str, int]] = {}  #: items of each split as published, and ``classes``
+    fetch: ClassVar[str] = "set --data-root to the folder with the lists"  #: where the files come from, for errors
+
+    title: str = "lists"  #: name of the dataset in results
+    folder: str = ""  #: folder of the lists, in --data-root
+    query: str = "test"  #: stem of the queries' list files
+    database: str = "database"  #: stem of the database's list files
+    train: str = "train"  #: stem of the train items' list files
+    images: Path | None = None  #: folder that the listed paths start from, relative to the lists; none: the lists'
+    strip: str = ""  #: start of the listed paths that is taken away
+    prefix: str = ""  #: put before the listed paths after that
+    classes: tuple[str, ...] = ()  #: names of the label columns; none: their numbers
+    size: int = 224  #: height and width of the images, in pixels
+    resize: int | None = None  #: length of the shorter side before the crop; none: 256 for 224, and in proportion
+    backbone: str = "resnet18"  #: suggested backbone
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            raise OptionError("the title is empty", hint="a short name for results")
+
+    def load(self, context: DatasetContext) -> RetrievalData:
+        """The lists; images are read when they are asked for.
+
+        Raises:
+            DatasetError: a list is missing or has a bad line; the message names file and line.
+        """
+        listings = self._listings(context)
+        for listing in listings.values():
+            if listing.faults:
+                first, others = listing.faults[0], len(listing.faults) - 1
+                more = f"; {others} more lines are bad" if others else ""
+                raise DatasetError(f"{first.where}: {first.what}{more}", hint="robusthash data verify lists the others")
+        return self._data(context, listings)
+
+    def verify(self, context: DatasetContext) -> list[Finding]:
+        """Checks every line of the lists, the splits against each other and against what is known, and every image."""
+        listings = self._listings(context)
+        found = Findings()
+        for listing in listings.values():
+            for fault in listing.faults:
+                found.add("error", str(listing.file), fault.kind, where=fault.where, what=fault.what)
+        self._compare(listings, found)
+        if any(listing.faults for listing in listings.values()):
+            return found.all()  # rows may be shifted against paths: anything else would be guesswork
+        data = self._data(context, listings)
+        return found.all() + verify_data(
+            data, where=lambda split, item: listings[split.name].place(item), progress=context.progress
+        )
+
+    def prepare(self, context: DatasetContext, source: Path | None) -> None:  # noqa: ARG002 - nothing can be fetched
+        """Says from where to fetch the files by hand.
+
+        Raises:
+            DatasetError: always; their terms ask every user to fetch them.
+        """
+        raise DatasetError(f"{self.title} has to be fetched by hand", hint=self.fetch)
+
+    def _compare(self, listings: Mapping[str, Listing], found: Findings) -> None:
+        for name, listing in listings.items():
+            counts = {name: len(listing.paths), "classes": listing.labels.shape[1]}
+            for what, count in counts.items():
+                if count != self.known.get(what, count):
+                    message = f"{count} {'classes' if what == 'classes' else 'items'}, published: {self.known[what]}"
+                    found.add("error", name, "counts", where=str(listing.file), what=message)
+
+    def _listings(self, context: DatasetContext) -> dict[str, Listing]:
+        folder = self._folder(context)
+        stems = {"query": self.query, "database": self.database, "train": self.train}
+        try:
+            listings = {name: read_listing(folder, stem) for name, stem in stems.items()}
+        except DatasetError as error:
+            raise DatasetError(error.message, hint=f"{error.hint}; {self.fetch}") from error
+        widths = {listing.labels.shape[1]: listing.file for listing in listings.values()}
+        if len(widths) > 1:
+            told = ", ".join(f"{width} in {file.name}" for width, file in widths.items())
+            raise DatasetError(f"lists in {folder} differ in their number of classes: {told}", hint=self.fetch)
+        if self.classes and len(self.classes) not in widths:
+            raise DatasetError(
+                f"{len(self.classes)} class names for {next(iter(widths))} label columns in {folder}",
+                hint="name every column, in order",
+            )
+        return listings
+
+    def _folder(self, context: DatasetContext) -> Path:
+        if context.root is None:
+            raise DatasetError(f"where is {self.title}?", hint=f"give --data-root; {self.fetch}")
+        inside = context.root / self.folder
+        # The folder itself may be given, too.
+        return inside if inside.is_dir() else context.root
+
+    def _data(self, context: DatasetContext, listings: Mapping[str, Listing]) -> RetrievalData:
+        folder = self._folder(context)
+        images = folder if self.images is None else folder / self.images
+        splits = {name: self._split(name, listing, images, context.image_size) for name, listing in listings.items()}
+        columns = listings["query"].labels.shape[1]
+        return RetrievalData(
+            name=self.title,
+            classes=self.classes or tuple(f"label {column}" for column in range(columns)),
+            query=splits["query"],
+            database=splits["database"],
+            train=splits["train"],
+            backbone=self.backbone,
+        )
+
+    def _split(self, name: str, listing: Listing, images: Path, size: int | None) -> Split:
+        strip = self.strip.removeprefix("./")
+        ids = tuple(path.removeprefix("./").removeprefix(strip) for path in listing.paths)
+        files = FileImages(
+            images,
+            [self.prefix + item for item in ids],
+            size=size or self.size,
+            resize=self.resize if size in (None, self.size) else None,
+            origin=listing.place,
+            remedy=f"check {self.title}.images, .strip and .prefix; {self.fetch}",
+        )
+        return Split(name=name, images=files, labels=listing.labels, ids=ids)

@@ -1,0 +1,46 @@
+"""Named arrays as npz bytes that depend on nothing but the arrays, written whole or not at all."""
+
+import io
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from robusthash.errors import InputError
+from robusthash.storage import write_atomically
+
+Arrays = Mapping[str, np.ndarray]
+
+
+def write_arrays(path: Path, arrays: Arrays) -> None:
+    """Writes arrays.
+
+    Raises:
+        StorageError: the file cannot be written; what was there before stays.
+    """
+    write_atomically(path, to_npz(arrays))
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Reads what :func:`write_arrays` wrote.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"cannot read the arrays {path}: {error}", hint="evaluate again with --force") from error
+
+
+def to_npz(arrays: Arrays) -> bytes:
+    """The bytes of an npz file without the time of day, which numpy writes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
