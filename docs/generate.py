@@ -1,6 +1,7 @@
-"""Writes the parts of the documentation that come from the code: between ``<!-- generated: ... -->`` and ``<!-- end -->``.
+"""Writes the parts of the documentation that come from the code.
 
-Run ``python docs/generate.py`` after a change; a test fails when a page is stale.
+They stand between ``<!-- generated: what argument -->`` and ``<!-- end -->``. Run ``python docs/generate.py`` after a
+change; a test fails when a page is stale.
 """
 
 import importlib
@@ -45,7 +46,12 @@ def refreshed(page: str) -> str:
 
 def cli(_argument: str) -> str:
     """The help of every command."""
-    return "\n\n".join(f"## {path}\n\n```text\n{text}\n```" for path, text in _helps(group, "robusthash", None))
+    return "\n\n".join(f"## {path}\n\n```text\n{text}\n```" for path, text in helps())
+
+
+def helps() -> Iterator[tuple[str, str]]:
+    """Every command's path, and its help."""
+    return _helps(group, "robusthash", None)
 
 
 def hooks(_argument: str) -> str:
@@ -57,7 +63,9 @@ def hooks(_argument: str) -> str:
 
 def hook_functions() -> list[tuple[str, Callable[..., Any]]]:
     """Name and function of every hook, in the order of the source."""
-    return [item for item in vars(hookspecs).items() if item[0].startswith("robusthash_") and inspect.isfunction(item[1])]
+    return [
+        item for item in vars(hookspecs).items() if item[0].startswith("robusthash_") and inspect.isfunction(item[1])
+    ]
 
 
 def specs(kind: str) -> str:
@@ -80,6 +88,14 @@ def own_options(path: str) -> str:
     return _options(_class(path), inherited=False)
 
 
+def metrics(_argument: str) -> str:
+    """The core's ranking metrics, each with its exact definition's id."""
+    host = PluginHost.load()
+    found = [one for one in host.all(Kind.METRIC) if one.owner.distribution in FIRST_PARTY]
+    rows = [[f"`{one.spec.name}`", f"`{host.create(one).protocol}`", one.spec.summary] for one in found]
+    return table(["name", "protocol id", "what"], rows)
+
+
 def presets(model: str) -> str:
     """The presets of a model, with what each sets."""
     found = [one.spec for one in PluginHost.load().all(Kind.MODEL) if one.spec.name.partition("/")[0] == model]
@@ -98,7 +114,15 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _helps(command: click.Command, path: str, parent: click.Context | None) -> Iterator[tuple[str, str]]:
-    context = click.Context(command, info_name=path.rpartition(" ")[2], parent=parent, terminal_width=WIDTH)
+    name = path.rpartition(" ")[2]
+    context = click.Context(
+        command,
+        info_name=name,
+        parent=parent,
+        terminal_width=WIDTH,
+        max_content_width=WIDTH,
+        **command.context_settings,
+    )
     yield path, command.get_help(context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
@@ -108,7 +132,7 @@ def _helps(command: click.Command, path: str, parent: click.Context | None) -> I
 
 
 def _plain_signature(hook: Callable[..., Any]) -> str:
-    return re.sub(r"'|robusthash\.specs\.|collections\.abc\.", "", str(inspect.signature(hook)))
+    return re.sub(r"'|typing\.|robusthash\.specs\.|collections\.abc\.", "", str(inspect.signature(hook)))
 
 
 def _class(path: str) -> type:
@@ -146,6 +170,7 @@ _WRITERS: dict[str, Callable[[str], str]] = {
     "options": options,
     "own-options": own_options,
     "presets": presets,
+    "metrics": metrics,
 }
 
 if __name__ == "__main__":

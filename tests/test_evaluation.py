@@ -126,7 +126,8 @@ def test_another_batch_size_changes_almost_no_pixel(small: Request, host: Plugin
 def test_a_targeted_record_is_scored_on_its_targets(
     attack: str, small: Request, host: PluginHost, tmp_path: Path
 ) -> None:
-    record, arrays = run(replace(small, attacks=(attack,)), host, tmp_path)[attack]
+    setting = replace(small.setting, options={"train": {"epochs": "3"}, attack: {"steps": "10"}})
+    record, arrays = run(replace(small, attacks=(attack,), setting=setting), host, tmp_path)[attack]
     clean, adversarial = record.metrics["clean"]["t-map"].value, record.metrics["adversarial"]["t-map"].value
     assert clean < adversarial <= 1
     assert record.floors["t-anchor"] > record.floors["t-random"]
@@ -173,7 +174,8 @@ def test_a_defense_is_a_victim_of_its_own(small: Request, host: PluginHost, tmp_
 def test_a_disk_that_fills_up_loses_nothing(
     small: Request, host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = evaluate(replace(small, attacks=()), host, results=tmp_path)
+    trained = replace(small.setting, options={"train": {"epochs": "3"}})
+    first = evaluate(replace(small, attacks=(), setting=trained), host, results=tmp_path)
     stored = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
 
     def full(_descriptor: int) -> None:

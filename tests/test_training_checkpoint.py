@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from robusthash.errors import CheckpointError, StorageError
+from robusthash.specs import PluginUse
 from robusthash.training import (
     Description,
     HashNetwork,
-    Origin,
     load_checkpoint,
     load_tensors,
     load_weights,
@@ -38,8 +38,8 @@ def network(bits: int = 12, width: int = 6, seed: int = 0) -> HashNetwork:
 
 
 DESCRIPTION = Description(
-    model=Origin(name="dpsh", owner="robusthash-models 0.1.0", options={"eta": 0.05}),
-    backbone=Origin(name="small-cnn", owner="robusthash-models 0.1.0", options={"width": 16}),
+    model=PluginUse(name="dpsh", owner="robusthash-models 0.1.0", options={"eta": 0.05}),
+    backbone=PluginUse(name="small-cnn", owner="robusthash-models 0.1.0", options={"width": 16}),
     pretrained="none",
     recipe={"lr": 2e-3, "epochs": 20},
     bits=12,
@@ -64,7 +64,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert weights_digest(other) != weights_digest(model)
     load_weights(other, tensors, str(path))
     assert weights_digest(other) == weights_digest(model)
-    hardened = replace(DESCRIPTION, defense=Origin(name="saat", owner="robusthash-defenses 0.1.0"))
+    hardened = replace(DESCRIPTION, defense=PluginUse(name="saat", owner="robusthash-defenses 0.1.0"))
     assert save_checkpoint(path, model, hardened) == read_description(path)
 
 

@@ -28,6 +28,7 @@ from robusthash.epsilon import parse_epsilon
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     *,
     model: str,
     attack: str,

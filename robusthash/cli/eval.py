@@ -63,6 +63,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     *,
     suite: Path | None,
     workers: int,

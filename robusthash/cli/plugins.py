@@ -54,7 +54,7 @@ def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) -> None:
-    r"""Show one plugin object in full: what it is, and its options.
+    """Show one plugin object in full: what it is, and its options.
 
     \b
     robusthash plugins show rnm

@@ -24,7 +24,7 @@ from robusthash.cli.setting import make_setting, setting_options
 @click.option("--quiet", is_flag=True, help="No progress.")
 @click.pass_context
 def command(
-    context: click.Context, *, model: str, bits: int, output: Path | None, as_json: bool, quiet: bool, **values: Any
+    context: click.Context, /, *, model: str, bits: int, output: Path | None, as_json: bool, quiet: bool, **values: Any
 ) -> None:
     """Train a hash model, or find it in the cache.
 
@@ -46,7 +46,7 @@ def command(
     if as_json:
         click.echo(json.dumps({"path": str(path), "cached": cached, **asdict(description)}, indent=2))
         return
-    score, floor = description.report.get("map"), description.report.get("floor")
+    probe = description.report["probes"][-1]
     click.echo(f"{'found in the cache' if cached else 'trained'}: {path}")
-    click.echo(f"MAP within the train split: {score:.3f} (codes that say nothing: {floor:.3f})")
+    click.echo(f"MAP within the train split: {probe['map']:.3f} (codes that say nothing: {probe['floor']:.3f})")
     click.echo(f"next: robusthash eval --model {model} --bits {bits} --checkpoint {path} --attack rnm")

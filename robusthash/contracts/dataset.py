@@ -61,7 +61,7 @@ class ArrayImages(Images):
 
     def identity(self) -> bytes:
         """SHA-256 of the pixels."""
-        return hashlib.sha256(np.ascontiguousarray(self.array.numpy())).digest()
+        return hashlib.sha256(np.ascontiguousarray(self.array.numpy()).data).digest()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

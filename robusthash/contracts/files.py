@@ -74,6 +74,10 @@ class FileImages(Images):
         with ThreadPoolExecutor(min(self._workers, len(indices))) as pool:
             return torch.stack(list(pool.map(self._load, indices)))
 
+    def place(self, index: int) -> str:
+        """Where a reader of an error should look for an item: the line that names it, or else its file."""
+        return str(self.root / self.names[index]) if self._origin is None else self._origin(index)
+
     def identity(self) -> bytes:
         """Resizing, crop, and the length of every file: cheap, and another picture hardly ever has the same length."""
         sha = hashlib.sha256(f"shorter side {self.resize}, crop {self.size}".encode())

@@ -285,4 +285,5 @@ def _plain(use: PluginUse | None) -> dict[str, Any] | None:
 
 
 def _hamming(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    return np.bitwise_count(left ^ right).sum(axis=1, dtype=np.int64)
+    moved: np.ndarray = np.bitwise_count(left ^ right).sum(axis=1, dtype=np.int64)
+    return moved

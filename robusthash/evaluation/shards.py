@@ -181,13 +181,9 @@ class ShardFolder:
     def read(self) -> Arrays:
         """All shards, joined in order; passes and seconds summed."""
         parts = [read_arrays(self._path(shard)) for shard in range(self.shards)]
-        summed = {"passes", "seconds"}
-        return {
-            name: sum(part[name] for part in parts)
-            if name in summed
-            else np.concatenate([part[name] for part in parts])
-            for name in parts[0]
-        }
+        stacked = {name: [part[name] for part in parts] for name in parts[0]}
+        summed = {name: np.sum(stacked.pop(name), axis=0) for name in ("passes", "seconds")}
+        return {name: np.concatenate(rows) for name, rows in stacked.items()} | summed
 
     def remove(self) -> None:
         """Removes the shards, once the record is stored."""

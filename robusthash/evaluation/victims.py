@@ -1,8 +1,7 @@
 """Victims: models trained here, taken from the cache, read from a checkpoint, or built by the user."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,7 +15,6 @@ from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import cache_folder, digest
 from robusthash.training import (
     Description,
-    Origin,
     Recipe,
     build_network,
     load_checkpoint,
@@ -88,19 +86,21 @@ def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = Non
     height, width = shop.data.query.images.size
     if height != width:
         raise UsageError(f"images are {height}x{width}", hint="models take square images: give --image-size")
-    made_of = {
-        "model": _origin(chosen.use),
-        "backbone": _origin(backbone.use),
-        "pretrained": _start(shop.setting.weights),
-        "recipe": as_plain(recipe),
-        "bits": plan.bits,
-        "image_size": height,
-        "dataset": shop.setting.dataset,
-        "dataset_digest": shop.data.digest,
-        "seed": shop.setting.seed,
-        "versions": {"robusthash": robusthash.__version__, "torch": torch.__version__},
-    }
-    key = digest({**made_of, "device": shop.device.type})[:16]
+    described = Description(
+        model=chosen.use,
+        backbone=backbone.use,
+        pretrained=_start(shop.setting.weights),
+        recipe=as_plain(recipe),
+        bits=plan.bits,
+        image_size=height,
+        dataset=shop.setting.dataset,
+        dataset_digest=shop.data.digest,
+        classes=shop.data.classes,
+        seed=shop.setting.seed,
+        versions={"robusthash": robusthash.__version__, "torch": torch.__version__},
+        report={},
+    )
+    key = digest({**asdict(described), "device": shop.device.type})[:16]
     name = f"{plan.model.replace('/', '-')}-{shop.data.name.replace('/', '-')}-{plan.bits}bit-{key}.safetensors"
     cached = cache_folder() / "checkpoints" / name
     path = output or cached
@@ -109,6 +109,7 @@ def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = Non
     network = build_network(
         backbone.plugin, bits=plan.bits, image_size=height, weights=shop.setting.weights, seed=shop.setting.seed
     )
+    partial = cached.with_suffix(".partial")
     report = train(
         network,
         chosen.plugin,
@@ -117,11 +118,12 @@ def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = Non
         seed=shop.setting.seed,
         device=shop.device,
         progress=shop.progress,
-        partial=cached.with_suffix(".partial"),
+        partial=partial,
     )
-    described = {**made_of, "model": Origin(**made_of["model"]), "backbone": Origin(**made_of["backbone"])}
-    description = Description(**described, classes=shop.data.classes, report=asdict(report))
-    return path, save_checkpoint(path, network, description), False
+    description = replace(described, report=asdict(report))
+    saved = save_checkpoint(path, network, description)
+    partial.unlink(missing_ok=True)
+    return path, saved, False
 
 
 def _trained(plan: VictimPlan, shop: Workshop) -> Victim:
@@ -181,10 +183,6 @@ def _defended(victim: Victim, name: str, shop: Workshop) -> Victim:
     if not isinstance(hardened, HashModel) or hardened.bits != victim.model.bits:
         raise ContractError(f"defense {name!r} of {chosen.use.owner} returned no HashModel of {victim.model.bits} bits")
     return Victim(model=hardened, use=victim.use, defense=chosen.use, origin=victim.origin)
-
-
-def _origin(use: PluginUse) -> dict[str, Any]:
-    return {"name": use.name, "owner": use.owner, "options": dict(use.options)}
 
 
 def _start(weights: str) -> str:

@@ -4,7 +4,8 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 
-from robusthash.results.record import PluginUse, Record
+from robusthash.results.record import Record
+from robusthash.specs import PluginUse
 
 PluginKey = tuple[str, str]  #: name, and distribution and options as canonical JSON
 AttackKey = tuple[str, PluginKey]  #: goal, attack

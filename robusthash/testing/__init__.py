@@ -1,12 +1,14 @@
 """Contract tests and toy victims for plugin authors. Importing it needs pytest, which the core does not depend on."""
 
 from robusthash.testing.attacks import AttackContract
+from robusthash.testing.datasets import DatasetContract
 from robusthash.testing.models import ModelContract, ObjectiveContract
 from robusthash.testing.retrievers import RetrieverContract
 from robusthash.testing.victims import LinearVictim, SmallVictim, toy_batch, toy_context, toy_images
 
 __all__ = [
     "AttackContract",
+    "DatasetContract",
     "LinearVictim",
     "ModelContract",
     "ObjectiveContract",

@@ -1,7 +1,7 @@
 """Training hash models: the network, the recipe, the loop, checkpoints, and models of the user's own."""
 
 from robusthash.training.batches import TrainBatch, augmented, batches, epoch_order
-from robusthash.training.checkpoint import Description, Origin, load_checkpoint, read_description, save_checkpoint
+from robusthash.training.checkpoint import Description, load_checkpoint, read_description, save_checkpoint
 from robusthash.training.encoding import encode
 from robusthash.training.fitting import LossStep, fit
 from robusthash.training.loop import ObjectiveStep, train
@@ -17,7 +17,6 @@ __all__ = [
     "LogitModel",
     "LossStep",
     "ObjectiveStep",
-    "Origin",
     "Probe",
     "Recipe",
     "TrainBatch",

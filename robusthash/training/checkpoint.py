@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from robusthash.errors import CheckpointError
+from robusthash.specs import PluginUse
 from robusthash.storage import write_atomically
 from robusthash.training.weights import (
     load_tensors,
@@ -22,21 +23,6 @@ from robusthash.training.weights import (
 
 FORMAT = 1
 _KEY = "robusthash"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """A plugin object that had a part in a model.
-
-    Attributes:
-        name: its registered name.
-        owner: distribution and version, ``robusthash-models 0.1.0``.
-        options: every option, defaults included; plain values.
-    """
-
-    name: str
-    owner: str
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +47,10 @@ class Description:
         format: of this description.
     """
 
-    model: Origin
-    backbone: Origin
+    model: PluginUse
+    backbone: PluginUse
     pretrained: str
-    defense: Origin | None = None
+    defense: PluginUse | None = None
     recipe: Mapping[str, Any]
     bits: int
     image_size: int
@@ -144,9 +130,9 @@ def _parse(text: str, path: Path) -> Description:
             raise CheckpointError(
                 f"{path} has format {content['format']}, this version reads {FORMAT}", hint="train it again"
             )
-        content["model"] = Origin(**content["model"])
-        content["backbone"] = Origin(**content["backbone"])
-        content["defense"] = Origin(**content["defense"]) if content["defense"] else None
+        content["model"] = PluginUse(**content["model"])
+        content["backbone"] = PluginUse(**content["backbone"])
+        content["defense"] = PluginUse(**content["defense"]) if content["defense"] else None
         content["classes"] = tuple(content["classes"])
         return Description(**content)
     except (ValueError, KeyError, TypeError) as error:

@@ -31,7 +31,13 @@ _SLICES: Mapping[str, Mapping[str, tuple[int, int]]] = MappingProxyType(
 )
 
 #: SHA-256 of the ids of query, database and train. The official labels are pinned by the MD5 of their files.
-_DIGESTS: Mapping[tuple[str, str], str] = MappingProxyType({})
+_DIGESTS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("cifar10", "jpeg"): "d0bb878ac05ea76c3717a411382ec7d579b8ddc19b9b45d5e8e64b0164659126",
+        ("cifar10-1", "jpeg"): "5ed5c91dc7a993015987d6020a6667ae023dd16a030b6667e98e1ebd920cd3c9",
+        ("cifar10-2", "jpeg"): "d50bbad6979fbe5f7b821fbe3993866ccbc6e3fbc92284cce8b3ca2e9a4521b8",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +72,17 @@ class Cifar10(Dataset):
             DatasetError: the files are missing, cannot be downloaded, or are not what they should be.
         """
         everything = _READERS[self.source](context)
-        full = {name: draw(everything.labels, *part) for name, part in _SLICES[self.protocol].items()}
+        orders = class_orders(everything.labels)
+        full = {name: draw(orders, *part) for name, part in _SLICES[self.protocol].items()}
         expected = _DIGESTS.get((self.protocol, self.source))
         if expected is not None and ids_digest(full) != expected:
             raise DatasetError(
                 f"the splits of {self.protocol} have digest {ids_digest(full)}, not {expected}",
                 hint="the labels of this copy are others than those of the one known",
             )
-        return self._data(everything, context.image_size)
+        counts = self._counts()
+        rows = {name: draw(orders, *part, count=counts[name]) for name, part in _SLICES[self.protocol].items()}
+        return self._data(everything, rows, context.image_size)
 
     def verify(self, context: DatasetContext) -> list[Finding]:
         """Checks the files' digests, and the splits against each other, pixel by pixel."""
@@ -92,14 +101,13 @@ class Cifar10(Dataset):
     def _counts(self) -> dict[str, int | None]:
         return {"query": self.queries, "database": self.database, "train": self.train}
 
-    def _data(self, everything: Source, size: int | None) -> RetrievalData:
+    def _data(self, everything: Source, rows: Mapping[str, list[int]], size: int | None) -> RetrievalData:
         def split(name: str) -> Split:
-            rows = draw(everything.labels, *_SLICES[self.protocol][name], count=self._counts()[name])
             return Split(
                 name=name,
-                images=in_memory(everything.pixels[rows], size),
-                labels=one_hot(everything.labels[rows].tolist(), len(CLASSES)),
-                ids=tuple(f"{row:05d}" for row in rows),
+                images=in_memory(everything.pixels[rows[name]], size),
+                labels=one_hot(everything.labels[rows[name]].tolist(), len(CLASSES)),
+                ids=tuple(f"{row:05d}" for row in rows[name]),
             )
 
         part = any(count is not None for count in self._counts().values())
@@ -117,11 +125,20 @@ class Cifar10(Dataset):
 _READERS = MappingProxyType({"official": cifar_official.read_official, "jpeg": cifar_jpeg.read_jpeg})
 
 
-def draw(labels: np.ndarray, start: int, end: int, count: int | None = None) -> list[int]:
-    """Rows of a split: a slice of each class's images in the order of the draw.
+def class_orders(labels: np.ndarray) -> list[list[int]]:
+    """The rows of each class in the order of the draw.
 
     Args:
         labels: (n,) class numbers.
+    """
+    return [shuffled(np.flatnonzero(labels == label).tolist(), _KEY) for label in range(len(CLASSES))]
+
+
+def draw(orders: list[list[int]], start: int, end: int, count: int | None = None) -> list[int]:
+    """Rows of a split: a slice of each class's order.
+
+    Args:
+        orders: from :func:`class_orders`.
         start: first position in each class's order.
         end: position after the last.
         count: only so many in all, the first ones of each class; a smaller count is a part of a larger one.
@@ -129,7 +146,6 @@ def draw(labels: np.ndarray, start: int, end: int, count: int | None = None) -> 
     Returns:
         Ascending rows.
     """
-    orders = [shuffled(np.flatnonzero(labels == label).tolist(), _KEY) for label in range(len(CLASSES))]
     wanted = [end - start] * len(orders) if count is None else shares([end - start] * len(orders), count)
     return sorted(row for order, size in zip(orders, wanted, strict=True) for row in order[start : start + size])
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from robusthash.contracts import DatasetContext
-from robusthash.errors import DatasetError, StorageError
+from robusthash.errors import DatasetError
 from robusthash.storage import write_atomically
 from robusthash_datasets.cifar_official import CLASSES, Source
 
@@ -27,6 +27,7 @@ def read_jpeg(context: DatasetContext) -> Source:
 
     Raises:
         DatasetError: it is not there, or not such an archive.
+        StorageError: the cache cannot be written.
     """
     if context.root is None:
         raise DatasetError(f"where is {NAME}?", hint=f"give --data-root; {_HINT}")
@@ -49,20 +50,17 @@ def read_jpeg(context: DatasetContext) -> Source:
 def _decoded(jpeg: np.ndarray, offset: np.ndarray, file: Path, digest: str, context: DatasetContext) -> np.ndarray:
     kept = context.cache / "datasets" / f"cifar10-jpeg-{digest[:16]}.npy"
     shape = (len(offset) - 1, 32, 32, 3)
-    try:
-        pixels: np.ndarray = np.load(kept, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        pass
-    else:
+    if kept.is_file():
+        try:
+            pixels: np.ndarray = np.load(kept, allow_pickle=False)
+        except (OSError, ValueError, EOFError):
+            pixels = np.empty(0)  # damaged: it is made again
         if pixels.shape == shape and pixels.dtype == np.uint8:
             return pixels
     pixels = _decode(jpeg, offset, file, context)
     buffer = io.BytesIO()
     np.save(buffer, pixels)
-    try:
-        write_atomically(kept, buffer.getvalue())
-    except StorageError:
-        return pixels
+    write_atomically(kept, buffer.getvalue())
     return pixels
 
 

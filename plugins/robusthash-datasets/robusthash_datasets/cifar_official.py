@@ -62,12 +62,16 @@ def read_official(context: DatasetContext) -> Source:
     folder = next((place for place in (home / FOLDER, home) if (place / "test_batch").is_file()), None)
     if folder is None:
         if context.root is not None:
-            raise DatasetError(f"no {FOLDER} in {context.root}", hint=how_to_get(context.root))
+            raise DatasetError(
+                f"no {FOLDER} in {context.root}",
+                hint=f"{how_to_get(context.root)}; without --data-root it is downloaded",
+            )
         fetch(context, None)
         folder = home / FOLDER
     batches = [_batch(folder / name, digest) for name, digest in BATCHES.items()]
     return Source(
-        pixels=np.concatenate([pixels for pixels, _ in batches]), labels=np.concatenate([labels for _, labels in batches])
+        pixels=np.concatenate([pixels for pixels, _ in batches]),
+        labels=np.concatenate([labels for _, labels in batches]),
     )
 
 
@@ -78,7 +82,7 @@ def home_of(context: DatasetContext) -> Path:
 
 def how_to_get(home: Path) -> str:
     """What to fetch and where to put it."""
-    return f"fetch {URL} and unpack it, so that there is {home / FOLDER / 'test_batch'}; or leave out --data-root"
+    return f"fetch {URL} and unpack it, so that there is {home / FOLDER / 'test_batch'}"
 
 
 def fetch(context: DatasetContext, source: Path | None) -> None:
@@ -121,7 +125,9 @@ def _unpack(content: bytes, home: Path) -> None:
                 part.write_bytes(member.read())
                 part.replace(target)
     except (OSError, tarfile.TarError, KeyError) as error:
-        raise DatasetError(f"cannot unpack {ARCHIVE} to {home}: {error}", hint="is there room, and may you write?") from error
+        raise DatasetError(
+            f"cannot unpack {ARCHIVE} to {home}: {error}", hint="is there room, and may you write?"
+        ) from error
 
 
 def _batch(file: Path, digest: str) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ def shuffled(items: Iterable[int], key: str) -> list[int]:
     They are sorted by the SHA-256 of key and item: the generators of numpy and torch may change with their versions.
 
     >>> shuffled(range(5), "example")
-    [4, 2, 0, 1, 3]
+    [2, 0, 4, 3, 1]
     """
     return sorted(items, key=lambda item: hashlib.sha256(f"{key}/{item}".encode()).digest())
 

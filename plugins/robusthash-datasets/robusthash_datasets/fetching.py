@@ -49,9 +49,13 @@ def download(url: str, target: Path, *, digest: str, progress: Callable[[int, in
         if found.hexdigest() != digest:
             raise DatasetError(f"{url} has MD5 {found.hexdigest()}, not {digest}", hint=remedy)
         temporary.replace(target)
-    except (OSError, urllib.error.URLError, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        raise DatasetError(f"cannot download {url} to {target}: {reason}", hint=remedy) from error
+    except urllib.error.HTTPError as error:
+        error.close()  # it is the server's answer, and holds the connection
+        raise DatasetError(f"cannot download {url}: {error}", hint=remedy) from error
+    except urllib.error.URLError as error:
+        raise DatasetError(f"cannot download {url}: {error.reason}", hint=remedy) from error
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"cannot download {url} to {target}: {error}", hint=remedy) from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

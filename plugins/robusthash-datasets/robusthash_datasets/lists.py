@@ -1,4 +1,4 @@
-"""Images named by the list files that a paper's code ships with: the way the large datasets of the literature arrive."""
+"""Images named by the list files of a paper's code: the way the large datasets of the literature arrive."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -63,9 +63,7 @@ class Lists(Dataset):
         if any(listing.faults for listing in listings.values()):
             return found.all()  # rows may be shifted against paths: anything else would be guesswork
         data = self._data(context, listings)
-        return found.all() + verify_data(
-            data, where=lambda split, item: listings[split.name].place(item), progress=context.progress
-        )
+        return found.all() + verify_data(data, progress=context.progress)
 
     def prepare(self, context: DatasetContext, source: Path | None) -> None:  # noqa: ARG002 - nothing can be fetched
         """Says from where to fetch the files by hand.

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
-from robusthash.contracts import ArrayImages, Finding, Images, RetrievalData, Split
+from robusthash.contracts import ArrayImages, FileImages, Finding, Images, RetrievalData, Split
 from robusthash.errors import DatasetError
 
 LISTED = 5  #: findings of one kind that are listed one by one; the others are counted
 
-Where = Callable[[Split, int], str]
 Level = Literal["error", "warning"]
 Progress = Callable[[int, int, str], None]
 
@@ -48,43 +47,42 @@ class Findings:
         return result
 
 
-def by_item(split: Split, position: int) -> str:
-    """A place for items that no list file names: split and id."""
+def place(split: Split, position: int) -> str:
+    """Where to look for an item: the line that names it, its file, or at least split and id."""
+    if isinstance(split.images, FileImages):
+        return split.images.place(position)
     return f"{split.name}, item {split.ids[position]}"
 
 
-def verify_data(
-    data: RetrievalData, *, where: Where = by_item, progress: Progress = lambda _done, _total, _what: None
-) -> list[Finding]:
+def verify_data(data: RetrievalData, *, progress: Progress = lambda _done, _total, _what: None) -> list[Finding]:
     """Everything that can be found wrong with loaded splits.
 
     Args:
         data: the splits.
-        where: names the place of an item.
         progress: called with (done, total, what) while images are read.
     """
     found = Findings()
     for split in (data.query, data.database, data.train):
-        _repeated(split, where, found)
-        _unlabelled(split, where, found)
-    _overlaps(data, where, found)
-    _unreadable(data, where, found, progress)
-    _same_pixels(data, where, found)
+        _repeated(split, found)
+        _unlabelled(split, found)
+    _overlaps(data, found)
+    _unreadable(data, found, progress)
+    _same_pixels(data, found)
     return found.all()
 
 
-def _repeated(split: Split, where: Where, found: Findings) -> None:
+def _repeated(split: Split, found: Findings) -> None:
     # Twice in train weighs an item double; twice among queries or in the database makes every score another one.
     level: Level = "warning" if split.name == "train" else "error"
     first: dict[str, int] = {}
     for position, name in enumerate(split.ids):
         earlier = first.setdefault(name, position)
         if earlier != position:
-            what = f"{name} is in the {split.name} split before: {where(split, earlier)}"
-            found.add(level, split.name, "repeated items", where=where(split, position), what=what)
+            what = f"{name} is in the {split.name} split before: {place(split, earlier)}"
+            found.add(level, split.name, "repeated items", where=place(split, position), what=what)
 
 
-def _unlabelled(split: Split, where: Where, found: Findings) -> None:
+def _unlabelled(split: Split, found: Findings) -> None:
     why = {
         "query": "nothing is relevant to it, which caps the mean average precision",
         "database": "it is relevant to nothing",
@@ -92,24 +90,26 @@ def _unlabelled(split: Split, where: Where, found: Findings) -> None:
     }[split.name]
     for position in (split.labels.sum(1) == 0).nonzero()[:, 0].tolist():
         what = f"{split.ids[position]} has no label: {why}"
-        found.add("warning", split.name, "items without a label", where=where(split, position), what=what)
+        found.add("warning", split.name, "items without a label", where=place(split, position), what=what)
 
 
-def _overlaps(data: RetrievalData, where: Where, found: Findings) -> None:
-    database, train, query = ({name: i for i, name in enumerate(s.ids)} for s in (data.database, data.train, data.query))
+def _overlaps(data: RetrievalData, found: Findings) -> None:
+    database, train, query = (
+        {name: i for i, name in enumerate(s.ids)} for s in (data.database, data.train, data.query)
+    )
     for position, name in enumerate(data.query.ids):
         for other, split in ((database, data.database), (train, data.train)):
             if name in other:
-                what = f"query {name} is in the {split.name} split too: {where(split, other[name])}"
+                what = f"query {name} is in the {split.name} split too: {place(split, other[name])}"
                 kind = f"queries in the {split.name} split"
-                found.add("error", "query", kind, where=where(data.query, position), what=what)
+                found.add("error", "query", kind, where=place(data.query, position), what=what)
     outside = [position for name, position in train.items() if name not in database and name not in query]
     for position in outside:
         what = f"{data.train.ids[position]} is not in the database"
-        found.add("warning", "train", "train items outside the database", where=where(data.train, position), what=what)
+        found.add("warning", "train", "train items outside the database", where=place(data.train, position), what=what)
 
 
-def _unreadable(data: RetrievalData, where: Where, found: Findings, progress: Progress) -> None:
+def _unreadable(data: RetrievalData, found: Findings, progress: Progress) -> None:
     done: set[str] = set()
     splits = [split for split in (data.query, data.database, data.train) if not isinstance(split.images, ArrayImages)]
     for split in splits:
@@ -117,9 +117,9 @@ def _unreadable(data: RetrievalData, where: Where, found: Findings, progress: Pr
         done.update(split.ids)
         for position, fault in zip(fresh, _faults(split.images, fresh, f"reading {split.name}", progress), strict=True):
             if fault:
-                place = where(split, position)
-                what = fault.removeprefix(f"{place}: ")
-                found.add("error", split.name, "unreadable images", where=place, what=what)
+                where = place(split, position)
+                what = fault.removeprefix(f"{where}: ")
+                found.add("error", split.name, "unreadable images", where=where, what=what)
 
 
 def _faults(images: Images, positions: list[int], what: str, progress: Progress) -> Iterator[str | None]:
@@ -136,16 +136,21 @@ def _faults(images: Images, positions: list[int], what: str, progress: Progress)
             yield message
 
 
-def _same_pixels(data: RetrievalData, where: Where, found: Findings) -> None:
+def _same_pixels(data: RetrievalData, found: Findings) -> None:
     if not isinstance(data.query.images, ArrayImages) or not isinstance(data.database.images, ArrayImages):
         return
     database = {pixels: i for i, pixels in enumerate(_pixels(data.database.images))}
     names = set(data.database.ids)
     for position, pixels in enumerate(_pixels(data.query.images)):
         if pixels in database and data.query.ids[position] not in names:
-            what = f"query {data.query.ids[position]} has the pixels of {where(data.database, database[pixels])}"
-            found.add("warning", "query", "queries with the pixels of a database item",
-                      where=where(data.query, position), what=what)
+            what = f"query {data.query.ids[position]} has the pixels of {place(data.database, database[pixels])}"
+            found.add(
+                "warning",
+                "query",
+                "queries with the pixels of a database item",
+                where=place(data.query, position),
+                what=what,
+            )
 
 
 def _pixels(images: ArrayImages) -> Iterable[bytes]:

@@ -1,0 +1,158 @@
+"""The tests that every dataset must pass: subclass :class:`DatasetContract`, give ``dataset`` and maybe ``context``.
+
+::
+
+    class TestMine(DatasetContract):
+        @pytest.fixture
+        def dataset(self) -> Dataset:
+            return Mine()
+
+        @pytest.fixture
+        def context(self, tmp_path: Path) -> DatasetContext:
+            ...  # a few files in the real layout, written by the test
+            return DatasetContext(root=tmp_path, cache=tmp_path / "cache")
+
+Importing this module needs pytest, which the core does not depend on.
+"""
+
+from dataclasses import FrozenInstanceError, fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
+from robusthash.errors import DatasetError
+from robusthash.options import as_plain, build, describe
+
+_FEW = 8  #: images read by a test
+
+
+class DatasetContract:
+    """What a dataset promises to everybody who computes a number on it.
+
+    Attributes:
+        queries_in_database: whether the published splits have queries in the database, which is their fault.
+    """
+
+    queries_in_database = False
+
+    @pytest.fixture
+    def dataset(self) -> Dataset:
+        """The dataset under test; a subclass overrides this."""
+        pytest.skip("give the fixture `dataset` in a subclass")
+
+    @pytest.fixture
+    def context(self, tmp_path: Path) -> DatasetContext:
+        """Where its files are; a subclass overrides this if it needs any."""
+        return DatasetContext(root=None, cache=tmp_path / "cache")
+
+    @pytest.fixture
+    def data(self, dataset: Dataset, context: DatasetContext) -> RetrievalData:
+        """The loaded dataset."""
+        return dataset.load(context)
+
+    def test_options_are_a_frozen_dataclass(self, dataset: Dataset) -> None:
+        """Every option can be listed, stored in a record, and read back."""
+        described = describe(type(dataset))
+        assert all(option.doc for option in described), "an option has no #: comment"
+        assert build(type(dataset), as_plain(dataset), where="test") == dataset
+        if described:
+            with pytest.raises(FrozenInstanceError):
+                setattr(dataset, fields(type(dataset))[0].name, None)  # type: ignore[arg-type]  # a Dataset is a dataclass
+
+    def test_splits_are_as_described(self, data: RetrievalData) -> None:
+        """Three splits that are not empty; aligned, multi-hot labels; one column a class; images of one size."""
+        assert len(set(data.classes)) == len(data.classes) > 0
+        for name in ("query", "database", "train"):
+            split: Split = getattr(data, name)
+            assert split.name == name
+            assert len(split) == len(split.images) == len(split.labels) == len(split.ids) > 0
+            assert split.labels.dtype == torch.uint8
+            assert split.labels.shape[1] == len(data.classes)
+            assert int(split.labels.max()) == 1
+            assert split.images.size == data.query.images.size
+            assert all(split.ids)
+
+    def test_images_are_eight_bit(self, data: RetrievalData) -> None:
+        """(n, 3, h, w) uint8 of the promised size, and the same on [0, 1] in pixel space; not all of one colour."""
+        for split in (data.query, data.database, data.train):
+            few = range(min(_FEW, len(split)))
+            read = split.images.read(few)
+            assert read.dtype == torch.uint8
+            assert read.shape == (len(few), 3, *split.images.size)
+            assert torch.equal(split.images.pixels(few), read.float() / 255)
+            assert int(read.max()) > int(read.min())
+        assert data.query.images.read([]).shape == (0, 3, *data.query.images.size)
+
+    def test_pixels_do_not_depend_on_the_order(self, data: RetrievalData) -> None:
+        """An image is the same alone, among others, and when read again."""
+        for split in (data.query, data.database, data.train):
+            order = list(range(min(_FEW, len(split))))
+            together = split.images.read(order)
+            assert torch.equal(split.images.read(order[::-1]), together.flip(0))
+            for position in order:
+                assert torch.equal(split.images.read([position])[0], together[position])
+
+    def test_a_train_item_is_the_same_in_the_database(self, data: RetrievalData) -> None:
+        """One id is one image with one row of labels, in whatever split."""
+        position = {name: i for i, name in enumerate(data.database.ids)}
+        shared = [(i, position[name]) for i, name in enumerate(data.train.ids) if name in position]
+        train, database = [i for i, _ in shared], [j for _, j in shared]
+        assert torch.equal(data.train.labels[train], data.database.labels[database])
+        assert torch.equal(data.train.images.read(train[:_FEW]), data.database.images.read(database[:_FEW]))
+
+    def test_queries_and_database_do_not_overlap(self, data: RetrievalData) -> None:
+        """A query that finds itself says nothing about retrieval."""
+        overlap = set(data.query.ids) & set(data.database.ids)
+        assert bool(overlap) == self.queries_in_database
+        assert len(set(data.query.ids)) == len(data.query)
+        assert len(set(data.database.ids)) == len(data.database)
+
+    def test_two_loads_are_the_same(self, dataset: Dataset, context: DatasetContext, data: RetrievalData) -> None:
+        """Ids, labels, classes and digests."""
+        again = dataset.load(context)
+        assert again.digest == data.digest
+        assert again.classes == data.classes
+        for name in ("query", "database", "train"):
+            assert getattr(again, name).ids == getattr(data, name).ids
+            assert torch.equal(getattr(again, name).labels, getattr(data, name).labels)
+
+    def test_another_image_size_is_other_data(
+        self, dataset: Dataset, context: DatasetContext, data: RetrievalData
+    ) -> None:
+        """``--image-size`` gives images of that size, with the same items, under another digest."""
+        size = data.query.images.size[0] + 8
+        resized = dataset.load(replace(context, image_size=size))
+        assert resized.query.images.size == (size, size)
+        assert resized.query.images.read([0]).shape == (1, 3, size, size)
+        assert resized.query.ids == data.query.ids
+        assert resized.digest != data.digest
+
+    def test_loading_changes_no_global_randomness(self, dataset: Dataset, context: DatasetContext) -> None:
+        """Splits are drawn from a generator of their own."""
+        torch.manual_seed(5)
+        expected = torch.rand(3)
+        torch.manual_seed(5)
+        dataset.load(context).query.images.read([0])
+        assert torch.equal(torch.rand(3), expected)
+
+    def test_verification_finds_no_error(self, dataset: Dataset, context: DatasetContext) -> None:
+        """Findings of known levels, each with a place and one line; no errors in data that is sound."""
+        findings = dataset.verify(context)
+        for finding in findings:
+            assert isinstance(finding, Finding)
+            assert finding.level in {"error", "warning"}
+            assert finding.where
+            assert finding.what.strip()
+            assert "\n" not in finding.what
+        errors = [finding for finding in findings if finding.level == "error"]
+        assert bool(errors) == self.queries_in_database, errors
+
+    def test_what_cannot_be_prepared_says_so(self, dataset: Dataset, context: DatasetContext) -> None:
+        """Preparing works, or ends with the typed error and a hint."""
+        if type(dataset).prepare is not Dataset.prepare:
+            pytest.skip("it has a preparation of its own")
+        with pytest.raises(DatasetError) as caught:
+            dataset.prepare(context, None)
+        assert caught.value.hint

@@ -1,0 +1,81 @@
+"""The data command: what is listed, what a verification says, and how it ends."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from robusthash.cli import run
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Two classes of five pictures."""
+    root = tmp_path / "pictures"
+    for name in ("cat", "dog"):
+        (root / name).mkdir(parents=True)
+        for seed in range(5):
+            pixels = np.random.default_rng(seed).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{seed}.png")
+    return root
+
+
+def test_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "list", "--json"]) == 0
+    names = {entry["name"]: entry["distribution"] for entry in json.loads(capsys.readouterr().out)}
+    known = {"digits", "cifar10", "cifar10-1", "cifar10-2", "folder", "lists", "flickr25k", "nuswide21", "mscoco"}
+    assert known <= set(names)
+    assert names["digits"] == "robusthash-datasets"
+    assert run(["data", "list"]) == 0
+    assert "1,797 handwritten digits" in capsys.readouterr().out
+
+
+def test_sound_data_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["data", "verify", "digits", "--quiet"]) == 0
+    assert capsys.readouterr().out == "digits: nothing found\n"
+
+
+def test_an_error_in_the_data_ends_with_2(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = pictures / "dog" / "3.png"
+    broken.write_bytes(b"no picture")
+    arguments = ["data", "verify", "folder", "--data-root", str(pictures), "-o", "folder.size=16", "--quiet"]
+    assert run(arguments) == 2
+    assert capsys.readouterr().out.startswith(f"error: {broken}: cannot read image")
+    assert run([*arguments, "--json"]) == 2
+    content = json.loads(capsys.readouterr().out)
+    assert (content["dataset"], content["errors"], content["warnings"]) == ("folder", 1, 0)
+    assert content["findings"][0]["level"] == "error"
+    assert content["findings"][0]["where"] == str(broken)
+
+
+def test_warnings_alone_end_with_0(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (pictures / "labels.csv").write_text("path,labels\n" + "".join(f"cat/{i}.png,{'x' * (i % 2)}\n" for i in range(5)))
+    assert run(["data", "verify", "folder", "--data-root", str(pictures), "--json", "--quiet"]) == 0
+    content = json.loads(capsys.readouterr().out)
+    assert content["errors"] == 0
+    assert content["warnings"] >= 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "digts"], "did you mean 'digits'"),
+        (["verify", "folder", "--data-root", "/no/such/folder"], "no folder /no/such/folder"),
+        (["verify", "folder"], "give --data-root"),
+        (["verify", "folder", "-o", "folder.sise=3"], "did you mean 'size'"),
+        (["verify", "folder", "-o", "digits.size=3"], "write -o folder.field=value"),
+        (["prepare", "digits"], "needs no preparation"),
+        (["prepare", "flickr25k"], "press.liacs.nl"),
+        (["prepare", "cifar10", "--source", "/no/such/file"], "/no/such/file"),
+    ],
+)
+def test_bad_input_is_one_message_and_ends_with_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["data", *arguments]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert message in told.err
+    assert "Traceback" not in told.err

@@ -1,0 +1,255 @@
+"""The installed command, in a process of its own: the main job, what it refuses, and what it survives."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from robusthash.cli import run
+from robusthash.results import Record
+
+QUICK = ("--queries", "24", "--shard-size", "4", "-o", "train.epochs=3", "-o", "rnm.steps=20")
+MAIN_JOB = ("eval", "--model", "dpsh", "--attack", "rnm")
+
+
+def robusthash(*arguments: str, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "robusthash", *arguments]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def records(folder: Path) -> dict[str, Record]:
+    found = [Record.from_json(path.read_text(), str(path)) for path in sorted((folder / "results").rglob("*.json"))]
+    return {record.attack.name: record for record in found}
+
+
+def refused(code: int, output: str, error: str, *says: str, expected: int = 2) -> None:
+    """One clear line on standard error, nothing on standard output, and the right exit code."""
+    assert code == expected, error
+    assert output == ""
+    assert len([line for line in error.splitlines() if line.startswith("error: ")]) == 1, error
+    assert "Traceback" not in error
+    for text in says:
+        assert text in error
+
+
+Refuse = Callable[..., None]
+
+
+@pytest.fixture
+def refuse(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refuse:
+    """Runs the command line in this process, which is quick, and checks that it is refused."""
+    monkeypatch.chdir(tmp_path)
+
+    def check(arguments: Sequence[str], *says: str) -> None:
+        capsys.readouterr()  # what came before is not this command's
+        code = run(arguments)
+        refused(code, *capsys.readouterr(), *says)
+
+    return check
+
+
+@pytest.fixture(scope="module")
+def quick(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A quick main job in a folder of its own."""
+    folder = tmp_path_factory.mktemp("quick")
+    return folder, robusthash(*MAIN_JOB, *QUICK, cwd=folder)
+
+
+@pytest.mark.slow
+def test_the_table_holds_clean_noise_attack_and_floor(quick: tuple[Path, subprocess.CompletedProcess[str]]) -> None:
+    folder, result = quick
+    assert result.returncode == 0, result.stderr
+    for text in (
+        "clean queries",
+        "noise",
+        "rnm",
+        "random codes",
+        "worst possible",
+        "record",
+        "next",
+        "robusthash show",
+    ):
+        assert text in result.stdout
+    assert records(folder).keys() == {"noise", "rnm"}
+
+
+@pytest.mark.slow
+def test_json_is_all_that_json_prints(quick: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    result = robusthash(*MAIN_JOB, *QUICK, "--json", "--quiet", cwd=tmp_path)
+    assert result.stderr == ""
+    printed = [Record.from_json(json.dumps(entry), "stdout") for entry in json.loads(result.stdout)]
+    stored = records(quick[0])
+    assert [record.reproducible() for record in printed] == [
+        stored[record.attack.name].reproducible() for record in printed
+    ]
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_random_moments_gives_the_record_of_an_undisturbed_one(
+    quick: tuple[Path, subprocess.CompletedProcess[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBUSTHASH_CACHE", str(tmp_path / "cache"))  # the training is killed as well
+    draw = random.Random(7)  # noqa: S311 - moments to kill at, not secrets
+    killed = 0
+    for _ in range(6):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "robusthash", *MAIN_JOB, *QUICK, "--quiet"],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            process.wait(timeout=draw.uniform(3, 9))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+    final = robusthash(*MAIN_JOB, *QUICK, cwd=tmp_path)
+    assert final.returncode == 0, final.stderr
+    assert killed
+    undisturbed = records(quick[0])
+    assert {name: record.reproducible() for name, record in records(tmp_path).items()} == {
+        name: record.reproducible() for name, record in undisturbed.items()
+    }
+    assert not [path for path in (tmp_path / "results").rglob("*") if path.is_file() and path.parent.name == ".shards"]
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_says_130_and_goes_on(cache: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "robusthash",
+            *MAIN_JOB,
+            "-o",
+            "rnm.steps=5000",
+            "-o",
+            "rnm.stop=false",
+            "--shard-size",
+            "4",
+        ],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    shards = tmp_path / "results" / ".shards"
+    deadline = time.monotonic() + 200
+    while not (shards.is_dir() and (tmp_path / "results" / "digits").is_dir()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("eval", "--model", "dpsj", "--attack", "rnm"), ("dpsj", "did you mean 'dpsh'")),
+        (("eval", "--model", "dpsh", "--attack", "rmn"), ("rmn", "did you mean 'rnm'")),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "--epsilon", "8"), ("epsilon", "8/255")),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "--epsilon", "much"), ("much", "8/255")),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "--bits", "0"), ("bits",)),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "--dataset", "cifar"), ("cifar", "cifar10")),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "--backbone", "resnet17"), ("resnet18",)),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "--metric", "mapp"), ("mapp",)),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "-o", "rnm.step=3x"), ("rnm.step", "sign")),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "-o", "steps=3"), ("steps=3", "plugin.field=value")),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "--suite", "x.toml"), ("--suite",)),
+        (("eval", "--suite", "missing.toml"), ("missing.toml",)),
+        (("eval", "--model", "missing.py:build", "--attack", "rnm"), ("missing.py",)),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "--checkpoint", "no.safetensors"), ("no.safetensors",)),
+        (("eval", "--attack", "rnm"), ("--model",)),
+        (("evaluate",), ("evaluate", "eval")),
+        (("show", "abcdef"), ("abcdef",)),
+    ],
+)
+def test_bad_input_gets_one_line_and_exit_code_2(arguments: Sequence[str], says: Sequence[str], refuse: Refuse) -> None:
+    refuse(arguments, *says)
+
+
+def test_checkpoints_that_cannot_be_used_are_told_apart(refuse: Refuse, tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(2)}, tmp_path / "model.pt")
+    refuse((*MAIN_JOB, "--checkpoint", "model.pt"), "pickle", "weights_only=True")
+    assert run(("train", "--model", "dpsh", "-o", "train.epochs=3", "--output", "a.safetensors", "--quiet")) == 0
+    whole = (tmp_path / "a.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[:5000])
+    for arguments, says in (
+        (("eval", "--model", "hashnet", "--attack", "rnm", "--checkpoint", "a.safetensors"), ("dpsh", "hashnet")),
+        ((*MAIN_JOB, "--bits", "16", "--checkpoint", "a.safetensors"), ("bits 32",)),
+        ((*MAIN_JOB, "--checkpoint", "cut.safetensors"), ("cut.safetensors",)),
+    ):
+        refuse(arguments, *says)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_results_folder_is_refused_at_once(refuse: Refuse, tmp_path: Path) -> None:
+    (tmp_path / "results").mkdir(mode=0o500)
+    refuse((*MAIN_JOB, *QUICK), "results", "cannot be written")
+
+
+def test_a_results_folder_that_is_a_file_is_refused_at_once(refuse: Refuse, tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("not a folder")
+    refuse((*MAIN_JOB, *QUICK), "results", "cannot be written")
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills_up_is_one_line_and_exit_code_1(cache: Path, tmp_path: Path) -> None:
+    limited = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (900, 900));"
+        "from robusthash.cli import run; sys.exit(run(sys.argv[1:]))"
+    )
+    warm = robusthash(*MAIN_JOB, *QUICK, cwd=tmp_path)
+    assert warm.returncode == 0
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    command = [sys.executable, "-c", limited, *MAIN_JOB, *QUICK, "--seed", "0", "--force"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    refused(result.returncode, result.stdout, result.stderr, "cannot write", "File too large", expected=1)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
+
+
+@pytest.mark.slow
+def test_photographs_of_ones_own_are_protected(refuse: Refuse, tmp_path: Path) -> None:
+    (tmp_path / "photographs").mkdir()
+    draw = random.Random(0)  # noqa: S311 - pixels, not secrets
+    for number in range(3):
+        picture = Image.new("L", (40, 30))
+        picture.putdata([draw.randrange(256) for _ in range(1200)])
+        picture.save(tmp_path / "photographs" / f"{number}.png")
+    options = ("--model", "dpsh", "--attack", "rnm", "-o", "train.epochs=3", "-o", "rnm.steps=20", "--output", "out")
+    assert run(("attack", *options, "--input", "photographs", "--quiet", "--json")) == 0
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert [entry["source"] for entry in manifest["images"]] == ["0.png", "1.png", "2.png"]
+    for entry in manifest["images"]:
+        assert entry["moved"] > 0
+        assert entry["linf"] <= 0.3 * 255
+        with Image.open(tmp_path / "out" / entry["file"]) as picture:
+            assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (16, 16))
+    (tmp_path / "photographs" / "bad.jpg").write_bytes(b"no image")
+    refuse(("attack", *options, "--input", "photographs"), "bad.jpg")
+    (tmp_path / "empty").mkdir()
+    refuse(("attack", *options, "--input", "empty"), "no images")
+
+
+@pytest.mark.slow
+def test_a_model_of_ones_own_needs_no_package(cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import torch\n\n\ndef build(bits):\n    torch.manual_seed(0)\n"
+        "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, bits))\n"
+    )
+    result = robusthash("eval", "--model", "mine.py:build", "--attack", "rnm", "--queries", "10", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    found = records(tmp_path)["rnm"]
+    assert (found.model.name, found.model.bits) == ("mine", 32)
+    assert found.metrics["adversarial"]["map"].value < found.metrics["clean"]["map"].value

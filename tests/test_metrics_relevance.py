@@ -1,0 +1,52 @@
+"""Relevance from packed labels against sets of labels."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from robusthash.errors import ContractError
+from robusthash.metrics import Relevance
+from robusthash.metrics.relevance import pack_labels, relevant, relevant_counts
+
+Label = frozenset[int]
+
+_RULES: dict[Relevance, Callable[[Label, Label], bool]] = {
+    Relevance.SHARE_ANY: lambda query, item: bool(query & item),
+    Relevance.EXACT: lambda query, item: bool(query) and query == item,
+    Relevance.CONTAINS_TARGET: lambda query, item: bool(query) and query <= item,
+}
+
+
+def multi_hot(classes: int) -> st.SearchStrategy[npt.NDArray[np.uint8]]:
+    return st.integers(1, 6).flatmap(lambda n: arrays(np.uint8, (n, classes), elements=st.integers(0, 1)))
+
+
+@pytest.mark.parametrize("relevance", Relevance)
+@given(data=st.data(), classes=st.sampled_from([1, 5, 63, 64, 65, 130]))
+def test_equals_sets_of_labels(relevance: Relevance, data: st.DataObject, classes: int) -> None:
+    queries, items = data.draw(multi_hot(classes)), data.draw(multi_hot(classes))
+    sets = [[Label(np.flatnonzero(row).tolist()) for row in part] for part in (queries, items)]
+    wanted = np.array([[_RULES[relevance](query, item) for item in sets[1]] for query in sets[0]])
+    words = pack_labels(torch.from_numpy(queries)), pack_labels(items.astype(bool))
+    np.testing.assert_array_equal(relevant(*words, relevance), wanted)
+    tensors = [torch.from_numpy(part.view(np.int64)) for part in words]
+    np.testing.assert_array_equal(relevant(tensors[0], tensors[1], relevance).numpy(), wanted)
+    np.testing.assert_array_equal(relevant_counts(queries, items, relevance=relevance), wanted.sum(1))
+
+
+@pytest.mark.parametrize("relevance", Relevance)
+def test_without_labels_nothing_is_relevant(relevance: Relevance) -> None:
+    labels = np.array([[0, 0, 0], [1, 0, 1]])
+    found = relevant(pack_labels(labels), pack_labels(labels), relevance)
+    assert found.tolist() == [[False, False], [False, True]]
+
+
+def test_class_indices_are_refused() -> None:
+    with pytest.raises(ContractError, match="multi-hot"):
+        pack_labels(torch.tensor([3, 1, 4]))
