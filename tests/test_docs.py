@@ -134,7 +134,7 @@ def run_beside(folder: Path, *command: str) -> str:
     done = subprocess.run(
         [sys.executable, *command],
         cwd=folder,
-        env=environment | {"PYTHONPATH": path},
+        env=environment | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},  # toy tensors: threads would only wait
         capture_output=True,
         text=True,
         check=False,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from robusthash.cli.common import load_host, progress
+from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 
@@ -23,8 +23,8 @@ from robusthash.epsilon import parse_epsilon
     "--input", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Your own images, without labels."
 )
 @click.option("--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the PNGs go.")
-@click.option("--json", "as_json", is_flag=True, help="Print the manifest's images as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+@quiet_option
 @click.pass_context
 def command(
     context: click.Context,

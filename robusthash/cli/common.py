@@ -1,6 +1,7 @@
 """What commands share: the plugin host with its warnings, the consoles, and common options."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -12,12 +13,20 @@ from robusthash.host import PluginHost, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "json_option", "load_host", "out", "progress", "quiet_option"]
+__all__ = ["console", "json_option", "load_host", "out", "progress", "quiet_option", "results_option"]
 
 _SEE_DOCTOR = "; see robusthash plugins doctor"
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
+results_option = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="Where records are kept.",
+)
 
 
 def load_host(context: click.Context) -> PluginHost:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robusthash.cli.common import load_host, out, progress
+from robusthash.cli.common import json_option, load_host, out, progress, quiet_option, results_option
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
@@ -49,17 +49,10 @@ if TYPE_CHECKING:
 )
 @click.option("--shard-size", type=int, metavar="N", help="Queries to a batch; it fixes the compute shape.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes.")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    metavar="DIR",
-    help="Where records are kept.",
-)
+@results_option
 @click.option("--force", is_flag=True, help="Evaluate again what is stored.")
-@click.option("--json", "as_json", is_flag=True, help="Print the records as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+@quiet_option
 @click.pass_context
 def command(
     context: click.Context,

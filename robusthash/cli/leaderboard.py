@@ -6,20 +6,13 @@ from pathlib import Path
 
 import click
 
-from robusthash.cli.common import out
+from robusthash.cli.common import out, results_option
 
 NOTHING_SELECTED = 5
 
 
 @click.command("leaderboard")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    metavar="DIR",
-    help="Where records are kept.",
-)
+@results_option
 @click.option(
     "--format",
     "form",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robusthash.cli.common import json_option, out
+from robusthash.cli.common import json_option, out, results_option
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -20,14 +20,7 @@ _STAGES = ("clean", "adversarial", "unrounded")  #: in a datum's order
 
 @click.command("show")
 @click.argument("record", metavar="RECORD")
-@click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    metavar="DIR",
-    help="Where records are kept.",
-)
+@results_option
 @json_option
 def command(*, record: str, results: Path, as_json: bool) -> None:
     """Show one stored result in full: what was run, on what, and what came out.

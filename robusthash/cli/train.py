@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from robusthash.cli.common import load_host, progress
+from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.setting import make_setting, setting_options
 
 
@@ -20,8 +20,8 @@ from robusthash.cli.setting import make_setting, setting_options
     metavar="FILE",
     help="Write the checkpoint here; the cache if not given.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the checkpoint's description as JSON.")
-@click.option("--quiet", is_flag=True, help="No progress.")
+@json_option
+@quiet_option
 @click.pass_context
 def command(
     context: click.Context, /, *, model: str, bits: int, output: Path | None, as_json: bool, quiet: bool, **values: Any
