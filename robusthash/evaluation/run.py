@@ -108,6 +108,7 @@ def evaluate(
                     raise
                 except RobustHashError as error:
                     outcome.failures.append(Failure(cell=cell, owner=_owner(cell, shop), error=error))
+                    bench = Bench(victim, shop)  # what failed may have changed the model
                     continue
                 outcome.records.append(record)
                 if cell.attack == NOISE:

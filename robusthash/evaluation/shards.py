@@ -106,7 +106,7 @@ def craft(job: Job, rows: Sequence[int]) -> tuple[Tensor, Adversarial, Budget, f
         adversarial = job.attack(batch, context)
     except RobustHashError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(
             f"it raised {type(error).__name__}: {error}", hint="report it to the plugin's author"
         ) from error

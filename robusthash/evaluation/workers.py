@@ -11,7 +11,7 @@ from typing import Self
 
 import torch
 
-from robusthash.errors import StorageError
+from robusthash.errors import RobustHashError, StorageError
 from robusthash.evaluation.cells import Bench, make_ready
 from robusthash.evaluation.plan import Cell
 from robusthash.evaluation.request import Setting
@@ -28,7 +28,7 @@ class Finished:
 
     shard: int
     arrays: Arrays | None = None
-    error: Exception | None = None
+    error: RobustHashError | None = None
 
 
 class WorkerPool:
@@ -65,16 +65,18 @@ class WorkerPool:
 
         Raises:
             StorageError: a worker died.
-            Exception: whatever a shard ended with.
+            RobustHashError: what a shard ended with, once the others have ended too.
         """
         for shard in shards:
             self._tasks.put((cell, shard))
+        error: RobustHashError | None = None
         for _ in shards:
             finished = self._next()
-            if finished.error is not None:
-                raise finished.error
             if finished.arrays is not None:
                 yield finished.shard, finished.arrays
+            error = error or finished.error
+        if error is not None:
+            raise error
 
     def _next(self) -> Finished:
         while True:
@@ -100,5 +102,9 @@ def _work(setting: Setting, tasks: "Queue[tuple[Cell, int] | None]", answers: "Q
             job = make_ready(cell, bench).job
             rows = shard_ranges(len(bench.queries), shop.shard_size)[shard]
             answers.put(Finished(shard=shard, arrays=run_shard(job, rows)))
-        except Exception as error:  # the parent raises it again
+        except RobustHashError as error:
+            benches.clear()  # the attack may have changed the model
             answers.put(Finished(shard=shard, error=error))
+        except Exception as error:
+            # Whatever it is, it may not survive the way to the parent; its text does.
+            answers.put(Finished(shard=shard, error=RobustHashError(f"{type(error).__name__}: {error}")))
