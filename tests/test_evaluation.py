@@ -11,7 +11,8 @@ import torch
 from robusthash.arrays import to_npz
 from robusthash.errors import OptionError, StorageError, UnknownNameError, UsageError
 from robusthash.evaluation import Request, Setting, evaluate, plan, read_suite
-from robusthash.evaluation.cells import Bench, make_ready
+from robusthash.evaluation.bench import Bench
+from robusthash.evaluation.cells import make_ready
 from robusthash.evaluation.scoring import nearest_distances
 from robusthash.evaluation.shards import craft, shard_ranges
 from robusthash.evaluation.workshop import Workshop

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from robusthash.contracts import FileImages
 from robusthash.errors import InputError
-from robusthash.evaluation.cells import Bench, make_ready
+from robusthash.evaluation.bench import Bench
+from robusthash.evaluation.cells import make_ready
 from robusthash.evaluation.gallery import Picture, save_gallery
 from robusthash.evaluation.plan import NO_DEFENSE, VictimPlan, plan
 from robusthash.evaluation.request import Request, Setting

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from robusthash.errors import RobustHashError, StorageError
-from robusthash.evaluation.cells import Bench, CellWork, assemble, make_ready
+from robusthash.evaluation.bench import Bench
+from robusthash.evaluation.cells import CellWork, make_ready
 from robusthash.evaluation.plan import Cell, VictimPlan, plan
+from robusthash.evaluation.recording import assemble
 from robusthash.evaluation.request import NOISE, Request
 from robusthash.evaluation.shards import Arrays, ShardFolder, run_shard, shard_ranges
 from robusthash.evaluation.workers import WorkerPool

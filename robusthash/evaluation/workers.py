@@ -12,7 +12,8 @@ from typing import Self
 import torch
 
 from robusthash.errors import RobustHashError, StorageError
-from robusthash.evaluation.cells import Bench, make_ready
+from robusthash.evaluation.bench import Bench
+from robusthash.evaluation.cells import make_ready
 from robusthash.evaluation.plan import Cell
 from robusthash.evaluation.request import Setting
 from robusthash.evaluation.shards import Arrays, run_shard, shard_ranges

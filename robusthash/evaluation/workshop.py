@@ -113,6 +113,11 @@ class Workshop:
         """The ranking metrics by name, the headline first."""
         return {name: self.choose(Kind.METRIC, name, RankingMetric).plugin for name in self.setting.metrics}
 
+    @property
+    def protocols(self) -> dict[str, str]:
+        """Each metric's protocol id."""
+        return {name: metric.protocol for name, metric in self.metrics.items()}
+
     def attack(self, name: str) -> "Chosen[Attack]":
         """An attack by name."""
         return self.choose(Kind.ATTACK, name, Attack)

@@ -1,0 +1,103 @@
+"""A victim on the bench: its database, its queries, and everything that its cells share."""
+
+from dataclasses import asdict
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from robusthash.adversary import Targets, TargetSelector
+from robusthash.contracts import CodeBank, Split
+from robusthash.evaluation.encoding import cached_codes
+from robusthash.evaluation.plan import VictimPlan
+from robusthash.evaluation.scoring import Database, Scored, score
+from robusthash.evaluation.victims import Victim, get_victim
+from robusthash.evaluation.workshop import Workshop
+from robusthash.hashing import pack
+from robusthash.metrics import Relevance
+from robusthash.results import DatasetUse
+from robusthash.storage import digest
+
+
+class Bench:
+    """A victim on the bench: its database, its queries, and everything that its cells share.
+
+    Args:
+        plan: which victim.
+        shop: the dataset and the plugins.
+    """
+
+    def __init__(self, plan: VictimPlan, shop: Workshop) -> None:
+        self.plan = plan
+        self.shop = shop
+
+    @cached_property
+    def victim(self) -> Victim:
+        """The model, frozen, on the device."""
+        return get_victim(self.plan, self.shop)
+
+    @cached_property
+    def queries(self) -> Split:
+        """The queries to attack."""
+        return self.shop.data.query.take(self.shop.query_positions)
+
+    @cached_property
+    def query_ids(self) -> Tensor:
+        """(n,) int64, their positions in the dataset's query split."""
+        return torch.tensor(self.shop.query_positions, dtype=torch.int64)
+
+    @cached_property
+    def database_codes(self) -> Tensor:
+        """(items, bits) int8."""
+        return self._codes(self.shop.data.database)
+
+    @cached_property
+    def bank(self) -> CodeBank:
+        """Codes and labels of the train split."""
+        train = self.shop.data.train
+        return CodeBank(codes=self._codes(train), labels=train.labels)
+
+    @cached_property
+    def database(self) -> Database:
+        """What is searched."""
+        packed = pack(self.database_codes)
+        bits = self.victim.model.bits
+        index = self.shop.retriever.plugin.index(packed, bits)
+        return Database(packed=packed, labels=self.shop.data.database.labels, bits=bits, index=index)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Target labels and anchors: the same for every victim and attack of this dataset and seed."""
+        selector = TargetSelector(seed=self.shop.setting.seed)
+        return selector.select(self.queries.labels, self.query_ids, self.shop.data.database.labels)
+
+    @cached_property
+    def dataset_use(self) -> DatasetUse:
+        """What the record says of the dataset."""
+        use, data = self.shop.dataset.use, self.shop.data
+        return DatasetUse(
+            name=data.name,
+            owner=use.owner,
+            options=use.options,
+            digest=data.digest,
+            queries=len(self.queries),
+            query_digest=self.queries.digest,
+            database=len(data.database),
+        )
+
+    def score(self, packed: Tensor, labels: Tensor) -> Scored:
+        """Scores codes of the queries with respect to some labels."""
+        return score(
+            packed,
+            labels,
+            self.database,
+            self.shop.metrics,
+            seed=self.shop.setting.seed,
+            relevance=Relevance.SHARE_ANY,
+        )
+
+    def _codes(self, split: Split) -> Tensor:
+        key = digest(
+            {"weights": self.victim.use.digest, "defense": asdict(self.victim.defense) if self.victim.defense else None}
+        )
+        return cached_codes(self.victim.model, key, split, device=self.shop.device)
