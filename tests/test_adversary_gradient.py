@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, GradientAttack, Step, aim_code
-from robusthash.contracts import Attack, AttackBatch, Budget, HashModel, Modality, Surrogate
+from robusthash.contracts import Attack, AttackBatch, Budget, CodeBank, HashModel, Modality, Surrogate
 from robusthash.errors import CapabilityError, OptionError
-from robusthash.hashing import vote
+from robusthash.hashing import centre, mainstay, vote
 from robusthash.specs import Capability, Goal
 from robusthash.testing import AttackContract, LinearVictim, SmallVictim, toy_batch, toy_context
 
@@ -33,6 +33,8 @@ VARIANTS = {
     "raw": Linear(steps=20, step=Step.RAW, step_size=0.5),
     "unit step": Linear(steps=20, step=Step.L2_UNIT, step_size=1.0),
     "targeted": Linear(steps=20, aim=Aim.P2S, random_start=True),
+    "from the centre": Linear(steps=20, aim=Aim.CENTRE),
+    "to the mainstay": Linear(steps=20, aim=Aim.TO_MAINSTAY),
 }
 
 
@@ -66,16 +68,53 @@ def test_aims(aim: Aim, code: list[list[int]], batch: AttackBatch) -> None:
     assert found.dtype == logits.dtype
 
 
-def test_every_aim_but_away_needs_anchors(batch: AttackBatch) -> None:
-    poor = replace(batch, anchors=None)
-    for aim in Aim:
-        attack = Linear(aim=aim)
-        assert attack.goal is (Goal.TARGETED if aim in {Aim.P2P, Aim.P2S} else Goal.UNTARGETED)
-        assert (Capability.ANCHORS in attack.needs) is (aim is not Aim.AWAY)
-        assert Capability.GRADIENTS in attack.needs
-        if aim is not Aim.AWAY:
-            with pytest.raises(CapabilityError, match="anchor codes"):
-                aim_code(aim, poor, torch.zeros(2, 3))
+def test_aims_of_a_label_are_its_representatives(batch: AttackBatch) -> None:
+    """Away from the query's own label's code, or to the target label's."""
+    bank = CodeBank(codes=torch.tensor([[1, 1, -1], [-1, 1, -1]]), labels=torch.tensor([[1, 0], [0, 1]]))
+    own, other = torch.tensor([[1, 0], [0, 1]]), torch.tensor([[0, 1], [1, 0]])
+    labelled = replace(batch, labels=own, targets=other)
+    logits = torch.zeros(2, 3, dtype=torch.float64)
+    for flee, to, representative in ((Aim.CENTRE, Aim.TO_CENTRE, centre), (Aim.MAINSTAY, Aim.TO_MAINSTAY, mainstay)):
+        away, near = (aim_code(aim, labelled, logits, bank) for aim in (flee, to))
+        assert away.dtype == near.dtype == logits.dtype
+        assert torch.equal(away, -representative(own, bank.codes, bank.labels).double())
+        assert torch.equal(near, representative(other, bank.codes, bank.labels).double())
+
+
+@pytest.mark.parametrize(
+    ("aim", "goal", "needs"),
+    [
+        (Aim.AWAY, Goal.UNTARGETED, set()),
+        (Aim.OTHER, Goal.UNTARGETED, {Capability.ANCHORS}),
+        (Aim.P2P, Goal.TARGETED, {Capability.ANCHORS}),
+        (Aim.P2S, Goal.TARGETED, {Capability.ANCHORS}),
+        (Aim.CENTRE, Goal.UNTARGETED, {Capability.LABELS, Capability.CODE_BANK}),
+        (Aim.MAINSTAY, Goal.UNTARGETED, {Capability.LABELS, Capability.CODE_BANK}),
+        (Aim.TO_CENTRE, Goal.TARGETED, {Capability.CODE_BANK}),
+        (Aim.TO_MAINSTAY, Goal.TARGETED, {Capability.CODE_BANK}),
+        (Aim.LEARNT, Goal.TARGETED, {Capability.CODE_BANK}),
+    ],
+)
+def test_what_an_aim_is_judged_by_and_needs(
+    aim: Aim, goal: Goal, needs: set[Capability], batch: AttackBatch
+) -> None:
+    attack = Linear(aim=aim)
+    assert attack.goal is goal
+    assert attack.needs == {Capability.GRADIENTS, *needs}
+    if needs:
+        with pytest.raises(CapabilityError):
+            aim_code(aim, replace(batch, anchors=None), torch.zeros(2, 3))
+
+
+def test_an_aim_of_a_label_says_what_is_missing(batch: AttackBatch) -> None:
+    bank = CodeBank(codes=torch.ones(1, 3), labels=torch.ones(1, 2))
+    for aim, missing in ((Aim.CENTRE, "needs labels"), (Aim.TO_MAINSTAY, "needs target labels")):
+        with pytest.raises(CapabilityError, match="code bank"):
+            aim_code(aim, batch, torch.zeros(2, 3))
+        with pytest.raises(CapabilityError, match=missing):
+            aim_code(aim, batch, torch.zeros(2, 3), bank)
+    with pytest.raises(CapabilityError, match="learns it"):
+        aim_code(Aim.LEARNT, batch, torch.zeros(2, 3), bank)
 
 
 @pytest.mark.parametrize("options", [{"steps": 0}, {"restarts": 0}, {"step_size": 0.0}, {"step_size": -1 / 255}])

@@ -169,8 +169,8 @@ class MovesAtZero(Good):
 
 
 class Timid(Good):
-    def find_aim(self, batch: AttackBatch, logits: Tensor) -> Tensor:
-        aim = super().find_aim(batch, logits)
+    def find_aim(self, batch: AttackBatch, logits: Tensor, context: AttackContext) -> Tensor:
+        aim = super().find_aim(batch, logits, context)
         aim[:, 0] = sign(logits)[:, 0] * 1e-3
         return aim
 

@@ -54,22 +54,23 @@ class GradientAttack(Attack):
             (n,) float.
         """
 
-    def find_aim(self, batch: AttackBatch, logits: Tensor) -> Tensor:
+    def find_aim(self, batch: AttackBatch, logits: Tensor, context: AttackContext) -> Tensor:
         """The code to reach; a method may keep it relaxed.
 
         Args:
             batch: the queries.
             logits: (n, bits) float, of the clean queries.
+            context: all that the attack may know.
 
         Returns:
             (n, bits) float; its signs are the code.
         """
-        return aim_code(self.aim, batch, logits)
+        return aim_code(self.aim, batch, logits, context.bank)
 
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         clean = batch.inputs
         with torch.no_grad():
-            aim = self.find_aim(batch, context.surrogate(clean))
+            aim = self.find_aim(batch, context.surrogate(clean), context)
         if context.threat.epsilon == 0:
             return clean
         best = self._run(0, torch.arange(len(clean), device=clean.device), aim, batch, context)

@@ -147,9 +147,9 @@ class Index(ABC):
     def _search(self, packed: Tensor, k: int) -> Neighbours:
         """As :meth:`search`, with arguments already checked and 1 <= k <= size."""
 
-    @abstractmethod
     def _within(self, packed: Tensor, radius: int) -> Ball:
-        """As :meth:`within`, with arguments already checked."""
+        """As :meth:`within`, with arguments already checked; for indexes whose capabilities have ``radius``."""
+        raise ContractError(f"{type(self).__name__} claims a radius search for {radius} bits of {len(packed)} queries")
 
     def _check(self, packed: Tensor) -> None:
         _check_packed(packed, self.bits, "the queries are")

@@ -205,7 +205,7 @@ class AttackContract:
             pytest.skip("not a gradient attack that wants every bit")
         victim = LinearVictim()
         batch, context = toy_batch(victim), _fitted(attack, toy_context(victim))
-        aim = sign(attack.find_aim(batch, context.surrogate(batch.inputs)))
+        aim = sign(attack.find_aim(batch, context.surrogate(batch.inputs), context))
         margin = aim * victim.extreme(batch.inputs, aim, context.threat)
         reached = victim.codes(attack(batch, context).inputs) == aim
         assert reached[margin > 0.02].all()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, GradientAttack, annealed_scale
-from robusthash.contracts import AttackBatch
+from robusthash.contracts import AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
 
@@ -30,7 +30,12 @@ class HAG(GradientAttack):
                 f"hag has the aim 'away', not {self.aim!s}", hint="use tanh-p2p or tanh-p2s to pull to a target"
             )
 
-    def find_aim(self, batch: AttackBatch, logits: Tensor) -> Tensor:  # noqa: ARG002, D102 - as in the base class
+    def find_aim(  # noqa: D102 - as in the base class
+        self,
+        batch: AttackBatch,  # noqa: ARG002 - as in the base class
+        logits: Tensor,
+        context: AttackContext,  # noqa: ARG002 - as in the base class
+    ) -> Tensor:
         relaxed = torch.tanh(logits)
         # The sign of zero is +1, so the aim of a zero is negative, if only just.
         return -torch.where(relaxed == 0, torch.finfo(relaxed.dtype).tiny, relaxed)

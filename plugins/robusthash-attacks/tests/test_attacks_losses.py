@@ -90,7 +90,8 @@ def test_hag_mask(u: float, weight: float) -> None:
 
 def test_hag_starts_from_relaxed_codes_and_zero_counts_as_plus_one() -> None:
     logits = torch.tensor([[2.0, -0.3, 0.0]])
-    aim = HAG().find_aim(AttackBatch(inputs=torch.empty(1), ids=torch.zeros(1)), logits)
+    batch = AttackBatch(inputs=torch.empty(1), ids=torch.zeros(1))
+    aim = HAG().find_aim(batch, logits, toy_context(SmallVictim()))
     torch.testing.assert_close(aim, -torch.tanh(logits))
     assert (aim >= 0).tolist() == [[False, True, False]]
 

@@ -153,9 +153,6 @@ class GPUIndex(Index):
                 ids[cut] = self._exact.search(packed[cut], k).ids
         return Neighbours(distances=distances, ids=ids)
 
-    def _within(self, packed: Tensor, radius: int) -> Ball:
-        raise NotImplementedError("the capabilities say so: radius is False")
-
 
 def _octets(packed: Tensor) -> npt.NDArray[np.uint8]:
     octets: npt.NDArray[np.uint8] = np.ascontiguousarray(packed.cpu().numpy())

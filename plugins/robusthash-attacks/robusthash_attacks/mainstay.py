@@ -1,0 +1,47 @@
+"""The attack of SAAT on the mainstay code of a label (Yuan et al., IEEE TIFS 2023); PgA is of the same family."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import torch
+from torch import Tensor
+
+from robusthash.adversary import Aim, GradientAttack, annealed_scale
+from robusthash.errors import OptionError
+
+
+class Weighting(StrEnum):
+    """How much each bit counts."""
+
+    PLAIN = "plain"  #: every bit alike
+    WEIGHTED = "weighted"  #: bits that are not safely turned, the worst the most
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mainstay(GradientAttack):
+    """Flees the mainstay code of the query's own label, or goes to that of the target label.
+
+    With ``s = tanh(a f(x)) h`` and the mask ``w = 1[s < 1/2]`` of bits that are not safely turned, minimises
+    ``sum(w (s - 2) s) / max(sum(w), 1)`` per sample; plain, ``-mean(s)``. The slope ``a`` is annealed.
+    """
+
+    aim: Aim = Aim.MAINSTAY  #: the code to reach
+    random_start: bool = True  #: start at a uniform point of the ball instead of the clean image
+    weighting: Weighting = Weighting.WEIGHTED  #: how much each bit counts
+    saat_compat: bool = False  #: weights of a targeted attack as released: the worst bits get the least
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.saat_compat and (self.aim is not Aim.TO_MAINSTAY or self.weighting is Weighting.PLAIN):
+            raise OptionError(
+                f"saat_compat with aim={self.aim!s}, weighting={self.weighting!s}",
+                hint="it changes the weights of the aim 'to-mainstay' only",
+            )
+
+    def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
+        turned = torch.tanh(annealed_scale(progress) * logits) * aim
+        if self.weighting is Weighting.PLAIN:
+            return -turned.mean(1)
+        mask = (turned < 0.5).to(turned.dtype)
+        bits = -(turned + 2) * turned if self.saat_compat else (turned - 2) * turned
+        return (mask * bits).sum(1) / mask.sum(1).clamp_min(1)
