@@ -95,9 +95,7 @@ def test_aims_of_a_label_are_its_representatives(batch: AttackBatch) -> None:
         (Aim.LEARNT, Goal.TARGETED, {Capability.CODE_BANK}),
     ],
 )
-def test_what_an_aim_is_judged_by_and_needs(
-    aim: Aim, goal: Goal, needs: set[Capability], batch: AttackBatch
-) -> None:
+def test_what_an_aim_is_judged_by_and_needs(aim: Aim, goal: Goal, needs: set[Capability], batch: AttackBatch) -> None:
     attack = Linear(aim=aim)
     assert attack.goal is goal
     assert attack.needs == {Capability.GRADIENTS, *needs}

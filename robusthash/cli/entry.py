@@ -46,6 +46,7 @@ class _Commands(LazyGroup):
         "attack": ("robusthash.cli.attack:command", "Attack the queries and save the adversarial images."),
         "leaderboard": ("robusthash.cli.leaderboard:command", "Rank the stored results."),
         "show": ("robusthash.cli.show:command", "Show one stored result in full."),
+        "compare": ("robusthash.cli.compare:command", "Tell whether two stored results differ, query by query."),
         "plugins": ("robusthash.cli.plugins:command", "List, show and check what is installed."),
         "data": ("robusthash.cli.data:command", "List, verify and prepare datasets."),
     },

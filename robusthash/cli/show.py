@@ -31,10 +31,9 @@ def command(*, record: str, results: Path, as_json: bool) -> None:
     robusthash show 3f9a2c
     robusthash show results/digits/dpsh-32bit/none/rnm-3f9a2c51d0e7.json --json
     """
-    from robusthash.results import ResultStore, read_record
+    from robusthash.results import ResultStore
 
-    path = Path(record)
-    found = read_record(path) if path.is_file() else ResultStore(results).lookup(record)
+    found = ResultStore(results).locate(record)
     if as_json:
         click.echo(found.to_json(), nl=False)
         return

@@ -115,6 +115,27 @@ class ResultStore:
             raise UsageError(f"{len(found)} records have the digest {prefix}...: {names}", hint="give more digits")
         return found[0]
 
+    def locate(self, name: str) -> Record:
+        """The record in a file, or the one whose digest begins with these digits.
+
+        Raises:
+            UsageError: there is none, or several.
+            InputError: its file is damaged.
+        """
+        path = Path(name)
+        return read_record(path) if path.is_file() else self.lookup(name)
+
+    def arrays_beside(self, name: str, record: Record) -> dict[str, "np.ndarray"]:
+        """The arrays of a record that was found by :meth:`locate`: those beside its file, wherever that is.
+
+        Raises:
+            InputError: they are missing or damaged.
+        """
+        from robusthash.arrays import read_arrays
+
+        path = Path(name)
+        return read_arrays(path.with_suffix(".npz")) if path.is_file() else self.arrays(record)
+
     def load_all(self) -> tuple[list[Record], list[Problem]]:
         """Every record, in the order of the paths, and every JSON file that is none.
 

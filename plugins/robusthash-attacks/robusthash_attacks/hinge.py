@@ -1,4 +1,4 @@
-"""A margin hinge on the logits: no paper here has it, and it is the plainest loss that never saturates too early."""
+"""A margin hinge on the logits; no paper has it, and it is the plainest loss that pulls wrong bits at full strength."""
 
 from dataclasses import dataclass
 

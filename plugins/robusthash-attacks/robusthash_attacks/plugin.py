@@ -9,6 +9,19 @@ from robusthash.specs import AttackSpec, Capability, Goal
 _RNM = "huang2022fast"
 _DHTA = "bai2020targeted"
 _HAG = "yang2018adversarial"
+_SAAT = "yuan2023semantic"
+_CGAT = "wang2023cgat"
+
+#: What each aim needs beside gradients, and those that pull to a target label.
+_NEEDS = {
+    "other": {Capability.ANCHORS},
+    "p2p": {Capability.ANCHORS},
+    "p2s": {Capability.ANCHORS},
+    "centre": {Capability.LABELS, Capability.CODE_BANK},
+    "mainstay": {Capability.LABELS, Capability.CODE_BANK},
+    "to-mainstay": {Capability.CODE_BANK},
+}
+_TARGETED = {"p2p", "p2s", "to-mainstay"}
 
 #: One unit step of the whole image's gradient, 2,000 times: as released for P2P and DHTA.
 _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0}
@@ -40,18 +53,42 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     yield _gradient(
         "hag/saat", hag, "away", "The same, with momentum and 2,000 steps as released with SAAT", _HAG, released
     )
+    hinge = "robusthash_attacks.hinge:Hinge"
+    yield _gradient("hinge", hinge, "away", "Margin hinge on the logits, away from the query's own code")
+    yield _gradient("hinge-p2s", hinge, "p2s", "Margin hinge on the logits, pulled to an anchor code")
+    yield _gradient(
+        "center",
+        "robusthash_attacks.center:Center",
+        "centre",
+        "The attack of CgAT, away from the centre code of the query's label",
+        _CGAT,
+    )
+    mainstay = "robusthash_attacks.mainstay:Mainstay"
+    yield _gradient(
+        "mainstay", mainstay, "mainstay", "The attack of SAAT, away from the mainstay code of the query's label", _SAAT
+    )
+    yield _gradient(
+        "mainstay-target", mainstay, "to-mainstay", "The same, pulled to the mainstay code of the target label", _SAAT
+    )
+    yield _gradient(
+        "mainstay-target/saat",
+        mainstay,
+        "to-mainstay",
+        "The same, its bits weighted as released with SAAT",
+        _SAAT,
+        {"saat_compat": True},
+    )
 
 
 def _gradient(
-    name: str, factory: str, aim: str, summary: str, paper: str, options: dict[str, Any] | None = None
+    name: str, factory: str, aim: str, summary: str, paper: str | None = None, options: dict[str, Any] | None = None
 ) -> AttackSpec:
-    targeted = aim in {"p2p", "p2s"}
     return AttackSpec(
         name=name,
         factory=factory,
         summary=summary,
         paper=paper,
         options={"aim": aim, **(options or {})},
-        goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
-        needs=frozenset({Capability.GRADIENTS} | (set() if aim == "away" else {Capability.ANCHORS})),
+        goals=frozenset({Goal.TARGETED if aim in _TARGETED else Goal.UNTARGETED}),
+        needs=frozenset({Capability.GRADIENTS, *_NEEDS.get(aim, ())}),
     )

@@ -1,6 +1,7 @@
 """Each loss against its formula, the published vectors and finite differences."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,10 @@ from robusthash.adversary import Aim, GradientAttack
 from robusthash.contracts import AttackBatch
 from robusthash.errors import OptionError
 from robusthash.testing import SmallVictim, toy_batch, toy_context
+from robusthash_attacks.center import Center
 from robusthash_attacks.hag import HAG
+from robusthash_attacks.hinge import Hinge
+from robusthash_attacks.mainstay import Mainstay, Weighting
 from robusthash_attacks.noise import Noise
 from robusthash_attacks.rnm import RNM
 from robusthash_attacks.tanh import Tanh
@@ -107,7 +111,73 @@ def test_hag_survives_a_mask_of_nothing() -> None:
     assert not gradient(HAG(), logits, aim, 0.95).any()
 
 
-@pytest.mark.parametrize("attack", [RNM(), RNM(alpha=0.3, p=3.0), Tanh(), HAG(beta=2.0)], ids=repr)
+def test_hinge_by_hand() -> None:
+    """Right by the margin: nothing. Wrong, or right by less: the distance to the margin, with slope -h / K."""
+    logits, aim = torch.tensor([[2.0, 0.25, -0.5, 3.0]]), torch.tensor([[1.0, 1.0, 1.0, -1.0]])
+    assert Hinge().loss(logits, aim, 0).tolist() == [(0 + 0.75 + 1.5 + 4) / 4]
+    assert gradient(Hinge(), logits, aim).tolist() == [[0, -0.25, -0.25, 0.25]]
+    assert Hinge(margin=0.2).loss(logits, aim, 0).item() == pytest.approx((0 + 0 + 0.7 + 3.2) / 4)
+    with pytest.raises(OptionError, match="margin"):
+        Hinge(margin=0)
+
+
+def test_center_is_its_formula() -> None:
+    logits, aim = torch.tensor([[2.0, -0.5]]), torch.tensor([[1.0, 1.0]])
+    expected = -(math.tanh(2.0) - math.tanh(0.5)) / 2
+    assert Center().loss(logits, aim, 0.3).item() == pytest.approx(expected)
+
+
+def test_mainstay_by_hand() -> None:
+    """``s = (0.8, 0.2, -0.6)`` by the aim: the first bit is safe, the others give (s - 2) s, or -(s + 2) s as released.
+
+    Fleeing the code c = -h is minimising (s + 2) s of s = tanh(f) c, as the paper's code has it: the same numbers.
+    """
+    logits = torch.atanh(torch.tensor([[0.8, -0.2, -0.6]], dtype=torch.float64))
+    aim = torch.tensor([[1.0, -1.0, 1.0]], dtype=torch.float64)
+    symmetric = ((0.2 - 2) * 0.2 + (-0.6 - 2) * -0.6) / 2
+    released = -((0.2 + 2) * 0.2 + (-0.6 + 2) * -0.6) / 2
+    assert Mainstay().loss(logits, aim, 0.95).item() == pytest.approx(symmetric)
+    compatible = Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True)
+    assert compatible.loss(logits, aim, 0.95).item() == pytest.approx(released)
+    assert Mainstay(weighting=Weighting.PLAIN).loss(logits, aim, 0.95).item() == pytest.approx(-0.4 / 3)
+
+
+def test_mainstay_pulls_the_worst_bit_most_and_the_released_weights_least() -> None:
+    logits, aim = torch.tensor([[-3.0, -0.2]], dtype=torch.float64), torch.ones(1, 2, dtype=torch.float64)
+    relaxed = torch.tanh(logits)
+    pull = -gradient(Mainstay(), logits, aim, 0.95) / (1 - relaxed**2)
+    torch.testing.assert_close(pull, (2 - 2 * relaxed) / 2)
+    released = -gradient(Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True), logits, aim, 0.95) / (1 - relaxed**2)
+    torch.testing.assert_close(released, (2 + 2 * relaxed) / 2)
+    assert pull[0, 0] > pull[0, 1] > released[0, 1] > released[0, 0]
+
+
+def test_mainstay_survives_a_mask_of_nothing() -> None:
+    logits, aim = torch.full((1, 4), 20.0), torch.ones(1, 4)
+    assert Mainstay().loss(logits, aim, 0.95).tolist() == [0.0]
+    assert not gradient(Mainstay(), logits, aim, 0.95).any()
+
+
+@pytest.mark.parametrize("options", [{}, {"aim": Aim.TO_MAINSTAY, "weighting": Weighting.PLAIN}])
+def test_released_weights_are_of_a_weighted_targeted_attack(options: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match="saat_compat"):
+        Mainstay(saat_compat=True, **options)
+
+
+LOSSES = [
+    RNM(),
+    RNM(alpha=0.3, p=3.0),
+    Tanh(),
+    HAG(beta=2.0),
+    Hinge(),
+    Center(),
+    Mainstay(),
+    Mainstay(weighting=Weighting.PLAIN),
+    Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True),
+]
+
+
+@pytest.mark.parametrize("attack", LOSSES, ids=repr)
 @pytest.mark.parametrize("progress", [0.0, 0.7, 0.95])
 def test_gradients_agree_with_finite_differences(attack: GradientAttack, progress: float) -> None:
     generator = torch.Generator().manual_seed(0)
@@ -123,7 +193,7 @@ def test_gradients_agree_with_finite_differences(attack: GradientAttack, progres
     torch.testing.assert_close(gradient(attack, logits, aim, progress), expected, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("attack", [RNM(), Tanh(), HAG()], ids=repr)
+@pytest.mark.parametrize("attack", LOSSES, ids=repr)
 def test_losses_are_per_sample(attack: GradientAttack) -> None:
     generator = torch.Generator().manual_seed(1)
     logits, aim = torch.randn(6, 8, generator=generator), torch.randn(6, 8, generator=generator).tanh()
