@@ -156,7 +156,7 @@ def test_the_tutorial_says_what_its_package_holds(tutorial: Path) -> None:
 
 @pytest.mark.slow
 def test_the_tutorials_plugin_is_shown_and_sound(tutorial: Path) -> None:
-    shown = run_beside(tutorial, "-c", _CLI, "--strict-plugins", "plugins", "show", "hinge")
+    shown = run_beside(tutorial, "-c", _CLI, "--strict-plugins", "plugins", "show", "my-hinge")
     assert "robusthash-hinge 0.1.0" in shown
     assert "how far on the aim's side" in shown
     assert "no problems found" in run_beside(tutorial, "-c", _CLI, "plugins", "doctor")

@@ -96,7 +96,7 @@ def test_no_side_need_have_items(representative: Callable[..., Tensor]) -> None:
 
 @pytest.mark.parametrize("representative", [centre, mainstay])
 def test_ties_do_not_hang_on_rounding(representative: Callable[..., Tensor]) -> None:
-    """Equal shares of +1 and -1 on each side, in any order of the items, with weights that have no exact binary form."""
+    """Equal shares of +1 and -1 on each side, in any order, with weights that have no exact binary form."""
     rows = [(1, [1, 0, 0]), (-1, [1, 0, 0]), (1, [1, 1, 1]), (-1, [1, 1, 1]), (1, [0, 1, 0]), (-1, [0, 1, 0])]
     for order in itertools.permutations(rows):
         codes, labels = torch.tensor([[bit] for bit, _ in order]), torch.tensor([label for _, label in order])

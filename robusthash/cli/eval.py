@@ -105,6 +105,11 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
             )
         return read_suite(suite)
     grid = {name: values.pop(name) for name in ("models", "attacks", "bits", "defenses")}
+    if values["checkpoint"] is not None and not grid["models"]:
+        from robusthash.training import read_description
+
+        description = read_description(values["checkpoint"])
+        grid |= {"models": (description.model.name,), "bits": (description.bits,)}
     epsilons = tuple(parse_epsilon(epsilon) for epsilon in values.pop("epsilons"))
     return Request(**grid, epsilons=epsilons, setting=make_setting(**values))
 

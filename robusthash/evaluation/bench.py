@@ -100,4 +100,4 @@ class Bench:
         key = digest(
             {"weights": self.victim.use.digest, "defense": asdict(self.victim.defense) if self.victim.defense else None}
         )
-        return cached_codes(self.victim.model, key, split, device=self.shop.device)
+        return cached_codes(self.victim.model, key, split, device=self.shop.device, progress=self.shop.progress)

@@ -1,5 +1,7 @@
 """Codes of a split, computed once for each model and split; and which queries are attacked."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from safetensors import SafetensorError
@@ -12,8 +14,10 @@ from robusthash.hashing import binarise, pack, unpack
 from robusthash.storage import cache_folder, digest, write_atomically
 from robusthash.training import encode
 
+Progress = Callable[[int, int, str], None]  #: called with (done, total, what) during long steps
 
-def cached_codes(model: HashModel, weights: str, split: Split, *, device: torch.device) -> Tensor:
+
+def cached_codes(model: HashModel, weights: str, split: Split, *, device: torch.device, progress: Progress) -> Tensor:
     """Codes of a split, kept in the cache under the digests of weights, split and image size.
 
     Args:
@@ -21,6 +25,7 @@ def cached_codes(model: HashModel, weights: str, split: Split, *, device: torch.
         weights: digest of its weights, and of whatever wraps them.
         split: what to encode.
         device: where to compute.
+        progress: called with (done, total, what).
 
     Returns:
         (n, bits) int8 in {-1, +1}, on the CPU.
@@ -40,7 +45,9 @@ def cached_codes(model: HashModel, weights: str, split: Split, *, device: torch.
             return unpack(load_tensors(path.read_bytes())["packed"], model.bits)
         except (SafetensorError, KeyError):
             path.unlink()  # a cache file that cannot be read is made again
-    codes = binarise(encode(model, split.images, device=device)).cpu()
+    what = f"encoding the {split.name} split"
+    logits = encode(model, split.images, device=device, progress=lambda done, total: progress(done, total, what))
+    codes = binarise(logits).cpu()
     write_atomically(path, save_tensors({"packed": pack(codes)}))
     return codes
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from robusthash.adversary import TargetSelector
 from robusthash.contracts import Images, Index
 from robusthash.evaluation.cells import CellWork
+from robusthash.evaluation.encoding import Progress
 from robusthash.evaluation.shards import Job, craft, shard_ranges
-from robusthash.evaluation.workshop import Progress
 from robusthash.hashing import hamming, pack
 from robusthash.metrics import linf, psnr, ssim
 from robusthash.storage import write_atomically

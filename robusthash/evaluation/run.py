@@ -9,12 +9,13 @@ from pathlib import Path
 from robusthash.errors import RobustHashError, StorageError
 from robusthash.evaluation.bench import Bench
 from robusthash.evaluation.cells import CellWork, make_ready
+from robusthash.evaluation.encoding import Progress
 from robusthash.evaluation.plan import Cell, VictimPlan, plan
 from robusthash.evaluation.recording import assemble
 from robusthash.evaluation.request import NOISE, Request
 from robusthash.evaluation.shards import Arrays, ShardFolder, run_shard, shard_ranges
 from robusthash.evaluation.workers import WorkerPool
-from robusthash.evaluation.workshop import Progress, Workshop, user_path
+from robusthash.evaluation.workshop import Workshop, user_path
 from robusthash.host import Kind, PluginHost
 from robusthash.results import Record, ResultStore
 from robusthash.storage import require_writable

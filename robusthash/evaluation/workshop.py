@@ -1,6 +1,6 @@
 """What the cells of a run share, each made once: plugin objects, the dataset, the device."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ import torch
 
 from robusthash.contracts import Attack, Backbone, Dataset, DatasetContext, Defense, Objective, RetrievalData, Retriever
 from robusthash.errors import OptionError, UnknownNameError, UsageError
-from robusthash.evaluation.encoding import query_subset
+from robusthash.evaluation.encoding import Progress, query_subset
 from robusthash.evaluation.request import Setting
 from robusthash.host import Kind, PluginHost, Registered
 from robusthash.metrics import RankingMetric
@@ -24,7 +24,6 @@ _SMALL_IMAGE = 64
 _SHARD_SIZES = (128, 32)  #: queries to a shard, for small and for large images
 
 Plugin = TypeVar("Plugin")
-Progress = Callable[[int, int, str], None]  #: called with (done, total, what) during long steps
 
 
 @dataclass(frozen=True, kw_only=True)
