@@ -117,6 +117,17 @@ def test_clips_to_the_ball_and_reports_the_share(batch: AttackBatch, context: At
     assert torch.equal(result.inputs[0, :, 4:], inside.inputs[0, :, 4:])
 
 
+def test_an_unbounded_attack_is_held_to_the_box_alone(batch: AttackBatch, context: AttackContext) -> None:
+    class Unbounded(Attempt):
+        bounded = False
+
+    result = Unbounded(deed=lambda b, c: b.inputs + 0.75)(batch, context)
+    assert torch.equal(result.unrounded, (batch.inputs + 0.75).clamp(0, 1))
+    assert torch.equal(result.inputs, (result.inputs * 255).round() / 255)
+    outside = (batch.inputs + 0.75 > 1 + context.threat.tolerance).flatten(1).float().mean(1)
+    torch.testing.assert_close(result.clipped, outside)
+
+
 def test_clips_to_the_box(batch: AttackBatch, context: AttackContext) -> None:
     white = replace(batch, inputs=torch.ones(1, 3, 16, 16), ids=batch.ids[:1])
     result = Attempt(deed=lambda b, c: b.inputs + 4 / 255)(white, context)

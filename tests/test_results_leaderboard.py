@@ -79,6 +79,16 @@ def test_noise_is_not_ranked_even_if_it_is_the_strongest() -> None:
     assert [(row.label, row.rank) for row in rows if row.goal] == [("noise", None), ("rnm", 1)]
 
 
+def test_what_is_not_held_to_epsilon_is_shown_and_not_ranked() -> None:
+    """Neither among a victim's attacks nor in the standings, even if it is the strongest and only one victim has it."""
+    flags = (Flag(id="RH006", message="unbounded"),)
+    mosaic = make_record(model="dpsh", weights="dpsh", attack="mosaic", after=0.01, flags=flags)
+    section = _one(*_grid(), mosaic)
+    assert [(row.kind, row.rank) for row in section.rows if row.label == "mosaic"] == [(Kind.UNBOUNDED, None)]
+    assert section.standings == _one(*_grid()).standings
+    assert "RH006" in _text(build([mosaic]))
+
+
 @pytest.mark.parametrize(
     "changes",
     [

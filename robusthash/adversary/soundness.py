@@ -21,6 +21,7 @@ class Evidence:
         noise: the same after noise of the same radius; None where noise was not run.
         moved: mean Hamming distance between clean and adversarial codes.
         gradients: whether the attack works with gradients.
+        bounded: whether the attack is held to the ball.
     """
 
     goal: Goal
@@ -32,6 +33,7 @@ class Evidence:
     noise: float | None
     moved: float
     gradients: bool
+    bounded: bool = True
 
 
 def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -43,12 +45,15 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
     RH003     a gradient attack is weaker than noise of its radius
     RH004     a gradient attack moved no bit at all
     RH005     the attack left the ball or the box and was clipped
+    RH006     the attack is not held to the ball: not comparable
     ========  =====================================================
     """
     threat = evidence.threat
-    if evidence.linf > threat.epsilon + threat.tolerance:
+    if not evidence.bounded:
+        yield "RH006", f"unbounded: not held to epsilon {threat.epsilon:.5f}, and not ranked"
+    elif evidence.linf > threat.epsilon + threat.tolerance:
         yield "RH001", f"L-infinity {evidence.linf:.5f} is over epsilon {threat.epsilon:.5f}"
-    if threat.epsilon == 0 and evidence.attacked != evidence.clean:
+    if evidence.bounded and threat.epsilon == 0 and evidence.attacked != evidence.clean:
         yield "RH002", f"epsilon is 0, but {evidence.clean:.3f} became {evidence.attacked:.3f}"
     if evidence.gradients and evidence.noise is not None and threat.epsilon > 0:
         gain = evidence.attacked - evidence.noise

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, final
 
@@ -118,9 +118,10 @@ class Adversarial:
     """What the guard hands on.
 
     Attributes:
-        inputs: (n, 3, h, w) float32: inside the ball and the box, rounded to 8 bits toward the clean image.
+        inputs: (n, 3, h, w) float32: inside the ball (of a bounded attack) and the box, rounded to 8 bits toward the
+            clean image.
         unrounded: the same before rounding.
-        clipped: (n,) float32, share of elements that the attack left outside the ball or the box.
+        clipped: (n,) float32, share of elements that the attack left outside of that.
     """
 
     inputs: Tensor
@@ -140,6 +141,14 @@ class Attack(ABC):
     def needs(self) -> frozenset[Capability]:
         """What this attack, with these options, must be given beside the queries."""
         return frozenset()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it respects the threat's ball. One that does not is flagged (RH006), and never ranked with others.
+
+        It is for alterations that anybody sees, such as a mosaic; the guard holds it to the box alone.
+        """
+        return True
 
     def fit(self, context: AttackContext) -> Any:  # noqa: ARG002 - for subclasses
         """Learns what the attack needs before the first query. The result reaches :attr:`AttackContext.fitted`."""
@@ -175,7 +184,8 @@ class Attack(ABC):
         if not torch.equal(batch.inputs, clean):
             raise ContractError(f"{type(self).__name__} changed its inputs in place", hint="work on a clone")
         result = result.detach()
-        inside = context.threat.project(result, clean)
+        threat = context.threat if self.bounded else replace(context.threat, epsilon=1.0)
+        inside = threat.project(result, clean)
         outside = ((result - inside).abs() > context.threat.tolerance).flatten(1).float().mean(1)
         return Adversarial(inputs=to_8_bit(inside, clean), unrounded=inside, clipped=outside)
 

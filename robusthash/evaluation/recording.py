@@ -91,6 +91,7 @@ def _flags(work: CellWork, record: Record, noise: Record | None, linf: float) ->
         noise=beside,
         moved=record.imagery["hamming"],
         gradients=Capability.GRADIENTS in attack.needs,
+        bounded=attack.bounded,
     )
     return tuple(Flag(id=name, message=message) for name, message in soundness(evidence))
 

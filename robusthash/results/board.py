@@ -11,6 +11,7 @@ class Kind(StrEnum):
 
     CLEAN = "clean"
     NOISE = "noise"
+    UNBOUNDED = "unbounded"  #: an alteration that is not held to epsilon: shown, and not ranked
     ATTACK = "attack"
     FLOOR = "floor"
 
@@ -74,7 +75,8 @@ class Row:
         model: the victim, as named in this section.
         label: the attack, as named in this section, or what the reference is.
         goal: of an attack; None for references.
-        rank: strength among the victim's attacks of this goal, 1 is the strongest; None for references and noise.
+        rank: strength among the victim's attacks of this goal, 1 is the strongest; None for references,
+            noise and what is not held to epsilon.
         clean: the metric of the clean queries.
         score: the metric of these queries.
         target: the same with respect to the target labels; None if there are none.

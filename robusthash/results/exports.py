@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Group, RenderableType
     from rich.table import Table
 
-_STYLES = {Kind.CLEAN: "green", Kind.NOISE: "", Kind.ATTACK: "", Kind.FLOOR: "dim"}
+_STYLES = {Kind.CLEAN: "green", Kind.NOISE: "", Kind.UNBOUNDED: "", Kind.ATTACK: "", Kind.FLOOR: "dim"}
 
 
 def render(leaderboard: Leaderboard, *, ties: bool = False) -> "Group":

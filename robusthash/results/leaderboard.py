@@ -74,6 +74,9 @@ def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
     )
     noise = [record for record in group if record.attack.name == NOISE]
     yield from (_attack_row(record, Kind.NOISE, None, names, metric) for record in _by_strength(noise, names, metric))
+    unbounded = [record for record in group if not record.bounded and record.attack.name != NOISE]
+    for record in _by_strength(unbounded, names, metric):
+        yield _attack_row(record, Kind.UNBOUNDED, None, names, metric)
     for goal in Goal:
         attacks = _by_strength(_attacks(group, goal), names, metric)
         strengths = [_strength(record, metric) for record in attacks]
@@ -140,7 +143,8 @@ def _standings(victims: dict[VictimKey, list[Record]], names: Names, metric: str
 
 
 def _attacks(group: Iterable[Record], goal: Goal) -> list[Record]:
-    return [record for record in group if record.goal == goal and record.attack.name != NOISE]
+    """Those that are ranked."""
+    return [record for record in group if record.goal == goal and record.bounded and record.attack.name != NOISE]
 
 
 def _by_strength(records: Iterable[Record], names: Names, metric: str) -> list[Record]:

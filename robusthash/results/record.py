@@ -9,6 +9,7 @@ from robusthash.errors import InputError
 from robusthash.specs import PluginUse
 
 SCHEMA = 1
+_UNBOUNDED = "RH006"  #: the flag of an attack that is not held to epsilon
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +142,11 @@ class Record:
     environment: Mapping[str, str]
     created: str
     schema: int = SCHEMA
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the attack was held to the ball: one that was not may be shown, but not ranked."""
+        return all(flag.id != _UNBOUNDED for flag in self.flags)
 
     def reproducible(self) -> dict[str, Any]:
         """Everything but the times: what two runs of one cell must agree on."""

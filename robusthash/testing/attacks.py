@@ -74,6 +74,8 @@ class AttackContract:
 
     def test_epsilon_zero_returns_the_inputs(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
         """With nowhere to go, the images come back bit by bit, and nothing had to be clipped."""
+        if not attack.bounded:
+            pytest.skip("not held to epsilon")
         still = replace(context, threat=replace(context.threat, epsilon=0.0))
         result = attack(batch, still)
         assert torch.equal(result.inputs, batch.inputs)
@@ -84,9 +86,15 @@ class AttackContract:
     def test_stays_in_ball_and_box(
         self, attack: Attack, context: AttackContext, batch: AttackBatch, epsilon: float
     ) -> None:
-        """Before and after rounding, without the host's clipping; what is delivered is on the 8-bit grid."""
+        """Before and after rounding, without the host's clipping; what is delivered is on the 8-bit grid.
+
+        An unbounded attack stays in the box, and takes no notice of epsilon.
+        """
         threat = replace(context.threat, epsilon=epsilon)
         result = attack(batch, replace(context, threat=threat))
+        if not attack.bounded:
+            assert torch.equal(result.inputs, attack(batch, context).inputs)
+            threat = replace(threat, epsilon=1.0)
         assert not result.clipped.any()
         assert threat.contains(result.unrounded, batch.inputs).all()
         assert threat.contains(result.inputs, batch.inputs).all()

@@ -36,6 +36,18 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         summary="Uniform noise, the baseline that every attack has to beat",
         goals=frozenset({Goal.UNTARGETED}),
     )
+    for name, what in (
+        ("mosaic", "Blocks of one colour"),
+        ("brightness", "More light"),
+        ("transparency", "A white veil over the image"),
+    ):
+        yield AttackSpec(
+            name=name,
+            factory=f"robusthash_attacks.{name}:{name.title()}",
+            summary=f"{what}: a baseline of a given PSNR that is not held to epsilon",
+            paper=_RNM,
+            goals=frozenset({Goal.UNTARGETED}),
+        )
     rnm, tanh = "robusthash_attacks.rnm:RNM", "robusthash_attacks.tanh:Tanh"
     yield _gradient("rnm", rnm, "away", "Relaxation-norm method, away from the query's own code", _RNM)
     yield _gradient(

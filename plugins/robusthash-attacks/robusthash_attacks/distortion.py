@@ -1,0 +1,70 @@
+"""The base of visible distortions: a strength for each image, given or found by how far its PSNR falls."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robusthash.contracts import Attack, AttackBatch, AttackContext, to_8_bit
+from robusthash.errors import OptionError
+from robusthash.metrics import psnr
+
+_HALVINGS = 30  #: of the interval that the strength is in: down to a billionth
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distortion(Attack):
+    """Alters every image by a strength in [0, 1]; the more, the lower its PSNR. It is not held to epsilon."""
+
+    strength: float | None = None  #: for all images alike, in [0, 1]; none finds each image's by target_psnr
+    target_psnr: float = 20.0  #: in dB, of the delivered image; one that cannot fall so low gets all there is
+
+    def __post_init__(self) -> None:
+        if self.strength is not None and not 0 <= self.strength <= 1:
+            raise OptionError(f"strength={self.strength}", hint="a strength is between 0 and 1")
+        if not 0 < self.target_psnr < 100:
+            raise OptionError(f"target_psnr={self.target_psnr}", hint="decibels between 0 and 100")
+
+    @property
+    def bounded(self) -> bool:  # noqa: D102 - as in the base class
+        return False
+
+    @abstractmethod
+    def distort(self, clean: Tensor, strength: Tensor) -> Tensor:
+        """The altered images.
+
+        Args:
+            clean: (n, 3, h, w) float in [0, 1].
+            strength: (n, 1, 1, 1) float in [0, 1].
+
+        Returns:
+            (n, 3, h, w) float in [0, 1]; no element is nearer to the clean image for a larger strength.
+        """
+
+    def match(self, clean: Tensor) -> Tensor:
+        """The least strength at which an image's PSNR is down to the target, by bisection; 1 where there is none.
+
+        Args:
+            clean: (n, 3, h, w) float in [0, 1], on the 8-bit grid.
+
+        Returns:
+            (n, 1, 1, 1) float.
+        """
+        low = torch.zeros(len(clean), dtype=torch.float64, device=clean.device)
+        high = torch.ones_like(low)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            image = to_8_bit(self.distort(clean, _shaped(middle, clean)), clean)
+            enough = psnr(image, clean) <= self.target_psnr
+            low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
+        return _shaped(high, clean)
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: ARG002, D102 - as in the base class
+        clean = batch.inputs
+        strength = self.match(clean) if self.strength is None else clean.new_full((len(clean), 1, 1, 1), self.strength)
+        return self.distort(clean, strength)
+
+
+def _shaped(strength: Tensor, clean: Tensor) -> Tensor:
+    return strength.to(clean.dtype).view(-1, 1, 1, 1)

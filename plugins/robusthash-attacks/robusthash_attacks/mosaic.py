@@ -1,0 +1,60 @@
+"""A mosaic: a baseline that anybody sees (Huang et al., Machines 2022, 10, 278, figure 3)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from robusthash.contracts import Attack, AttackBatch, AttackContext, to_8_bit
+from robusthash.errors import OptionError
+from robusthash.metrics import psnr
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mosaic(Attack):
+    """Replaces every block of pixels by its mean colour. It is not held to epsilon.
+
+    PSNR does not always fall with the size of the blocks, so every size is tried, and the nearest PSNR taken.
+    """
+
+    block: int | None = None  #: side of a block in pixels; none finds each image's by target_psnr
+    target_psnr: float = 16.66  #: in dB, of the delivered image; the nearest that any block size gives
+
+    def __post_init__(self) -> None:
+        if self.block is not None and self.block < 1:
+            raise OptionError(f"block={self.block}", hint="a block has at least one pixel")
+        if not 0 < self.target_psnr < 100:
+            raise OptionError(f"target_psnr={self.target_psnr}", hint="decibels between 0 and 100")
+
+    @property
+    def bounded(self) -> bool:  # noqa: D102 - as in the base class
+        return False
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: ARG002, D102 - as in the base class
+        clean = batch.inputs
+        if self.block is not None:
+            return mosaic(clean, self.block)
+        best = clean.clone()
+        nearest = torch.full((len(clean),), torch.inf, dtype=torch.float64, device=clean.device)
+        for block in range(2, max(clean.shape[2:]) + 1):
+            image = mosaic(clean, block)
+            miss = (psnr(to_8_bit(image, clean), clean) - self.target_psnr).abs()
+            nearer = miss < nearest
+            best[nearer], nearest[nearer] = image[nearer], miss[nearer]
+        return best
+
+
+def mosaic(images: Tensor, block: int) -> Tensor:
+    """Images in blocks of their mean colour; blocks at the right and lower edge may be cut.
+
+    Args:
+        images: (n, 3, h, w) float.
+        block: side of a block, in pixels.
+
+    >>> mosaic(torch.tensor([[[[0.0, 1.0, 0.25]]]]), 2)
+    tensor([[[[0.5000, 0.5000, 0.2500]]]])
+    """
+    height, width = images.shape[2:]
+    means = avg_pool2d(images, block, ceil_mode=True, count_include_pad=False)
+    return means.repeat_interleave(block, 2).repeat_interleave(block, 3)[:, :, :height, :width].clamp(0, 1)
