@@ -33,6 +33,13 @@ VARIANTS = {
     "raw": Linear(steps=20, step=Step.RAW, step_size=0.5),
     "unit step": Linear(steps=20, step=Step.L2_UNIT, step_size=1.0),
     "targeted": Linear(steps=20, aim=Aim.P2S, random_start=True),
+    "momentum and look-ahead": Linear(steps=10, decay=1.0, nesterov=True),
+    "diversity": Linear(steps=10, diversity=0.5),
+    "scales": Linear(steps=10, scales=3, decay=1.0),
+    "variance": Linear(steps=20, variance=2, decay=1.0, random_start=True),
+    "everything": Linear(
+        steps=6, restarts=2, decay=0.9, nesterov=True, diversity=0.7, scales=2, variance=2, step_size=1 / 100
+    ),
     "from the centre": Linear(steps=20, aim=Aim.CENTRE),
     "to the mainstay": Linear(steps=20, aim=Aim.TO_MAINSTAY),
 }
@@ -44,6 +51,12 @@ class TestVariants(AttackContract):
     @pytest.fixture(params=list(VARIANTS))
     def attack(self, request: pytest.FixtureRequest) -> Attack:
         return VARIANTS[request.param]
+
+    @pytest.fixture(autouse=True)
+    def _averages(self, attack: Attack) -> None:
+        assert isinstance(attack, Linear)
+        # Averaged over views that mix pixels, it is no longer the gradient of the delivered image.
+        self.turns_every_bit = attack.diversity == 0
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from robusthash.adversary.aims import Aim, aim_code
 from robusthash.adversary.annealing import annealed_scale
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.gradient import GradientAttack
+from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.soundness import Evidence, soundness
 from robusthash.adversary.steps import Step
 from robusthash.adversary.targets import Targets, TargetSelector
@@ -14,6 +15,8 @@ __all__ = [
     "Evidence",
     "GradientAttack",
     "Schedule",
+    "Smoother",
+    "Smoothing",
     "Step",
     "TargetSelector",
     "Targets",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robusthash.adversary.smoothing import Slope, Smoother
 from robusthash.adversary.steps import Step, step_rule
 from robusthash.contracts import Surrogate, Threat, to_8_bit
 from robusthash.hashing import hamming
@@ -51,6 +52,7 @@ def descend(
     loss: Callable[[Tensor, Tensor, float], Tensor],
     threat: Threat,
     schedule: Schedule,
+    smoother: Smoother | None = None,
 ) -> Descent:
     """Minimises a per-sample loss of the logits over the ball.
 
@@ -65,30 +67,55 @@ def descend(
         loss: (logits, aim, progress in [0, 1)) -> (n,), to be minimised.
         threat: the ball and the box.
         schedule: how far and how long.
+        smoother: what is done to a gradient before it becomes a step; None is nothing.
     """
+    elsewhere = smoother is not None and smoother.options.elsewhere
     code = aim >= 0
     best = Descent(delta=delta.clone(), distance=torch.full((len(clean),), surrogate.bits + 1, device=clean.device))
     rule = step_rule(schedule.step)
     active = torch.arange(len(clean), device=clean.device)
     for step in range(schedule.steps + 1):
         last = step == schedule.steps
-        image = to_8_bit(clean + delta, clean).requires_grad_(not last)
+        image = to_8_bit(clean + delta, clean).requires_grad_(not last and not elsewhere)
         logits = surrogate(image)
         distance = hamming(logits.detach() >= 0, code)
         _remember(best, active, delta, distance, keep_best=schedule.keep_best)
         unfinished = distance > 0 if schedule.stop else torch.ones_like(distance, dtype=torch.bool)
         if last or not unfinished.any():
             break
-        total = loss(logits[unfinished], aim[unfinished], step / schedule.steps).sum()
-        (gradient,) = torch.autograd.grad(total, image)
+        progress = step / schedule.steps
+        if elsewhere:
+            gradient = torch.zeros_like(image)
+        else:
+            total = loss(logits[unfinished], aim[unfinished], progress).sum()
+            (gradient,) = torch.autograd.grad(total, image)
         if not unfinished.all():
             rows = unfinished.nonzero().squeeze(1)
-            active, clean, delta, aim, code, gradient = (
-                part[rows] for part in (active, clean, delta, aim, code, gradient)
+            active, clean, delta, aim, code, image, gradient = (
+                part[rows] for part in (active, clean, delta, aim, code, image, gradient)
             )
             rule.keep(rows)
+            if smoother is not None:
+                smoother.keep(rows)
+        if smoother is not None:
+            if elsewhere:
+                gradient = smoother.gradient(_slope(surrogate, loss, aim, progress), image)
+            gradient = smoother.accumulate(gradient)
         delta = threat.project(clean + delta - schedule.size * rule.step(gradient), clean) - clean
     return best
+
+
+def _slope(
+    surrogate: Surrogate, loss: Callable[[Tensor, Tensor, float], Tensor], aim: Tensor, progress: float
+) -> Slope:
+    """The gradient of the summed loss at any points, through any view of them."""
+
+    def slope(points: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:
+        leaf = points.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(loss(surrogate(view(leaf)), aim, progress).sum(), leaf)
+        return gradient
+
+    return slope
 
 
 def _remember(best: Descent, active: Tensor, delta: Tensor, distance: Tensor, *, keep_best: bool) -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from robusthash.adversary.aims import Aim, aim_code
 from robusthash.adversary.engine import Descent, Schedule, descend
+from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.steps import Step
 from robusthash.contracts import Attack, AttackBatch, AttackContext
 from robusthash.errors import OptionError
@@ -26,12 +27,20 @@ class GradientAttack(Attack):
     restarts: int = 1  #: runs; all but the first start at a random point, and only for queries that are not there yet
     keep_best: bool = True  #: deliver the iterate nearest to the aim's code, not the last
     stop: bool = True  #: stop working on a query whose code is the aim's
+    decay: float | None = None  #: of the accumulated gradient, to which each is added at a mean of 1 (MI); none is off
+    nesterov: bool = False  #: take the gradient where the accumulated one leads (NI)
+    diversity: float = 0.0  #: chance that a pass sees the image shrunk and padded (DI)
+    shrink: float = 0.9  #: least side of a shrunk image, as a share
+    scales: int = 1  #: views of the image, each half as bright as the one before, to average over (SI)
+    variance: int = 0  #: neighbours of an iterate whose gradients correct the next one (VMI)
+    reach: float = 1.5  #: how far those neighbours are, as a share of epsilon
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.restarts < 1:
             raise OptionError(f"steps={self.steps}, restarts={self.restarts}", hint="both are at least 1")
         if self.step_size is not None and self.step_size <= 0:
             raise OptionError(f"step_size={self.step_size}", hint="a step size is positive, in pixel space: 1/255")
+        self.smoothing  # noqa: B018 - its options are checked where they are defined
 
     @property
     def goal(self) -> Goal:  # noqa: D102 - as in the base class
@@ -40,6 +49,19 @@ class GradientAttack(Attack):
     @property
     def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
         return self.aim.needs | {Capability.GRADIENTS}
+
+    @property
+    def smoothing(self) -> Smoothing:
+        """What is done to a gradient before it becomes a step."""
+        return Smoothing(
+            decay=self.decay,
+            nesterov=self.nesterov,
+            diversity=self.diversity,
+            shrink=self.shrink,
+            scales=self.scales,
+            variance=self.variance,
+            reach=self.reach,
+        )
 
     @abstractmethod
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:
@@ -98,4 +120,12 @@ class GradientAttack(Attack):
             keep_best=self.keep_best,
             stop=self.stop,
         )
-        return descend(context.surrogate, clean, delta, aim[rows], self.loss, threat, schedule)
+        smoother = Smoother(
+            self.smoothing,
+            context.random,
+            batch.ids[rows],
+            epsilon=threat.epsilon,
+            size=schedule.size,
+            restart=restart,
+        )
+        return descend(context.surrogate, clean, delta, aim[rows], self.loss, threat, schedule, smoother)

@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -42,6 +43,10 @@ class Randomness:
         rows = [_raw(self._key(int(i), restart), count) for i in ids.tolist()]
         stacked = np.stack(rows) if rows else np.empty((0, count), dtype=np.float32)
         return torch.from_numpy(stacked).view(len(rows), *shape).to(ids.device)
+
+    def derived(self, purpose: str) -> Self:
+        """Another family, for one more purpose of the same attack: the two share no numbers."""
+        return replace(self, purpose=f"{self.purpose}/{purpose}")
 
     def generator(self, *path: int) -> np.random.Generator:
         """A numpy generator for draws that are no query's own, such as target labels."""

@@ -1,0 +1,164 @@
+"""Smoothed gradients, for attacks that transfer better: momentum, look-ahead, and gradients averaged over views."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robusthash.contracts import Randomness
+from robusthash.errors import OptionError
+
+Slope = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
+"""(points, view) -> the gradient at the points of the loss of what the view makes of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smoothing:
+    """What is done to a gradient before it becomes a step. By default nothing.
+
+    Attributes:
+        decay: of the accumulated gradient, to which each new one is added at a mean of 1 (MI, Dong et al., CVPR 2018);
+            None accumulates nothing.
+        nesterov: take the gradient where the accumulated one will lead (NI, Lin et al., ICLR 2020).
+        diversity: chance that a view of an image is shrunk and padded (DI, Xie et al., CVPR 2019).
+        shrink: least side of a shrunk image, as a share.
+        scales: views of each image, each half as bright as the one before, averaged (SI, Lin et al., ICLR 2020).
+        variance: neighbours of the last iterate whose gradients correct the next (VMI, Wang and He, CVPR 2021).
+        reach: how far neighbours are, as a share of epsilon.
+    """
+
+    decay: float | None = None
+    nesterov: bool = False
+    diversity: float = 0.0
+    shrink: float = 0.9
+    scales: int = 1
+    variance: int = 0
+    reach: float = 1.5
+
+    def __post_init__(self) -> None:
+        if self.nesterov and self.decay is None:
+            raise OptionError("nesterov without decay", hint="it looks ahead along the accumulated gradient: decay=1")
+        if not 0 <= self.diversity <= 1 or not 0 < self.shrink <= 1:
+            raise OptionError(
+                f"diversity={self.diversity}, shrink={self.shrink}", hint="shares: 0.5 and 0.9 as published"
+            )
+        if self.scales < 1 or self.variance < 0 or self.reach <= 0 or (self.decay is not None and self.decay < 0):
+            raise OptionError(
+                f"decay={self.decay}, scales={self.scales}, variance={self.variance}, reach={self.reach}",
+                hint="as published: decay=1, scales=5, variance=5, reach=1.5",
+            )
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether gradients are taken anywhere but at the delivered image itself."""
+        return self.nesterov or self.diversity > 0 or self.scales > 1 or self.variance > 0
+
+
+class Smoother:
+    """Smooths the gradients of one descent. All it keeps and draws is each sample's own.
+
+    Args:
+        options: what to do.
+        random: where its numbers come from.
+        ids: (n,) int64, the queries.
+        epsilon: radius of the ball.
+        size: step size in pixel space.
+        restart: which run this is.
+    """
+
+    def __init__(
+        self, options: Smoothing, random: Randomness, ids: Tensor, *, epsilon: float, size: float, restart: int
+    ) -> None:
+        self.options = options
+        self._random, self._ids, self._restart = random, ids, restart
+        self._epsilon, self._size = epsilon, size
+        self._velocity: Tensor | None = None
+        self._drift: Tensor | None = None
+        self._draws = 0
+
+    def gradient(self, slope: Slope, image: Tensor) -> Tensor:
+        """The gradient at an image, over its views, and corrected by that of its neighbours.
+
+        Args:
+            slope: the gradient of the loss at given points, through a view.
+            image: (n, 3, h, w) float, what would be delivered now.
+        """
+        options = self.options
+        if options.nesterov and options.decay is not None and self._velocity is not None:
+            image = (image - self._size * options.decay * self._velocity).clamp(0, 1)
+        gradient = self._averaged(slope, image)
+        if not options.variance:
+            return gradient
+        tuned = gradient if self._drift is None else gradient + self._drift
+        around = torch.zeros_like(gradient)
+        for _ in range(options.variance):
+            offset = (2 * self._uniform("variance", tuple(image.shape[1:])) - 1) * options.reach * self._epsilon
+            around += self._averaged(slope, (image + offset).clamp(0, 1))
+        self._drift = around / options.variance - gradient
+        return tuned
+
+    def accumulate(self, gradient: Tensor) -> Tensor:
+        """The accumulated gradient, this one added at a mean magnitude of 1; itself without decay."""
+        if self.options.decay is None:
+            return gradient
+        size = gradient.abs().flatten(1).mean(1).clamp_min(torch.finfo(gradient.dtype).tiny)
+        new = gradient / size.view(-1, *[1] * (gradient.ndim - 1))
+        self._velocity = new if self._velocity is None else self.options.decay * self._velocity + new
+        return self._velocity
+
+    def keep(self, rows: Tensor) -> None:
+        """Drops all samples but these: (m,) int64 positions."""
+        self._ids = self._ids[rows]
+        self._velocity = None if self._velocity is None else self._velocity[rows]
+        self._drift = None if self._drift is None else self._drift[rows]
+
+    def _averaged(self, slope: Slope, points: Tensor) -> Tensor:
+        total = torch.zeros_like(points)
+        for power in range(self.options.scales):
+            total += slope(points, self._view(points, 2.0**-power))
+        return total / self.options.scales
+
+    def _view(self, points: Tensor, scale: float) -> Callable[[Tensor], Tensor]:
+        if not self.options.diversity:
+            return lambda images: images * scale
+        height, width = points.shape[2:]
+        chance, share, top, left = self._uniform("diversity", (4,)).double().unbind(1)
+        side = self.options.shrink + (1 - self.options.shrink) * share
+        side = torch.where(chance < self.options.diversity, side, 1.0)
+        rows, columns = (placement(side, place, n).to(points.dtype) for place, n in ((top, height), (left, width)))
+        return lambda images: rows[:, None] @ (images * scale) @ columns[:, None].mT
+
+    def _uniform(self, what: str, shape: tuple[int, ...]) -> Tensor:
+        self._draws += 1
+        return self._random.derived(f"{what}/{self._draws}").uniform(self._ids, shape, restart=self._restart)
+
+
+def placement(side: Tensor, place: Tensor, pixels: int) -> Tensor:
+    """Matrices that shrink lines of pixels to a share of their length, and place them somewhere on black.
+
+    Each output pixel is the linear interpolation of the line at its centre, or black where it lies beside the line. A
+    share of 1 leaves the line as it is. Matrices, because they are exact in any batch and on any device.
+
+    Args:
+        side: (n,) float64 in (0, 1], the share; the length is rounded to whole pixels.
+        place: (n,) float64 in [0, 1), where in the free room.
+        pixels: length of the line.
+
+    Returns:
+        (n, pixels, pixels) float64, to be applied from the left.
+
+    >>> placement(torch.tensor([0.5]).double(), torch.tensor([0.0]).double(), 4)[0] @ torch.arange(4.0).double()
+    tensor([0.5000, 2.5000, 0.0000, 0.0000], dtype=torch.float64)
+    """
+    length = (side * pixels).round().clamp_min(1)
+    start = (place * (pixels - length + 1)).floor()
+    position = torch.arange(pixels, dtype=torch.float64, device=side.device) - start[:, None]
+    source = ((position + 0.5) * (pixels / length)[:, None] - 0.5).clamp(0, pixels - 1)
+    below = source.floor().clamp_max(max(pixels - 2, 0))
+    share = source - below
+    column = torch.arange(pixels, dtype=torch.float64, device=side.device)
+    weights = torch.where(column == below[..., None], 1 - share[..., None], 0.0)
+    weights = weights + torch.where(column == below[..., None] + 1, share[..., None], 0.0)
+    inside = (position >= 0) & (position < length[:, None])
+    return torch.where(inside[..., None], weights, 0.0)
