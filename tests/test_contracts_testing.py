@@ -183,7 +183,7 @@ class Timid(Good):
     [
         (FlippedSign(), {"beats_noise", "reaches_the_analytic_optimum"}),
         (NoClamp(), {"stays_in_ball_and_box"}),
-        (BatchNoise(), {"same_seed_same_bytes_in_any_order", "batch_size_changes_nothing"}),
+        (BatchNoise(), {"order_changes_nothing", "batch_size_changes_nothing"}),
         (NumpyNoise(), {"leaves_everything_as_it_was"}),
         (MixedBatch(), {"batch_size_changes_nothing"}),
         (Uncounted(), {"budget_counts_every_pass"}),

@@ -118,7 +118,9 @@ def test_what_is_stored_is_not_run_again(small: Request, host: PluginHost, tmp_p
 def test_another_batch_size_changes_almost_no_pixel(small: Request, host: PluginHost) -> None:
     shop = Workshop(small.setting, host, lambda _d, _t, _w: None)
     job = make_ready(plan(small, 0.3)[-1], Bench(plan(small, 0.3)[0].victim, shop)).job
-    images = {size: torch.cat([craft(job, rows)[1].inputs for rows in shard_ranges(20, size)]) for size in (1, 7, 20)}
+    images = {
+        size: torch.cat([craft(job, rows).adversarial.inputs for rows in shard_ranges(20, size)]) for size in (1, 7, 20)
+    }
     for size in (1, 7):
         assert (images[size] == images[20]).float().mean() >= 0.995
 
@@ -216,3 +218,27 @@ def test_records_survive_json(undisturbed: dict[str, tuple[Record, dict[str, np.
     for record, _ in undisturbed.values():
         assert Record.from_json(record.to_json(), "here") == record
         assert json.loads(record.to_json())["schema"] == 1
+
+
+def test_an_ensemble_is_its_members_worst_outcome_on_every_query(
+    small: Request, host: PluginHost, tmp_path: Path
+) -> None:
+    options = {
+        "train": {"epochs": "3"},
+        "rnm": {"steps": "5"},
+        "hag": {"steps": "5"},
+        "strongest": {"members": "rnm,hag"},
+    }
+    setting = replace(small.setting, options=options)
+    found = run(replace(small, attacks=("rnm", "hag", "strongest"), setting=setting, epsilons=(0.1,)), host, tmp_path)
+    record, arrays = found["strongest"]
+    members = [found[name] for name in ("rnm", "hag")]
+    scores = np.stack([their["adversarial/map"] for _, their in members])
+    np.testing.assert_array_equal(arrays["adversarial/map"], scores.min(axis=0))
+    np.testing.assert_array_equal(arrays["member"], scores.argmin(axis=0))
+    assert set(arrays["member"]) == {0, 1}  # on these queries neither is the strongest everywhere
+    pixels = np.stack([their["pixels"] for _, their in members])
+    np.testing.assert_array_equal(arrays["pixels"], pixels[arrays["member"], np.arange(20)])
+    assert record.cost.forward == sum(one.cost.forward for one, _ in members)
+    assert record.attack.options["members"]["rnm"]["steps"] == 5
+    assert not record.flags

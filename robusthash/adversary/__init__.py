@@ -6,7 +6,7 @@ from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.gradient import GradientAttack
 from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.soundness import Evidence, soundness
-from robusthash.adversary.steps import Step
+from robusthash.adversary.steps import Step, step_rule
 from robusthash.adversary.targets import Targets, TargetSelector
 
 __all__ = [
@@ -24,4 +24,5 @@ __all__ = [
     "annealed_scale",
     "descend",
     "soundness",
+    "step_rule",
 ]

@@ -19,6 +19,7 @@ from robusthash.contracts.dataset import (
     Split,
 )
 from robusthash.contracts.defense import Defense, DefenseContext
+from robusthash.contracts.ensemble import Ensemble
 from robusthash.contracts.files import FileImages
 from robusthash.contracts.model import Backbone, HashModel, Modality, evaluating
 from robusthash.contracts.objective import Objective, Pairs, TrainStep
@@ -41,6 +42,7 @@ __all__ = [
     "DatasetContext",
     "Defense",
     "DefenseContext",
+    "Ensemble",
     "FileImages",
     "Finding",
     "HashModel",

@@ -1,10 +1,10 @@
 """What an attack is, all that it may know, and the guard that checks what it returns."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class CodeBank:
-    """Codes and labels of the train split, as the surrogate sees it.
+    """Codes and labels of the train split, as the surrogate sees it; on the queries' device.
 
     Attributes:
         codes: (n, bits) int8 in {-1, +1}.
@@ -101,7 +101,7 @@ class AttackContext:
         threat: how far it may go.
         random: randomness that depends on nothing but the seed, the attack and the query.
         bank: codes and labels of the train split; None unless the attack's spec needs it.
-        fitted: what :meth:`Attack.fit` returned.
+        fitted: what :meth:`Attack.fit` returned, on the queries' device; None if it learns nothing.
         progress: called with (done, total, what) during long steps.
     """
 
@@ -109,7 +109,7 @@ class AttackContext:
     threat: Threat
     random: Randomness
     bank: CodeBank | None = None
-    fitted: Any = None
+    fitted: Mapping[str, Tensor] | None = None
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
 
 
@@ -150,8 +150,15 @@ class Attack(ABC):
         """
         return True
 
-    def fit(self, context: AttackContext) -> Any:  # noqa: ARG002 - for subclasses
-        """Learns what the attack needs before the first query. The result reaches :attr:`AttackContext.fitted`."""
+    def fit(self, context: AttackContext) -> Mapping[str, Tensor] | None:  # noqa: ARG002 - for subclasses
+        """Learns what the attack needs before the first query, once for each victim; the host keeps it.
+
+        Args:
+            context: all that the attack may know, but for ``fitted``.
+
+        Returns:
+            Tensors by name, which reach :attr:`AttackContext.fitted`; None if there is nothing to learn.
+        """
         return None
 
     @abstractmethod
@@ -165,6 +172,31 @@ class Attack(ABC):
         Returns:
             (n, 3, h, w) float32, of the shape and device of ``batch.inputs``.
         """
+
+    @final
+    def learn(self, context: AttackContext) -> Mapping[str, Tensor] | None:
+        """Runs :meth:`fit`, and checks what it returns.
+
+        Raises:
+            ContractError: the attack returned anything but finite tensors by name, or changed the model.
+        """
+        model, name = context.surrogate.model, type(self).__name__
+        before = _fingerprint(model)
+        device = next((part.device for part in model.parameters()), torch.device("cpu"))
+        with isolated_randomness(context.random, torch.empty(0, dtype=torch.int64, device=device)):
+            fitted = self.fit(context)
+        if _fingerprint(model) != before:
+            raise ContractError(f"{name} changed the model while it learnt", hint="work on a copy")
+        if fitted is None:
+            return None
+        if not isinstance(fitted, Mapping) or not all(isinstance(part, Tensor) for part in fitted.values()):
+            raise ContractError(
+                f"{name} learnt a {type(fitted).__name__}", hint="return tensors by name, or None, from `fit`"
+            )
+        diverged = [key for key, part in fitted.items() if not torch.isfinite(part).all()]
+        if diverged:
+            raise ContractError(f"{name} learnt NaN or infinite values: {', '.join(diverged)}")
+        return {str(key): part.detach() for key, part in fitted.items()}
 
     @final
     def __call__(self, batch: AttackBatch, context: AttackContext) -> Adversarial:

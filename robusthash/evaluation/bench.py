@@ -1,8 +1,10 @@
 """A victim on the bench: its database, its queries, and everything that its cells share."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -10,7 +12,7 @@ from robusthash.adversary import Targets, TargetSelector
 from robusthash.contracts import CodeBank, Split
 from robusthash.evaluation.encoding import cached_codes
 from robusthash.evaluation.plan import VictimPlan
-from robusthash.evaluation.scoring import Database, Scored, score
+from robusthash.evaluation.scoring import Database, Scored, histograms, score
 from robusthash.evaluation.victims import Victim, get_victim
 from robusthash.evaluation.workshop import Workshop
 from robusthash.hashing import pack
@@ -95,6 +97,17 @@ class Bench:
             seed=self.shop.setting.seed,
             relevance=Relevance.SHARE_ANY,
         )
+
+    def headline(self, packed: Tensor, rows: Sequence[int]) -> np.ndarray:
+        """The headline metric of some of the queries, by their own labels: (rows,) float64.
+
+        Args:
+            packed: (rows, bytes) uint8, their codes.
+            rows: which queries.
+        """
+        metric = next(iter(self.shop.metrics.values()))
+        labels = self.queries.labels[list(rows)]
+        return metric.per_query(histograms(packed, labels, self.database, relevance=Relevance.SHARE_ANY)).expected
 
     def _codes(self, split: Split) -> Tensor:
         key = digest(

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 import robusthash
-from robusthash.contracts import Attack, Threat
+from robusthash.contracts import Attack, Ensemble, Threat
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.bench import Bench
 from robusthash.evaluation.plan import Cell
@@ -46,14 +46,20 @@ class CellWork:
         Raises:
             CapabilityError: the attack needs what this dataset cannot give.
         """
-        attack, bench = self.attack.plugin, self.bench
+        return self._job(self.attack)
+
+    def _job(self, chosen: Chosen[Attack]) -> Job:
+        attack, bench = chosen.plugin, self.bench
         needs, targeted = attack.needs, attack.goal is Goal.TARGETED
         if (targeted or Capability.ANCHORS in needs) and not bench.shop.data.database.labels.any():
-            raise CapabilityError(f"attack {self.cell.attack!r} needs labels, and the database has none")
+            raise CapabilityError(f"attack {chosen.use.name!r} needs labels, and the database has none")
+        members = attack.members if isinstance(attack, Ensemble) else ()
         return Job(
             victim=bench.victim.model,
             attack=attack,
-            purpose=self.attack.registered.full_name,
+            members=tuple(self._job(bench.shop.attack(name)) for name in members),
+            judge=bench.headline if members else None,
+            purpose=chosen.registered.full_name,
             images=bench.queries.images,
             ids=bench.query_ids,
             labels=bench.queries.labels if Capability.LABELS in needs else None,

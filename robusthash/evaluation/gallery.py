@@ -14,11 +14,13 @@ from torch import Tensor
 
 from robusthash.adversary import TargetSelector
 from robusthash.contracts import Images, Index
+from robusthash.errors import CapabilityError
 from robusthash.evaluation.cells import CellWork
 from robusthash.evaluation.encoding import Progress
 from robusthash.evaluation.shards import Job, craft, shard_ranges
 from robusthash.hashing import hamming, pack
 from robusthash.metrics import linf, psnr, ssim
+from robusthash.specs import Capability
 from robusthash.storage import write_atomically
 
 _NEIGHBOURS = 10
@@ -83,14 +85,15 @@ def save_gallery(
 def _batch(
     job: Job, rows: range, names: Sequence[str], files: Sequence[str], output: Path, index: Index
 ) -> list[Picture]:
-    clean, adversarial, _, _ = craft(job, rows)
-    levels = (adversarial.inputs * 255).round().to(torch.uint8)
+    crafted = craft(job, rows)
+    clean, delivered = crafted.clean, crafted.adversarial.inputs
+    levels = (delivered * 255).round().to(torch.uint8)
     before, after = job.victim.codes(clean), job.victim.codes(levels.float() / 255)
     retained = _retained(index, pack(before), pack(after))
     measured = zip(
-        psnr(adversarial.inputs, clean).tolist(),
-        ssim(adversarial.inputs, clean).tolist(),
-        (linf(adversarial.inputs, clean) * 255).round().int().tolist(),
+        psnr(delivered, clean).tolist(),
+        ssim(delivered, clean).tolist(),
+        (linf(delivered, clean) * 255).round().int().tolist(),
         hamming(before, after).tolist(),
         retained,
         (bytes(row).hex() for row in pack(before).cpu().numpy()),
@@ -119,6 +122,10 @@ def _batch(
 def _own(work: CellWork, images: Images) -> Job:
     """The cell's job on images of the user's own: they have no labels, so any label of the database is a target."""
     shop = work.bench.shop
+    if Capability.LABELS in work.job.attack.needs:
+        raise CapabilityError(
+            f"attack {work.cell.attack!r} needs labels, and images of your own have none", hint="use rnm, hag or hinge"
+        )
     ids = torch.arange(len(images))
     job = replace(work.job, images=images, ids=ids, labels=None)
     if job.anchors is None and job.targets is None:

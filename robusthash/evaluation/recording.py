@@ -41,6 +41,8 @@ def assemble(work: CellWork, arrays: Arrays, noise: Record | None) -> tuple[Reco
             kept.update({f"{stage}/{prefix}{name}": values for name, values in scored.per_query.items()})
             if not prefix and stage != "unrounded":
                 kept[f"{stage}/neighbours"] = scored.neighbours
+    if "member" in arrays:
+        kept["member"] = arrays["member"]
     if targeted:
         kept |= {"targets": bench.targets.labels.numpy(), "anchors": bench.targets.anchors.numpy()}
     moved = _hamming(arrays["clean"], arrays["adversarial"])

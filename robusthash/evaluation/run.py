@@ -130,13 +130,14 @@ def check(request: Request, shop: Workshop) -> None:
     registered = [name for name in request.models if user_path(name) is None]
     for name in registered:
         shop.objective(name)
+    members: list[str] = []
     for name in dict.fromkeys((NOISE, *request.attacks)):
-        shop.attack(name)
+        members += shop.attack(name).use.options.get("members", ())
     for name in request.defenses:
         if name != "none":
             shop.defense(name)
     backbones = shop.host.all(Kind.BACKBONE)
-    used = [*registered, NOISE, *request.attacks, *request.defenses, setting.dataset, *setting.metrics]
+    used = [*registered, NOISE, *request.attacks, *members, *request.defenses, setting.dataset, *setting.metrics]
     shop.check_option_owners([*used, shop.retriever.use.name, *(entry.spec.name for entry in backbones)])
     if setting.backbone is not None:
         shop.backbone(setting.backbone)

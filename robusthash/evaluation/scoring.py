@@ -78,28 +78,38 @@ def score(
     Raises:
         ContractError: a retriever that claims to be exact returned wrong distances.
     """
-    histograms = distance_histograms(
-        packed, database.packed, labels, database.labels, bits=database.bits, relevance=relevance
-    )
+    counts = histograms(packed, labels, database, relevance=relevance)
     measures, per_query = {}, {}
     for name, metric in metrics.items():
-        scores = metric.per_query(histograms)
+        scores = metric.per_query(counts)
         low, high = bootstrap_interval(scores.expected, weights=scores.counted, seed=seed)
         measures[name] = Measure(
             value=scores.mean(), low=low, high=high, worst=scores.mean("worst"), best=scores.mean("best")
         )
         per_query[name] = scores.expected
-    return Scored(
-        measures=measures, per_query=per_query, neighbours=_search(packed, database.index, histograms).numpy()
+    return Scored(measures=measures, per_query=per_query, neighbours=_search(packed, database.index, counts).numpy())
+
+
+def histograms(packed: Tensor, labels: Tensor, database: Database, *, relevance: Relevance) -> DistanceHistograms:
+    """Items and relevant items by distance to each query.
+
+    Args:
+        packed: (queries, bytes) uint8 codes.
+        labels: (queries, classes) uint8.
+        database: what is searched.
+        relevance: when an item is relevant to a query.
+    """
+    return distance_histograms(
+        packed, database.packed, labels, database.labels, bits=database.bits, relevance=relevance
     )
 
 
-def _search(packed: Tensor, index: Index, histograms: DistanceHistograms) -> Tensor:
+def _search(packed: Tensor, index: Index, counts: DistanceHistograms) -> Tensor:
     limit = index.capabilities.max_k
     k = min(_PROBE, index.size, limit or _PROBE)
     found = index.search(packed, k)
     if index.capabilities.exact:
-        true = torch.from_numpy(nearest_distances(histograms.items, k))
+        true = torch.from_numpy(nearest_distances(counts.items, k))
         wrong = (found.distances.cpu() != true).any(1)
         if wrong.any():
             raise ContractError(

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,9 @@ from robusthash.metrics import l2, linf, psnr, ssim
 Arrays = dict[str, np.ndarray]
 
 
+Judge = Callable[[Tensor, Sequence[int]], np.ndarray]  #: (packed codes, rows) -> (rows,) the metric of each query
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """One attack on one victim, ready to run on any of its shards.
@@ -41,6 +44,8 @@ class Job:
         purpose: key of the attack's randomness, its full name.
         images: all queries to attack.
         ids: (n,) int64, their positions in the dataset's query split.
+        members: of an ensemble, the jobs of its attacks.
+        judge: of an ensemble, what decides which outcome is worst.
         labels: (n, classes) uint8, their labels; None where the attack has no business knowing them.
         targets: (n, classes) uint8, target labels of a targeted attack.
         anchors: (n, voters, bits) int8, codes with the target label.
@@ -58,6 +63,8 @@ class Job:
     threat: Threat
     seed: int
     device: torch.device
+    members: "tuple[Job, ...]" = ()
+    judge: Judge | None = None
     labels: Tensor | None = None
     targets: Tensor | None = None
     anchors: Tensor | None = None
@@ -73,19 +80,37 @@ def shard_ranges(queries: int, size: int) -> list[range]:
     return [range(start, min(start + size, queries)) for start in range(0, queries, size)]
 
 
-def craft(job: Job, rows: Sequence[int]) -> tuple[Tensor, Adversarial, Budget, float]:
+@dataclass(frozen=True, kw_only=True)
+class Crafted:
+    """Some queries, attacked.
+
+    Attributes:
+        clean: (n, 3, h, w) float32, the clean inputs.
+        adversarial: what the guard handed on.
+        budget: the passes spent.
+        seconds: the time spent.
+        member: (n,) int64, for an ensemble, the member that each query's outcome is from.
+    """
+
+    clean: Tensor
+    adversarial: Adversarial
+    budget: Budget
+    seconds: float
+    member: Tensor | None = None
+
+
+def craft(job: Job, rows: Sequence[int]) -> Crafted:
     """Attacks some of a job's queries, as one batch.
 
     Args:
         job: the attack and its victim.
         rows: which queries.
 
-    Returns:
-        The clean inputs (n, 3, h, w), what the guard handed on, the passes and the seconds spent.
-
     Raises:
         PluginError: the attack raised something of its own, or broke its contract.
     """
+    if job.judge is not None:
+        return _worst([craft(member, rows) for member in job.members], job.victim, rows, job.judge)
     index = torch.as_tensor(rows, dtype=torch.int64)
     batch = AttackBatch(
         inputs=job.images.pixels(list(rows)).to(job.device),
@@ -112,7 +137,27 @@ def craft(job: Job, rows: Sequence[int]) -> tuple[Tensor, Adversarial, Budget, f
         ) from error
     if job.device.type == "cuda":
         torch.cuda.synchronize(job.device)
-    return batch.inputs, adversarial, budget, time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    return Crafted(clean=batch.inputs, adversarial=adversarial, budget=budget, seconds=seconds)
+
+
+def _worst(crafted: Sequence[Crafted], victim: HashModel, rows: Sequence[int], judge: Judge) -> Crafted:
+    """Each query's worst outcome of several attacks; of equals the first. What they spent is summed."""
+    scores = np.stack([judge(pack(victim.codes(one.adversarial.inputs)).cpu(), rows) for one in crafted])
+    member, query = torch.from_numpy(scores.argmin(axis=0)), torch.arange(len(rows))
+    inputs, unrounded, clipped = (
+        torch.stack([getattr(one.adversarial, name) for one in crafted])[member, query]
+        for name in ("inputs", "unrounded", "clipped")
+    )
+    return Crafted(
+        clean=crafted[0].clean,
+        adversarial=Adversarial(inputs=inputs, unrounded=unrounded, clipped=clipped),
+        budget=Budget(
+            forward=sum(one.budget.forward for one in crafted), backward=sum(one.budget.backward for one in crafted)
+        ),
+        seconds=sum(one.seconds for one in crafted),
+        member=member,
+    )
 
 
 def run_shard(job: Job, rows: Sequence[int]) -> Arrays:
@@ -124,10 +169,11 @@ def run_shard(job: Job, rows: Sequence[int]) -> Arrays:
 
     Returns:
         One row a query of: ``ids``; packed codes ``clean``, ``adversarial``, ``unrounded``; ``psnr``, ``ssim``,
-        ``linf``, ``l2``, ``clipped``; ``pixels``, a 128-bit digest of the 8-bit image. And ``passes`` (forward,
-        backward) and ``seconds`` of the shard.
+        ``linf``, ``l2``, ``clipped``; ``pixels``, a 128-bit digest of the 8-bit image; and for an ensemble ``member``,
+        whose outcome it is. And ``passes`` (forward, backward) and ``seconds`` of the shard.
     """
-    clean, adversarial, budget, seconds = craft(job, rows)
+    crafted = craft(job, rows)
+    clean, adversarial = crafted.clean, crafted.adversarial
     codes = {
         name: pack(job.victim.codes(images)).cpu().numpy()
         for name, images in (
@@ -149,8 +195,9 @@ def run_shard(job: Job, rows: Sequence[int]) -> Arrays:
         **codes,
         **{name: values.double().cpu().numpy() for name, values in imagery.items()},
         "pixels": np.stack([_digest(image) for image in levels]),
-        "passes": np.array([budget.forward, budget.backward]),
-        "seconds": np.array([seconds]),
+        **({} if crafted.member is None else {"member": crafted.member.numpy()}),
+        "passes": np.array([crafted.budget.forward, crafted.budget.backward]),
+        "seconds": np.array([crafted.seconds]),
     }
 
 

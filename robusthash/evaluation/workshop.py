@@ -1,21 +1,32 @@
 """What the cells of a run share, each made once: plugin objects, the dataset, the device."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
 
-from robusthash.contracts import Attack, Backbone, Dataset, DatasetContext, Defense, Objective, RetrievalData, Retriever
-from robusthash.errors import OptionError, UnknownNameError, UsageError
+from robusthash.contracts import (
+    Attack,
+    Backbone,
+    Dataset,
+    DatasetContext,
+    Defense,
+    Ensemble,
+    Objective,
+    RetrievalData,
+    Retriever,
+)
+from robusthash.errors import ContractError, OptionError, UnknownNameError, UsageError
 from robusthash.evaluation.encoding import Progress, query_subset
 from robusthash.evaluation.request import Setting
 from robusthash.host import Kind, PluginHost, Registered
 from robusthash.metrics import RankingMetric
 from robusthash.options import as_plain
 from robusthash.results import PluginUse
+from robusthash.specs import Goal
 from robusthash.storage import cache_folder
 
 TRAIN = "train"  #: the owner of training options: ``-o train.epochs=5``
@@ -118,8 +129,20 @@ class Workshop:
         return {name: metric.protocol for name, metric in self.metrics.items()}
 
     def attack(self, name: str) -> "Chosen[Attack]":
-        """An attack by name."""
-        return self.choose(Kind.ATTACK, name, Attack)
+        """An attack by name. Of an ensemble, the record has every member's options.
+
+        Raises:
+            ContractError: a member of an ensemble is an ensemble itself, or pulls to a target.
+        """
+        chosen = self.choose(Kind.ATTACK, name, Attack)
+        if not isinstance(chosen.plugin, Ensemble):
+            return chosen
+        members = [self.choose(Kind.ATTACK, member, Attack) for member in chosen.plugin.members]
+        for member in members:
+            if isinstance(member.plugin, Ensemble) or member.plugin.goal is Goal.TARGETED:
+                raise ContractError(f"{member.use.name!r} cannot be a member of {name!r} of {chosen.use.owner}")
+        told = {member.use.name: {"owner": member.use.owner, **member.use.options} for member in members}
+        return replace(chosen, use=replace(chosen.use, options={**chosen.use.options, "members": told}))
 
     def defense(self, name: str) -> "Chosen[Defense]":
         """A defense by name."""

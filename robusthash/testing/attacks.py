@@ -153,6 +153,20 @@ class AttackContract:
         elif not isinstance(attack, GradientAttack) or attack.random_start:  # a restart may be in vain
             assert not torch.equal(*outcomes)
 
+    def test_what_it_learns_repeats(self, attack: Attack, victim: HashModel) -> None:
+        """Tensors by name, the same again for the same seed, and no trace left on the model or the generators."""
+        context = toy_context(victim)
+        state = {name: tensor.clone() for name, tensor in victim.state_dict().items()}
+        generator = torch.get_rng_state()
+        first, again = attack.learn(context), attack.learn(context)
+        if first is None or again is None:
+            assert first is again is None
+            pytest.skip("it learns nothing")
+        assert first.keys() == again.keys()
+        assert all(torch.equal(tensor, again[name]) for name, tensor in first.items())
+        assert all(torch.equal(tensor, state[name]) for name, tensor in victim.state_dict().items())
+        assert torch.equal(torch.get_rng_state(), generator)
+
     def test_beats_noise(self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel) -> None:
         """It gets the codes further than uniform noise of the same epsilon does: from themselves, or to the target."""
         if not self.beats_noise:
@@ -252,7 +266,7 @@ class _NoGradients(HashModel):
 
 
 def _fitted(attack: Attack, context: AttackContext) -> AttackContext:
-    return replace(context, fitted=attack.fit(context))
+    return replace(context, fitted=attack.learn(context))
 
 
 def _tensors(batch: AttackBatch) -> dict[str, Tensor]:

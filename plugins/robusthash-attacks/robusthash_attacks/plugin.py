@@ -26,6 +26,16 @@ _TARGETED = {"p2p", "p2s", "to-mainstay"}
 #: One unit step of the whole image's gradient, 2,000 times: as released for P2P and DHTA.
 _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0}
 
+#: Ways to make an attack transfer, by preset: what it is called, and the engine's options for it.
+_TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
+    "bim": ("from the clean image (BIM)", {}),
+    "mi": ("with momentum (MI-FGSM)", {"decay": 1.0}),
+    "ni": ("with momentum and look-ahead (NI-FGSM)", {"decay": 1.0, "nesterov": True}),
+    "di": ("on images resized at random (DI-FGSM)", {"diversity": 0.5}),
+    "sini": ("over five scales, with look-ahead (SI-NI-FGSM)", {"decay": 1.0, "nesterov": True, "scales": 5}),
+    "vmi": ("with momentum tuned by neighbours (VMI-FGSM)", {"decay": 1.0, "variance": 5}),
+}
+
 
 @hookimpl
 def robusthash_attacks() -> Iterator[AttackSpec]:
@@ -55,6 +65,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     )
     yield _gradient("rnm-p2p", rnm, "p2p", "Relaxation-norm method, pulled to one item's code", _RNM)
     yield _gradient("rnm-p2s", rnm, "p2s", "Relaxation-norm method, pulled to an anchor code", _RNM)
+    yield _gradient("tanh", tanh, "away", "Annealed tanh, away from the query's own code", _DHTA)
     yield _gradient("tanh-p2p", tanh, "p2p", "Annealed tanh, pulled to one item's code", _DHTA)
     yield _gradient("tanh-p2p/released", tanh, "p2p", "The same, with the released 2,000 steps", _DHTA, _RELEASED)
     yield _gradient("tanh-p2s", tanh, "p2s", "Annealed tanh, pulled to an anchor code (DHTA)", _DHTA)
@@ -67,6 +78,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     )
     hinge = "robusthash_attacks.hinge:Hinge"
     yield _gradient("hinge", hinge, "away", "Margin hinge on the logits, away from the query's own code")
+    yield _gradient("hinge-center", hinge, "centre", "Margin hinge on the logits, away from the label's centre code")
     yield _gradient("hinge-p2s", hinge, "p2s", "Margin hinge on the logits, pulled to an anchor code")
     yield _gradient(
         "center",
@@ -89,6 +101,30 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         "The same, its bits weighted as released with SAAT",
         _SAAT,
         {"saat_compat": True},
+    )
+    for preset, (what, options) in _TRANSFER.items():
+        summary = f"The attack of SAAT, {what}"
+        yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, {"random_start": False, **options})
+    for targeted, summary in (
+        (False, "Smart deep hashing attack, away from every relevant code"),
+        (True, "The same, to the codes of the target label"),
+    ):
+        yield AttackSpec(
+            name="sdha-target" if targeted else "sdha",
+            factory="robusthash_attacks.sdha:SDHA",
+            summary=summary,
+            paper="lu2021smart",
+            options={"targeted": targeted},
+            goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
+            needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}),
+        )
+    yield AttackSpec(
+        name="strongest",
+        factory="robusthash_attacks.strongest:Strongest",
+        summary="The worst outcome of complementary attacks, query by query: what models are ranked by",
+        paper="croce2020reliable",
+        goals=frozenset({Goal.UNTARGETED}),
+        needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
     )
 
 

@@ -1,0 +1,124 @@
+"""SDHA, smart deep hashing attack (Lu et al., ICMR 2021), in the form released with SAAT."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robusthash.adversary import Step, annealed_scale, step_rule
+from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank, to_8_bit
+from robusthash.errors import CapabilityError, OptionError
+from robusthash.hashing import binarise, sign
+from robusthash.specs import Capability, Goal
+
+_CHUNK = 8192  #: items of the bank that are weighed at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class SDHA(Attack):
+    """Moves a query away from every relevant code of the train split, or to those of the target label.
+
+    With ``q = tanh(a f(x'))``, the logistic function ``s`` and the codes ``r_j`` of the items that share a label,
+    minimises ``MSE(x', x) - weight / K * mean_j(d_j D_j^-z)`` per sample, where ``D_j`` is the Hamming distance, at
+    least 1, and ``d_j = sum_k |q_k - r_jk| s(sigma q_k r_jk) / 2 + 1 - s(sigma q_k r_jk)``. Targeted, the second term
+    is added, ``d_j = sum_k |q_k - r_jk| s(-sigma q_k r_jk) / 2``.
+    """
+
+    targeted: bool = False  #: go to the codes of the target label
+    steps: int = 100  #: steps of Adam
+    step_size: float = 0.01  #: its learning rate, in pixel space
+    sigma: float | None = None  #: steepness of the logistic function; none is 5, targeted 10
+    z: float | None = None  #: how much less far codes count; none is 1/2, targeted -3/10: far codes count more
+    weight: float = 25.0  #: of the codes beside the image's mean squared error
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.step_size <= 0:
+            raise OptionError(f"steps={self.steps}, step_size={self.step_size}", hint="both are positive")
+
+    @property
+    def goal(self) -> Goal:  # noqa: D102 - as in the base class
+        return Goal.TARGETED if self.targeted else Goal.UNTARGETED
+
+    @property
+    def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
+        needs = {Capability.GRADIENTS, Capability.CODE_BANK}
+        return frozenset(needs if self.targeted else needs | {Capability.LABELS})
+
+    def loss(self, logits: Tensor, progress: float, weigh: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
+        """The codes' part of the loss of each sample, to be minimised.
+
+        Each ``d_j`` is affine in ``r_j``, so its weighted mean needs no more of the items than two sums.
+
+        Args:
+            logits: (n, bits) float, of the perturbed queries.
+            progress: share of the steps already made, in [0, 1).
+            weigh: from codes (n, bits) in {-1, +1} to the mean weight ``D_j^-z`` (n,), and the mean of the weight
+                times ``r_j`` (n, bits), over each query's items.
+
+        Returns:
+            (n,) float.
+        """
+        bits = logits.shape[1]
+        relaxed = torch.tanh(annealed_scale(progress) * logits)
+        to_plus, to_minus = self._distance(relaxed, 1), self._distance(relaxed, -1)
+        total, pulled = weigh(sign(logits))
+        mean = (to_plus + to_minus).sum(1) / 2 * total + ((to_plus - to_minus) / 2 * pulled).sum(1)
+        return (mean if self.targeted else -mean) * self.weight / bits
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
+        clean, threat, rule = batch.inputs, context.threat, step_rule(Step.ADAM)
+        weigh = self._weigher(batch, context)
+        adversarial = clean
+        for step in range(self.steps):
+            image = to_8_bit(adversarial, clean).requires_grad_()
+            codes = self.loss(context.surrogate(image), step / self.steps, weigh)
+            error = (image - clean).square().flatten(1).mean(1)
+            (gradient,) = torch.autograd.grad((error + codes).sum(), image)
+            adversarial = threat.project(adversarial - self.step_size * rule.step(gradient), clean)
+        return adversarial
+
+    def _distance(self, relaxed: Tensor, code: int) -> Tensor:
+        sigma = self.sigma if self.sigma is not None else 10.0 if self.targeted else 5.0
+        apart, agree = (relaxed - code).abs() / 2, sigma * relaxed * code
+        if self.targeted:
+            return apart * torch.sigmoid(-agree)
+        return apart * torch.sigmoid(agree) + 1 - torch.sigmoid(agree)
+
+    def _weigher(self, batch: AttackBatch, context: AttackContext) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        labels = batch.targets if self.targeted else batch.labels
+        if labels is None or context.bank is None:
+            raise CapabilityError("sdha needs labels and the code bank", hint="use an attack with the aim 'away'")
+        z = self.z if self.z is not None else -0.3 if self.targeted else 0.5
+        bank = CodeBank(codes=context.bank.codes.to(labels.device), labels=context.bank.labels.to(labels.device))
+        related = labels.float() @ bank.labels.float().T > 0
+        alone = ~related.any(1)
+        if self.targeted and alone.any():
+            raise CapabilityError(
+                f"no item of the train split has a target label of query {int(batch.ids[alone][0])}",
+                hint="use an attack with the aim 'p2s'",
+            )
+        own: Tensor | None = None
+        if alone.any():  # a query that is related to nothing flees its own code
+            with torch.no_grad():
+                own = binarise(context.surrogate(batch.inputs))
+        return lambda codes: _weighed(codes, bank.codes, related, z, own)
+
+
+def _weighed(codes: Tensor, bank: Tensor, related: Tensor, z: float, own: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Mean weight, and mean weighted code, over each query's items; over its own code where it has none."""
+    bits = codes.shape[1]
+    total, pulled = codes.new_zeros(len(codes)), torch.zeros_like(codes)
+    for chunk, members in zip(torch.split(bank, _CHUNK), torch.split(related, _CHUNK, dim=1), strict=True):
+        items = chunk.to(codes.dtype)
+        # At distance 0 the published weight is infinite but for a tiny constant; it is that of distance 1 here.
+        weights = ((bits - codes @ items.T) / 2).clamp_min(1) ** -z * members
+        total, pulled = total + weights.sum(1), pulled + weights @ items
+    count = related.sum(1)
+    if own is not None:
+        weight = ((bits - (codes * own).sum(1)) / 2).clamp_min(1) ** -z
+        total, pulled = (
+            torch.where(count > 0, total, weight),
+            torch.where(count[:, None] > 0, pulled, weight[:, None] * own),
+        )
+    return total / count.clamp_min(1), pulled / count.clamp_min(1)[:, None]

@@ -1,0 +1,32 @@
+"""An ensemble of attacks in the spirit of AutoAttack (Croce and Hein, ICML 2020)."""
+
+from dataclasses import dataclass
+
+from robusthash.contracts import Ensemble
+from robusthash.specs import Capability
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strongest(Ensemble):
+    """The worst outcome of complementary attacks, for each query: different losses, and different codes to flee from.
+
+    The members flee the query's own code (hinge, tanh, RNM, HAG), the centre code of its label (hinge, tanh) and its
+    mainstay code. A loss that stalls on one victim does not on another, and the code that is farthest from the query's
+    own is not always the one that retrieves least. The budget is fixed: 100 steps a member, less where bits are all
+    flipped before.
+    """
+
+    members: tuple[str, ...] = (
+        "hinge",
+        "hinge-center",
+        "tanh",
+        "rnm",
+        "hag",
+        "center",
+        "mainstay",
+    )  #: registered names of untargeted attacks
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """Gradients, the queries' labels, and the train split's codes."""
+        return frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})

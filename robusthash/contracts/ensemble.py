@@ -1,0 +1,30 @@
+"""What an ensemble of attacks is: several attacks, of which each query gets the one that hurts it most."""
+
+from typing import final
+
+from torch import Tensor
+
+from robusthash.contracts.attack import Attack, AttackBatch, AttackContext
+from robusthash.errors import ContractError
+
+
+class Ensemble(Attack):
+    """Several registered attacks: a frozen dataclass of options.
+
+    The host runs each member as it would alone, scores what it delivers, and keeps the worst outcome of each query: the
+    ensemble is at least as strong as every member on every query. It costs what its members cost together.
+
+    Attributes:
+        members: registered names of the attacks, untargeted ones; of equal outcomes the first is kept.
+    """
+
+    members: tuple[str, ...]
+
+    @final
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: ARG002 - it has no way of its own
+        """Refuses: only the host can judge the members.
+
+        Raises:
+            ContractError: always.
+        """
+        raise ContractError(f"{type(self).__name__} has no perturbation of its own", hint="the host runs its members")
