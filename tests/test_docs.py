@@ -183,3 +183,11 @@ def test_the_site_builds_and_every_link_resolves(tmp_path: Path) -> None:
     assert len(pages) >= len(PAGES)
     fetched = re.compile(r"(?:<script[^>]+src|<link[^>]+rel=\"stylesheet\"[^>]+href|<img[^>]+src)=\"(?:https?:)?//")
     assert [page.name for page in pages if fetched.search(page.read_text(encoding="utf-8"))] == []
+
+
+def test_every_paper_that_a_spec_names_is_in_the_bibliography() -> None:
+    host = PluginHost.load()
+    keys = {entry.spec.paper for kind in Kind for entry in host.all(kind) if entry.spec.paper}
+    page = (DOCS / "bibliography.md").read_text(encoding="utf-8")
+    assert keys
+    assert sorted(key for key in keys if f"| `{key}` |" not in page) == []

@@ -1,6 +1,7 @@
 """Representatives of a label: worked by hand, against loops written out here, and at the edges."""
 
 import itertools
+import math
 from collections.abc import Callable
 
 import pytest
@@ -48,7 +49,7 @@ def by_hand(wanted: Tensor, codes: Tensor, labels: Tensor, weight: Callable[[set
 
 
 def cosine(own: set[int], other: set[int]) -> float:
-    return len(own & other) / (len(own) * len(other)) ** 0.5
+    return len(own & other) / math.sqrt(len(own) * len(other))
 
 
 @settings(deadline=None, max_examples=60)

@@ -52,7 +52,7 @@ def descend(
     loss: Callable[[Tensor, Tensor, float], Tensor],
     threat: Threat,
     schedule: Schedule,
-    smoother: Smoother | None = None,
+    smoother: Smoother,
 ) -> Descent:
     """Minimises a per-sample loss of the logits over the ball.
 
@@ -67,9 +67,9 @@ def descend(
         loss: (logits, aim, progress in [0, 1)) -> (n,), to be minimised.
         threat: the ball and the box.
         schedule: how far and how long.
-        smoother: what is done to a gradient before it becomes a step; None is nothing.
+        smoother: what is done to a gradient before it becomes a step.
     """
-    elsewhere = smoother is not None and smoother.options.elsewhere
+    elsewhere = smoother.options.elsewhere
     code = aim >= 0
     best = Descent(delta=delta.clone(), distance=torch.full((len(clean),), surrogate.bits + 1, device=clean.device))
     rule = step_rule(schedule.step)
@@ -84,23 +84,17 @@ def descend(
         if last or not unfinished.any():
             break
         progress = step / schedule.steps
-        if elsewhere:
-            gradient = torch.zeros_like(image)
-        else:
-            total = loss(logits[unfinished], aim[unfinished], progress).sum()
-            (gradient,) = torch.autograd.grad(total, image)
+        # Taken before finished queries are dropped, because it belongs to the pass that has just been made.
+        found = None if elsewhere else _gradient(loss(logits[unfinished], aim[unfinished], progress), image)
         if not unfinished.all():
             rows = unfinished.nonzero().squeeze(1)
-            active, clean, delta, aim, code, image, gradient = (
-                part[rows] for part in (active, clean, delta, aim, code, image, gradient)
-            )
+            active, clean, delta, aim, code, image = (part[rows] for part in (active, clean, delta, aim, code, image))
+            found = None if found is None else found[rows]
             rule.keep(rows)
-            if smoother is not None:
-                smoother.keep(rows)
-        if smoother is not None:
-            if elsewhere:
-                gradient = smoother.gradient(_slope(surrogate, loss, aim, progress), image)
-            gradient = smoother.accumulate(gradient)
+            smoother.keep(rows)
+        if found is None:
+            found = smoother.gradient(_slope(surrogate, loss, aim, progress), image)
+        gradient = smoother.accumulate(found)
         delta = threat.project(clean + delta - schedule.size * rule.step(gradient), clean) - clean
     return best
 
@@ -112,10 +106,14 @@ def _slope(
 
     def slope(points: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:
         leaf = points.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(loss(surrogate(view(leaf)), aim, progress).sum(), leaf)
-        return gradient
+        return _gradient(loss(surrogate(view(leaf)), aim, progress), leaf)
 
     return slope
+
+
+def _gradient(losses: Tensor, image: Tensor) -> Tensor:
+    (gradient,) = torch.autograd.grad(losses.sum(), image)
+    return gradient
 
 
 def _remember(best: Descent, active: Tensor, delta: Tensor, distance: Tensor, *, keep_best: bool) -> None:

@@ -55,9 +55,9 @@ class Bench:
 
     @cached_property
     def bank(self) -> CodeBank:
-        """Codes and labels of the train split."""
-        train = self.shop.data.train
-        return CodeBank(codes=self._codes(train), labels=train.labels)
+        """Codes and labels of the train split, on the device."""
+        train, device = self.shop.data.train, self.shop.device
+        return CodeBank(codes=self._codes(train).to(device), labels=train.labels.to(device))
 
     @cached_property
     def database(self) -> Database:

@@ -1,15 +1,27 @@
 """One cell made ready: the attack, the job that its shards run, and the digest that names it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
+from torch import Tensor
 
 import robusthash
-from robusthash.contracts import Attack, Ensemble, Threat
+from robusthash.contracts import (
+    Attack,
+    AttackContext,
+    Budget,
+    CodeBank,
+    Ensemble,
+    Randomness,
+    Surrogate,
+    Threat,
+)
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.bench import Bench
+from robusthash.evaluation.fitting import fitted
 from robusthash.evaluation.plan import Cell
 from robusthash.evaluation.shards import Job
 from robusthash.evaluation.workshop import Chosen
@@ -54,6 +66,7 @@ class CellWork:
         if (targeted or Capability.ANCHORS in needs) and not bench.shop.data.database.labels.any():
             raise CapabilityError(f"attack {chosen.use.name!r} needs labels, and the database has none")
         members = attack.members if isinstance(attack, Ensemble) else ()
+        bank = bench.bank if Capability.CODE_BANK in needs else None
         return Job(
             victim=bench.victim.model,
             attack=attack,
@@ -65,11 +78,35 @@ class CellWork:
             labels=bench.queries.labels if Capability.LABELS in needs else None,
             targets=bench.targets.labels if targeted else None,
             anchors=bench.targets.anchor_codes(bench.database_codes) if Capability.ANCHORS in needs else None,
-            bank=bench.bank if Capability.CODE_BANK in needs else None,
+            bank=bank,
+            fitted=self._fitted(chosen, bank),
             threat=self.threat,
             seed=bench.shop.setting.seed,
             device=bench.shop.device,
         )
+
+    def _fitted(self, chosen: Chosen[Attack], bank: CodeBank | None) -> Mapping[str, Tensor] | None:
+        """What the attack learns on this victim, from the cache if it did so before."""
+        bench, shop = self.bench, self.bench.shop
+        context = AttackContext(
+            surrogate=Surrogate(bench.victim.model, Budget()),
+            threat=self.threat,
+            random=Randomness(seed=shop.setting.seed, purpose=chosen.registered.full_name),
+            bank=bank,
+            progress=shop.progress,
+        )
+        made_from = {
+            "model": asdict(bench.victim.use),
+            "defense": asdict(bench.victim.defense) if bench.victim.defense else None,
+            "train": shop.data.train.digest,
+            "size": list(shop.data.train.images.size),
+            "attack": asdict(chosen.use),
+            "epsilon": self.cell.epsilon,
+            "seed": shop.setting.seed,
+            "versions": versions(),
+            "device": shop.device.type,
+        }
+        return fitted(chosen.plugin, context, made_from, device=shop.device)
 
 
 def make_ready(cell: Cell, bench: Bench) -> CellWork:

@@ -158,9 +158,8 @@ def _run(
     ranges = shard_ranges(queries, work.bench.shop.shard_size)
     done = queries - sum(len(ranges[shard]) for shard in missing)
     progress(done, queries, str(work.cell))
-    finished = (
-        pool.run(work.cell, missing) if pool else ((shard, run_shard(work.job, ranges[shard])) for shard in missing)
-    )
+    job = work.job  # made here for workers too: what the attack learns is in the cache before they look for it
+    finished = pool.run(work.cell, missing) if pool else ((shard, run_shard(job, ranges[shard])) for shard in missing)
     for shard, arrays in finished:
         folder.write(shard, arrays)
         done += len(ranges[shard])

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +49,8 @@ class Job:
         labels: (n, classes) uint8, their labels; None where the attack has no business knowing them.
         targets: (n, classes) uint8, target labels of a targeted attack.
         anchors: (n, voters, bits) int8, codes with the target label.
-        bank: codes and labels of the train split, where the attack needs them.
+        bank: codes and labels of the train split, where the attack needs them; on the device.
+        fitted: what the attack has learnt, on the device.
         threat: how far the attack may go.
         seed: of the run.
         device: where to compute.
@@ -69,6 +70,7 @@ class Job:
     targets: Tensor | None = None
     anchors: Tensor | None = None
     bank: CodeBank | None = None
+    fitted: Mapping[str, Tensor] | None = None
 
 
 def shard_ranges(queries: int, size: int) -> list[range]:
@@ -125,6 +127,7 @@ def craft(job: Job, rows: Sequence[int]) -> Crafted:
         threat=job.threat,
         random=Randomness(seed=job.seed, purpose=job.purpose),
         bank=job.bank,
+        fitted=job.fitted,
     )
     started = time.perf_counter()
     try:

@@ -20,8 +20,9 @@ _NEEDS = {
     "centre": {Capability.LABELS, Capability.CODE_BANK},
     "mainstay": {Capability.LABELS, Capability.CODE_BANK},
     "to-mainstay": {Capability.CODE_BANK},
+    "learnt": {Capability.CODE_BANK},
 }
-_TARGETED = {"p2p", "p2s", "to-mainstay"}
+_TARGETED = {"p2p", "p2s", "to-mainstay", "learnt"}
 
 #: One unit step of the whole image's gradient, 2,000 times: as released for P2P and DHTA.
 _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0}
@@ -105,6 +106,13 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     for preset, (what, options) in _TRANSFER.items():
         summary = f"The attack of SAAT, {what}"
         yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, {"random_start": False, **options})
+    yield _gradient(
+        "tha",
+        "robusthash_attacks.tha:THA",
+        "learnt",
+        "Targeted hashing attack, to the code that a prototype network has learnt for the label",
+        "wang2021targeted",
+    )
     for targeted, summary in (
         (False, "Smart deep hashing attack, away from every relevant code"),
         (True, "The same, to the codes of the target label"),

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from robusthash.adversary import GradientAttack
-from robusthash.contracts import Attack
+from robusthash.contracts import Attack, Ensemble
 from robusthash.specs import AttackSpec, Capability
 from robusthash.testing import AttackContract
 from robusthash_attacks import plugin
@@ -30,21 +30,37 @@ def build(spec: AttackSpec) -> Attack:
     return replace(attack, steps=min(attack.steps, STEPS)) if isinstance(attack, GradientAttack) else attack
 
 
+ATTACKS = {spec.name: build(spec) for spec in SPECS}
+#: An ensemble has no perturbation of its own: the host runs its members.
+ALONE = [spec for spec in SPECS if not isinstance(ATTACKS[spec.name], Ensemble)]
+
+
 class TestEveryAttack(AttackContract):
-    @pytest.fixture(params=SPECS, ids=lambda spec: spec.name)
+    @pytest.fixture(params=ALONE, ids=lambda spec: spec.name)
     def spec(self, request: pytest.FixtureRequest) -> AttackSpec:
         announced: AttackSpec = request.param
         return announced
 
     @pytest.fixture
     def attack(self, spec: AttackSpec) -> Attack:
-        return build(spec)
+        return ATTACKS[spec.name]
 
     @pytest.fixture(autouse=True)
     def _baselines(self, spec: AttackSpec) -> None:
         self.beats_noise = Capability.GRADIENTS in spec.needs
         # Averaged over resized images, it is no longer the gradient of the delivered one.
         self.turns_every_bit = "diversity" not in spec.options
+
+
+@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec not in ALONE], ids=lambda spec: spec.name)
+def test_an_ensemble_is_of_attacks_that_are_here(spec: AttackSpec) -> None:
+    """It needs what its members need; all of them are untargeted, and held to epsilon."""
+    ensemble = ATTACKS[spec.name]
+    assert isinstance(ensemble, Ensemble)
+    members = [ATTACKS[name] for name in ensemble.members]
+    assert ensemble.needs == spec.needs == frozenset().union(*(member.needs for member in members))
+    assert {ensemble.goal, *(member.goal for member in members)} == spec.goals
+    assert all(member.bounded for member in members)
 
 
 def test_names_are_unique() -> None:

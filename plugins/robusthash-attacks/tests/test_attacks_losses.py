@@ -18,6 +18,7 @@ from robusthash_attacks.mainstay import Mainstay, Weighting
 from robusthash_attacks.noise import Noise
 from robusthash_attacks.rnm import RNM
 from robusthash_attacks.tanh import Tanh
+from robusthash_attacks.tha import THA
 
 
 def gradient(attack: GradientAttack, logits: Tensor, aim: Tensor, progress: float = 0.0) -> Tensor:
@@ -121,10 +122,11 @@ def test_hinge_by_hand() -> None:
         Hinge(margin=0)
 
 
-def test_center_is_its_formula() -> None:
+@pytest.mark.parametrize("attack", [Center(), THA()], ids=repr)
+def test_center_and_tha_are_their_formula(attack: GradientAttack) -> None:
     logits, aim = torch.tensor([[2.0, -0.5]]), torch.tensor([[1.0, 1.0]])
     expected = -(math.tanh(2.0) - math.tanh(0.5)) / 2
-    assert Center().loss(logits, aim, 0.3).item() == pytest.approx(expected)
+    assert attack.loss(logits, aim, 0.3).item() == pytest.approx(expected)
 
 
 def test_mainstay_by_hand() -> None:
@@ -174,6 +176,7 @@ LOSSES = [
     Mainstay(),
     Mainstay(weighting=Weighting.PLAIN),
     Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True),
+    THA(),
 ]
 
 

@@ -32,7 +32,7 @@ def by_hand(logits: list[float], items: list[list[int]], *, targeted: bool, slop
                 0.5 * abs(q - r) * logistic(sigma * q * r) + 1 - logistic(sigma * q * r)
                 for q, r in zip(relaxed, item, strict=True)
             )
-        terms.append(sum(pairs) * max(away, 1) ** -z)
+        terms.append(sum(pairs) * math.pow(max(away, 1), -z))
     return (1 if targeted else -1) * 25 / bits * sum(terms) / len(terms)
 
 

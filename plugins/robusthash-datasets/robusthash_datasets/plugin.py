@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from robusthash import hookimpl
 from robusthash.specs import DatasetSpec
 
-_CIFAR = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
+_CIFAR = "krizhevsky2009learning"
 
 
 @hookimpl
@@ -15,7 +15,7 @@ def robusthash_datasets() -> Iterator[DatasetSpec]:
         name="digits",
         factory="robusthash_datasets.digits:Digits",
         summary="1,797 handwritten digits that come with scikit-learn: 300 queries, 1,497 in the database",
-        paper="Alpaydin and Kaynak, Optical Recognition of Handwritten Digits, UCI 1998",
+        paper="alpaydin1998optical",
     )
     yield from _cifar()
     yield from _literature()
@@ -52,17 +52,17 @@ def _literature() -> Iterator[DatasetSpec]:
         name="flickr25k",
         factory="robusthash_datasets.literature:Flickr25k",
         summary="MIRFLICKR-25K with 38 labels, from lists and images under --data-root",
-        paper="Huiskes and Lew, The MIR Flickr Retrieval Evaluation, MIR 2008",
+        paper="huiskes2008mir",
     )
     yield DatasetSpec(
         name="nuswide21",
         factory="robusthash_datasets.literature:NusWide21",
         summary="NUS-WIDE with its 21 most frequent concepts, from lists and images under --data-root",
-        paper="Chua et al., NUS-WIDE: A Real-World Web Image Database, CIVR 2009",
+        paper="chua2009nus",
     )
     yield DatasetSpec(
         name="mscoco",
         factory="robusthash_datasets.literature:MsCoco",
         summary="MS-COCO 2014 with its 80 categories, from lists and images under --data-root",
-        paper="Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014",
+        paper="lin2014microsoft",
     )
