@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.adversary.smoothing import Slope, Smoother
+from robusthash.adversary.smoothing import Slope, Smoother, unsmoothed
 from robusthash.adversary.steps import Step, step_rule
 from robusthash.contracts import Surrogate, Threat, to_8_bit
 from robusthash.hashing import hamming
@@ -52,7 +52,7 @@ def descend(
     loss: Callable[[Tensor, Tensor, float], Tensor],
     threat: Threat,
     schedule: Schedule,
-    smoother: Smoother,
+    smoother: Smoother | None = None,
 ) -> Descent:
     """Minimises a per-sample loss of the logits over the ball.
 
@@ -67,16 +67,16 @@ def descend(
         loss: (logits, aim, progress in [0, 1)) -> (n,), to be minimised.
         threat: the ball and the box.
         schedule: how far and how long.
-        smoother: what is done to a gradient before it becomes a step.
+        smoother: what is done to a gradient before it becomes a step; None is nothing.
     """
-    elsewhere = smoother.options.elsewhere
+    smoother = smoother or unsmoothed(clean)
     code = aim >= 0
     best = Descent(delta=delta.clone(), distance=torch.full((len(clean),), surrogate.bits + 1, device=clean.device))
     rule = step_rule(schedule.step)
     active = torch.arange(len(clean), device=clean.device)
     for step in range(schedule.steps + 1):
         last = step == schedule.steps
-        image = to_8_bit(clean + delta, clean).requires_grad_(not last and not elsewhere)
+        image = to_8_bit(clean + delta, clean).requires_grad_(not last and not smoother.options.elsewhere)
         logits = surrogate(image)
         distance = hamming(logits.detach() >= 0, code)
         _remember(best, active, delta, distance, keep_best=schedule.keep_best)
@@ -85,7 +85,9 @@ def descend(
             break
         progress = step / schedule.steps
         # Taken before finished queries are dropped, because it belongs to the pass that has just been made.
-        found = None if elsewhere else _gradient(loss(logits[unfinished], aim[unfinished], progress), image)
+        found = None
+        if not smoother.options.elsewhere:
+            found = _gradient(loss(logits[unfinished], aim[unfinished], progress), image)
         if not unfinished.all():
             rows = unfinished.nonzero().squeeze(1)
             active, clean, delta, aim, code, image = (part[rows] for part in (active, clean, delta, aim, code, image))

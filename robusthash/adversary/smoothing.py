@@ -134,6 +134,12 @@ class Smoother:
         return self._random.derived(f"{what}/{self._draws}").uniform(self._ids, shape, restart=self._restart)
 
 
+def unsmoothed(clean: Tensor) -> Smoother:
+    """A smoother that leaves the gradients of some images as they are; it draws no numbers."""
+    ids = torch.arange(len(clean), device=clean.device)
+    return Smoother(Smoothing(), Randomness(seed=0, purpose="none"), ids, epsilon=0.0, size=0.0, restart=0)
+
+
 def placement(side: Tensor, place: Tensor, pixels: int) -> Tensor:
     """Matrices that shrink lines of pixels to a share of their length, and place them somewhere on black.
 
