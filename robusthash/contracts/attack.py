@@ -74,11 +74,16 @@ class Surrogate:
     def __call__(self, inputs: Tensor) -> Tensor:
         """Logits (n, bits); differentiable in the inputs if they require gradients.
 
+        A single image goes through twice: for a batch of one, libraries take matrix-vector kernels, whose rounding is
+        not that of any larger batch, and sign steps make much of it. So a query's outcome does not depend on whether it
+        was the last one left. Both passes are counted.
+
         Raises:
             CapabilityError: gradients are asked for, and the model gives none.
         """
-        self.budget.forward += len(inputs)
-        logits: Tensor = self.model(inputs)
+        images = inputs if len(inputs) != 1 else inputs.expand(2, *inputs.shape[1:])
+        self.budget.forward += len(images)
+        logits: Tensor = self.model(images)
         if inputs.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
             raise CapabilityError(
                 f"{type(self.model).__name__} gives no gradients, and the attack needs them",
@@ -86,7 +91,7 @@ class Surrogate:
             )
         if logits.requires_grad:
             logits.register_hook(self._count_backward)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-        return logits
+        return logits[: len(inputs)]
 
     def _count_backward(self, gradient: Tensor) -> None:
         self.budget.backward += len(gradient)
