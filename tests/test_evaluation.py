@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from robusthash.arrays import to_npz
-from robusthash.errors import OptionError, StorageError, UnknownNameError, UsageError
+from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError, UsageError
 from robusthash.evaluation import Request, Setting, evaluate, plan, read_suite
 from robusthash.evaluation.bench import Bench
 from robusthash.evaluation.cells import make_ready
@@ -242,3 +242,12 @@ def test_an_ensemble_is_its_members_worst_outcome_on_every_query(
     assert record.cost.forward == sum(one.cost.forward for one, _ in members)
     assert record.attack.options["members"]["rnm"]["steps"] == 5
     assert not record.flags
+
+
+@pytest.mark.parametrize("member", ["rnm-p2s", "strongest", "mosaic"])
+def test_an_ensemble_takes_no_member_that_cannot_be_judged_beside_the_others(
+    member: str, small: Request, host: PluginHost, tmp_path: Path
+) -> None:
+    setting = replace(small.setting, options={"strongest": {"members": f"rnm,{member}"}})
+    with pytest.raises(ContractError, match=f"'{member}' cannot be a member of 'strongest'"):
+        evaluate(replace(small, attacks=("strongest",), setting=setting), host, results=tmp_path)

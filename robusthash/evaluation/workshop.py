@@ -132,14 +132,15 @@ class Workshop:
         """An attack by name. Of an ensemble, the record has every member's options.
 
         Raises:
-            ContractError: a member of an ensemble is an ensemble itself, or pulls to a target.
+            ContractError: a member of an ensemble is an ensemble itself, pulls to a target, or is not held to epsilon.
         """
         chosen = self.choose(Kind.ATTACK, name, Attack)
         if not isinstance(chosen.plugin, Ensemble):
             return chosen
         members = [self.choose(Kind.ATTACK, member, Attack) for member in chosen.plugin.members]
         for member in members:
-            if isinstance(member.plugin, Ensemble) or member.plugin.goal is Goal.TARGETED:
+            plugin = member.plugin
+            if isinstance(plugin, Ensemble) or plugin.goal is Goal.TARGETED or not plugin.bounded:
                 raise ContractError(f"{member.use.name!r} cannot be a member of {name!r} of {chosen.use.owner}")
         told = {member.use.name: {"owner": member.use.owner, **member.use.options} for member in members}
         return replace(chosen, use=replace(chosen.use, options={**chosen.use.options, "members": told}))
