@@ -96,8 +96,7 @@ class CellWork:
             progress=shop.progress,
         )
         made_from = {
-            "model": asdict(bench.victim.use),
-            "defense": asdict(bench.victim.defense) if bench.victim.defense else None,
+            **bench.victim.identity,
             "train": shop.data.train.digest,
             "size": list(shop.data.train.images.size),
             "attack": asdict(chosen.use),
@@ -115,8 +114,7 @@ def make_ready(cell: Cell, bench: Bench) -> CellWork:
     attack = shop.attack(cell.attack)
     content = {
         "dataset": asdict(bench.dataset_use),
-        "model": asdict(bench.victim.use),
-        "defense": asdict(bench.victim.defense) if bench.victim.defense else None,
+        **bench.victim.identity,
         "attack": asdict(attack.use),
         "epsilon": cell.epsilon,
         "seed": shop.setting.seed,

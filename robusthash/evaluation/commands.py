@@ -6,7 +6,6 @@ from robusthash.contracts import FileImages
 from robusthash.errors import InputError
 from robusthash.evaluation.bench import Bench
 from robusthash.evaluation.cells import make_ready
-from robusthash.evaluation.encoding import Progress
 from robusthash.evaluation.gallery import Picture, save_gallery
 from robusthash.evaluation.plan import NO_DEFENSE, VictimPlan, plan
 from robusthash.evaluation.request import Request, Setting
@@ -14,7 +13,7 @@ from robusthash.evaluation.run import check
 from robusthash.evaluation.victims import train_checkpoint
 from robusthash.evaluation.workshop import Workshop
 from robusthash.host import PluginHost
-from robusthash.training import Description
+from robusthash.training import Description, Progress
 
 _SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 

@@ -1,7 +1,5 @@
 """Codes of a split, computed once for each model and split; and which queries are attacked."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from safetensors import SafetensorError
@@ -12,9 +10,7 @@ from torch import Tensor
 from robusthash.contracts import HashModel, Split
 from robusthash.hashing import binarise, pack, unpack
 from robusthash.storage import cache_folder, digest, write_atomically
-from robusthash.training import encode
-
-Progress = Callable[[int, int, str], None]  #: called with (done, total, what) during long steps
+from robusthash.training import Progress, encode
 
 
 def cached_codes(model: HashModel, weights: str, split: Split, *, device: torch.device, progress: Progress) -> Tensor:

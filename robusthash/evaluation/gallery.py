@@ -16,12 +16,12 @@ from robusthash.adversary import TargetSelector
 from robusthash.contracts import Images, Index
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.cells import CellWork
-from robusthash.evaluation.encoding import Progress
 from robusthash.evaluation.shards import Job, craft, shard_ranges
 from robusthash.hashing import hamming, pack
 from robusthash.metrics import linf, psnr, ssim
 from robusthash.specs import Capability
 from robusthash.storage import write_atomically
+from robusthash.training import Progress
 
 _NEIGHBOURS = 10
 
@@ -153,8 +153,7 @@ def _recipe(work: CellWork) -> dict[str, Any]:
     return {
         "attack": asdict(work.attack.use),
         "epsilon": work.cell.epsilon,
-        "model": asdict(bench.victim.use),
-        "defense": asdict(bench.victim.defense) if bench.victim.defense else None,
+        **bench.victim.identity,
         "dataset": bench.shop.data.name,
         "dataset_digest": bench.shop.data.digest,
         "seed": bench.shop.setting.seed,

@@ -9,8 +9,7 @@ from pathlib import Path
 from robusthash.errors import RobustHashError, StorageError
 from robusthash.evaluation.bench import Bench
 from robusthash.evaluation.cells import CellWork, make_ready
-from robusthash.evaluation.encoding import Progress
-from robusthash.evaluation.plan import Cell, VictimPlan, plan
+from robusthash.evaluation.plan import NO_DEFENSE, Cell, VictimPlan, plan
 from robusthash.evaluation.recording import assemble
 from robusthash.evaluation.request import NOISE, Request
 from robusthash.evaluation.shards import Arrays, ShardFolder, run_shard, shard_ranges
@@ -19,6 +18,7 @@ from robusthash.evaluation.workshop import Workshop, user_path
 from robusthash.host import Kind, PluginHost
 from robusthash.results import Record, ResultStore
 from robusthash.storage import require_writable
+from robusthash.training import Progress
 
 _SHARDS = ".shards"  #: folder of half-done cells, inside the results folder
 
@@ -134,7 +134,7 @@ def check(request: Request, shop: Workshop) -> None:
     for name in dict.fromkeys((NOISE, *request.attacks)):
         members += shop.attack(name).use.options.get("members", ())
     for name in request.defenses:
-        if name != "none":
+        if name != NO_DEFENSE:
             shop.defense(name)
     backbones = shop.host.all(Kind.BACKBONE)
     used = [*registered, NOISE, *request.attacks, *members, *request.defenses, setting.dataset, *setting.metrics]

@@ -1,9 +1,12 @@
 """Victims: models trained here, taken from the cache, read from a checkpoint, or built by the user."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 
 import robusthash
 from robusthash.contracts import DefenseContext, HashModel
@@ -43,6 +46,11 @@ class Victim:
     use: ModelUse
     defense: PluginUse | None
     origin: str
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The model and what hardened it, as plain values: what a digest or a manifest names it by."""
+        return {"model": asdict(self.use), "defense": asdict(self.defense) if self.defense else None}
 
 
 def get_victim(plan: VictimPlan, shop: Workshop) -> Victim:
@@ -129,11 +137,11 @@ def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = Non
 def _trained(plan: VictimPlan, shop: Workshop) -> Victim:
     path, description, cached = train_checkpoint(plan, shop)
     origin = f"taken from the cache: {path}" if cached else f"trained here, and kept in the cache: {path}"
-    return _from_description(path, description, shop, origin)
+    return _from_description(load_tensors(path), path, description, shop, origin)
 
 
 def _from_checkpoint(plan: VictimPlan, shop: Workshop, path: Path) -> Victim:
-    description = load_checkpoint(path)[1]
+    tensors, description = load_checkpoint(path)
     size = shop.data.query.images.size
     for what, found, wanted in (
         ("model", description.model.name, plan.model),
@@ -142,15 +150,17 @@ def _from_checkpoint(plan: VictimPlan, shop: Workshop, path: Path) -> Victim:
     ):
         if found != wanted:
             raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"ask for {what} {found}")
-    return _from_description(path, description, shop, f"given: {path}")
+    return _from_description(tensors, path, description, shop, f"given: {path}")
 
 
-def _from_description(path: Path, description: Description, shop: Workshop, origin: str) -> Victim:
+def _from_description(
+    tensors: Mapping[str, Tensor], path: Path, description: Description, shop: Workshop, origin: str
+) -> Victim:
     backbone = shop.backbone(description.backbone.name, description.backbone.options)
     network = build_network(
         backbone.plugin, bits=description.bits, image_size=description.image_size, weights="none", seed=description.seed
     )
-    load_weights(network, load_tensors(path), str(path))
+    load_weights(network, tensors, str(path))
     use = ModelUse(
         name=description.model.name,
         owner=description.model.owner,

@@ -13,7 +13,7 @@ import torch
 
 from robusthash.errors import RobustHashError, StorageError
 from robusthash.evaluation.bench import Bench
-from robusthash.evaluation.cells import make_ready
+from robusthash.evaluation.cells import CellWork, make_ready
 from robusthash.evaluation.plan import Cell
 from robusthash.evaluation.request import Setting
 from robusthash.evaluation.shards import Arrays, run_shard, shard_ranges
@@ -95,16 +95,17 @@ class WorkerPool:
 def _work(setting: Setting, tasks: "Queue[tuple[Cell, int] | None]", answers: "Queue[Finished]", threads: int) -> None:
     torch.set_num_threads(threads)
     shop = Workshop(setting, PluginHost.load(), lambda _done, _total, _what: None)
-    benches: dict[str, Bench] = {}
+    work: CellWork | None = None  # the cell at hand: its job is made once, its victim serves the cells after it
     while (task := tasks.get()) is not None:
         cell, shard = task
         try:
-            bench = benches.setdefault(str(cell.victim), Bench(cell.victim, shop))
-            job = make_ready(cell, bench).job
-            rows = shard_ranges(len(bench.queries), shop.shard_size)[shard]
-            answers.put(Finished(shard=shard, arrays=run_shard(job, rows)))
+            if work is None or work.cell != cell:
+                bench = work.bench if work and work.cell.victim == cell.victim else Bench(cell.victim, shop)
+                work = make_ready(cell, bench)
+            rows = shard_ranges(len(work.bench.queries), shop.shard_size)[shard]
+            answers.put(Finished(shard=shard, arrays=run_shard(work.job, rows)))
         except RobustHashError as error:
-            benches.clear()  # the attack may have changed the model
+            work = None  # the attack may have changed the model
             answers.put(Finished(shard=shard, error=error))
         except Exception as error:
             # Whatever it is, it may not survive the way to the parent; its text does.

@@ -20,7 +20,7 @@ from robusthash.contracts import (
     Retriever,
 )
 from robusthash.errors import ContractError, OptionError, UnknownNameError, UsageError
-from robusthash.evaluation.encoding import Progress, query_subset
+from robusthash.evaluation.encoding import query_subset
 from robusthash.evaluation.request import Setting
 from robusthash.host import Kind, PluginHost, Registered
 from robusthash.metrics import RankingMetric
@@ -28,6 +28,7 @@ from robusthash.options import as_plain
 from robusthash.results import PluginUse
 from robusthash.specs import Goal
 from robusthash.storage import cache_folder
+from robusthash.training import Progress
 
 TRAIN = "train"  #: the owner of training options: ``-o train.epochs=5``
 AUTO = "auto"

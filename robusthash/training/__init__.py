@@ -3,7 +3,7 @@
 from robusthash.training.batches import TrainBatch, augmented, batches, epoch_order
 from robusthash.training.checkpoint import Description, load_checkpoint, read_description, save_checkpoint
 from robusthash.training.encoding import encode
-from robusthash.training.fitting import LossStep, fit
+from robusthash.training.fitting import LossStep, Progress, fit
 from robusthash.training.loop import ObjectiveStep, train
 from robusthash.training.network import HashNetwork, build_network
 from robusthash.training.recipe import Recipe
@@ -18,6 +18,7 @@ __all__ = [
     "LossStep",
     "ObjectiveStep",
     "Probe",
+    "Progress",
     "Recipe",
     "TrainBatch",
     "TrainingReport",

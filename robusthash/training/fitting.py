@@ -24,7 +24,7 @@ from robusthash.training.weights import weights_digest
 PROBES = 5  #: probes of a training, the last one included
 PARTIAL_SECONDS = 60.0  #: between two snapshots
 
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[int, int, str], None]  #: called with (done, total, what) during long steps
 
 
 class LossStep(ABC):
