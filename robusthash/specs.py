@@ -30,6 +30,7 @@ class Capability(StrEnum):
     LABELS = "labels"  #: the queries' own labels (white-box evaluations only)
     ANCHORS = "anchors"  #: codes of database items that carry the target label
     CODE_BANK = "code-bank"  #: codes and labels of the train split
+    QUERIES = "queries"  #: the victim's service answers: codes, or ids of the nearest items
 
 
 class Exactness(StrEnum):

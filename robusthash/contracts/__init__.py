@@ -1,14 +1,7 @@
 """What a plugin implements, and what it is handed."""
 
-from robusthash.contracts.attack import (
-    Adversarial,
-    Attack,
-    AttackBatch,
-    AttackContext,
-    Budget,
-    CodeBank,
-    Surrogate,
-)
+from robusthash.contracts.access import Budget, CodeBank, Oracle, Surrogate
+from robusthash.contracts.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.dataset import (
     ArrayImages,
     Dataset,
@@ -51,6 +44,7 @@ __all__ = [
     "Modality",
     "Neighbours",
     "Objective",
+    "Oracle",
     "Pairs",
     "Randomness",
     "RetrievalData",

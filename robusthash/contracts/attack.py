@@ -9,10 +9,10 @@ from typing import final
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts.model import HashModel
+from robusthash.contracts.access import CodeBank, Oracle, Surrogate
 from robusthash.contracts.randomness import Randomness, isolated_randomness
 from robusthash.contracts.threat import Threat, to_8_bit
-from robusthash.errors import CapabilityError, ContractError
+from robusthash.errors import ContractError
 from robusthash.specs import Capability, Goal
 
 
@@ -36,67 +36,6 @@ class AttackBatch:
     anchors: Tensor | None = None
 
 
-@dataclass(kw_only=True)
-class Budget:
-    """What an attack has spent, in passes of single images."""
-
-    forward: int = 0
-    backward: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class CodeBank:
-    """Codes and labels of the train split, as the surrogate sees it; on the queries' device.
-
-    Attributes:
-        codes: (n, bits) int8 in {-1, +1}.
-        labels: (n, classes) uint8.
-    """
-
-    codes: Tensor
-    labels: Tensor
-
-
-class Surrogate:
-    """The model that an attack is crafted on: every pass through it is counted.
-
-    Args:
-        model: in evaluation mode, its parameters frozen.
-        budget: the counter.
-    """
-
-    def __init__(self, model: HashModel, budget: Budget) -> None:
-        self.model = model
-        self.budget = budget
-        self.bits = model.bits
-        self.modality = model.modality
-
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Logits (n, bits); differentiable in the inputs if they require gradients.
-
-        A single image goes through twice: for a batch of one, libraries take matrix-vector kernels, whose rounding is
-        not that of any larger batch, and sign steps make much of it. So a query's outcome does not depend on whether it
-        was the last one left. Both passes are counted.
-
-        Raises:
-            CapabilityError: gradients are asked for, and the model gives none.
-        """
-        images = inputs if len(inputs) != 1 else inputs.expand(2, *inputs.shape[1:])
-        self.budget.forward += len(images)
-        logits: Tensor = self.model(images)
-        if inputs.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
-            raise CapabilityError(
-                f"{type(self.model).__name__} gives no gradients, and the attack needs them",
-                hint="craft it on another surrogate, or use an attack without the need 'gradients'",
-            )
-        if logits.requires_grad:
-            logits.register_hook(self._count_backward)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
-        return logits[: len(inputs)]
-
-    def _count_backward(self, gradient: Tensor) -> None:
-        self.budget.backward += len(gradient)
-
-
 @dataclass(frozen=True, kw_only=True)
 class AttackContext:
     """All that an attack may know.
@@ -105,17 +44,24 @@ class AttackContext:
         surrogate: the model that it is crafted on.
         threat: how far it may go.
         random: randomness that depends on nothing but the seed, the attack and the query.
-        bank: codes and labels of the train split; None unless the attack's spec needs it.
+        bank: codes and labels of the train split; None unless the attack needs it.
+        oracle: the victim's service, which answers queries; None unless the attack needs it.
         fitted: what :meth:`Attack.fit` returned, on the queries' device; None if it learns nothing.
+        restart: which try this is; a try after the first, 0, starts at a random point.
         progress: called with (done, total, what) during long steps.
+        observe: called with (ids, step, distance) as the attack goes on: (n,) int64 the queries, the number of steps
+            made, and (n,) int64 the Hamming distance that what would be delivered now has to the aim.
     """
 
     surrogate: Surrogate
     threat: Threat
     random: Randomness
     bank: CodeBank | None = None
+    oracle: Oracle | None = None
     fitted: Mapping[str, Tensor] | None = None
+    restart: int = 0
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
+    observe: Callable[[Tensor, int, Tensor], None] = lambda _ids, _step, _distance: None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,16 +154,24 @@ class Attack(ABC):
         """Runs :meth:`perturb`, and checks, clips and rounds what it returns.
 
         Raises:
-            ContractError: the attack returned NaN, another shape, dtype or device, or changed the model or its inputs.
+            ContractError: the attack returned NaN, another shape, dtype or device, changed the model or its inputs, or
+                claims to live on queries alone and passed images through the model.
         """
         model = context.surrogate.model
         before = _fingerprint(model)
+        passes = context.surrogate.budget.forward
         clean = batch.inputs.clone()
         with isolated_randomness(context.random, batch.ids):
             result = self.perturb(batch, context)
         self._check(result, clean)
         if _fingerprint(model) != before:
             raise ContractError(f"{type(self).__name__} changed the model", hint="work on a copy")
+        black_box = Capability.QUERIES in self.needs and Capability.GRADIENTS not in self.needs
+        if black_box and context.surrogate.budget.forward > passes:
+            raise ContractError(
+                f"{type(self).__name__} lives on queries, and passed images through the surrogate",
+                hint="ask `context.oracle`, or add the need 'gradients'",
+            )
         if not torch.equal(batch.inputs, clean):
             raise ContractError(f"{type(self).__name__} changed its inputs in place", hint="work on a clone")
         result = result.detach()

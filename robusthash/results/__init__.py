@@ -4,11 +4,12 @@ from robusthash.results.board import Leaderboard, Row, Section, Setting, Standin
 from robusthash.results.exports import render, to_csv, to_json, to_markdown
 from robusthash.results.leaderboard import build
 from robusthash.results.reading import read_record
-from robusthash.results.record import Cost, DatasetUse, Flag, Measure, ModelUse, Record
+from robusthash.results.record import Access, Cost, DatasetUse, Flag, Measure, ModelUse, Record
 from robusthash.results.store import Problem, ResultStore
 from robusthash.specs import PluginUse
 
 __all__ = [
+    "Access",
     "Cost",
     "DatasetUse",
     "Flag",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 from robusthash.errors import InputError
@@ -10,6 +11,14 @@ from robusthash.specs import PluginUse
 
 SCHEMA = 1
 _UNBOUNDED = "RH006"  #: the flag of an attack that is not held to epsilon
+
+
+class Access(StrEnum):
+    """What an attack knows of the victim; attacks of different access are not ranked with each other."""
+
+    WHITE_BOX = "white-box"  #: everything
+    TRANSFER = "transfer"  #: nothing: it is crafted on a surrogate
+    QUERIES = "queries"  #: what its service answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,11 +93,13 @@ class Cost:
         forward: forward passes of single images.
         backward: backward passes of single images.
         seconds: wall time of the attack on all queries.
+        queries: images that the victim's service was asked about.
     """
 
     forward: int
     backward: int
     seconds: float
+    queries: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +130,7 @@ class Record:
         versions: of robusthash, every plugin used, and torch.
         environment: device, its name, and threads.
         created: UTC time, ISO 8601.
+        surrogate: the model that a transfer attack was crafted on; None is the victim itself.
     """
 
     digest: str
@@ -141,7 +153,15 @@ class Record:
     versions: Mapping[str, str]
     environment: Mapping[str, str]
     created: str
+    surrogate: ModelUse | None = None
     schema: int = SCHEMA
+
+    @property
+    def access(self) -> Access:
+        """What the attack knew of the victim."""
+        if self.cost.queries:
+            return Access.QUERIES
+        return Access.TRANSFER if self.surrogate else Access.WHITE_BOX
 
     @property
     def bounded(self) -> bool:
@@ -176,6 +196,7 @@ class Record:
                 raise InputError(f"{where} has schema {schema}, this version reads {SCHEMA}", hint="evaluate again")
             content["dataset"] = DatasetUse(**content["dataset"])
             content["model"] = ModelUse(**content["model"])
+            content["surrogate"] = ModelUse(**content["surrogate"]) if content.get("surrogate") else None
             content["defense"] = PluginUse(**content["defense"]) if content["defense"] else None
             content["attack"] = PluginUse(**content["attack"])
             content["retriever"] = PluginUse(**content["retriever"])
