@@ -16,6 +16,7 @@
     │   ├── SpecError               1   a hook yielded something that is not a valid spec
     │   └── ContractError           1   a plugin object did what its contract forbids
     ├── TrainingError               1   training diverged or collapsed
+    ├── MemoryLimitError            1   memory ran out, and no smaller batch would help
     └── StorageError                1   a result or artifact could not be written
 """
 
@@ -120,6 +121,10 @@ class ContractError(PluginError):
 
 class TrainingError(RobustHashError):
     """Training diverged, or ended in codes that retrieve nothing."""
+
+
+class MemoryLimitError(RobustHashError):
+    """Memory ran out, and no smaller batch would help."""
 
 
 class StorageError(RobustHashError):

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Descent, Schedule, Step, descend
-from robusthash.contracts import Budget, HashModel, Modality, Surrogate, Threat, to_8_bit
+from robusthash.adversary import Descent, Schedule, Smoother, Smoothing, Step, descend
+from robusthash.adversary.rules import Projection, Sign
+from robusthash.contracts import Budget, HashModel, Modality, Randomness, Surrogate, Threat, to_8_bit
 from robusthash.hashing import hamming, sign
 from robusthash.testing import LinearVictim, SmallVictim, toy_batch
 
@@ -64,6 +65,7 @@ NEVER: dict[str, Any] = {"stop": False, "keep_best": False}
         (Step.RAW, [6.0, -8.0, 0.0]),
         (Step.MOMENTUM, [3 * 2.9, -4 * 2.9, 0.0]),
         (Step.ADAM, [2.0, -2.0, 0.0]),
+        (Step.ADAPTIVE, [2.0, -2.0, 0.0]),
     ],
 )
 @pytest.mark.parametrize("direction", [1.0, -1.0])
@@ -191,3 +193,46 @@ def test_leaves_its_arguments_alone() -> None:
     assert torch.equal(clean, copies[0])
     assert torch.equal(aim, copies[1])
     assert not start.any()
+
+
+def test_adaptive_steps_reach_the_analytic_optimum_and_stay() -> None:
+    """On a linear loss the first step, of twice the radius, ends in the ball's best corner."""
+    victim = LinearVictim(bits=4)
+    clean = toy_batch(victim).inputs
+    aim = -sign(victim(clean)).detach()
+    epsilon, surrogate = 8 * LEVEL, victim.requires_grad_(requires_grad=False).eval()
+    leaf = clean.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(linear(surrogate(leaf), aim, 0.0).sum(), leaf)
+    corner = Threat(epsilon=epsilon).project(clean - gradient.sign(), clean) - clean
+    for steps in (1, 30):
+        result = run(victim, clean, aim, epsilon=epsilon, steps=steps, step=Step.ADAPTIVE, size=2 * epsilon, **NEVER)
+        torch.testing.assert_close(result.delta, corner, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_rules_are_given_the_losses_of_the_delivered_images(
+    monkeypatch: pytest.MonkeyPatch, *, elsewhere: bool
+) -> None:
+    """Those of the queries that are still active, wherever the gradient is taken."""
+    victim = SmallVictim().requires_grad_(requires_grad=False).eval()
+    clean = toy_batch(victim).inputs
+    aim = -sign(victim(clean)).detach()
+    aim[0] = -aim[0]  # the first query is there from the start
+    given: list[tuple[Tensor, Tensor]] = []
+    move = Sign.move
+
+    def watched(rule: Sign, point: Tensor, gradient: Tensor, losses: Tensor, project: Projection) -> Tensor:
+        given.append((point, losses))
+        return move(rule, point, gradient, losses, project)
+
+    monkeypatch.setattr(Sign, "move", watched)
+    random, ids = Randomness(seed=0, purpose="none"), torch.arange(len(clean))
+    smoother = Smoother(Smoothing(scales=2 if elsewhere else 1), random, ids, epsilon=0.02, size=LEVEL, restart=0)
+    schedule, threat = Schedule(steps=2, step=Step.SIGN, size=LEVEL), Threat(epsilon=0.02)
+    descend(Surrogate(victim, Budget()), clean, torch.zeros_like(clean), aim, linear, threat, schedule, smoother)
+    assert len(given) == 2
+    for point, losses in given:
+        assert len(point) == len(clean) - 1
+        expected = linear(victim(to_8_bit(point, clean[1:])), aim[1:], 0.0)
+        torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
+        assert not losses.requires_grad

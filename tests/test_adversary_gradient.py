@@ -1,15 +1,16 @@
 """Aims, and the base of gradient attacks: start, restarts and options."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, GradientAttack, Step, aim_code
-from robusthash.contracts import Attack, AttackBatch, Budget, CodeBank, HashModel, Modality, Surrogate
+from robusthash.contracts import Attack, AttackBatch, Budget, CodeBank, HashModel, Modality, Randomness, Surrogate
 from robusthash.errors import CapabilityError, OptionError
-from robusthash.hashing import centre, mainstay, vote
+from robusthash.hashing import centre, hamming, mainstay, vote
 from robusthash.specs import Capability, Goal
 from robusthash.testing import AttackContract, LinearVictim, SmallVictim, toy_batch, toy_context
 
@@ -40,6 +41,9 @@ VARIANTS = {
     "everything": Linear(
         steps=6, restarts=2, decay=0.9, nesterov=True, diversity=0.7, scales=2, variance=2, step_size=1 / 100
     ),
+    "adaptive": Linear(steps=20, step=Step.ADAPTIVE),
+    "adaptive over scales": Linear(steps=20, step=Step.ADAPTIVE, scales=2, passes=2, random_start=True),
+    "passes": Linear(steps=10, passes=2),
     "from the centre": Linear(steps=20, aim=Aim.CENTRE),
     "to the mainstay": Linear(steps=20, aim=Aim.TO_MAINSTAY),
 }
@@ -128,7 +132,19 @@ def test_an_aim_of_a_label_says_what_is_missing(batch: AttackBatch) -> None:
         aim_code(Aim.LEARNT, batch, torch.zeros(2, 3), bank)
 
 
-@pytest.mark.parametrize("options", [{"steps": 0}, {"restarts": 0}, {"step_size": 0.0}, {"step_size": -1 / 255}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"steps": 0},
+        {"restarts": 0},
+        {"step_size": 0.0},
+        {"step_size": -1 / 255},
+        {"nesterov": True},
+        {"passes": 0},
+        {"decay": 1.0, "step": Step.ADAPTIVE},
+        {"variance": 2, "step": Step.ADAPTIVE},
+    ],
+)
 def test_bad_options_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(OptionError, match=next(iter(options))):
         Linear(**options)  # type: ignore[arg-type]  # the names are its fields
@@ -140,6 +156,8 @@ def test_default_step_is_an_eighth_of_the_radius() -> None:
     delta = Linear(steps=1)(batch, context).unrounded - batch.inputs
     inner = (batch.inputs > 0.1) & (batch.inputs < 0.9)
     torch.testing.assert_close(delta[inner].abs() * 255, torch.ones(int(inner.sum())), rtol=0, atol=1e-3)
+    delta = Linear(steps=1, step=Step.ADAPTIVE)(batch, context).unrounded - batch.inputs
+    torch.testing.assert_close(delta[inner].abs() * 255, torch.full((int(inner.sum()),), 8.0), rtol=0, atol=1e-3)
 
 
 def test_random_start_is_in_the_whole_ball() -> None:
@@ -178,6 +196,92 @@ def test_restarts_begin_at_random_points_and_keep_the_better() -> None:
     # A random point has a pixel above grey, hence a slope, with a chance of about 7/8.
     assert 0.6 < shares[0] < shares[1] <= shares[2] == 1
     assert (flipped[1] >= flipped[0]).all()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded(Randomness):
+    """Randomness that remembers what it was asked for."""
+
+    draws: list[tuple[str, int]] = field(default_factory=list)
+
+    def uniform(self, ids: Tensor, shape: tuple[int, ...], *, restart: int = 0) -> Tensor:
+        self.draws.append((self.purpose, restart))
+        return super().uniform(ids, shape, restart=restart)
+
+
+def test_a_further_try_starts_at_random_and_shares_no_numbers() -> None:
+    """Not with the first try, nor with the restarts that each try makes on its own, nor between their views."""
+    victim = SmallVictim()
+    context, batch = toy_context(victim, epsilon=2 / 255), toy_batch(victim)
+    recorded = Recorded(seed=0, purpose="toy")
+    attack = Linear(steps=2, restarts=3, diversity=0.5, keep_best=False)
+    for restart in range(3):
+        attack(batch, replace(context, random=recorded, restart=restart))
+    assert len(recorded.draws) == len(set(recorded.draws)) == (2 + 3 + 3) + 3 * 3 * 2
+    still = Linear(steps=1, step_size=1e-6, keep_best=False)
+    starts = [still(batch, replace(context, restart=restart)).unrounded - batch.inputs for restart in range(3)]
+    assert starts[0].abs().max() < 1e-5
+    for delta in starts[1:]:
+        assert delta.abs().max() > 1.9 / 255
+    assert not torch.equal(starts[1], starts[2])
+
+
+@pytest.mark.parametrize("keep_best", [True, False])
+def test_observers_are_told_what_would_be_delivered(*, keep_best: bool) -> None:
+    victim = SmallVictim()
+    context, batch = toy_context(victim, epsilon=4 / 255), toy_batch(victim)
+    wrong = torch.arange(len(batch.ids))[:, None] > torch.arange(victim.bits)  # one bit more for each query
+    aim = torch.where(wrong, -1, 1) * victim.codes(batch.inputs)
+    seen: dict[int, list[tuple[int, int]]] = {int(query): [] for query in batch.ids}
+
+    def observe(ids: Tensor, step: int, distance: Tensor) -> None:
+        for query, left in zip(ids.tolist(), distance.tolist(), strict=True):
+            seen[query].append((step, left))
+
+    attack = Linear(aim=Aim.P2P, steps=10, restarts=3, step_size=2 / 255, keep_best=keep_best)
+    result = attack(replace(batch, anchors=aim[:, None].to(torch.int8)), replace(context, observe=observe))
+    left = hamming(victim.codes(result.inputs), aim)
+    lengths = set()
+    for query, start, end in zip(batch.ids.tolist(), wrong.sum(1).tolist(), left.tolist(), strict=True):
+        steps, distances = zip(*seen[query], strict=True)
+        assert distances[-1] == end
+        assert distances[0] == start
+        # The start of a run is looked at with the steps of the runs before it.
+        full = [*range(11), *range(10, 21), *range(20, 31)]
+        assert list(steps) == full[: len(steps)]
+        assert len(steps) == len(full) or end == 0
+        assert 0 not in distances[:-1]
+        later = distances if keep_best else distances[10::11]
+        assert all(after <= before for before, after in pairwise(later))
+        lengths.add(len(steps))
+    assert len(lengths) > 1, "some get there sooner, some never"
+
+
+class Noisy(HashModel):
+    """Each image's weights are drawn anew in each pass; on average a bit goes up with every pixel."""
+
+    bits, modality = 1, Modality.image(4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        weight = 1 + 3 * torch.randn(inputs.shape)
+        return ((inputs - 1) * weight).flatten(1).sum(1, keepdim=True)
+
+
+def test_passes_find_the_way_through_noise() -> None:
+    """One pass has the sign of a pixel wrong with a chance of 37 in 100 (1/3 sigma); the mean of 64, of 0.4."""
+    batch = AttackBatch(inputs=torch.full((50, 3, 4, 4), 128 / 255), ids=torch.arange(50))
+    right = {}
+    for passes in (1, 64):
+        budget = Budget()
+        context = replace(toy_context(SmallVictim()), surrogate=Surrogate(Noisy().eval(), budget))
+        attack = Linear(steps=1, aim=Aim.P2P, passes=passes, stop=False, keep_best=False)
+        up = replace(batch, anchors=torch.ones(50, 1, 1, dtype=torch.int8))
+        right[passes] = float((attack(up, context).inputs > batch.inputs).float().mean())
+        # The clean query, a look before and after the step, and the gradient's own passes where there are several.
+        own = passes if passes > 1 else 0
+        assert budget == Budget(forward=50 * (3 + own), backward=50 * passes)
+    assert right[1] == pytest.approx(0.63, abs=0.05)
+    assert right[64] > 0.98
 
 
 def test_restarts_never_touch_a_query_that_is_there() -> None:

@@ -103,6 +103,41 @@ def test_diversity_shrinks_a_share_of_the_images() -> None:
     assert corners.any()
 
 
+def test_passes_average_what_a_randomised_model_gives(image: Tensor) -> None:
+    """EOT: the mean over n passes has the mean of one, and a variance of 1/n of it."""
+    random = torch.Generator().manual_seed(0)
+
+    def noisy(points: Tensor, view: View) -> Tensor:
+        return cubic(points, view) + torch.randn(points.shape, generator=random)
+
+    spread = {}
+    for passes in (1, 16):
+        averaged = smoother(Smoothing(passes=passes))
+        assert averaged.options.elsewhere == (passes > 1)
+        draws = torch.stack([averaged.gradient(noisy, image) - 3 * image**2 for _ in range(60)])
+        spread[passes] = float(draws.var(0).mean())
+        # The mean of 60 draws of 270 numbers; give or take five standard deviations.
+        assert abs(float(draws.mean())) < 5 * (1 / (passes * draws.numel())) ** 0.5
+    assert spread[1] == pytest.approx(1, rel=0.1)
+    assert spread[16] == pytest.approx(1 / 16, rel=0.1)
+
+
+def test_passes_are_of_one_view(image: Tensor) -> None:
+    """A view is drawn once and passed as often as asked; each scale has its own."""
+    seen: list[Tensor] = []
+
+    def watched(points: Tensor, view: View) -> Tensor:
+        seen.append(view(points))
+        return points
+
+    averaged = smoother(Smoothing(passes=3, scales=2, diversity=1.0, shrink=0.3)).gradient(watched, image)
+    torch.testing.assert_close(averaged, image)
+    assert len(seen) == 6
+    assert all(torch.equal(view, seen[0]) for view in seen[1:3])
+    assert all(torch.equal(view, seen[3]) for view in seen[4:])
+    assert not torch.equal(seen[0] / 2, seen[3])
+
+
 @pytest.mark.parametrize("size", [1, 7, 12])
 def test_placement_at_full_size_changes_nothing(size: int) -> None:
     identity = placement(torch.ones(1, dtype=torch.float64), torch.tensor([0.99], dtype=torch.float64), size)
@@ -149,6 +184,7 @@ def test_what_a_query_gets_is_its_own(image: Tensor) -> None:
         {"variance": -1},
         {"reach": 0.0},
         {"decay": -0.1},
+        {"passes": 0},
     ],
 )
 def test_bad_options_are_refused(options: dict[str, float]) -> None:

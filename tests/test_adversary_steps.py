@@ -2,19 +2,25 @@
 
 import pytest
 import torch
+from torch import Tensor
 
-from robusthash.adversary import Step, annealed_scale
-from robusthash.adversary.steps import step_rule
+from robusthash.adversary import Step, annealed_scale, step_rule
 
 SIZE = 0.01
 GRADIENTS = torch.randn(6, 3, 3, 2, 2, generator=torch.Generator().manual_seed(0))  # (steps, samples, image)
+LOSSES = torch.rand(6, 3, generator=torch.Generator().manual_seed(0))
 
 
-def _positions(step: Step) -> torch.Tensor:
-    rule = step_rule(step)
+def anywhere(point: Tensor) -> Tensor:
+    """No ball and no box."""
+    return point
+
+
+def _positions(step: Step) -> Tensor:
+    rule = step_rule(step, size=SIZE, steps=len(GRADIENTS))
     position = torch.zeros_like(GRADIENTS[0])
-    for gradient in GRADIENTS:
-        position = position - SIZE * rule.step(gradient)
+    for gradient, losses in zip(GRADIENTS, LOSSES, strict=True):
+        position = rule.move(position, gradient, losses, anywhere)
     return position
 
 
@@ -37,32 +43,49 @@ def test_agrees_with_torch_optim(step: Step, optimiser: object) -> None:
 
 def test_sign_and_unit_steps_by_hand() -> None:
     gradient = torch.tensor([[3.0, -4.0, 0.0], [0.0, 0.0, 0.0]]).view(2, 3, 1, 1)
-    assert step_rule(Step.SIGN).step(gradient).flatten().tolist() == [1, -1, 0, 0, 0, 0]
-    unit = step_rule(Step.L2_UNIT).step(gradient).flatten(1)
-    torch.testing.assert_close(unit, torch.tensor([[0.6, -0.8, 0.0], [0.0, 0.0, 0.0]]))
+    start, losses = torch.ones_like(gradient), torch.zeros(2)
+    sign = step_rule(Step.SIGN, size=2, steps=1).move(start, gradient, losses, anywhere)
+    assert sign.flatten().tolist() == [-1, 3, 1, 1, 1, 1]
+    unit = step_rule(Step.L2_UNIT, size=2, steps=1).move(start, gradient, losses, anywhere).flatten(1)
+    torch.testing.assert_close(unit, torch.tensor([[-0.2, 2.6, 1.0], [1.0, 1.0, 1.0]]))
+
+
+@pytest.mark.parametrize("step", Step)
+def test_every_step_ends_inside(step: Step) -> None:
+    """What a rule returns has been projected last."""
+    rule, position = step_rule(step, size=3.0, steps=len(GRADIENTS)), torch.zeros_like(GRADIENTS[0])
+    for gradient, losses in zip(GRADIENTS, LOSSES, strict=True):
+        position = rule.move(position, gradient, losses, lambda point: point.clamp(-0.1, 0.1))
+        assert position.abs().max() <= 0.1
+    assert position.any()
 
 
 @pytest.mark.parametrize("step", Step)
 def test_samples_keep_their_own_state_when_others_are_dropped(step: Step) -> None:
     """A sample's steps are the same whether its neighbours stay or leave."""
-    together, alone = step_rule(step), step_rule(step)
+    together, alone = (step_rule(step, size=SIZE, steps=len(GRADIENTS)) for _ in range(2))
     rows = torch.tensor([0, 1, 2])
-    for count, gradient in enumerate(GRADIENTS):
-        if count == 2:
-            together.keep(torch.tensor([0, 2]))
-            rows = rows[[0, 2]]
-        if count == 4:
-            together.keep(torch.tensor([1]))
-            rows = rows[[1]]
-        mine = alone.step(gradient[2:])
-        torch.testing.assert_close(together.step(gradient[rows])[-1:], mine)
+    ours, mine = torch.zeros_like(GRADIENTS[0]), torch.zeros_like(GRADIENTS[0, 2:])
+    for count, (gradient, losses) in enumerate(zip(GRADIENTS, LOSSES, strict=True)):
+        for when, kept in ((2, [0, 2]), (4, [1])):
+            if count == when:
+                together.keep(torch.tensor(kept))
+                rows, ours = rows[kept], ours[kept]
+        ours = together.move(ours, gradient[rows], losses[rows], anywhere)
+        mine = alone.move(mine, gradient[2:], losses[2:], anywhere)
+        torch.testing.assert_close(ours[-1:], mine)
 
 
 def test_dropping_before_the_first_step_is_harmless() -> None:
     for step in Step:
-        rule = step_rule(step)
+        rule = step_rule(step, size=SIZE, steps=1)
         rule.keep(torch.tensor([1]))
-        assert rule.step(GRADIENTS[0, 1:2]).shape == (1, 3, 2, 2)
+        moved = rule.move(torch.zeros(1, 3, 2, 2), GRADIENTS[0, 1:2], LOSSES[0, 1:2], anywhere)
+        assert moved.shape == (1, 3, 2, 2)
+
+
+def test_usual_sizes_are_shares_of_the_radius() -> None:
+    assert {step: step.share for step in Step} == {**dict.fromkeys(Step, 1 / 8), Step.ADAPTIVE: 2}
 
 
 def test_annealing_follows_the_published_table() -> None:

@@ -57,7 +57,7 @@ class OtherShape(Attack):
 @dataclass(frozen=True, kw_only=True)
 class ChangesWeights(Attack):
     def perturb(self, batch, context):
-        next(context.surrogate.model.parameters()).data.flatten()[0].add_(1)
+        next(context.surrogate.model.parameters()).data[0].add_(1)
         return batch.inputs
 
 

@@ -178,6 +178,75 @@ class Timid(Good):
         return super().loss(logits[:, :4], aim[:, :4], progress)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asks(Attack):
+    """A sound black box, to be spoilt below: the best of a few noisy images."""
+
+    queries: int = 10
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        return frozenset({Capability.QUERIES})
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        if context.oracle is None:
+            raise CapabilityError("this attack needs the victim's service")
+        clean = context.oracle.codes(batch.inputs)
+        best, furthest = batch.inputs, torch.full((len(clean),), -1)
+        for restart in range(self.queries - 1):
+            noise = 2 * context.random.uniform(batch.ids, tuple(batch.inputs.shape[1:]), restart=restart) - 1
+            noisy = context.threat.project(batch.inputs + noise.sign() * context.threat.epsilon, batch.inputs)
+            distance = (context.oracle.codes(noisy) != clean).sum(1)
+            best = torch.where((distance > furthest)[:, None, None, None], noisy, best)
+            furthest = furthest.maximum(distance)
+        return best
+
+
+class AsksTooOften(Asks):
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        assert context.oracle is not None
+        context.oracle.neighbours(batch.inputs, 5)
+        return super().perturb(batch, context)
+
+
+class AsksTheModelItself(Asks):
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        context.surrogate.model(batch.inputs)
+        return super().perturb(batch, context)
+
+
+class HidesThatItAsks(Asks):
+    @property
+    def needs(self) -> frozenset[Capability]:
+        return frozenset()
+
+
+class NeverAsks(Asks):
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        return batch.inputs.clone()
+
+
+class TestAsks(AttackContract):
+    @pytest.fixture
+    def attack(self) -> Attack:
+        return Asks()
+
+
+@pytest.mark.parametrize(
+    ("attack", "tests"),
+    [
+        (AsksTooOften(), {"asks_no_more_than_it_says"}),
+        (AsksTheModelItself(), {"budget_counts_every_pass"}),
+        (HidesThatItAsks(), {"budget_counts_every_pass", "asks_for_what_it_needs_and_no_more"}),
+        (NeverAsks(), {"budget_counts_every_pass", "beats_noise"}),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Attack) else "",
+)
+def test_each_fault_of_a_black_box_turns_its_tests_red(attack: Attack, tests: set[str]) -> None:
+    assert all(_passes(Asks(), name) for name in tests)
+    assert not any(_passes(attack, name) for name in tests)
+
+
 @pytest.mark.parametrize(
     ("attack", "tests"),
     [

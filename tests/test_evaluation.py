@@ -11,10 +11,11 @@ import torch
 from robusthash.arrays import to_npz
 from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError, UsageError
 from robusthash.evaluation import Request, Setting, evaluate, plan, read_suite
-from robusthash.evaluation.bench import Bench
+from robusthash.evaluation.bench import Benches
 from robusthash.evaluation.cells import make_ready
+from robusthash.evaluation.crafting import craft
 from robusthash.evaluation.scoring import nearest_distances
-from robusthash.evaluation.shards import craft, shard_ranges
+from robusthash.evaluation.shards import shard_ranges
 from robusthash.evaluation.workshop import Workshop
 from robusthash.host import PluginHost
 from robusthash.results import Record, ResultStore
@@ -117,7 +118,7 @@ def test_what_is_stored_is_not_run_again(small: Request, host: PluginHost, tmp_p
 
 def test_another_batch_size_changes_almost_no_pixel(small: Request, host: PluginHost) -> None:
     shop = Workshop(small.setting, host, lambda _d, _t, _w: None)
-    job = make_ready(plan(small, 0.3)[-1], Bench(plan(small, 0.3)[0].victim, shop)).job
+    job = make_ready(plan(small, 0.3)[-1], Benches(shop)).job
     images = {
         size: torch.cat([craft(job, rows).adversarial.inputs for rows in shard_ranges(20, size)]) for size in (1, 7, 20)
     }
@@ -227,7 +228,7 @@ def test_an_ensemble_is_its_members_worst_outcome_on_every_query(
         "train": {"epochs": "3"},
         "rnm": {"steps": "5"},
         "hag": {"steps": "5"},
-        "strongest": {"members": "rnm,hag"},
+        "strongest": {"members": "rnm,hag", "restarts": "1"},
     }
     setting = replace(small.setting, options=options)
     found = run(replace(small, attacks=("rnm", "hag", "strongest"), setting=setting, epsilons=(0.1,)), host, tmp_path)

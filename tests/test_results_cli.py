@@ -12,7 +12,7 @@ import pytest
 
 from robusthash.cli import run
 from robusthash.results import Flag, Record, ResultStore
-from robusthash.testing.records import make_record
+from robusthash.testing.records import make_model, make_record
 
 FLAGGED = make_record(
     model="hashnet",
@@ -113,6 +113,41 @@ def test_show_takes_a_file_and_writes_json(results: Path, capsys: pytest.Capture
     path = ResultStore(results).path_of(FLAGGED)
     assert run(["show", str(path), "--json"]) == 0
     assert Record.from_json(capsys.readouterr().out, "stdout") == FLAGGED
+
+
+def test_show_tells_what_the_records_beside_it_contradict(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By digest, the whole folder is looked at; by file, what stands beside it: the same records."""
+    store = ResultStore(tmp_path / "results")
+    suspect = make_record(after=0.4, flags=(Flag(id="RH005", message="clipped"),))
+    crafted = make_record(after=0.3, surrogate=make_model("hashnet", weights="h"))
+    for record in (suspect, crafted):
+        path = store.save(record, {"clean/map": np.zeros(2)})
+    (path.parent / "notes.json").write_text("{}")
+    expected = ("RH005 clipped", "RH013 weaker than the same attack crafted on hashnet 32 bit (0.400 against 0.300)")
+    for name in (suspect.digest, str(store.path_of(suspect))):
+        assert run(["show", name, "--results", str(store.root)]) == 0
+        captured = capsys.readouterr()
+        assert [part for part in expected if part not in captured.out] == []
+        assert captured.err == ""
+    assert run(["show", crafted.digest, "--results", str(store.root)]) == 0
+    assert "no check failed" in capsys.readouterr().out
+    # What is stored is what is written: no neighbour changes a record.
+    assert run(["show", suspect.digest, "--json", "--results", str(store.root)]) == 0
+    assert Record.from_json(capsys.readouterr().out, "stdout") == suspect
+
+
+def test_show_names_the_surrogate_and_the_queries(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = ResultStore(tmp_path)
+    surrogate = make_model("hashnet", bits=64, weights="h")
+    for record, expected in (
+        (make_record(surrogate=surrogate), ("surrogate hashnet", surrogate.digest, "transfer")),
+        (make_record(attack="square", queries=200 * 512), ("queries", "102400 images, 512.0 an image")),
+    ):
+        store.save(record, {"clean/map": np.zeros(2)})
+        assert run(["show", record.digest, "--results", str(tmp_path)]) == 0
+        shown = capsys.readouterr().out
+        assert [part for part in expected if part not in shown] == []
+    assert "white-box" not in shown
 
 
 @pytest.mark.parametrize("wanted", ["ffffffff", "typo.json", "ab"])

@@ -11,7 +11,7 @@ from robusthash.errors import UsageError
 from robusthash.metrics import paired_comparison
 from robusthash.results import Record, ResultStore
 from robusthash.results.comparison import compare
-from robusthash.testing.records import make_measure, make_record
+from robusthash.testing.records import make_measure, make_model, make_record
 
 
 def pair(shift: float) -> tuple[Record, dict[str, np.ndarray], Record, dict[str, np.ndarray]]:
@@ -63,3 +63,26 @@ def test_the_command_takes_files_and_digests(tmp_path: Path, capsys: pytest.Capt
     assert run(("compare", str(file), right.digest[:12], "--results", str(tmp_path))) == 0
     assert "adversarial" in capsys.readouterr().out
     assert run(("compare", str(file), "beef", "--results", str(tmp_path))) == 2
+
+
+def test_the_command_names_the_surrogates_that_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, left_arrays, right, right_arrays = pair(0.1)
+    store = ResultStore(tmp_path)
+    sources = [make_model("hashnet", weights=weights) for weights in ("u", "v")]
+    for record, arrays, source, digits in (
+        (left, left_arrays, sources[0], "a" * 64),
+        (right, right_arrays, sources[1], "b" * 64),
+    ):
+        store.save(replace(record, attack=left.attack, surrogate=source, digest=digits), arrays)
+    assert run(("compare", "aaaa", "bbbb", "--results", str(tmp_path))) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        f"{which}: rnm from hashnet 32 bit @{source.digest[:6]} on dpsh 32 bit"
+        for which, source in zip(("first", "second"), sources, strict=True)
+    ]
+    store.save(replace(left, digest="c" * 64), left_arrays)
+    assert run(("compare", "aaaa", "cccc", "--results", str(tmp_path))) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "first: rnm from hashnet 32 bit on dpsh 32 bit",
+        "second: rnm on dpsh 32 bit",
+    ]

@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from robusthash.results import Flag, PluginUse, Record, build, render, to_csv, to_json, to_markdown
+from robusthash.results import Flag, ModelUse, PluginUse, Record, build, render, to_csv, to_json, to_markdown
 from robusthash.results.board import Kind, Leaderboard, Row, Section
-from robusthash.testing.records import make_measure, make_record
+from robusthash.results.record import Access
+from robusthash.testing.records import make_measure, make_model, make_record
+
+DPSH, HASHNET = make_model("dpsh", weights="dpsh"), make_model("hashnet", weights="hashnet")
 
 
 def _one(*records: Record) -> Section:
@@ -41,6 +44,20 @@ def _grid() -> list[Record]:
             ("noise", "rnm", "hag", "rnm-p2s"), scores, (None, None, None, scores[3]), strict=True
         )
     ]
+
+
+def _crafted(*records: tuple[str, ModelUse | None, float]) -> list[Record]:
+    """Records of ``hinge``: the victim, what it was crafted on, MAP after it."""
+    return [
+        make_record(model=name, weights=name, attack="hinge", surrogate=source, after=after)
+        for name, source, after in records
+    ]
+
+
+def _first_cells(board: Leaderboard, attack: str) -> list[str]:
+    """The ``#`` column of an attack's rows in Markdown."""
+    lines = [line.split(" | ") for line in to_markdown(board).splitlines() if line.startswith("| ")]
+    return [line[0].removeprefix("|").strip() for line in lines if len(line) > 2 and line[2] == attack]
 
 
 def test_a_victim_reads_from_clean_to_floor() -> None:
@@ -87,6 +104,150 @@ def test_what_is_not_held_to_epsilon_is_shown_and_not_ranked() -> None:
     assert [(row.kind, row.rank) for row in section.rows if row.label == "mosaic"] == [(Kind.UNBOUNDED, None)]
     assert section.standings == _one(*_grid()).standings
     assert "RH006" in _text(build([mosaic]))
+
+
+def test_attacks_are_ranked_with_those_of_the_same_access_and_goal() -> None:
+    section = _one(
+        make_record(weights="dpsh", attack="hinge", after=0.2),
+        make_record(weights="dpsh", attack="rnm", after=0.3),
+        make_record(weights="dpsh", attack="p2s", after=0.4, target=0.8),
+        make_record(weights="dpsh", attack="hinge", after=0.195, surrogate=HASHNET),
+        make_record(weights="dpsh", attack="rnm", after=0.7, surrogate=HASHNET),
+        make_record(weights="dpsh", attack="p2s", after=0.5, target=0.3, surrogate=HASHNET),
+        make_record(weights="dpsh", attack="square", after=0.1, queries=200 * 512 + 100),
+        make_record(weights="dpsh", attack="boost", after=0.6, surrogate=HASHNET, queries=200),
+    )
+    rows = [row for row in section.rows if row.kind is Kind.ATTACK]
+    assert [(row.label, row.access, row.goal, row.rank, row.surrogate, row.queries) for row in rows] == [
+        ("hinge", "white-box", "untargeted", 1, None, None),
+        ("rnm", "white-box", "untargeted", 2, None, None),
+        ("p2s", "white-box", "targeted", 1, None, None),
+        ("hinge from hashnet 32 bit", "transfer", "untargeted", 1, "hashnet 32 bit", None),
+        ("rnm from hashnet 32 bit", "transfer", "untargeted", 2, "hashnet 32 bit", None),
+        ("p2s from hashnet 32 bit", "transfer", "targeted", 1, "hashnet 32 bit", None),
+        ("square", "queries", "untargeted", 1, None, 512.5),
+        ("boost from hashnet 32 bit", "queries", "untargeted", 2, "hashnet 32 bit", 1.0),
+    ]
+    assert all(row.access is None for row in section.rows if row.kind in (Kind.CLEAN, Kind.FLOOR))
+
+
+def test_letters_before_a_rank_say_goal_and_access() -> None:
+    records = [
+        make_record(attack="a", after=0.2),
+        make_record(attack="b", target=0.2),
+        make_record(attack="c", surrogate=HASHNET),
+        make_record(attack="d", target=0.2, surrogate=HASHNET),
+        make_record(attack="e", queries=200 * 50),
+    ]
+    board = build(records)
+    labels = ["a", "b", "c from hashnet 32 bit", "d from hashnet 32 bit", "e"]
+    assert [_first_cells(board, label) for label in labels] == [["1"], ["t1"], ["x1"], ["xt1"], ["q1"]]
+    notes = [
+        "t: targeted, ranked by relevance to the target label (higher is stronger)",
+        "x: crafted on another model (transfer), ranked apart from white-box attacks",
+        "q: asks the victim's service (queries), ranked apart from white-box attacks",
+    ]
+    assert [note for note in notes if note not in _text(board)] == []
+    assert [note for note in notes if note in _text(build(records[:1]))] == []
+
+
+def test_queries_have_a_column_where_any_row_has_them() -> None:
+    asked = build([make_record(), make_record(attack="square", queries=200 * 512)])
+    (head,) = [line for line in to_markdown(asked).splitlines() if "queries/img" in line]
+    cells = next(line for line in to_markdown(asked).splitlines() if "| square |" in line).split(" | ")
+    assert cells[head.split(" | ").index("queries/img")] == "512.0"
+    assert "queries/img" not in to_markdown(build([make_record()]))
+
+
+def test_surrogates_of_one_name_are_told_apart_by_their_weights() -> None:
+    sources = [make_model("hashnet", weights=weights) for weights in ("u", "v")]
+    rows = _one(*(make_record(surrogate=source, after=0.2 + i / 10) for i, source in enumerate(sources))).rows
+    assert _labels(rows, Kind.ATTACK) == [f"rnm from hashnet 32 bit @{source.digest[:6]}" for source in sources]
+
+
+def test_a_surrogate_that_is_called_as_the_victim_is_told_from_it() -> None:
+    other = make_model("dpsh", weights="other")
+    row = next(row for row in _one(make_record(surrogate=other)).rows if row.kind is Kind.ATTACK)
+    victim = make_record().model
+    assert (row.model, row.label) == (f"dpsh 32 bit @{victim.digest[:6]}", f"rnm from dpsh 32 bit @{other.digest[:6]}")
+
+
+def test_options_inside_a_mapping_are_named_by_their_path_and_its_versions_left_out() -> None:
+    def strongest(steps: int, version: str) -> Record:
+        members = {name: {"owner": f"sample {version}", "steps": steps} for name in ("hinge", "rnm")}
+        return make_record(attack="strongest", options={"members": members}, after=1 / steps)
+
+    assert _labels(_one(strongest(10, "1.0"), strongest(10, "1.1")).rows, Kind.ATTACK) == ["strongest"]
+    fewer = make_record(attack="strongest", options={"members": {"hinge": {"owner": "sample 1.0", "steps": 10}}})
+    assert sorted(_labels(_one(strongest(10, "1.0"), strongest(20, "1.0"), fewer).rows, Kind.ATTACK)) == [
+        "strongest members=hinge members.hinge.steps=10",
+        "strongest members=hinge,rnm members.hinge.steps=10 members.rnm.steps=10",
+        "strongest members=hinge,rnm members.hinge.steps=20 members.rnm.steps=20",
+    ]
+
+
+def test_a_transfer_matrix_has_the_white_box_attack_on_its_diagonal() -> None:
+    section = _one(
+        *_crafted(
+            ("dpsh", None, 0.2),
+            ("hashnet", None, 0.1),
+            ("dpsh", HASHNET, 0.6),
+            ("hashnet", DPSH, 0.5),
+            ("csq", DPSH, 0.7),
+        ),
+        make_record(model="csq", weights="csq", attack="hinge", after=0.3),
+        make_record(model="dpsh", weights="dpsh", attack="rnm", after=0.4),
+        make_record(model="dpsh", weights="dpsh", attack="boost", surrogate=HASHNET, queries=200, after=0.01),
+    )
+    (matrix,) = section.transfers
+    assert (matrix.attack, matrix.goal) == ("hinge", "untargeted")
+    assert matrix.surrogates == ("dpsh 32 bit", "hashnet 32 bit")
+    assert matrix.victims == ("csq 32 bit", "dpsh 32 bit", "hashnet 32 bit")
+    assert matrix.clean == (0.9, 0.9, 0.9)
+    assert matrix.after == ((0.7, 0.2, 0.5), (None, 0.6, 0.1))
+    text = to_markdown(build(_crafted(("dpsh", None, 0.2), ("hashnet", DPSH, 0.5), ("csq", HASHNET, 0.7))))
+    table = """### hinge: MAP by surrogate (rows) and victim (columns)
+
+| surrogate | csq 32 bit | dpsh 32 bit | hashnet 32 bit |
+| --- | --- | --- | --- |
+| clean queries | 0.900 | 0.900 | 0.900 |
+| dpsh 32 bit | - | 0.200 | 0.500 |
+| hashnet 32 bit | 0.700 | - | - |
+"""
+    assert table in text
+
+
+def test_the_diagonal_is_the_same_weights_and_bits_without_a_defense() -> None:
+    records = [
+        *_crafted(("hashnet", DPSH, 0.5)),
+        make_record(model="dpsh", weights="dpsh", attack="hinge", defense="saat", after=0.8),
+        make_record(model="dpsh", weights="dpsh", bits=16, attack="hinge", after=0.1),
+        make_record(model="dpsh", weights="another", attack="hinge", after=0.1),
+    ]
+    (matrix,) = _one(*records).transfers
+    assert matrix.victims == ("hashnet 32 bit",)
+    assert matrix.after == ((0.5,),)
+    defended = make_record(
+        model="dpsh", weights="dpsh", attack="hinge", defense="saat", surrogate=DPSH, after=0.6, target=None
+    )
+    (matrix,) = _one(*records, defended).transfers
+    assert (matrix.victims, matrix.after) == (("dpsh 32 bit + saat", "hashnet 32 bit"), ((0.6, 0.5),))
+
+
+def test_targeted_matrices_are_of_the_target_metric_and_each_goal_and_options_have_their_own() -> None:
+    def crafted(steps: int, target: float | None) -> Record:
+        return make_record(attack="pgd", options={"steps": steps}, target=target, surrogate=HASHNET, after=steps / 100)
+
+    section = _one(crafted(20, None), crafted(10, None), crafted(10, 0.7))
+    assert [(one.attack, one.goal, one.clean, one.after) for one in section.transfers] == [
+        ("pgd steps=10", "untargeted", (0.9,), ((0.1,),)),
+        ("pgd steps=20", "untargeted", (0.9,), ((0.2,),)),
+        ("pgd steps=10", "targeted", (0.12,), ((0.7,),)),
+    ]
+    assert "pgd: t-MAP by surrogate (rows) and victim (columns)" in _text(build([crafted(10, 0.7)]))
+    assert _one(make_record()).transfers == ()
+    unbounded = make_record(surrogate=HASHNET, flags=(Flag(id="RH006", message="unbounded"),))
+    assert _one(unbounded).transfers == ()
 
 
 @pytest.mark.parametrize(
@@ -176,6 +337,65 @@ def test_a_victim_that_lacks_an_attack_is_not_ranked() -> None:
     assert [one.rank for one in targeted] == [1, 2], "what it lacks is no targeted attack"
 
 
+def _standings(records: list[Record]) -> list[tuple[str, int | None, str | None, float | None, tuple[str, ...]]]:
+    return [
+        (one.model, one.rank, one.attack, one.worst.value if one.worst else None, one.lacks)
+        for one in _one(*records).standings
+    ]
+
+
+def test_models_are_ranked_by_the_ensemble_where_it_was_run() -> None:
+    """What only one of the complete victims has does not count; what all of them have does, if it is stronger."""
+    scores = {
+        "dpsh": {"strongest": 0.3, "mine": 0.25, "extra": 0.01},
+        "hashnet": {"strongest": 0.2, "mine": 0.4},
+        "csq": {"mine": 0.5, "extra": 0.6},
+    }
+    records = [
+        make_record(model=model, weights=model, attack=attack, after=after)
+        for model, attacks in scores.items()
+        for attack, after in attacks.items()
+    ]
+    assert _standings(records) == [
+        ("dpsh 32 bit", 1, "mine", 0.25, ()),
+        ("hashnet 32 bit", 2, "strongest", 0.2, ()),
+        ("csq 32 bit", None, None, None, ("strongest",)),
+    ]
+    assert "incomplete (lacks strongest)" in _text(build(records))
+    without = [record for record in records if record.attack.name != "strongest"]
+    assert _standings(without) == [
+        ("csq 32 bit", 1, "mine", 0.5, ()),
+        ("dpsh 32 bit", 2, "extra", 0.01, ()),
+        ("hashnet 32 bit", None, None, None, ("extra",)),
+    ]
+
+
+def test_an_ensemble_that_is_not_white_box_ranks_nobody() -> None:
+    records = [make_record(model=name, weights=name, after=after) for name, after in (("dpsh", 0.3), ("hashnet", 0.2))]
+    foreign = make_record(model="dpsh", weights="dpsh", attack="strongest", surrogate=HASHNET, after=0.1)
+    assert _standings([*records, foreign]) == _standings(records)
+
+
+def test_transfer_and_query_attacks_rank_no_model() -> None:
+    records = _grid()
+    more = [
+        *_crafted(("dpsh", HASHNET, 0.01)),
+        make_record(model="hashnet", weights="hashnet", attack="square", queries=9, after=0.01),
+    ]
+    assert _one(*records, *more).standings == _one(*records).standings
+
+
+def test_two_variants_of_the_ensemble_are_both_needed() -> None:
+    records = [
+        make_record(model=name, weights=name, attack="strongest", options={"members": members})
+        for name, members in (("dpsh", "a"), ("hashnet", "b"))
+    ]
+    assert [(rank, lacks) for _, rank, _, _, lacks in _standings(records)] == [
+        (None, ("strongest members=b",)),
+        (None, ("strongest members=a",)),
+    ]
+
+
 def test_an_attack_with_other_options_is_another_attack() -> None:
     records = [make_record(model=name, weights=name, options={"steps": n}) for name, n in (("a", 1), ("b", 2))]
     assert [(one.rank, one.lacks) for one in _one(*records).standings] == [
@@ -228,6 +448,20 @@ def test_the_table_fits_a_hundred_columns_and_shows_what_counts() -> None:
     assert "0.100 [0.095, 0.105]" in _text(build(records), ties=True)
 
 
+def test_a_narrow_terminal_loses_columns_and_no_words() -> None:
+    records = [
+        *_grid(),
+        make_record(model="dpsh", weights="dpsh", attack="square", queries=200 * 512, after=0.5),
+        *_crafted(("dpsh", HASHNET, 0.6)),
+    ]
+    wide, narrow = (_text(build(records), width=width) for width in (130, 100))
+    assert "12.5 ms" in wide
+    assert "hinge from hashnet 32 bit" in wide
+    assert "12.5 ms" not in narrow
+    for part in ("34.5", "512.0", "hashnet", "possible", "0.600 [0.590, 0.610]"):
+        assert part in narrow.split() or part in narrow, part
+
+
 def test_names_with_brackets_are_shown_as_they_are() -> None:
     assert "[bold]x" in _text(build([make_record(model="[bold]x")]))
 
@@ -254,6 +488,18 @@ def test_csv_keeps_full_precision() -> None:
     assert {line["kind"] for line in lines} == {"clean", "attack", "floor"}
 
 
+def test_csv_tells_access_and_keeps_the_two_kinds_of_queries_apart() -> None:
+    records = [make_record(), make_record(surrogate=HASHNET), make_record(attack="square", queries=200 * 64)]
+    lines = list(csv.DictReader(io.StringIO(to_csv(build(records)))))
+    names = ("queries", "access", "surrogate", "queries_per_image")
+    assert [tuple(line[name] for name in names) for line in lines if line["kind"] == "attack"] == [
+        ("200", "white-box", "", ""),
+        ("200", "transfer", "hashnet 32 bit", ""),
+        ("200", "queries", "", "64.0"),
+    ]
+    assert Access(lines[1]["access"]) is Access.WHITE_BOX
+
+
 def test_json_is_the_whole_board() -> None:
     board = build(_grid())
     content = json.loads(to_json(board))
@@ -262,3 +508,29 @@ def test_json_is_the_whole_board() -> None:
     ]
     assert content["sections"][0]["standings"][0]["worst"]["value"] == 0.3
     assert content["sections"][0]["setting"]["protocol"] == "map/tie-expected"
+
+
+def test_json_has_the_matrices() -> None:
+    records = _crafted(("dpsh", None, 0.2), ("hashnet", DPSH, 0.5), ("csq", HASHNET, 0.7))
+    assert json.loads(to_json(build(records)))["sections"][0]["transfers"] == [
+        {
+            "attack": "hinge",
+            "goal": "untargeted",
+            "surrogates": ["dpsh 32 bit", "hashnet 32 bit"],
+            "victims": ["csq 32 bit", "dpsh 32 bit", "hashnet 32 bit"],
+            "clean": [0.9, 0.9, 0.9],
+            "after": [[None, 0.2, 0.5], [0.7, None, None]],
+        }
+    ]
+
+
+def test_rows_carry_what_other_records_contradict() -> None:
+    """Also across sections: a larger epsilon is another section."""
+    own = Flag(id="RH005", message="clipped")
+    small = make_record(epsilon=4 / 255, after=0.3)
+    large = make_record(epsilon=8 / 255, after=0.4, flags=(own,))
+    board = build([large, small])
+    flags = {row.record: [flag.id for flag in row.flags] for section in board.sections for row in section.rows}
+    assert flags[large.digest] == ["RH005", "RH011"]
+    assert flags[small.digest] == []
+    assert "RH011 dpsh 32 bit, rnm: weaker than the same attack at epsilon 4/255 (0.400 against 0.300)" in _text(board)

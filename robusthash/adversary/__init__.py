@@ -4,16 +4,18 @@ from robusthash.adversary.aims import Aim, aim_code
 from robusthash.adversary.annealing import annealed_scale
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.gradient import GradientAttack
+from robusthash.adversary.probe import Probe, probe
 from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.soundness import Evidence, soundness
 from robusthash.adversary.steps import Step, step_rule
-from robusthash.adversary.targets import Targets, TargetSelector
+from robusthash.adversary.targets import Targets, TargetSelector, anchor_codes
 
 __all__ = [
     "Aim",
     "Descent",
     "Evidence",
     "GradientAttack",
+    "Probe",
     "Schedule",
     "Smoother",
     "Smoothing",
@@ -21,8 +23,10 @@ __all__ = [
     "TargetSelector",
     "Targets",
     "aim_code",
+    "anchor_codes",
     "annealed_scale",
     "descend",
+    "probe",
     "soundness",
     "step_rule",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -19,7 +20,7 @@ class Schedule:
     Attributes:
         steps: gradient steps.
         step: the step rule.
-        size: step size in pixel space, for the rule's unit step.
+        size: step size in pixel space; of the first step, where the rule changes it.
         keep_best: return each query's best iterate, by Hamming distance to the aim; else its last.
         stop: drop a query from the batch once its code is the aim's code.
     """
@@ -53,6 +54,7 @@ def descend(
     threat: Threat,
     schedule: Schedule,
     smoother: Smoother | None = None,
+    observe: Callable[[Tensor, int, Tensor], None] | None = None,
 ) -> Descent:
     """Minimises a per-sample loss of the logits over the ball.
 
@@ -68,11 +70,14 @@ def descend(
         threat: the ball and the box.
         schedule: how far and how long.
         smoother: what is done to a gradient before it becomes a step; None is nothing.
+        observe: called with (rows, steps, distance) after each look at the images: (m,) int64 positions of the queries
+            that were looked at, the number of steps made, and (m,) int64 what their distance would be if the descent
+            ended now.
     """
     smoother = smoother or unsmoothed(clean)
     code = aim >= 0
     best = Descent(delta=delta.clone(), distance=torch.full((len(clean),), surrogate.bits + 1, device=clean.device))
-    rule = step_rule(schedule.step)
+    rule = step_rule(schedule.step, size=schedule.size, steps=schedule.steps)
     active = torch.arange(len(clean), device=clean.device)
     for step in range(schedule.steps + 1):
         last = step == schedule.steps
@@ -80,14 +85,15 @@ def descend(
         logits = surrogate(image)
         distance = hamming(logits.detach() >= 0, code)
         _remember(best, active, delta, distance, keep_best=schedule.keep_best)
+        if observe is not None:
+            observe(active, step, best.distance[active])
         unfinished = distance > 0 if schedule.stop else torch.ones_like(distance, dtype=torch.bool)
         if last or not unfinished.any():
             break
         progress = step / schedule.steps
         # Taken before finished queries are dropped, because it belongs to the pass that has just been made.
-        found = None
-        if not smoother.options.elsewhere:
-            found = _gradient(loss(logits[unfinished], aim[unfinished], progress), image)
+        losses = loss(logits[unfinished], aim[unfinished], progress)
+        found = None if smoother.options.elsewhere else _gradient(losses, image)
         if not unfinished.all():
             rows = unfinished.nonzero().squeeze(1)
             active, clean, delta, aim, code, image = (part[rows] for part in (active, clean, delta, aim, code, image))
@@ -97,7 +103,8 @@ def descend(
         if found is None:
             found = smoother.gradient(_slope(surrogate, loss, aim, progress), image)
         gradient = smoother.accumulate(found)
-        delta = threat.project(clean + delta - schedule.size * rule.step(gradient), clean) - clean
+        inside = partial(threat.project, clean=clean)
+        delta = rule.move(clean + delta, gradient, losses.detach(), inside) - clean
     return best
 
 

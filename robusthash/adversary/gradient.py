@@ -1,7 +1,7 @@
 """The base of gradient attacks: a method is one loss, and the engine does the rest."""
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ class GradientAttack(Attack):
     aim: Aim = Aim.AWAY  #: the code to reach
     steps: int = 100  #: gradient steps T
     step: Step = Step.SIGN  #: how a gradient becomes a step
-    step_size: float | None = None  #: in pixel space; none is epsilon/8 (1/255 at the usual 8/255)
+    step_size: float | None = None  #: in pixel space; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon
     random_start: bool = False  #: start at a uniform point of the ball instead of the clean image
     restarts: int = 1  #: runs; all but the first start at a random point, and only for queries that are not there yet
     keep_best: bool = True  #: deliver the iterate nearest to the aim's code, not the last
@@ -34,13 +34,19 @@ class GradientAttack(Attack):
     scales: int = 1  #: views of the image, each half as bright as the one before, to average over (SI)
     variance: int = 0  #: neighbours of an iterate whose gradients correct the next one (VMI)
     reach: float = 1.5  #: how far those neighbours are, as a share of epsilon
+    passes: int = 1  #: of each view, to average over when the model draws random numbers (EOT)
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.restarts < 1:
             raise OptionError(f"steps={self.steps}, restarts={self.restarts}", hint="both are at least 1")
         if self.step_size is not None and self.step_size <= 0:
             raise OptionError(f"step_size={self.step_size}", hint="a step size is positive, in pixel space: 1/255")
-        self.smoothing  # noqa: B018 - its options are checked where they are defined
+        remembers = self.smoothing.remembers  # its options are checked where they are defined
+        if self.step is Step.ADAPTIVE and remembers:
+            raise OptionError(
+                f"step=adaptive with decay={self.decay}, variance={self.variance}",
+                hint="it has its own momentum, and jumps back to its best point: leave both out, or use step=sign",
+            )
 
     @property
     def goal(self) -> Goal:  # noqa: D102 - as in the base class
@@ -61,6 +67,7 @@ class GradientAttack(Attack):
             scales=self.scales,
             variance=self.variance,
             reach=self.reach,
+            passes=self.passes,
         )
 
     @abstractmethod
@@ -95,37 +102,42 @@ class GradientAttack(Attack):
             aim = self.find_aim(batch, context.surrogate(clean), context)
         if context.threat.epsilon == 0:
             return clean
-        best = self._run(0, torch.arange(len(clean), device=clean.device), aim, batch, context)
-        for restart in range(1, self.restarts):
+        if context.restart:  # another try shares no numbers with the restarts of this one
+            context = replace(context, random=context.random.derived(f"try {context.restart}"))
+        best = self._run(0, torch.arange(len(clean), device=clean.device), None, aim, batch, context)
+        for run in range(1, self.restarts):
             rows = (best.distance > 0).nonzero().squeeze(1)
             if not len(rows):
                 break
-            again = self._run(restart, rows, aim, batch, context)
+            again = self._run(run, rows, best.distance[rows], aim, batch, context)
             better = again.distance < best.distance[rows]
             best.delta[rows[better]] = again.delta[better]
             best.distance[rows[better]] = again.distance[better]
         return clean + best.delta
 
-    def _run(self, restart: int, rows: Tensor, aim: Tensor, batch: AttackBatch, context: AttackContext) -> Descent:
+    def _run(
+        self, run: int, rows: Tensor, reached: Tensor | None, aim: Tensor, batch: AttackBatch, context: AttackContext
+    ) -> Descent:
         threat = context.threat
-        clean = batch.inputs[rows]
+        clean, ids = batch.inputs[rows], batch.ids[rows]
         delta = torch.zeros_like(clean)
-        if self.random_start or restart:
-            uniform = context.random.uniform(batch.ids[rows], tuple(clean.shape[1:]), restart=restart)
+        if self.random_start or run or context.restart:
+            uniform = context.random.uniform(ids, tuple(clean.shape[1:]), restart=run)
             delta = threat.project(clean + (2 * uniform - 1) * threat.epsilon, clean) - clean
         schedule = Schedule(
             steps=self.steps,
             step=self.step,
-            size=self.step_size if self.step_size is not None else threat.epsilon / 8,
+            size=self.step_size if self.step_size is not None else self.step.share * threat.epsilon,
             keep_best=self.keep_best,
             stop=self.stop,
         )
         smoother = Smoother(
-            self.smoothing,
-            context.random,
-            batch.ids[rows],
-            epsilon=threat.epsilon,
-            size=schedule.size,
-            restart=restart,
+            self.smoothing, context.random, ids, epsilon=threat.epsilon, size=schedule.size, restart=run
         )
-        return descend(context.surrogate, clean, delta, aim[rows], self.loss, threat, schedule, smoother)
+
+        def observe(active: Tensor, step: int, distance: Tensor) -> None:
+            # An earlier run's outcome is delivered unless this one's is nearer.
+            now = distance if reached is None else torch.minimum(distance, reached[active])
+            context.observe(ids[active], run * self.steps + step, now)
+
+        return descend(context.surrogate, clean, delta, aim[rows], self.loss, threat, schedule, smoother, observe)

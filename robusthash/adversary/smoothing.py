@@ -26,6 +26,7 @@ class Smoothing:
         scales: views of each image, each half as bright as the one before, averaged (SI, Lin et al., ICLR 2020).
         variance: neighbours of the last iterate whose gradients correct the next (VMI, Wang and He, CVPR 2021).
         reach: how far neighbours are, as a share of epsilon.
+        passes: of each view, averaged, for a model that draws random numbers (EOT, Athalye et al., ICML 2018).
     """
 
     decay: float | None = None
@@ -35,6 +36,7 @@ class Smoothing:
     scales: int = 1
     variance: int = 0
     reach: float = 1.5
+    passes: int = 1
 
     def __post_init__(self) -> None:
         if self.nesterov and self.decay is None:
@@ -48,11 +50,18 @@ class Smoothing:
                 f"decay={self.decay}, scales={self.scales}, variance={self.variance}, reach={self.reach}",
                 hint="as published: decay=1, scales=5, variance=5, reach=1.5",
             )
+        if self.passes < 1:
+            raise OptionError(f"passes={self.passes}", hint="at least 1; more only help against a randomised model")
 
     @property
     def elsewhere(self) -> bool:
-        """Whether gradients are taken anywhere but at the delivered image itself."""
-        return self.nesterov or self.diversity > 0 or self.scales > 1 or self.variance > 0
+        """Whether gradients take passes of their own, beside the one that looks at the delivered image."""
+        return self.nesterov or self.diversity > 0 or self.scales > 1 or self.variance > 0 or self.passes > 1
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a smoothed gradient depends on earlier iterates."""
+        return self.decay is not None or self.variance > 0
 
 
 class Smoother:
@@ -116,8 +125,10 @@ class Smoother:
     def _averaged(self, slope: Slope, points: Tensor) -> Tensor:
         total = torch.zeros_like(points)
         for power in range(self.options.scales):
-            total += slope(points, self._view(points, 2.0**-power))
-        return total / self.options.scales
+            view = self._view(points, 2.0**-power)
+            for _ in range(self.options.passes):
+                total += slope(points, view)
+        return total / (self.options.scales * self.options.passes)
 
     def _view(self, points: Tensor, scale: float) -> Callable[[Tensor], Tensor]:
         if not self.options.diversity:

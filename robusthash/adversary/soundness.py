@@ -1,10 +1,13 @@
 """Soundness checks: signs that a number says more about the evaluation than about the model. Their ids are stable."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from robusthash.contracts import Threat
 from robusthash.specs import Goal
+
+_ALIVE = 0.9  #: share of the images that must have a gradient
+_BOTTOM = 0.5  #: share of the bits that an attack over the whole box must turn: half are the code of anything
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +16,7 @@ class Evidence:
 
     Attributes:
         goal: of the attack.
-        threat: that the attack was held to.
+        epsilon: that the attack was held to.
         linf: largest distance of a delivered image from its clean one.
         clipped: mean share of elements that the attack left outside the ball or the box.
         clean: headline metric of the clean queries; for targeted attacks, with respect to the target labels.
@@ -22,10 +25,13 @@ class Evidence:
         moved: mean Hamming distance between clean and adversarial codes.
         gradients: whether the attack works with gradients.
         bounded: whether the attack is held to the ball.
+        transferred: whether it was crafted on another model.
+        passes: of each gradient, over which a randomised model is averaged.
+        probe: what :func:`~robusthash.adversary.probe` found on the victim; empty if nobody looked.
     """
 
     goal: Goal
-    threat: Threat
+    epsilon: float
     linf: float
     clipped: float
     clean: float
@@ -34,35 +40,69 @@ class Evidence:
     moved: float
     gradients: bool
     bounded: bool = True
+    transferred: bool = False
+    passes: int = 1
+    probe: Mapping[str, float] = field(default_factory=dict)
 
 
 def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """The checks that failed: (id, one line).
 
-    ========  =====================================================
+    ========  ================================================================
     RH001     a delivered image is outside the ball
     RH002     epsilon is 0, and the score is not the clean one
     RH003     a gradient attack is weaker than noise of its radius
     RH004     a gradient attack moved no bit at all
     RH005     the attack left the ball or the box and was clipped
     RH006     the attack is not held to the ball: not comparable
-    ========  =====================================================
+    RH007     the victim's gradients are zero: its logits are saturated
+    RH008     the victim is randomised: its codes change from pass to pass
+    RH009     the victim's gradients are zero: it quantises its input
+    RH010     an attack over the whole box does not turn the victim's bits
+    ========  ================================================================
+
+    RH011 to RH013 compare records with each other (:mod:`robusthash.results.consistency`).
     """
-    threat = evidence.threat
+    yield from _of_the_run(evidence)
+    if evidence.gradients and not evidence.transferred:
+        yield from _of_the_gradients(evidence.probe)
+    randomised = evidence.probe.get("randomised", 0.0)
+    if randomised > 0:
+        how = f"attacked through {evidence.passes} passes" if evidence.passes > 1 else "attacked as if it were not"
+        yield "RH008", f"randomised: {randomised:.0%} of the logits change from pass to pass; {how}"
+
+
+def _of_the_run(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    threat = Threat(epsilon=evidence.epsilon)
     if not evidence.bounded:
         yield "RH006", f"unbounded: not held to epsilon {threat.epsilon:.5f}, and not ranked"
     elif evidence.linf > threat.epsilon + threat.tolerance:
         yield "RH001", f"L-infinity {evidence.linf:.5f} is over epsilon {threat.epsilon:.5f}"
     if evidence.bounded and threat.epsilon == 0 and evidence.attacked != evidence.clean:
         yield "RH002", f"epsilon is 0, but {evidence.clean:.3f} became {evidence.attacked:.3f}"
-    if evidence.gradients and evidence.noise is not None and threat.epsilon > 0:
-        gain = evidence.attacked - evidence.noise
-        if (gain if evidence.goal is Goal.UNTARGETED else -gain) > 0:
-            yield (
-                "RH003",
-                f"weaker than noise ({evidence.attacked:.3f} against {evidence.noise:.3f}): masked gradients?",
-            )
-    if evidence.gradients and threat.epsilon > 0 and evidence.moved == 0:
-        yield "RH004", "no bit of any query moved: gradients are zero or masked"
+    if evidence.gradients and not evidence.transferred and threat.epsilon > 0:
+        yield from _of_the_strength(evidence)
     if evidence.clipped > 0:
         yield "RH005", f"{evidence.clipped:.2%} of the elements were clipped by the guard"
+
+
+def _of_the_strength(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    if evidence.noise is not None:
+        gain = evidence.attacked - evidence.noise
+        if (gain if evidence.goal is Goal.UNTARGETED else -gain) > 0:
+            found = f"{evidence.attacked:.3f} against {evidence.noise:.3f}"
+            yield "RH003", f"weaker than noise ({found}): masked gradients?"
+    if evidence.moved == 0:
+        yield "RH004", "no bit of any query moved: gradients are zero or masked"
+
+
+def _of_the_gradients(probe: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    alive = probe.get("gradients", 1.0)
+    if alive < _ALIVE:
+        dead = f"{1 - alive:.0%} of the images have a gradient of zero"
+        if probe.get("stepped", 0.0) > 1 - _ALIVE and probe.get("saturated", 0.0) < _ALIVE:
+            yield "RH009", f"{dead}: the model quantises its input, so attack through an approximation"
+        else:
+            yield "RH007", f"{dead}: saturated logits, or an operation without a derivative"
+    if probe.get("reached", 1.0) < _BOTTOM:
+        yield "RH010", f"an attack over the whole box turns only {probe['reached']:.0%} of the bits: masked gradients?"

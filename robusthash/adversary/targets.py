@@ -28,8 +28,18 @@ class Targets:
         Args:
             database_codes: (items, bits) int8 in {-1, +1}.
         """
-        codes = database_codes[self.anchors.clamp_min(0)]
-        return codes * (self.anchors >= 0).unsqueeze(2).to(codes.dtype)
+        return anchor_codes(self.anchors, database_codes)
+
+
+def anchor_codes(anchors: Tensor, database_codes: Tensor) -> Tensor:
+    """Codes of anchors: (n, voters, bits) int8, zeros for absent voters.
+
+    Args:
+        anchors: (n, voters) int64, positions in the database; -1 is an absent voter.
+        database_codes: (items, bits) int8 in {-1, +1}.
+    """
+    codes = database_codes[anchors.clamp_min(0)]
+    return codes * (anchors >= 0).unsqueeze(2).to(codes.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

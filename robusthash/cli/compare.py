@@ -25,6 +25,7 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
     """
     from robusthash.results import ResultStore
     from robusthash.results.comparison import compare
+    from robusthash.results.naming import Names
 
     store = ResultStore(results)
     left, right = store.locate(first), store.locate(second)
@@ -34,6 +35,7 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
         return
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in ("stage", "metric"):
@@ -51,8 +53,7 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
             f"[{sure}]{paired.difference:+.3f}[/] \\[{paired.low:+.3f}, {paired.high:+.3f}]",
             f"{paired.p_value:.4f}",
         )
-    console = out()
+    console, names = out(), Names((left, right))
     for name, record in (("first", left), ("second", right)):
-        defense = f" + {record.defense.name}" if record.defense else ""
-        console.print(f"{name}: {record.attack.name} on {record.model.name} {record.model.bits} bit{defense}")
+        console.print(Text(f"{name}: {names.attack(record)} on {names.victim(record)}"))
     console.print(table)

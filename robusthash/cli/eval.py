@@ -10,6 +10,7 @@ from robusthash.cli.common import json_option, load_host, out, progress, quiet_o
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
+from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
     from robusthash.evaluation import Outcome, Request
@@ -17,9 +18,28 @@ if TYPE_CHECKING:
 
 @click.command("eval")
 @click.option(
-    "--model", "models", multiple=True, metavar="NAME", help="Hash model, or path/to/file.py:build. Repeatable."
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="Hash model, a checkpoint, or path/to/file.py:build. Repeatable.",
 )
-@click.option("--attack", "attacks", multiple=True, metavar="NAME", help="Attack. Repeatable.")
+@click.option(
+    "--attack",
+    "attacks",
+    multiple=True,
+    default=("strongest",),
+    show_default=True,
+    metavar="NAME",
+    help="Attack. Repeatable.",
+)
+@click.option(
+    "--surrogate",
+    "surrogates",
+    multiple=True,
+    metavar="NAME",
+    help="Craft on this model, as --model names one, and score on the others. Repeatable.",
+)
 @click.option("--bits", multiple=True, type=int, default=(32,), show_default=True, metavar="K", help="Repeatable.")
 @click.option(
     "--defense", "defenses", multiple=True, default=("none",), show_default=True, metavar="NAME", help="Repeatable."
@@ -30,6 +50,12 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="8/255",
     help="L-infinity radius; the dataset has a default. Repeatable.",
+)
+@click.option(
+    "--vary",
+    multiple=True,
+    metavar="ATTACK.FIELD=V1,V2",
+    help="Sweep over an option of an attack: --vary rnm.steps=10,100. Repeatable.",
 )
 @click.option(
     "--suite", type=click.Path(path_type=Path), metavar="FILE", help="A grid in a TOML file, in place of the options."
@@ -47,6 +73,18 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Ranking metric; the first is the headline. Repeatable.",
 )
+@click.option(
+    "--jpeg",
+    "qualities",
+    multiple=True,
+    type=click.IntRange(1, 100),
+    metavar="QUALITY",
+    help="Hash the queries once more after JPEG of this quality. Repeatable.",
+)
+@click.option(
+    "--precision", default="float32", show_default=True, metavar="float32|bf16", help="Of the attacks' passes."
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile what is attacked.")
 @click.option("--shard-size", type=int, metavar="N", help="Queries to a batch; it fixes the compute shape.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes.")
 @results_option
@@ -71,6 +109,8 @@ def command(
     \b
     robusthash eval --model dpsh --attack rnm
     robusthash eval --model dpsh --model hashnet --attack rnm --attack hag --bits 16 --bits 32
+    robusthash eval --model dpsh --model hashnet --surrogate dpsh --surrogate hashnet --attack hinge
+    robusthash eval --model dpsh --attack rnm --vary rnm.steps=10,100,1000
     robusthash eval --suite suite.toml
     """
     request = _request(context, suite, values)
@@ -92,7 +132,7 @@ def command(
 
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
-    from robusthash.evaluation import Request, read_suite
+    from robusthash.evaluation import Request, parse_precision, read_suite
 
     if suite is not None:
         given = [
@@ -104,7 +144,9 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
                 hint="a suite holds the whole grid: put them into the file",
             )
         return read_suite(suite)
-    grid = {name: values.pop(name) for name in ("models", "attacks", "bits", "defenses")}
+    grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses")}
+    grid["vary"] = _sweeps(values.pop("vary"))
+    values["precision"] = parse_precision(values["precision"])
     if values["checkpoint"] is not None and not grid["models"]:
         from robusthash.training import read_description
 
@@ -112,6 +154,14 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
         grid |= {"models": (description.model.name,), "bits": (description.bits,)}
     epsilons = tuple(parse_epsilon(epsilon) for epsilon in values.pop("epsilons"))
     return Request(**grid, epsilons=epsilons, setting=make_setting(**values))
+
+
+def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What ``--vary`` names: by attack and option, the values."""
+    return {
+        owner: {name: tuple(str(values).split(",")) for name, values in fields.items()}
+        for owner, fields in parse_assignments(assignments).items()
+    }
 
 
 def _show(outcome: "Outcome", results: Path) -> None:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from robusthash.cli.common import json_option, out, results_option
+from robusthash.errors import RobustHashError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from robusthash.results import Flag, PluginUse, Record
+    from robusthash.results import Flag, ModelUse, PluginUse, Record
 
 Lines = list[tuple[str, str]]
 
@@ -32,17 +33,32 @@ def command(*, record: str, results: Path, as_json: bool) -> None:
     robusthash show results/digits/dpsh-32bit/none/rnm-3f9a2c51d0e7.json --json
     """
     from robusthash.results import ResultStore
+    from robusthash.results.consistency import inconsistencies
 
-    found = ResultStore(results).locate(record)
+    store = ResultStore(results)
+    found = store.locate(record)
     if as_json:
         click.echo(found.to_json(), nl=False)
         return
+    path = Path(record)
+    others = _siblings(path) if path.is_file() else store.load_all()[0]
     console = out()
-    for part in _parts(found):
+    for part in _parts(found, found.flags + inconsistencies(others).get(found.digest, ())):
         console.print(part)
 
 
-def _parts(record: "Record") -> "Iterator[RenderableType]":
+def _siblings(path: Path) -> "Iterator[Record]":
+    """The records in a file's own folder, where the store keeps those of one victim; what is no record is let be."""
+    from robusthash.results import read_record
+
+    for one in sorted(path.parent.glob("*.json")):
+        try:
+            yield read_record(one)
+        except RobustHashError:
+            continue
+
+
+def _parts(record: "Record", flags: "tuple[Flag, ...]") -> "Iterator[RenderableType]":
     from rich.text import Text
 
     for name, lines in _recipe(record):
@@ -54,14 +70,14 @@ def _parts(record: "Record") -> "Iterator[RenderableType]":
         yield Text(name, style="bold")
         yield _grid(lines)
     yield Text("soundness", style="bold")
-    yield _flags(record.flags)
+    yield _flags(flags)
 
 
 def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
     """What was run."""
     from robusthash.epsilon import format_epsilon
 
-    dataset, model = record.dataset, record.model
+    dataset = record.dataset
     yield "cell", [("digest", record.digest), ("created", record.created), ("schema", str(record.schema))]
     yield (
         f"dataset {dataset.name}",
@@ -74,10 +90,7 @@ def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
             ("relevance", record.relevance),
         ],
     )
-    yield (
-        f"model {model.name}",
-        [*_use(model), ("bits", str(model.bits)), ("backbone", model.backbone), ("weights digest", model.digest)],
-    )
+    yield f"model {record.model.name}", _model(record.model)
     if record.defense:
         yield f"defense {record.defense.name}", _use(record.defense)
     else:
@@ -86,10 +99,13 @@ def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
         f"attack {record.attack.name}",
         [
             ("goal", record.goal),
+            ("access", record.access),
             ("threat", f"Linf {format_epsilon(record.epsilon)} ({record.epsilon!r})"),
             *_use(record.attack),
         ],
     )
+    if record.surrogate:
+        yield f"surrogate {record.surrogate.name}", _model(record.surrogate)
     yield f"retriever {record.retriever.name}", _use(record.retriever)
     yield "run", [("seed", str(record.seed)), ("shard size", str(record.shard_size)), *record.environment.items()]
     yield "versions", list(record.versions.items())
@@ -106,9 +122,14 @@ def _outcome(record: "Record") -> Iterator[tuple[str, Lines]]:
         [
             ("forward", f"{cost.forward} passes of one image"),
             ("backward", f"{cost.backward} passes of one image"),
+            *([("queries", f"{cost.queries} images, {cost.queries / queries:.1f} an image")] if cost.queries else []),
             ("time", f"{cost.seconds:.3g} s, {1000 * cost.seconds / queries:.3g} ms an image"),
         ],
     )
+
+
+def _model(model: "ModelUse") -> Lines:
+    return [*_use(model), ("bits", str(model.bits)), ("backbone", model.backbone), ("weights digest", model.digest)]
 
 
 def _use(use: "PluginUse") -> Lines:

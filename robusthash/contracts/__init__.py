@@ -1,6 +1,6 @@
 """What a plugin implements, and what it is handed."""
 
-from robusthash.contracts.access import Budget, CodeBank, Oracle, Surrogate
+from robusthash.contracts.access import Budget, CodeBank, Oracle, Precision, Surrogate
 from robusthash.contracts.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.dataset import (
     ArrayImages,
@@ -16,7 +16,7 @@ from robusthash.contracts.ensemble import Ensemble
 from robusthash.contracts.files import FileImages
 from robusthash.contracts.model import Backbone, HashModel, Modality, evaluating
 from robusthash.contracts.objective import Objective, Pairs, TrainStep
-from robusthash.contracts.randomness import Randomness
+from robusthash.contracts.randomness import Randomness, isolated_randomness
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.threat import Threat, to_8_bit
 from robusthash.epsilon import format_epsilon, parse_epsilon
@@ -46,6 +46,7 @@ __all__ = [
     "Objective",
     "Oracle",
     "Pairs",
+    "Precision",
     "Randomness",
     "RetrievalData",
     "Retriever",
@@ -56,6 +57,7 @@ __all__ = [
     "TrainStep",
     "evaluating",
     "format_epsilon",
+    "isolated_randomness",
     "parse_epsilon",
     "to_8_bit",
 ]

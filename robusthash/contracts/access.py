@@ -1,6 +1,8 @@
 """What an attack has to work with: the surrogate, the code bank, the victim's service; and a count of what it spent."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 import torch
 from torch import Tensor
@@ -34,17 +36,35 @@ class CodeBank:
     labels: Tensor
 
 
+class Precision(StrEnum):
+    """In what an attack's passes are computed. What is scored is always float32."""
+
+    FLOAT32 = "float32"
+    BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
+
+
 class Surrogate:
     """The model that an attack is crafted on: every pass through it is counted.
 
     Args:
         model: in evaluation mode, its parameters frozen.
         budget: the counter.
+        run: a compiled form of the model; None is the model itself.
+        precision: of its passes.
     """
 
-    def __init__(self, model: HashModel, budget: Budget) -> None:
+    def __init__(
+        self,
+        model: HashModel,
+        budget: Budget,
+        *,
+        run: Callable[[Tensor], Tensor] | None = None,
+        precision: Precision = Precision.FLOAT32,
+    ) -> None:
         self.model = model
         self.budget = budget
+        self._run = model if run is None else run
+        self._half = precision is Precision.BF16
         self.bits = model.bits
         self.modality = model.modality
 
@@ -60,14 +80,18 @@ class Surrogate:
         """
         images = never_alone(inputs)
         self.budget.forward += len(images)
-        logits: Tensor = self.model(images)
+        if self._half:
+            with torch.autocast(images.device.type, dtype=torch.bfloat16):
+                logits = self._run(images).float()
+        else:
+            logits = self._run(images)
         if inputs.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
             raise CapabilityError(
                 f"{type(self.model).__name__} gives no gradients, and the attack needs them",
                 hint="craft it on another surrogate, or use an attack without the need 'gradients'",
             )
         if logits.requires_grad:
-            logits.register_hook(self._count_backward)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+            logits.register_hook(self._count_backward)
         return logits[: len(inputs)]
 
     def _count_backward(self, gradient: Tensor) -> None:

@@ -88,12 +88,14 @@ class Backbone(ABC):
         mean: of each channel of what it was trained on, in pixel space; subtracted inside the hash model.
         std: likewise; divided by.
         hash_init_std: standard deviation of a normal start of the hash layer put on it; ``None`` is torch's own start.
+        channels_last: whether it is faster with its weights in that order, and takes images in either.
     """
 
     image_size: int = 224
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     hash_init_std: float | None = None
+    channels_last: bool = False
 
     @abstractmethod
     def build(self, weights: str) -> tuple[nn.Module, int]:

@@ -1,6 +1,6 @@
 """A victim on the bench: its database, its queries, and everything that its cells share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cached_property
 
@@ -8,17 +8,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Targets, TargetSelector
-from robusthash.contracts import CodeBank, Split
+from robusthash.adversary import Probe, Targets, TargetSelector, probe
+from robusthash.contracts import CodeBank, Randomness, Split, isolated_randomness
 from robusthash.evaluation.encoding import cached_codes
 from robusthash.evaluation.plan import VictimPlan
 from robusthash.evaluation.scoring import Database, Scored, histograms, score
 from robusthash.evaluation.victims import Victim, get_victim
 from robusthash.evaluation.workshop import Workshop
 from robusthash.hashing import pack
-from robusthash.metrics import Relevance
+from robusthash.metrics import DistanceHistograms, Relevance
+from robusthash.metrics.relevance import relevant_counts
 from robusthash.results import DatasetUse
 from robusthash.storage import digest
+
+PROBED = 16  #: queries that a victim's gradients are looked at on
 
 
 class Bench:
@@ -109,8 +112,69 @@ class Bench:
         labels = self.queries.labels[list(rows)]
         return metric.per_query(histograms(packed, labels, self.database, relevance=Relevance.SHARE_ANY)).expected
 
+    def worst_possible(self, rows: Sequence[int]) -> np.ndarray:
+        """The least that the headline metric of these queries can be: (rows,) float64.
+
+        Args:
+            rows: which queries.
+        """
+        return self._worst_possible[list(rows)]
+
+    @cached_property
+    def _worst_possible(self) -> np.ndarray:
+        """Every irrelevant item at distance 0, and every relevant one as far as can be."""
+        metric = next(iter(self.shop.metrics.values()))
+        database = self.shop.data.database.labels
+        relevant = relevant_counts(self.queries.labels, database, relevance=Relevance.SHARE_ANY)
+        bits = self.victim.model.bits
+        near, far = np.zeros((2, len(relevant), bits + 1), dtype=np.int64)
+        far[:, bits] = relevant
+        near[:, 0] = len(database) - relevant
+        return metric.per_query(DistanceHistograms(items=near + far, relevant=far, bits=bits)).expected
+
+    @cached_property
+    def compiled(self) -> Callable[[Tensor], Tensor] | None:
+        """The victim's compiled form, where that is asked for. Its batch may shrink with every step."""
+        return torch.compile(self.victim.model, dynamic=True) if self.shop.setting.compiled else None
+
+    @cached_property
+    def probe(self) -> Probe:
+        """A look at the victim's gradients, on its first queries."""
+        rows = range(min(PROBED, len(self.queries)))
+        images = self.queries.images.pixels(rows).to(self.shop.device)
+        with isolated_randomness(
+            Randomness(seed=self.shop.setting.seed, purpose="probe"), self.query_ids.to(images.device)
+        ):
+            return probe(self.victim.model, images)
+
     def _codes(self, split: Split) -> Tensor:
         key = digest(
             {"weights": self.victim.use.digest, "defense": asdict(self.victim.defense) if self.victim.defense else None}
         )
         return cached_codes(self.victim.model, key, split, device=self.shop.device, progress=self.shop.progress)
+
+
+class Benches:
+    """The victims at hand: the last few, because each holds a model.
+
+    Args:
+        shop: the dataset and the plugins.
+    """
+
+    most = 4
+
+    def __init__(self, shop: Workshop) -> None:
+        self.shop = shop
+        self._held: dict[VictimPlan, Bench] = {}
+
+    def get(self, plan: VictimPlan) -> Bench:
+        """A victim's bench, made on first use."""
+        bench = self._held.pop(plan, None) or Bench(plan, self.shop)
+        self._held[plan] = bench
+        if len(self._held) > self.most:
+            del self._held[next(iter(self._held))]
+        return bench
+
+    def drop(self, plan: VictimPlan) -> None:
+        """Forgets a victim whose model may have been changed."""
+        self._held.pop(plan, None)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from robusthash.contracts import FileImages
 from robusthash.errors import InputError
-from robusthash.evaluation.bench import Bench
+from robusthash.evaluation.bench import Benches
 from robusthash.evaluation.cells import make_ready
 from robusthash.evaluation.gallery import Picture, save_gallery
 from robusthash.evaluation.plan import NO_DEFENSE, VictimPlan, plan
@@ -78,7 +78,7 @@ def attack_images(
     check(request, shop)
     cell = plan(request, shop.data.epsilon)[-1]
     images, names = (None, ()) if folder is None else _own_images(folder, shop)
-    work = make_ready(cell, Bench(cell.victim, shop))
+    work = make_ready(cell, Benches(shop))
     return save_gallery(work, output, progress, images=images, names=names)
 
 

@@ -7,7 +7,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from robusthash.contracts import HashModel, Split
+from robusthash.contracts import HashModel, Randomness, Split, isolated_randomness
 from robusthash.hashing import binarise, pack, unpack
 from robusthash.storage import cache_folder, digest, write_atomically
 from robusthash.training import Progress, encode
@@ -42,7 +42,9 @@ def cached_codes(model: HashModel, weights: str, split: Split, *, device: torch.
         except (SafetensorError, KeyError):
             path.unlink()  # a cache file that cannot be read is made again
     what = f"encoding the {split.name} split"
-    logits = encode(model, split.images, device=device, progress=lambda done, total: progress(done, total, what))
+    # Whatever a randomised model draws, it draws the same whenever its codes are made.
+    with isolated_randomness(Randomness(seed=0, purpose=what), torch.empty(0, dtype=torch.int64, device=device)):
+        logits = encode(model, split.images, device=device, progress=lambda done, total: progress(done, total, what))
     codes = binarise(logits).cpu()
     write_atomically(path, save_tensors({"packed": pack(codes)}))
     return codes

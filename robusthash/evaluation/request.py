@@ -1,15 +1,15 @@
-"""What the user asks to be evaluated, from the command line or a suite file."""
+"""What the user asks to be evaluated."""
 
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from robusthash.epsilon import parse_epsilon
-from robusthash.errors import InputError, OptionError
+from robusthash.contracts import Precision
+from robusthash.errors import OptionError
 
 NOISE = "noise"  #: the attack that every other one is shown beside
+STRONGEST = "strongest"  #: the attack that models are ranked by, where none is named
 
 Options = Mapping[str, Mapping[str, Any]]
 
@@ -32,6 +32,9 @@ class Setting:
         seed: of everything random.
         shard_size: queries to a shard; None is 128 for small images, 32 for large ones.
         device: ``cpu``, ``cuda`` or ``auto``.
+        qualities: of JPEG, at which the queries are hashed once more.
+        precision: of the attacks' passes.
+        compiled: compile what attacks are crafted on.
     """
 
     dataset: str = "digits"
@@ -47,8 +50,14 @@ class Setting:
     seed: int = 0
     shard_size: int | None = None
     device: str = "auto"
+    qualities: tuple[int, ...] = ()
+    precision: Precision = Precision.FLOAT32
+    compiled: bool = False
 
     def __post_init__(self) -> None:
+        for quality in self.qualities:
+            if not 1 <= quality <= 100:
+                raise OptionError(f"JPEG quality is {quality}", hint="from 1 to 100")
         for name in ("image_size", "queries", "shard_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -60,8 +69,11 @@ class Request:
     """A grid: every model x bits x defense x attack x epsilon, in one setting.
 
     Attributes:
-        models: registered names, or ``path/to/file.py:build``.
+        models: registered names, ``path/to/file.py:build``, or checkpoints, which bring their own code length.
         attacks: registered names.
+        surrogates: models, as above, that attacks are crafted on; empty is each victim itself. A victim among its
+            surrogates is attacked with full knowledge.
+        vary: by attack and option, the values to sweep over.
         bits: code lengths.
         defenses: registered names; ``none`` is no defense.
         epsilons: radii as shares of the pixel range; empty is the dataset's own.
@@ -69,7 +81,9 @@ class Request:
     """
 
     models: tuple[str, ...]
-    attacks: tuple[str, ...]
+    attacks: tuple[str, ...] = (STRONGEST,)
+    surrogates: tuple[str, ...] = ()
+    vary: Mapping[str, Mapping[str, Sequence[Any]]] = field(default_factory=dict)
     bits: tuple[int, ...] = (32,)
     defenses: tuple[str, ...] = ("none",)
     epsilons: tuple[float, ...] = ()
@@ -79,56 +93,9 @@ class Request:
         for name in ("models", "bits", "defenses"):
             if not getattr(self, name):
                 raise OptionError(f"no {name} to evaluate", hint=f"name at least one in --{name.rstrip('s')}")
+        for owner in self.vary:
+            if owner not in self.attacks:
+                raise OptionError(f"vary names {owner!r}, which is not among the attacks", hint=f"--attack {owner}")
         for bits in self.bits:
             if not 1 <= bits <= 4096:
                 raise OptionError(f"bits is {bits}", hint="a code has 1 to 4096 bits")
-
-
-def read_suite(path: Path) -> Request:
-    """Reads a suite: the fields of a request and of its setting as top-level keys, options as tables.
-
-    ::
-
-        models = ["dpsh", "hashnet"]
-        attacks = ["rnm", "rnm-p2s"]
-        bits = [16, 32]
-        epsilons = ["8/255", 0.1]
-        dataset = "digits"
-
-        [options.rnm]
-        steps = 200
-
-    Raises:
-        InputError: not readable as TOML, or a key is unknown.
-        OptionError: a value is wrong.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"suite {path} is not TOML: {error}", hint="see the quickstart's example") from error
-    grid = {entry.name for entry in fields(Request)} - {"setting"}
-    common = {entry.name for entry in fields(Setting)}
-    unknown = sorted(set(content) - grid - common)
-    if unknown:
-        raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {', '.join(sorted(grid | common))}")
-    lists = {name: _as_tuple(path, name, content[name]) for name in grid & set(content)}
-    if "epsilons" in lists:
-        lists["epsilons"] = tuple(parse_epsilon(str(epsilon)) for epsilon in lists["epsilons"])
-    setting = {name: content[name] for name in common & set(content)}
-    for name in ("data_root", "checkpoint"):
-        if name in setting:
-            setting[name] = path.parent / setting[name]
-    if "metrics" in setting:
-        setting["metrics"] = _as_tuple(path, "metrics", setting["metrics"])
-    for name in ("models", "attacks"):
-        if name not in lists:
-            raise InputError(f"suite {path} names no {name}", hint=f'{name} = ["..."]')
-    return Request(**lists, setting=Setting(**setting))
-
-
-def _as_tuple(path: Path, name: str, value: object) -> tuple[Any, ...]:
-    if not isinstance(value, list) or not value:
-        raise InputError(f"suite {path}: {name} is not a list", hint=f"{name} = [...]")
-    return tuple(value)

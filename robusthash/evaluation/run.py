@@ -1,26 +1,29 @@
 """Runs a grid of cells: what is stored is not run again, what is half done goes on, and one bad cell stops no other."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from robusthash.errors import RobustHashError, StorageError
-from robusthash.evaluation.bench import Bench
+from robusthash.evaluation.bench import Benches
 from robusthash.evaluation.cells import CellWork, make_ready
-from robusthash.evaluation.plan import NO_DEFENSE, Cell, VictimPlan, plan
+from robusthash.evaluation.plan import NO_DEFENSE, Cell, VictimPlan, checkpoint_path, plan
 from robusthash.evaluation.recording import assemble
 from robusthash.evaluation.request import NOISE, Request
 from robusthash.evaluation.shards import Arrays, ShardFolder, run_shard, shard_ranges
+from robusthash.evaluation.shared import Kept, SharedCraft
 from robusthash.evaluation.workers import WorkerPool
 from robusthash.evaluation.workshop import Workshop, user_path
 from robusthash.host import Kind, PluginHost
 from robusthash.results import Record, ResultStore
+from robusthash.specs import Capability
 from robusthash.storage import require_writable
 from robusthash.training import Progress
 
 _SHARDS = ".shards"  #: folder of half-done cells, inside the results folder
+_CRAFTED = ".crafted"  #: folder of adversarial images that several cells of a run need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,39 +88,105 @@ def evaluate(
     shop = Workshop(request.setting, host, progress)
     check(request, shop)
     require_writable(results, "--results")
-    store = ResultStore(results)
-    cells = plan(request, shop.data.epsilon)
+    cells = plan(request, shop.data.epsilon, blind=_blind(request, shop))
     host.notify("robusthash_run_started", cells=len(cells), settings={"dataset": request.setting.dataset})
     outcome = Outcome()
     with ExitStack() as stack:
         pool = stack.enter_context(WorkerPool(request.setting, workers)) if workers > 1 else None
-        for victim, group in _by_victim(cells):
-            bench = Bench(victim, shop)
-            outcome.victims[str(victim)] = bench.victim.origin
-            noise: dict[float, Record] = {}
-            for cell in group:
-                try:
-                    work = make_ready(cell, bench)
-                    record = None if force else store.find(work.digest)
-                    if record is not None:
-                        outcome.reused.add(record.digest)
-                    else:
-                        arrays = _run(work, results, progress, pool, order)
-                        record, kept = assemble(work, arrays, noise.get(cell.epsilon))
-                        store.save(record, kept)
-                        _folder(work, results).remove()
-                        host.notify("robusthash_cell_finished", record=record)
-                except StorageError:
-                    raise
-                except RobustHashError as error:
-                    outcome.failures.append(Failure(cell=cell, owner=_owner(cell, shop), error=error))
-                    bench = Bench(victim, shop)  # what failed may have changed the model
-                    continue
-                outcome.records.append(record)
-                if cell.attack == NOISE:
-                    noise[cell.epsilon] = record
+        run = _Run(shop, results, pool, order, force=force)
+        shared = SharedCraft(cells, shop, results / _CRAFTED)
+        for cell in cells:
+            # A victim that cannot be had ends the run, before any of its cells; a cell that fails stops no other.
+            victim, _ = run.benches.get(cell.victim).victim, run.benches.get(cell.source).victim
+            outcome.victims[str(cell.victim)] = victim.origin
+            try:
+                record, reused = run.record(cell, shared.folders(cell))
+            except StorageError:
+                raise
+            except RobustHashError as error:
+                outcome.failures.append(Failure(cell=cell, owner=_owner(cell, shop), error=error))
+                run.benches.drop(cell.source)  # what failed may have changed the model
+                continue
+            finally:
+                shared.finished(cell)
+            outcome.records.append(record)
+            if reused:
+                outcome.reused.add(record.digest)
     host.notify("robusthash_run_finished", records=outcome.records, seconds=time.monotonic() - started)
     return outcome
+
+
+class _Run:
+    """One run's way through its cells.
+
+    Args:
+        shop: the dataset and the plugins.
+        results: the results folder.
+        pool: worker processes; None runs the shards here.
+        order: in which a cell's missing shards are run.
+        force: evaluate again what is stored.
+    """
+
+    def __init__(
+        self,
+        shop: Workshop,
+        results: Path,
+        pool: WorkerPool | None,
+        order: Callable[[Sequence[int]], Sequence[int]],
+        *,
+        force: bool,
+    ) -> None:
+        self.shop = shop
+        self.benches = Benches(shop)
+        self._results = results
+        self._store = ResultStore(results)
+        self._pool = pool
+        self._order = order
+        self._force = force
+        self._noise: dict[tuple[VictimPlan, float], Record] = {}
+
+    def record(self, cell: Cell, kept: Kept) -> tuple[Record, bool]:
+        """The record of a cell, and whether it was stored before."""
+        work = make_ready(cell, self.benches, kept=kept)
+        stored = None if self._force else self._store.find(work.record.digest)
+        record = stored or self._evaluated(work)
+        if cell.attack == NOISE:
+            self._noise[cell.victim, cell.epsilon] = record
+        return record, stored is not None
+
+    def _evaluated(self, work: CellWork) -> Record:
+        arrays = self._shards(work)
+        record, kept = assemble(work, arrays, self._noise.get((work.cell.victim, work.cell.epsilon)))
+        database = work.bench.database
+        self._store.save_database(record, {"packed": database.packed.numpy(), "labels": database.labels.numpy()})
+        self._store.save(record, kept)
+        self._folder(work).remove()
+        self.shop.host.notify("robusthash_cell_finished", record=record)
+        return record
+
+    def _shards(self, work: CellWork) -> Arrays:
+        """Runs the shards that are missing, and reads them all."""
+        folder, progress = self._folder(work), self.shop.progress
+        missing = self._order(folder.missing())
+        queries = len(work.bench.queries)
+        ranges = shard_ranges(queries, self.shop.shard_size)
+        done = queries - sum(len(ranges[shard]) for shard in missing)
+        progress(done, queries, str(work.cell))
+        job = work.job  # made here for workers too: what the attack learns is in the cache before they look for it
+        if self._pool:
+            finished = self._pool.run(work.cell, missing, work.kept)
+        else:
+            qualities = self.shop.setting.qualities
+            finished = ((shard, run_shard(job, ranges[shard], qualities=qualities)) for shard in missing)
+        for shard, arrays in finished:
+            folder.write(shard, arrays)
+            done += len(ranges[shard])
+            progress(done, queries, str(work.cell))
+        return folder.read()
+
+    def _folder(self, work: CellWork) -> ShardFolder:
+        shards = shard_ranges(len(work.bench.queries), self.shop.shard_size)
+        return ShardFolder(self._results / _SHARDS / work.record.digest[:32], len(shards))
 
 
 def check(request: Request, shop: Workshop) -> None:
@@ -127,12 +196,16 @@ def check(request: Request, shop: Workshop) -> None:
         UsageError: a name is unknown, or an option is wrong.
     """
     setting = request.setting
-    registered = [name for name in request.models if user_path(name) is None]
+    models = (*request.models, *request.surrogates)
+    registered = [name for name in models if user_path(name) is None and checkpoint_path(name) is None]
     for name in registered:
         shop.objective(name)
     members: list[str] = []
     for name in dict.fromkeys((NOISE, *request.attacks)):
         members += shop.attack(name).use.options.get("members", ())
+        for option, values in request.vary.get(name, {}).items():
+            for value in values:
+                shop.attack(name, {option: value})
     for name in request.defenses:
         if name != NO_DEFENSE:
             shop.defense(name)
@@ -144,37 +217,11 @@ def check(request: Request, shop: Workshop) -> None:
     tuple(shop.metrics.values())
 
 
-def _run(
-    work: CellWork,
-    results: Path,
-    progress: Progress,
-    pool: WorkerPool | None,
-    order: Callable[[Sequence[int]], Sequence[int]],
-) -> Arrays:
-    """Runs the shards that are missing, and reads them all."""
-    folder = _folder(work, results)
-    missing = order(folder.missing())
-    queries = len(work.bench.queries)
-    ranges = shard_ranges(queries, work.bench.shop.shard_size)
-    done = queries - sum(len(ranges[shard]) for shard in missing)
-    progress(done, queries, str(work.cell))
-    job = work.job  # made here for workers too: what the attack learns is in the cache before they look for it
-    finished = pool.run(work.cell, missing) if pool else ((shard, run_shard(job, ranges[shard])) for shard in missing)
-    for shard, arrays in finished:
-        folder.write(shard, arrays)
-        done += len(ranges[shard])
-        progress(done, queries, str(work.cell))
-    return folder.read()
-
-
-def _folder(work: CellWork, results: Path) -> ShardFolder:
-    shards = shard_ranges(len(work.bench.queries), work.bench.shop.shard_size)
-    return ShardFolder(results / _SHARDS / work.digest[:32], len(shards))
-
-
-def _by_victim(cells: Sequence[Cell]) -> Iterator[tuple[VictimPlan, list[Cell]]]:
-    for victim in dict.fromkeys(cell.victim for cell in cells):
-        yield victim, [cell for cell in cells if cell.victim == victim]
+def _blind(request: Request, shop: Workshop) -> set[str]:
+    """Attacks that look at no model, and so are crafted on none."""
+    looks = {Capability.GRADIENTS, Capability.CODE_BANK, Capability.ANCHORS}
+    names = dict.fromkeys((NOISE, *request.attacks))
+    return {name for name in names if not looks & shop.attack(name).plugin.needs}
 
 
 def _owner(cell: Cell, shop: Workshop) -> str:

@@ -16,6 +16,7 @@ from robusthash.metrics import (
     bootstrap_interval,
     distance_histograms,
 )
+from robusthash.metrics.relevance import pack_labels, relevant
 from robusthash.results import Measure
 
 _PROBE = 100  #: neighbours asked of the retriever, for each query
@@ -46,11 +47,13 @@ class Scored:
         measures: by metric name.
         per_query: by metric name, (queries,) float64, ties in expectation.
         neighbours: (queries, k) int64, ids of the nearest items as the retriever returned them.
+        search: what the retriever's answer is worth, ``recall@k`` and ``precision@k``.
     """
 
     measures: Mapping[str, Measure]
     per_query: Mapping[str, np.ndarray]
     neighbours: np.ndarray
+    search: Mapping[str, float]
 
 
 def score(
@@ -87,7 +90,10 @@ def score(
             value=scores.mean(), low=low, high=high, worst=scores.mean("worst"), best=scores.mean("best")
         )
         per_query[name] = scores.expected
-    return Scored(measures=measures, per_query=per_query, neighbours=_search(packed, database.index, counts).numpy())
+    neighbours, recall = _search(packed, database.index, counts)
+    k = neighbours.shape[1]
+    search = {f"recall@{k}": recall, f"precision@{k}": _precision(neighbours, labels, database, relevance)}
+    return Scored(measures=measures, per_query=per_query, neighbours=neighbours.numpy(), search=search)
 
 
 def histograms(packed: Tensor, labels: Tensor, database: Database, *, relevance: Relevance) -> DistanceHistograms:
@@ -104,12 +110,13 @@ def histograms(packed: Tensor, labels: Tensor, database: Database, *, relevance:
     )
 
 
-def _search(packed: Tensor, index: Index, counts: DistanceHistograms) -> Tensor:
+def _search(packed: Tensor, index: Index, counts: DistanceHistograms) -> tuple[Tensor, float]:
+    """What the retriever returns, and the share of it that is no farther than the true k-th neighbour."""
     limit = index.capabilities.max_k
     k = min(_PROBE, index.size, limit or _PROBE)
     found = index.search(packed, k)
+    true = torch.from_numpy(nearest_distances(counts.items, k))
     if index.capabilities.exact:
-        true = torch.from_numpy(nearest_distances(counts.items, k))
         wrong = (found.distances.cpu() != true).any(1)
         if wrong.any():
             raise ContractError(
@@ -117,7 +124,15 @@ def _search(packed: Tensor, index: Index, counts: DistanceHistograms) -> Tensor:
                 " got other distances than a full scan",
                 hint="search with --retriever torch, and report it to the retriever's author",
             )
-    return found.ids.cpu()
+    return found.ids.cpu(), float((found.distances.cpu() <= true[:, -1:]).double().mean())
+
+
+def _precision(neighbours: Tensor, labels: Tensor, database: Database, relevance: Relevance) -> float:
+    hits = [
+        relevant(pack_labels(query[None]), pack_labels(database.labels[items]), relevance).sum()
+        for query, items in zip(labels, neighbours, strict=True)
+    ]
+    return float(np.sum(hits) / max(1, neighbours.numel()))
 
 
 def nearest_distances(items: np.ndarray, k: int) -> np.ndarray:

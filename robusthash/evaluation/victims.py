@@ -11,7 +11,7 @@ from torch import Tensor
 import robusthash
 from robusthash.contracts import DefenseContext, HashModel
 from robusthash.errors import CheckpointError, ContractError, UsageError
-from robusthash.evaluation.plan import VictimPlan
+from robusthash.evaluation.plan import VictimPlan, checkpoint_path
 from robusthash.evaluation.workshop import TRAIN, Workshop, user_path
 from robusthash.options import as_plain, build
 from robusthash.results import ModelUse, PluginUse
@@ -23,6 +23,7 @@ from robusthash.training import (
     load_checkpoint,
     load_tensors,
     load_weights,
+    read_description,
     save_checkpoint,
     tensors_digest,
     train,
@@ -64,8 +65,11 @@ def get_victim(plan: VictimPlan, shop: Workshop) -> Victim:
         CheckpointError: the checkpoint given is of another model, code length or image size.
         TrainingError: training diverged or collapsed.
     """
+    path = checkpoint_path(plan.model)
     if user_path(plan.model) is not None:
         victim = _built_by_user(plan, shop)
+    elif path is not None:
+        victim = _from_file(path, shop)
     elif shop.setting.checkpoint is not None:
         victim = _from_checkpoint(plan, shop, shop.setting.checkpoint)
     else:
@@ -141,15 +145,21 @@ def _trained(plan: VictimPlan, shop: Workshop) -> Victim:
 
 
 def _from_checkpoint(plan: VictimPlan, shop: Workshop, path: Path) -> Victim:
-    tensors, description = load_checkpoint(path)
-    size = shop.data.query.images.size
+    description = read_description(path)
     for what, found, wanted in (
         ("model", description.model.name, plan.model),
         ("bits", description.bits, plan.bits),
-        ("image size", description.image_size, size[0]),
     ):
         if found != wanted:
             raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"ask for {what} {found}")
+    return _from_file(path, shop)
+
+
+def _from_file(path: Path, shop: Workshop) -> Victim:
+    tensors, description = load_checkpoint(path)
+    found, wanted = description.image_size, shop.data.query.images.size[0]
+    if found != wanted:
+        raise CheckpointError(f"{path} has image size {found}, not {wanted}", hint=f"ask for image size {found}")
     return _from_description(tensors, path, description, shop, f"given: {path}")
 
 
@@ -161,6 +171,8 @@ def _from_description(
         backbone.plugin, bits=description.bits, image_size=description.image_size, weights="none", seed=description.seed
     )
     load_weights(network, tensors, str(path))
+    if backbone.plugin.channels_last:
+        network.to(memory_format=torch.channels_last)
     use = ModelUse(
         name=description.model.name,
         owner=description.model.owner,

@@ -12,13 +12,16 @@ from typing import Self
 import torch
 
 from robusthash.errors import RobustHashError, StorageError
-from robusthash.evaluation.bench import Bench
+from robusthash.evaluation.bench import Benches
 from robusthash.evaluation.cells import CellWork, make_ready
 from robusthash.evaluation.plan import Cell
 from robusthash.evaluation.request import Setting
 from robusthash.evaluation.shards import Arrays, run_shard, shard_ranges
+from robusthash.evaluation.shared import Kept
 from robusthash.evaluation.workshop import Workshop
 from robusthash.host import PluginHost
+
+Task = tuple[Cell, int, Kept]  #: a cell, one of its shards, and where images are kept
 
 _POLL = 1.0  #: seconds between looks at whether a worker has died
 
@@ -42,7 +45,7 @@ class WorkerPool:
 
     def __init__(self, setting: Setting, workers: int) -> None:
         context = get_context("spawn")
-        self._tasks: Queue[tuple[Cell, int] | None] = context.Queue()
+        self._tasks: Queue[Task | None] = context.Queue()
         self._answers: Queue[Finished] = context.Queue()
         arguments = (setting, self._tasks, self._answers, torch.get_num_threads())
         self._processes: list[BaseProcess] = [
@@ -61,15 +64,20 @@ class WorkerPool:
             process.terminate()
             process.join()
 
-    def run(self, cell: Cell, shards: Sequence[int]) -> Iterator[tuple[int, Arrays]]:
+    def run(self, cell: Cell, shards: Sequence[int], kept: Kept) -> Iterator[tuple[int, Arrays]]:
         """Runs shards of a cell, and yields each as it ends.
+
+        Args:
+            cell: which.
+            shards: of it.
+            kept: where adversarial images are kept that other cells need too.
 
         Raises:
             StorageError: a worker died.
             RobustHashError: what a shard ended with, once the others have ended too.
         """
         for shard in shards:
-            self._tasks.put((cell, shard))
+            self._tasks.put((cell, shard, kept))
         error: RobustHashError | None = None
         for _ in shards:
             finished = self._next()
@@ -92,20 +100,21 @@ class WorkerPool:
                     ) from None
 
 
-def _work(setting: Setting, tasks: "Queue[tuple[Cell, int] | None]", answers: "Queue[Finished]", threads: int) -> None:
+def _work(setting: Setting, tasks: "Queue[Task | None]", answers: "Queue[Finished]", threads: int) -> None:
     torch.set_num_threads(threads)
     shop = Workshop(setting, PluginHost.load(), lambda _done, _total, _what: None)
-    work: CellWork | None = None  # the cell at hand: its job is made once, its victim serves the cells after it
+    benches = Benches(shop)
+    work: CellWork | None = None  # the cell at hand: its job is made once
     while (task := tasks.get()) is not None:
-        cell, shard = task
+        cell, shard, kept = task
         try:
             if work is None or work.cell != cell:
-                bench = work.bench if work and work.cell.victim == cell.victim else Bench(cell.victim, shop)
-                work = make_ready(cell, bench)
+                work = make_ready(cell, benches, kept=kept)
             rows = shard_ranges(len(work.bench.queries), shop.shard_size)[shard]
-            answers.put(Finished(shard=shard, arrays=run_shard(work.job, rows)))
+            answers.put(Finished(shard=shard, arrays=run_shard(work.job, rows, qualities=setting.qualities)))
         except RobustHashError as error:
-            work = None  # the attack may have changed the model
+            benches.drop(cell.source)  # the attack may have changed the model
+            work = None
             answers.put(Finished(shard=shard, error=error))
         except Exception as error:
             # Whatever it is, it may not survive the way to the parent; its text does.

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -23,6 +24,7 @@ from robusthash.errors import ContractError, OptionError, UnknownNameError, Usag
 from robusthash.evaluation.encoding import query_subset
 from robusthash.evaluation.request import Setting
 from robusthash.host import Kind, PluginHost, Registered
+from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric
 from robusthash.options import as_plain
 from robusthash.results import PluginUse
@@ -32,6 +34,7 @@ from robusthash.training import Progress
 
 TRAIN = "train"  #: the owner of training options: ``-o train.epochs=5``
 AUTO = "auto"
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SMALL_IMAGE = 64
 _SHARD_SIZES = (128, 32)  #: queries to a shard, for small and for large images
 
@@ -54,12 +57,16 @@ class Workshop:
         setting: what all cells have in common.
         host: the plugins.
         progress: called with (done, total, what) during long steps.
+
+    Attributes:
+        batches: how many queries fit into memory at once.
     """
 
     def __init__(self, setting: Setting, host: PluginHost, progress: Progress) -> None:
         self.setting = setting
         self.host = host
         self.progress = progress
+        self.batches = Batches()
 
     @cached_property
     def device(self) -> torch.device:
@@ -129,13 +136,17 @@ class Workshop:
         """Each metric's protocol id."""
         return {name: metric.protocol for name, metric in self.metrics.items()}
 
-    def attack(self, name: str) -> "Chosen[Attack]":
+    def attack(self, name: str, varied: Mapping[str, Any] = _NOTHING) -> "Chosen[Attack]":
         """An attack by name. Of an ensemble, the record has every member's options.
+
+        Args:
+            name: registered name.
+            varied: options beside the setting's.
 
         Raises:
             ContractError: a member of an ensemble is an ensemble itself, pulls to a target, or is not held to epsilon.
         """
-        chosen = self.choose(Kind.ATTACK, name, Attack)
+        chosen = self.choose(Kind.ATTACK, name, Attack, {**self.setting.options.get(name, {}), **varied})
         if not isinstance(chosen.plugin, Ensemble):
             return chosen
         members = [self.choose(Kind.ATTACK, member, Attack) for member in chosen.plugin.members]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from robusthash.results.record import Flag
+from robusthash.results.record import Access, Flag
 
 
 class Kind(StrEnum):
@@ -75,14 +75,17 @@ class Row:
         model: the victim, as named in this section.
         label: the attack, as named in this section, or what the reference is.
         goal: of an attack; None for references.
-        rank: strength among the victim's attacks of this goal, 1 is the strongest; None for references,
+        access: what the attack knew of the victim; None for references.
+        surrogate: the model that it was crafted on, as named in this section; None for the victim itself.
+        rank: strength among the victim's attacks of this goal and access, 1 is the strongest; None for references,
             noise and what is not held to epsilon.
         clean: the metric of the clean queries.
         score: the metric of these queries.
         target: the same with respect to the target labels; None if there are none.
         psnr: mean over the queries, in dB.
         seconds: of the attack, for each query.
-        flags: soundness checks that failed.
+        queries: images that the victim's service was asked about, for each query; None without such queries.
+        flags: soundness checks that failed, of the record and beside the other records.
         record: digest of the record it comes from.
     """
 
@@ -90,29 +93,33 @@ class Row:
     model: str
     label: str
     goal: str | None = None
+    access: Access | None = None
+    surrogate: str | None = None
     rank: int | None = None
     clean: float | None = None
     score: Score | None = None
     target: Score | None = None
     psnr: float | None = None
     seconds: float | None = None
+    queries: float | None = None
     flags: tuple[Flag, ...] = ()
     record: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A victim's place among the victims of a section.
+    """A victim's place among the victims of a section, by white-box attacks.
 
     Attributes:
         goal: of the attacks that count here.
-        rank: 1 is the most robust; None if it lacks an attack that another victim has.
+        rank: 1 is the most robust; None if it lacks an attack that is needed for a place.
         model: the victim, as named in this section.
         clean: the metric of its clean queries.
-        worst: its score under the strongest of the attacks; None without a rank. Relevance to the target labels for
-            targeted attacks.
+        worst: its score under the strongest of the attacks that all ranked victims have; None without a rank. Relevance
+            to the target labels for targeted attacks.
         attack: the strongest attack; None without a rank.
-        lacks: attacks that another victim has and this one has not.
+        lacks: what it was not attacked with, and must be for a place: the ensemble ``strongest`` where another victim
+            has it, else every attack that another victim has.
     """
 
     goal: str
@@ -125,18 +132,42 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """How one attack carries over from model to model.
+
+    Attributes:
+        attack: its name in this section, without a surrogate.
+        goal: of the attack.
+        surrogates: what it was crafted on, one a row.
+        victims: what it was tried on, one a column.
+        clean: the metric of each victim's clean queries; relevance to the target labels for a targeted attack.
+        after: the same after the attack, row by row; None where it was not run. Where surrogate and victim are the same
+            model, the white-box attack.
+    """
+
+    attack: str
+    goal: str
+    surrogates: tuple[str, ...]
+    victims: tuple[str, ...]
+    clean: tuple[float, ...]
+    after: tuple[tuple[float | None, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Section:
     """Rows that may be compared.
 
     Attributes:
         setting: what they have in common.
         standings: the victims, most robust first, goal after goal; empty with a single victim.
-        rows: victim after victim: clean, noise, attacks by strength, floors.
+        transfers: attack after attack, those that were crafted on another model than the victim.
+        rows: victim after victim: clean, noise, attacks by access, goal and strength, floors.
         superseded: older records of cells that were evaluated again, and are not shown.
     """
 
     setting: Setting
     standings: tuple[Standing, ...]
+    transfers: tuple[Transfer, ...]
     rows: tuple[Row, ...]
     superseded: int
 

@@ -2,30 +2,34 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from robusthash.epsilon import format_epsilon
 from robusthash.results.board import Kind, Leaderboard, Row, Score, Section, Setting, Standing
+from robusthash.results.consistency import inconsistencies
+from robusthash.results.judging import HEADLINE, NOISE, counts, headline, judged, strength
 from robusthash.results.naming import AttackKey, Names, VictimKey, attack_key, victim_key
-from robusthash.results.record import Measure, Record
+from robusthash.results.record import Access, Measure, Record
+from robusthash.results.transfers import transfers
 from robusthash.specs import Goal
 
-NOISE = "noise"  #: the attack that every other one is shown beside, and is not ranked with
-HEADLINE = "map"  #: the metric shown, where a record has it
+STRONGEST = "strongest"  #: the ensemble that models are ranked by, where it was run
 
 
 def build(records: Iterable[Record]) -> Leaderboard:
-    """Sorts records into sections and ranks within each."""
+    """Sorts records into sections and ranks within each; each record is flagged beside all the others."""
+    everything = list(records)
+    found = inconsistencies(everything)
     groups: dict[Setting, list[Record]] = defaultdict(list)
-    for record in records:
-        groups[_setting(record)].append(record)
+    for record in everything:
+        flags = record.flags + found.get(record.digest, ())
+        groups[_setting(record)].append(replace(record, flags=flags))
     ordered = sorted(groups.items(), key=lambda item: tuple(asdict(item[0]).values()))
     return Leaderboard(sections=tuple(_section(setting, group) for setting, group in ordered))
 
 
 def _setting(record: Record) -> Setting:
-    metric = HEADLINE if HEADLINE in record.protocols else min(record.protocols)
-    dataset = record.dataset
+    metric, dataset = headline(record), record.dataset
     return Setting(
         dataset=dataset.name,
         dataset_digest=dataset.digest,
@@ -55,7 +59,13 @@ def _section(setting: Setting, records: Sequence[Record]) -> Section:
         victims.values(), key=lambda group: (places.get(names.victim(group[0]), 0), names.victim(group[0]))
     )
     rows = tuple(row for group in ordered for row in _rows(group, names, setting.metric))
-    return Section(setting=setting, standings=standings, rows=rows, superseded=len(records) - len(newest))
+    return Section(
+        setting=setting,
+        standings=standings,
+        transfers=tuple(transfers(newest.values(), names, setting.metric)),
+        rows=rows,
+        superseded=len(records) - len(newest),
+    )
 
 
 def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
@@ -77,11 +87,12 @@ def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
     unbounded = [record for record in group if not record.bounded and record.attack.name != NOISE]
     for record in _by_strength(unbounded, names, metric):
         yield _attack_row(record, Kind.UNBOUNDED, None, names, metric)
-    for goal in Goal:
-        attacks = _by_strength(_attacks(group, goal), names, metric)
-        strengths = [_strength(record, metric) for record in attacks]
-        for record, strength in zip(attacks, strengths, strict=True):
-            yield _attack_row(record, Kind.ATTACK, 1 + strengths.index(strength), names, metric)
+    for access in Access:
+        for goal in Goal:
+            attacks = _by_strength(_attacks(group, goal, access), names, metric)
+            strengths = [strength(record, metric) for record in attacks]
+            for record, own in zip(attacks, strengths, strict=True):
+                yield _attack_row(record, Kind.ATTACK, 1 + strengths.index(own), names, metric)
     floors = dict(latest.floors) | (dict(targeted[-1].floors) if targeted else {})
     for label, plain, aim in (
         ("anchor codes", None, "t-anchor"),
@@ -95,46 +106,59 @@ def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
 
 
 def _attack_row(record: Record, kind: Kind, rank: int | None, names: Names, metric: str) -> Row:
-    after = record.metrics["adversarial"]
+    after, queries, cost = record.metrics["adversarial"], max(1, record.dataset.queries), record.cost
     return Row(
         kind=kind,
         model=names.victim(record),
         label=names.attack(record),
         goal=record.goal,
+        access=record.access,
+        surrogate=names.surrogate(record.surrogate) if record.surrogate else None,
         rank=rank,
         clean=record.metrics["clean"][metric].value,
         score=_score(after[metric]),
         target=_score(after[f"t-{metric}"]) if record.goal == Goal.TARGETED else None,
         psnr=record.imagery.get("psnr"),
-        seconds=record.cost.seconds / max(1, record.dataset.queries),
+        seconds=cost.seconds / queries,
+        queries=cost.queries / queries if cost.queries else None,
         flags=record.flags,
         record=record.digest,
     )
 
 
 def _standings(victims: dict[VictimKey, list[Record]], names: Names, metric: str) -> Iterator[Standing]:
-    """Victims by their score under the strongest attack, where all have the same attacks."""
+    """Victims by their score under the strongest white-box attack that all who are ranked have.
+
+    A victim is ranked if it has the ensemble ``strongest``, where any victim has it: a single attack that another one
+    has besides would say less. Without the ensemble it must have every attack.
+    """
     for goal in Goal:
-        attacks = {key: _attacks(group, goal) for key, group in victims.items()}
-        everything = {names.attack(record) for group in attacks.values() for record in group}
+        attacks = {
+            key: {names.attack(record): record for record in _attacks(group, goal, Access.WHITE_BOX)}
+            for key, group in victims.items()
+        }
+        everything = {name: record for found in attacks.values() for name, record in found.items()}
         if not everything:
             continue
-        lacks = {
-            key: tuple(sorted(everything - {names.attack(record) for record in group}))
-            for key, group in attacks.items()
+        ensembles = {name for name, record in everything.items() if record.attack.name == STRONGEST}
+        needed = ensembles or set(everything)
+        lacks = {key: tuple(sorted(needed - set(found))) for key, found in attacks.items()}
+        complete = [key for key in victims if not lacks[key]]
+        shared = set(everything).intersection(*(attacks[key] for key in complete))
+        strongest = {
+            key: _by_strength([attacks[key][name] for name in sorted(shared)], names, metric)[0] for key in complete
         }
-        strongest = {key: _by_strength(attacks[key], names, metric)[0] for key in victims if not lacks[key]}
-        strengths = sorted((_strength(record, metric) for record in strongest.values()), reverse=True)
+        strengths = sorted((strength(record, metric) for record in strongest.values()), reverse=True)
         standings = []
         for key, group in victims.items():
             record = strongest.get(key)
             standings.append(
                 Standing(
                     goal=goal,
-                    rank=1 + strengths.index(_strength(record, metric)) if record else None,
+                    rank=1 + strengths.index(strength(record, metric)) if record else None,
                     model=names.victim(group[0]),
                     clean=group[-1].metrics["clean"][metric].value,
-                    worst=_score(_outcome(record, metric)) if record else None,
+                    worst=_score(judged(record, "adversarial", metric)) if record else None,
                     attack=names.attack(record) if record else None,
                     lacks=lacks[key],
                 )
@@ -142,24 +166,13 @@ def _standings(victims: dict[VictimKey, list[Record]], names: Names, metric: str
         yield from sorted(standings, key=lambda one: (one.rank is None, one.rank or 0, one.model))
 
 
-def _attacks(group: Iterable[Record], goal: Goal) -> list[Record]:
-    """Those that are ranked."""
-    return [record for record in group if record.goal == goal and record.bounded and record.attack.name != NOISE]
+def _attacks(group: Iterable[Record], goal: Goal, access: Access) -> list[Record]:
+    """Those that are ranked with each other."""
+    return [record for record in group if record.goal == goal and record.access is access and counts(record)]
 
 
 def _by_strength(records: Iterable[Record], names: Names, metric: str) -> list[Record]:
-    return sorted(records, key=lambda record: (_strength(record, metric), names.attack(record)))
-
-
-def _strength(record: Record, metric: str) -> float:
-    """What to sort by: smaller is a stronger attack, larger a more robust victim."""
-    value = _outcome(record, metric).value
-    return -value if record.goal == Goal.TARGETED else value
-
-
-def _outcome(record: Record, metric: str) -> Measure:
-    """What an attack is judged by: relevance to the target labels if it has any."""
-    return record.metrics["adversarial"][f"t-{metric}" if record.goal == Goal.TARGETED else metric]
+    return sorted(records, key=lambda record: (strength(record, metric), names.attack(record)))
 
 
 def _score(measure: Measure) -> Score:

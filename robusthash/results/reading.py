@@ -14,11 +14,13 @@ _TEXTS = {
     "model": ("name", "digest", "backbone", "owner"),
     "defense": ("name", "owner"),
     "attack": ("name", "owner"),
+    "surrogate": ("name", "digest", "backbone", "owner"),
 }
 _NUMBERS = {
     "": ("epsilon", "seed"),
     "dataset": ("queries", "database"),
     "model": ("bits",),
+    "surrogate": ("bits",),
     "cost": ("forward", "backward", "seconds"),
 }
 _MAPPINGS = {"attack": ("options",), "defense": ("options",), "": ("metrics", "protocols")}
@@ -46,7 +48,7 @@ def _defects(content: dict[str, object]) -> Iterator[str]:
     """What is wrong with the values of a record whose names are right."""
     for wanted, kind, fits in _WANTED:
         for where, names in wanted.items():
-            part = content[where] if where else content
+            part = content.get(where) if where else content
             absent = [] if part is None else [name for name in names if not fits(_get(part, name))]
             yield from (f"{where or 'it'} has no {kind} {name!r}" for name in absent)
     if content["goal"] not in tuple(Goal):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +11,11 @@ from robusthash.specs import PluginUse
 
 SCHEMA = 1
 _UNBOUNDED = "RH006"  #: the flag of an attack that is not held to epsilon
+
+
+#: Fields that the adversarial images depend on, beside the model that they are crafted on; and those of the scoring.
+_CRAFTING = ("dataset", "attack", "goal", "epsilon", "seed", "shard_size", "precision", "compiled", "versions")
+_SCORING = ("model", "defense", "relevance", "protocols", "retriever", "qualities")
 
 
 class Access(StrEnum):
@@ -131,6 +136,12 @@ class Record:
         environment: device, its name, and threads.
         created: UTC time, ISO 8601.
         surrogate: the model that a transfer attack was crafted on; None is the victim itself.
+        precision: of the attack's passes; what is scored is always float32.
+        compiled: whether the surrogate was compiled.
+        qualities: of JPEG, at which the queries were hashed once more: the stages ``clean-jpeg-Q`` and ``jpeg-Q``.
+        search: by stage, what the retriever found: ``recall@k`` (share of its k neighbours that are no farther than the
+            true k-th) and ``precision@k`` (share that is relevant).
+        probe: what a look at the victim's gradients found (:mod:`robusthash.adversary.probe`).
     """
 
     digest: str
@@ -154,7 +165,27 @@ class Record:
     environment: Mapping[str, str]
     created: str
     surrogate: ModelUse | None = None
+    precision: str = "float32"
+    compiled: bool = False
+    qualities: tuple[int, ...] = ()
+    search: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    probe: Mapping[str, float] = field(default_factory=dict)
     schema: int = SCHEMA
+
+    def crafting(self) -> dict[str, Any]:
+        """What the adversarial images depend on, whoever is to judge them."""
+        plain = asdict(self)
+        source = {"model": plain["surrogate"], "defense": None} if self.surrogate else None
+        return {
+            **{name: plain[name] for name in _CRAFTING},
+            "source": source or {"model": plain["model"], "defense": plain["defense"]},
+            "device": self.environment["device"],
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """Everything that could change the numbers: the digest is over this."""
+        plain = asdict(self)
+        return {**self.crafting(), **{name: plain[name] for name in _SCORING}}
 
     @property
     def access(self) -> Access:
@@ -201,6 +232,7 @@ class Record:
             content["attack"] = PluginUse(**content["attack"])
             content["retriever"] = PluginUse(**content["retriever"])
             content["cost"] = Cost(**content["cost"])
+            content["qualities"] = tuple(content.get("qualities", ()))
             content["flags"] = tuple(Flag(**flag) for flag in content["flags"])
             content["metrics"] = {
                 stage: {name: Measure(**measure) for name, measure in measures.items()}

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robusthash.errors import InputError, RobustHashError, UsageError
 from robusthash.results.reading import read_record
 from robusthash.results.record import Record
-from robusthash.storage import write_atomically
+from robusthash.storage import digest, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +70,37 @@ class ResultStore:
         write_arrays(path.with_suffix(".npz"), arrays)
         write_atomically(path, record.to_json().encode())
         return path
+
+    def save_database(self, record: Record, arrays: Mapping[str, "np.ndarray"]) -> None:
+        """Writes the codes and labels that a record's queries were ranked against, once for all records of a victim.
+
+        Args:
+            record: of the victim.
+            arrays: ``packed`` (items, bytes) uint8, and ``labels`` (items, classes) uint8.
+
+        Raises:
+            StorageError: the folder cannot be written, or the disk is full.
+        """
+        from robusthash.arrays import write_arrays
+
+        path = self._database_path(record)
+        if not path.exists():
+            write_arrays(path, arrays)
+
+    def database(self, record: Record) -> dict[str, "np.ndarray"]:
+        """What :meth:`save_database` wrote.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        from robusthash.arrays import read_arrays
+
+        return read_arrays(self._database_path(record))
+
+    def _database_path(self, record: Record) -> Path:
+        defense = asdict(record.defense) if record.defense else None
+        name = digest({"dataset": record.dataset.digest, "model": record.model.digest, "defense": defense})
+        return self.path_of(record).with_name(f"database-{name[:_NAMED]}.npz")
 
     def arrays(self, record: Record) -> dict[str, "np.ndarray"]:
         """The per-query arrays that were saved with a record.

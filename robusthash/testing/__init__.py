@@ -4,7 +4,7 @@ from robusthash.testing.attacks import AttackContract
 from robusthash.testing.datasets import DatasetContract
 from robusthash.testing.models import ModelContract, ObjectiveContract
 from robusthash.testing.retrievers import RetrieverContract
-from robusthash.testing.victims import LinearVictim, SmallVictim, toy_batch, toy_context, toy_images
+from robusthash.testing.victims import LinearVictim, SmallVictim, toy_batch, toy_context, toy_images, toy_oracle
 
 __all__ = [
     "AttackContract",
@@ -17,4 +17,5 @@ __all__ = [
     "toy_batch",
     "toy_context",
     "toy_images",
+    "toy_oracle",
 ]

@@ -7,10 +7,15 @@
         def attack(self) -> Attack:
             return Mine(steps=20)
 
+An attack that needs queries is given a service over a toy database. If it has an option ``queries``, the most that it
+asks for each image, it is held to that; make it small here.
+
 Importing this module needs pytest, which the core does not depend on.
 """
 
 import random as python_random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -19,7 +24,16 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import GradientAttack
-from robusthash.contracts import Attack, AttackBatch, AttackContext, Budget, HashModel, Randomness, Surrogate
+from robusthash.contracts import (
+    Attack,
+    AttackBatch,
+    AttackContext,
+    Budget,
+    HashModel,
+    Oracle,
+    Randomness,
+    Surrogate,
+)
 from robusthash.errors import CapabilityError
 from robusthash.hashing import binarise, hamming, sign
 from robusthash.specs import AttackSpec, Capability, Goal
@@ -57,7 +71,7 @@ class AttackContract:
 
     @pytest.fixture
     def context(self, attack: Attack, victim: HashModel) -> AttackContext:
-        """A context of the victim, with what the attack learnt on it."""
+        """A context of the victim, with what the attack learnt on it; passes and queries go to one budget."""
         return _fitted(attack, toy_context(victim))
 
     @pytest.fixture
@@ -193,23 +207,41 @@ class AttackContract:
     def test_budget_counts_every_pass(
         self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
     ) -> None:
-        """The budget is what hooks on the model itself count."""
-        seen = Budget()
+        """The budget is what hooks on the model and the service count; a black box makes no pass of its own."""
+        seen, service = Budget(), _watched(context)
 
         def backward(gradient: Tensor) -> None:
             seen.backward += len(gradient)
 
         def forward(_module: torch.nn.Module, inputs: tuple[Tensor], logits: Tensor) -> None:
-            seen.forward += len(inputs[0])
+            if service is None or not service.answering:
+                seen.forward += len(inputs[0])
             if logits.requires_grad:
                 logits.register_hook(backward)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
 
-        budget = Budget()
+        before = replace(context.surrogate.budget)
         handle = victim.register_forward_hook(forward)
-        attack(batch, replace(context, surrogate=Surrogate(victim, budget)))
+        attack(batch, replace(context, oracle=service))
         handle.remove()
-        assert budget == seen
-        assert bool(budget.backward) == (Capability.GRADIENTS in attack.needs)
+        seen.queries = service.images if service else 0
+        spent = context.surrogate.budget
+        for part in fields(Budget):
+            assert getattr(spent, part.name) - getattr(before, part.name) == getattr(seen, part.name), part.name
+        assert bool(seen.backward) == (Capability.GRADIENTS in attack.needs)
+        assert bool(seen.queries) == (Capability.QUERIES in attack.needs)
+        if Capability.QUERIES in attack.needs and Capability.GRADIENTS not in attack.needs:
+            assert not seen.forward
+
+    def test_asks_no_more_than_it_says(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
+        """Its option ``queries``, if it has one, is the most that it asks for each image, alone or in a batch."""
+        limit = getattr(attack, "queries", None)
+        if Capability.QUERIES not in attack.needs or not isinstance(limit, int):
+            pytest.skip("it asks nothing, or has no option `queries`")
+        for part in (batch, _rows(batch, torch.tensor([0])), _rows(batch, torch.arange(3))):
+            service = _watched(context)
+            assert service is not None, "an attack that needs queries needs a context with a service"
+            attack(part, replace(context, oracle=service))
+            assert service.images <= limit * len(part.ids)
 
     def test_asks_for_what_it_needs_and_no_more(
         self, attack: Attack, context: AttackContext, batch: AttackBatch
@@ -252,6 +284,31 @@ class _Recorded(Randomness):
         return super().generator(*path)
 
 
+class _Watched(Oracle):
+    """A service that counts what it is asked, and says when it is answering."""
+
+    def __init__(self, service: Oracle) -> None:
+        self._service = service
+        self.bits, self.size = service.bits, service.size
+        self.images = 0
+        self.answering = False
+
+    def codes(self, inputs: Tensor) -> Tensor:
+        with self._answer(inputs):
+            return self._service.codes(inputs)
+
+    def neighbours(self, inputs: Tensor, k: int) -> Tensor:
+        with self._answer(inputs):
+            return self._service.neighbours(inputs, k)
+
+    @contextmanager
+    def _answer(self, inputs: Tensor) -> Iterator[None]:
+        self.images += len(inputs)
+        self.answering = True
+        yield
+        self.answering = False
+
+
 class _NoGradients(HashModel):
     """A black box: the codes of another model."""
 
@@ -263,6 +320,10 @@ class _NoGradients(HashModel):
     def forward(self, inputs: Tensor) -> Tensor:
         with torch.no_grad():
             return binarise(self.model(inputs)).float()
+
+
+def _watched(context: AttackContext) -> _Watched | None:
+    return None if context.oracle is None else _Watched(context.oracle)
 
 
 def _fitted(attack: Attack, context: AttackContext) -> AttackContext:
@@ -297,6 +358,8 @@ def _withhold(
         batch = replace(batch, anchors=None)
     if Capability.CODE_BANK in what:
         context = replace(context, bank=None)
+    if Capability.QUERIES in what:
+        context = replace(context, oracle=None)
     if Capability.GRADIENTS in what:
         opaque = _NoGradients(context.surrogate.model)
         context = replace(context, surrogate=Surrogate(opaque.eval(), Budget()))

@@ -16,6 +16,11 @@ def make_measure(value: float) -> Measure:
     return Measure(value=value, low=value - 0.01, high=value + 0.01, worst=value - 0.005, best=value + 0.005)
 
 
+def make_model(name: str = "dpsh", *, bits: int = 32, weights: str = "a1") -> ModelUse:
+    """A model, as victim or as surrogate: the digest of its weights is made from ``weights``."""
+    return ModelUse(name=name, owner=OWNER, bits=bits, backbone="convnet", digest=_sha(weights))
+
+
 def make_record(
     *,
     model: str = "dpsh",
@@ -29,6 +34,8 @@ def make_record(
     target: float | None = None,
     epsilon: float = 8 / 255,
     flags: tuple[Flag, ...] = (),
+    surrogate: ModelUse | None = None,
+    queries: int = 0,
     **changes: Any,
 ) -> Record:
     """A whole record with the numbers that a test is about.
@@ -45,6 +52,8 @@ def make_record(
         target: t-MAP after the attack, which makes it a targeted one.
         epsilon: radius.
         flags: soundness checks that failed.
+        surrogate: the model that the attack was crafted on, as of :func:`make_model`; None is the victim.
+        queries: images that the victim's service was asked about, of the 200 queries together.
         changes: any field of :class:`~robusthash.results.Record`, taken as it is. The digest is made from all of the
             above unless it is given.
     """
@@ -60,7 +69,7 @@ def make_record(
         dataset=DatasetUse(
             name="digits", owner=OWNER, digest=_sha("digits"), queries=200, query_digest=_sha("queries"), database=1297
         ),
-        model=ModelUse(name=model, owner=OWNER, bits=bits, backbone="convnet", digest=_sha(weights)),
+        model=make_model(model, bits=bits, weights=weights),
         defense=PluginUse(name=defense, owner=OWNER) if defense else None,
         attack=PluginUse(name=attack, owner=OWNER, options=options or {}),
         goal="untargeted" if target is None else "targeted",
@@ -73,11 +82,12 @@ def make_record(
         floors=floors,
         imagery={"psnr": 34.5, "ssim": 0.95, "linf": epsilon, "l2": 0.9, "clipped": 0.0, "hamming": 11.0},
         protocols={"map": "map/tie-expected"},
-        cost=Cost(forward=20_000, backward=20_000, seconds=2.5),
+        cost=Cost(forward=20_000, backward=20_000, seconds=2.5, queries=queries),
         flags=flags,
         versions={"robusthash": "0.1.0", "torch": "2.5.0"},
         environment={"device": "cpu", "device_name": "x86_64", "threads": "2"},
         created="2026-01-02T03:04:05+00:00",
+        surrogate=surrogate,
     )
     record = replace(record, **changes)
     return record if record.digest else replace(record, digest=_sha(record.to_json()))

@@ -13,10 +13,13 @@ from robusthash.contracts import (
     CodeBank,
     HashModel,
     Modality,
+    Oracle,
     Randomness,
     Surrogate,
     Threat,
 )
+from robusthash.hashing import pack
+from robusthash.retrieval import TorchRetriever
 
 SIDE = 16  #: height and width of the toy images, in pixels
 CLASSES = 4  #: toy labels
@@ -122,23 +125,41 @@ def toy_images(count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     return levels / 255, labels
 
 
-def toy_context(model: HashModel, *, epsilon: float = 8 / 255, seed: int = 0, train: int = 40) -> AttackContext:
-    """A context with everything that an attack may be given, and a budget at zero.
+def toy_context(
+    model: HashModel, *, epsilon: float = 8 / 255, seed: int = 0, train: int = 40, items: int = 400
+) -> AttackContext:
+    """A context with everything that an attack may be given, and one budget at zero for passes and queries.
 
     Args:
         model: a victim of toy images; it is frozen and put in evaluation mode, as the host does.
         epsilon: radius of the ball.
         seed: of the attack's randomness.
         train: items of the code bank.
+        items: of the database that the victim's service searches.
     """
     model.eval().requires_grad_(False)
     images, labels = toy_images(train, seed=1)
+    budget = Budget()
     return AttackContext(
-        surrogate=Surrogate(model, Budget()),
+        surrogate=Surrogate(model, budget),
         threat=Threat(epsilon=epsilon),
         random=Randomness(seed=seed, purpose="toy"),
         bank=CodeBank(codes=model.codes(images), labels=labels),
+        oracle=toy_oracle(model, budget, items=items),
     )
+
+
+def toy_oracle(model: HashModel, budget: Budget, *, items: int = 400) -> Oracle:
+    """A victim's service over a database of toy images, searched exactly.
+
+    Args:
+        model: a victim of toy images, in evaluation mode.
+        budget: where the queries are counted.
+        items: of the database.
+    """
+    images, _ = toy_images(items, seed=3)
+    index = TorchRetriever(device="cpu").index(pack(model.codes(images)), model.bits)
+    return Oracle(model, index, budget)
 
 
 def toy_batch(model: HashModel, *, size: int = 12, seed: int = 2, voters: int = 5) -> AttackBatch:

@@ -126,6 +126,19 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
             goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
             needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}),
         )
+    for name, feedback, told in (
+        ("square", "codes", "hash codes"),
+        ("square/ids", "ids", "the ids of the nearest items, in order"),
+    ):
+        yield AttackSpec(
+            name=name,
+            factory="robusthash_attacks.square:Square",
+            summary=f"Square Attack, a black box: random search on the service's answers, {told}",
+            paper="andriushchenko2020square",
+            options={"feedback": feedback},
+            goals=frozenset({Goal.UNTARGETED}),
+            needs=frozenset({Capability.QUERIES}),
+        )
     yield AttackSpec(
         name="strongest",
         factory="robusthash_attacks.strongest:Strongest",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -67,15 +68,17 @@ class SDHA(Attack):
         return (mean if self.targeted else -mean) * self.weight / bits
 
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
-        clean, threat, rule = batch.inputs, context.threat, step_rule(Step.ADAM)
+        clean, rule = batch.inputs, step_rule(Step.ADAM, size=self.step_size, steps=self.steps)
+        inside = partial(context.threat.project, clean=clean)
         weigh = self._weigher(batch, context)
         adversarial = clean
         for step in range(self.steps):
             image = to_8_bit(adversarial, clean).requires_grad_()
             codes = self.loss(context.surrogate(image), step / self.steps, weigh)
             error = (image - clean).square().flatten(1).mean(1)
-            (gradient,) = torch.autograd.grad((error + codes).sum(), image)
-            adversarial = threat.project(adversarial - self.step_size * rule.step(gradient), clean)
+            losses = error + codes
+            (gradient,) = torch.autograd.grad(losses.sum(), image)
+            adversarial = rule.move(adversarial, gradient, losses.detach(), inside)
         return adversarial
 
     def _distance(self, relaxed: Tensor, code: int) -> Tensor:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from robusthash.contracts import Ensemble
+from robusthash.errors import OptionError
 from robusthash.specs import Capability
 
 
@@ -25,6 +26,15 @@ class Strongest(Ensemble):
         "center",
         "mainstay",
     )  #: registered names of untargeted attacks
+    restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
+    broken: float = 0.01  #: of the headline metric: a query this near to the worst possible score is not tried again
+
+    def __post_init__(self) -> None:
+        if not self.members or self.restarts < 1 or self.broken < 0:
+            raise OptionError(
+                f"members={self.members}, restarts={self.restarts}, broken={self.broken}",
+                hint="name at least one attack; restarts is at least 1, broken at least 0",
+            )
 
     @property
     def needs(self) -> frozenset[Capability]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from robusthash.contracts import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.errors import OptionError
 from robusthash.retrieval import TorchRetriever
+from robusthash_faiss.answers import ball, octets
 from robusthash_faiss.library import faiss, gpus
 
 GPU_MAX_K = 2048  #: faiss's GPU_MAX_SELECTION_K
@@ -50,7 +51,7 @@ class FaissFlat(Retriever):
         capabilities = self.capabilities
         flat = faiss().IndexBinaryFlat(8 * packed.shape[1])
         flat.use_heap = False  # counting instead: twice as fast with so few distinct distances
-        flat.add(_octets(packed))
+        flat.add(octets(packed))
         if not self._on_gpu():
             return CPUIndex(flat, bits, capabilities, memory=self.memory)
         resources = faiss().StandardGpuResources()
@@ -94,20 +95,12 @@ class CPUIndex(Index):
     def _search(self, packed: Tensor, k: int) -> Neighbours:
         scratch = (8 * packed.shape[1] + 1) * k * 8  # of one query: k ids for each distance
         self._flat.query_batch_size = min(32, max(1, self._memory // scratch))
-        distances, ids = self._flat.search(_octets(packed), k)
+        distances, ids = self._flat.search(octets(packed), k)
         return Neighbours(distances=torch.from_numpy(distances).long(), ids=torch.from_numpy(ids))
 
     def _within(self, packed: Tensor, radius: int) -> Ball:
         # faiss's radius is an open one
-        limits, distances, ids = self._flat.range_search(_octets(packed), min(radius, self.bits) + 1)
-        offsets = limits.astype(np.int64)
-        query = np.repeat(np.arange(len(packed)), np.diff(offsets))
-        order = np.lexsort((ids, distances, query))
-        return Ball(
-            offsets=torch.from_numpy(offsets),
-            distances=torch.from_numpy(distances[order].astype(np.int64)),
-            ids=torch.from_numpy(ids[order]),
-        )
+        return ball(*self._flat.range_search(octets(packed), min(radius, self.bits) + 1))
 
 
 class GPUIndex(Index):
@@ -138,11 +131,11 @@ class GPUIndex(Index):
 
     def _search(self, packed: Tensor, k: int) -> Neighbours:
         fetch = min(2 * k, GPU_MAX_K, self.size)
-        octets = _octets(packed)
+        queries = octets(packed)
         distances, ids = torch.empty((2, len(packed), fetch), dtype=torch.int64)
         for start in range(0, len(packed), _GPU_QUERIES):
             part = slice(start, start + _GPU_QUERIES)
-            found = self._flat.search(octets[part], fetch)
+            found = self._flat.search(queries[part], fetch)
             distances[part], ids[part] = torch.from_numpy(found[0]), torch.from_numpy(found[1])
         order = (distances * self.size + ids).argsort(dim=1)[:, :k]
         last = distances.amax(1)
@@ -152,8 +145,3 @@ class GPUIndex(Index):
             if len(cut):
                 ids[cut] = self._exact.search(packed[cut], k).ids
         return Neighbours(distances=distances, ids=ids)
-
-
-def _octets(packed: Tensor) -> npt.NDArray[np.uint8]:
-    octets: npt.NDArray[np.uint8] = np.ascontiguousarray(packed.cpu().numpy())
-    return octets

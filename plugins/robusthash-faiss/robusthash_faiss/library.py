@@ -1,6 +1,8 @@
 """The faiss package, imported when it is first needed."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from robusthash.errors import MissingDependencyError
@@ -19,7 +21,7 @@ def faiss() -> ModuleType:
             import faiss as module
     except ImportError as error:
         raise MissingDependencyError(
-            f"the retriever faiss cannot import faiss: {error}",
+            f"this retriever cannot import faiss: {error}",
             hint="pip install 'robusthash-faiss[gpu]' on Linux x86-64, 'robusthash-faiss[cpu]' elsewhere; "
             "or use the retriever torch",
         ) from error
@@ -30,3 +32,22 @@ def gpus() -> int:
     """GPUs that the installed faiss can search on; 0 for a build without GPU support."""
     module = faiss()
     return int(module.get_num_gpus()) if hasattr(module, "StandardGpuResources") else 0
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Inside, faiss builds the same graph each time.
+
+    Older versions link the nodes in the order in which threads come to them, so they get one OpenMP thread; the number
+    of before is put back. Newer ones build the same graph with any number.
+    """
+    module = faiss()
+    if hasattr(module, "hnsw_add_vertices_deterministic"):
+        yield
+        return
+    threads = module.omp_get_max_threads()
+    module.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        module.omp_set_num_threads(threads)

@@ -18,6 +18,7 @@ class SmallCNN(Backbone):
 
     mean = (0.5, 0.5, 0.5)
     std = (0.5, 0.5, 0.5)
+    channels_last = True  # up to a third faster on a CPU
 
     image_size: int = 16  #: height and width that it is meant for, in pixels
     width: int = 16  #: channels of the first convolution; the others have twice and four times as many

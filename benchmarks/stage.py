@@ -1,0 +1,153 @@
+"""A real victim, its queries and its attacks, for the benchmarks that need them."""
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from robusthash.adversary import GradientAttack, aim_code
+from robusthash.contracts import AttackBatch
+from robusthash.epsilon import parse_epsilon
+from robusthash.evaluation import Cell, Setting, VictimPlan
+from robusthash.evaluation.bench import Benches
+from robusthash.evaluation.cells import make_ready
+from robusthash.evaluation.crafting import Job, craft
+from robusthash.evaluation.scoring import histograms
+from robusthash.evaluation.shards import shard_ranges
+from robusthash.evaluation.workshop import Workshop
+from robusthash.hashing import pack
+from robusthash.host import PluginHost
+from robusthash.metrics import Relevance
+from robusthash.options import parse_assignments
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Some queries, attacked.
+
+    Attributes:
+        seconds: of wall time, the batches' loading and the guard's checks included.
+        forward: passes of single images.
+        backward: likewise.
+        codes: (n, bits) int8, of the delivered 8-bit images.
+    """
+
+    seconds: float
+    forward: int
+    backward: int
+    codes: Tensor
+
+
+class Stage:
+    """A victim and the attacks on it.
+
+    Args:
+        options: what :func:`add_arguments` reads.
+    """
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        torch.set_num_threads(options.threads)
+        setting = Setting(
+            dataset=options.dataset,
+            data_root=options.data_root,
+            queries=options.queries,
+            checkpoint=options.checkpoint,
+            options=parse_assignments(options.option),
+            seed=options.seed,
+            device=options.device,
+        )
+        shop = Workshop(setting, PluginHost.load(), lambda _done, _total, _what: None)
+        self.benches = Benches(shop)
+        self.bench = self.benches.get(VictimPlan(model=options.model, bits=options.bits))
+        self.epsilon: float = shop.data.epsilon if options.epsilon is None else options.epsilon
+        self.queries = len(self.bench.queries)
+        self.job = cache(self._job)
+
+    @cached_property
+    def title(self) -> str:
+        """What is attacked, in a line; the victim is trained here if it has to be."""
+        shop, victim = self.bench.shop, self.bench.victim
+        return (
+            f"{shop.data.name}: {self.queries} queries, {len(shop.data.database)} in the database,"
+            f" {victim.use.name} {victim.use.bits} bit, epsilon {255 * self.epsilon:.3g}/255,"
+            f" {shop.device.type}, {torch.get_num_threads()} threads"
+        )
+
+    def run(self, name: str, rows: Sequence[int], *, size: int | None = None, **changes: Any) -> Run:
+        """Attacks some queries.
+
+        Args:
+            name: of a registered gradient attack.
+            rows: which queries.
+            size: of a batch; None is the dataset's shard.
+            changes: options that are not the ordinary ones.
+        """
+        job, model = self.job(name), self.bench.victim.model
+        job = replace(job, attack=replace(self.attack(name), **changes))
+        parts = [[rows[i] for i in part] for part in shard_ranges(len(rows), size or self.bench.shop.shard_size)]
+        start = time.perf_counter()
+        crafted = [craft(job, part) for part in parts]
+        seconds = time.perf_counter() - start
+        return Run(
+            seconds=seconds,
+            forward=sum(one.budget.forward for one in crafted),
+            backward=sum(one.budget.backward for one in crafted),
+            codes=torch.cat([model.codes(one.adversarial.inputs).cpu() for one in crafted]),
+        )
+
+    def attack(self, name: str) -> GradientAttack:
+        """A registered attack with its ordinary options."""
+        attack = self.job(name).attack
+        if not isinstance(attack, GradientAttack):
+            raise TypeError(f"{name} is no gradient attack")
+        return attack
+
+    def aim(self, name: str, rows: Sequence[int]) -> Tensor:
+        """The codes that an attack pulls some queries to: (n, bits) float in {-1, +1}, on the CPU."""
+        anchors, clean = self.job(name).anchors, self.clean(rows)
+        batch = AttackBatch(
+            inputs=clean,
+            ids=torch.tensor(rows),
+            anchors=None if anchors is None else anchors[list(rows)].to(clean.device),
+        )
+        with torch.no_grad():
+            logits = self.bench.victim.model(clean)
+        return aim_code(self.attack(name).aim, batch, logits).cpu()
+
+    def clean(self, rows: Sequence[int]) -> Tensor:
+        """(n, 3, h, w) float, on the device."""
+        return self.bench.queries.images.pixels(list(rows)).to(self.bench.shop.device)
+
+    def precisions(self, name: str, codes: Tensor, rows: Sequence[int]) -> Tensor:
+        """(n,) average precisions, by the target labels if the attack is targeted, else by the queries' own."""
+        targets, metric = self.job(name).targets, self.bench.shop.metrics["map"]
+        labels = (self.bench.queries.labels if targets is None else targets)[list(rows)]
+        counts = histograms(pack(codes), labels, self.bench.database, relevance=Relevance.SHARE_ANY)
+        return torch.from_numpy(metric.per_query(counts).expected)
+
+    def _job(self, name: str) -> Job:
+        return make_ready(Cell(victim=self.bench.plan, attack=name, epsilon=self.epsilon), self.benches).job
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which victim, on what. CIFAR-10 is found under ``--data-root``, or where ``ROBUSTHASH_DATA`` says."""
+    parser.add_argument("--dataset", default="digits", help="digits, which is embedded, or cifar10, ...")
+    parser.add_argument(
+        "--data-root", type=Path, default=os.environ.get("ROBUSTHASH_DATA"), help="folder with its files"
+    )
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--epsilon", type=parse_epsilon, help="radius; the dataset's own by default")
+    parser.add_argument("--model", default="dpsh")
+    parser.add_argument("--bits", type=int, default=32)
+    parser.add_argument("--checkpoint", type=Path, help="a trained victim; else one is trained, and kept in the cache")
+    parser.add_argument("-o", "--option", action="append", default=[], metavar="PLUGIN.FIELD=VALUE")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--threads", type=int, default=2)

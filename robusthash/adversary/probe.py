@@ -1,0 +1,83 @@
+"""A look at a victim before it is believed: do its gradients lead anywhere, and does it answer the same twice."""
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from robusthash.adversary.engine import Schedule, descend
+from robusthash.adversary.steps import Step
+from robusthash.contracts import Budget, HashModel, Surrogate, Threat
+from robusthash.epsilon import LEVELS
+from robusthash.hashing import sign
+
+_STEPS = 20  #: of the attack without a bound
+_SIZE = 0.1  #: of its steps: twenty of them cross the box
+_NOISY = 1e-3  #: share of a logit that counts as a difference; the rounding of a kernel is far below it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """What the look found.
+
+    Attributes:
+        randomised: share of logits that differ between two passes of the same images.
+        gradients: share of images with an input gradient that is not zero; None if the model gives none at all.
+        saturated: share of logits that are as large as the largest, within a thousandth.
+        stepped: share of images whose logits ignore a change of a quarter of a level to the last bit.
+        reached: share of bits that an attack over the whole box can flip; None without gradients.
+    """
+
+    randomised: float
+    gradients: float | None
+    saturated: float
+    stepped: float
+    reached: float | None
+
+    def plain(self) -> dict[str, float]:
+        """What was found, for the record."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def probe(model: HashModel, images: Tensor) -> Probe:
+    """Looks at a model's gradients on some images.
+
+    Args:
+        model: in evaluation mode, its parameters frozen.
+        images: (n, 3, h, w) float32 in [0, 1], on the model's device; a few are enough.
+    """
+    with torch.no_grad():
+        logits, again = model(images), model(images)
+        # A quantiser may round down, up or to the nearest: on one side at least it ignores a quarter of a level.
+        shifted = [model((images + side * 0.25 / LEVELS).clamp(0, 1)) for side in (-1, 1)]
+    differs = (logits - again).abs() > _NOISY * logits.abs().mean()
+    unmoved = torch.stack([(one == logits).all(1) for one in shifted]).any(0)
+    gradients = _gradients(model, images)
+    return Probe(
+        randomised=float(differs.float().mean()),
+        gradients=gradients,
+        saturated=float((logits.abs() > (1 - _NOISY) * logits.abs().max()).float().mean()),
+        stepped=float(unmoved.float().mean()),
+        reached=None if gradients is None else _reached(model, images, sign(logits)),
+    )
+
+
+def _gradients(model: HashModel, images: Tensor) -> float | None:
+    leaf = images.clone().requires_grad_()
+    with torch.enable_grad():
+        logits = model(leaf)
+    if not logits.requires_grad:
+        return None
+    (gradient,) = torch.autograd.grad((logits * sign(logits.detach())).sum(), leaf)
+    return float(gradient.flatten(1).any(1).float().mean())
+
+
+def _reached(model: HashModel, images: Tensor, codes: Tensor) -> float:
+    def loss(logits: Tensor, aim: Tensor, _progress: float) -> Tensor:
+        return -(logits * aim).mean(1)
+
+    schedule = Schedule(steps=_STEPS, step=Step.SIGN, size=_SIZE)
+    surrogate = Surrogate(model, Budget())
+    start = torch.zeros_like(images)
+    found = descend(surrogate, images, start, -codes, loss, Threat(epsilon=1.0), schedule)
+    return float(1 - found.distance.float().mean() / surrogate.bits)

@@ -1,0 +1,74 @@
+"""``robusthash rescore``: stored results under other metrics or another retriever, without attacking again."""
+
+import json
+from pathlib import Path
+
+import click
+
+from robusthash.cli.common import json_option, load_host, out, progress, quiet_option, results_option
+from robusthash.cli.selection import select, selection_options
+from robusthash.options import parse_assignments
+
+
+@click.command("rescore")
+@results_option
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    default=("map", "precision@r2"),
+    show_default=True,
+    metavar="NAME",
+    help="Ranking metric; the first is the headline. Repeatable.",
+)
+@click.option(
+    "--retriever", default="auto", show_default=True, metavar="NAME", help="Hamming search; FAISS if installed."
+)
+@selection_options
+@click.option(
+    "-o",
+    "--option",
+    "assignments",
+    multiple=True,
+    metavar="PLUGIN.FIELD=VALUE",
+    help="Set an option of the retriever: -o faiss-ivf.nprobe=8.",
+)
+@json_option
+@quiet_option
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    results: Path,
+    metrics: tuple[str, ...],
+    retriever: str,
+    datasets: tuple[str, ...],
+    models: tuple[str, ...],
+    attacks: tuple[str, ...],
+    assignments: tuple[str, ...],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Score stored results again, under other metrics or another retriever, without attacking again.
+
+    The records that come out are those that an evaluation with these metrics would have made. Noise is always taken
+    along, since attacks are checked against it. A pattern is a name with the wildcards * and ?.
+
+    \b
+    robusthash rescore --metric map@100 --metric precision@r2
+    robusthash rescore --retriever faiss-hnsw --model dpsh
+    """
+    host = load_host(context)
+    from robusthash.evaluation import Setting, rescore
+    from robusthash.evaluation.request import NOISE
+    from robusthash.results import ResultStore, build, render
+
+    store = ResultStore(results)
+    selected = select(store, datasets=datasets, models=models, attacks=(*attacks, NOISE) if attacks else ())
+    setting = Setting(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
+    with progress(quiet=quiet) as report:
+        found = rescore(selected, setting, host, results=results, progress=report)
+    if as_json:
+        click.echo(json.dumps([json.loads(record.to_json()) for record in found], indent=2))
+    else:
+        out().print(render(build(found)))

@@ -1,0 +1,47 @@
+"""The distance to the aim, step by step: what the figures of Hamming distance per iteration are drawn from."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Trace:
+    """Notes what an attack tells of its distances, without waiting for the device.
+
+    Args:
+        ids: (n,) int64, the queries of the batch, on the device.
+    """
+
+    def __init__(self, ids: Tensor) -> None:
+        self._ids = ids
+        self._seen: list[tuple[Tensor, int, Tensor]] = []
+
+    def __call__(self, ids: Tensor, step: int, distance: Tensor) -> None:
+        """As :attr:`robusthash.contracts.AttackContext.observe` is called."""
+        self._seen.append((ids, step, distance.to(torch.int16)))
+
+    def matrix(self) -> np.ndarray | None:
+        """(n, steps + 1) int16; a query that is no longer told of keeps its last distance. None if nothing was told."""
+        if not self._seen:
+            return None
+        place = {query: row for row, query in enumerate(self._ids.tolist())}
+        told = np.full((len(place), 1 + max(step for _, step, _ in self._seen)), -1, dtype=np.int16)
+        for ids, step, distance in self._seen:
+            told[[place[query] for query in ids.tolist()], step] = distance.cpu().numpy()
+        return _carried(told)
+
+
+def joined(parts: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Traces of several batches, one below the other; the shorter ones keep their last distances."""
+    if not parts:
+        return None
+    longest = max(part.shape[1] for part in parts)
+    return np.concatenate([np.pad(part, ((0, 0), (0, longest - part.shape[1])), mode="edge") for part in parts])
+
+
+def _carried(told: np.ndarray) -> np.ndarray:
+    steps = np.where(told >= 0, np.arange(told.shape[1]), 0)
+    last: np.ndarray = np.take_along_axis(told, np.maximum.accumulate(steps, axis=1), axis=1)
+    return last
