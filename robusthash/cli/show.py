@@ -1,6 +1,6 @@
 """``robusthash show``: everything that one record holds. Needs neither torch nor numpy."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,15 @@ def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
     if record.surrogate:
         yield f"surrogate {record.surrogate.name}", _model(record.surrogate)
     yield f"retriever {record.retriever.name}", _use(record.retriever)
-    yield "run", [("seed", str(record.seed)), ("shard size", str(record.shard_size)), *record.environment.items()]
+    yield (
+        "run",
+        [
+            ("seed", str(record.seed)),
+            ("shard size", str(record.shard_size)),
+            ("precision", record.precision + (", compiled" if record.compiled else "")),
+            *record.environment.items(),
+        ],
+    )
     yield "versions", list(record.versions.items())
     yield "protocols", list(record.protocols.items())
 
@@ -117,6 +125,8 @@ def _outcome(record: "Record") -> Iterator[tuple[str, Lines]]:
     cost, queries = record.cost, max(1, record.dataset.queries)
     yield "floors", [(name, f"{value:.3f}") for name, value in record.floors.items()]
     yield "imagery", [(name, f"{value:.5g}") for name, value in record.imagery.items()]
+    yield "search", [(stage, _numbers(record.search[stage])) for stage in _ordered(record.search)]
+    yield "probe of the victim", [(name, f"{value:.3f}") for name, value in record.probe.items()]
     yield (
         "cost",
         [
@@ -134,6 +144,16 @@ def _model(model: "ModelUse") -> Lines:
 
 def _use(use: "PluginUse") -> Lines:
     return [("from", use.owner), *((f"option {name}", _plain(value)) for name, value in use.options.items())]
+
+
+def _ordered(stages: Iterable[str]) -> list[str]:
+    """Stages in a datum's order, then those that only some evaluations have."""
+    found = set(stages)
+    return [stage for stage in _STAGES if stage in found] + sorted(found - set(_STAGES))
+
+
+def _numbers(values: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4f}" for name, value in values.items())
 
 
 def _plain(value: Any) -> str:
@@ -163,7 +183,7 @@ def _metrics(record: "Record") -> "RenderableType":
         table.add_column(name)
     for name in ("value", "95 % interval", "worst to best tie order"):
         table.add_column(name, justify="right")
-    for stage in (*_STAGES, *sorted(set(record.metrics) - set(_STAGES))):
+    for stage in _ordered(record.metrics):
         for name, one in record.metrics.get(stage, {}).items():
             table.add_row(
                 stage,

@@ -1,11 +1,14 @@
 """Logits of a whole split, in fixed batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from robusthash.contracts import HashModel, Images, evaluating
+from robusthash.memory import Batches
 
 ENCODING_BATCH = 256  #: images to a forward pass
 
@@ -29,11 +32,37 @@ def encode(
 
     Returns:
         (n, bits) float on ``device``.
+
+    Raises:
+        MemoryLimitError: a single image does not fit into memory.
     """
     wanted = torch.arange(len(images)) if indices is None else indices
-    parts = []
+    batches = Batches()
+    parts: list[Tensor] = []
+    done = 0
     with evaluating(model), torch.no_grad():
-        for chunk in torch.split(wanted, ENCODING_BATCH):
-            parts.append(model(images.pixels(chunk.tolist()).to(device)))
-            progress(min(len(parts) * ENCODING_BATCH, len(wanted)), len(wanted))
+        for pixels in _read_ahead(images, torch.split(wanted, ENCODING_BATCH), device):
+            parts += batches.run(range(len(pixels)), partial(_logits, model, pixels))
+            done += len(pixels)
+            progress(done, len(wanted))
     return torch.cat(parts)
+
+
+def _logits(model: HashModel, pixels: Tensor, rows: Sequence[int]) -> Tensor:
+    logits: Tensor = model(pixels[rows[0] : rows[-1] + 1])
+    return logits
+
+
+def _read_ahead(images: Images, chunks: Sequence[Tensor], device: torch.device) -> Iterator[Tensor]:
+    """Batches on the device; each is read, and on its way to a GPU, while the one before it is computed with."""
+
+    def read(chunk: Tensor) -> Tensor:
+        pixels = images.pixels(chunk.tolist())
+        return pixels.pin_memory() if device.type == "cuda" else pixels
+
+    with ThreadPoolExecutor(max_workers=1) as reader:
+        ahead = reader.submit(read, chunks[0])
+        for following in chunks[1:]:
+            pixels, ahead = ahead.result(), reader.submit(read, following)
+            yield pixels.to(device, non_blocking=True)
+        yield ahead.result().to(device, non_blocking=True)
