@@ -1,7 +1,10 @@
 """Randomness is a pure function of seed, purpose, query, restart and element."""
 
+import random
+
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 
@@ -65,11 +68,25 @@ def test_generators_repeat_and_differ_by_path() -> None:
 
 
 def test_global_draws_inside_repeat_and_leave_no_trace() -> None:
-    before = torch.get_rng_state()
+    def state() -> list[object]:
+        return [torch.get_rng_state().tolist(), repr(np.random.get_state()), random.getstate()]  # noqa: NPY002 - tested
+
+    before = state()
     draws = []
     for seed in (7, 7, 8):
         with isolated_randomness(Randomness(seed=seed, purpose="test"), torch.tensor([4, 5])):
-            draws.append(torch.rand(8))
-    assert torch.equal(draws[0], draws[1])
-    assert not torch.equal(draws[0], draws[2])
-    assert torch.equal(torch.get_rng_state(), before)
+            draws.append([torch.rand(8).tolist(), np.random.rand(8).tolist(), random.random()])  # noqa: NPY002, S311 - tested
+    assert draws[0] == draws[1]
+    assert all(one != other for one, other in zip(draws[0], draws[2], strict=True))
+    assert state() == before
+
+
+def test_what_breaks_inside_leaves_no_trace_either() -> None:
+    def break_off() -> None:
+        random.random()  # noqa: S311 - tested
+        raise ZeroDivisionError
+
+    before = random.getstate()
+    with pytest.raises(ZeroDivisionError), isolated_randomness(STREAMS, torch.tensor([1])):
+        break_off()
+    assert random.getstate() == before

@@ -13,7 +13,9 @@ from robusthash.errors import OptionError
 from robusthash.evaluation import Request, Setting, crafting, evaluate, plan, read_suite
 from robusthash.evaluation.bench import Benches
 from robusthash.evaluation.cells import make_ready
+from robusthash.evaluation.crafted import Crafted
 from robusthash.evaluation.crafting import craft
+from robusthash.evaluation.job import Job
 from robusthash.evaluation.trace import Trace, joined
 from robusthash.evaluation.workshop import Workshop
 from robusthash.hashing import pack
@@ -137,7 +139,7 @@ def test_members_that_were_evaluated_in_the_same_run_are_not_crafted_again(
     crafted: list[str] = []
     attack = crafting._attack
 
-    def counting(job: crafting.Job, rows: range, restart: int) -> crafting.Crafted:
+    def counting(job: Job, rows: range, restart: int) -> Crafted:
         crafted.append(type(job.attack).__name__)
         return attack(job, rows, restart)
 

@@ -13,7 +13,17 @@ from robusthash.host import PluginHost, Problem
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "json_option", "load_host", "out", "progress", "quiet_option", "results_option"]
+__all__ = [
+    "console",
+    "json_option",
+    "load_host",
+    "metric_option",
+    "out",
+    "progress",
+    "quiet_option",
+    "results_option",
+    "retriever_option",
+]
 
 _SEE_DOCTOR = "; see robusthash plugins doctor"
 
@@ -26,6 +36,20 @@ results_option = click.option(
     show_default=True,
     metavar="DIR",
     help="Where records are kept.",
+)
+
+
+metric_option = click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    default=("map", "precision@r2"),
+    show_default=True,
+    metavar="NAME",
+    help="Ranking metric; the first is the headline. Repeatable.",
+)
+retriever_option = click.option(
+    "--retriever", default="auto", show_default=True, metavar="NAME", help="Hamming search; FAISS if installed."
 )
 
 

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robusthash.cli.common import json_option, load_host, out, progress, quiet_option, results_option
+from robusthash.cli.common import (
+    json_option,
+    load_host,
+    metric_option,
+    out,
+    progress,
+    quiet_option,
+    results_option,
+    retriever_option,
+)
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
@@ -61,18 +70,8 @@ if TYPE_CHECKING:
     "--suite", type=click.Path(path_type=Path), metavar="FILE", help="A grid in a TOML file, in place of the options."
 )
 @setting_options
-@click.option(
-    "--retriever", default="auto", show_default=True, metavar="NAME", help="Hamming search; FAISS if installed."
-)
-@click.option(
-    "--metric",
-    "metrics",
-    multiple=True,
-    default=("map", "precision@r2"),
-    show_default=True,
-    metavar="NAME",
-    help="Ranking metric; the first is the headline. Repeatable.",
-)
+@retriever_option
+@metric_option
 @click.option(
     "--jpeg",
     "qualities",

@@ -5,25 +5,24 @@ from pathlib import Path
 
 import click
 
-from robusthash.cli.common import json_option, load_host, out, progress, quiet_option, results_option
+from robusthash.cli.common import (
+    json_option,
+    load_host,
+    metric_option,
+    out,
+    progress,
+    quiet_option,
+    results_option,
+    retriever_option,
+)
 from robusthash.cli.selection import select, selection_options
 from robusthash.options import parse_assignments
 
 
 @click.command("rescore")
 @results_option
-@click.option(
-    "--metric",
-    "metrics",
-    multiple=True,
-    default=("map", "precision@r2"),
-    show_default=True,
-    metavar="NAME",
-    help="Ranking metric; the first is the headline. Repeatable.",
-)
-@click.option(
-    "--retriever", default="auto", show_default=True, metavar="NAME", help="Hamming search; FAISS if installed."
-)
+@metric_option
+@retriever_option
 @selection_options
 @click.option(
     "-o",

@@ -1,6 +1,7 @@
 """Randomness that is a pure function of (seed, attack, query, restart, element), never of batch, order or worker."""
 
 import hashlib
+import random as python_random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -66,12 +67,19 @@ def _raw(key: int, count: int) -> np.ndarray:
 
 @contextmanager
 def isolated_randomness(random: Randomness, ids: Tensor) -> Iterator[None]:
-    """Seeds torch's global generators from a batch's first query, and leaves them afterwards as they were.
+    """Seeds the global generators of torch, numpy and Python from a batch's first query, and puts them back afterwards.
 
-    An attack should draw from :class:`Randomness`; one that draws from torch's globals still repeats, shard by shard.
+    An attack should draw from :class:`Randomness`; one that draws from the globals still repeats, shard by shard.
     """
     devices = [ids.device] if ids.is_cuda else []
+    seed = random._key(int(ids[0]) if len(ids) else 0)
+    legacy, plain = np.random.get_state(), python_random.getstate()  # noqa: NPY002 - it is what plugins may draw from
     with torch.random.fork_rng(devices=devices):
-        first = int(ids[0]) if len(ids) else 0
-        torch.manual_seed(random._key(first) % 2**63)
-        yield
+        torch.manual_seed(seed % 2**63)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 - likewise
+        python_random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(legacy)  # noqa: NPY002 - likewise
+            python_random.setstate(plain)

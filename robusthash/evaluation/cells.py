@@ -24,8 +24,8 @@ from robusthash.contracts import (
 )
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.bench import Bench, Benches
-from robusthash.evaluation.crafting import Job
 from robusthash.evaluation.fitting import fitted
+from robusthash.evaluation.job import Job
 from robusthash.evaluation.plan import Cell
 from robusthash.evaluation.shared import Kept
 from robusthash.evaluation.workshop import Chosen

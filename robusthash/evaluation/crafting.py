@@ -1,126 +1,30 @@
-"""Crafting: an attack run on some queries as one batch, with all that it is handed, counted and timed."""
+"""Crafting: an attack run on some queries as one batch, or an ensemble, whose worst outcome is kept."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from collections.abc import Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.arrays import read_arrays, write_arrays
 from robusthash.contracts import (
     Adversarial,
-    Attack,
     AttackBatch,
     AttackContext,
     Budget,
-    CodeBank,
     Ensemble,
-    HashModel,
-    Images,
-    Index,
     Oracle,
-    Precision,
     Randomness,
     Surrogate,
-    Threat,
 )
 from robusthash.errors import PluginError, RobustHashError, UsageError
-from robusthash.evaluation.trace import Trace, joined
+from robusthash.evaluation.crafted import Crafted, read_crafted, summed, together, write_crafted
+from robusthash.evaluation.job import Job
+from robusthash.evaluation.trace import Trace
 from robusthash.hashing import pack
-from robusthash.memory import Batches, is_out_of_memory
+from robusthash.memory import is_out_of_memory
 
 _COMPILER = ("torch._dynamo", "torch._inductor")  #: where the errors of compilation come from
-
-
-class Judge(Protocol):
-    """What decides which outcome of an ensemble is worst."""
-
-    def headline(self, packed: Tensor, rows: Sequence[int]) -> np.ndarray:
-        """The headline metric of some queries: (rows,) float64, by their packed codes (rows, bytes) uint8."""
-        ...
-
-    def worst_possible(self, rows: Sequence[int]) -> np.ndarray:
-        """The least that the headline metric of these queries can be: (rows,) float64."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One attack on one victim, ready to run on any of its queries.
-
-    Attributes:
-        victim: scored; in evaluation mode, parameters frozen, on the device.
-        surrogate: crafted on; the victim itself in a white-box evaluation.
-        attack: what perturbs the queries.
-        purpose: key of the attack's randomness, its full name.
-        images: all queries to attack.
-        ids: (n,) int64, their positions in the dataset's query split.
-        threat: how far the attack may go.
-        seed: of the run.
-        device: where to compute.
-        members: of an ensemble, the jobs of its attacks.
-        judge: of an ensemble, what decides which outcome is worst.
-        labels: (n, classes) uint8, their labels; None where the attack has no business knowing them.
-        targets: (n, classes) uint8, target labels of a targeted attack.
-        anchors: (n, voters, bits) int8, codes with the target label.
-        bank: codes and labels of the train split, where the attack needs them; on the device.
-        index: what the victim's service searches, where the attack asks it.
-        fitted: what the attack has learnt, on the device.
-        precision: of the passes through the surrogate.
-        run: a compiled form of the surrogate; None is the surrogate itself.
-        batches: how many queries fit into memory at once.
-        kept: folder where outcomes are kept that other cells need too; None keeps nothing.
-    """
-
-    victim: HashModel
-    surrogate: HashModel
-    attack: Attack
-    purpose: str
-    images: Images
-    ids: Tensor
-    threat: Threat
-    seed: int
-    device: torch.device
-    members: "tuple[Job, ...]" = ()
-    judge: Judge | None = None
-    labels: Tensor | None = None
-    targets: Tensor | None = None
-    anchors: Tensor | None = None
-    bank: CodeBank | None = None
-    index: Index | None = None
-    fitted: Mapping[str, Tensor] | None = None
-    precision: Precision = Precision.FLOAT32
-    run: Callable[[Tensor], Tensor] | None = None
-    batches: Batches = field(default_factory=Batches)
-    kept: Path | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Crafted:
-    """Some queries, attacked.
-
-    Attributes:
-        clean: (n, 3, h, w) float32, the clean inputs.
-        adversarial: what the guard handed on.
-        budget: what was spent.
-        seconds: the time spent.
-        batch: most queries that were attacked at once.
-        member: (n,) int64, for an ensemble, the member that each query's outcome is from.
-        trace: (n, steps + 1) int16, the distance to the aim of what would be delivered after so many steps; None if the
-            attack does not tell.
-    """
-
-    clean: Tensor
-    adversarial: Adversarial
-    budget: Budget
-    seconds: float
-    batch: int
-    member: Tensor | None = None
-    trace: np.ndarray | None = None
 
 
 def craft(job: Job, rows: Sequence[int]) -> Crafted:
@@ -138,15 +42,15 @@ def craft(job: Job, rows: Sequence[int]) -> Crafted:
         return _worst(job, job.attack, rows)
     path = job.kept / f"{rows[0]:06d}-{len(rows):06d}.npz" if job.kept else None
     if path is not None and path.exists():
-        return _read(path, job, rows)
+        return read_crafted(path, job.images.pixels(list(rows)).to(job.device))
     crafted = _attack(job, rows, restart=0)
     if path is not None:
-        _write(path, crafted)
+        write_crafted(path, crafted)
     return crafted
 
 
 def _attack(job: Job, rows: Sequence[int], restart: int) -> Crafted:
-    return _together(job.batches.run(rows, lambda part: _as_one_batch(job, part, restart)))
+    return together(job.batches.run(rows, lambda part: _as_one_batch(job, part, restart)))
 
 
 def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
@@ -225,7 +129,7 @@ def _worst(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
     return Crafted(
         clean=tries[0].clean,
         adversarial=chosen,
-        budget=_summed(spent),
+        budget=summed(spent),
         seconds=sum(one.seconds for one in spent),
         batch=max(one.batch for one in spent),
         member=torch.from_numpy(member),
@@ -239,59 +143,6 @@ def _chosen(outcomes: Sequence[Adversarial], member: Tensor) -> Adversarial:
         for name in ("inputs", "unrounded", "clipped")
     )
     return Adversarial(inputs=inputs, unrounded=unrounded, clipped=clipped)
-
-
-def _together(parts: Sequence[Crafted]) -> Crafted:
-    if len(parts) == 1:
-        return parts[0]
-    inputs, unrounded, clipped = (
-        torch.cat([getattr(part.adversarial, name) for part in parts]) for name in ("inputs", "unrounded", "clipped")
-    )
-    return Crafted(
-        clean=torch.cat([part.clean for part in parts]),
-        adversarial=Adversarial(inputs=inputs, unrounded=unrounded, clipped=clipped),
-        budget=_summed(parts),
-        seconds=sum(part.seconds for part in parts),
-        batch=max(part.batch for part in parts),
-        trace=joined([part.trace for part in parts if part.trace is not None]),
-    )
-
-
-def _summed(parts: Sequence[Crafted]) -> Budget:
-    forward, backward, queries = (
-        sum(getattr(part.budget, name) for part in parts) for name in ("forward", "backward", "queries")
-    )
-    return Budget(forward=forward, backward=backward, queries=queries)
-
-
-def _write(path: Path, crafted: Crafted) -> None:
-    outcome, budget = crafted.adversarial, crafted.budget
-    arrays = {
-        "inputs": (outcome.inputs * 255).round().to(torch.uint8).cpu().numpy(),
-        "unrounded": outcome.unrounded.cpu().numpy(),
-        "clipped": outcome.clipped.cpu().numpy(),
-        "spent": np.array([budget.forward, budget.backward, budget.queries, crafted.batch]),
-        "seconds": np.array([crafted.seconds]),
-    }
-    write_arrays(path, arrays if crafted.trace is None else arrays | {"trace": crafted.trace})
-
-
-def _read(path: Path, job: Job, rows: Sequence[int]) -> Crafted:
-    arrays = read_arrays(path)
-    forward, backward, queries, batch = (int(count) for count in arrays["spent"])
-    levels = torch.from_numpy(arrays["inputs"]).to(job.device).float()
-    return Crafted(
-        clean=job.images.pixels(list(rows)).to(job.device),
-        adversarial=Adversarial(
-            inputs=levels / levels.new_full((), 255),
-            unrounded=torch.from_numpy(arrays["unrounded"]).to(job.device),
-            clipped=torch.from_numpy(arrays["clipped"]).to(job.device),
-        ),
-        budget=Budget(forward=forward, backward=backward, queries=queries),
-        seconds=float(arrays["seconds"][0]),
-        batch=batch,
-        trace=arrays.get("trace"),
-    )
 
 
 def _rows(tensor: Tensor | None, index: Tensor, device: torch.device) -> Tensor | None:

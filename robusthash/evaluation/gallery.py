@@ -16,7 +16,8 @@ from robusthash.adversary import TargetSelector
 from robusthash.contracts import Images, Index
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.cells import CellWork
-from robusthash.evaluation.crafting import Job, craft
+from robusthash.evaluation.crafting import craft
+from robusthash.evaluation.job import Job
 from robusthash.evaluation.shards import shard_ranges
 from robusthash.hashing import hamming, pack
 from robusthash.metrics import linf, psnr, ssim

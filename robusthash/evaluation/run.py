@@ -88,7 +88,8 @@ def evaluate(
     shop = Workshop(request.setting, host, progress)
     check(request, shop)
     require_writable(results, "--results")
-    cells = plan(request, shop.data.epsilon, blind=_blind(request, shop))
+    own_bits = shop.own_bits(registered_models(request))
+    cells = plan(request, shop.data.epsilon, blind=_blind(request, shop), own_bits=own_bits)
     host.notify("robusthash_run_started", cells=len(cells), settings={"dataset": request.setting.dataset})
     outcome = Outcome()
     with ExitStack() as stack:
@@ -196,10 +197,9 @@ def check(request: Request, shop: Workshop) -> None:
         UsageError: a name is unknown, or an option is wrong.
     """
     setting = request.setting
-    models = (*request.models, *request.surrogates)
-    registered = [name for name in models if user_path(name) is None and checkpoint_path(name) is None]
+    registered = registered_models(request)
     for name in registered:
-        shop.objective(name)
+        shop.model(name)
     members: list[str] = []
     for name in dict.fromkeys((NOISE, *request.attacks)):
         members += shop.attack(name).use.options.get("members", ())
@@ -215,6 +215,12 @@ def check(request: Request, shop: Workshop) -> None:
     if setting.backbone is not None:
         shop.backbone(setting.backbone)
     tuple(shop.metrics.values())
+
+
+def registered_models(request: Request) -> list[str]:
+    """Victims and surrogates that are neither a file of the user's nor a checkpoint."""
+    models = (*request.models, *request.surrogates)
+    return [name for name in models if user_path(name) is None and checkpoint_path(name) is None]
 
 
 def _blind(request: Request, shop: Workshop) -> set[str]:

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from robusthash.arrays import read_arrays, write_arrays
 from robusthash.contracts import Randomness, isolated_randomness
-from robusthash.evaluation.crafting import Job, craft
+from robusthash.evaluation.crafting import craft
+from robusthash.evaluation.job import Job
 from robusthash.evaluation.trace import joined
 from robusthash.hashing import pack
 from robusthash.metrics import l2, linf, psnr, ssim
