@@ -80,3 +80,14 @@ def test_labels() -> None:
         "Linf 0.032",
         "Linf 0",
     ]
+
+
+def test_random_points_fill_the_ball_and_stay_in_the_box() -> None:
+    threat = Threat(epsilon=0.25)
+    clean = torch.tensor([[0.5, 0.5, 0.0, 1.0]])
+    for share, expected in (
+        (0.0, [0.25, 0.25, 0.0, 0.75]),
+        (0.5, [0.5, 0.5, 0.0, 1.0]),
+        (1.0, [0.75, 0.75, 0.25, 1.0]),
+    ):
+        assert threat.point(torch.full_like(clean, share), clean).tolist() == [expected]

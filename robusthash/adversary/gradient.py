@@ -123,7 +123,7 @@ class GradientAttack(Attack):
         delta = torch.zeros_like(clean)
         if self.random_start or run or context.restart:
             uniform = context.random.uniform(ids, tuple(clean.shape[1:]), restart=run)
-            delta = threat.project(clean + (2 * uniform - 1) * threat.epsilon, clean) - clean
+            delta = threat.point(uniform, clean) - clean
         schedule = Schedule(
             steps=self.steps,
             step=self.step,

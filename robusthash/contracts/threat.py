@@ -45,6 +45,15 @@ class Threat:
         delta = (inputs - clean).clamp(-self.epsilon, self.epsilon)
         return (clean + delta).clamp(self.low, self.high)
 
+    def point(self, uniform: Tensor, clean: Tensor) -> Tensor:
+        """A point of the ball, cut to the box: where random starts are.
+
+        Args:
+            uniform: the shape of ``clean``, in [0, 1): where in the ball.
+            clean: (n, ...) float; the ball's centres, inside the box.
+        """
+        return self.project(clean + (2 * uniform - 1) * self.epsilon, clean)
+
     def contains(self, inputs: Tensor, clean: Tensor) -> Tensor:
         """(n,) bool: whether each input is in the ball and the box, but for float rounding."""
         inside = (

@@ -14,4 +14,4 @@ class Noise(Attack):
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         clean = batch.inputs
         uniform = context.random.uniform(batch.ids, tuple(clean.shape[1:]))
-        return context.threat.project(clean + (2 * uniform - 1) * context.threat.epsilon, clean)
+        return context.threat.point(uniform, clean)

@@ -72,6 +72,9 @@ class SDHA(Attack):
         inside = partial(context.threat.project, clean=clean)
         weigh = self._weigher(batch, context)
         adversarial = clean
+        if context.restart:
+            uniform = context.random.uniform(batch.ids, tuple(clean.shape[1:]), restart=context.restart)
+            adversarial = context.threat.point(uniform, clean)
         for step in range(self.steps):
             image = to_8_bit(adversarial, clean).requires_grad_()
             codes = self.loss(context.surrogate(image), step / self.steps, weigh)

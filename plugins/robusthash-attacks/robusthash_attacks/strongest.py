@@ -11,10 +11,10 @@ from robusthash.specs import Capability
 class Strongest(Ensemble):
     """The worst outcome of complementary attacks, for each query: different losses, and different codes to flee from.
 
-    The members flee the query's own code (hinge, tanh, RNM, HAG), the centre code of its label (hinge, tanh) and its
-    mainstay code. A loss that stalls on one victim does not on another, and the code that is farthest from the query's
-    own is not always the one that retrieves least. The budget is fixed: 100 steps a member, less where bits are all
-    flipped before.
+    The members flee the query's own code (hinge, tanh, RNM, HAG), the centre code of its label (hinge, tanh), its
+    mainstay code, and every code that is relevant to it (SDHA). A loss that stalls on one victim does not on another,
+    and the code that is farthest from the query's own is not always the one that retrieves least. The budget is fixed:
+    100 steps a member, less where bits are all flipped before, and once more for the queries that are not broken then.
     """
 
     members: tuple[str, ...] = (
@@ -25,6 +25,7 @@ class Strongest(Ensemble):
         "hag",
         "center",
         "mainstay",
+        "sdha",
     )  #: registered names of untargeted attacks
     restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
     broken: float = 0.01  #: of the headline metric: a query this near to the worst possible score is not tried again

@@ -6,13 +6,15 @@ from enum import StrEnum
 from typing import Any, get_type_hints
 
 import pytest
+import torch
 
 from robusthash.adversary import GradientAttack
 from robusthash.contracts import Attack, Ensemble
 from robusthash.specs import AttackSpec, Capability
-from robusthash.testing import AttackContract
+from robusthash.testing import AttackContract, SmallVictim, toy_batch, toy_context
 from robusthash_attacks import plugin
 from robusthash_attacks.square import Square
+from robusthash_attacks.strongest import Strongest
 
 SPECS = list(plugin.robusthash_attacks())
 STEPS = 40  #: presets with 2,000 steps are shortened
@@ -70,3 +72,14 @@ def test_an_ensemble_is_of_attacks_that_are_here(spec: AttackSpec) -> None:
 def test_names_are_unique() -> None:
     names = [spec.name for spec in SPECS]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("name", Strongest().members)
+def test_a_second_try_of_a_member_of_strongest_starts_elsewhere(name: str) -> None:
+    spec = next(spec for spec in SPECS if spec.name == name)
+    attack = build(replace(spec, options={**spec.options, "steps": 2}))
+    victim = SmallVictim()
+    batch, context = toy_batch(victim), toy_context(victim)
+    first, second, again = (attack(batch, replace(context, restart=restart)).inputs for restart in (0, 1, 1))
+    assert torch.equal(second, again)
+    assert (first != second).flatten(1).any(1).all()
