@@ -18,7 +18,8 @@ from robusthash.epsilon import parse_epsilon
 from robusthash.evaluation import Cell, Setting, VictimPlan
 from robusthash.evaluation.bench import Benches
 from robusthash.evaluation.cells import make_ready
-from robusthash.evaluation.crafting import Job, craft
+from robusthash.evaluation.crafting import craft
+from robusthash.evaluation.job import Job
 from robusthash.evaluation.scoring import histograms
 from robusthash.evaluation.shards import shard_ranges
 from robusthash.evaluation.workshop import Workshop
