@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.epsilon import LEVELS, SLACK, checked_epsilon, format_epsilon
+from robusthash.epsilon import LEVELS, SLACK, checked_epsilon
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +24,6 @@ class Threat:
 
     def __post_init__(self) -> None:
         checked_epsilon(self.epsilon)
-
-    @property
-    def label(self) -> str:
-        """Short text for tables: ``Linf 8/255`` or ``Linf 0.3``."""
-        return f"Linf {format_epsilon(self.epsilon)}"
 
     @property
     def tolerance(self) -> float:
