@@ -28,7 +28,7 @@ hookimpl = pluggy.HookimplMarker("robusthash")
 
 @hookspec
 def robusthash_models() -> Iterable[ModelSpec]:
-    """Objectives that train a hash model, one spec for each published preset."""
+    """Hash models and ways to train them, one spec for each published preset."""
     return ()
 
 

@@ -79,10 +79,14 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(Spec):
-    """A way to train a hash model: ``factory`` is an :class:`~robusthash.contracts.Objective`.
+    """A hash model, or a way to make one.
+
+    ``factory`` is one of three: an :class:`~robusthash.contracts.Objective` trains a network, a
+    :class:`~robusthash.contracts.ClosedForm` sets its hash layer, a :class:`~robusthash.contracts.ReadyModel` is a hash
+    that nobody trains.
 
     Attributes:
-        recipe: values for fields of :class:`~robusthash.training.Recipe` (optimiser, epochs ...) that go with it.
+        recipe: values for fields of :class:`~robusthash.training.Recipe` (optimiser, epochs ...), for an objective.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)

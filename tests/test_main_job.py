@@ -23,7 +23,11 @@ MAIN_JOB = ("eval", "--model", "dpsh", "--attack", "rnm")
 
 def robusthash(*arguments: str, cwd: Path, timeout: float = 300) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "robusthash", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
+    # Python's own view of the environment: readline, which pytest imports, adds COLUMNS behind its back.
+    environment = dict(os.environ)
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+    )
 
 
 def records(folder: Path) -> dict[str, Record]:

@@ -469,3 +469,8 @@ def test_the_probe_searches_train_items_among_others_and_knows_its_floor() -> No
     assert best.map == pytest.approx(1.0)
     assert best.constant_bits == 8
     assert 0.2 < best.floor < 0.35
+
+
+def test_milestones_drop_the_rate_at_half_and_at_three_quarters() -> None:
+    recipe = Recipe(lr=1.0, schedule="milestones", epochs=8)
+    assert [round(learning_rate(recipe, epoch), 6) for epoch in range(8)] == [1.0] * 4 + [0.1] * 2 + [0.01] * 2

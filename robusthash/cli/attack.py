@@ -77,4 +77,6 @@ def command(
     moved, retained = (sum(getattr(picture, name) for picture in pictures) / count for name in ("moved", "retained"))
     click.echo(f"{count} adversarial images and manifest.json in {output}")
     click.echo(f"mean PSNR {psnr:.1f} dB, largest change {levels} levels")
-    click.echo(f"on average {moved:.1f} of {bits} bits moved, {retained:.0%} of the ten nearest neighbours retained")
+    # A checkpoint and a perceptual hash have a code length of their own, whatever was asked for.
+    length = pictures[0].bits
+    click.echo(f"on average {moved:.1f} of {length} bits moved, {retained:.0%} of the ten nearest neighbours retained")

@@ -121,12 +121,13 @@ def prepare(
     \b
     robusthash data prepare cifar10
     robusthash data prepare cifar10 --source ~/cifar-10-python.tar.gz --data-root /data
+    robusthash data prepare flickr25k/rnm --source ~/mirflickr25k --data-root /data
     """
     _, dataset = _dataset(load_host(context), name, assignments)
     with progress(quiet=quiet) as report:
         place = _place(data_root, report)
-        dataset.prepare(place, source)
-    click.echo(f"{name} is ready in {place.root or place.cache}")
+        left = dataset.prepare(place, source)
+    click.echo(f"{name}: {left}" if left else f"{name} is ready in {place.root or place.cache}")
 
 
 def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tuple[Registered, Dataset]":

@@ -43,6 +43,8 @@ class _Commands(LazyGroup):
     commands={
         "eval": ("robusthash.cli.eval:command", "Evaluate hash models under attack, and show the leaderboard."),
         "train": ("robusthash.cli.train:command", "Train a hash model and keep its checkpoint."),
+        "import": ("robusthash.cli.import_:command", "Import a checkpoint of another repository."),
+        "harden": ("robusthash.cli.harden:command", "Harden a hash model and keep its checkpoint."),
         "attack": ("robusthash.cli.attack:command", "Attack the queries and save the adversarial images."),
         "leaderboard": ("robusthash.cli.leaderboard:command", "Rank the stored results."),
         "curve": ("robusthash.cli.curve:command", "Show stored sweeps as curves."),

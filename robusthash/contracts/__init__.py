@@ -2,6 +2,7 @@
 
 from robusthash.contracts.access import Budget, CodeBank, Oracle, Precision, Surrogate
 from robusthash.contracts.attack import Adversarial, Attack, AttackBatch, AttackContext
+from robusthash.contracts.closed_form import ClosedForm, Projection, TrainFeatures
 from robusthash.contracts.dataset import (
     ArrayImages,
     Dataset,
@@ -17,6 +18,7 @@ from robusthash.contracts.files import FileImages
 from robusthash.contracts.model import Backbone, HashModel, Modality, evaluating
 from robusthash.contracts.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.randomness import Randomness, isolated_randomness
+from robusthash.contracts.ready_model import ReadyModel
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.threat import Threat, to_8_bit
 from robusthash.epsilon import format_epsilon, parse_epsilon
@@ -30,6 +32,7 @@ __all__ = [
     "Backbone",
     "Ball",
     "Budget",
+    "ClosedForm",
     "CodeBank",
     "Dataset",
     "DatasetContext",
@@ -47,13 +50,16 @@ __all__ = [
     "Oracle",
     "Pairs",
     "Precision",
+    "Projection",
     "Randomness",
+    "ReadyModel",
     "RetrievalData",
     "Retriever",
     "RetrieverCapabilities",
     "Split",
     "Surrogate",
     "Threat",
+    "TrainFeatures",
     "TrainStep",
     "evaluating",
     "format_epsilon",

@@ -203,12 +203,15 @@ class Dataset(ABC):
     def verify(self, context: DatasetContext) -> list[Finding]:
         """Looks for everything that would make a number on this dataset wrong, and names each by file and line."""
 
-    def prepare(self, context: DatasetContext, source: Path | None) -> None:  # noqa: ARG002 - for subclasses
+    def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - for subclasses
         """Fetches or converts the original distribution into ``context.root`` or the cache.
 
         Args:
             context: where files go.
             source: a folder with the original distribution, if the user has one.
+
+        Returns:
+            What was made and what the user still has to do, in one line; None if the dataset is ready.
 
         Raises:
             DatasetError: this dataset needs no preparation, or it failed.

@@ -74,6 +74,19 @@ class FileImages(Images):
         with ThreadPoolExecutor(min(self._workers, len(indices))) as pool:
             return torch.stack(list(pool.map(self._load, indices)))
 
+    def take(self, indices: Sequence[int]) -> "FileImages":
+        """Some of the images, with the places that they come from."""
+        chosen = list(indices)
+        return FileImages(
+            self.root,
+            [self.names[index] for index in chosen],
+            size=self.size[0],
+            resize=self.resize,
+            origin=None if self._origin is None else _Taken(self._origin, chosen),
+            remedy=self._remedy,
+            workers=self._workers,
+        )
+
     def place(self, index: int) -> str:
         """Where a reader of an error should look for an item: the line that names it, or else its file."""
         return str(self.root / self.names[index]) if self._origin is None else self._origin(index)
@@ -105,6 +118,17 @@ class FileImages(Images):
 
     def _error(self, index: int, message: str, remedy: str) -> DatasetError:
         return DatasetError(message if self._origin is None else f"{self._origin(index)}: {message}", hint=remedy)
+
+
+class _Taken:
+    """Places of chosen items; a class and no closure, so that images can be sent to another process."""
+
+    def __init__(self, origin: Callable[[int], str], chosen: list[int]) -> None:
+        self._origin = origin
+        self._chosen = chosen
+
+    def __call__(self, index: int) -> str:
+        return self._origin(self._chosen[index])
 
 
 def shorter_side(size: int) -> int:

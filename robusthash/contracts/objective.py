@@ -1,28 +1,30 @@
 """What trains a hash model: a loss over relaxed codes, and the relaxation."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStep:
-    """Where in the training a batch is, for schedules.
+    """Where in the training a batch is, for schedules, and what the loss has beside the network.
 
     Attributes:
         epoch: counted from 0.
         epochs: how many there are.
         iteration: optimiser steps made so far.
         bits: code length K.
+        head: what :meth:`Objective.head` built; None if that is nothing.
     """
 
     epoch: int
     epochs: int
     iteration: int
     bits: int
+    head: nn.Module | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +46,30 @@ class Objective(ABC):
     Attributes:
         pairing: whether a batch is compared with the code bank of the whole train split or with itself. The trainer
             keeps the bank: it starts with one encoding pass, and a batch's rows are written before its loss is taken.
+        batch_norm: whether the logits are normalised over the batch while the network learns. The trainer puts the
+            normalisation behind the hash layer, and folds it into that layer in the end: what is retrieved and attacked
+            is what the loss saw, in a network of the usual shape.
     """
 
     pairing: Literal["bank", "batch"] = "batch"
+    batch_norm: ClassVar[bool] = False
+
+    def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:  # noqa: ARG002 - for subclasses
+        """What the loss learns or keeps beside the network, such as a classifier or class centres; mostly nothing.
+
+        The trainer moves it to the device, trains its parameters at the hash layer's rate, stores it with an unfinished
+        training, and hands it to the loss as ``step.head``. It is no part of the model that is stored and attacked.
+
+        Args:
+            bits: code length K.
+            classes: number of labels.
+            seed: of the training. The outcome is a pure function of these three, which a checkpoint records: draw from
+                :class:`~robusthash.contracts.Randomness`, not from torch's global generator.
+
+        Returns:
+            A module on the CPU, or None.
+        """
+        return None
 
     def relax(self, logits: Tensor, step: TrainStep) -> Tensor:  # noqa: ARG002 - for schedules, in subclasses
         """The code relaxation u that the loss sees; tanh unless a method says otherwise.

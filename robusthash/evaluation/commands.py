@@ -9,7 +9,7 @@ from robusthash.evaluation.cells import make_ready
 from robusthash.evaluation.gallery import Picture, save_gallery
 from robusthash.evaluation.plan import NO_DEFENSE, VictimPlan, plan
 from robusthash.evaluation.request import Request, Setting
-from robusthash.evaluation.run import check
+from robusthash.evaluation.run import check, registered_models
 from robusthash.evaluation.victims import train_checkpoint
 from robusthash.evaluation.workshop import Workshop
 from robusthash.host import PluginHost
@@ -76,7 +76,7 @@ def attack_images(
         models=(model,), attacks=(attack,), bits=(bits,), defenses=(defense,), epsilons=epsilons, setting=setting
     )
     check(request, shop)
-    cell = plan(request, shop.data.epsilon)[-1]
+    cell = plan(request, shop.data.epsilon, own_bits=shop.own_bits(registered_models(request)))[-1]
     images, names = (None, ()) if folder is None else _own_images(folder, shop)
     work = make_ready(cell, Benches(shop))
     return save_gallery(work, output, progress, images=images, names=names)

@@ -39,6 +39,7 @@ class Picture:
         ssim: to the clean image.
         linf: largest change of an element, in 8-bit levels.
         moved: Hamming distance between the clean and the adversarial code.
+        bits: code length.
         retained: share of the clean image's ten nearest database items that are still among the adversarial one's.
         clean_code: packed, hexadecimal.
         adversarial_code: packed, hexadecimal.
@@ -50,6 +51,7 @@ class Picture:
     ssim: float
     linf: int
     moved: int
+    bits: int
     retained: float
     clean_code: str
     adversarial_code: str
@@ -113,6 +115,7 @@ def _batch(
                 ssim=similarity,
                 linf=most,
                 moved=moved,
+                bits=job.victim.bits,
                 retained=kept,
                 clean_code=old,
                 adversarial_code=new,

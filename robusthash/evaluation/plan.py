@@ -1,15 +1,17 @@
 """From a request to cells: the grid, in the order in which it is run."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from robusthash.evaluation.request import NOISE, Request
 from robusthash.training import read_description
 
 NO_DEFENSE = "none"
+_NONE: Mapping[str, int] = MappingProxyType({})
 
 Options = tuple[tuple[str, Any], ...]
 
@@ -62,7 +64,9 @@ class Cell:
         return f"{self.attack}{options}{crafted} on {self.victim}"
 
 
-def plan(request: Request, default_epsilon: float, *, blind: Collection[str] = ()) -> list[Cell]:
+def plan(
+    request: Request, default_epsilon: float, *, blind: Collection[str] = (), own_bits: Mapping[str, int] = _NONE
+) -> list[Cell]:
     """The cells of a request, noise of the same radius before the attacks it is beside.
 
     What is crafted on the victim itself comes victim after victim; then what is crafted on surrogates, attack after
@@ -72,6 +76,7 @@ def plan(request: Request, default_epsilon: float, *, blind: Collection[str] = (
         request: the grid.
         default_epsilon: the dataset's own, for a request without radii.
         blind: attacks that look at no model, and so have no surrogate.
+        own_bits: code lengths of the models that have one of their own. Their surrogates have those of the request.
 
     Raises:
         CheckpointError: a model is a checkpoint that cannot be read.
@@ -82,13 +87,14 @@ def plan(request: Request, default_epsilon: float, *, blind: Collection[str] = (
         for model, bits, defense in product(
             dict.fromkeys(request.models), dict.fromkeys(request.bits), dict.fromkeys(request.defenses)
         )
-        for victim in [_victim(model, bits)]
+        for victim in [_victim(model, bits, own_bits)]
     ]
     victims = list(dict.fromkeys(victims))
     attacks = list(dict.fromkeys((NOISE, *request.attacks)))
     own, transferred = [], []
     for victim in victims:
-        surrogates = [_victim(model, victim.bits) for model in dict.fromkeys(request.surrogates)]
+        lengths = request.bits if victim.model in own_bits else (victim.bits,)
+        surrogates = list(dict.fromkeys(_victim(*one, own_bits) for one in product(request.surrogates, lengths)))
         itself = not surrogates or victim in surrogates
         direct = [name for name in attacks if itself or name in blind or name == NOISE]
         own += [
@@ -113,9 +119,9 @@ def checkpoint_path(model: str) -> Path | None:
     return Path(model) if model.endswith(".safetensors") else None
 
 
-def _victim(model: str, bits: int) -> VictimPlan:
+def _victim(model: str, bits: int, own_bits: Mapping[str, int]) -> VictimPlan:
     path = checkpoint_path(model)
-    return VictimPlan(model=model, bits=read_description(path).bits if path else bits)
+    return VictimPlan(model=model, bits=read_description(path).bits if path else own_bits.get(model, bits))
 
 
 def _sweep(request: Request, attack: str) -> Iterator[Options]:

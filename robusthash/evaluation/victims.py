@@ -1,7 +1,8 @@
-"""Victims: models trained here, taken from the cache, read from a checkpoint, or built by the user."""
+"""Victims: models made here, taken from the cache, read from a checkpoint, built by the user, or ready as they are."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +10,26 @@ import torch
 from torch import Tensor
 
 import robusthash
-from robusthash.contracts import DefenseContext, HashModel
-from robusthash.errors import CheckpointError, ContractError, UsageError
+from robusthash.contracts import ClosedForm, HashModel, Objective, ReadyModel
+from robusthash.errors import CheckpointError, ContractError, MissingDependencyError, UsageError
+from robusthash.evaluation.hardening import harden
 from robusthash.evaluation.plan import VictimPlan, checkpoint_path
-from robusthash.evaluation.workshop import TRAIN, Workshop, user_path
+from robusthash.evaluation.workshop import TRAIN, Chosen, Method, Workshop, user_path
 from robusthash.options import as_plain, build
 from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import cache_folder, digest
 from robusthash.training import (
     Description,
+    HashNetwork,
     Recipe,
+    TrainingReport,
     build_network,
     load_checkpoint,
     load_tensors,
     load_weights,
     read_description,
     save_checkpoint,
+    set_hash_layer,
     tensors_digest,
     train,
     user_model,
@@ -41,12 +46,14 @@ class Victim:
         use: what the record says of it.
         defense: what hardened it; None if nothing did.
         origin: where it came from, in a few words for the user.
+        description: all that made the model; None if nobody knows.
     """
 
     model: HashModel
     use: ModelUse
     defense: PluginUse | None
     origin: str
+    description: Description | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -55,7 +62,7 @@ class Victim:
 
 
 def get_victim(plan: VictimPlan, shop: Workshop) -> Victim:
-    """The victim of a plan: given by the user, cached, or trained now; then defended, frozen and put on the device.
+    """The victim of a plan: given by the user, cached, or made now; then defended, frozen and put on the device.
 
     Args:
         plan: which model, how many bits, which defense.
@@ -73,7 +80,9 @@ def get_victim(plan: VictimPlan, shop: Workshop) -> Victim:
     elif shop.setting.checkpoint is not None:
         victim = _from_checkpoint(plan, shop, shop.setting.checkpoint)
     else:
-        victim = _trained(plan, shop)
+        chosen = shop.model(plan.model)
+        method = chosen.plugin
+        victim = _ready(method, chosen.use, shop) if isinstance(method, ReadyModel) else _trained(plan, shop)
     if plan.defense is not None:
         victim = _defended(victim, plan.defense, shop)
     victim.model.requires_grad_(requires_grad=False).eval().to(shop.device)
@@ -81,7 +90,7 @@ def get_victim(plan: VictimPlan, shop: Workshop) -> Victim:
 
 
 def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = None) -> tuple[Path, Description, bool]:
-    """Trains a model, unless the very same training is in the cache.
+    """Trains a model, or sets its hash layer in closed form, unless the very same is in the cache.
 
     Args:
         plan: which model and how many bits.
@@ -90,19 +99,27 @@ def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = Non
 
     Returns:
         The checkpoint's path, its description, and whether it was there before.
+
+    Raises:
+        UsageError: the model is ready as it is, or the images are not square.
+        TrainingError: training diverged or collapsed.
     """
-    chosen = shop.objective(plan.model)
+    chosen = shop.model(plan.model)
+    method = chosen.plugin
+    if isinstance(method, ReadyModel):
+        raise UsageError(
+            f"there is nothing to train: model {plan.model!r} of {chosen.use.owner} is a hash of {method.bits} bits "
+            "as it is",
+            hint=f"robusthash eval --model {plan.model} --attack square",
+        )
     backbone = shop.backbone(shop.setting.backbone or shop.data.backbone)
-    recipe_values = {**getattr(chosen.registered.spec, "recipe", {}), **shop.setting.options.get(TRAIN, {})}
-    recipe = build(Recipe, recipe_values, where="the training recipe")
-    height, width = shop.data.query.images.size
-    if height != width:
-        raise UsageError(f"images are {height}x{width}", hint="models take square images: give --image-size")
+    recipe = _recipe(chosen, shop)
+    height = _side(shop)
     described = Description(
         model=chosen.use,
         backbone=backbone.use,
         pretrained=_start(shop.setting.weights),
-        recipe=as_plain(recipe),
+        recipe={} if isinstance(method, ClosedForm) else as_plain(recipe),
         bits=plan.bits,
         image_size=height,
         dataset=shop.setting.dataset,
@@ -122,20 +139,61 @@ def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = Non
         backbone.plugin, bits=plan.bits, image_size=height, weights=shop.setting.weights, seed=shop.setting.seed
     )
     partial = cached.with_suffix(".partial")
-    report = train(
-        network,
-        chosen.plugin,
-        recipe,
-        shop.data,
-        seed=shop.setting.seed,
-        device=shop.device,
-        progress=shop.progress,
-        partial=partial,
-    )
+    report = _learn(network, method, recipe, shop, partial)
     description = replace(described, report=asdict(report))
     saved = save_checkpoint(path, network, description)
     partial.unlink(missing_ok=True)
     return path, saved, False
+
+
+def _recipe(chosen: Chosen[Method], shop: Workshop) -> Recipe:
+    """How an objective trains: the model's own values, and the user's over them."""
+    values = {**getattr(chosen.registered.spec, "recipe", {}), **shop.setting.options.get(TRAIN, {})}
+    return build(Recipe, values, where="the training recipe")
+
+
+def _learn(
+    network: HashNetwork, method: Objective | ClosedForm, recipe: Recipe, shop: Workshop, partial: Path
+) -> TrainingReport:
+    seed, device, progress = shop.setting.seed, shop.device, shop.progress
+    if isinstance(method, ClosedForm):
+        return set_hash_layer(network, method, shop.data.train, seed=seed, device=device, progress=progress)
+    return train(network, method, recipe, shop.data, seed=seed, device=device, progress=progress, partial=partial)
+
+
+def _side(shop: Workshop) -> int:
+    """Height and width of the images."""
+    height, width = shop.data.query.images.size
+    if height != width:
+        raise UsageError(f"images are {height}x{width}", hint="models take square images: give --image-size")
+    return height
+
+
+def _ready(method: ReadyModel, use: PluginUse, shop: Workshop) -> Victim:
+    """A hash that nobody trains. Its libraries' versions stand beside its options, and decide its digest."""
+    side = _side(shop)
+    model = method.build(side)
+    shaped = isinstance(model, HashModel) and (model.bits, model.modality.shape) == (method.bits, (3, side, side))
+    if not shaped:
+        raise ContractError(
+            f"model {use.name!r} of {use.owner} built no HashModel of {method.bits} bits for {side}x{side} images"
+        )
+    options = {**use.options, "libraries": {name: _version(name, use) for name in method.libraries}}
+    made_from = {**asdict(use), "options": options, "weights": weights_digest(model)}
+    told = ModelUse(
+        name=use.name, owner=use.owner, options=options, bits=method.bits, backbone="none", digest=digest(made_from)
+    )
+    return Victim(model=model, use=told, defense=None, origin=f"ready as it is, {method.bits} bits: {use.owner}")
+
+
+def _version(library: str, use: PluginUse) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError as error:
+        raise MissingDependencyError(
+            f"model {use.name!r} of {use.owner} needs the distribution {library}, which is not installed",
+            hint=f"pip install {library}",
+        ) from error
 
 
 def _trained(plan: VictimPlan, shop: Workshop) -> Victim:
@@ -176,12 +234,12 @@ def _from_description(
     use = ModelUse(
         name=description.model.name,
         owner=description.model.owner,
-        options={**description.model.options, TRAIN: dict(description.recipe)},
+        options={**description.model.options, **({TRAIN: dict(description.recipe)} if description.recipe else {})},
         bits=description.bits,
         backbone=description.backbone.name,
         digest=description.weights_digest,
     )
-    return Victim(model=network, use=use, defense=None, origin=origin)
+    return Victim(model=network, use=use, defense=description.defense, origin=origin, description=description)
 
 
 def _built_by_user(plan: VictimPlan, shop: Workshop) -> Victim:
@@ -200,11 +258,9 @@ def _built_by_user(plan: VictimPlan, shop: Workshop) -> Victim:
 
 def _defended(victim: Victim, name: str, shop: Workshop) -> Victim:
     chosen = shop.defense(name)
-    context = DefenseContext(data=shop.data, seed=shop.setting.seed, progress=shop.progress)
-    hardened = chosen.plugin.harden(victim.model, context)
-    if not isinstance(hardened, HashModel) or hardened.bits != victim.model.bits:
-        raise ContractError(f"defense {name!r} of {chosen.use.owner} returned no HashModel of {victim.model.bits} bits")
-    return Victim(model=hardened, use=victim.use, defense=chosen.use, origin=victim.origin)
+    hardened = harden(victim.model, victim.use, victim.description, chosen, shop)
+    origin = f"{victim.origin}; hardened: {hardened.path}" if hardened.path else victim.origin
+    return replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)
 
 
 def _start(weights: str) -> str:

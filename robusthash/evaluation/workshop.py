@@ -12,11 +12,13 @@ import torch
 from robusthash.contracts import (
     Attack,
     Backbone,
+    ClosedForm,
     Dataset,
     DatasetContext,
     Defense,
     Ensemble,
     Objective,
+    ReadyModel,
     RetrievalData,
     Retriever,
 )
@@ -39,6 +41,9 @@ _SMALL_IMAGE = 64
 _SHARD_SIZES = (128, 32)  #: queries to a shard, for small and for large images
 
 Plugin = TypeVar("Plugin")
+Method = (
+    Objective | ClosedForm | ReadyModel
+)  #: what a registered model may be: a loss, a projection, or the model itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,9 +166,18 @@ class Workshop:
         """A defense by name."""
         return self.choose(Kind.DEFENSE, name, Defense)
 
-    def objective(self, name: str) -> "Chosen[Objective]":
-        """A model's objective by the model's name."""
-        return self.choose(Kind.MODEL, name, Objective)
+    def model(self, name: str) -> "Chosen[Method]":
+        """What makes a model, by the model's name."""
+        return self.choose(Kind.MODEL, name, (Objective, ClosedForm, ReadyModel))
+
+    def own_bits(self, names: Iterable[str]) -> dict[str, int]:
+        """Code lengths of the models, of these, that have one of their own.
+
+        Args:
+            names: registered names.
+        """
+        found = {name: self.model(name).plugin for name in names}
+        return {name: method.bits for name, method in found.items() if isinstance(method, ReadyModel)}
 
     def backbone(self, name: str, options: Mapping[str, Any] | None = None) -> "Chosen[Backbone]":
         """A backbone by name.
@@ -175,9 +189,19 @@ class Workshop:
         return self.choose(Kind.BACKBONE, name, Backbone, options)
 
     def choose(
-        self, kind: Kind, name: str, contract: type[Plugin], options: Mapping[str, Any] | None = None
+        self,
+        kind: Kind,
+        name: str,
+        contract: type[Plugin] | tuple[type[Plugin], ...],
+        options: Mapping[str, Any] | None = None,
     ) -> "Chosen[Plugin]":
         """A plugin object by kind and name, with the setting's options.
+
+        Args:
+            kind: what it is.
+            name: registered name.
+            contract: what it must be, or one of several.
+            options: in place of the setting's.
 
         Raises:
             UnknownNameError: nothing is registered under this name.
@@ -188,8 +212,9 @@ class Workshop:
         given = self.setting.options.get(name, {}) if options is None else options
         plugin = self.host.create(registered, given)
         if not isinstance(plugin, contract):
+            wanted = " or ".join(one.__name__ for one in (contract if isinstance(contract, tuple) else (contract,)))
             raise UsageError(
-                f"{kind} {name!r} of {registered.owner} is a {type(plugin).__name__}, not a {contract.__name__}",
+                f"{kind} {name!r} of {registered.owner} is a {type(plugin).__name__}, not a {wanted}",
                 hint="report it to the plugin's author",
             )
         use = PluginUse(name=registered.spec.name, owner=str(registered.owner), options=as_plain(plugin))

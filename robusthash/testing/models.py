@@ -1,6 +1,7 @@
-"""The tests that every hash model and every objective must pass.
+"""The tests that every hash model, and every way to make one, must pass.
 
-Subclass :class:`ModelContract` or :class:`ObjectiveContract`, and give its fixture::
+Subclass :class:`ModelContract`, :class:`ObjectiveContract`, :class:`ClosedFormContract` or :class:`ReadyModelContract`,
+and give its fixture::
 
     class TestMyNetwork(ModelContract):
         @pytest.fixture
@@ -12,6 +13,16 @@ Subclass :class:`ModelContract` or :class:`ObjectiveContract`, and give its fixt
         def objective(self) -> Objective:
             return MyLoss(weight=0.1)
 
+    class TestMyProjection(ClosedFormContract):
+        @pytest.fixture
+        def method(self) -> ClosedForm:
+            return MyProjection()
+
+    class TestMyReadyHash(ReadyModelContract):
+        @pytest.fixture
+        def method(self) -> ReadyModel:
+            return MyReadyHash()
+
 Importing this module needs pytest, which the core does not depend on.
 """
 
@@ -20,16 +31,27 @@ from collections.abc import Callable
 import pytest
 import torch
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
-from robusthash.contracts import HashModel, Objective, Pairs, TrainStep
+from robusthash.contracts import (
+    ClosedForm,
+    HashModel,
+    Objective,
+    Pairs,
+    Projection,
+    Randomness,
+    ReadyModel,
+    TrainFeatures,
+    TrainStep,
+)
 from robusthash.hashing import binarise
 
 _ROUNDING = 1e-4  #: another batch shape changes the low-order bits of the kernels
+_RANDOM = Randomness(seed=0, purpose="contract")
 
 
-class ModelContract:
-    """What a hash model promises."""
+class HashContract:
+    """What every hash model promises, a black box too."""
 
     @pytest.fixture
     def build(self) -> Callable[[], HashModel]:
@@ -66,10 +88,6 @@ class ModelContract:
         assert len(box.shape) == 3
         assert box.shape[0] == 3
 
-    def test_logits_are_not_binarised(self, model: HashModel, inputs: Tensor) -> None:
-        """The logits are no signs: attacks and objectives need their size."""
-        assert len(model(inputs).detach().abs().unique()) > 1
-
     def test_codes_are_the_signs_in_evaluation_mode(self, model: HashModel, inputs: Tensor) -> None:
         """Codes carry no gradient, and leave flags and running statistics of a model in training as they are."""
         expected = binarise(model(inputs))
@@ -91,6 +109,14 @@ class ModelContract:
             alone = torch.cat([model(row[None]) for row in inputs])
             torch.testing.assert_close(alone, together, rtol=_ROUNDING, atol=_ROUNDING)
             assert torch.equal(model(inputs), together)
+
+
+class ModelContract(HashContract):
+    """What a network promises: all of :class:`HashContract`, and that attacks can follow its gradient."""
+
+    def test_logits_are_not_binarised(self, model: HashModel, inputs: Tensor) -> None:
+        """The logits are no signs: attacks and objectives need their size."""
+        assert len(model(inputs).detach().abs().unique()) > 1
 
     def test_gradient_reaches_every_input(self, model: HashModel, inputs: Tensor) -> None:
         """Finite, not zero, and for each input its own: with the parameters frozen, as an attack finds them."""
@@ -157,17 +183,44 @@ class ObjectiveContract:
     def test_descent_brings_similar_items_together(self, objective: Objective, logits: Tensor, labels: Tensor) -> None:
         """Free logits that follow its gradient end with similar items nearer to each other than the others are."""
         logits = logits.clone().requires_grad_()
-        optimiser = torch.optim.Adam([logits], lr=0.1)
+        head = objective.head(bits=self.bits, classes=labels.shape[1], seed=0)
+        learnt = list(head.parameters()) if head is not None else []
+        optimiser = torch.optim.Adam([logits, *learnt], lr=0.1)
         for iteration in range(200):
             optimiser.zero_grad()
-            self.loss(objective, logits, labels, iteration // 20).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+            self.loss(objective, logits, labels, iteration // 20, head=head).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
             optimiser.step()
         codes = binarise(logits)
         distance = (codes[:, None] != codes[None]).sum(2).float()
         similar = (labels @ labels.T) > 0
         assert distance[similar].mean() < 0.5 * distance[~similar].mean()
 
-    def loss(self, objective: Objective, logits: Tensor, labels: Tensor, epoch: int = 0) -> Tensor:
+    def test_the_head_is_made_by_bits_classes_and_seed_alone(self, objective: Objective) -> None:
+        """The same again from the same three, whatever torch's global generator holds; it is left as it was."""
+        heads = []
+        with torch.random.fork_rng():
+            for outside in (1, 2):
+                torch.manual_seed(outside)
+                before = torch.get_rng_state()
+                heads.append(objective.head(bits=self.bits, classes=4, seed=0))
+                assert torch.equal(torch.get_rng_state(), before)
+        one, other = heads
+        if one is None or other is None:
+            assert one is other
+            return
+        assert one.state_dict().keys() == other.state_dict().keys()
+        for name, tensor in one.state_dict().items():
+            assert torch.equal(tensor, other.state_dict()[name]), name
+
+    def loss(
+        self,
+        objective: Objective,
+        logits: Tensor,
+        labels: Tensor,
+        epoch: int = 0,
+        *,
+        head: nn.Module | None = None,
+    ) -> Tensor:
         """The loss of the items compared with themselves, as the trainer would take it.
 
         Args:
@@ -175,8 +228,88 @@ class ObjectiveContract:
             logits: (n, bits) float.
             labels: (n, classes) float, multi-hot.
             epoch: of ten.
+            head: what the objective has beside the network; None builds it anew.
         """
-        step = TrainStep(epoch=epoch, epochs=10, iteration=20 * epoch, bits=self.bits)
+        head = head or objective.head(bits=self.bits, classes=labels.shape[1], seed=0)
+        step = TrainStep(epoch=epoch, epochs=10, iteration=20 * epoch, bits=self.bits, head=head)
         relaxed = objective.relax(logits, step)
         codes = relaxed.detach() if objective.pairing == "bank" else relaxed
         return objective.loss(relaxed, labels, Pairs(codes=codes, similar=((labels @ labels.T) > 0).float()), step)
+
+
+class ReadyModelContract(HashContract):
+    """What a model that nobody trains promises."""
+
+    image_size = 24  #: height and width of the tests' images, in pixels
+
+    @pytest.fixture
+    def method(self) -> ReadyModel:
+        """The plugin object under test; a subclass overrides this."""
+        pytest.skip("give the fixture `method` in a subclass")
+
+    @pytest.fixture
+    def build(self, method: ReadyModel) -> Callable[[], HashModel]:
+        """Builds the model for the tests' images."""
+        return lambda: method.build(self.image_size)
+
+    def test_it_is_what_was_declared(self, method: ReadyModel, model: HashModel) -> None:
+        """The code length that the plugin declares, for images of the size that was asked for."""
+        assert model.bits == method.bits
+        assert model.modality.shape == (3, self.image_size, self.image_size)
+
+    def test_every_build_is_the_same_hash(self, build: Callable[[], HashModel], inputs: Tensor) -> None:
+        """Workers build their own: nothing of it may be left to chance."""
+        assert torch.equal(build().codes(inputs), build().codes(inputs))
+
+
+class ClosedFormContract:
+    """What a projection in closed form promises."""
+
+    bits = 16  #: code length of the tests
+
+    @pytest.fixture
+    def method(self) -> ClosedForm:
+        """The plugin object under test; a subclass overrides this."""
+        pytest.skip("give the fixture `method` in a subclass")
+
+    @pytest.fixture
+    def train(self) -> TrainFeatures:
+        """Features of 200 items of four classes, far from the origin, as those behind a ReLU are: (200, 32)."""
+        generator = torch.Generator().manual_seed(0)
+        kinds = torch.arange(200) % 4
+        centres = torch.randn(4, 32, generator=generator, dtype=torch.float64)
+        noise = torch.randn(200, 32, generator=generator, dtype=torch.float64)
+        return TrainFeatures(values=20 + centres[kinds] + 0.5 * noise, labels=torch.eye(4, dtype=torch.uint8)[kinds])
+
+    def test_gives_a_hash_layer(self, method: ClosedForm, train: TrainFeatures) -> None:
+        """A finite weight and bias for any code length, and the features are left as they were."""
+        before = train.values.clone()
+        for bits in (1, self.bits):
+            found = method.project(train, bits, _RANDOM)
+            assert found.weight.shape == (bits, train.values.shape[1])
+            assert found.bias.shape == (bits,)
+            assert found.weight.isfinite().all()
+            assert found.bias.isfinite().all()
+        assert torch.equal(train.values, before)
+
+    def test_repeats(self, method: ClosedForm, train: TrainFeatures) -> None:
+        """The same randomness gives the same layer."""
+        one, other = (method.project(train, self.bits, _RANDOM) for _ in range(2))
+        assert torch.equal(one.weight, other.weight)
+        assert torch.equal(one.bias, other.bias)
+
+    def test_every_bit_says_something(self, method: ClosedForm, train: TrainFeatures) -> None:
+        """No bit is the same for all items, wherever the features lie."""
+        codes = _codes(method.project(train, self.bits, _RANDOM), train)
+        assert (codes != codes[0]).any(0).all()
+
+    def test_near_features_get_near_codes(self, method: ClosedForm, train: TrainFeatures) -> None:
+        """Items of one cluster are nearer to each other than to the others."""
+        codes = _codes(method.project(train, self.bits, _RANDOM), train)
+        distance = (codes[:, None] != codes[None]).sum(2).float()
+        same = (train.labels.float() @ train.labels.float().T) > 0
+        assert distance[same].mean() < 0.8 * distance[~same].mean()
+
+
+def _codes(projection: Projection, train: TrainFeatures) -> Tensor:
+    return binarise(train.values @ projection.weight.double().T + projection.bias.double())

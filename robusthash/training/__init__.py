@@ -2,8 +2,10 @@
 
 from robusthash.training.batches import TrainBatch, augmented, batches, epoch_order
 from robusthash.training.checkpoint import Description, load_checkpoint, read_description, save_checkpoint
+from robusthash.training.closed_form import set_hash_layer
 from robusthash.training.encoding import encode
 from robusthash.training.fitting import LossStep, Progress, fit
+from robusthash.training.importing import LAYOUTS, Origin, import_checkpoint
 from robusthash.training.loop import ObjectiveStep, train
 from robusthash.training.network import HashNetwork, build_network
 from robusthash.training.recipe import Recipe
@@ -12,11 +14,13 @@ from robusthash.training.user_model import LogitModel, user_model
 from robusthash.training.weights import load_tensors, load_weights, tensors_digest, weights_digest
 
 __all__ = [
+    "LAYOUTS",
     "Description",
     "HashNetwork",
     "LogitModel",
     "LossStep",
     "ObjectiveStep",
+    "Origin",
     "Probe",
     "Progress",
     "Recipe",
@@ -28,11 +32,13 @@ __all__ = [
     "encode",
     "epoch_order",
     "fit",
+    "import_checkpoint",
     "load_checkpoint",
     "load_tensors",
     "load_weights",
     "read_description",
     "save_checkpoint",
+    "set_hash_layer",
     "tensors_digest",
     "train",
     "user_model",

@@ -30,16 +30,16 @@ class Description:
     """All that made a model.
 
     Attributes:
-        model: the objective that trained it.
+        model: the objective that trained it, or the closed form that set its hash layer.
         backbone: its feature network.
-        pretrained: what the backbone started from: ``none``, ``default`` or a file's name.
+        pretrained: what the backbone started from: ``none``, ``default``, a file's name, or ``unknown``.
         defense: what hardened it; None if nothing did.
-        recipe: every field of the recipe.
+        recipe: every field of the recipe; empty for a closed form; the layout of a model ``imported`` from elsewhere.
         bits: code length K.
         image_size: height and width of its inputs, in pixels.
         dataset: registered name of the dataset.
-        dataset_digest: of its three splits.
-        classes: label names.
+        dataset_digest: of its three splits; empty for a model that was trained elsewhere.
+        classes: label names; none for such a model.
         seed: of the training.
         versions: of robusthash, every plugin used, and torch.
         report: what the training said about itself, as plain values.

@@ -3,12 +3,12 @@
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from robusthash.contracts import HashModel, Randomness, Split, TrainStep
 from robusthash.errors import TrainingError, UsageError
@@ -39,7 +39,17 @@ class LossStep(ABC):
         """The loss of one batch: a scalar, differentiable in the model's parameters."""
 
     def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: B027 - most have none
-        """Prepares the state; called once, before the first batch, with the model on the device."""
+        """Prepares the state; called once, before the optimiser is made, with the model on the device.
+
+        It may add parts to the model, which are then trained, and stored with an unfinished training.
+        """
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What learns beside the model, at the hash layer's rate; asked for after :meth:`start`. Mostly nothing."""
+        return ()
+
+    def finish(self, model: HashModel) -> None:  # noqa: B027 - as for start
+        """Takes away what :meth:`start` added to the model, which hashes as before; called after the last batch."""
 
     def state(self) -> dict[str, Tensor]:
         """Tensors that :meth:`restore` needs to go on; none unless a subclass says otherwise."""
@@ -87,9 +97,9 @@ def fit(
     _require_fit(model, split)
     identity = _identity(model, loss, recipe, split, seed)
     model.to(device)
-    optimizer = make_optimizer(recipe, model)
     position = Position()
     loss.start(model, split, _step(model, recipe, position), device)
+    optimizer = make_optimizer(recipe, model, loss.parameters())
     if partial is not None and partial.exists():
         position = _restore(Snapshot.read(partial, identity), model, optimizer, loss, device)
     saved = time.monotonic()
@@ -101,6 +111,7 @@ def fit(
         if partial is not None and time.monotonic() - saved >= partial_seconds:
             _snapshot(identity, model, optimizer, loss, position).write(partial)
             saved = time.monotonic()
+    loss.finish(model)
     refuse_collapsed(position.probes[-1], model.bits)
     model.eval()
     return TrainingReport(

@@ -1,21 +1,25 @@
-"""Training a hash model with an objective: code banks, pairs, similarities."""
+"""Training with an objective: its code bank, pairs and similarities, and what it has beside the network."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from robusthash.contracts import HashModel, Objective, Pairs, RetrievalData, Split, TrainStep
+from robusthash.contracts import HashModel, Objective, Pairs, Randomness, RetrievalData, Split, TrainStep
 from robusthash.training.batches import TrainBatch
 from robusthash.training.encoding import encode
 from robusthash.training.fitting import PARTIAL_SECONDS, LossStep, Progress, fit
+from robusthash.training.normalisation import fold_batch_norm, put_batch_norm
 from robusthash.training.recipe import Recipe
 from robusthash.training.report import TrainingReport
+from robusthash.training.seeding import seeded
+from robusthash.training.snapshot import prefixed, under
 
 
 class ObjectiveStep(LossStep):
-    """An objective's loss, with the code bank if it wants one.
+    """An objective's loss, with the code bank, the head and the batch normalisation if it wants them.
 
     The bank holds the relaxed codes of the whole train split, detached. It starts with one encoding pass: a bank that
     starts at zeros says "dissimilar" to nine pairs of ten, and collapses small training sets. A batch's rows are
@@ -23,10 +27,13 @@ class ObjectiveStep(LossStep):
 
     Args:
         objective: the loss.
+        seed: of the training; the head is built from it.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(self, objective: Objective, *, seed: int = 0) -> None:
         self.objective = objective
+        self.seed = seed
+        self._head: nn.Module | None = None
         self._codes = torch.empty(0)
         self._labels = torch.empty(0)
 
@@ -35,20 +42,38 @@ class ObjectiveStep(LossStep):
         return f"{kind.__module__}.{self.objective!r}"
 
     def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
+        # A head should be a pure function of its arguments; one that draws from torch's globals repeats here too.
+        with seeded(Randomness(seed=self.seed, purpose="head")):
+            head = self.objective.head(bits=model.bits, classes=split.labels.shape[1], seed=self.seed)
+        self._head = head.to(device) if head is not None else None
+        if self.objective.batch_norm:
+            put_batch_norm(model)
         if self.objective.pairing == "bank":
             self._labels = split.labels.to(device).float()
-            self._codes = self.objective.relax(encode(model, split.images, device=device), step).detach()
+            logits = encode(model, split.images, device=device)
+            self._codes = self.objective.relax(logits, replace(step, head=self._head)).detach()
+
+    def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
+        return [] if self._head is None else [p for p in self._head.parameters() if p.requires_grad]
+
+    def finish(self, model: HashModel) -> None:  # noqa: D102
+        if self.objective.batch_norm:
+            fold_batch_norm(model)
 
     def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: D102
+        step = replace(step, head=self._head)
         relaxed = self.objective.relax(model(batch.images), step)
         return self.objective.loss(relaxed, batch.labels, self._pairs(relaxed, batch), step)
 
     def state(self) -> dict[str, Tensor]:  # noqa: D102
-        return {"bank": self._codes} if self.objective.pairing == "bank" else {}
+        bank = {"bank": self._codes} if self.objective.pairing == "bank" else {}
+        return bank | (prefixed("head", self._head.state_dict()) if self._head is not None else {})
 
     def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102
         if self.objective.pairing == "bank":
             self._codes = state["bank"]
+        if self._head is not None:
+            self._head.load_state_dict(under("head", dict(state)))
 
     def _pairs(self, relaxed: Tensor, batch: TrainBatch) -> Pairs:
         if self.objective.pairing == "batch":
@@ -88,7 +113,7 @@ def train(
     """Trains a hash model on a dataset's train split; the arguments and errors are those of :func:`fit`."""
     return fit(
         network,
-        ObjectiveStep(objective),
+        ObjectiveStep(objective, seed=seed),
         recipe,
         data.train,
         seed=seed,

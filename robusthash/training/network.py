@@ -93,7 +93,7 @@ def _probe(backbone: Backbone, features: nn.Module, width: int, image_size: int)
     try:
         with evaluating(features), torch.inference_mode():
             shape = tuple(features(torch.zeros(2, 3, image_size, image_size)).shape)
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError, ValueError) as error:  # transformers assert the size of their images
         raise UsageError(
             f"backbone {name} cannot take {image_size}x{image_size} images: {str(error).splitlines()[0]}",
             hint=f"it is meant for {backbone.image_size}x{backbone.image_size}; enlarge the images or take another",

@@ -1,6 +1,7 @@
 """How a network is trained: optimiser, schedule, batches, augmentation."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,8 +26,8 @@ class Recipe:
     weight_decay: float = 0.0  #: L2 penalty on all parameters, inside the gradient
     epochs: int = 20  #: passes over the train split
     batch_size: int = 64  #: images to a step
-    schedule: Literal["none", "step", "cosine"] = "none"  #: of the learning rate, constant within an epoch
-    step_factor: float = 0.1  #: schedule step: what the learning rate is multiplied by at each drop
+    schedule: Literal["none", "step", "milestones", "cosine"] = "none"  #: of the learning rate, by epochs
+    step_factor: float = 0.1  #: schedules step and milestones: what the learning rate is multiplied by at each drop
     step_epochs: int | None = None  #: schedule step: epochs between drops; None is floor(epochs / 3)
     backbone_lr_scale: float = 1.0  #: learning rate of the backbone, as a share of the hash layer's
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; and flip
@@ -57,7 +58,8 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
     """Learning rate of the hash layer during an epoch.
 
     ``step`` is the rule of the ProS-GAN family of repositories: *after* epoch e (from 0) the rate becomes
-    ``lr * factor ** (e // step)``, so the first drop is felt in epoch ``step + 1``.
+    ``lr * factor ** (e // step)``, so the first drop is felt in epoch ``step + 1``. ``milestones`` drops it at half and
+    at three quarters of the epochs.
 
     Args:
         recipe: the options.
@@ -71,19 +73,22 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
         case "step":
             every = recipe.step_epochs or max(1, recipe.epochs // 3)
             return recipe.lr * recipe.step_factor ** (max(0, epoch - 1) // every)
+        case "milestones":
+            return recipe.lr * recipe.step_factor ** sum(epoch >= share * recipe.epochs for share in (0.5, 0.75))
         case "cosine":
             return recipe.lr * 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
         case "none":
             return recipe.lr
 
 
-def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+def make_optimizer(recipe: Recipe, model: nn.Module, beside: Iterable[nn.Parameter] = ()) -> torch.optim.Optimizer:
     """The recipe's optimiser; each parameter group says in ``lr_scale`` its share of the learning rate.
 
     Args:
         recipe: the options.
         model: its part ``hash_layer``, if it has one, learns at the full rate and the rest at ``backbone_lr_scale``
             of it; a model without that part learns at the full rate.
+        beside: parameters of the loss, which learn at the full rate.
     """
     head = getattr(model, "hash_layer", model)
     own = {id(parameter) for parameter in head.parameters()}
@@ -91,6 +96,8 @@ def make_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
     groups: list[dict[str, Any]] = [{"params": list(head.parameters()), "lr_scale": 1.0}]
     if rest:
         groups.append({"params": rest, "lr_scale": recipe.backbone_lr_scale})
+    if of_loss := list(beside):
+        groups.append({"params": of_loss, "lr_scale": 1.0})
     decay = recipe.weight_decay
     match recipe.optimizer:
         case "adam":

@@ -1,6 +1,7 @@
 """Weights on disk: safetensors only, read, compared with a network, and put into it."""
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from shlex import quote
@@ -40,6 +41,21 @@ def refuse_other_formats(path: Path) -> None:
     Raises:
         CheckpointError: as for :func:`load_tensors`.
     """
+    if is_pickle(path):
+        raise CheckpointError(
+            f"{path} is a pickle, which can run code when it is opened, and is refused",
+            hint=f'convert it once: python -c "{_CONVERT}" {quote(str(path))} '
+            f"{quote(str(path.with_suffix('.safetensors')))}; if torch.load refuses it, save model.state_dict() again "
+            "where the model was trained",
+        )
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether a file is a pickle by its first bytes, or by its ending where those are not safetensors' own.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             head = file.read(16)
@@ -50,13 +66,7 @@ def refuse_other_formats(path: Path) -> None:
     # A safetensors file is the length of its header in 8 bytes, then the header, which opens with a brace. Torch writes
     # a zip around a pickle (PK), or a pickle, which opens with 0x80 and the protocol.
     pickled = head[:4] == b"PK\x03\x04" or head[:1] == b"\x80" or path.suffix.lower() in _PICKLE_SUFFIXES
-    if pickled and head[8:9] != b"{":
-        raise CheckpointError(
-            f"{path} is a pickle, which can run code when it is opened, and is refused",
-            hint=f'convert it once: python -c "{_CONVERT}" {quote(str(path))} '
-            f"{quote(str(path.with_suffix('.safetensors')))}; if torch.load refuses it, save model.state_dict() again "
-            "where the model was trained",
-        )
+    return pickled and head[8:9] != b"{"
 
 
 def unreadable(path: Path, error: Exception) -> CheckpointError:
@@ -108,7 +118,10 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, *
             f"{where} holds the weights of another network: {_bits(own, fitting)}{'; '.join(differences)}",
             hint="build the network with the backbone, options and bits that it was trained with",
         )
-    module.load_state_dict(fitting, strict=False)
+    state = OrderedDict(fitting)
+    # The versions of the parts' layouts, which files do not keep; some of torchvision's parts refuse a state without.
+    state._metadata = own._metadata  # type: ignore[attr-defined]
+    module.load_state_dict(state, strict=False)
 
 
 def _bits(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:

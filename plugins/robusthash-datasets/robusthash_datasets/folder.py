@@ -6,12 +6,13 @@ from pathlib import Path
 
 import torch
 
-from robusthash.contracts import Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
+from robusthash.contracts import DatasetContext, FileImages, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
 from robusthash_datasets.draws import stratified
+from robusthash_datasets.fromfiles import FromFiles
 from robusthash_datasets.labelfile import SPLITS, Table, read_table
 from robusthash_datasets.listfiles import Fault
-from robusthash_datasets.verification import Findings, verify_data
+from robusthash_datasets.verification import Findings
 
 _TABLE = "labels.csv"
 _KINDS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -38,7 +39,7 @@ class _Content:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Folder(Dataset):
+class Folder(FromFiles):
     """The pictures under ``--data-root``, in the first of three layouts that is found.
 
     1. ``labels.csv`` (see :mod:`robusthash_datasets.labelfile`), with paths relative to it;
@@ -71,10 +72,10 @@ class Folder(Dataset):
         """
         root = _root(context)
         content = _read(root)
-        if content.faults:
+        if content.faults and not self.skip_broken:
             first = content.faults[0]
             raise DatasetError(f"{first.where}: {first.what}", hint="robusthash data verify lists all bad lines")
-        return self._data(root, content, context.image_size)
+        return self.finished(self._data(root, content, context.image_size), context, left_out=len(content.faults))
 
     def verify(self, context: DatasetContext) -> list[Finding]:
         """Checks the table's lines, the splits against each other, and every picture."""
@@ -82,11 +83,19 @@ class Folder(Dataset):
         content = _read(root)
         found = Findings()
         for fault in content.faults:
-            found.add("error", str(root / _TABLE), fault.kind, where=fault.where, what=fault.what)
+            found.add(
+                "warning" if self.skip_broken else "error",
+                str(root / _TABLE),
+                fault.kind,
+                where=fault.where,
+                what=fault.what,
+            )
+        if content.faults and self.skip_broken:
+            found.left_out(_TABLE, len(content.faults), "bad line")
         if content.faults and not all(self._splits(content).values()):
             return found.all()  # nothing left to look at
         data = self._data(root, content, context.image_size)
-        return found.all() + verify_data(data, progress=context.progress)
+        return found.all() + self.findings(data, context)
 
     def _data(self, root: Path, content: _Content, image_size: int | None) -> RetrievalData:
         size = image_size or self.size

@@ -4,8 +4,9 @@ Two layouts are in use. *Pairs* (ProS-GAN and its relatives): ``test_img.txt`` w
 ``test_label.txt`` with a row a line. *Columns* (HashNet, DeepHash): ``test.txt`` with ``path 0 1 0 ...`` a line.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor
 
 from robusthash.errors import DatasetError
+from robusthash_datasets import listcache
+from robusthash_datasets.labelrows import Lines, read_rows, split_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +26,13 @@ class Fault:
         where: file and line.
         what: what is wrong with it.
         kind: the same for all lines with the same fault.
+        row: the item that the line is for; None where it is not known which, so that no item can be left out for it.
     """
 
     where: str
     what: str
     kind: str
+    row: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,74 +41,131 @@ class Listing:
 
     Attributes:
         file: the file with the paths.
-        paths: as listed, but with forward slashes; item ``i`` is line ``i + 1``.
+        paths: as listed, but with forward slashes.
         labels: (n, classes) uint8; a row that cannot be used is all zeros.
         faults: the lines that cannot be used.
+        digests: SHA-256 of each list file, by its name.
+        lines: the line of each item, from 1; None if item ``i`` is line ``i + 1``.
     """
 
     file: Path
     paths: tuple[str, ...]
     labels: Tensor
     faults: tuple[Fault, ...]
+    digests: Mapping[str, str]
+    lines: Sequence[int] | None = None
 
     def place(self, item: int) -> str:
         """File and line of an item."""
-        return f"{self.file}:{item + 1}"
+        return f"{self.file}:{item + 1 if self.lines is None else self.lines[item]}"
+
+    def sound(self) -> "Listing":
+        """The listing without the items whose lines cannot be used; faults that are no item's stay."""
+        bad = {fault.row for fault in self.faults if fault.row is not None}
+        if not bad:
+            return self
+        kept = [item for item in range(len(self.paths)) if item not in bad]
+        return replace(
+            self,
+            paths=tuple(self.paths[item] for item in kept),
+            labels=self.labels[kept],
+            faults=tuple(fault for fault in self.faults if fault.row is None),
+            lines=[item + 1 for item in kept],
+        )
 
 
-def read_listing(folder: Path, split: str) -> Listing:
+def list_files(folder: Path, split: str) -> tuple[Path, ...]:
+    """A split's list files in whichever of the two layouts the folder has; none if it has neither."""
+    pairs, columns = (folder / f"{split}_img.txt", folder / f"{split}_label.txt"), folder / f"{split}.txt"
+    if all(file.is_file() for file in pairs):
+        return pairs
+    return (columns,) if columns.is_file() else ()
+
+
+def read_listing(folder: Path, split: str, cache: Path | None = None) -> Listing:
     """Reads a split in whichever of the two layouts the folder has.
 
     Args:
         folder: with the list files.
         split: their stem, such as ``test``.
+        cache: where a listing without faults is kept in a form that is read at once.
 
     Raises:
         DatasetError: no file, an empty one, or not a text.
     """
-    pairs, columns = (folder / f"{split}_img.txt", folder / f"{split}_label.txt"), folder / f"{split}.txt"
-    if pairs[0].is_file() and pairs[1].is_file():
-        return _read_pairs(*pairs)
-    if columns.is_file():
-        return _read_columns(columns)
-    raise DatasetError(
-        f"no list of the {split} split in {folder}",
-        hint=f"it needs {pairs[0].name} and {pairs[1].name}, or {columns.name} with a path and its labels in each line",
-    )
+    files = list_files(folder, split)
+    if not files:
+        raise DatasetError(
+            f"no list of the {split} split in {folder}",
+            hint=f"it needs {split}_img.txt and {split}_label.txt, or {split}.txt with a path and its labels a line",
+        )
+    contents = [_content(file) for file in files]
+    digests = {file.name: hashlib.sha256(text).hexdigest() for file, text in zip(files, contents, strict=True)}
+    kept = None if cache is None else listcache.read(cache, tuple(digests.values()))
+    if kept is not None:
+        paths, labels = kept
+        return Listing(file=files[0], paths=paths, labels=torch.from_numpy(labels), faults=(), digests=digests)
+    lines = [split_lines(text, file) for file, text in zip(files, contents, strict=True)]
+    del contents
+    listing = replace(_pairs(*lines) if len(lines) == 2 else _columns(*lines), digests=digests)
+    if cache is not None and not listing.faults:
+        listcache.write(cache, tuple(digests.values()), listing.paths, listing.labels.numpy())
+    return listing
 
 
-def _read_pairs(paths_file: Path, labels_file: Path) -> Listing:
-    paths = [line.strip().replace("\\", "/") for line in _lines(paths_file)]
-    rows = _lines(labels_file)
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DatasetError(f"cannot read {file}: {error.strerror}", hint="is it the list file?") from error
+
+
+def _pairs(paths: Lines, rows: Lines) -> Listing:
+    names = [paths.text(line).replace("\\", "/") for line in range(len(paths))]
+    kept = min(len(paths), len(rows))
     faults = [
-        Fault(where=f"{paths_file}:{number}", what="the line is empty", kind="empty lines")
-        for number, path in enumerate(paths, start=1)
+        Fault(where=f"{paths.file}:{row + 1}", what="the line is empty", kind="empty lines", row=row)
+        for row, path in enumerate(names[:kept])
         if not path
     ]
     if len(paths) != len(rows):
-        shorter, longer = sorted(((len(paths), paths_file), (len(rows), labels_file)))
-        what = f"{shorter[1].name} ends after {shorter[0]} lines, {longer[1].name} after {longer[0]}"
-        faults.append(Fault(where=f"{longer[1]}:{shorter[0] + 1}", what=what, kind="lines without a counterpart"))
-    kept = min(len(paths), len(rows))
-    labels, bad = _labels((row.split() for row in rows[:kept]), labels_file, classes=len(rows[0].split()))
-    return Listing(file=paths_file, paths=tuple(paths[:kept]), labels=labels, faults=(*faults, *bad))
+        shorter, longer = sorted((paths, rows), key=len)
+        what = f"{shorter.file.name} ends after {len(shorter)} lines, {longer.file.name} after {len(longer)}"
+        faults.append(Fault(where=f"{longer.file}:{len(shorter) + 1}", what=what, kind="lines without a counterpart"))
+    classes = len(rows.text(0).split())
+    labels, unusual = read_rows(rows, classes, after_path=False)
+    for row in unusual:
+        faults += _mend(labels, row, rows.text(row).split(), rows.file)
+    faults = [fault for fault in faults if fault.row is None or fault.row < kept]
+    return Listing(
+        file=paths.file,
+        paths=tuple(names[:kept]),
+        labels=torch.from_numpy(labels[:kept]),
+        faults=tuple(faults),
+        digests={},
+    )
 
 
-def _read_columns(file: Path) -> Listing:
-    lines = _lines(file)
-    classes = _trailing(lines[0].split())
+def _columns(lines: Lines) -> Listing:
+    classes = _trailing(lines.text(0).split())
     if not classes:
-        raise DatasetError(f"{file}:1: no labels after the path", hint="write a path and a 0 or 1 for each class")
-    paths: list[str] = []
-
-    def rows() -> Iterator[list[str]]:
-        for line in lines:
-            path, *row = line.strip().rsplit(None, classes) or [""]  # a path may hold spaces
-            paths.append(path.replace("\\", "/"))
-            yield row
-
-    labels, faults = _labels(rows(), file, classes=classes)
-    return Listing(file=file, paths=tuple(paths), labels=labels, faults=tuple(faults))
+        raise DatasetError(f"{lines.file}:1: no labels after the path", hint="write a path and a 0 or 1 for each class")
+    labels, unusual = read_rows(lines, classes, after_path=True)
+    odd: dict[int, str] = {}
+    faults: list[Fault] = []
+    for row in unusual:
+        path, *words = lines.text(row).rsplit(None, classes) or [""]  # a path may hold spaces
+        odd[row] = path
+        faults += _mend(labels, row, words, lines.file)
+    before = 2 * classes  # the labels, the spaces between them, and the one after the path
+    paths = (odd[row] if row in odd else lines.text(row, before) for row in range(len(lines)))
+    return Listing(
+        file=lines.file,
+        paths=tuple(path.replace("\\", "/") for path in paths),
+        labels=torch.from_numpy(labels),
+        faults=tuple(faults),
+        digests={},
+    )
 
 
 def _trailing(words: list[str]) -> int:
@@ -116,36 +178,15 @@ def _trailing(words: list[str]) -> int:
     return count
 
 
-def _lines(file: Path) -> list[str]:
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{file} is no UTF-8 text: byte {error.start}", hint="save the list as UTF-8") from error
-    except OSError as error:
-        raise DatasetError(f"cannot read {file}: {error.strerror}", hint="is it the list file?") from error
-    lines = text.rstrip().split("\n")
-    if lines == [""]:
-        raise DatasetError(f"{file} is empty", hint="fetch it again")
-    return lines
-
-
-def _labels(rows: Iterable[list[str]], file: Path, *, classes: int) -> tuple[Tensor, list[Fault]]:
-    """Rows of words to (n, classes) uint8, and the lines whose words are not that many zeros and ones."""
-    faults: list[Fault] = []
-    texts: list[str] = []
-    for number, row in enumerate(rows, start=1):
-        text = "".join(row)
-        # As many words as letters: each word is one letter.
-        if len(row) != classes or len(text) != classes or text.strip("01"):
-            faults.append(_fault(row, f"{file}:{number}", classes))
-            text = "0" * classes
-        texts.append(text)
-    digits = np.frombuffer(bytearray("".join(texts), "ascii"), dtype=np.uint8).reshape(len(texts), classes)
-    return torch.from_numpy(digits - ord("0")), faults
-
-
-def _fault(row: list[str], where: str, classes: int) -> Fault:
-    if len(row) != classes:
-        return Fault(where=where, what=f"{len(row)} labels, not {classes} as in line 1", kind="rows of another length")
-    wrong = next(word for word in row if word not in {"0", "1"})
-    return Fault(where=where, what=f"label {wrong!r} is neither 0 nor 1", kind="labels neither 0 nor 1")
+def _mend(labels: np.ndarray, row: int, words: list[str], file: Path) -> list[Fault]:
+    """Fills in a row that is not written in the usual way, or says why it cannot be used."""
+    where, classes = f"{file}:{row + 1}", labels.shape[1]
+    if len(words) != classes:
+        what = f"{len(words)} labels, not {classes} as in line 1"
+        return [Fault(where=where, what=what, kind="rows of another length", row=row)]
+    wrong = [word for word in words if word not in {"0", "1"}]
+    if wrong:
+        what = f"label {wrong[0]!r} is neither 0 nor 1"
+        return [Fault(where=where, what=what, kind="labels neither 0 nor 1", row=row)]
+    labels[row] = [word == "1" for word in words]
+    return []

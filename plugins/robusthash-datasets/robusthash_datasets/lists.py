@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from robusthash.contracts import Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
+from robusthash.contracts import DatasetContext, FileImages, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets.listfiles import Listing, read_listing
-from robusthash_datasets.verification import Findings, verify_data
+from robusthash_datasets.fromfiles import FromFiles
+from robusthash_datasets.listfiles import Listing, list_files, read_listing
+from robusthash_datasets.verification import Findings, Level
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lists(Dataset):
+class Lists(FromFiles):
     """Any dataset with list files, in the layout of ProS-GAN or of HashNet (see :mod:`robusthash_datasets.listfiles`).
 
     The images are found at ``images / prefix + (listed path without strip)``.
@@ -45,27 +46,35 @@ class Lists(Dataset):
             DatasetError: a list is missing or has a bad line; the message names file and line.
         """
         listings = self._listings(context)
+        if self.skip_broken:
+            listings = {name: listing.sound() for name, listing in listings.items()}
         for listing in listings.values():
             if listing.faults:
                 first, others = listing.faults[0], len(listing.faults) - 1
                 more = f"; {others} more lines are bad" if others else ""
                 raise DatasetError(f"{first.where}: {first.what}{more}", hint="robusthash data verify lists the others")
-        return self._data(context, listings)
+        skipped = any(listing.lines is not None for listing in listings.values())
+        return self.finished(self._data(context, listings), context, left_out=int(skipped))
 
     def verify(self, context: DatasetContext) -> list[Finding]:
         """Checks every line of the lists, the splits against each other and against what is known, and every image."""
         listings = self._listings(context)
         found = Findings()
-        for listing in listings.values():
+        for name, listing in listings.items():
             for fault in listing.faults:
-                found.add("error", str(listing.file), fault.kind, where=fault.where, what=fault.what)
-        self._compare(listings, found)
+                level: Level = "warning" if self.skip_broken and fault.row is not None else "error"
+                found.add(level, str(listing.file), fault.kind, where=fault.where, what=fault.what)
+            left = len(listing.paths) - len(listing.sound().paths)
+            if self.skip_broken and left:
+                found.left_out(name, left, "bad line")
+        self._compare(context, listings, found)
+        if self.skip_broken:
+            listings = {name: listing.sound() for name, listing in listings.items()}
         if any(listing.faults for listing in listings.values()):
             return found.all()  # rows may be shifted against paths: anything else would be guesswork
-        data = self._data(context, listings)
-        return found.all() + verify_data(data, progress=context.progress)
+        return found.all() + self.findings(self._data(context, listings), context)
 
-    def prepare(self, context: DatasetContext, source: Path | None) -> None:  # noqa: ARG002 - nothing can be fetched
+    def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - nothing can be fetched
         """Says from where to fetch the files by hand.
 
         Raises:
@@ -73,7 +82,7 @@ class Lists(Dataset):
         """
         raise DatasetError(f"{self.title} has to be fetched by hand", hint=self.fetch)
 
-    def _compare(self, listings: Mapping[str, Listing], found: Findings) -> None:
+    def _compare(self, context: DatasetContext, listings: Mapping[str, Listing], found: Findings) -> None:  # noqa: ARG002 - for subclasses
         for name, listing in listings.items():
             counts = {name: len(listing.paths), "classes": listing.labels.shape[1]}
             for what, count in counts.items():
@@ -83,9 +92,8 @@ class Lists(Dataset):
 
     def _listings(self, context: DatasetContext) -> dict[str, Listing]:
         folder = self._folder(context)
-        stems = {"query": self.query, "database": self.database, "train": self.train}
         try:
-            listings = {name: read_listing(folder, stem) for name, stem in stems.items()}
+            listings = {name: read_listing(folder, stem, context.cache) for name, stem in self._stems().items()}
         except DatasetError as error:
             raise DatasetError(error.message, hint=f"{error.hint}; {self.fetch}") from error
         widths = {listing.labels.shape[1]: listing.file for listing in listings.values()}
@@ -99,21 +107,37 @@ class Lists(Dataset):
             )
         return listings
 
+    def _stems(self) -> dict[str, str]:
+        return {"query": self.query, "database": self.database, "train": self.train}
+
+    def _ids(self, listing: Listing) -> tuple[str, ...]:
+        strip = self.strip.removeprefix("./")
+        return tuple(path.removeprefix("./").removeprefix(strip) for path in listing.paths)
+
+    def _name(self, context: DatasetContext) -> str:  # noqa: ARG002 - for subclasses
+        """The name in results."""
+        return self.title
+
+    def _named(self, context: DatasetContext) -> tuple[str, ...]:  # noqa: ARG002 - for subclasses
+        """Names of the label columns, if they are known."""
+        return ()
+
     def _folder(self, context: DatasetContext) -> Path:
         if context.root is None:
             raise DatasetError(f"where is {self.title}?", hint=f"give --data-root; {self.fetch}")
         inside = context.root / self.folder
         # The folder itself may be given, too.
-        return inside if inside.is_dir() else context.root
+        return context.root if not inside.is_dir() and list_files(context.root, self.query) else inside
 
     def _data(self, context: DatasetContext, listings: Mapping[str, Listing]) -> RetrievalData:
         folder = self._folder(context)
         images = folder if self.images is None else folder / self.images
         splits = {name: self._split(name, listing, images, context.image_size) for name, listing in listings.items()}
         columns = listings["query"].labels.shape[1]
+        names = self.classes or self._named(context)
         return RetrievalData(
-            name=self.title,
-            classes=self.classes or tuple(f"label {column}" for column in range(columns)),
+            name=self._name(context),
+            classes=names if len(names) == columns else tuple(f"label {column}" for column in range(columns)),
             query=splits["query"],
             database=splits["database"],
             train=splits["train"],
@@ -121,8 +145,7 @@ class Lists(Dataset):
         )
 
     def _split(self, name: str, listing: Listing, images: Path, size: int | None) -> Split:
-        strip = self.strip.removeprefix("./")
-        ids = tuple(path.removeprefix("./").removeprefix(strip) for path in listing.paths)
+        ids = self._ids(listing)
         files = FileImages(
             images,
             [self.prefix + item for item in ids],

@@ -47,22 +47,84 @@ def _cifar() -> Iterator[DatasetSpec]:
         )
 
 
+#: name, class in :mod:`robusthash_datasets.literature`, what, paper.
+_LITERATURE = (
+    ("flickr25k", "Flickr25k", "MIRFLICKR-25K, 38 labels, as ProS-GAN: 1,700 / 23,300 / 5,000", "huiskes2008mir"),
+    ("flickr25k/prosgan", "Flickr25k", "the same as flickr25k", "wang2021prototype"),
+    (
+        "flickr25k/deephash",
+        "Flickr25kDeepHash",
+        "MIRFLICKR-25K, 38 labels, as DeepHash-pytorch: 1,000 / 20,000 / 4,000, disjoint",
+        "huiskes2008mir",
+    ),
+    (
+        "flickr25k/rnm",
+        "Flickr25kRnm",
+        "MIRFLICKR-25K, 38 labels, as RNM: 500 queries, 24,500 others",
+        "huang2022fast",
+    ),
+    (
+        "flickr25k/crossmodal",
+        "Flickr25kCrossModal",
+        "MIRFLICKR-25K, 24 labels, as in cross-modal retrieval: 2,000 / 18,015 / 5,000",
+        "huiskes2008mir",
+    ),
+    ("nuswide21", "NusWide21", "NUS-WIDE, 21 concepts, as ProS-GAN: 2,100 / 193,734 / 10,500", "chua2009nus"),
+    ("nuswide21/prosgan", "NusWide21", "the same as nuswide21", "wang2021prototype"),
+    (
+        "nuswide21/deephash",
+        "NusWide21DeepHash",
+        "NUS-WIDE, 21 concepts, as DeepHash-pytorch: 2,100 / 193,734 / 10,500",
+        "chua2009nus",
+    ),
+    (
+        "nuswide81",
+        "NusWide81",
+        "NUS-WIDE, 81 concepts, as HashNet: 5,000 queries, 10,000 train items",
+        "cao2017hashnet",
+    ),
+    ("nuswide81/rnm", "NusWide81Rnm", "NUS-WIDE, 81 concepts, as RNM: 500 queries, 269,148 others", "huang2022fast"),
+    ("mscoco", "MsCoco", "MS-COCO 2014, 80 categories, as ProS-GAN: 5,000 / 117,218 / 10,000", "lin2014microsoft"),
+    ("mscoco/prosgan", "MsCoco", "the same as mscoco", "wang2021prototype"),
+    (
+        "mscoco/hashnet",
+        "MsCocoHashNet",
+        "MS-COCO 2014, as HashNet's lists: 5,000 / 112,218 / 10,000, queries in the database",
+        "cao2017hashnet",
+    ),
+    (
+        "mscoco/deephash",
+        "MsCocoDeepHash",
+        "MS-COCO 2014, as DeepHash-pytorch: 5,000 queries, 10,000 train items",
+        "lin2014microsoft",
+    ),
+    (
+        "imagenet100",
+        "ImageNet100",
+        "100 classes of ImageNet, as HashNet: 5,000 / 128,503 / 13,000",
+        "russakovsky2015imagenet",
+    ),
+    (
+        "voc2012",
+        "Voc2012",
+        "PASCAL VOC 2012, as DeepHash-pytorch: 1,000 / 6,540 / 4,000, disjoint",
+        "everingham2010pascal",
+    ),
+)
+
+
 def _literature() -> Iterator[DatasetSpec]:
-    yield DatasetSpec(
-        name="flickr25k",
-        factory="robusthash_datasets.literature:Flickr25k",
-        summary="MIRFLICKR-25K with 38 labels, from lists and images under --data-root",
-        paper="huiskes2008mir",
-    )
-    yield DatasetSpec(
-        name="nuswide21",
-        factory="robusthash_datasets.literature:NusWide21",
-        summary="NUS-WIDE with its 21 most frequent concepts, from lists and images under --data-root",
-        paper="chua2009nus",
-    )
-    yield DatasetSpec(
-        name="mscoco",
-        factory="robusthash_datasets.literature:MsCoco",
-        summary="MS-COCO 2014 with its 80 categories, from lists and images under --data-root",
-        paper="lin2014microsoft",
-    )
+    for name, cls, text, paper in _LITERATURE:
+        factory = f"robusthash_datasets.literature:{cls}"
+        yield DatasetSpec(name=name, factory=factory, summary=text, paper=paper)
+    for name, options, text in (
+        ("corel5k", {}, "260 words"),
+        ("corel5k/themes", {"labels": "themes"}, "50 themes"),
+    ):
+        yield DatasetSpec(
+            name=name,
+            factory="robusthash_datasets.corel:Corel5k",
+            options=options,
+            summary=f"Corel-5K, {text}: 499 queries, 4,500 others to search and to train on",
+            paper="duygulu2002object",
+        )

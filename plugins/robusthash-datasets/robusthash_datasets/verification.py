@@ -1,7 +1,7 @@
 """What makes a number on a dataset wrong: items twice, queries in the database, rows without labels, bad images."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
@@ -36,6 +36,17 @@ class Findings:
         if self._counts[key] <= LISTED:
             self._listed.setdefault(key, []).append(Finding(level=level, where=where, what=what))
 
+    def left_out(self, part: str, count: int, why: str) -> None:
+        """Takes note of how many items of a split are left out on request.
+
+        Args:
+            part: the split.
+            count: how many.
+            why: what is wrong with each, in the singular.
+        """
+        what = f"{count} left out for a {why}" if count == 1 else f"{count} left out, each for a {why}"
+        self.add("warning", part, f"items left out for a {why}", where=part, what=what)
+
     def all(self) -> list[Finding]:
         """Every kind's first few, and its total where there are more."""
         result = []
@@ -54,19 +65,22 @@ def place(split: Split, position: int) -> str:
     return f"{split.name}, item {split.ids[position]}"
 
 
-def verify_data(data: RetrievalData, *, progress: Progress = lambda _done, _total, _what: None) -> list[Finding]:
+def verify_data(
+    data: RetrievalData, *, progress: Progress = lambda _done, _total, _what: None, skipped: bool = False
+) -> list[Finding]:
     """Everything that can be found wrong with loaded splits.
 
     Args:
         data: the splits.
         progress: called with (done, total, what) while images are read.
+        skipped: whether images that cannot be read are left out on request; then they are warnings, and counted.
     """
     found = Findings()
     for split in (data.query, data.database, data.train):
         _repeated(split, found)
         _unlabelled(split, found)
     _overlaps(data, found)
-    _unreadable(data, found, progress)
+    _unreadable(data, found, progress, skipped=skipped)
     _same_pixels(data, found)
     return found.all()
 
@@ -109,20 +123,34 @@ def _overlaps(data: RetrievalData, found: Findings) -> None:
         found.add("warning", "train", "train items outside the database", where=place(data.train, position), what=what)
 
 
-def _unreadable(data: RetrievalData, found: Findings, progress: Progress) -> None:
+def _unreadable(data: RetrievalData, found: Findings, progress: Progress, *, skipped: bool) -> None:
     done: set[str] = set()
+    level: Level = "warning" if skipped else "error"
     splits = [split for split in (data.query, data.database, data.train) if not isinstance(split.images, ArrayImages)]
     for split in splits:
         fresh = [position for position, name in enumerate(split.ids) if name not in done]
         done.update(split.ids)
-        for position, fault in zip(fresh, _faults(split.images, fresh, f"reading {split.name}", progress), strict=True):
+        count = 0
+        for position, fault in zip(fresh, faults(split.images, fresh, f"reading {split.name}", progress), strict=True):
             if fault:
                 where = place(split, position)
                 what = fault.removeprefix(f"{where}: ")
-                found.add("error", split.name, "unreadable images", where=where, what=what)
+                found.add(level, split.name, "unreadable images", where=where, what=what)
+                count += 1
+        if skipped and count:
+            found.left_out(split.name, count, "broken image")
 
 
-def _faults(images: Images, positions: list[int], what: str, progress: Progress) -> Iterator[str | None]:
+def faults(images: Images, positions: Sequence[int], what: str, progress: Progress) -> Iterator[str | None]:
+    """What is wrong with each of some images; None if it can be read.
+
+    Args:
+        images: any.
+        positions: which of them.
+        what: told with the progress.
+        progress: called with (done, total, what).
+    """
+
     def fault(position: int) -> str | None:
         try:
             images.read([position])

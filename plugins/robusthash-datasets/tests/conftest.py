@@ -1,6 +1,7 @@
 """Tiny trees of pictures in the layouts that the datasets arrive in."""
 
 import os
+import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,4 +54,16 @@ def real_data() -> Path:
     folder = Path(named) if named else beside
     if not folder.is_dir():
         pytest.skip("no real data: set ROBUSTHASH_DATA to a folder with them")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def protocols(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The released list files, unpacked."""
+    archive = real_data / "protocols" / "protocols.tar.xz"
+    if not archive.is_file():
+        pytest.skip(f"no list files: {archive}")
+    folder = tmp_path_factory.mktemp("protocols")
+    with tarfile.open(archive) as files:
+        files.extractall(folder, filter="data")
     return folder

@@ -1,13 +1,10 @@
 """List files in both layouts: what is read, what is refused, and what a verification finds."""
 
-import tarfile
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -16,7 +13,6 @@ from robusthash.errors import DatasetError
 from robusthash.testing import DatasetContract
 from robusthash_datasets.listfiles import read_listing
 from robusthash_datasets.lists import Lists
-from robusthash_datasets.literature import Flickr25k, MsCoco, NusWide21
 
 QUERY = [("images/q0.jpg", "1 0 0"), ("images/q1.jpg", "0 1 1")]
 DATABASE = [(f"images/d{i}.png", row) for i, row in enumerate(["1 0 0", "0 1 0", "0 0 1", "1 1 1"])]
@@ -201,86 +197,7 @@ def test_long_listings_are_cut_and_counted(tree: Any) -> None:
     assert "20 unreadable images in all" in [finding.what for finding in found]
 
 
-def test_published_counts_are_compared(tree: Any) -> None:
-    tree.pairs("test", QUERY, "NUS-WIDE")
-    tree.pairs("database", DATABASE, "NUS-WIDE")
-    tree.pairs("train", TRAIN, "NUS-WIDE")
-    errors = [finding.what for finding in NusWide21().verify(context(tree.root)) if "published: " in finding.what]
-    assert errors == [
-        "2 items, published: 2100",
-        "3 classes, published: 21",
-        "4 items, published: 193734",
-        "3 classes, published: 21",
-        "2 items, published: 10500",
-        "3 classes, published: 21",
-    ]
-
-
-@pytest.mark.parametrize("dataset", [Flickr25k(), NusWide21(), MsCoco()], ids=lambda dataset: dataset.title)
-def test_missing_files_are_told_with_where_to_get_them(dataset: Lists, tmp_path: Path) -> None:
-    for root in (None, tmp_path):
-        with pytest.raises(DatasetError) as caught:
-            dataset.load(DatasetContext(root=root, cache=tmp_path))
-        assert "ProS-GAN" in str(caught.value.hint)
-        assert dataset.folder in str(caught.value.hint)
-    with pytest.raises(DatasetError, match="by hand"):
-        dataset.prepare(context(tmp_path), None)
-
-
 def test_a_larger_size_keeps_the_proportion(tree: Any) -> None:
     images = Lists(**SMALL).load(replace(write(tree), image_size=224)).query.images
     assert isinstance(images, FileImages)
     assert (images.size, images.resize) == ((224, 224), 256)
-
-
-@pytest.mark.slow
-def test_two_hundred_thousand_rows_open_in_a_moment(tree: Any) -> None:
-    rows, classes = 200_000, 80
-    labels = np.random.default_rng(0).integers(0, 2, (rows, classes), dtype=np.uint8)
-    text = np.full((rows, 2 * classes), ord(" "), dtype=np.uint8)
-    text[:, ::2] = labels + ord("0")
-    text[:, -1] = ord("\n")
-    write(tree)
-    for split in ("test", "train"):
-        tree.pairs(split, [("a.jpg", " ".join("1" * classes))])
-    (tree.root / "database_label.txt").write_bytes(text.tobytes())
-    (tree.root / "database_img.txt").write_text("".join(f"images/{i:06d}.jpg\n" for i in range(rows)))
-    seconds = []
-    for _ in range(2):
-        start = time.perf_counter()
-        data = Lists().load(context(tree.root))
-        seconds.append(time.perf_counter() - start)
-    assert (data.database.labels.numpy() == labels).all()
-    assert min(seconds) < 2
-
-
-@pytest.fixture(scope="module")
-def protocols(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The released list files, unpacked."""
-    archive = real_data / "protocols" / "protocols.tar.xz"
-    if not archive.is_file():
-        pytest.skip(f"no list files: {archive}")
-    folder = tmp_path_factory.mktemp("protocols")
-    with tarfile.open(archive) as files:
-        files.extractall(folder, filter="data")
-    return folder
-
-
-@pytest.mark.slow
-def test_released_flickr_lists_are_as_known(protocols: Path) -> None:
-    given = context(protocols / "prosgan")
-    data = Flickr25k().load(given)
-    assert (len(data.query), len(data.database), len(data.train), len(data.classes)) == (1700, 23300, 5000, 38)
-    whats = [finding.what for finding in Flickr25k().verify(given)]
-    for known in ("38 items without a label", "381 items without a label", "95 items without a label"):
-        assert f"{known} in all" in whats
-    assert "504 repeated items in all" in whats
-    assert not [what for what in whats if "published: " in what or "too" in what]
-
-
-@pytest.mark.slow
-def test_released_hashnet_lists_have_their_queries_in_the_database(protocols: Path) -> None:
-    found = MsCoco(strip="./data/coco/").verify(context(protocols / "hashnet_caffe" / "coco"))
-    whats = [finding.what for finding in found if finding.level == "error"]
-    assert "5000 queries in the database split in all" in whats
-    assert "112218 items, published: 117218" in whats

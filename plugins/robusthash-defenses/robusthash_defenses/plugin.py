@@ -1,9 +1,21 @@
 """What this distribution offers; importable without torch."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from robusthash import hookimpl
 from robusthash.specs import DefenseSpec
+
+_CGAT = "robusthash_defenses.cgat:CgAT"
+_CGAT_PAPER = "wang2023cgat"
+_SAAT = "robusthash_defenses.saat:SAAT"
+_SAAT_PAPER = "yuan2023semantic"
+_ATRDH = "robusthash_defenses.atrdh:ATRDH"
+_ATRDH_PAPER = "wang2021targeted"
+
+# What the three repositories have in common: 7 steps of 2/255 within 8/255, on a model in training mode; a rate that is
+# divided by ten at half and at three quarters.
+_RELEASED = {"epsilon": 8 / 255, "step_size": 2 / 255, "inner_train": True, "schedule": "milestones"}
 
 
 @hookimpl
@@ -15,3 +27,49 @@ def robusthash_defenses() -> Iterator[DefenseSpec]:
         summary="Rounds the inputs to a few levels a channel, with a gradient that attacks can follow",
         paper="xu2018feature",
     )
+    yield DefenseSpec(
+        name="jpeg",
+        factory="robusthash_defenses.jpeg:Jpeg",
+        summary="Sends the inputs through JPEG, with a gradient that attacks can follow",
+        paper="guo2018countering",
+    )
+    yield from _cgat()
+    yield from _saat()
+    yield from _atrdh()
+
+
+def _cgat() -> Iterator[DefenseSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
+        return DefenseSpec(name=name, factory=_CGAT, summary=summary, options=options, paper=_CGAT_PAPER)
+
+    yield preset("cgat", "Adversarial training on images pushed away from the centre code of their label", {})
+    yield preset("cgat/fast", "CgAT with 3 inner steps and a third of the epochs", {"steps": 3, "epochs": 10})
+    yield preset(
+        "cgat/released",
+        "CgAT as in its authors' code",
+        _RELEASED | {"jaccard": False, "augment": "flip-crop"},
+    )
+
+
+def _saat() -> Iterator[DefenseSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
+        return DefenseSpec(name=name, factory=_SAAT, summary=summary, options=options, paper=_SAAT_PAPER)
+
+    yield preset("saat", "Adversarial training on images pushed away from the mainstay code of their label", {})
+    yield preset("saat/fast", "SAAT with 3 inner steps and half the epochs", {"steps": 3, "epochs": 10})
+    yield preset(
+        "saat/released",
+        "SAAT as in its authors' code",
+        _RELEASED | {"lr": 0.05, "momentum": 0.0, "weight_decay": 1e-5},
+    )
+
+
+def _atrdh() -> Iterator[DefenseSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
+        return DefenseSpec(name=name, factory=_ATRDH, summary=summary, options=options, paper=_ATRDH_PAPER)
+
+    yield preset("atrdh", "Adversarial training on images pulled to learnt codes of other labels", {})
+    yield preset("atrdh/fast", "ATRDH with 3 inner steps and a third of the epochs", {"steps": 3, "epochs": 10})
+    released = _RELEASED | {"lr": 1e-4, "epochs": 100, "width": 4096}
+    yield preset("atrdh/released", "ATRDH as in its authors' code", released)
+    yield preset("atrdh/saat", "ATRDH as in SAAT's code", released | {"weight": 2.0})

@@ -10,6 +10,12 @@ _DPSH = "robusthash_models.objectives.dpsh:DPSH"
 _DPSH_PAPER = "li2016feature"
 _HASHNET = "robusthash_models.objectives.hashnet:HashNet"
 _HASHNET_PAPER = "cao2017hashnet"
+_DSH = "robusthash_models.objectives.dsh:DSH"
+_DSH_PAPER = "liu2016deep"
+_DPH = "robusthash_models.objectives.dph:DPH"
+_DPH_PAPER = "yang2018adversarial"
+_DCH = "robusthash_models.objectives.dch:DCH"
+_DCH_PAPER = "cao2018deep"
 
 _OURS = {"optimizer": "adam", "lr": 2e-3, "epochs": 20, "batch_size": 64}
 _PROSGAN = {
@@ -27,9 +33,13 @@ _DEEPHASH = {"optimizer": "rmsprop", "lr": 1e-5, "weight_decay": 1e-5, "epochs":
 
 @hookimpl
 def robusthash_models() -> Iterator[ModelSpec]:
-    """DPSH and HashNet: presets of our own for small set-ups, and those of the public repositories."""
+    """Objectives, with presets of our own for small set-ups and those of public repositories; and untrained models."""
     yield from _dpsh()
     yield from _hashnet()
+    yield from _pairwise()
+    yield from _with_classes()
+    yield from _wasserstein()
+    yield from _untrained()
 
 
 def _dpsh() -> Iterator[ModelSpec]:
@@ -101,9 +111,238 @@ def _hashnet() -> Iterator[ModelSpec]:
     )
 
 
+def _pairwise() -> Iterator[ModelSpec]:
+    yield from _dsh()
+    yield from _dph()
+    yield from _dch()
+
+
+def _dsh() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(name=name, factory=_DSH, summary=summary, options=options, recipe=recipe, paper=_DSH_PAPER)
+
+    yield preset("dsh", "Contrastive loss; batch pairs, tuned here for small images and few epochs", {}, _OURS)
+    yield preset(
+        "dsh/deephash",
+        "DSH as in DeepHash-pytorch",
+        {"pairing": "bank", "alpha": 0.1},
+        _DEEPHASH | {"epochs": 250, "batch_size": 64},
+    )
+    # The loss is the paper's, and so is its weight.
+    yield preset(
+        "dsh/weixu",
+        "DSH as in DSH-pytorch",
+        {"alpha": 0.01, "regulariser": "pair"},
+        {"optimizer": "adam", "lr": 1e-3, "weight_decay": 0.004, "epochs": 500, "batch_size": 256},
+    )
+
+
+def _dph() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(name=name, factory=_DPH, summary=summary, options=options, recipe=recipe, paper=_DPH_PAPER)
+
+    yield preset("dph", "Least squares on pairs; batch pairs, tuned here for small images and few epochs", {}, _OURS)
+    bank = {"pairing": "bank"}
+    yield preset("dph/prosgan", "DPH as in ProS-GAN's code", bank, _PROSGAN)
+    yield preset("dph/atrdh", "DPH as in ATRDH's code", bank, _SAAT | {"batch_size": 24})
+    yield preset("dph/saat", "DPH as in SAAT's code", bank, _SAAT)
+    yield preset("dph/cgat", "DPH as in CgAT's code", bank, _SAAT | {"batch_size": 64, "augment": "flip-crop"})
+
+
+def _dch() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(name=name, factory=_DCH, summary=summary, options=options, recipe=recipe, paper=_DCH_PAPER)
+
+    yield preset("dch", "Cauchy likelihood; batch pairs, tuned here for small images and few epochs", {}, _OURS)
+    yield preset(
+        "dch/deephash",
+        "DCH as in DeepHash-pytorch",
+        {"relaxation": "identity"},
+        _DEEPHASH | {"batch_size": 128},
+    )
+    yield preset("dch/cgat", "DCH as in CgAT's code", {}, _SAAT | {"batch_size": 64, "augment": "flip-crop"})
+
+
+def _with_classes() -> Iterator[ModelSpec]:
+    """Losses that compare an item with its classes: a classifier, or centres."""
+    yield from _greedyhash()
+    yield from _csq()
+    yield from _dpn()
+    yield from _orthohash()
+
+
+_TUNED = "tuned here for small images and few epochs"
+
+
+def _greedyhash() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_models.objectives.greedyhash:GreedyHash",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper="su2018greedy",
+        )
+
+    yield preset("greedyhash", f"Classifies the binary codes, the sign with a straight gradient; {_TUNED}", {}, _OURS)
+    deephash = {
+        "optimizer": "sgd",
+        "lr": 1e-3,
+        "momentum": 0.9,
+        "weight_decay": 5e-4,
+        "epochs": 200,
+        "batch_size": 64,
+        "schedule": "step",
+        "step_epochs": 30,
+    }
+    yield preset("greedyhash/deephash", "GreedyHash as in DeepHash-pytorch", {}, deephash)
+    yield preset(
+        "greedyhash/deephash-imagenet",
+        "GreedyHash as in DeepHash-pytorch for ImageNet",
+        {"alpha": 1.0},
+        deephash | {"step_epochs": 80},
+    )
+    yield preset(
+        "greedyhash/official",
+        "GreedyHash as in its authors' code for CIFAR-10 (I)",
+        {},
+        deephash | {"epochs": 50, "batch_size": 32},
+    )
+
+
+def _csq() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_models.objectives.csq:CSQ",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper="yuan2020central",
+        )
+
+    yield preset("csq", f"Each item to the hash centre of its classes; {_TUNED}", {}, _OURS)
+    yield preset("csq/saat", "CSQ as in SAAT's code", {"quantisation": 0.05}, _SAAT)
+    yield preset(
+        "csq/deephash",
+        "CSQ as in DeepHash-pytorch",
+        {},
+        {"optimizer": "adam", "lr": 1e-3, "epochs": 150, "batch_size": 128},
+    )
+    yield preset("csq/cgat", "CSQ as in CgAT's code", {}, _SAAT | {"batch_size": 64, "augment": "flip-crop"})
+    # The authors compare the halves of a batch of 64, and have two more layers before the hash layer.
+    yield preset(
+        "csq/official",
+        "CSQ as in its authors' code, with the pairs' likelihood; one hash layer",
+        {"quantisation": 0.05, "likelihood": 0.2},
+        {
+            "optimizer": "adam",
+            "lr": 1e-3,
+            "backbone_lr_scale": 0.01,
+            "epochs": 90,
+            "batch_size": 64,
+            "schedule": "step",
+            "step_factor": 0.7,
+            "step_epochs": 10,
+        },
+    )
+
+
+def _dpn() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_models.objectives.dpn:DPN",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper="fan2020deep",
+        )
+
+    yield preset("dpn", f"Each bit a margin to the side of its class's target; {_TUNED}", {}, _OURS)
+    random = {"targets": "random"}
+    yield preset("dpn/deephash", "DPN as in DeepHash-pytorch", random, _DEEPHASH | {"batch_size": 32})
+    yield preset("dpn/saat", "DPN as in SAAT's code", random | {"relaxation": "tanh"}, _SAAT)
+
+
+def _orthohash() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_models.objectives.orthohash:OrthoHash",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper="hoe2021one",
+        )
+
+    yield preset("orthohash", f"Cosine to a fixed binary code of the class; {_TUNED}", {}, _OURS)
+    random = {"targets": "random"}
+    # That code normalises over the batch in training alone; here retrieval sees what training saw.
+    yield preset("orthohash/saat", "OrthoHash as in SAAT's code, the normalisation kept for retrieval", random, _SAAT)
+    yield preset(
+        "orthohash/official",
+        "OrthoHash as in its authors' code",
+        random,
+        {
+            "optimizer": "adam",
+            "lr": 1e-4,
+            "weight_decay": 5e-4,
+            "epochs": 100,
+            "batch_size": 256,
+            "schedule": "step",
+            "step_epochs": 80,
+        },
+    )
+
+
+def _wasserstein() -> Iterator[ModelSpec]:
+    """HSWD, mixed into other losses."""
+
+    def preset(name: str, of: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory=f"robusthash_models.objectives.hswd:{of}WithHSWD",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper="doan2022one",
+        )
+
+    for of in ("DPSH", "HashNet", "CSQ"):
+        yield preset(f"{of.lower()}-hswd", of, f"{of} whose codes are matched to a fair coin's; {_TUNED}", {}, _OURS)
+    by_iteration = {"pairing": "bank", "unit": "iteration", "every": 200}
+    yield preset("hashnet-hswd/saat", "HashNet", "HashNet with HSWD as in SAAT's code", by_iteration, _SAAT)
+
+
+def _untrained() -> Iterator[ModelSpec]:
+    """What no gradient step makes: projections of features in closed form, and perceptual hashes."""
+    for name, summary, paper in (
+        ("lsh", "Random projections of the backbone's features", "charikar2002similarity"),
+        ("itq", "Principal components of the backbone's features, rotated to the cube", "gong2011iterative"),
+    ):
+        yield ModelSpec(
+            name=name, factory=f"robusthash_models.baselines.{name}:{name.upper()}", summary=summary, paper=paper
+        )
+    folder = "robusthash_models.perceptual"
+    yield ModelSpec(
+        name="phash",
+        factory=f"{folder}.phash:PHash",
+        summary="Perceptual hash of ImageHash, a black box of 64 bits",
+        paper="zauner2010implementation",
+    )
+    yield ModelSpec(
+        name="pdq",
+        factory=f"{folder}.pdq:PDQ",
+        summary="Perceptual hash of Meta's ThreatExchange, a black box of 256 bits",
+        paper="dalins2019pdq",
+    )
+
+
 @hookimpl
 def robusthash_backbones() -> Iterator[BackboneSpec]:
-    """A small network for small images, and torchvision's."""
+    """A small network for small images, torchvision's and timm's."""
     folder = "robusthash_models.backbones"
     yield BackboneSpec(
         name="small-cnn", factory=f"{folder}.small:SmallCNN", summary="Three convolutions, for images from 8x8 up"
@@ -135,4 +374,30 @@ def robusthash_backbones() -> Iterator[BackboneSpec]:
         factory=f"{folder}.densenet:DenseNet161",
         summary="Densely connected network of 161 layers",
         paper="huang2017densely",
+    )
+    yield from _more_backbones(folder)
+
+
+def _more_backbones(folder: str) -> Iterator[BackboneSpec]:
+    yield BackboneSpec(
+        name="vit-b-16",
+        factory=f"{folder}.vit:ViTB16",
+        summary="Vision transformer, base size, patches of 16x16",
+        paper="dosovitskiy2021image",
+    )
+    yield BackboneSpec(
+        name="mobilenet-v1",
+        factory=f"{folder}.mobilenet:MobileNetV1",
+        summary="Depthwise separable convolutions, by the first paper",
+        paper="howard2017mobilenets",
+    )
+    yield BackboneSpec(
+        name="torchvision",
+        factory=f"{folder}.torchvision_models:TorchvisionModel",
+        summary="Any classifier of torchvision without its last layer, by its option name",
+    )
+    yield BackboneSpec(
+        name="timm",
+        factory=f"{folder}.timm_models:TimmModel",
+        summary="Any network of timm without its classifier, by its option name",
     )

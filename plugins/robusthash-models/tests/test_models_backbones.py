@@ -20,6 +20,7 @@ from robusthash_models.backbones.pretrained import _modern_names
 from robusthash_models.backbones.resnet import ResNet
 from robusthash_models.backbones.small import SmallCNN
 from robusthash_models.backbones.vgg import VGG
+from robusthash_models.backbones.vit import ViTB16
 
 IMAGENET_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 
@@ -62,6 +63,13 @@ def test_normalisation_and_start_of_the_hash_layer() -> None:
     assert ResNet().hash_init_std == DenseNet161().hash_init_std == 0.01
     assert AlexNet().hash_init_std is VGG().hash_init_std is SmallCNN().hash_init_std is None
     assert SmallCNN().mean == SmallCNN().std == (0.5, 0.5, 0.5)
+
+
+@pytest.mark.parametrize("kind", [ResNet, VGG, AlexNet, DenseNet161, ViTB16], ids=lambda kind: kind.__name__)
+def test_images_may_be_left_as_they_are(kind: type[ResNet]) -> None:
+    backbone = kind(normalise=False)
+    assert (backbone.mean, backbone.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    assert (kind().mean, kind().std) != (backbone.mean, backbone.std)
 
 
 def test_the_small_stem_keeps_small_images_large() -> None:

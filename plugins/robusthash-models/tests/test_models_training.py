@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from importlib import import_module
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import interpolate, one_hot
 
-from robusthash.contracts import ArrayImages, Backbone, Objective, RetrievalData, Split
+from robusthash.contracts import ArrayImages, Backbone, ClosedForm, Objective, ReadyModel, RetrievalData, Split
+from robusthash.errors import MissingDependencyError
 from robusthash.hashing import pack
 from robusthash.metrics import distance_histograms
 from robusthash.metrics.protocols import MeanAveragePrecision
@@ -28,14 +30,21 @@ def made(spec: Spec) -> object:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_model_specs_make_objectives_and_recipes(name: str) -> None:
-    assert isinstance(made(MODELS[name]), Objective)
+def test_model_specs_make_models_and_recipes(name: str) -> None:
+    try:
+        method = made(MODELS[name])
+    except MissingDependencyError as error:
+        pytest.skip(error.message)
+    assert isinstance(method, Objective | ClosedForm | ReadyModel)
     Recipe(**MODELS[name].recipe)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
 def test_backbone_specs_make_backbones(name: str) -> None:
-    assert isinstance(made(BACKBONES[name]), Backbone)
+    if name == "timm":
+        pytest.importorskip("timm")
+    named = {"name": "resnet18"} if name in ("timm", "torchvision") else {}
+    assert isinstance(made(replace(BACKBONES[name], options={**BACKBONES[name].options, **named})), Backbone)
 
 
 def test_the_published_presets_differ_where_the_code_does() -> None:
@@ -77,7 +86,7 @@ def digits() -> RetrievalData:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dpsh", "hashnet"])
+@pytest.mark.parametrize("name", ["dpsh", "hashnet", "greedyhash", "csq", "dpn", "orthohash"])
 def test_defaults_retrieve_digits(name: str, digits: RetrievalData) -> None:
     objective, backbone = made(MODELS[name]), made(BACKBONES["small-cnn"])
     assert isinstance(objective, Objective)
@@ -88,12 +97,13 @@ def test_defaults_retrieve_digits(name: str, digits: RetrievalData) -> None:
     database = pack(network.codes(digits.database.images.pixels(range(len(digits.database)))))
     labels = digits.query.labels, digits.database.labels
     histograms = distance_histograms(queries, database, *labels, bits=32)
-    # Measured .989 to .997 over three seeds.
+    # Measured .989 to .997 over three seeds, and .983 to .996 for losses with class centres.
     assert MeanAveragePrecision().per_query(histograms).mean() > 0.97
-    assert report.probes[-1].constant_bits == 0
+    # Of the Hadamard matrix of size 32, two columns are constant over the first ten rows.
+    assert report.probes[-1].constant_bits == (2 if name in ("csq", "dpn") else 0)
 
 
-@pytest.mark.parametrize("name", ["dpsh", "hashnet", "hashnet/prosgan"])
+@pytest.mark.parametrize("name", ["dpsh", "hashnet", "hashnet/prosgan", "greedyhash", "csq/official", "orthohash"])
 def test_one_epoch_gives_the_same_bytes_twice(name: str, digits: RetrievalData) -> None:
     digests = set()
     for _ in range(2):

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from robusthash.contracts import Backbone
+from robusthash_models.backbones.normalised import Normalised
 from robusthash_models.backbones.pretrained import torchvision_network
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlexNet(Backbone):
+class AlexNet(Normalised):
     """Convolutions and the first two fully connected layers; the hash layer has torch's own start."""
 
     def build(self, weights: str) -> tuple[nn.Module, int]:

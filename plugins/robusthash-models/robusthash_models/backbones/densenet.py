@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from robusthash.contracts import Backbone
+from robusthash_models.backbones.normalised import Normalised
 from robusthash_models.backbones.pretrained import torchvision_network
 
 
 @dataclass(frozen=True, kw_only=True)
-class DenseNet161(Backbone):
+class DenseNet161(Normalised):
     """Convolutions and average pooling, without the ReLU that the classifier has between the two.
 
     So it is in the public code of hashing attacks; at 224x224 the average over the whole map is their 7x7 pooling. The

@@ -5,6 +5,7 @@ import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 import torchvision
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from robusthash.errors import CheckpointError
 from robusthash.training import load_tensors, load_weights
 
+PUBLISHED = "IMAGENET1K_V1"  #: torchvision's name for the first published ImageNet weights
 TIMEOUT = 15.0  #: seconds that a download may stand still
 
 
@@ -29,16 +31,45 @@ def torchvision_network(name: str, weights: str, head: str) -> nn.Module:
         CheckpointError: the weights cannot be fetched or read, or do not fit.
     """
     network: nn.Module = torchvision.models.get_model(name, weights=None)
-    if weights == "default":
-        load_weights(network, _published(name), f"torchvision's {name}")
-    elif weights != "none":
-        load_weights(network, load_tensors(Path(weights)), weights, optional=[head])
+    state = torchvision_state(name, weights)
+    if state is not None:
+        load_weights(network, state, told(name, weights), optional=[head])
     return network
+
+
+def torchvision_state(name: str, weights: str) -> dict[str, Tensor] | None:
+    """The state that a network of torchvision is to start from, or None for a random start.
+
+    Args:
+        name: torchvision's, such as ``resnet18``.
+        weights: as for :func:`torchvision_network`.
+
+    Raises:
+        CheckpointError: the weights cannot be fetched or read.
+    """
+    if weights == "default":
+        return _published(name)
+    return None if weights == "none" else load_tensors(Path(weights))
+
+
+def told(name: str, weights: str) -> str:
+    """Where a state came from, for an error."""
+    return f"torchvision's {name}" if weights == "default" else weights
+
+
+def published_weights(name: str) -> Any:
+    """Torchvision's entry of the first published ImageNet weights, address and preprocessing; None without such."""
+    return torchvision.models.get_model_weights(name).__members__.get(PUBLISHED)
 
 
 def _published(name: str) -> dict[str, Tensor]:
     """Torchvision's own state, from its download cache or its site; the file's hash is checked."""
-    published = torchvision.models.get_model_weights(name)["IMAGENET1K_V1"]
+    published = published_weights(name)
+    if published is None:
+        raise CheckpointError(
+            f"torchvision publishes no {PUBLISHED} weights of {name}",
+            hint="give a safetensors file with --weights, or start at random with --weights none",
+        )
     try:
         with _timeout(TIMEOUT):
             state: dict[str, Tensor] = published.get_state_dict(

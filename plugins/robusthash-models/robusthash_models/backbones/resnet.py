@@ -5,12 +5,12 @@ from typing import Literal
 
 from torch import nn
 
-from robusthash.contracts import Backbone
+from robusthash_models.backbones.normalised import Normalised
 from robusthash_models.backbones.pretrained import torchvision_network
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResNet(Backbone):
+class ResNet(Normalised):
     """Everything up to the global average pooling; the hash layer starts at N(0, 0.01)."""
 
     hash_init_std = 0.01

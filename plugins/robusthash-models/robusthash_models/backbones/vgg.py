@@ -5,13 +5,15 @@ from typing import Literal
 
 from torch import nn
 
-from robusthash.contracts import Backbone
+from robusthash_models.backbones.normalised import Normalised
 from robusthash_models.backbones.pretrained import torchvision_network
 
 
 @dataclass(frozen=True, kw_only=True)
-class VGG(Backbone):
+class VGG(Normalised):
     """Convolutions and the first two fully connected layers; the hash layer has torch's own start."""
+
+    channels_last = True  # on a CPU 3 to 19 % faster, docs/models/backbones.md
 
     depth: Literal["11", "13", "16", "19"] = "11"  #: layers
 

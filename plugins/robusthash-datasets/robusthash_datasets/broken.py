@@ -1,0 +1,72 @@
+"""Items whose images cannot be read: found once, and left out."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from robusthash.contracts import DatasetContext, FileImages, RetrievalData, Split
+from robusthash.errors import DatasetError, StorageError
+from robusthash.storage import write_atomically
+from robusthash_datasets.verification import faults
+
+_VERSION = "robusthash broken 1"
+
+
+def without_broken(data: RetrievalData, context: DatasetContext) -> RetrievalData:
+    """The data without the items whose images cannot be read.
+
+    Every image is decoded for it. What was found is kept in the cache until a file's size or time changes.
+
+    Args:
+        data: splits with images in files.
+        context: where the cache is, and who is told of the progress.
+
+    Raises:
+        DatasetError: nothing is left of a split.
+    """
+    splits: dict[str, Any] = {}
+    for name in ("query", "database", "train"):
+        split: Split = getattr(data, name)
+        if not isinstance(split.images, FileImages):
+            continue
+        bad = _broken(split.images, context, name)
+        if len(bad) == len(split):
+            raise DatasetError(f"no image of the {name} split can be read: {split.images.root}", hint="are they there?")
+        if bad:
+            kept = [position for position in range(len(split)) if position not in bad]
+            splits[name] = Split(
+                name=name,
+                images=split.images.take(kept),
+                labels=split.labels[kept],
+                ids=tuple(split.ids[position] for position in kept),
+            )
+    return replace(data, **splits) if splits else data
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of a file's last change, in nanoseconds; (0, 0) if there is none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return 0, 0
+    return state.st_size, state.st_mtime_ns
+
+
+def _broken(images: FileImages, context: DatasetContext, what: str) -> frozenset[int]:
+    sha = hashlib.sha256(f"{_VERSION}\n{images.root.resolve()}".encode())
+    for name in images.names:
+        sha.update(f"{name}\n{stamp(images.root / name)}".encode())
+    file = context.cache / "broken" / f"{sha.hexdigest()}.json"
+    try:
+        return frozenset(int(position) for position in json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        positions = range(len(images))  # not looked at yet, or not kept whole
+    told = faults(images, positions, f"looking for broken images, {what}", context.progress)
+    bad = frozenset(position for position, fault in zip(positions, told, strict=True) if fault)
+    try:
+        write_atomically(file, json.dumps(sorted(bad)).encode())
+    except StorageError:
+        return bad  # found again the next time, which costs time and nothing else
+    return bad

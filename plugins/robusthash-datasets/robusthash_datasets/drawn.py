@@ -1,0 +1,93 @@
+"""Lists that were drawn here, with the record of the draw beside them: ``drawn.json``."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from robusthash.errors import DatasetError, StorageError
+from robusthash.storage import write_atomically
+from robusthash_datasets.listfiles import list_files
+from robusthash_datasets.originals import Annotated
+from robusthash_datasets.recipes import Drawn
+
+NAME = "drawn.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """The record of a draw.
+
+    Attributes:
+        dataset: the dataset that the lists are for.
+        recipe: how they were drawn, in words.
+        seed: of the draw.
+        classes: the label names, column by column.
+        counts: items of each split.
+        sha256: of each list file, by its name.
+    """
+
+    dataset: str
+    recipe: str
+    seed: int
+    classes: tuple[str, ...]
+    counts: Mapping[str, int]
+    sha256: Mapping[str, str]
+
+
+def read_draw(folder: Path) -> Draw | None:
+    """The record in a folder with lists; None if there is none, as beside lists that were fetched.
+
+    Raises:
+        DatasetError: it cannot be read.
+    """
+    file = folder / NAME
+    if not file.is_file():
+        return None
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        return Draw(**content | {"classes": tuple(content["classes"])})
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DatasetError(
+            f"{file} is not what was written: {error}", hint="draw the lists again with robusthash data prepare"
+        ) from error
+
+
+def write_lists(
+    folder: Path, annotated: Annotated, drawn: Drawn, *, stems: Mapping[str, str], prefix: str, draw: Draw
+) -> None:
+    """Writes the lists of the three splits, and the record last: it vouches for them.
+
+    Args:
+        folder: where to.
+        annotated: the images and their labels.
+        drawn: which of them are in which split.
+        stems: of the files, by split.
+        prefix: put before each path.
+        draw: the record; its counts and digests are filled in here.
+
+    Raises:
+        DatasetError: there are lists already that were not drawn, or cannot be written.
+    """
+    earlier = read_draw(folder)
+    for stem in stems.values():
+        for file in list_files(folder, stem):
+            known = None if earlier is None else earlier.sha256.get(file.name)
+            if known != hashlib.sha256(file.read_bytes()).hexdigest():
+                raise DatasetError(f"{file} is there already, and was not drawn", hint="move it, or keep using it")
+    digests, counts = {}, {}
+    try:
+        for split, stem in stems.items():
+            rows = list(getattr(drawn, split))
+            counts[split] = len(rows)
+            paths = "".join(f"{prefix}{annotated.paths[row]}\n" for row in rows)
+            labels = "".join(" ".join(map(str, row)) + "\n" for row in annotated.labels[rows].tolist())
+            for name, text in ((f"{stem}_img.txt", paths), (f"{stem}_label.txt", labels)):
+                write_atomically(folder / name, text.encode())
+                digests[name] = hashlib.sha256(text.encode()).hexdigest()
+        record = asdict(draw) | {"counts": counts, "sha256": digests}
+        write_atomically(folder / NAME, (json.dumps(record, indent=2) + "\n").encode())
+    except StorageError as error:
+        raise DatasetError(error.message, hint="give a --data-root that can be written") from error

@@ -1,0 +1,50 @@
+"""What every dataset with its images in files can do: leave out broken items, and decode each image once."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from robusthash.contracts import Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
+from robusthash_datasets.broken import without_broken
+from robusthash_datasets.decoded import with_decoded
+from robusthash_datasets.verification import verify_data
+
+_KEPT = {"none": (), "query-train": ("query", "train"), "all": ("query", "database", "train")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromFiles(Dataset):
+    """A dataset with its images in files."""
+
+    skip_broken: bool = False  #: leave out items whose line or image cannot be used, rather than refuse the data
+    decoded: Literal["none", "query-train", "all"] = "none"  #: splits whose images are decoded once, into the cache
+
+    def finished(self, data: RetrievalData, context: DatasetContext, *, left_out: int = 0) -> RetrievalData:
+        """The data as the options want it. If items were left out, its name says so.
+
+        Args:
+            data: all of it, with images in files.
+            context: where the cache is.
+            left_out: items that are missing from it already.
+
+        Raises:
+            DatasetError: nothing is left of a split, or the cache has no room.
+        """
+        if self.skip_broken:
+            whole, data = _items(data), without_broken(data, context)
+            if left_out or _items(data) < whole:
+                data = replace(data, name=f"{data.name}-part")
+        splits: dict[str, Split] = {name: getattr(data, name) for name in _KEPT[self.decoded]}
+        files = {name: split.images for name, split in splits.items() if isinstance(split.images, FileImages)}
+        if not files:
+            return data
+        images = with_decoded(files, context)
+        read: dict[str, Any] = {name: replace(splits[name], images=images[name]) for name in images}
+        return replace(data, **read)
+
+    def findings(self, data: RetrievalData, context: DatasetContext) -> list[Finding]:
+        """What :func:`verify_data` finds; an image that is left out on request is a warning, and counted."""
+        return verify_data(data, progress=context.progress, skipped=self.skip_broken)
+
+
+def _items(data: RetrievalData) -> int:
+    return len(data.query) + len(data.database) + len(data.train)

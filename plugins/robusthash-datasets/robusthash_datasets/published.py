@@ -1,0 +1,117 @@
+"""Datasets with splits of a paper: the counts and digests that are published, and how to draw such splits anew."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from robusthash.contracts import DatasetContext, RetrievalData
+from robusthash.errors import DatasetError, OptionError
+from robusthash_datasets.drawn import NAME, Draw, read_draw, write_lists
+from robusthash_datasets.listfiles import Listing
+from robusthash_datasets.lists import Lists
+from robusthash_datasets.originals import Original
+from robusthash_datasets.recipes import Recipe
+from robusthash_datasets.verification import Findings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(Lists):
+    """List files with the names and counts of a paper filled in.
+
+    Where a paper's own lists were released, lists that are drawn in their stead make another experiment: its results'
+    name ends in ``-drawn``.
+    """
+
+    released: ClassVar[Mapping[str, str]] = {}  #: start of the SHA-256 of each split's ids as released
+    columns: ClassVar[tuple[str, ...]] = ()  #: names of the label columns of the released lists, where they are known
+    lists_released: ClassVar[bool] = True  #: whether the paper's own lists can be had
+    original: ClassVar[Original | None] = None  #: reads the original distribution
+    recipe: ClassVar[Recipe | None] = None  #: draws the splits from it
+    listed: ClassVar[str] = ""  #: put before the original's paths in lists that are drawn
+
+    seed: int = 0  #: of lists that `data prepare` draws
+
+    def load(self, context: DatasetContext) -> RetrievalData:
+        """The lists; images are read when they are asked for.
+
+        Raises:
+            DatasetError: a list is missing, has a bad line, or was drawn with another seed.
+        """
+        draw = self._draw(context)
+        if draw is not None and draw.seed != self.seed:
+            raise DatasetError(
+                f"the lists in {self._folder(context)} were drawn with seed {draw.seed}, not {self.seed}",
+                hint=f"give -o {self.title}.seed={draw.seed}, or draw them again with robusthash data prepare",
+            )
+        return super().load(context)
+
+    def prepare(self, context: DatasetContext, source: Path | None) -> str | None:
+        """Draws lists from the original distribution, into ``--data-root``.
+
+        Raises:
+            DatasetError: there is no ``source`` or no way to draw, or the original is not as it should be.
+        """
+        if source is None or self.original is None or self.recipe is None:
+            return super().prepare(context, source)
+        if context.root is None:
+            raise DatasetError("where should the lists go?", hint="give --data-root")
+        folder = context.root / self.folder
+        context.progress(0, 3, "reading the annotations")
+        annotated = self.original.read(source)
+        context.progress(1, 3, "drawing the splits")
+        drawn = self.recipe.draw(annotated, self.seed)
+        context.progress(2, 3, "writing the lists")
+        draw = Draw(
+            dataset=self.title,
+            recipe=self.recipe.words,
+            seed=self.seed,
+            classes=annotated.classes,
+            counts={},
+            sha256={},
+        )
+        write_lists(folder, annotated, drawn, stems=self._stems(), prefix=self.listed, draw=draw)
+        context.progress(3, 3, "writing the lists")
+        first = folder / (self.images or "") / (self.listed + annotated.paths[0])
+        told = f"lists drawn with seed {self.seed} are in {folder}"
+        return told if first.is_file() else f"{told}; put the images where they say, the first as {first.resolve()}"
+
+    def _draw(self, context: DatasetContext) -> Draw | None:
+        return None if context.root is None else read_draw(self._folder(context))
+
+    def _name(self, context: DatasetContext) -> str:
+        return f"{self.title}-drawn" if self.lists_released and self._draw(context) is not None else self.title
+
+    def _named(self, context: DatasetContext) -> tuple[str, ...]:
+        draw = self._draw(context)
+        return self.columns if draw is None else draw.classes
+
+    def _compare(self, context: DatasetContext, listings: Mapping[str, Listing], found: Findings) -> None:
+        super()._compare(context, listings, found)
+        draw, folder = self._draw(context), self._folder(context)
+        if draw is not None:
+            for listing in listings.values():
+                for name, digest in listing.digests.items():
+                    if draw.sha256.get(name) != digest:
+                        what = f"{name} is not what was drawn: SHA-256 {digest}"
+                        found.add("error", name, "changed lists", where=str(folder / NAME), what=what)
+            if draw.seed != self.seed:
+                what = f"drawn with seed {draw.seed}, asked for {self.seed}"
+                found.add("error", NAME, "other seeds", where=str(folder / NAME), what=what)
+            if self.lists_released:
+                what = f"the lists were drawn here with seed {draw.seed}: no published number is on these splits"
+                found.add("warning", NAME, "drawn lists", where=str(folder / NAME), what=what)
+            return
+        for name, digest in self.released.items():
+            if not self._ids_digest(listings[name]).startswith(digest):
+                what = "the items or their order are not those of the released list"
+                found.add("warning", name, "other lists", where=str(listings[name].file), what=what)
+
+    def _ids_digest(self, listing: Listing) -> str:
+        return hashlib.sha256("\n".join(self._ids(listing)).encode()).hexdigest()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.seed < 0:
+            raise OptionError(f"seed={self.seed}", hint="0 or more")

@@ -1,0 +1,36 @@
+"""CgAT, center-guided adversarial training (Wang, Lin and Li, WWW 2023)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from robusthash.contracts import Objective
+from robusthash.hashing import centre
+from robusthash.training.adversarial import AdversarialTraining, Scene
+from robusthash_defenses.inner_products import InnerProducts
+
+
+@dataclass(frozen=True, kw_only=True)
+class CgAT(AdversarialTraining):
+    """Pushes images away from the centre code of their label, and teaches the model to keep them there.
+
+    With the centre code c of an image's label::
+
+        min_f  L_hash(u) - weight mean(u' c),    x' = argmin_x'  mean(tanh f(x') c)
+
+    The inner attack turns on the centre code of the codes before the step, the loss on that of the codes after it.
+    """
+
+    weight: float = 1.0  #: λ, of the adversarial term
+    jaccard: bool = True  #: weight relevant items by the labels' Jaccard similarity, as printed; else by 1, as released
+
+    def hash_objective(self, own: Objective | None) -> Objective:  # noqa: D102 - as in the base class
+        return own or InnerProducts()
+
+    def codes(self, scene: Scene) -> Tensor:
+        """The centre codes."""
+        banks = scene.banks
+        return centre(scene.labels, banks.codes, banks.labels, jaccard=self.jaccard).to(banks.codes)
+
+    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:  # noqa: D102 - the formula above
+        return -self.weight * (crafted * self.codes(scene)).mean()

@@ -1,0 +1,98 @@
+"""JPEG compression of the inputs (Guo, Rana, Cissé and van der Maaten, ICLR 2018, section 3)."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from robusthash.contracts import Defense, DefenseContext, HashModel
+from robusthash.errors import OptionError
+
+
+class Compressed(HashModel):
+    """A hash model behind a JPEG encoder and decoder.
+
+    The pair's true gradient is zero almost everywhere. Here it has the gradient of what JPEG would do if it rounded
+    nothing, which is to halve the resolution of the colours (BPDA; Athalye et al., ICML 2018): an attack sees through.
+
+    Args:
+        model: the model behind it.
+        quality: of the compression, 1 to 100.
+        masked: keep the true gradient, to show what masking looks like.
+    """
+
+    def __init__(self, model: HashModel, quality: int, *, masked: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.bits = model.bits
+        self.modality = model.modality
+        self.quality = quality
+        self.masked = masked
+
+    def forward(self, inputs: Tensor) -> Tensor:  # noqa: D102 - as in the base class
+        decoded = compress(inputs.detach(), self.quality)
+        like = 0 * inputs if self.masked else coarse_colours(inputs)
+        logits: Tensor = self.model(like + (decoded - like).detach())
+        return logits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jpeg(Defense):
+    """Sends each image through a JPEG file before the model sees it."""
+
+    quality: int = 75  #: of the compression, 1 to 100
+    masked: bool = False  #: give attacks the compression's own gradient, which is zero
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100:
+            raise OptionError(f"quality={self.quality}", hint="from 1 to 100")
+
+    def harden(self, model: HashModel, context: DefenseContext) -> HashModel:  # noqa: ARG002, D102 - as in the base class
+        return Compressed(model, self.quality, masked=self.masked)
+
+
+def coarse_colours(images: Tensor) -> Tensor:
+    """Images whose brightness stays, and whose colours are averaged over blocks of two by two pixels and spread again.
+
+    Args:
+        images: (n, 3, h, w) float.
+
+    Returns:
+        The same shape, differentiable in the images.
+    """
+    height, width = images.shape[2:]
+    brightness = (images * images.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    colours = nn.functional.avg_pool2d(images - brightness, 2, ceil_mode=True)
+    for dim in (2, 3):
+        colours = _doubled(colours, dim)
+    return brightness + colours[:, :, :height, :width]
+
+
+def _doubled(blocks: Tensor, dim: int) -> Tensor:
+    """Twice as many pixels along a dimension, each three quarters of its block and a quarter of the nearest other."""
+    last = blocks.shape[dim] - 1
+    before = torch.cat((blocks.narrow(dim, 0, 1), blocks.narrow(dim, 0, last)), dim)
+    after = torch.cat((blocks.narrow(dim, 1, last), blocks.narrow(dim, last, 1)), dim)
+    return torch.stack((0.75 * blocks + 0.25 * before, 0.75 * blocks + 0.25 * after), dim + 1).flatten(dim, dim + 1)
+
+
+def compress(images: Tensor, quality: int) -> Tensor:
+    """Images after a trip through a JPEG file.
+
+    Args:
+        images: (n, 3, h, w) float in [0, 1]; rounded to 8 bits first.
+        quality: 1 to 100; the colours are subsampled as Pillow does by default.
+
+    Returns:
+        The same shape, dtype and device, on the 8-bit grid.
+    """
+    levels = (images * 255).round().clamp(0, 255).to(torch.uint8).movedim(1, 3).cpu().numpy()
+    decoded = []
+    for image in levels:
+        file = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(image)).save(file, format="JPEG", quality=quality)
+        decoded.append(np.asarray(Image.open(file)))
+    return torch.from_numpy(np.stack(decoded)).movedim(3, 1).to(images) / 255

@@ -1,0 +1,38 @@
+"""SAAT, semantic-aware adversarial training (Yuan, Zhang, Jiang and Chen, IEEE TIFS 2023)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from robusthash.contracts import Objective
+from robusthash.hashing import mainstay, sign
+from robusthash.training.adversarial import AdversarialTraining, Scene
+from robusthash_defenses.inner_products import InnerProducts
+
+
+@dataclass(frozen=True, kw_only=True)
+class SAAT(AdversarialTraining):
+    """Pushes images away from the mainstay code of their label, and teaches the model to keep them there, near binary.
+
+    With the mainstay code c of an image's label::
+
+        min_f  L_hash(u) - weight mean(u' c) + quantisation mean((u' - sgn u')^2),    x' = argmin_x'  mean(tanh f(x') c)
+
+    The inner attack turns on the mainstay code of the codes before the step, the loss on that of the codes after it.
+    """
+
+    epochs: int = 20  #: passes over the train split
+    weight: float = 1.0  #: λ, of the adversarial term
+    quantisation: float = 1e-4  #: μ, of the distance between the crafted images' relaxed codes and their signs
+
+    def hash_objective(self, own: Objective | None) -> Objective:  # noqa: D102 - as in the base class
+        return own or InnerProducts()
+
+    def codes(self, scene: Scene) -> Tensor:
+        """The mainstay codes."""
+        banks = scene.banks
+        return mainstay(scene.labels, banks.codes, banks.labels).to(banks.codes)
+
+    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:  # noqa: D102 - the formula above
+        quantisation = (crafted - sign(crafted)).square().mean()
+        return -self.weight * (crafted * self.codes(scene)).mean() + self.quantisation * quantisation

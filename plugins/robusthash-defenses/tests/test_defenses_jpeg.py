@@ -1,0 +1,82 @@
+"""JPEG purification: what the model sees, and the two gradients that attacks can be given."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from robusthash.contracts import ArrayImages, DefenseContext, HashModel, RetrievalData, Split
+from robusthash.errors import OptionError
+from robusthash.host import Kind, PluginHost
+from robusthash.testing import SmallVictim, toy_images
+from robusthash_defenses.jpeg import Jpeg, coarse_colours, compress
+
+
+def hardened(defense: Jpeg) -> tuple[HashModel, HashModel]:
+    images = ArrayImages((toy_images(4, seed=0)[0] * 255).round().to(torch.uint8))
+    labels = torch.eye(4, dtype=torch.uint8)
+    splits = {
+        name: Split(name=name, images=images, labels=labels, ids=tuple("abcd"))
+        for name in ("query", "database", "train")
+    }
+    context = DefenseContext(data=RetrievalData(name="toy", classes=tuple("abcd"), **splits), seed=0)
+    model = SmallVictim().eval()
+    return model, defense.harden(model, context).eval()
+
+
+@pytest.mark.parametrize("quality", [10, 90])
+def test_each_image_is_what_comes_out_of_its_own_file(quality: int) -> None:
+    images, _ = toy_images(3, seed=1)
+    found = compress(images, quality)
+    for image, decoded in zip(images, found, strict=True):
+        file = io.BytesIO()
+        levels = (image * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
+        Image.fromarray(np.ascontiguousarray(levels)).save(file, format="JPEG", quality=quality)
+        np.testing.assert_array_equal((decoded * 255).round().permute(1, 2, 0).numpy(), np.asarray(Image.open(file)))
+    assert found.dtype == images.dtype
+    coarse, fine = ((compress(images, q) - images).abs().mean() for q in (10, 90))
+    assert coarse > fine > 0
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_model_sees_the_decoded_image(masked: bool) -> None:
+    model, wrapped = hardened(Jpeg(quality=20, masked=masked))
+    images, _ = toy_images(4, seed=1)
+    torch.testing.assert_close(wrapped(images), model(compress(images, 20)))
+    assert not torch.allclose(wrapped(images), model(images), atol=1e-3)
+    assert (wrapped.bits, wrapped.modality) == (model.bits, model.modality)
+
+
+def test_coarse_colours_are_what_no_rounding_leaves() -> None:
+    images, _ = toy_images(3, seed=3)
+    found = coarse_colours(images)
+    # The best quality rounds little: what it changes is what the approximation changes.
+    left = (compress(images, 100) - found).abs().mean()
+    assert left < 0.25 * (images - found).abs().mean()
+    grey = images[:, :1].expand(-1, 3, -1, -1)
+    torch.testing.assert_close(coarse_colours(grey), grey)
+    assert coarse_colours(images[:, :, :15, :13]).shape == (3, 3, 15, 13)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_attack_sees_through_unless_the_gradient_is_masked(masked: bool) -> None:
+    model, wrapped = hardened(Jpeg(quality=50, masked=masked))
+    images = toy_images(4, seed=2)[0].requires_grad_()
+    (gradient,) = torch.autograd.grad(wrapped(images).sum(), images)
+    decoded = compress(images.detach(), 50).requires_grad_()
+    (behind,) = torch.autograd.grad(model(decoded).sum(), decoded)
+    (expected,) = torch.autograd.grad(coarse_colours(images), images, behind)
+    torch.testing.assert_close(gradient, torch.zeros_like(behind) if masked else expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("quality", [0, 101])
+def test_other_qualities_are_refused(quality: int) -> None:
+    with pytest.raises(OptionError, match=f"quality={quality}"):
+        Jpeg(quality=quality)
+
+
+def test_it_is_registered() -> None:
+    host = PluginHost.load()
+    assert isinstance(host.create(host.find(Kind.DEFENSE, "jpeg"), {"quality": "30"}), Jpeg)

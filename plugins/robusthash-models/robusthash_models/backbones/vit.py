@@ -1,0 +1,47 @@
+"""The vision transformer (Dosovitskiy et al., ICLR 2021)."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torchvision
+from torch import nn
+from torchvision.models.vision_transformer import interpolate_embeddings
+
+from robusthash.errors import OptionError
+from robusthash.training import load_weights
+from robusthash_models.backbones.normalised import Normalised
+from robusthash_models.backbones.pretrained import told, torchvision_state
+
+_NAME = "vit_b_16"
+_PATCH = 16
+_POSITIONS = "encoder.pos_embedding"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ViTB16(Normalised):
+    """The class token after the final norm; the hash layer has torch's own start.
+
+    It takes images of one size alone. Weights that were trained at another size have their positions interpolated, as
+    torchvision does it.
+
+    Raises:
+        OptionError: the image size is no multiple of the patch.
+    """
+
+    image_size: int = 224  #: height and width of its images, in pixels, a multiple of 16
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.image_size < _PATCH or self.image_size % _PATCH:
+            raise OptionError(f"image_size is {self.image_size}", hint=f"a multiple of the patch's {_PATCH} pixels")
+
+    def build(self, weights: str) -> tuple[nn.Module, int]:
+        """All but the classifier: (n, 3, image_size, image_size) to (n, 768)."""
+        network: nn.Module = torchvision.models.get_model(_NAME, weights=None, image_size=self.image_size)
+        state = torchvision_state(_NAME, weights)
+        if state is not None:
+            if _POSITIONS in state and state[_POSITIONS].shape != network.state_dict()[_POSITIONS].shape:
+                state = dict(interpolate_embeddings(self.image_size, _PATCH, OrderedDict(state)))
+            load_weights(network, state, told(_NAME, weights), optional=["heads."])
+        network.register_module("heads", nn.Identity())
+        return network, 768

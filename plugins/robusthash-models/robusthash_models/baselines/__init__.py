@@ -1,0 +1,1 @@
+"""Classical hashing of features: projections in closed form."""

@@ -1,0 +1,73 @@
+"""DCH, deep Cauchy hashing (Cao, Long, Liu and Wang, CVPR 2018)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from robusthash.contracts import Objective, Pairs, TrainStep
+from robusthash.errors import OptionError
+
+_NEAREST = 0.99  #: largest cosine that counts; at 1 the logarithm of the distance has no bound
+_SMALLEST = 1e-8  #: of squared norms' products; an item at zero has no direction
+
+
+@dataclass(frozen=True, kw_only=True)
+class DCH(Objective):
+    """Weighted likelihood of the pairs under a Cauchy distribution of their distance, which pulls hard at near pairs.
+
+    With ``d(a, b) = K (1 - min(cos(a, b), 0.99)) / 2``, over n pairs of which n1 are similar and n0 are not::
+
+        L = sum_ij w_ij (s_ij log(d_ij / gamma) + log(1 + gamma / d_ij)) / n
+            + weight * sum_i log(1 + d(|u_i|, 1) / gamma) / B,    w_ij = n / n1 if s_ij = 1 else n / n0
+
+    ``d_ij = d(u_i, u_j)`` is the Hamming distance where the u are codes (eq. 6). The bound on the cosine is the public
+    code's: a pair beyond it, as an item and itself, has no gradient.
+
+    Raises:
+        OptionError: ``gamma`` is not positive, or ``weight`` is negative.
+    """
+
+    relaxation: Literal["tanh", "identity"] = "tanh"  #: u
+    gamma: float = 20.0  #: γ, scale of the Cauchy distribution: a pair at this distance is similar with probability 1/2
+    weight: float = 0.1  #: λ, weight of the quantisation term
+
+    def __post_init__(self) -> None:
+        if not self.gamma > 0 or self.weight < 0:
+            raise OptionError(
+                f"dch.gamma is {self.gamma}, dch.weight {self.weight}", hint="gamma is positive, the weight at least 0"
+            )
+
+    def relax(self, logits: Tensor, step: TrainStep) -> Tensor:
+        """The raw logits, or tanh of them."""
+        return logits if self.relaxation == "identity" else super().relax(logits, step)
+
+    def loss(
+        self,
+        relaxed: Tensor,
+        labels: Tensor,  # noqa: ARG002 - the contract's
+        pairs: Pairs,
+        step: TrainStep,
+    ) -> Tensor:
+        """The formula above."""
+        distance = _distances(relaxed, pairs.codes, step.bits)
+        cauchy = pairs.similar * torch.log(distance / self.gamma) + torch.log1p(self.gamma / distance)
+        # A row of ones is the corner of the cube that |u| is to reach.
+        corner = _distances(relaxed.abs(), torch.ones_like(relaxed[:1]), step.bits)
+        quantiser = torch.log1p(corner / self.gamma).mean()
+        return (_weights(pairs.similar) * cauchy).mean() + self.weight * quantiser
+
+
+def _distances(left: Tensor, right: Tensor, bits: int) -> Tensor:
+    products = left.square().sum(1, keepdim=True) * right.square().sum(1)
+    # Clamped before the root, whose gradient at zero is not finite.
+    cosine = left @ right.T / products.clamp(min=_SMALLEST).sqrt()
+    return (1 - cosine.clamp(max=_NEAREST)) * bits / 2
+
+
+def _weights(similar: Tensor) -> Tensor:
+    n = similar.numel()
+    n1 = similar.sum()
+    # The weight of a side that is empty is infinite, and no pair takes it; the other side's is 1.
+    return torch.where(similar > 0, n / n1, n / (n - n1))

@@ -1,0 +1,78 @@
+"""DSH, deep supervised hashing (Liu, Wang, Shan and Chen, CVPR 2016)."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from robusthash.contracts import Objective, Pairs, TrainStep
+from robusthash.errors import OptionError
+
+
+@dataclass(frozen=True, kw_only=True)
+class DSH(Objective):
+    """Contrastive loss: similar items come together, others are pushed apart as far as the margin.
+
+    With ``d_ij = ||u_i - u_j||^2`` for the B items of a batch and the N items that they are compared with::
+
+        L = sum_ij (s_ij d_ij + (1 - s_ij) max(m - d_ij, 0)) / (2 N B)  +  alpha R,    R = |1 - |u_ik|| averaged
+
+    The paper takes R as a sum over the bits of both items of a pair, which is 2 K times the mean over all elements
+    that DeepHash-pytorch has; one ``alpha`` means two things.
+
+    Batch pairs are the paper's. The default ``alpha`` was the best of 0 to 1 on digits (16x16, 32 bits, 20 epochs): a
+    MAP of .979 to .989 over three seeds, where the 0.1 of DeepHash-pytorch has .969 to .983.
+
+    Raises:
+        OptionError: ``margin`` or ``alpha`` is out of range.
+    """
+
+    pairing: Literal["bank", "batch"] = "batch"  #: compared with the whole train split's codes, or with the batch
+    relaxation: Literal["tanh", "identity"] = "identity"  #: u
+    margin: float | None = None  #: m, squared distance at which others are far enough; None is 2 K
+    alpha: float = 0.5  #: α, weight of the regulariser
+    regulariser: Literal["element", "pair"] = "element"  #: R: mean over elements, or sum over the bits of a pair
+
+    def __post_init__(self) -> None:
+        if self.alpha < 0 or (self.margin is not None and not self.margin > 0):
+            raise OptionError(
+                f"dsh.margin is {self.margin}, dsh.alpha {self.alpha}", hint="the margin is positive, alpha at least 0"
+            )
+
+    def relax(self, logits: Tensor, step: TrainStep) -> Tensor:
+        """The paper's u, or tanh of it."""
+        return logits if self.relaxation == "identity" else super().relax(logits, step)
+
+    def loss(
+        self,
+        relaxed: Tensor,
+        labels: Tensor,  # noqa: ARG002 - the contract's
+        pairs: Pairs,
+        step: TrainStep,
+    ) -> Tensor:
+        """The formula above."""
+        margin = self.margin if self.margin is not None else 2.0 * step.bits
+        distance = squared_distances(relaxed, pairs.codes)
+        contrast = pairs.similar * distance + (1 - pairs.similar) * (margin - distance).clamp(min=0)
+        scale = 2 * step.bits if self.regulariser == "pair" else 1
+        return contrast.mean() / 2 + self.alpha * scale * (1 - relaxed.abs()).abs().mean()
+
+
+def squared_distances(left: Tensor, right: Tensor) -> Tensor:
+    """Squared Euclidean distances without an (n, m, bits) tensor.
+
+    Rounding can leave a distance of equal rows slightly below 0. It is not clamped: that would take the gradient of
+    pairs that are nearly equal, and a hinge or a mean does not mind.
+
+    Args:
+        left: (n, bits) float.
+        right: (m, bits) float.
+
+    Returns:
+        (n, m) float.
+
+    >>> import torch
+    >>> squared_distances(torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, 1.0], [-1.0, 1.0]]))
+    tensor([[0., 4.]])
+    """
+    return left.square().sum(1, keepdim=True) + right.square().sum(1) - 2 * left @ right.T

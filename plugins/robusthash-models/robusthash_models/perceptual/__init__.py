@@ -1,0 +1,1 @@
+"""Perceptual hashes: what finds copies of an image, as black boxes."""

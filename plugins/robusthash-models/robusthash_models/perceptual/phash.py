@@ -1,0 +1,55 @@
+"""pHash, the perceptual hash from a discrete cosine transform, as the package ImageHash computes it."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from robusthash.contracts import HashModel, ReadyModel
+from robusthash.errors import MissingDependencyError, OptionError
+from robusthash_models.perceptual.black_box import PerceptualHash
+
+
+@dataclass(frozen=True, kw_only=True)
+class PHash(ReadyModel):
+    """The low frequencies of the grey image, each compared with their median: ``hash_size ** 2`` bits.
+
+    The image is made grey and resized to ``hash_size * highfreq_factor`` pixels a side, and of its cosine transform the
+    first ``hash_size`` frequencies of either direction are kept.
+    """
+
+    libraries = ("ImageHash",)
+
+    hash_size: int = 8  #: frequencies of either direction; the code has hash_size^2 bits
+    highfreq_factor: int = 4  #: side of the resized image, in hash_size
+
+    def __post_init__(self) -> None:
+        if self.hash_size < 2 or self.highfreq_factor < 1:
+            raise OptionError(
+                f"hash_size={self.hash_size}, highfreq_factor={self.highfreq_factor}", hint="at least 2 and 1"
+            )
+        _library()
+
+    @property
+    def bits(self) -> int:  # noqa: D102 - as in the base class
+        return self.hash_size**2
+
+    def build(self, image_size: int) -> HashModel:  # noqa: D102 - as in the base class
+        library = _library()
+
+        def hash_image(image: np.ndarray) -> np.ndarray:
+            found = library.phash(Image.fromarray(image), self.hash_size, self.highfreq_factor)
+            return np.asarray(found.hash).reshape(-1)
+
+        return PerceptualHash(hash_image, bits=self.bits, image_size=image_size)
+
+
+def _library() -> Any:
+    try:
+        return importlib.import_module("imagehash")
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"phash needs the package ImageHash: {error}", hint="pip install 'robusthash-models[perceptual]'"
+        ) from error

@@ -1,0 +1,108 @@
+"""``robusthash import``: make a checkpoint of ours from another repository's."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+import robusthash
+from robusthash.cli.common import json_option, load_host
+from robusthash.errors import OptionError, UsageError
+from robusthash.host import Kind, PluginHost
+from robusthash.options import as_plain, parse_assignments
+
+if TYPE_CHECKING:
+    from robusthash.specs import PluginUse
+
+_LAYOUTS = ("prosgan", "saat", "deephash")
+
+Plugin = TypeVar("Plugin")
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--layout", required=True, type=click.Choice(_LAYOUTS), help="Whose code saved it.")
+@click.option("--model", required=True, metavar="NAME", help="Hash model that it is, such as dpsh/prosgan.")
+@click.option("--bits", required=True, type=int, metavar="K", help="Code length.")
+@click.option("--backbone", required=True, metavar="NAME", help="Feature network.")
+@click.option("--dataset", required=True, metavar="NAME", help="What it was trained on.")
+@click.option("--image-size", type=int, metavar="PIXELS", help="Its images' height and width; the backbone's own.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the checkpoint here; FILE-LAYOUT.safetensors in this folder if not given.",
+)
+@click.option(
+    "-o", "--option", "assignments", multiple=True, metavar="PLUGIN.FIELD=VALUE", help="Set an option of a plugin."
+)
+@json_option
+@click.pass_context
+def command(
+    context: click.Context,
+    *,
+    file: Path,
+    layout: str,
+    model: str,
+    bits: int,
+    backbone: str,
+    dataset: str,
+    image_size: int | None,
+    output: Path | None,
+    assignments: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Import a checkpoint of another repository: a state dict (.pt, .pth or safetensors), never a pickled network.
+
+    \b
+    robusthash import vgg11.pth --layout prosgan --model dpsh/prosgan --bits 32 --backbone vgg11 --dataset cifar10
+    robusthash eval --model vgg11-prosgan.safetensors --dataset cifar10 --image-size 224 --attack rnm
+    """
+    host = load_host(context)
+    from dataclasses import asdict
+
+    from robusthash.contracts import Backbone, Objective
+    from robusthash.training import LAYOUTS, Origin, import_checkpoint
+
+    options: dict[str, Mapping[str, Any]] = {**parse_assignments(assignments)}
+    for owner in options:
+        if owner not in (model, backbone):
+            raise OptionError(f"option of {owner!r}, which is not used here", hint=f"options of {model} or {backbone}")
+    if not LAYOUTS[layout].normalises:
+        options[backbone] = {"normalise": False, **options.get(backbone, {})}
+    _, objective = _chosen(host, Kind.MODEL, model, Objective, options)
+    network, use = _chosen(host, Kind.BACKBONE, backbone, Backbone, options)
+    host.find(Kind.DATASET, dataset)
+    size = network.image_size if image_size is None else image_size
+    if size < 1:
+        raise OptionError(f"image-size is {size}", hint="at least 1")
+    path = output or Path(f"{file.stem}-{layout}.safetensors")
+    if path.suffix != ".safetensors":
+        raise UsageError(f"--output {path} does not end in .safetensors", hint="eval tells a checkpoint by this ending")
+    origin = Origin(
+        path=file, layout=layout, model=objective, backbone=use, bits=bits, image_size=size, dataset=dataset
+    )
+    description = import_checkpoint(origin, network, path, version=robusthash.__version__)
+    if as_json:
+        click.echo(json.dumps({"path": str(path), **asdict(description)}, indent=2))
+        return
+    click.echo(f"imported: {path}")
+    click.echo(f"next: robusthash eval --model {path} --dataset {dataset} --image-size {size} --attack rnm")
+
+
+def _chosen(
+    host: PluginHost, kind: Kind, name: str, contract: type[Plugin], options: Mapping[str, Mapping[str, Any]]
+) -> "tuple[Plugin, PluginUse]":
+    """A plugin object by name, and what the checkpoint says of it."""
+    from robusthash.specs import PluginUse
+
+    registered = host.find(kind, name)
+    plugin = host.create(registered, options.get(name, {}))
+    if not isinstance(plugin, contract):
+        raise UsageError(
+            f"{kind} {name!r} of {registered.owner} is a {type(plugin).__name__}, not a {contract.__name__}",
+            hint="name one that trains a network" if kind is Kind.MODEL else "report it to the plugin's author",
+        )
+    return plugin, PluginUse(name=registered.spec.name, owner=str(registered.owner), options=as_plain(plugin))

@@ -1,0 +1,39 @@
+"""A batch normalisation behind the hash layer while a network learns, folded into that layer afterwards."""
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_linear_bn_eval
+
+from robusthash.contracts import HashModel
+from robusthash.errors import UsageError
+
+
+def put_batch_norm(model: HashModel) -> None:
+    """Puts a batch normalisation of the logits behind a model's hash layer, on its device.
+
+    Args:
+        model: its ``hash_layer`` is linear, and its outputs are the logits; changed in place.
+
+    Raises:
+        UsageError: the model has no such layer.
+    """
+    layer = getattr(model, "hash_layer", None)
+    if not isinstance(layer, nn.Linear):
+        raise UsageError(
+            f"{type(model).__name__} has no linear part `hash_layer` for a batch normalisation to follow",
+            hint="name the last layer of the network so, or train with another objective",
+        )
+    normalisation = nn.BatchNorm1d(layer.out_features, device=layer.weight.device, dtype=layer.weight.dtype)
+    model.hash_layer = nn.Sequential(layer, normalisation)
+
+
+def fold_batch_norm(model: HashModel) -> None:
+    """Folds what :func:`put_batch_norm` added into the hash layer: in evaluation mode the logits stay the same.
+
+    With its running mean and deviation a batch normalisation is an affine map, and a linear layer followed by one is a
+    linear layer.
+
+    Args:
+        model: changed in place.
+    """
+    layer, normalisation = model.hash_layer  # type: ignore[misc]  # put there by put_batch_norm
+    model.hash_layer = fuse_linear_bn_eval(layer.eval(), normalisation.eval())
