@@ -242,6 +242,7 @@ def test_an_ensemble_is_its_members_worst_outcome_on_every_query(
     np.testing.assert_array_equal(arrays["pixels"], pixels[arrays["member"], np.arange(20)])
     assert record.cost.forward == sum(one.cost.forward for one, _ in members)
     assert record.attack.options["members"]["rnm"]["steps"] == 5
+    assert [record.attack.options["members"][name]["place"] for name in ("rnm", "hag")] == [0, 1]
     assert not record.flags
 
 

@@ -50,6 +50,9 @@ def test_what_was_scored_before_is_not_scored_again(folder: Path, host: PluginHo
     records = ResultStore(folder).load_all()[0]
     first = rescore(records, Setting(metrics=METRICS), host, results=folder)
     assert rescore(records, Setting(metrics=METRICS), host, results=folder) == first
+    everything = ResultStore(folder).load_all()[0]
+    assert len(everything) > len(records)
+    assert rescore(everything, Setting(metrics=METRICS), host, results=folder) == first  # each cell once
 
 
 def test_an_option_of_nothing_in_use_is_refused(folder: Path, host: PluginHost) -> None:

@@ -45,7 +45,8 @@ def rescore(
         progress: called with (done, total, what).
 
     Returns:
-        The new records, in the same order; one that is stored already is taken as it is.
+        The new records, noise first; one that is stored already is taken as it is, and one that several of the given
+        records lead to (they differed in what is replaced) is there once.
 
     Raises:
         UsageError: a metric or the retriever is unknown, or an option is wrong.
@@ -58,7 +59,7 @@ def rescore(
     shop.check_option_owners(names)
     noise: dict[str, Record] = {}
     found: dict[str, Record] = {}
-    for record in sorted(records, key=lambda one: one.attack.name != NOISE):
+    for done, record in enumerate(sorted(records, key=lambda one: one.attack.name != NOISE), start=1):
         new = replace(record, protocols=shop.protocols, retriever=shop.retriever.use)
         new = replace(new, digest=digest(new.identity()))
         stored = store.find(new.digest)
@@ -67,9 +68,9 @@ def rescore(
             store.save(stored, arrays)
         if record.attack.name == NOISE:
             noise[_place(record)] = stored
-        found[record.digest] = stored
-        progress(len(found), len(records), "scoring again")
-    return [found[record.digest] for record in records]
+        found[stored.digest] = stored
+        progress(done, len(records), "scoring again")
+    return list(found.values())
 
 
 def _again(old: Record, new: Record, store: ResultStore, shop: Workshop, noise: Record | None) -> tuple[Record, Arrays]:

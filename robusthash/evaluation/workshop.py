@@ -159,7 +159,11 @@ class Workshop:
             plugin = member.plugin
             if isinstance(plugin, Ensemble) or plugin.goal is Goal.TARGETED or not plugin.bounded:
                 raise ContractError(f"{member.use.name!r} cannot be a member of {name!r} of {chosen.use.owner}")
-        told = {member.use.name: {"owner": member.use.owner, **member.use.options} for member in members}
+        # The place is told because JSON keeps no order, and the arrays name the member of each query by it.
+        told = {
+            member.use.name: {"place": place, "owner": member.use.owner, **member.use.options}
+            for place, member in enumerate(members)
+        }
         return replace(chosen, use=replace(chosen.use, options={**chosen.use.options, "members": told}))
 
     def defense(self, name: str) -> "Chosen[Defense]":
