@@ -1,20 +1,20 @@
 """DCH, deep Cauchy hashing (Cao, Long, Liu and Wang, CVPR 2018)."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Objective, Pairs, TrainStep
+from robusthash.contracts import Pairs, TrainStep
 from robusthash.errors import OptionError
+from robusthash_models.objectives.relaxed import Relaxed
 
 _NEAREST = 0.99  #: largest cosine that counts; at 1 the logarithm of the distance has no bound
 _SMALLEST = 1e-8  #: of squared norms' products; an item at zero has no direction
 
 
 @dataclass(frozen=True, kw_only=True)
-class DCH(Objective):
+class DCH(Relaxed):
     """Weighted likelihood of the pairs under a Cauchy distribution of their distance, which pulls hard at near pairs.
 
     With ``d(a, b) = K (1 - min(cos(a, b), 0.99)) / 2``, over n pairs of which n1 are similar and n0 are not::
@@ -29,7 +29,6 @@ class DCH(Objective):
         OptionError: ``gamma`` is not positive, or ``weight`` is negative.
     """
 
-    relaxation: Literal["tanh", "identity"] = "tanh"  #: u
     gamma: float = 20.0  #: γ, scale of the Cauchy distribution: a pair at this distance is similar with probability 1/2
     weight: float = 0.1  #: λ, weight of the quantisation term
 
@@ -38,10 +37,6 @@ class DCH(Objective):
             raise OptionError(
                 f"dch.gamma is {self.gamma}, dch.weight {self.weight}", hint="gamma is positive, the weight at least 0"
             )
-
-    def relax(self, logits: Tensor, step: TrainStep) -> Tensor:
-        """The raw logits, or tanh of them."""
-        return logits if self.relaxation == "identity" else super().relax(logits, step)
 
     def loss(
         self,

@@ -5,13 +5,14 @@ from typing import Literal
 
 from torch import Tensor
 
-from robusthash.contracts import Objective, Pairs, TrainStep
+from robusthash.contracts import Pairs, TrainStep
 from robusthash_models.objectives.centres import Centres, random_centres, spread_centres
 from robusthash_models.objectives.heads import head_of
+from robusthash_models.objectives.relaxed import Relaxed
 
 
 @dataclass(frozen=True, kw_only=True)
-class DPN(Objective):
+class DPN(Relaxed):
     """Pushes each bit a margin to its target's side.
 
     With a target t in {-1, +1}^K for each class::
@@ -23,7 +24,7 @@ class DPN(Objective):
     """
 
     m: float = 1.0  #: m, the margin
-    relaxation: Literal["identity", "tanh"] = "identity"  #: u
+    relaxation: Literal["tanh", "identity"] = "identity"  #: u: of the logits, their tanh or themselves
     targets: Literal["spread", "random"] = "spread"  #: CSQ's centres, or balanced random codes however near each other
 
     def head(self, *, bits: int, classes: int, seed: int) -> Centres:
@@ -31,10 +32,6 @@ class DPN(Objective):
         if self.targets == "random":
             return random_centres(bits=bits, classes=classes, seed=seed, balanced=True)
         return spread_centres(bits=bits, classes=classes, seed=seed)
-
-    def relax(self, logits: Tensor, step: TrainStep) -> Tensor:
-        """The paper's u, or tanh of it."""
-        return logits if self.relaxation == "identity" else super().relax(logits, step)
 
     def loss(
         self,

@@ -6,12 +6,13 @@ from typing import Literal
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from robusthash.contracts import Objective, Pairs, TrainStep
+from robusthash.contracts import Pairs, TrainStep
 from robusthash.hashing import sign
+from robusthash_models.objectives.relaxed import Relaxed
 
 
 @dataclass(frozen=True, kw_only=True)
-class DPSH(Objective):
+class DPSH(Relaxed):
     """Maximises the likelihood of the pairs' similarities, and keeps the relaxed codes near binary.
 
     With ``theta_ij = <u_i, u_j> / 2`` for the B items of a batch and the N items that they are compared with::
@@ -27,13 +28,8 @@ class DPSH(Objective):
     """
 
     pairing: Literal["bank", "batch"] = "batch"  #: compared with the whole train split's codes, or with the batch
-    relaxation: Literal["tanh", "identity"] = "tanh"  #: u
     eta: float = 0.05  #: η, weight of the quantisation term
     divisor: Literal["pairs", "elements"] = "elements"  #: D: N B (pairs) or B K (elements)
-
-    def relax(self, logits: Tensor, step: TrainStep) -> Tensor:
-        """The paper's u, or tanh of it."""
-        return logits if self.relaxation == "identity" else super().relax(logits, step)
 
     def loss(
         self,

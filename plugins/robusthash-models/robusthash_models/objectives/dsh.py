@@ -5,12 +5,13 @@ from typing import Literal
 
 from torch import Tensor
 
-from robusthash.contracts import Objective, Pairs, TrainStep
+from robusthash.contracts import Pairs, TrainStep
 from robusthash.errors import OptionError
+from robusthash_models.objectives.relaxed import Relaxed
 
 
 @dataclass(frozen=True, kw_only=True)
-class DSH(Objective):
+class DSH(Relaxed):
     """Contrastive loss: similar items come together, others are pushed apart as far as the margin.
 
     With ``d_ij = ||u_i - u_j||^2`` for the B items of a batch and the N items that they are compared with::
@@ -28,7 +29,7 @@ class DSH(Objective):
     """
 
     pairing: Literal["bank", "batch"] = "batch"  #: compared with the whole train split's codes, or with the batch
-    relaxation: Literal["tanh", "identity"] = "identity"  #: u
+    relaxation: Literal["tanh", "identity"] = "identity"  #: u: of the logits, their tanh or themselves
     margin: float | None = None  #: m, squared distance at which others are far enough; None is 2 K
     alpha: float = 0.5  #: α, weight of the regulariser
     regulariser: Literal["element", "pair"] = "element"  #: R: mean over elements, or sum over the bits of a pair
@@ -38,10 +39,6 @@ class DSH(Objective):
             raise OptionError(
                 f"dsh.margin is {self.margin}, dsh.alpha {self.alpha}", hint="the margin is positive, alpha at least 0"
             )
-
-    def relax(self, logits: Tensor, step: TrainStep) -> Tensor:
-        """The paper's u, or tanh of it."""
-        return logits if self.relaxation == "identity" else super().relax(logits, step)
 
     def loss(
         self,
