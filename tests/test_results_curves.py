@@ -302,7 +302,7 @@ def test_a_failed_check_is_told_below_the_table() -> None:
 
 def test_a_larger_epsilon_that_is_weaker_is_told_too() -> None:
     records = [make_record(epsilon=epsilon, after=after) for epsilon, after in ((0.1, 0.2), (0.2, 0.4))]
-    assert "RH011 dpsh 32 bit, rnm, 51/255: weaker" in _text(build_curves(records, Over.EPSILON))
+    assert "RH011 dpsh 32 bit, rnm, 0.2: weaker" in _text(build_curves(records, Over.EPSILON))
 
 
 def test_the_table_of_iterations_shows_a_handful_and_the_files_all() -> None:
