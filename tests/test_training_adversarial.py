@@ -30,8 +30,8 @@ from robusthash.training.adversarial import (
     Banks,
     HardeningContext,
     Scene,
-    descend_by_sign,
 )
+from robusthash.training.descent import descend_by_sign
 
 CPU = torch.device("cpu")
 STEP = TrainStep(epoch=0, epochs=2, iteration=0, bits=8)

@@ -59,8 +59,7 @@ def command(
     """
     host = load_host(context)
     from robusthash.evaluation import Setting, rescore
-    from robusthash.evaluation.request import NOISE
-    from robusthash.results import ResultStore, build, render
+    from robusthash.results import NOISE, ResultStore, build, render
 
     store = ResultStore(results)
     selected = select(store, datasets=datasets, models=models, attacks=(*attacks, NOISE) if attacks else ())

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from robusthash.evaluation.request import NOISE, Request
+from robusthash.evaluation.request import Request
+from robusthash.results import NOISE
 from robusthash.training import read_description
 
 NO_DEFENSE = "none"

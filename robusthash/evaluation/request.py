@@ -8,7 +8,6 @@ from typing import Any
 from robusthash.contracts import Precision
 from robusthash.errors import OptionError
 
-NOISE = "noise"  #: the attack that every other one is shown beside
 STRONGEST = "strongest"  #: the attack that models are ranked by, where none is named
 
 Options = Mapping[str, Mapping[str, Any]]

@@ -14,14 +14,14 @@ from torch import Tensor
 
 from robusthash.adversary import anchor_codes
 from robusthash.evaluation.recording import Scale, scored
-from robusthash.evaluation.request import NOISE, Setting
+from robusthash.evaluation.request import Setting
 from robusthash.evaluation.scoring import Database
 from robusthash.evaluation.shards import Arrays
 from robusthash.evaluation.workshop import Workshop
 from robusthash.hashing import pack, unpack, vote
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance
-from robusthash.results import Record, ResultStore
+from robusthash.results import NOISE, Record, ResultStore
 from robusthash.specs import Goal
 from robusthash.storage import digest
 from robusthash.training import Progress

@@ -11,13 +11,13 @@ from robusthash.evaluation.bench import Benches
 from robusthash.evaluation.cells import CellWork, make_ready
 from robusthash.evaluation.plan import NO_DEFENSE, Cell, VictimPlan, checkpoint_path, plan
 from robusthash.evaluation.recording import assemble
-from robusthash.evaluation.request import NOISE, Request
+from robusthash.evaluation.request import Request
 from robusthash.evaluation.shards import Arrays, ShardFolder, run_shard, shard_ranges
 from robusthash.evaluation.shared import Kept, SharedCraft
 from robusthash.evaluation.workers import WorkerPool
 from robusthash.evaluation.workshop import Workshop, user_path
 from robusthash.host import Kind, PluginHost
-from robusthash.results import Record, ResultStore
+from robusthash.results import NOISE, Record, ResultStore
 from robusthash.specs import Capability
 from robusthash.storage import require_writable
 from robusthash.training import Progress

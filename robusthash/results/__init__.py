@@ -2,6 +2,7 @@
 
 from robusthash.results.board import Leaderboard, Row, Section, Setting, Standing
 from robusthash.results.exports import render, to_csv, to_json, to_markdown
+from robusthash.results.judging import NOISE
 from robusthash.results.leaderboard import build
 from robusthash.results.reading import read_record
 from robusthash.results.record import Access, Cost, DatasetUse, Flag, Measure, ModelUse, Record
@@ -9,6 +10,7 @@ from robusthash.results.store import Problem, ResultStore
 from robusthash.specs import PluginUse
 
 __all__ = [
+    "NOISE",
     "Access",
     "Cost",
     "DatasetUse",

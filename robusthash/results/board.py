@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from robusthash.results.comparable import Comparable
 from robusthash.results.record import Access, Flag
 
 
@@ -17,32 +18,14 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class Setting(Comparable):
     """What the rows of one section have in common, and without which they would not be comparable.
 
     Attributes:
-        dataset: its name.
-        dataset_digest: of the three splits.
-        queries: number of queries attacked.
-        query_digest: of these queries.
-        database: number of items searched.
-        metric: the metric shown.
-        protocol: the metric's protocol id.
-        relevance: what counts as relevant.
-        seed: of the run.
         epsilon: radius of the L-infinity ball.
         threat: the same for people: ``Linf 8/255``.
     """
 
-    dataset: str
-    dataset_digest: str
-    queries: int
-    query_digest: str
-    database: int
-    metric: str
-    protocol: str
-    relevance: str
-    seed: int
     epsilon: float
     threat: str
 

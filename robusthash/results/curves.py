@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from robusthash.epsilon import format_epsilon
 from robusthash.errors import InputError, UsageError
+from robusthash.results.comparable import Comparable, fields_of
 from robusthash.results.consistency import inconsistencies
 from robusthash.results.judging import NOISE, headline, judged
 from robusthash.results.naming import AttackKey, Names, VictimKey, attack_key, victim_key
@@ -40,32 +41,16 @@ class Over(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Common:
+class Common(Comparable):
     """What the points of one panel have in common, and without which they would not be comparable.
 
+    Its metric is ``map``, ``t-map`` ...; ``hamming`` over iterations.
+
     Attributes:
-        dataset: its name.
-        dataset_digest: of the three splits.
-        queries: number of queries attacked.
-        query_digest: of these queries.
-        database: number of items searched.
-        metric: the metric shown: ``map``, ``t-map`` ...; ``hamming`` over iterations.
-        protocol: the metric's protocol id.
-        relevance: what counts as relevant.
-        seed: of the run.
         goal: of the attacks.
         epsilon: radius of the L-infinity ball; None over epsilon.
     """
 
-    dataset: str
-    dataset_digest: str
-    queries: int
-    query_digest: str
-    database: int
-    metric: str
-    protocol: str
-    relevance: str
-    seed: int
     goal: str
     epsilon: float | None
 
@@ -169,20 +154,12 @@ def build_curves(records: Iterable[Record], over: Over, *, trace_of: TraceOf | N
 
 
 def _common(record: Record, over: Over) -> Common:
-    dataset, metric = record.dataset, headline(record)
+    metric = headline(record)
     shown, protocol = f"t-{metric}" if record.goal == Goal.TARGETED else metric, record.protocols[metric]
     if over is Over.ITERATION:
         shown, protocol = HAMMING, "hamming/to-aim"
     return Common(
-        dataset=dataset.name,
-        dataset_digest=dataset.digest,
-        queries=dataset.queries,
-        query_digest=dataset.query_digest,
-        database=dataset.database,
-        metric=shown,
-        protocol=protocol,
-        relevance=record.relevance,
-        seed=record.seed,
+        **fields_of(record, shown, protocol),
         goal=record.goal,
         epsilon=None if over is Over.EPSILON else record.epsilon,
     )

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 
 from robusthash.epsilon import format_epsilon
 from robusthash.results.board import Kind, Leaderboard, Row, Score, Section, Setting, Standing
+from robusthash.results.comparable import fields_of
 from robusthash.results.consistency import inconsistencies
 from robusthash.results.judging import HEADLINE, NOISE, counts, headline, judged, strength
 from robusthash.results.naming import AttackKey, Names, VictimKey, attack_key, victim_key
@@ -29,17 +30,9 @@ def build(records: Iterable[Record]) -> Leaderboard:
 
 
 def _setting(record: Record) -> Setting:
-    metric, dataset = headline(record), record.dataset
+    metric = headline(record)
     return Setting(
-        dataset=dataset.name,
-        dataset_digest=dataset.digest,
-        queries=dataset.queries,
-        query_digest=dataset.query_digest,
-        database=dataset.database,
-        metric=metric,
-        protocol=record.protocols[metric],
-        relevance=record.relevance,
-        seed=record.seed,
+        **fields_of(record, metric, record.protocols[metric]),
         epsilon=record.epsilon,
         threat=f"Linf {format_epsilon(record.epsilon)}",
     )

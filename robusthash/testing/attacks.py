@@ -180,9 +180,8 @@ class AttackContract:
         """It gets the codes further than uniform noise of the same epsilon does: from themselves, or to the target."""
         if not self.beats_noise:
             pytest.skip("a baseline, by its class attribute `beats_noise`")
-        threat = context.threat
         uniform = Randomness(seed=9, purpose="noise").uniform(batch.ids, tuple(batch.inputs.shape[1:]))
-        noise = threat.project(batch.inputs + (2 * uniform - 1) * threat.epsilon, batch.inputs)
+        noise = context.threat.point(uniform, batch.inputs)
         attacked, noisy = (victim.codes(images) for images in (attack(batch, context).inputs, noise))
         if attack.goal is Goal.TARGETED:
             assert _to_anchors(attacked, batch) < _to_anchors(noisy, batch)

@@ -1,8 +1,8 @@
 """Adversarial training of a hash model: every batch is attacked first, and learnt from beside its clean images."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +26,7 @@ from robusthash.contracts import (
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
 from robusthash.training.batches import TrainBatch
+from robusthash.training.descent import descend_by_sign
 from robusthash.training.encoding import encode
 from robusthash.training.fitting import PARTIAL_SECONDS, LossStep, fit
 from robusthash.training.loop import ObjectiveStep
@@ -346,50 +347,3 @@ class _Hashed(HashModel):
 
     def forward(self, inputs: Tensor) -> Tensor:  # noqa: ARG002 - they have been hashed
         return self._logits
-
-
-def descend_by_sign(
-    model: HashModel,
-    clean: Tensor,
-    start: Tensor,
-    loss: Callable[[Tensor], Tensor],
-    threat: Threat,
-    *,
-    steps: int,
-    size: float,
-) -> Tensor:
-    """Sign steps down a loss of the relaxed codes; the last point is kept, whatever it came to.
-
-    The model's parameters are frozen meanwhile: no gradient reaches them, and none that is there changes.
-
-    Args:
-        model: on the images' device, in the mode that it is to be attacked in.
-        clean: (n, 3, h, w) float in [0, 1].
-        start: the same shape, inside the ball and the box.
-        loss: from tanh of the logits, (n, bits), to (n,), to be minimised.
-        threat: the ball and the box.
-        steps: how many.
-        size: of each, in pixel space.
-
-    Returns:
-        (n, 3, h, w) float, without gradient.
-    """
-    point = start.detach()
-    with _frozen(model), torch.enable_grad():
-        for _ in range(steps):
-            leaf = point.requires_grad_()
-            (gradient,) = torch.autograd.grad(loss(torch.tanh(model(leaf))).sum(), leaf)
-            point = threat.project(leaf.detach() - size * gradient.sign(), clean)
-    return point.detach()
-
-
-@contextmanager
-def _frozen(model: nn.Module) -> Iterator[None]:
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    for parameter in learning:
-        parameter.requires_grad = False
-    try:
-        yield
-    finally:
-        for parameter in learning:
-            parameter.requires_grad = True
