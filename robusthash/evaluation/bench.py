@@ -12,7 +12,7 @@ from robusthash.adversary import Probe, Targets, TargetSelector, probe
 from robusthash.contracts import CodeBank, Randomness, Split, isolated_randomness
 from robusthash.evaluation.encoding import cached_codes
 from robusthash.evaluation.plan import VictimPlan
-from robusthash.evaluation.scoring import Database, Scored, histograms, score
+from robusthash.evaluation.scoring import Database, histograms
 from robusthash.evaluation.victims import Victim, get_victim
 from robusthash.evaluation.workshop import Workshop
 from robusthash.hashing import pack
@@ -88,17 +88,6 @@ class Bench:
             queries=len(self.queries),
             query_digest=self.queries.digest,
             database=len(data.database),
-        )
-
-    def score(self, packed: Tensor, labels: Tensor) -> Scored:
-        """Scores codes of the queries with respect to some labels."""
-        return score(
-            packed,
-            labels,
-            self.database,
-            self.shop.metrics,
-            seed=self.shop.setting.seed,
-            relevance=Relevance.SHARE_ANY,
         )
 
     def headline(self, packed: Tensor, rows: Sequence[int]) -> np.ndarray:
