@@ -180,7 +180,7 @@ def test_what_cannot_be_hardened_is_refused(host: PluginHost, tmp_path: Path) ->
     with pytest.raises(UsageError, match="nothing to train"):
         harden(Bare(32), replace(use, digest="bare"), None, chosen, shop)
     for defense, name, says in (
-        ("bit-depth", "dpsh", "trains nothing"),
+        ("bit-depth", "dpsh", "leaves the model itself"),
         ("cgat/fast", str(tmp_path / "own.py:build"), "of your own"),
     ):
         setting = replace(SETTING, options={})

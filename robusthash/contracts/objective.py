@@ -18,6 +18,7 @@ class TrainStep:
         iteration: optimiser steps made so far.
         bits: code length K.
         head: what :meth:`Objective.head` built; None if that is nothing.
+        indices: (n,) int64, positions in the train split of a batch's items; None where there is no batch.
     """
 
     epoch: int
@@ -25,6 +26,7 @@ class TrainStep:
     iteration: int
     bits: int
     head: nn.Module | None = field(default=None, repr=False)
+    indices: Tensor | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +48,14 @@ class Objective(ABC):
     Attributes:
         pairing: whether a batch is compared with the code bank of the whole train split or with itself. The trainer
             keeps the bank: it starts with one encoding pass, and a batch's rows are written before its loss is taken.
+        refreshed: whether :meth:`refresh` is called. The trainer keeps the bank for it, whatever the pairing.
         batch_norm: whether the logits are normalised over the batch while the network learns. The trainer puts the
             normalisation behind the hash layer, and folds it into that layer in the end: what is retrieved and attacked
             is what the loss saw, in a network of the usual shape.
     """
 
     pairing: Literal["bank", "batch"] = "batch"
+    refreshed: ClassVar[bool] = False
     batch_norm: ClassVar[bool] = False
 
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:  # noqa: ARG002 - for subclasses
@@ -70,6 +74,19 @@ class Objective(ABC):
             A module on the CPU, or None.
         """
         return None
+
+    def refresh(self, codes: Tensor, labels: Tensor, step: TrainStep) -> None:  # noqa: B027 - most have none
+        """Computes parts of ``step.head`` anew from the whole train split, where ``refreshed`` says so.
+
+        The trainer calls it before the first batch of every epoch. What it sets are the head's buffers, which are
+        stored with an unfinished training. It draws no random numbers. A batch finds its items' rows by
+        ``step.indices``.
+
+        Args:
+            codes: (items, bits) float, the bank: relaxed codes as last seen. It is overwritten as the training goes on.
+            labels: (items, classes) float, multi-hot.
+            step: where in the training this is, with the head and without indices.
+        """
 
     def relax(self, logits: Tensor, step: TrainStep) -> Tensor:  # noqa: ARG002 - for schedules, in subclasses
         """The code relaxation u that the loss sees; tanh unless a method says otherwise.

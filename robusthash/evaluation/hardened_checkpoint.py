@@ -33,7 +33,7 @@ def harden_victim(
         The checkpoint's path, its description, and whether it was in the cache.
 
     Raises:
-        UsageError: the defense trains nothing, or the model is a file of the user's own.
+        UsageError: the defense leaves the model as it is, or the model is a file of the user's own.
         TrainingError: a training diverged or collapsed.
     """
     shop = Workshop(setting, host, progress)
@@ -41,7 +41,7 @@ def harden_victim(
     chosen = shop.defense(defense)
     if not isinstance(chosen.plugin, AdversarialTraining):
         raise UsageError(
-            f"defense {defense!r} trains nothing, so there is no checkpoint to write",
+            f"defense {defense!r} leaves the model itself as it is, so there is no checkpoint to write",
             hint=f"robusthash eval --model {model} --defense {defense}",
         )
     if user_path(model) is not None:

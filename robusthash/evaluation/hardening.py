@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors.torch import save as save_tensors
@@ -30,6 +30,17 @@ from robusthash.training.adversarial import AdversarialTraining, HardeningContex
 from robusthash.training.weights import plain_tensors
 
 
+@runtime_checkable
+class TrainedWrapper(Protocol):
+    """A defense that trains something of its own before a model, whose weights stay; a purifier, say."""
+
+    def around(self, model: HashModel, seed: int) -> HashModel:
+        """The model behind what has learnt nothing yet."""
+
+    def train(self, model: HashModel, context: HardeningContext) -> tuple[HashModel, TrainingReport]:
+        """A copy of the model behind what has learnt, of the same tensors as :meth:`around`'s; and how it went."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hardened:
     """A model behind its defense.
@@ -37,7 +48,7 @@ class Hardened:
     Attributes:
         model: the model.
         use: what the record says of it: the victim's, with the digest of the new weights if there are any.
-        path: the checkpoint in the cache; None for a wrapper.
+        path: the weights in the cache; a checkpoint, but for a wrapper that learns. None for one that does not.
         cached: whether it was there before.
     """
 
@@ -72,14 +83,14 @@ def harden(
             f"{use.name} has been hardened by {description.defense.name!r}, and {chosen.use.name!r} would come on top",
             hint="harden the undefended model, or evaluate this one with --defense none",
         )
-    if isinstance(chosen.plugin, AdversarialTraining):
+    if isinstance(chosen.plugin, AdversarialTraining | TrainedWrapper):
         return _trained(chosen.plugin, model, use, description, chosen, shop)
     context = DefenseContext(data=shop.data, seed=shop.setting.seed, progress=shop.progress)
     return Hardened(model=_checked(chosen.plugin.harden(model, context), model, chosen), use=use)
 
 
 def _trained(
-    method: AdversarialTraining,
+    method: AdversarialTraining | TrainedWrapper,
     model: HashModel,
     use: ModelUse,
     description: Description | None,
@@ -89,12 +100,14 @@ def _trained(
     made_from = _made_from(use, description, chosen, shop)
     name = f"{chosen.use.name}-{use.name}-{shop.data.name}-{use.bits}bit-{digest(made_from)[:16]}".replace("/", "-")
     path = cache_folder() / "hardened" / f"{name}.safetensors"
-    tensors = _read(path, described=description is not None)
+    wrapper = method if isinstance(method, TrainedWrapper) else None
+    described = None if wrapper else description  # a description builds the network alone, not what is around it
+    tensors = _read(path, described=described is not None)
     if tensors is not None:
-        hardened = deepcopy(model)
+        hardened = wrapper.around(deepcopy(model), shop.setting.seed) if wrapper else deepcopy(model)
         load_weights(hardened, tensors, str(path))
         return Hardened(model=hardened, use=replace(use, digest=tensors_digest(tensors)), path=path, cached=True)
-    if not any(parameter.is_floating_point() for parameter in model.parameters()):
+    if not wrapper and not any(parameter.is_floating_point() for parameter in model.parameters()):
         raise UsageError(
             f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains", hint="try --defense jpeg"
         )
@@ -110,7 +123,7 @@ def _trained(
     )
     hardened, report = method.train(model, context)
     _checked(hardened, model, chosen)
-    found = _store(path, hardened, report, made_from, description, chosen)
+    found = _store(path, hardened, report, made_from, described, chosen)
     partial.unlink(missing_ok=True)
     return Hardened(model=hardened, use=replace(use, digest=found), path=path)
 

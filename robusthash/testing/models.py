@@ -27,6 +27,7 @@ Importing this module needs pytest, which the core does not depend on.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -221,7 +222,7 @@ class ObjectiveContract:
         *,
         head: nn.Module | None = None,
     ) -> Tensor:
-        """The loss of the items compared with themselves, as the trainer would take it.
+        """The loss of the items compared with themselves, as the trainer would take it of an epoch's only batch.
 
         Args:
             objective: the objective.
@@ -233,6 +234,9 @@ class ObjectiveContract:
         head = head or objective.head(bits=self.bits, classes=labels.shape[1], seed=0)
         step = TrainStep(epoch=epoch, epochs=10, iteration=20 * epoch, bits=self.bits, head=head)
         relaxed = objective.relax(logits, step)
+        if objective.refreshed:
+            objective.refresh(relaxed.detach(), labels, step)
+        step = replace(step, indices=torch.arange(len(logits)))
         codes = relaxed.detach() if objective.pairing == "bank" else relaxed
         return objective.loss(relaxed, labels, Pairs(codes=codes, similar=((labels @ labels.T) > 0).float()), step)
 

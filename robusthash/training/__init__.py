@@ -1,5 +1,6 @@
-"""Training hash models: the network, the recipe, the loop, checkpoints, and models of the user's own."""
+"""Training hash models: the network, the recipe, the loop, adversarial training, checkpoints, and users' own models."""
 
+from robusthash.training.adversarial import AdversarialTraining, Banks, HardeningContext, Scene
 from robusthash.training.batches import TrainBatch, augmented, batches, epoch_order
 from robusthash.training.checkpoint import Description, load_checkpoint, read_description, save_checkpoint
 from robusthash.training.closed_form import set_hash_layer
@@ -15,7 +16,10 @@ from robusthash.training.weights import load_tensors, load_weights, tensors_dige
 
 __all__ = [
     "LAYOUTS",
+    "AdversarialTraining",
+    "Banks",
     "Description",
+    "HardeningContext",
     "HashNetwork",
     "LogitModel",
     "LossStep",
@@ -24,6 +28,7 @@ __all__ = [
     "Probe",
     "Progress",
     "Recipe",
+    "Scene",
     "TrainBatch",
     "TrainingReport",
     "augmented",

@@ -23,7 +23,7 @@ class ObjectiveStep(LossStep):
 
     The bank holds the relaxed codes of the whole train split, detached. It starts with one encoding pass: a bank that
     starts at zeros says "dissimilar" to nine pairs of ten, and collapses small training sets. A batch's rows are
-    written before its loss is taken.
+    written before its loss is taken. What is refreshed from the bank is refreshed before an epoch's first batch.
 
     Args:
         objective: the loss.
@@ -36,6 +36,11 @@ class ObjectiveStep(LossStep):
         self._head: nn.Module | None = None
         self._codes = torch.empty(0)
         self._labels = torch.empty(0)
+        self._epoch = 0
+
+    @property
+    def _banked(self) -> bool:
+        return self.objective.pairing == "bank" or self.objective.refreshed
 
     def identity(self) -> str:  # noqa: D102 - as in the base class
         kind = type(self.objective)
@@ -48,10 +53,12 @@ class ObjectiveStep(LossStep):
         self._head = head.to(device) if head is not None else None
         if self.objective.batch_norm:
             put_batch_norm(model)
-        if self.objective.pairing == "bank":
+        if self._banked:
             self._labels = split.labels.to(device).float()
             logits = encode(model, split.images, device=device)
             self._codes = self.objective.relax(logits, replace(step, head=self._head)).detach()
+        # A resumed training refreshes here too: it gives the head's buffers the shapes that restore() fills.
+        self._refresh(step)
 
     def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
         return [] if self._head is None else [p for p in self._head.parameters() if p.requires_grad]
@@ -61,24 +68,32 @@ class ObjectiveStep(LossStep):
             fold_batch_norm(model)
 
     def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: D102
-        step = replace(step, head=self._head)
+        if step.epoch != self._epoch:
+            self._refresh(step)
+        step = replace(step, head=self._head, indices=batch.indices)
         relaxed = self.objective.relax(model(batch.images), step)
         return self.objective.loss(relaxed, batch.labels, self._pairs(relaxed, batch), step)
 
     def state(self) -> dict[str, Tensor]:  # noqa: D102
-        bank = {"bank": self._codes} if self.objective.pairing == "bank" else {}
+        bank = {"bank": self._codes} if self._banked else {}
         return bank | (prefixed("head", self._head.state_dict()) if self._head is not None else {})
 
     def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102
-        if self.objective.pairing == "bank":
+        if self._banked:
             self._codes = state["bank"]
         if self._head is not None:
             self._head.load_state_dict(under("head", dict(state)))
 
+    def _refresh(self, step: TrainStep) -> None:
+        self._epoch = step.epoch
+        if self.objective.refreshed:
+            self.objective.refresh(self._codes, self._labels, replace(step, head=self._head))
+
     def _pairs(self, relaxed: Tensor, batch: TrainBatch) -> Pairs:
+        if self._banked:
+            self._codes[batch.indices] = relaxed.detach()
         if self.objective.pairing == "batch":
             return Pairs(codes=relaxed, similar=share_label(batch.labels, batch.labels))
-        self._codes[batch.indices] = relaxed.detach()
         return Pairs(codes=self._codes, similar=share_label(batch.labels, self._labels))
 
 

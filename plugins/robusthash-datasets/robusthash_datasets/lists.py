@@ -45,7 +45,7 @@ class Lists(FromFiles):
         Raises:
             DatasetError: a list is missing or has a bad line; the message names file and line.
         """
-        listings = self._listings(context)
+        whole = listings = self._listings(context)
         if self.skip_broken:
             listings = {name: listing.sound() for name, listing in listings.items()}
         for listing in listings.values():
@@ -53,7 +53,7 @@ class Lists(FromFiles):
                 first, others = listing.faults[0], len(listing.faults) - 1
                 more = f"; {others} more lines are bad" if others else ""
                 raise DatasetError(f"{first.where}: {first.what}{more}", hint="robusthash data verify lists the others")
-        skipped = any(listing.lines is not None for listing in listings.values())
+        skipped = any(listing is not whole[name] for name, listing in listings.items())
         return self.finished(self._data(context, listings), context, left_out=int(skipped))
 
     def verify(self, context: DatasetContext) -> list[Finding]:

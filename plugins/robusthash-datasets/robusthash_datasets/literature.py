@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from robusthash_datasets.attacked import Attacked
 from robusthash_datasets.originals import Original
 from robusthash_datasets.originals.coco import Coco
 from robusthash_datasets.originals.imagenet import ImageNet
@@ -13,20 +14,31 @@ from robusthash_datasets.originals.nuswide import NusWide
 from robusthash_datasets.originals.voc import Voc
 from robusthash_datasets.published import Published
 from robusthash_datasets.recipes import AtRandom, Greedy, HeldOut, PerClass, Recipe
+from robusthash_datasets.torchcmh import TorchCmh
 
 _PAIRS = "{train,test,database}_{img,label}.txt"
 _COLUMNS = "{train,test,database}.txt"
 _PROSGAN = "github.com/xunguangwang/ProS-GAN (folder data)"
 _DEEPHASH = "github.com/swuxyj/DeepHash-pytorch (folder data)"
 _HASHNET = "github.com/thuml/HashNet (folder data of its caffe part)"
+_DHTA = "github.com/jiawangbai/DHTA-master (folder data/imagenet)"
+_TORCHCMH = "github.com/WangGodder/deep-cross-modal-hashing (its folder torchcmh/dataset says where they are)"
 _DRAW = "or draw lists from the original: robusthash data prepare {name} --source DIR --data-root DIR"
 
 _MIRFLICKR = "fetch mirflickr25k.zip from press.liacs.nl/mirflickr and unpack it as FLICKR-25K/mirflickr"
 _NUSWIDE = "fetch the images named on the NUS-WIDE page (lms.comp.nus.edu.sg) into {folder}/images"
+_NUSWIDE_M = (
+    "fetch NUS-WIDE-m, the copies of NUS-WIDE's images (lms.comp.nus.edu.sg) that github.com/thuml/HashNet names, into "
+    "nuswide_81/images"
+)
 _COCO = "fetch train2014.zip and val2014.zip from cocodataset.org and unpack them in {folder}"
 _IMAGENET = (
     "fetch the ILSVRC 2012 images from image-net.org (an account is needed), and put those that the lists name into "
     "{folder}/image and {folder}/val_image"
+)
+_IMAGENET_TREE = (
+    "fetch the ILSVRC 2012 images from image-net.org (an account is needed) and unpack them as imagenet/ILSVRC2012/"
+    "train and val, with a folder for each class"
 )
 _VOC = "fetch VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it in voc2012"
 
@@ -145,6 +157,22 @@ class Flickr25kCrossModal(Published):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Flickr25kTorchCmh(TorchCmh):
+    """MIRFLICKR-25K with 24 labels, in the splits of torchcmh (deep-cross-modal-hashing), of the sizes of DCMH's.
+
+    Its files list 20,015 images. The seed of the permutation is its own.
+    """
+
+    known: ClassVar[Mapping[str, int]] = {"query": 2000, "database": 18015, "train": 10000, "classes": 24}
+    permutation: ClassVar[int] = 6
+    fetch: ClassVar[str] = _by_hand(_MIRFLICKR, _TORCHCMH, "imgList.mat and labelList.mat", "FLICKR-25K/torchcmh")
+
+    title: str = "flickr25k/torchcmh"  #: name of the dataset in results
+    folder: str = "FLICKR-25K/torchcmh"  #: folder of the lists, in --data-root
+    images: Path | None = Path("../mirflickr")  #: folder that the listed paths start from, relative to the lists
+
+
+@dataclass(frozen=True, kw_only=True)
 class NusWide21(Published):
     """NUS-WIDE (Chua et al., CIVR 2009): the 195,834 images with one of the 21 most frequent concepts, as ProS-GAN."""
 
@@ -175,6 +203,22 @@ class NusWide21DeepHash(Published):
     title: str = "nuswide21/deephash"  #: name of the dataset in results
     folder: str = "NUS-WIDE/deephash"  #: folder of the lists, in --data-root
     images: Path | None = Path("..")  #: folder that the listed paths start from, relative to the lists
+
+
+@dataclass(frozen=True, kw_only=True)
+class NusWide21M(Published):
+    """NUS-WIDE-m, HashNet's copies of the images, with 21 concepts: the lists that CSQ and DeepHash-pytorch use.
+
+    They call it ``nuswide_21_m``. Its database is not all that the 21 concepts have.
+    """
+
+    known: ClassVar[Mapping[str, int]] = {"query": 2100, "train": 10500, "classes": 21}
+    released: ClassVar[Mapping[str, str]] = {"query": "e6a909302d013222", "train": "05c206ebd8483f37"}
+    fetch: ClassVar[str] = _by_hand(_NUSWIDE_M, f"nuswide_21_m of {_DEEPHASH}", _COLUMNS, "nuswide_21_m")
+
+    title: str = "nuswide21/m"  #: name of the dataset in results
+    folder: str = "nuswide_21_m"  #: folder of the lists, in --data-root
+    images: Path | None = Path("../nuswide_81")  #: folder that the listed paths start from, relative to the lists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -288,6 +332,32 @@ class ImageNet100(Published):
     title: str = "imagenet100"  #: name of the dataset in results
     folder: str = "imagenet"  #: folder of the lists, in --data-root
     strip: str = "./data/imagenet/"  #: start of the listed paths that is taken away
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageNet100Dhta(Attacked):
+    """100 classes of ImageNet in the lists of DHTA (Bai et al., ECCV 2020): all but seven are others than HashNet's.
+
+    The validation images of the classes are the queries, 100 of which DHTA attacks; the train items are 100 of each
+    class. Its database was not released as a list.
+    """
+
+    known: ClassVar[Mapping[str, int]] = {"query": 5000, "train": 10000, "classes": 100, "attacked": 100}
+    released: ClassVar[Mapping[str, str]] = {"query": "91c31ebd1e578ea4", "train": "748d5c9a5ae30002"}
+    fetch: ClassVar[str] = _by_hand(
+        _IMAGENET_TREE,
+        f"{_DHTA}, and a database.txt of the same form, which it has not,",
+        "query.txt and train.txt",
+        "imagenet/dhta",
+        name="imagenet100/dhta",
+    )
+    original: ClassVar[Original | None] = ImageNet()
+    recipe: ClassVar[Recipe | None] = HeldOut(train=100)
+
+    title: str = "imagenet100/dhta"  #: name of the dataset in results
+    folder: str = "imagenet/dhta"  #: folder of the lists, in --data-root
+    query: str = "query"  #: stem of the queries' list files
+    images: Path | None = Path("..")  #: folder that the listed paths start from, relative to the lists
 
 
 @dataclass(frozen=True, kw_only=True)

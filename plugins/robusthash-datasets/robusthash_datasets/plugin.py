@@ -69,12 +69,24 @@ _LITERATURE = (
         "MIRFLICKR-25K, 24 labels, as in cross-modal retrieval: 2,000 / 18,015 / 5,000",
         "huiskes2008mir",
     ),
+    (
+        "flickr25k/torchcmh",
+        "Flickr25kTorchCmh",
+        "MIRFLICKR-25K, 24 labels, as torchcmh: 2,000 / 18,015 / 10,000",
+        "huiskes2008mir",
+    ),
     ("nuswide21", "NusWide21", "NUS-WIDE, 21 concepts, as ProS-GAN: 2,100 / 193,734 / 10,500", "chua2009nus"),
     ("nuswide21/prosgan", "NusWide21", "the same as nuswide21", "wang2021prototype"),
     (
         "nuswide21/deephash",
         "NusWide21DeepHash",
         "NUS-WIDE, 21 concepts, as DeepHash-pytorch: 2,100 / 193,734 / 10,500",
+        "chua2009nus",
+    ),
+    (
+        "nuswide21/m",
+        "NusWide21M",
+        "NUS-WIDE-m, 21 concepts, as CSQ and DeepHash-pytorch: 2,100 queries, 10,500 train items",
         "chua2009nus",
     ),
     (
@@ -105,6 +117,12 @@ _LITERATURE = (
         "russakovsky2015imagenet",
     ),
     (
+        "imagenet100/dhta",
+        "ImageNet100Dhta",
+        "100 other classes of ImageNet, as DHTA: 5,000 queries, 10,000 train items",
+        "bai2020targeted",
+    ),
+    (
         "voc2012",
         "Voc2012",
         "PASCAL VOC 2012, as DeepHash-pytorch: 1,000 / 6,540 / 4,000, disjoint",
@@ -112,11 +130,46 @@ _LITERATURE = (
     ),
 )
 
+#: name, class in :mod:`robusthash_datasets.crossmodal`, what, paper.
+_MAT: tuple[tuple[str, str, str, str | None], ...] = (
+    (
+        "flickr25k/ta-dch",
+        "Flickr25kMat",
+        "MIRFLICKR-25K, 24 labels, FLICKR-25K.mat of TA-DCH and EQB2A: 2,000 / 18,015 / 5,000",
+        "huiskes2008mir",
+    ),
+    ("flickr25k/fpad", "Flickr25kMat", "the same as flickr25k/ta-dch", "huiskes2008mir"),
+    (
+        "nuswide21/ta-dch",
+        "NusWide21Mat",
+        "NUS-WIDE, 21 concepts, NUS-WIDE.mat of TA-DCH and EQB2A: 2,100 / 193,734 / 10,500",
+        "chua2009nus",
+    ),
+    ("nuswide21/fpad", "NusWide21Mat", "the same as nuswide21/ta-dch", "chua2009nus"),
+    (
+        "mscoco/ta-dch",
+        "MsCocoMat",
+        "MS-COCO, 80 categories, MS-COCO.mat of TA-DCH and EQB2A: 2,000 / 121,287 / 10,000",
+        "lin2014microsoft",
+    ),
+    (
+        "mscoco/fpad",
+        "MsCocoFpad",
+        "MS-COCO, 80 categories, MS-COCO.mat of FPAD: 1,024 / 121,287 / 10,000",
+        "lin2014microsoft",
+    ),
+    ("iaprtc12/ta-dch", "IaprTc12Mat", "IAPR TC-12, 255 concepts, IAPR-TC12.mat: 2,000 / 18,000 / 5,000", None),
+    ("wiki/ta-dch", "WikiMat", "Wikipedia, ten categories, WIKIPEDIA.mat: 693 / 2,173 / 2,173", None),
+)
+
 
 def _literature() -> Iterator[DatasetSpec]:
     for name, cls, text, paper in _LITERATURE:
         factory = f"robusthash_datasets.literature:{cls}"
         yield DatasetSpec(name=name, factory=factory, summary=text, paper=paper)
+    for name, cls, text, key in _MAT:
+        factory = f"robusthash_datasets.crossmodal:{cls}"
+        yield DatasetSpec(name=name, factory=factory, summary=text, paper=key)
     for name, options, text in (
         ("corel5k", {}, "260 words"),
         ("corel5k/themes", {"labels": "themes"}, "50 themes"),

@@ -66,7 +66,11 @@ def place(split: Split, position: int) -> str:
 
 
 def verify_data(
-    data: RetrievalData, *, progress: Progress = lambda _done, _total, _what: None, skipped: bool = False
+    data: RetrievalData,
+    *,
+    progress: Progress = lambda _done, _total, _what: None,
+    skipped: bool = False,
+    read: bool = True,
 ) -> list[Finding]:
     """Everything that can be found wrong with loaded splits.
 
@@ -74,13 +78,15 @@ def verify_data(
         data: the splits.
         progress: called with (done, total, what) while images are read.
         skipped: whether images that cannot be read are left out on request; then they are warnings, and counted.
+        read: whether to read every image; not if that was done already.
     """
     found = Findings()
     for split in (data.query, data.database, data.train):
         _repeated(split, found)
         _unlabelled(split, found)
     _overlaps(data, found)
-    _unreadable(data, found, progress, skipped=skipped)
+    if read:
+        _unreadable(data, found, progress, skipped=skipped)
     _same_pixels(data, found)
     return found.all()
 

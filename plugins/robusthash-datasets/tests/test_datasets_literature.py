@@ -20,9 +20,11 @@ PRESETS = (
     "flickr25k/deephash",
     "flickr25k/rnm",
     "flickr25k/crossmodal",
+    "flickr25k/torchcmh",
     "nuswide21",
     "nuswide21/prosgan",
     "nuswide21/deephash",
+    "nuswide21/m",
     "nuswide81",
     "nuswide81/rnm",
     "mscoco",
@@ -30,6 +32,7 @@ PRESETS = (
     "mscoco/hashnet",
     "mscoco/deephash",
     "imagenet100",
+    "imagenet100/dhta",
     "voc2012",
 )
 
@@ -150,9 +153,11 @@ def test_released_lists_are_as_known(
 PARTS: tuple[tuple[str, str, Mapping[str, int]], ...] = (
     ("nuswide21", "prosgan/NUS-WIDE", {"query": 2100, "train": 10500}),
     ("nuswide21/deephash", "deephash_pytorch/nuswide_21", {"query": 2100, "train": 10500}),
+    ("nuswide21/m", "deephash_pytorch/nuswide_21_m", {"query": 2100, "train": 10500}),
     ("nuswide81", "hashnet_caffe/nuswide_81", {"query": 5000}),
     ("mscoco", "prosgan/MS-COCO", {"query": 5000, "train": 10000}),
     ("mscoco/deephash", "deephash_pytorch/coco", {"query": 5000, "train": 10000}),
+    ("imagenet100/dhta", "dhta/imagenet", {"query": 5000, "train": 10000}),
 )
 
 
@@ -164,7 +169,7 @@ def test_released_parts_are_as_known(
     from robusthash_datasets.listfiles import read_listing
 
     dataset = preset(host, name)
-    stems = {"query": "test", "train": "train"}
+    stems = dataset._stems()
     for split, count in counts.items():
         listing = read_listing(protocols / folder, stems[split])
         assert not listing.faults
@@ -172,6 +177,17 @@ def test_released_parts_are_as_known(
         assert dataset._ids_digest(listing)[:16] == dataset.released[split]
         assert dataset.known[split] == count
         assert not [name for name in dataset._ids(listing) if name.startswith(("/", "."))]
+
+
+@pytest.mark.slow
+def test_dhta_has_other_classes_than_hashnet(protocols: Path) -> None:
+    from robusthash_datasets.listfiles import read_listing
+
+    names = {}
+    for folder, stem in (("dhta/imagenet", "query"), ("hashnet_caffe/imagenet", "test")):
+        names[stem] = {path.rpartition("/")[2] for path in read_listing(protocols / folder, stem).paths}
+    assert len(names["query"]) == len(names["test"]) == 5000
+    assert len(names["query"] & names["test"]) == 7 * 50, "seven classes in common, with all their validation images"
 
 
 @pytest.mark.slow

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
+from torch import Tensor
 
 from robusthash.contracts import Defense, DefenseContext, HashModel
 from robusthash.errors import OptionError
+from robusthash_defenses.differentiable_jpeg import simulate
 
 
 class Compressed(HashModel):
     """A hash model behind a JPEG encoder and decoder.
 
-    The pair's true gradient is zero almost everywhere. Here it has the gradient of what JPEG would do if it rounded
-    nothing, which is to halve the resolution of the colours (BPDA; Athalye et al., ICML 2018): an attack sees through.
+    The pair's true gradient is zero almost everywhere. Here it has the gradient of a JPEG whose rounding has a slope
+    (BPDA; Athalye et al., ICML 2018): an attack sees through.
 
     Args:
         model: the model behind it.
@@ -34,7 +35,7 @@ class Compressed(HashModel):
 
     def forward(self, inputs: Tensor) -> Tensor:  # noqa: D102 - as in the base class
         decoded = compress(inputs.detach(), self.quality)
-        like = 0 * inputs if self.masked else coarse_colours(inputs)
+        like = 0 * inputs if self.masked else simulate(inputs, self.quality)
         logits: Tensor = self.model(like + (decoded - like).detach())
         return logits
 
@@ -52,31 +53,6 @@ class Jpeg(Defense):
 
     def harden(self, model: HashModel, context: DefenseContext) -> HashModel:  # noqa: ARG002, D102 - as in the base class
         return Compressed(model, self.quality, masked=self.masked)
-
-
-def coarse_colours(images: Tensor) -> Tensor:
-    """Images whose brightness stays, and whose colours are averaged over blocks of two by two pixels and spread again.
-
-    Args:
-        images: (n, 3, h, w) float.
-
-    Returns:
-        The same shape, differentiable in the images.
-    """
-    height, width = images.shape[2:]
-    brightness = (images * images.new_tensor((0.299, 0.587, 0.114)).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    colours = nn.functional.avg_pool2d(images - brightness, 2, ceil_mode=True)
-    for dim in (2, 3):
-        colours = _doubled(colours, dim)
-    return brightness + colours[:, :, :height, :width]
-
-
-def _doubled(blocks: Tensor, dim: int) -> Tensor:
-    """Twice as many pixels along a dimension, each three quarters of its block and a quarter of the nearest other."""
-    last = blocks.shape[dim] - 1
-    before = torch.cat((blocks.narrow(dim, 0, 1), blocks.narrow(dim, 0, last)), dim)
-    after = torch.cat((blocks.narrow(dim, 1, last), blocks.narrow(dim, last, 1)), dim)
-    return torch.stack((0.75 * blocks + 0.25 * before, 0.75 * blocks + 0.25 * after), dim + 1).flatten(dim, dim + 1)
 
 
 def compress(images: Tensor, quality: int) -> Tensor:

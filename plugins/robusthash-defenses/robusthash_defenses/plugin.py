@@ -33,9 +33,23 @@ def robusthash_defenses() -> Iterator[DefenseSpec]:
         summary="Sends the inputs through JPEG, with a gradient that attacks can follow",
         paper="guo2018countering",
     )
+    yield from _comdefend()
     yield from _cgat()
     yield from _saat()
     yield from _atrdh()
+
+
+def _comdefend() -> Iterator[DefenseSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
+        factory = "robusthash_defenses.comdefend:ComDefend"
+        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper="jia2019comdefend")
+
+    yield preset("comdefend", "Compresses and decodes the inputs by trained networks, with a gradient for attacks", {})
+    fast = {"width": 4, "lr": 0.003, "epochs": 20}
+    yield preset("comdefend/fast", "ComDefend with a quarter of the channels, a larger rate and fewer epochs", fast)
+    yield preset(
+        "comdefend/saat", "ComDefend as in SAAT's code: its noise is kept, its code not rounded", {"stochastic": True}
+    )
 
 
 def _cgat() -> Iterator[DefenseSpec]:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from robusthash.contracts import Objective
 from robusthash.hashing import mainstay, sign
-from robusthash.training.adversarial import AdversarialTraining, Scene
+from robusthash.training import AdversarialTraining, Scene
 from robusthash_defenses.inner_products import InnerProducts
 
 

@@ -11,7 +11,8 @@ from robusthash.contracts import ArrayImages, DefenseContext, HashModel, Retriev
 from robusthash.errors import OptionError
 from robusthash.host import Kind, PluginHost
 from robusthash.testing import SmallVictim, toy_images
-from robusthash_defenses.jpeg import Jpeg, coarse_colours, compress
+from robusthash_defenses.differentiable_jpeg import BLUR, blurred_slope, simulate
+from robusthash_defenses.jpeg import Jpeg, compress
 
 
 def hardened(defense: Jpeg) -> tuple[HashModel, HashModel]:
@@ -49,15 +50,26 @@ def test_the_model_sees_the_decoded_image(masked: bool) -> None:
     assert (wrapped.bits, wrapped.modality) == (model.bits, model.modality)
 
 
-def test_coarse_colours_are_what_no_rounding_leaves() -> None:
-    images, _ = toy_images(3, seed=3)
-    found = coarse_colours(images)
-    # The best quality rounds little: what it changes is what the approximation changes.
-    left = (compress(images, 100) - found).abs().mean()
-    assert left < 0.25 * (images - found).abs().mean()
-    grey = images[:, :1].expand(-1, 3, -1, -1)
-    torch.testing.assert_close(coarse_colours(grey), grey)
-    assert coarse_colours(images[:, :, :15, :13]).shape == (3, 3, 15, 13)
+@pytest.mark.parametrize(("height", "width"), [(16, 16), (15, 13), (9, 24)])
+@pytest.mark.parametrize("quality", [10, 75, 95])
+def test_the_simulation_is_jpeg_but_for_its_whole_numbers(quality: int, height: int, width: int) -> None:
+    images = torch.nn.functional.interpolate(toy_images(3, seed=3)[0], size=(height, width))
+    levels = (images * 255).round() / 255
+    found = simulate(levels, quality).clamp(0, 1)
+    assert found.shape == levels.shape
+    decoded = compress(levels, quality)
+    # Of the coefficients near a half some fall to the other side, by one step of the table.
+    assert (found - decoded).abs().mean() < 0.02
+    if quality < 95:
+        assert (found - decoded).abs().mean() < 0.3 * (levels - decoded).abs().mean()
+
+
+def test_the_slope_is_that_of_the_mean_over_noise() -> None:
+    values = torch.linspace(-1.7, 1.7, 35, dtype=torch.float64)
+    noise = BLUR * torch.special.ndtri((torch.arange(20_000, dtype=torch.float64) + 0.5) / 20_000)
+    step = 0.01
+    after, before = ((values[:, None] + side * step + noise).round().mean(1) for side in (1, -1))
+    torch.testing.assert_close(blurred_slope(values), (after - before) / (2 * step), rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -67,8 +79,9 @@ def test_an_attack_sees_through_unless_the_gradient_is_masked(masked: bool) -> N
     (gradient,) = torch.autograd.grad(wrapped(images).sum(), images)
     decoded = compress(images.detach(), 50).requires_grad_()
     (behind,) = torch.autograd.grad(model(decoded).sum(), decoded)
-    (expected,) = torch.autograd.grad(coarse_colours(images), images, behind)
+    (expected,) = torch.autograd.grad(simulate(images, 50), images, behind)
     torch.testing.assert_close(gradient, torch.zeros_like(behind) if masked else expected, rtol=1e-4, atol=1e-4)
+    assert bool(expected.flatten(1).any(1).all())
 
 
 @pytest.mark.parametrize("quality", [0, 101])

@@ -16,6 +16,8 @@ _DPH = "robusthash_models.objectives.dph:DPH"
 _DPH_PAPER = "yang2018adversarial"
 _DCH = "robusthash_models.objectives.dch:DCH"
 _DCH_PAPER = "cao2018deep"
+_DSDH = "robusthash_models.objectives.dsdh:DSDH"
+_DSDH_PAPER = "li2017deep"
 
 _OURS = {"optimizer": "adam", "lr": 2e-3, "epochs": 20, "batch_size": 64}
 _PROSGAN = {
@@ -115,6 +117,7 @@ def _pairwise() -> Iterator[ModelSpec]:
     yield from _dsh()
     yield from _dph()
     yield from _dch()
+    yield from _dsdh()
 
 
 def _dsh() -> Iterator[ModelSpec]:
@@ -161,6 +164,27 @@ def _dch() -> Iterator[ModelSpec]:
         _DEEPHASH | {"batch_size": 128},
     )
     yield preset("dch/cgat", "DCH as in CgAT's code", {}, _SAAT | {"batch_size": 64, "augment": "flip-crop"})
+
+
+def _dsdh() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(name=name, factory=_DSDH, summary=summary, options=options, recipe=recipe, paper=_DSDH_PAPER)
+
+    yield preset("dsdh", f"Pairs, and discrete codes that the labels choose; {_TUNED}", {}, _OURS)
+    # Both lack the term by which the network would feel the discrete codes.
+    likelihood = {"pairing": "bank", "eta": 55.0, "pull": False}
+    yield preset(
+        "dsdh/deephash",
+        "DSDH as in DeepHash-pytorch, whose network feels the pairs alone",
+        likelihood | {"relaxation": "identity"},
+        _DEEPHASH | {"batch_size": 128},
+    )
+    yield preset(
+        "dsdh/cgat",
+        "DSDH as in CgAT's code, whose network feels the pairs alone",
+        likelihood,
+        _SAAT | {"batch_size": 64, "augment": "flip-crop"},
+    )
 
 
 def _with_classes() -> Iterator[ModelSpec]:

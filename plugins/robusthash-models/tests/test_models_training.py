@@ -86,7 +86,7 @@ def digits() -> RetrievalData:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["dpsh", "hashnet", "greedyhash", "csq", "dpn", "orthohash"])
+@pytest.mark.parametrize("name", ["dpsh", "hashnet", "dsdh", "greedyhash", "csq", "dpn", "orthohash"])
 def test_defaults_retrieve_digits(name: str, digits: RetrievalData) -> None:
     objective, backbone = made(MODELS[name]), made(BACKBONES["small-cnn"])
     assert isinstance(objective, Objective)
@@ -103,7 +103,9 @@ def test_defaults_retrieve_digits(name: str, digits: RetrievalData) -> None:
     assert report.probes[-1].constant_bits == (2 if name in ("csq", "dpn") else 0)
 
 
-@pytest.mark.parametrize("name", ["dpsh", "hashnet", "hashnet/prosgan", "greedyhash", "csq/official", "orthohash"])
+@pytest.mark.parametrize(
+    "name", ["dpsh", "hashnet", "hashnet/prosgan", "dsdh", "greedyhash", "csq/official", "orthohash"]
+)
 def test_one_epoch_gives_the_same_bytes_twice(name: str, digits: RetrievalData) -> None:
     digests = set()
     for _ in range(2):

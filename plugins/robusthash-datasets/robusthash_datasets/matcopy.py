@@ -1,0 +1,136 @@
+"""The images of a MATLAB file in a plain file in the cache, one after the other.
+
+In the MATLAB files of the literature the images are the last axis: of a file that is not compressed, reading one image
+reads the file. The copy is made from the first image on; a note beside it says how many are there, and of what file.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from robusthash.errors import DatasetError, StorageError
+from robusthash.storage import write_atomically
+from robusthash_datasets.matfile import MatFile
+from robusthash_datasets.verification import Progress
+
+_VERSION = "robusthash mat copy 1"
+
+
+class Source(Protocol):
+    """Images of a file, as :class:`~robusthash_datasets.matimages.Stack` has them."""
+
+    @property
+    def mat(self) -> MatFile:
+        """The file."""
+
+    @property
+    def axes(self) -> tuple[int, int, int, int]:
+        """Its axes."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Images, channels, height and width."""
+
+    def blocks(self, start: int, stop: int) -> Iterable[range]:
+        """Runs of images that memory has room for."""
+
+    def read(self, rows: range) -> np.ndarray:
+        """Consecutive images."""
+
+
+class PixelCopy:
+    """Copies of the first images of a file.
+
+    Args:
+        source: the images.
+        cache: the cache folder.
+    """
+
+    def __init__(self, source: Source, cache: Path) -> None:
+        name = f"{_VERSION}\n{source.mat.file.resolve()}\n{source.axes} {source.shape}"
+        place = cache / "decoded" / hashlib.sha256(name.encode()).hexdigest()
+        self._pixels, self._note = place.with_suffix(".pixels"), place.with_suffix(".json")
+        self._source = source
+        self._mapped: np.memmap | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_mapped": None}
+
+    def count(self) -> int:
+        """How many of the first images are there, as the file has them now."""
+        shape = self._source.shape
+        try:
+            note = json.loads(self._note.read_text())
+            whole = note["stamp"] == list(self._source.mat.stamp)
+            whole = whole and self._pixels.stat().st_size >= note["count"] * int(np.prod(shape[1:]))
+            return min(int(note["count"]), shape[0]) if whole else 0
+        except (OSError, ValueError, TypeError, KeyError):
+            return 0  # nothing is there yet, or nothing of use
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Images that are there.
+
+        Args:
+            rows: which, each less than :meth:`count`.
+
+        Returns:
+            (n, 3, h, w) uint8.
+        """
+        if self._mapped is None or int(rows.max()) >= len(self._mapped):
+            shape = (self.count(), *self._source.shape[1:])
+            self._mapped = np.memmap(self._pixels, dtype=np.uint8, mode="r", shape=shape)
+        return np.array(self._mapped[rows])
+
+    def fill(self, count: int, progress: Progress) -> int:
+        """Copies what is missing of the first images.
+
+        Args:
+            count: so many have to be there.
+            progress: called with (done, total, what).
+
+        Returns:
+            How many were copied.
+
+        Raises:
+            DatasetError: the file is broken, or the cache has no room.
+        """
+        done, item = self.count(), int(np.prod(self._source.shape[1:]))
+        if done >= count:
+            return 0
+        hint = (
+            "free space, choose another cache with ROBUSTHASH_CACHE, or set the option decoded to query-train or none"
+        )
+        try:
+            self._pixels.parent.mkdir(parents=True, exist_ok=True)
+            there = self._pixels.stat().st_size if self._pixels.is_file() else 0
+            _require(self._pixels.parent, count * item - there)
+            # The note goes first: what is half written must not pass for a copy of an earlier file.
+            self._vouch(done)
+            with self._pixels.open("r+b" if there else "w+b") as file:
+                for rows in self._source.blocks(done, count):
+                    pixels = self._source.read(rows)
+                    file.seek(rows.start * item)
+                    file.write(pixels.data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    self._vouch(rows.stop)
+                    progress(rows.stop, count, "unpacking images")
+        except (OSError, StorageError) as error:
+            raise DatasetError(f"cannot keep images in {self._pixels.parent}: {error}", hint=hint) from error
+        return count - done
+
+    def _vouch(self, count: int) -> None:
+        note = {"stamp": self._source.mat.stamp, "count": count, "file": str(self._source.mat.file.resolve())}
+        write_atomically(self._note, json.dumps(note).encode())
+
+
+def _require(folder: Path, need: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if need > free:  # told before hours of copying, and before the disk is full for everything else
+        raise OSError(f"{need / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free")

@@ -1,0 +1,179 @@
+"""Images in one array of a MATLAB file, read by slices."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+from robusthash.contracts import Images
+from robusthash_datasets.matcopy import PixelCopy
+from robusthash_datasets.matfile import Index, MatFile
+
+_BLOCK = 256 << 20  #: bytes of images that are read at a time
+_MOST = 1 << 30  #: as much if the file is compressed in pieces of many images, which would else be unpacked many times
+_BAND = 4 << 20  #: bytes that are brought into our order of axes at a time: more would leave the processor's cache
+_MARKS = 3  #: so many rows and columns of pixels tell an image from others
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stack:
+    """The images of a file, as (n, 3, h, w).
+
+    Attributes:
+        mat: the file.
+        key: name of the array.
+        axes: which axes of the array, as h5py reads it, are images, channels, rows and columns.
+    """
+
+    mat: MatFile
+    key: str
+    axes: tuple[int, int, int, int]
+
+    @cached_property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Images, 3, height and width.
+
+        Raises:
+            DatasetError: they are not square RGB images on these axes.
+        """
+        whole = self.mat.array(self.key, 4).shape
+        count, channels, height, width = (int(whole[axis]) for axis in self.axes)
+        if channels != 3 or height != width or min(whole) < 1:
+            raise self.mat.error(
+                f"{self.key} is {tuple(whole)}, so that axes {self.axes} make {count} images of {channels} channels "
+                f"and {height} x {width} pixels, not of 3 channels and square"
+            )
+        return count, channels, height, width
+
+    @cached_property
+    def pieces(self) -> tuple[int, int, int, int] | None:
+        """Images, channels, rows and columns of the pieces that the file is compressed in; None if it has none."""
+        pieces = getattr(self.mat.array(self.key, 4), "chunks", None)
+        if pieces is None:
+            return None
+        images, channels, rows, columns = (int(pieces[axis]) for axis in self.axes)
+        return images, channels, rows, columns
+
+    def blocks(self, start: int, stop: int) -> Iterator[range]:
+        """Images in runs that memory has room for, in steps of the file's own pieces.
+
+        Args:
+            start: the first.
+            stop: the one after the last.
+        """
+        count, channels, height, width = self.shape
+        item = channels * height * width
+        step = max(1, _BLOCK // item)
+        if self.pieces is not None:
+            piece = self.pieces[0]
+            step = max(piece, step // piece * piece) if piece * item <= _MOST else max(1, _MOST // item)
+        for first in range(start, stop, step):
+            yield range(first, min(first + step, stop, count))
+
+    def read(self, rows: range) -> np.ndarray:
+        """Consecutive images.
+
+        Args:
+            rows: which.
+
+        Returns:
+            (n, 3, h, w) uint8.
+
+        Raises:
+            DatasetError: that part of the file is broken, or its values are not 0 to 255.
+        """
+        _, channels, height, width = self.shape
+        pixels = np.empty((len(rows), channels, height, width), dtype=np.uint8)
+        piece = 1 if self.pieces is None else self.pieces[2]
+        band = max(1, _BAND // max(1, len(rows) * channels * width) // piece) * piece
+        for first in range(0, height, band):
+            last = min(first + band, height)
+            part = self._part({0: slice(rows.start, rows.stop), 2: slice(first, last)})
+            pixels[:, :, first:last] = part.transpose(self.axes)
+        return pixels
+
+    def marks(self) -> np.ndarray:
+        """A few pixels of every image, at the same places: (n, 27) uint8."""
+        count, _, height, width = self.shape
+        places = [
+            (int(height * (2 * i + 1) / (2 * _MARKS)), int(width * (2 * j + 1) / (2 * _MARKS)))
+            for i in range(_MARKS)
+            for j in range(_MARKS)
+        ]
+        marks = np.empty((count, 3 * len(places)), dtype=np.uint8)
+        for number, (row, column) in enumerate(places):
+            # With rows and columns gone, images and channels are left, in the order that they had.
+            part = self._part({2: row, 3: column})
+            marks[:, 3 * number : 3 * number + 3] = part if self.axes[0] < self.axes[1] else part.T
+        return marks
+
+    def _part(self, chosen: dict[int, slice | int]) -> np.ndarray:
+        index: Index = tuple(chosen.get(self.axes.index(axis), slice(None)) for axis in range(4))
+        values = self.mat.read(self.key, index)
+        if values.dtype == np.uint8:
+            return values
+        with np.errstate(invalid="ignore"):
+            small = values.astype(np.uint8)
+        if not np.array_equal(small, values):
+            raise self.mat.error(f"{self.key} is {values.dtype}, and not all of it are whole numbers from 0 to 255")
+        return small
+
+
+class MatImages(Images):
+    """Some consecutive images of a stack.
+
+    Args:
+        stack: all images of the file.
+        rows: which of them.
+        marks: (n, 27) uint8, a few pixels of each of these.
+        copy: what is unpacked of the file, if anything is.
+        size: height and width that they are resized to, in pixels; None leaves them as they are.
+    """
+
+    def __init__(
+        self, stack: Stack, rows: range, *, marks: np.ndarray, copy: PixelCopy | None = None, size: int | None = None
+    ) -> None:
+        self._stack = stack
+        self._rows = rows
+        self._marks = marks
+        self._copy = copy
+        self._own = stack.shape[2:]
+        self.size = self._own if size is None else (size, size)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def read(self, indices: Sequence[int]) -> Tensor:  # noqa: D102 - as in the base class
+        rows = np.array([self._rows[index] for index in indices], dtype=np.int64)
+        if self._copy is not None and len(rows) and int(rows.max()) < self._copy.count():
+            pixels = torch.from_numpy(self._copy.read(rows))
+        else:
+            pixels = torch.from_numpy(self._from_file(rows))
+        if self.size == self._own or not len(rows):
+            return pixels if self.size == self._own else torch.empty((0, 3, *self.size), dtype=torch.uint8)
+        resized: Tensor = functional.resize(pixels, list(self.size), antialias=True)
+        return resized
+
+    def identity(self) -> bytes:
+        """Size, and a few pixels of every image: cheap, and another picture hardly ever has the same."""
+        sha = hashlib.sha256(f"{self._own} to {self.size}".encode())
+        sha.update(np.ascontiguousarray(self._marks).data)
+        return sha.digest()
+
+    def _from_file(self, rows: np.ndarray) -> np.ndarray:
+        pixels = np.empty((len(rows), 3, *self._own), dtype=np.uint8)
+        unique = np.unique(rows)
+        # Where images are no first axis, all between two of them are read along: a slice for each would read as much
+        # of the file, every time.
+        breaks = np.flatnonzero(np.diff(unique) > 1) + 1 if self._stack.axes[0] == 0 else ()
+        for run in np.split(unique, breaks) if len(rows) else ():
+            for block in self._stack.blocks(int(run[0]), int(run[-1]) + 1):
+                inside = (rows >= block.start) & (rows < block.stop)
+                if inside.any():
+                    pixels[inside] = self._stack.read(block)[rows[inside] - block.start]
+        return pixels

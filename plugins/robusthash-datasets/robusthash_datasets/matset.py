@@ -1,0 +1,186 @@
+"""A dataset in one MATLAB file: images, labels and tags of every item, and splits that are runs of its rows."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+
+from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
+from robusthash.errors import DatasetError, OptionError, StorageError
+from robusthash.storage import write_atomically
+from robusthash_datasets.matcopy import PixelCopy
+from robusthash_datasets.matfile import MatFile
+from robusthash_datasets.matimages import MatImages, Stack
+from robusthash_datasets.verification import Findings, verify_data
+
+IMAGES, LABELS, TAGS = "IAll", "LAll", "TAll"  #: the arrays' names
+_VERSION = "robusthash mat rows 1"  #: changes with what is kept of a file
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatSet(Dataset):
+    """A MATLAB file with ``IAll`` (images), ``LAll`` (labels) and ``TAll`` (tags, not used here), a row an item.
+
+    The first rows are the queries, those after them the train items, and all after the queries, up to the published
+    count, the database. An item's id is its row, from 0.
+    """
+
+    known: ClassVar[Mapping[str, int]] = {}  #: items of each split as published, ``classes``, and columns of ``tags``
+    fetch: ClassVar[str] = ""  #: where the file comes from, for errors
+
+    title: str = "mat"  #: name of the dataset in results
+    file: Path = Path("IAll.mat")  #: the file, in --data-root
+    axes: tuple[int, int, int, int] = (3, 2, 0, 1)  #: axes of IAll, as h5py reads it: images, channels, rows, columns
+    decoded: Literal["none", "query-train", "all"] = "all"  #: splits whose images are unpacked once, into the cache
+    backbone: str = "resnet18"  #: suggested backbone
+
+    def __post_init__(self) -> None:
+        if sorted(self.axes) != [0, 1, 2, 3]:
+            raise OptionError(f"axes={','.join(map(str, self.axes))}", hint="0, 1, 2 and 3 in some order")
+
+    def load(self, context: DatasetContext) -> RetrievalData:
+        """The splits; images are unpacked if they are not yet, and read when they are asked for.
+
+        Raises:
+            DatasetError: the file is missing, broken, or not as it should be.
+            MissingDependencyError: h5py is not installed.
+        """
+        stack = self._stack(context)
+        data = self._data(stack, context)
+        copy = PixelCopy(stack, context.cache)
+        copy.fill(self._unpacked(stack), context.progress)
+        stack.mat.close()
+        return data
+
+    def verify(self, context: DatasetContext) -> list[Finding]:
+        """Checks counts, labels and tags against what is known, and reads every image of the splits."""
+        stack, found = self._stack(context), Findings()
+        data, where = self._data(stack, context), str(stack.mat.file)
+        counts = {name: len(getattr(data, name)) for name in ("query", "database", "train")}
+        for name, count in (counts | {"classes": len(data.classes)}).items():
+            if count != self.known[name]:
+                what = f"{count} {'classes' if name == 'classes' else f'{name} items'}, published: {self.known[name]}"
+                found.add("error", name, "counts", where=where, what=what)
+        self._compare_tags(stack, found)
+        stop = self.known["query"] + counts["database"]
+        for rows in stack.blocks(0, stop):
+            try:
+                stack.read(rows)
+            except DatasetError as error:
+                what = f"rows {rows.start} to {rows.stop - 1}: {error.message.removeprefix(f'{where}: ')}"
+                found.add("error", where, "unreadable runs of images", where=where, what=what)
+            context.progress(rows.stop, stop, "reading images")
+        stack.mat.close()
+        return found.all() + verify_data(data, progress=context.progress, read=False)
+
+    def prepare(self, context: DatasetContext, source: Path | None) -> str | None:
+        """Unpacks the images into the cache, as loading does.
+
+        Args:
+            context: where the file is, and the cache.
+            source: has to be None: nothing else can be made of it.
+
+        Raises:
+            DatasetError: the file is not there; its owners ask every user to fetch it.
+        """
+        if source is not None or context.root is None or not self._place(context).is_file():
+            raise DatasetError(f"{self.title} has to be fetched by hand", hint=self.fetch)
+        self.load(context)
+        return None
+
+    def _data(self, stack: Stack, context: DatasetContext) -> RetrievalData:
+        labels, marks = self._rows(stack, context.cache)
+        queries, train, count = self.known["query"], self.known["train"], len(labels)
+        if count < queries + train:
+            raise stack.mat.error(
+                f"{count} items are too few: the first {queries} are queries, the next {train} train items"
+            )
+        bounds = {
+            "query": range(queries),
+            "database": range(queries, min(count, queries + self.known["database"])),
+            "train": range(queries, queries + train),
+        }
+        copy = None if self.decoded == "none" else PixelCopy(stack, context.cache)
+
+        def split(name: str) -> Split:
+            rows = bounds[name]
+            own = slice(rows.start, rows.stop)
+            images = MatImages(stack, rows, marks=marks[own], copy=copy, size=context.image_size)
+            ids = tuple(f"{row:06d}" for row in rows)
+            return Split(name=name, images=images, labels=torch.from_numpy(labels[own].copy()), ids=ids)
+
+        return RetrievalData(
+            name=self.title,
+            classes=tuple(f"label {column}" for column in range(labels.shape[1])),
+            query=split("query"),
+            database=split("database"),
+            train=split("train"),
+            backbone=self.backbone,
+        )
+
+    def _unpacked(self, stack: Stack) -> int:
+        queries = self.known["query"]
+        more = {"none": -queries, "query-train": self.known["train"], "all": self.known["database"]}[self.decoded]
+        return min(queries + more, stack.shape[0])
+
+    def _rows(self, stack: Stack, cache: Path) -> tuple[np.ndarray, np.ndarray]:
+        """(n, classes) uint8 labels, and (n, 27) uint8 marks; kept as long as the file is the same."""
+        mat = stack.mat
+        name = f"{_VERSION}\n{mat.file.resolve()}\n{mat.stamp} {self.axes}"
+        kept = cache / "lists" / f"{hashlib.sha256(name.encode()).hexdigest()}.npz"
+        count = stack.shape[0]  # first of all: a file that is broken is told before anything is made of it
+        known = _kept_rows(kept)
+        if known is not None and len(known[0]) == len(known[1]) == count:
+            return known
+        labels, marks = _labels(mat, count), stack.marks()
+        content = io.BytesIO()
+        np.savez(content, packed=np.packbits(labels, axis=1), classes=np.int64(labels.shape[1]), marks=marks)
+        try:
+            write_atomically(kept, content.getvalue())
+        except StorageError:
+            return labels, marks  # read again the next time, which costs time and nothing else
+        return labels, marks
+
+    def _compare_tags(self, stack: Stack, found: Findings) -> None:
+        mat, count = stack.mat, stack.shape[0]
+        try:
+            columns, rows = mat.array(TAGS, 2).shape
+        except DatasetError as error:
+            what = f"no tags: {error.message.removeprefix(f'{mat.file}: ')}"
+            found.add("warning", TAGS, "faults of the tags", where=str(mat.file), what=what)
+            return
+        if rows != count:
+            what = f"{TAGS} is of {rows} items, {IMAGES} of {count}"
+            found.add("error", TAGS, "faults of the tags", where=str(mat.file), what=what)
+        if columns != self.known.get("tags", columns):
+            what = f"{columns} columns of tags, published: {self.known['tags']}"
+            found.add("error", TAGS, "faults of the tags", where=str(mat.file), what=what)
+
+    def _stack(self, context: DatasetContext) -> Stack:
+        if context.root is None:
+            raise DatasetError(f"where is {self.title}?", hint=f"give --data-root; {self.fetch}")
+        return Stack(mat=MatFile(self._place(context), remedy=self.fetch), key=IMAGES, axes=self.axes)
+
+    def _place(self, context: DatasetContext) -> Path:
+        return (context.root or Path()) / self.file
+
+
+def _kept_rows(kept: Path) -> tuple[np.ndarray, np.ndarray] | None:
+    try:
+        with kept.open("rb") as opened, np.load(opened) as arrays:
+            return np.unpackbits(arrays["packed"], axis=1, count=int(arrays["classes"])), arrays["marks"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None  # not kept yet, or not whole: the file is there to be read again
+
+
+def _labels(mat: MatFile, count: int) -> np.ndarray:
+    shape = tuple(mat.array(LABELS, 2).shape)
+    if shape[1] != count or not shape[0]:
+        raise mat.error(f"{LABELS} is {shape} as h5py reads it, not (classes, {count}), as {IMAGES} has {count} items")
+    return mat.labels(LABELS)

@@ -1,0 +1,197 @@
+"""ComDefend, a trained purifier (Jia, Wei, Cao and Foroosh, CVPR 2019), as implemented again in SAAT's code."""
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts import Defense, DefenseContext, HashModel, Randomness, TrainStep
+from robusthash.errors import OptionError
+from robusthash.training import LossStep, Recipe, TrainBatch, TrainingReport, fit
+from robusthash.training.adversarial import HardeningContext
+from robusthash.training.seeding import seeded
+
+CODE_CHANNELS = 12  #: of the compressed image, one bit each
+_WIDTHS = (1, 2, 4, 8, 16, 8, 4, 2)  #: channels of the encoder's layers, in units of the first; the decoder's reversed
+
+
+class Purifier(nn.Module):
+    """An encoder from an image to 12 bits a pixel, and a decoder back.
+
+    Args:
+        width: channels of the widest layer are 16 times as many.
+        noise: standard deviation of what is taken from the encoder's output.
+    """
+
+    def __init__(self, width: int, noise: float) -> None:
+        super().__init__()
+        widths = [width * times for times in _WIDTHS]
+        self.noise = noise
+        self.encoder = _convolutions([3, *widths, CODE_CHANNELS])
+        self.decoder = _convolutions([CODE_CHANNELS, *reversed(widths), 3])
+
+    def code(self, images: Tensor) -> Tensor:
+        """The noisy code ``b = sigmoid(z - noise * N(0, 1))`` of images: (n, 12, h, w) float in [0, 1]."""
+        encoded = self.encoder(images)
+        return torch.sigmoid(encoded - self.noise * torch.randn_like(encoded))
+
+    def decode(self, code: Tensor) -> Tensor:
+        """Images (n, 3, h, w) in [0, 1] of a code (n, 12, h, w)."""
+        return torch.sigmoid(self.decoder(code))
+
+
+class Purified(HashModel):
+    """A hash model behind a purifier.
+
+    Most of the encoder's outputs are so far from zero that the sigmoid has no slope left in float32, with or without
+    rounding. So the code has the slope of :func:`slow_step` instead (BPDA; Athalye et al., ICML 2018).
+
+    Args:
+        model: the model behind it.
+        purifier: what comes before it.
+        stochastic: keep the noise, and do not round.
+        masked: keep the code's true gradient, to show what masking looks like.
+    """
+
+    def __init__(self, model: HashModel, purifier: Purifier, *, stochastic: bool, masked: bool) -> None:
+        super().__init__()
+        self.model = model
+        self.purifier = purifier
+        self.bits = model.bits
+        self.modality = model.modality
+        self.stochastic = stochastic
+        self.masked = masked
+
+    def forward(self, inputs: Tensor) -> Tensor:  # noqa: D102 - as in the base class
+        logits: Tensor = self.model(self.purify(inputs))
+        return logits
+
+    def purify(self, inputs: Tensor) -> Tensor:
+        """What the model sees of images (n, 3, h, w): the same shape."""
+        purifier = self.purifier
+        encoded = purifier.encoder(inputs)
+        if self.stochastic:
+            encoded = encoded - purifier.noise * torch.randn_like(encoded)
+            code = torch.sigmoid(encoded)
+        else:
+            code = torch.sigmoid(encoded).round()
+        if not self.masked:
+            like = slow_step(encoded, purifier.noise or 1.0)
+            code = like + (code - like).detach()
+        return purifier.decode(code)
+
+
+def slow_step(values: Tensor, scale: float) -> Tensor:
+    """A step from 0 to 1 that no float saturates on: ``(1 + v / (scale + |v|)) / 2``.
+
+    >>> slow_step(torch.tensor([-20.0, 0.0, 20.0]), 20.0)
+    tensor([0.2500, 0.5000, 0.7500])
+    """
+    return (1 + values / (scale + values.abs())) / 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComDefend(Defense):
+    """Compresses each image to 12 bits a pixel and decodes it, by networks that learn to from the train split.
+
+    With the encoder's output z and the code b = sigmoid(z - noise N(0, 1)), they minimise ::
+
+        mean((dec(b) - x)²) + sparsity mean(b²)
+
+    The noise teaches the encoder to stay away from zero, so that later ``round(sigmoid(z))`` loses little. The model
+    behind it learns nothing.
+
+    Raises:
+        OptionError: a value is outside its range.
+    """
+
+    width: int = 16  #: channels of the first layer; the widest has 16 times as many
+    noise: float = 20.0  #: standard deviation of the noise on the encoder's output
+    sparsity: float = 1e-4  #: weight of the mean square of the code
+    epochs: int = 50  #: passes over the train split
+    batch_size: int = 32  #: images to a step
+    lr: float = 1e-4  #: learning rate, of Adam
+    stochastic: bool = False  #: keep the noise after the training too, and do not round, as SAAT's code
+    masked: bool = False  #: give attacks the code's own gradient, which is zero
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise OptionError(f"width={self.width}", hint="it is at least 1")
+        if not self.noise >= 0 or not self.sparsity >= 0:
+            raise OptionError(f"noise={self.noise}, sparsity={self.sparsity}", hint="neither is negative")
+        _ = self.recipe  # checks the rest
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it trains."""
+        return Recipe(optimizer="adam", lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
+
+    def around(self, model: HashModel, seed: int) -> Purified:
+        """A model behind networks that have learnt nothing; the weights are drawn from the seed."""
+        with seeded(Randomness(seed=seed, purpose="purifier")):
+            purifier = Purifier(self.width, self.noise)
+        return Purified(model, purifier, stochastic=self.stochastic, masked=self.masked).eval()
+
+    def harden(self, model: HashModel, context: DefenseContext) -> HashModel:  # noqa: D102 - as in the base class
+        return self.train(model, context)[0]
+
+    def train(self, model: HashModel, context: DefenseContext) -> tuple[HashModel, TrainingReport]:
+        """A copy of a model behind trained networks, and what their training says about itself.
+
+        Args:
+            model: trained; it stays as it is.
+            context: a :class:`~robusthash.training.adversarial.HardeningContext` says where an unfinished training is
+                kept; any other will do.
+
+        Raises:
+            TrainingError: the loss was not finite, or what the networks decode retrieves nothing.
+            UsageError: the model does not take the train split's images.
+            CheckpointError: the unfinished training cannot be read, or is of another model.
+        """
+        known = context if isinstance(context, HardeningContext) else HardeningContext(**vars(context))
+        device = known.device or next((part.device for part in model.parameters()), torch.device("cpu"))
+        purified = self.around(deepcopy(model).requires_grad_(requires_grad=False), known.seed)
+        report = fit(
+            purified,
+            _Reconstruction(self),
+            self.recipe,
+            known.data.train,
+            seed=known.seed,
+            device=device,
+            progress=known.progress,
+            partial=known.partial,
+            partial_seconds=known.partial_seconds,
+        )
+        return purified, report
+
+
+class _Reconstruction(LossStep):
+    """How far the decoded images are from the images, and how full the code is. The model behind is not asked."""
+
+    def __init__(self, method: ComDefend) -> None:
+        self.method = method
+
+    def identity(self) -> str:
+        return f"{type(self.method).__module__}.{self.method!r}"
+
+    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: ARG002 - alike in all steps
+        purifier = model.purifier
+        assert isinstance(purifier, Purifier)  # noqa: S101 - around made it
+        return reconstruction_loss(purifier, batch.images, self.method.sparsity)
+
+
+def reconstruction_loss(purifier: Purifier, images: Tensor, sparsity: float) -> Tensor:
+    """``mean((dec(b) - x)²) + sparsity mean(b²)`` of images x, (n, 3, h, w), and their noisy codes b."""
+    code = purifier.code(images)
+    return (purifier.decode(code) - images).square().mean() + sparsity * code.square().mean()
+
+
+def _convolutions(channels: Sequence[int]) -> nn.Sequential:
+    """3x3 convolutions that keep the size, with ELU between."""
+    layers: list[nn.Module] = []
+    for one, other in pairwise(channels):
+        layers += [nn.Conv2d(one, other, 3, padding=1), nn.ELU()]
+    return nn.Sequential(*layers[:-1])
