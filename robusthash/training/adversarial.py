@@ -54,6 +54,25 @@ class HardeningContext(DefenseContext):
     partial: Path | None = None
     partial_seconds: float = PARTIAL_SECONDS
 
+    @classmethod
+    def of(cls, context: DefenseContext) -> "HardeningContext":
+        """The same context; one that knows of no training if it is any other."""
+        return context if isinstance(context, cls) else cls(**vars(context))
+
+    def fit(self, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
+        """Trains in place, on the train split: :func:`robusthash.training.fit` with all that the context says."""
+        return fit(
+            model,
+            loss,
+            recipe,
+            self.data.train,
+            seed=self.seed,
+            device=self.device or next((part.device for part in model.parameters()), torch.device("cpu")),
+            progress=self.progress,
+            partial=self.partial,
+            partial_seconds=self.partial_seconds,
+        )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Banks:
@@ -221,27 +240,12 @@ class AdversarialTraining(Defense):
             TrainingError: the loss was not finite, or the codes retrieve nothing.
             CheckpointError: the unfinished hardening cannot be read, or is of another model.
         """
-        known = context if isinstance(context, HardeningContext) else HardeningContext(**vars(context))
-        device = known.device or next((part.device for part in model.parameters()), torch.device("cpu"))
+        known = HardeningContext.of(context)
         hardened = deepcopy(model).requires_grad_(requires_grad=True)
         epsilon = known.data.epsilon if self.epsilon is None else self.epsilon
         objective = self.hash_objective(known.objective)
-        report = fit(
-            hardened,
-            AdversarialStep(
-                self,
-                ObjectiveStep(objective, seed=known.objective_seed) if objective is not None else None,
-                epsilon=epsilon,
-                seed=known.seed,
-            ),
-            self.recipe,
-            known.data.train,
-            seed=known.seed,
-            device=device,
-            progress=known.progress,
-            partial=known.partial,
-            partial_seconds=known.partial_seconds,
-        )
+        clean = ObjectiveStep(objective, seed=known.objective_seed) if objective is not None else None
+        report = known.fit(hardened, AdversarialStep(self, clean, epsilon=epsilon, seed=known.seed), self.recipe)
         return hardened, report
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from robusthash_datasets.attacked import Attacked
+from robusthash_datasets.mat.torchcmh import TorchCmh
 from robusthash_datasets.originals import Original
 from robusthash_datasets.originals.coco import Coco
 from robusthash_datasets.originals.imagenet import ImageNet
@@ -14,7 +15,6 @@ from robusthash_datasets.originals.nuswide import NusWide
 from robusthash_datasets.originals.voc import Voc
 from robusthash_datasets.published import Published
 from robusthash_datasets.recipes import AtRandom, Greedy, HeldOut, PerClass, Recipe
-from robusthash_datasets.torchcmh import TorchCmh
 
 _PAIRS = "{train,test,database}_{img,label}.txt"
 _COLUMNS = "{train,test,database}.txt"

@@ -130,7 +130,7 @@ _LITERATURE = (
     ),
 )
 
-#: name, class in :mod:`robusthash_datasets.crossmodal`, what, paper.
+#: name, class in :mod:`robusthash_datasets.mat.crossmodal`, what, paper.
 _MAT: tuple[tuple[str, str, str, str | None], ...] = (
     (
         "flickr25k/ta-dch",
@@ -168,7 +168,7 @@ def _literature() -> Iterator[DatasetSpec]:
         factory = f"robusthash_datasets.literature:{cls}"
         yield DatasetSpec(name=name, factory=factory, summary=text, paper=paper)
     for name, cls, text, key in _MAT:
-        factory = f"robusthash_datasets.crossmodal:{cls}"
+        factory = f"robusthash_datasets.mat.crossmodal:{cls}"
         yield DatasetSpec(name=name, factory=factory, summary=text, paper=key)
     for name, options, text in (
         ("corel5k", {}, "260 words"),

@@ -19,9 +19,9 @@ from robusthash.contracts import Dataset, DatasetContext, RetrievalData
 from robusthash.errors import DatasetError, MissingDependencyError, OptionError
 from robusthash.host import Kind, PluginHost
 from robusthash.testing import DatasetContract
-from robusthash_datasets import crossmodal, matimages
-from robusthash_datasets.matcopy import PixelCopy
-from robusthash_datasets.matset import MatSet
+from robusthash_datasets.mat import copies, crossmodal, images
+from robusthash_datasets.mat.copies import PixelCopy
+from robusthash_datasets.mat.dataset import MatSet
 
 COUNT, SIDE, CLASSES = 12, 16, 4
 
@@ -154,13 +154,13 @@ def test_another_picture_is_other_data(plain: Path) -> None:
 
 
 def test_an_interrupted_copy_goes_on(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matimages, "_BLOCK", 2 * 3 * SIDE * SIDE)
+    monkeypatch.setattr(images, "_BLOCK", 2 * 3 * SIDE * SIDE)
     dataset, given = Tiny(), context(plain)
     stack = dataset._stack(given)
     assert PixelCopy(stack, given.cache).fill(4, lambda *_: None) == 4
     read: list[range] = []
-    original = matimages.Stack.read
-    monkeypatch.setattr(matimages.Stack, "read", lambda self, rows: (read.append(rows), original(self, rows))[1])
+    original = images.Stack.read
+    monkeypatch.setattr(images.Stack, "read", lambda self, rows: (read.append(rows), original(self, rows))[1])
     data = dataset.load(given)
     assert read == [range(first, first + 2) for first in range(4, 12, 2)]
     dataset.load(given)
@@ -177,9 +177,8 @@ def test_a_copy_that_is_cut_off_is_made_again(plain: Path) -> None:
 
 
 def test_a_full_disk_is_told_before_anything_is_written(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from robusthash_datasets import matcopy
 
-    monkeypatch.setattr(matcopy.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100}))
+    monkeypatch.setattr(copies.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100}))
     with pytest.raises(DatasetError, match=r"cannot keep images in .*GiB are needed") as caught:
         Tiny().load(context(plain))
     assert "decoded" in str(caught.value.hint)
@@ -190,8 +189,8 @@ def test_a_full_disk_is_told_before_anything_is_written(plain: Path, monkeypatch
 def test_a_large_file_does_not_go_to_memory(tmp_path: Path, decoded: str, monkeypatch: pytest.MonkeyPatch) -> None:
     count, side = 600, 64
     write73(tmp_path / "Tiny.mat", content(count, side))
-    monkeypatch.setattr(matimages, "_BLOCK", 20 * 3 * side * side)
-    monkeypatch.setattr(matimages, "_BAND", 3 * side * side)
+    monkeypatch.setattr(images, "_BLOCK", 20 * 3 * side * side)
+    monkeypatch.setattr(images, "_BAND", 3 * side * side)
 
     @dataclass(frozen=True, kw_only=True)
     class Larger(Tiny):
@@ -282,21 +281,21 @@ def test_a_broken_piece_is_told_by_its_rows(tmp_path: Path, monkeypatch: pytest.
     with file.open("r+b") as opened:
         opened.seek(place.byte_offset + 512)  # h5py leaves MATLAB's header out of its count
         opened.write(b"\xff" * 200)
-    monkeypatch.setattr(matimages, "_BLOCK", 1)
+    monkeypatch.setattr(images, "_BLOCK", 1)
     with pytest.raises(DatasetError, match=r"Tiny\.mat: cannot read IAll: "):
         Tiny().load(context(tmp_path))
 
 
 def test_an_unreadable_run_is_a_finding(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matimages, "_BLOCK", 4 * 3 * SIDE * SIDE)
-    original = matimages.Stack.read
+    monkeypatch.setattr(images, "_BLOCK", 4 * 3 * SIDE * SIDE)
+    original = images.Stack.read
 
-    def read(self: matimages.Stack, rows: range) -> np.ndarray:
+    def read(self: images.Stack, rows: range) -> np.ndarray:
         if rows.start == 4:
             raise self.mat.error("cannot read IAll: a disk died")
         return original(self, rows)
 
-    monkeypatch.setattr(matimages.Stack, "read", read)
+    monkeypatch.setattr(images.Stack, "read", read)
     found = Tiny().verify(context(plain))
     assert [(finding.level, finding.what) for finding in found] == [
         ("error", "rows 4 to 7: cannot read IAll: a disk died")

@@ -13,7 +13,7 @@ from robusthash.contracts import Dataset, DatasetContext
 from robusthash.errors import DatasetError
 from robusthash.testing import DatasetContract
 from robusthash_datasets.literature import Flickr25kTorchCmh
-from robusthash_datasets.torchcmh import TorchCmh
+from robusthash_datasets.mat.torchcmh import TorchCmh
 
 COUNT = 10
 PATHS = [f"im{i + 1}.jpg" for i in range(COUNT)]

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from robusthash.contracts import Defense, DefenseContext, HashModel, Randomness, TrainStep
 from robusthash.errors import OptionError
-from robusthash.training import LossStep, Recipe, TrainBatch, TrainingReport, fit
-from robusthash.training.adversarial import HardeningContext
+from robusthash.training import HardeningContext, LossStep, Recipe, TrainBatch, TrainingReport
 from robusthash.training.seeding import seeded
 
 CODE_CHANNELS = 12  #: of the compressed image, one bit each
@@ -143,7 +142,7 @@ class ComDefend(Defense):
 
         Args:
             model: trained; it stays as it is.
-            context: a :class:`~robusthash.training.adversarial.HardeningContext` says where an unfinished training is
+            context: a :class:`~robusthash.training.HardeningContext` says where an unfinished training is
                 kept; any other will do.
 
         Raises:
@@ -151,21 +150,9 @@ class ComDefend(Defense):
             UsageError: the model does not take the train split's images.
             CheckpointError: the unfinished training cannot be read, or is of another model.
         """
-        known = context if isinstance(context, HardeningContext) else HardeningContext(**vars(context))
-        device = known.device or next((part.device for part in model.parameters()), torch.device("cpu"))
+        known = HardeningContext.of(context)
         purified = self.around(deepcopy(model).requires_grad_(requires_grad=False), known.seed)
-        report = fit(
-            purified,
-            _Reconstruction(self),
-            self.recipe,
-            known.data.train,
-            seed=known.seed,
-            device=device,
-            progress=known.progress,
-            partial=known.partial,
-            partial_seconds=known.partial_seconds,
-        )
-        return purified, report
+        return purified, known.fit(purified, _Reconstruction(self), self.recipe)
 
 
 class _Reconstruction(LossStep):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,7 +17,6 @@ from robusthash.host import Kind, PluginHost
 from robusthash.testing import SmallVictim, toy_images
 from robusthash.training import weights_digest
 from robusthash.training.adversarial import HardeningContext
-from robusthash_defenses import comdefend
 from robusthash_defenses.comdefend import ComDefend, Purified, Purifier, reconstruction_loss, slow_step
 
 QUICK = ComDefend(width=1, epochs=2, lr=0.01)
@@ -161,13 +161,13 @@ def test_the_host_trains_it_once_and_keeps_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("ROBUSTHASH_CACHE", str(tmp_path))
     options = {"train": {"epochs": "1"}, "comdefend": {"width": "1", "epochs": "1", "lr": "0.01"}}
     host, calls = PluginHost.load(), []
-    original = comdefend.fit
+    original = ComDefend.train
 
-    def counted(*args: object, **kwargs: object) -> object:
+    def counted(method: ComDefend, *given: Any) -> object:
         calls.append(1)
-        return original(*args, **kwargs)  # type: ignore[arg-type]
+        return original(method, *given)
 
-    monkeypatch.setattr(comdefend, "fit", counted)
+    monkeypatch.setattr(ComDefend, "train", counted)
 
     def victim(seed: int) -> tuple[str, str]:
         shop = Workshop(Setting(options=options, device="cpu", seed=seed), host, lambda _done, _total, _what: None)

@@ -12,14 +12,14 @@ from robusthash.results import Access
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("defense", "options"),
-    [("bit-depth", {"depth": "1"}), ("jpeg", {}), ("comdefend/fast", {"epochs": "8"})],
+    [("bit-depth", {"depth": "1"}), ("jpeg", {}), ("comdefend/fast", {"epochs": "8", "width": "2"})],
     ids=["bit-depth", "jpeg", "comdefend"],
 )
 def test_purification_stops_the_static_attack_alone(
     defense: str, options: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROBUSTHASH_CACHE", str(tmp_path / "cache"))
-    setting = Setting(queries=40, device="cpu", options={defense: options, "hinge": {"steps": "40"}})
+    setting = Setting(queries=24, device="cpu", options={defense: options, "hinge": {"steps": "40"}})
     request = Request(
         models=("dpsh",),
         surrogates=("dpsh",),

@@ -11,8 +11,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from robusthash.contracts import Images
-from robusthash_datasets.matcopy import PixelCopy
-from robusthash_datasets.matfile import Index, MatFile
+from robusthash_datasets.mat.copies import PixelCopy
+from robusthash_datasets.mat.file import Index, MatFile
 
 _BLOCK = 256 << 20  #: bytes of images that are read at a time
 _MOST = 1 << 30  #: as much if the file is compressed in pieces of many images, which would else be unpacked many times

@@ -16,14 +16,14 @@ import numpy as np
 
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
-from robusthash_datasets.matfile import MatFile
+from robusthash_datasets.mat.file import MatFile
 from robusthash_datasets.verification import Progress
 
 _VERSION = "robusthash mat copy 1"
 
 
 class Source(Protocol):
-    """Images of a file, as :class:`~robusthash_datasets.matimages.Stack` has them."""
+    """Images of a file, as :class:`~robusthash_datasets.mat.images.Stack` has them."""
 
     @property
     def mat(self) -> MatFile:

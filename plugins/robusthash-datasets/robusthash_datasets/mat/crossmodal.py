@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from robusthash_datasets.matset import MatSet
+from robusthash_datasets.mat.dataset import MatSet
 
 _TA_DCH = "github.com/tswang0116/TA-DCH"
 _EQB2A = "github.com/tswang0116/EQB2A"

@@ -14,9 +14,9 @@ import torch
 from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError, StorageError
 from robusthash.storage import write_atomically
-from robusthash_datasets.matcopy import PixelCopy
-from robusthash_datasets.matfile import MatFile
-from robusthash_datasets.matimages import MatImages, Stack
+from robusthash_datasets.mat.copies import PixelCopy
+from robusthash_datasets.mat.file import MatFile
+from robusthash_datasets.mat.images import MatImages, Stack
 from robusthash_datasets.verification import Findings, verify_data
 
 IMAGES, LABELS, TAGS = "IAll", "LAll", "TAll"  #: the arrays' names
