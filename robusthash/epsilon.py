@@ -11,13 +11,13 @@ SLACK = 1e-3  #: of one level, for the rounding of float32
 def format_epsilon(epsilon: float) -> str:
     """Epsilon as people write it: in 255ths where it is a whole number of them, unless a short decimal says the same.
 
-    >>> format_epsilon(8 / 255), format_epsilon(0.3), format_epsilon(51 / 255)
-    ('8/255', '0.3', '0.2')
+    >>> format_epsilon(8 / 255), format_epsilon(64 / 255), format_epsilon(0.3), format_epsilon(51 / 255)
+    ('8/255', '64/255', '0.3', '0.2')
     """
     if epsilon == round(epsilon, 2):
         return f"{epsilon:g}"
     levels = epsilon * LEVELS
-    if 0 < levels < LEVELS / 4 and abs(levels - round(levels)) < SLACK:
+    if 0 < levels < LEVELS and abs(levels - round(levels)) < SLACK:
         return f"{round(levels)}/{LEVELS}"
     return f"{epsilon:.4g}"
 
