@@ -126,6 +126,11 @@ def test_a_run_killed_at_random_moments_gives_the_record_of_an_undisturbed_one(
     assert not [path for path in (tmp_path / "results").rglob("*") if path.is_file() and path.parent.name == ".shards"]
 
 
+def _heed_interrupts() -> None:
+    """A test run that a shell put into the background ignores them, and its children would too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 def test_an_interrupted_run_says_130_and_goes_on(cache: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
@@ -144,6 +149,7 @@ def test_an_interrupted_run_says_130_and_goes_on(cache: Path, tmp_path: Path) ->
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_heed_interrupts,
     )
     shards = tmp_path / "results" / ".shards"
     deadline = time.monotonic() + 200
