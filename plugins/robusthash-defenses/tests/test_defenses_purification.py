@@ -19,7 +19,8 @@ def test_purification_stops_the_static_attack_alone(
     defense: str, options: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROBUSTHASH_CACHE", str(tmp_path / "cache"))
-    setting = Setting(queries=24, device="cpu", options={defense: options, "hinge": {"steps": "40", "step": "adaptive"}})
+    attack = {"steps": "40", "step": "adaptive"}
+    setting = Setting(queries=24, device="cpu", options={defense: options, "hinge": attack})
     request = Request(
         models=("dpsh",),
         surrogates=("dpsh",),
