@@ -185,10 +185,8 @@ def _decode(task: _Task) -> tuple[list[int], list[tuple[int, int]]]:
 def _mapped(file: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        need, free = int(np.prod(shape)) * np.dtype(kind).itemsize, shutil.disk_usage(file.parent).free
-        if need > free:
-            # The file is made without its content; to run out of room later would end the process without a word.
-            raise OSError(f"{need / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free")
+        # The file is made without its content; to run out of room later would end the process without a word.
+        require_room(file.parent, int(np.prod(shape)) * np.dtype(kind).itemsize)
         temporary = file.with_name(f".{os.getpid()}.{file.name}")
         try:
             np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape).flush()
@@ -201,6 +199,13 @@ def _mapped(file: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
     if mapped.shape != shape or mapped.dtype != kind:
         raise ValueError(f"{file} holds {mapped.dtype} {mapped.shape}")
     return mapped
+
+
+def require_room(folder: Path, need: int) -> None:
+    """Raises an OSError if a folder's disk has less than so many bytes free."""
+    free = shutil.disk_usage(folder).free
+    if need > free:
+        raise OSError(f"{need / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free")
 
 
 def with_decoded(images: dict[str, FileImages], context: DatasetContext) -> dict[str, Images]:

@@ -19,7 +19,7 @@ from robusthash.contracts import Dataset, DatasetContext, RetrievalData
 from robusthash.errors import DatasetError, MissingDependencyError, OptionError
 from robusthash.host import Kind, PluginHost
 from robusthash.testing import DatasetContract
-from robusthash_datasets.mat import copies, crossmodal, images
+from robusthash_datasets.mat import crossmodal, images
 from robusthash_datasets.mat.copies import PixelCopy
 from robusthash_datasets.mat.dataset import MatSet
 
@@ -177,8 +177,8 @@ def test_a_copy_that_is_cut_off_is_made_again(plain: Path) -> None:
 
 
 def test_a_full_disk_is_told_before_anything_is_written(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-
-    monkeypatch.setattr(copies.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 100}))
+    usage = type("Usage", (), {"free": 100})
+    monkeypatch.setattr("robusthash_datasets.decoded.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DatasetError, match=r"cannot keep images in .*GiB are needed") as caught:
         Tiny().load(context(plain))
     assert "decoded" in str(caught.value.hint)

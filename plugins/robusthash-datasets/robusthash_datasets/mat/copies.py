@@ -7,7 +7,6 @@ reads the file. The copy is made from the first image on; a note beside it says 
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +15,7 @@ import numpy as np
 
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
+from robusthash_datasets.decoded import require_room
 from robusthash_datasets.mat.file import MatFile
 from robusthash_datasets.verification import Progress
 
@@ -109,7 +109,8 @@ class PixelCopy:
         try:
             self._pixels.parent.mkdir(parents=True, exist_ok=True)
             there = self._pixels.stat().st_size if self._pixels.is_file() else 0
-            _require(self._pixels.parent, count * item - there)
+            # Told before hours of copying, and before the disk is full for everything else.
+            require_room(self._pixels.parent, count * item - there)
             # The note goes first: what is half written must not pass for a copy of an earlier file.
             self._vouch(done)
             with self._pixels.open("r+b" if there else "w+b") as file:
@@ -128,9 +129,3 @@ class PixelCopy:
     def _vouch(self, count: int) -> None:
         note = {"stamp": self._source.mat.stamp, "count": count, "file": str(self._source.mat.file.resolve())}
         write_atomically(self._note, json.dumps(note).encode())
-
-
-def _require(folder: Path, need: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if need > free:  # told before hours of copying, and before the disk is full for everything else
-        raise OSError(f"{need / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free")
