@@ -29,8 +29,8 @@ from torch import Tensor
 from robusthash.contracts import HashModel, Split, Threat, TrainStep, evaluating
 from robusthash.host import Kind
 from robusthash.training import LossStep, ObjectiveStep, Recipe, TrainBatch, batches
-from robusthash.training.adversarial import AdversarialStep, AdversarialTraining, Scene
-from robusthash.training.recipe import make_optimizer
+from robusthash.training.hardening.adversarial import AdversarialStep, AdversarialTraining, Scene
+from robusthash.training.trainer.recipe import make_optimizer
 
 METHODS = ("cgat/fast", "cgat", "saat")  #: whose cost is bounded
 TOLD = ("atrdh",)

@@ -16,13 +16,13 @@ from robusthash.adversary import GradientAttack, aim_code
 from robusthash.contracts import AttackBatch
 from robusthash.epsilon import parse_epsilon
 from robusthash.evaluation import Cell, Setting, VictimPlan
-from robusthash.evaluation.bench import Benches
-from robusthash.evaluation.cells import make_ready
-from robusthash.evaluation.crafting import craft
-from robusthash.evaluation.job import Job
-from robusthash.evaluation.scoring import histograms
-from robusthash.evaluation.shards import shard_ranges
-from robusthash.evaluation.workshop import Workshop
+from robusthash.evaluation.crafting.craft import craft
+from robusthash.evaluation.crafting.job import Job
+from robusthash.evaluation.crafting.shards import shard_ranges
+from robusthash.evaluation.running.cells import make_ready
+from robusthash.evaluation.scoring.bench import Benches
+from robusthash.evaluation.scoring.score import histograms
+from robusthash.evaluation.victims.resources import Workshop
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance

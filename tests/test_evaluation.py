@@ -11,12 +11,12 @@ import torch
 from robusthash.arrays import to_npz
 from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError, UsageError
 from robusthash.evaluation import Request, Setting, evaluate, plan, read_suite
-from robusthash.evaluation.bench import Benches
-from robusthash.evaluation.cells import make_ready
-from robusthash.evaluation.crafting import craft
-from robusthash.evaluation.scoring import nearest_distances
-from robusthash.evaluation.shards import shard_ranges
-from robusthash.evaluation.workshop import Workshop
+from robusthash.evaluation.crafting.craft import craft
+from robusthash.evaluation.crafting.shards import shard_ranges
+from robusthash.evaluation.running.cells import make_ready
+from robusthash.evaluation.scoring.bench import Benches
+from robusthash.evaluation.scoring.score import nearest_distances
+from robusthash.evaluation.victims.resources import Workshop
 from robusthash.host import PluginHost
 from robusthash.results import Record, ResultStore
 
@@ -147,7 +147,7 @@ def test_epsilon_zero_gives_the_clean_score(small: Request, host: PluginHost, tm
 def test_every_name_and_option_is_checked_before_anything_is_trained(
     host: PluginHost, tmp_path: Path, small: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robusthash.evaluation.victims.train", lambda *_a, **_k: pytest.fail("trained"))
+    monkeypatch.setattr("robusthash.evaluation.victims.making.train", lambda *_a, **_k: pytest.fail("trained"))
     options = {"train": {"epochs": "77"}}
     for request, error, says in (
         (replace(small, attacks=("rnn",)), UnknownNameError, "rnm"),

@@ -12,10 +12,10 @@ from torch import Tensor
 from robusthash.contracts import Attack, AttackBatch, AttackContext
 from robusthash.errors import MemoryLimitError
 from robusthash.evaluation import Request, Setting, evaluate, plan
-from robusthash.evaluation.bench import Benches
-from robusthash.evaluation.cells import make_ready
-from robusthash.evaluation.crafting import craft
-from robusthash.evaluation.workshop import Workshop
+from robusthash.evaluation.crafting.craft import craft
+from robusthash.evaluation.running.cells import make_ready
+from robusthash.evaluation.scoring.bench import Benches
+from robusthash.evaluation.victims.resources import Workshop
 from robusthash.host import PluginHost
 from robusthash.memory import Batches, is_out_of_memory
 from robusthash.results import ResultStore

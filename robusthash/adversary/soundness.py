@@ -61,7 +61,7 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
     RH010     an attack over the whole box does not turn the victim's bits
     ========  ================================================================
 
-    RH011 to RH013 compare records with each other (:mod:`robusthash.results.consistency`).
+    RH011 to RH013 compare records with each other (:mod:`robusthash.results.comparing.consistency`).
     """
     yield from _of_the_run(evidence)
     if evidence.gradients and not evidence.transferred:

@@ -1,9 +1,10 @@
 """What a plugin implements, and what it is handed."""
 
-from robusthash.contracts.access import Budget, CodeBank, Oracle, Precision, Surrogate
-from robusthash.contracts.attack import Adversarial, Attack, AttackBatch, AttackContext
-from robusthash.contracts.closed_form import ClosedForm, Projection, TrainFeatures
-from robusthash.contracts.dataset import (
+from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
+from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
+from robusthash.contracts.attacking.ensemble import Ensemble
+from robusthash.contracts.attacking.threat import Threat, to_8_bit
+from robusthash.contracts.data.dataset import (
     ArrayImages,
     Dataset,
     DatasetContext,
@@ -12,15 +13,14 @@ from robusthash.contracts.dataset import (
     RetrievalData,
     Split,
 )
+from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.defense import Defense, DefenseContext
-from robusthash.contracts.ensemble import Ensemble
-from robusthash.contracts.files import FileImages
-from robusthash.contracts.model import Backbone, HashModel, Modality, evaluating
-from robusthash.contracts.objective import Objective, Pairs, TrainStep
+from robusthash.contracts.models.closed_form import ClosedForm, Projection, TrainFeatures
+from robusthash.contracts.models.model import Backbone, HashModel, Modality, evaluating
+from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
+from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.randomness import Randomness, isolated_randomness
-from robusthash.contracts.ready_model import ReadyModel
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
-from robusthash.contracts.threat import Threat, to_8_bit
 from robusthash.epsilon import format_epsilon, parse_epsilon
 
 __all__ = [

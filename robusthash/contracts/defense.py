@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from robusthash.contracts.dataset import RetrievalData
-from robusthash.contracts.model import HashModel
+from robusthash.contracts.data.dataset import RetrievalData
+from robusthash.contracts.models.model import HashModel
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,12 +1,12 @@
 """Evaluations: a plan of cells, run in shards, stored as records."""
 
-from robusthash.evaluation.commands import attack_images, train_victim
-from robusthash.evaluation.gallery import Picture
-from robusthash.evaluation.plan import Cell, VictimPlan, plan
-from robusthash.evaluation.request import Request, Setting
-from robusthash.evaluation.rescoring import rescore
-from robusthash.evaluation.run import Failure, Outcome, evaluate
-from robusthash.evaluation.suite import parse_precision, read_suite
+from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
+from robusthash.evaluation.planning.request import Request, Setting
+from robusthash.evaluation.planning.suite import parse_precision, read_suite
+from robusthash.evaluation.running.run import Failure, Outcome, evaluate
+from robusthash.evaluation.tasks.commands import attack_images, train_victim
+from robusthash.evaluation.tasks.gallery import Picture
+from robusthash.evaluation.tasks.rescore import rescore
 
 __all__ = [
     "Cell",

@@ -1,12 +1,12 @@
 """Records of evaluations, the folder that keeps them, and the tables made from them."""
 
-from robusthash.results.board import Leaderboard, Row, Section, Setting, Standing
-from robusthash.results.exports import render, to_csv, to_json, to_markdown
-from robusthash.results.judging import NOISE
-from robusthash.results.leaderboard import build
-from robusthash.results.reading import read_record
-from robusthash.results.record import Access, Cost, DatasetUse, Flag, Measure, ModelUse, Record
-from robusthash.results.store import Problem, ResultStore
+from robusthash.results.comparing.judging import NOISE
+from robusthash.results.leaderboard.board import Leaderboard, Row, Section, Setting, Standing
+from robusthash.results.leaderboard.exports import render, to_csv, to_json, to_markdown
+from robusthash.results.leaderboard.ranking import build
+from robusthash.results.records.reading import read_record
+from robusthash.results.records.record import Access, Cost, DatasetUse, Flag, Measure, ModelUse, Record
+from robusthash.results.records.store import Problem, ResultStore
 from robusthash.specs import PluginUse
 
 __all__ = [

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from robusthash.results.record import Cost, DatasetUse, Flag, Measure, ModelUse, Record
+from robusthash.results.records.record import Cost, DatasetUse, Flag, Measure, ModelUse, Record
 from robusthash.specs import PluginUse
 
 OWNER = "sample-plugin 1.0"  #: distribution and version of every plugin in these records

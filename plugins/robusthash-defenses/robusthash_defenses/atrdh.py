@@ -10,7 +10,7 @@ from robusthash.contracts import Objective
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.hashing import sign
 from robusthash.training import AdversarialTraining, Scene
-from robusthash.training.loop import share_label
+from robusthash.training.trainer.loop import share_label
 from robusthash_defenses.inner_products import InnerProducts, misfit
 from robusthash_defenses.prototypes import PrototypeNetwork, prototype_loss
 

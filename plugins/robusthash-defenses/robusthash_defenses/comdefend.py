@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from robusthash.contracts import Defense, DefenseContext, HashModel, Randomness, TrainStep
 from robusthash.errors import OptionError
 from robusthash.training import HardeningContext, LossStep, Recipe, TrainBatch, TrainingReport
-from robusthash.training.seeding import seeded
+from robusthash.training.trainer.seeding import seeded
 
 CODE_CHANNELS = 12  #: of the compressed image, one bit each
 _WIDTHS = (1, 2, 4, 8, 16, 8, 4, 2)  #: channels of the encoder's layers, in units of the first; the decoder's reversed

@@ -10,13 +10,13 @@ import torch
 from robusthash.contracts import ArrayImages, HashModel, RetrievalData, Split
 from robusthash.errors import OptionError, TrainingError
 from robusthash.evaluation import Setting, VictimPlan
-from robusthash.evaluation.hardening import TrainedWrapper
-from robusthash.evaluation.victims import get_victim
-from robusthash.evaluation.workshop import Workshop
+from robusthash.evaluation.victims.hardening import TrainedWrapper
+from robusthash.evaluation.victims.making import get_victim
+from robusthash.evaluation.victims.resources import Workshop
 from robusthash.host import Kind, PluginHost
 from robusthash.testing import SmallVictim, toy_images
 from robusthash.training import weights_digest
-from robusthash.training.adversarial import HardeningContext
+from robusthash.training.hardening.adversarial import HardeningContext
 from robusthash_defenses.comdefend import ComDefend, Purified, Purifier, reconstruction_loss, slow_step
 
 QUICK = ComDefend(width=1, epochs=2, lr=0.01)
@@ -38,7 +38,7 @@ def context(count: int = 40) -> HardeningContext:
 @pytest.fixture(autouse=True)
 def anything_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Victims with random weights retrieve nothing, which the training would refuse at its end."""
-    monkeypatch.setattr("robusthash.training.fitting.refuse_collapsed", lambda _probe, _bits: None)
+    monkeypatch.setattr("robusthash.training.trainer.fitting.refuse_collapsed", lambda _probe, _bits: None)
 
 
 def around(method: ComDefend) -> tuple[HashModel, Purified]:

@@ -22,13 +22,19 @@ from robusthash.contracts import (
     Threat,
     TrainStep,
 )
-from robusthash.contracts.dataset import ArrayImages
+from robusthash.contracts.data.dataset import ArrayImages
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.host import Kind, PluginHost
 from robusthash.options import as_plain
 from robusthash.testing import SmallVictim, toy_images
 from robusthash.training import Recipe, train
-from robusthash.training.adversarial import AdversarialStep, AdversarialTraining, Banks, HardeningContext, Scene
+from robusthash.training.hardening.adversarial import (
+    AdversarialStep,
+    AdversarialTraining,
+    Banks,
+    HardeningContext,
+    Scene,
+)
 from robusthash_defenses.atrdh import ATRDH
 from robusthash_defenses.cgat import CgAT
 from robusthash_defenses.inner_products import InnerProducts, misfit

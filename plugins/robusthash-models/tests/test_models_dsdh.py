@@ -16,7 +16,7 @@ from robusthash.contracts import ArrayImages, HashModel, Objective, Pairs, Retri
 from robusthash.errors import ContractError, OptionError
 from robusthash.testing import ObjectiveContract
 from robusthash.training import Recipe, build_network, train, weights_digest
-from robusthash.training.adversarial import AdversarialTraining, HardeningContext, Scene
+from robusthash.training.hardening.adversarial import AdversarialTraining, HardeningContext, Scene
 from robusthash_models.backbones.small import SmallCNN
 from robusthash_models.objectives.dpsh import DPSH
 from robusthash_models.objectives.dsdh import DSDH, DiscreteCodes, label_map, swept_codes

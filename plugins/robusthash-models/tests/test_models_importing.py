@@ -11,7 +11,7 @@ from torch.nn import functional
 from robusthash.contracts import Backbone
 from robusthash.errors import CheckpointError
 from robusthash.specs import PluginUse
-from robusthash.training.importing import LAYOUTS, Origin, import_network
+from robusthash.training.networks.importing import LAYOUTS, Origin, import_network
 from robusthash_models.backbones.alexnet import AlexNet
 from robusthash_models.backbones.resnet import ResNet
 from robusthash_models.backbones.torchvision_models import TorchvisionModel

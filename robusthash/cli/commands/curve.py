@@ -1,0 +1,103 @@
+"""``robusthash curve``: stored sweeps as tables, lines and pictures. Needs no torch."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from robusthash.cli.common import out, results_option
+from robusthash.cli.selection import nothing, select, selection_options
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from robusthash.results import Record, ResultStore
+
+_HINTS = {
+    "epsilon": "evaluate at several: robusthash eval --epsilon 0.1 --epsilon 0.2 ...",
+    "steps": "evaluate with several: robusthash eval --vary rnm.steps=10,50,100 ...",
+    "bits": "evaluate several code lengths: robusthash eval --bits 16 --bits 32 ...",
+    "iteration": "gradient attacks have one: evaluate again with --force",
+}
+
+
+@click.command("curve")
+@click.option(
+    "--over",
+    type=click.Choice(["epsilon", "steps", "bits", "iteration"]),
+    required=True,
+    help="What differs along a curve: the radius, the attack's steps, the code length; or the steps of a single run.",
+)
+@results_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How to write it.",
+)
+@click.option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Draw it, too: .svg, .png or .pdf. Needs robusthash[plot].",
+)
+@selection_options
+def command(
+    *,
+    over: str,
+    results: Path,
+    form: str,
+    plot: Path | None,
+    datasets: tuple[str, ...],
+    models: tuple[str, ...],
+    attacks: tuple[str, ...],
+) -> None:
+    """Show stored results as curves: the metric over epsilon, steps or bits.
+
+    Records that differ in that one thing alone are joined; one without a companion is left out. Over iteration:
+    the mean Hamming distance to the aim after each step of a gradient attack.
+
+    A pattern is a name with the wildcards * and ?.
+
+    \b
+    robusthash curve --over epsilon
+    robusthash curve --over iteration --attack 'rnm*' --plot steps.svg
+    """
+    from robusthash.results import ResultStore
+    from robusthash.results.curves.curves import Over, build_curves
+    from robusthash.results.curves.exports import curves_to_csv, curves_to_json, curves_to_markdown, render_curves
+
+    if plot is not None:
+        from robusthash.results.curves.plots import require_plot
+
+        require_plot(plot)
+    store = ResultStore(results)
+    selected = select(store, datasets=datasets, models=models, attacks=attacks)
+    curves = build_curves(selected, Over(over), trace_of=lambda record: _trace(store, record))
+    if not curves.panels:
+        lacking = "has a trace of its steps" if over == "iteration" else f"differs from another in {over} alone"
+        nothing(f"none of {len(selected)} records {lacking}", _HINTS[over])
+    if form == "table":
+        out().print(render_curves(curves))
+    else:
+        writers = {"markdown": curves_to_markdown, "csv": curves_to_csv}
+        click.echo(writers.get(form, curves_to_json)(curves), nl=False)
+    if plot is not None:
+        from robusthash.results.curves.plots import save_plot
+
+        save_plot(curves, plot)
+        click.echo(f"plot: {plot}", err=True)
+
+
+def _trace(store: "ResultStore", record: "Record") -> "np.ndarray | None":
+    """The array of distances to the aim; None if the record has none, or its arrays are lost."""
+    from robusthash.errors import InputError
+    from robusthash.results.curves.curves import TRACE
+
+    try:
+        return store.arrays(record).get(TRACE)
+    except InputError as error:
+        click.echo(f"warning: skipped: {error}", err=True)
+        return None

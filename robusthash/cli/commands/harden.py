@@ -1,0 +1,53 @@
+"""``robusthash harden``: harden a hash model by adversarial training and keep its checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from robusthash.cli.checkpoints import output_option, tell
+from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.setting import make_setting, setting_options
+
+
+@click.command("harden")
+@click.argument("defense", metavar="DEFENSE")
+@click.option("--model", required=True, metavar="NAME|FILE", help="Hash model, or its checkpoint.")
+@click.option("--bits", type=int, default=32, show_default=True, metavar="K", help="Code length.")
+@setting_options
+@output_option
+@json_option
+@quiet_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    *,
+    defense: str,
+    model: str,
+    bits: int,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,
+) -> None:
+    """Harden a hash model by adversarial training, or find it in the cache.
+
+    The model is trained first, unless it is in the cache or given as a checkpoint. A hardening that was killed goes on
+    where it was.
+
+    \b
+    robusthash harden cgat --model dpsh --output dpsh-cgat.safetensors
+    robusthash eval --model dpsh --model dpsh-cgat.safetensors --attack hinge
+    """
+    setting = make_setting(**values)
+    host = load_host(context)
+    from robusthash.evaluation.tasks.harden import harden_victim
+    from robusthash.storage import require_writable
+
+    if output is not None:
+        require_writable(output.parent, "--output")
+    with progress(quiet=quiet) as report:
+        path, description, cached = harden_victim(defense, model, bits, setting, host, output=output, progress=report)
+    following = f"robusthash eval --model {path} --attack hinge"
+    tell(path, description, cached=cached, done="hardened", following=following, as_json=as_json)

@@ -1,0 +1,213 @@
+"""What an attack is, all that it may know, and the guard that checks what it returns."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from typing import final
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts.attacking.access import CodeBank, Oracle, Surrogate
+from robusthash.contracts.attacking.threat import Threat, to_8_bit
+from robusthash.contracts.randomness import Randomness, isolated_randomness
+from robusthash.errors import ContractError
+from robusthash.specs import Capability, Goal
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackBatch:
+    """The queries to perturb. What an attack has no business knowing is None.
+
+    Attributes:
+        inputs: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid.
+        ids: (n,) int64, each query's position in the dataset's query split: the key of its randomness.
+        labels: (n, classes) uint8, the queries' own labels.
+        targets: (n, classes) uint8, the target labels.
+        anchors: (n, voters, bits) int8 in {-1, 0, +1}: codes of database items with exactly the target label; a row of
+            zeros is an absent voter.
+    """
+
+    inputs: Tensor
+    ids: Tensor
+    labels: Tensor | None = None
+    targets: Tensor | None = None
+    anchors: Tensor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackContext:
+    """All that an attack may know.
+
+    Attributes:
+        surrogate: the model that it is crafted on.
+        threat: how far it may go.
+        random: randomness that depends on nothing but the seed, the attack and the query.
+        bank: codes and labels of the train split; None unless the attack needs it.
+        oracle: the victim's service, which answers queries; None unless the attack needs it.
+        fitted: what :meth:`Attack.fit` returned, on the queries' device; None if it learns nothing.
+        restart: which try this is; a try after the first, 0, starts at a random point.
+        progress: called with (done, total, what) during long steps.
+        observe: called with (ids, step, distance) as the attack goes on: (n,) int64 the queries, the number of steps
+            made, and (n,) int64 the Hamming distance that what would be delivered now has to the aim.
+    """
+
+    surrogate: Surrogate
+    threat: Threat
+    random: Randomness
+    bank: CodeBank | None = None
+    oracle: Oracle | None = None
+    fitted: Mapping[str, Tensor] | None = None
+    restart: int = 0
+    progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
+    observe: Callable[[Tensor, int, Tensor], None] = lambda _ids, _step, _distance: None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adversarial:
+    """What the guard hands on.
+
+    Attributes:
+        inputs: (n, 3, h, w) float32: inside the ball (of a bounded attack) and the box, rounded to 8 bits toward the
+            clean image.
+        unrounded: the same before rounding.
+        clipped: (n,) float32, share of elements that the attack left outside of that.
+    """
+
+    inputs: Tensor
+    unrounded: Tensor
+    clipped: Tensor
+
+
+class Attack(ABC):
+    """An attack: a frozen dataclass of options."""
+
+    @property
+    def goal(self) -> Goal:
+        """Whether this attack, with these options, pulls to a target label."""
+        return Goal.UNTARGETED
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """What this attack, with these options, must be given beside the queries."""
+        return frozenset()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it respects the threat's ball. One that does not is flagged (RH006), and never ranked with others.
+
+        It is for alterations that anybody sees, such as a mosaic; the guard holds it to the box alone.
+        """
+        return True
+
+    def fit(self, context: AttackContext) -> Mapping[str, Tensor] | None:  # noqa: ARG002 - for subclasses
+        """Learns what the attack needs before the first query, once for each victim; the host keeps it.
+
+        Args:
+            context: all that the attack may know, but for ``fitted``.
+
+        Returns:
+            Tensors by name, which reach :attr:`AttackContext.fitted`; None if there is nothing to learn.
+        """
+        return None
+
+    @abstractmethod
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        """Adversarial inputs for a batch.
+
+        Args:
+            batch: the queries.
+            context: all that the attack may know.
+
+        Returns:
+            (n, 3, h, w) float32, of the shape and device of ``batch.inputs``.
+        """
+
+    @final
+    def learn(self, context: AttackContext) -> Mapping[str, Tensor] | None:
+        """Runs :meth:`fit`, and checks what it returns.
+
+        Raises:
+            ContractError: the attack returned anything but finite tensors by name, or changed the model.
+        """
+        model, name = context.surrogate.model, type(self).__name__
+        before = _fingerprint(model)
+        device = next((part.device for part in model.parameters()), torch.device("cpu"))
+        with isolated_randomness(context.random, torch.empty(0, dtype=torch.int64, device=device)):
+            fitted = self.fit(context)
+        if _fingerprint(model) != before:
+            raise ContractError(f"{name} changed the model while it learnt", hint="work on a copy")
+        if fitted is None:
+            return None
+        if not isinstance(fitted, Mapping) or not all(isinstance(part, Tensor) for part in fitted.values()):
+            raise ContractError(
+                f"{name} learnt a {type(fitted).__name__}", hint="return tensors by name, or None, from `fit`"
+            )
+        diverged = [key for key, part in fitted.items() if not torch.isfinite(part).all()]
+        if diverged:
+            raise ContractError(f"{name} learnt NaN or infinite values: {', '.join(diverged)}")
+        return {str(key): part.detach() for key, part in fitted.items()}
+
+    @final
+    def __call__(self, batch: AttackBatch, context: AttackContext) -> Adversarial:
+        """Runs :meth:`perturb`, and checks, clips and rounds what it returns.
+
+        Raises:
+            ContractError: the attack returned NaN, another shape, dtype or device, changed the model or its inputs, or
+                claims to live on queries alone and passed images through the model.
+        """
+        model = context.surrogate.model
+        before = _fingerprint(model)
+        passes = context.surrogate.budget.forward
+        clean = batch.inputs.clone()
+        with isolated_randomness(context.random, batch.ids):
+            result = self.perturb(batch, context)
+        self._check(result, clean)
+        if _fingerprint(model) != before:
+            raise ContractError(f"{type(self).__name__} changed the model", hint="work on a copy")
+        black_box = Capability.QUERIES in self.needs and Capability.GRADIENTS not in self.needs
+        if black_box and context.surrogate.budget.forward > passes:
+            raise ContractError(
+                f"{type(self).__name__} lives on queries, and passed images through the surrogate",
+                hint="ask `context.oracle`, or add the need 'gradients'",
+            )
+        if not torch.equal(batch.inputs, clean):
+            raise ContractError(f"{type(self).__name__} changed its inputs in place", hint="work on a clone")
+        result = result.detach()
+        threat = context.threat if self.bounded else replace(context.threat, epsilon=1.0)
+        inside = threat.project(result, clean)
+        outside = ((result - inside).abs() > context.threat.tolerance).flatten(1).float().mean(1)
+        return Adversarial(inputs=to_8_bit(inside, clean), unrounded=inside, clipped=outside)
+
+    def _check(self, result: object, clean: Tensor) -> None:
+        name = type(self).__name__
+        if not isinstance(result, Tensor):
+            raise ContractError(f"{name} returned {type(result).__name__}, not a tensor")
+        if result.shape != clean.shape or result.dtype != clean.dtype or result.device != clean.device:
+            raise ContractError(
+                f"{name} returned {tuple(result.shape)} {result.dtype} on {result.device}",
+                hint=f"return {tuple(clean.shape)} {clean.dtype} on {clean.device}",
+            )
+        if not torch.isfinite(result).all():
+            raise ContractError(f"{name} returned NaN or infinite pixels", hint="guard divisions by zero in its loss")
+
+
+@dataclass(frozen=True)
+class _Fingerprint:
+    """Everything of a model that an attack must leave alone; sums of the raw bits catch a change in a single weight."""
+
+    state: tuple[tuple[str, int], ...] = field(default=())
+    flags: tuple[bool, ...] = field(default=())
+
+
+def _fingerprint(model: nn.Module) -> _Fingerprint:
+    tensors = chain(model.named_parameters(), model.named_buffers())
+    state = tuple((name, _bits(tensor)) for name, tensor in tensors)
+    flags = [part.training for part in model.modules()] + [p.requires_grad for p in model.parameters()]
+    return _Fingerprint(state, tuple(flags))
+
+
+def _bits(tensor: Tensor) -> int:
+    whole = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
+    return int(tensor.detach().contiguous().view(whole).sum(dtype=torch.int64))

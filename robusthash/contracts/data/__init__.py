@@ -1,0 +1,1 @@
+"""What a dataset is, and what its splits are read from."""

@@ -1,0 +1,159 @@
+"""Images read from files when they are asked for: decoded by Pillow, resized and cropped as the field does it."""
+
+import hashlib
+import os
+import struct
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2 import functional
+
+from robusthash.contracts.data.dataset import Images
+from robusthash.errors import DatasetError
+
+#: What decoders raise on bytes that are no image, or a broken one.
+_BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
+_SLIMMEST = 64  #: a longer side of more than so many shorter ones is no photograph, and would fill the memory
+
+
+class FileImages(Images):
+    """Images in files of any size and kind.
+
+    Each is made RGB as the published loaders do it, by Pillow's ``convert``: grey and CMYK are converted, a palette is
+    looked up, an alpha channel is dropped. Sixteen-bit grey keeps its upper eight bits. EXIF orientation is **not**
+    applied: neither do those loaders, and a number measured on upright copies would be another one. Then the shorter
+    side is resized (bilinear, antialiased) and the centre is cropped.
+
+    Args:
+        root: the folder that the names start from.
+        names: relative paths.
+        size: height and width of the crop, in pixels.
+        resize: length of the shorter side before the crop; None keeps the field's 224 : 256.
+        origin: names the place that an item comes from, such as a line of a list file, for errors.
+        remedy: how a missing file is mended, for errors.
+        workers: threads that decode; None is the number of processors, at most 8.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        names: Sequence[str],
+        *,
+        size: int,
+        resize: int | None = None,
+        origin: Callable[[int], str] | None = None,
+        remedy: str = "restore the file, or take it out of the dataset",
+        workers: int | None = None,
+    ) -> None:
+        self.resize = shorter_side(size) if resize is None else resize
+        if size < 1 or self.resize < size:
+            raise DatasetError(
+                f"cannot crop {size} pixels of images resized to {self.resize}", hint="1 <= size <= resize"
+            )
+        self.root = root
+        self.names = tuple(names)
+        self.size = (size, size)
+        self._origin = origin
+        self._remedy = remedy
+        self._workers = workers or min(8, os.cpu_count() or 1)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, indices: Sequence[int]) -> Tensor:  # noqa: D102 - as in the base class
+        if not len(indices):
+            return torch.empty((0, 3, *self.size), dtype=torch.uint8)
+        if len(indices) == 1 or self._workers == 1:
+            return torch.stack([self._load(index) for index in indices])
+        with ThreadPoolExecutor(min(self._workers, len(indices))) as pool:
+            return torch.stack(list(pool.map(self._load, indices)))
+
+    def take(self, indices: Sequence[int]) -> "FileImages":
+        """Some of the images, with the places that they come from."""
+        chosen = list(indices)
+        return FileImages(
+            self.root,
+            [self.names[index] for index in chosen],
+            size=self.size[0],
+            resize=self.resize,
+            origin=None if self._origin is None else _Taken(self._origin, chosen),
+            remedy=self._remedy,
+            workers=self._workers,
+        )
+
+    def place(self, index: int) -> str:
+        """Where a reader of an error should look for an item: the line that names it, or else its file."""
+        return str(self.root / self.names[index]) if self._origin is None else self._origin(index)
+
+    def identity(self) -> bytes:
+        """Resizing, crop, and the length of every file: cheap, and another picture hardly ever has the same length."""
+        sha = hashlib.sha256(f"shorter side {self.resize}, crop {self.size}".encode())
+        for name in self.names:
+            try:
+                length = (self.root / name).stat().st_size
+            except OSError:
+                length = -1  # missing: reading it is the error, and naming the dataset is not
+            sha.update(length.to_bytes(8, "little", signed=True))
+        return sha.digest()
+
+    def _load(self, index: int) -> Tensor:
+        path = self.root / self.names[index]
+        try:
+            with Image.open(path) as image:
+                if max(image.size) > _SLIMMEST * min(image.size):
+                    raise ValueError(f"its {image.width}x{image.height} pixels are no photograph")
+                pixels = np.array(_rgb(image))
+        except FileNotFoundError:
+            raise self._error(index, f"no image {path}", self._remedy) from None
+        except (*_BROKEN, Image.DecompressionBombError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise self._error(index, f"cannot read image {path}: {reason}", self._remedy) from error
+        return _fit(torch.from_numpy(pixels).permute(2, 0, 1), self.resize, self.size[0])
+
+    def _error(self, index: int, message: str, remedy: str) -> DatasetError:
+        return DatasetError(message if self._origin is None else f"{self._origin(index)}: {message}", hint=remedy)
+
+
+class _Taken:
+    """Places of chosen items; a class and no closure, so that images can be sent to another process."""
+
+    def __init__(self, origin: Callable[[int], str], chosen: list[int]) -> None:
+        self._origin = origin
+        self._chosen = chosen
+
+    def __call__(self, index: int) -> str:
+        return self._origin(self._chosen[index])
+
+
+def shorter_side(size: int) -> int:
+    """What the shorter side is resized to before a crop, in the proportion of 256 to 224.
+
+    >>> shorter_side(224), shorter_side(64)
+    (256, 73)
+    """
+    return round(size * 256 / 224)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
+        # Pillow's own conversion would clip at 255, and older versions open such a file with 32 bits a pixel.
+        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in {"I", "F"}:
+        raise ValueError(f"pixels of mode {image.mode} have no known range")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def _fit(image: Tensor, resize: int, size: int) -> Tensor:
+    """(3, h, w) uint8 to (3, size, size): the shorter side resized, the centre cropped."""
+    if min(image.shape[1:]) != resize:
+        image = functional.resize(image, [resize], antialias=True)
+    cropped: Tensor = functional.center_crop(image, [size, size])
+    return cropped.contiguous()

@@ -1,0 +1,1 @@
+"""What a hash model is, and what makes one."""

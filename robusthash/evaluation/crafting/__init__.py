@@ -1,0 +1,1 @@
+"""Attacked queries, a shard at a time."""

@@ -1,0 +1,1 @@
+"""What is to be run, as data: the request, a suite's file, the plan of cells."""

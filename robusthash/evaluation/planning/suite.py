@@ -1,0 +1,98 @@
+"""Suites: a request in a TOML file."""
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from robusthash.contracts import Precision
+from robusthash.epsilon import parse_epsilon
+from robusthash.errors import InputError, OptionError
+from robusthash.evaluation.planning.request import Request, Setting
+
+
+def read_suite(path: Path) -> Request:
+    """Reads a suite: the fields of a request and of its setting as top-level keys, options as tables.
+
+    ::
+
+        models = ["dpsh", "hashnet"]
+        attacks = ["rnm", "rnm-p2s"]
+        bits = [16, 32]
+        epsilons = ["8/255", 0.1]
+        dataset = "digits"
+
+        [options.rnm]
+        steps = 200
+
+        [vary.rnm-p2s]
+        steps = [10, 100, 1000]
+
+    Raises:
+        InputError: not readable as TOML, or a key is unknown.
+        OptionError: a value is wrong.
+    """
+    content = _content(path)
+    grid = {entry.name for entry in fields(Request)} - {"setting"}
+    common = {entry.name for entry in fields(Setting)}
+    unknown = sorted(set(content) - grid - common)
+    if unknown:
+        raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {', '.join(sorted(grid | common))}")
+    if "models" not in content:
+        raise InputError(f"suite {path} names no models", hint='models = ["..."]')
+    readers: dict[str, Callable[[str, Any], Any]] = {
+        **dict.fromkeys(("models", "attacks", "surrogates", "bits", "defenses", "metrics", "qualities"), _tuple),
+        "epsilons": lambda name, value: tuple(parse_epsilon(str(epsilon)) for epsilon in _tuple(name, value)),
+        "vary": _sweeps,
+        "precision": lambda _name, value: parse_precision(value),
+        **dict.fromkeys(("data_root", "checkpoint"), lambda _name, value: path.parent / value),
+    }
+    try:
+        read = {name: readers.get(name, _as_it_is)(name, value) for name, value in content.items()}
+    except _NoListError as error:
+        raise InputError(f"suite {path}: {error} is not a list", hint=f"{error} = [...]") from None
+    setting = {name: read.pop(name) for name in common & set(read)}
+    return Request(**read, setting=Setting(**setting))
+
+
+def parse_precision(name: str) -> Precision:
+    """The precision of this name.
+
+    Raises:
+        OptionError: there is none.
+    """
+    try:
+        return Precision(name)
+    except ValueError:
+        raise OptionError(f"unknown precision {name!r}", hint=" or ".join(Precision)) from None
+
+
+class _NoListError(Exception):
+    """A value that has to be a list is none; the text is its key."""
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"suite {path} is not TOML: {error}", hint="see the quickstart's example") from error
+
+
+def _as_it_is(_name: str, value: object) -> object:
+    return value
+
+
+def _tuple(name: str, value: object) -> tuple[Any, ...]:
+    if not isinstance(value, list) or not value:
+        raise _NoListError(name)
+    return tuple(value)
+
+
+def _sweeps(name: str, value: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, tuple[Any, ...]]]:
+    return {
+        owner: {field: _tuple(f"{name}.{owner}.{field}", values) for field, values in one.items()}
+        for owner, one in value.items()
+    }

@@ -1,0 +1,1 @@
+"""From shards to records: the cells of a run, one after another."""

@@ -1,0 +1,1 @@
+"""What one command does, whole."""

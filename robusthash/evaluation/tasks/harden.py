@@ -1,0 +1,64 @@
+"""A hardened model as a checkpoint of its own."""
+
+from pathlib import Path
+
+from robusthash.errors import CheckpointError, UsageError
+from robusthash.evaluation.planning.plan import VictimPlan, checkpoint_path
+from robusthash.evaluation.planning.request import Request, Setting
+from robusthash.evaluation.running.run import check
+from robusthash.evaluation.victims.hardening import harden
+from robusthash.evaluation.victims.making import get_victim, train_checkpoint
+from robusthash.evaluation.victims.resources import Workshop, user_path
+from robusthash.host import PluginHost
+from robusthash.storage import write_atomically
+from robusthash.training import Description, Progress, read_description
+from robusthash.training.hardening.adversarial import AdversarialTraining
+
+
+def harden_victim(
+    defense: str, model: str, bits: int, setting: Setting, host: PluginHost, *, output: Path | None, progress: Progress
+) -> tuple[Path, Description, bool]:
+    """Hardens a model by adversarial training, or finds the outcome in the cache.
+
+    Args:
+        defense: registered name.
+        model: registered name, which is trained first unless it is in the cache, or a checkpoint's path.
+        bits: code length; a checkpoint brings its own.
+        setting: dataset, backbone, options.
+        host: the plugins.
+        output: where a copy of the checkpoint goes; None is the cache alone.
+        progress: called with (done, total, what).
+
+    Returns:
+        The checkpoint's path, its description, and whether it was in the cache.
+
+    Raises:
+        UsageError: the defense leaves the model as it is, or the model is a file of the user's own.
+        TrainingError: a training diverged or collapsed.
+    """
+    shop = Workshop(setting, host, progress)
+    check(Request(models=(model,), attacks=(), bits=(bits,), defenses=(defense,), setting=setting), shop)
+    chosen = shop.defense(defense)
+    if not isinstance(chosen.plugin, AdversarialTraining):
+        raise UsageError(
+            f"defense {defense!r} leaves the model itself as it is, so there is no checkpoint to write",
+            hint=f"robusthash eval --model {model} --defense {defense}",
+        )
+    if user_path(model) is not None:
+        raise UsageError(
+            f"{model} is a model of your own, and a checkpoint could not say how to build it",
+            hint=f"robusthash eval --model {model} --defense {defense}, which keeps the outcome in the cache",
+        )
+    given = checkpoint_path(model) or setting.checkpoint
+    path = given or train_checkpoint(VictimPlan(model=model, bits=bits), shop)[0]
+    description = read_description(path)
+    if given is setting.checkpoint is not None and description.model.name != model:
+        raise CheckpointError(
+            f"{path} has model {description.model.name}, not {model}", hint=f"--model {description.model.name}"
+        )
+    victim = get_victim(VictimPlan(model=str(path), bits=description.bits), shop)
+    hardened = harden(victim.model, victim.use, description, chosen, shop)
+    assert hardened.path is not None  # noqa: S101 - it trains
+    if output is not None:
+        write_atomically(output, hardened.path.read_bytes())
+    return output or hardened.path, read_description(hardened.path), hardened.cached

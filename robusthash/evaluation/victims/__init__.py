@@ -1,0 +1,1 @@
+"""Models ready to be attacked, and their codes."""

@@ -1,0 +1,189 @@
+"""Hardening a victim: by a wrapper at once; by training only where the very same is not in the cache."""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+import robusthash
+from robusthash.contracts import ClosedForm, Defense, DefenseContext, HashModel, Objective, ReadyModel
+from robusthash.errors import CheckpointError, ContractError, UsageError
+from robusthash.evaluation.victims.resources import Chosen, Workshop
+from robusthash.host import Kind
+from robusthash.results import ModelUse
+from robusthash.storage import cache_folder, digest, write_atomically
+from robusthash.training import (
+    Description,
+    TrainingReport,
+    load_checkpoint,
+    load_tensors,
+    load_weights,
+    save_checkpoint,
+    tensors_digest,
+)
+from robusthash.training.hardening.adversarial import AdversarialTraining, HardeningContext
+from robusthash.training.networks.weights import plain_tensors
+
+
+@runtime_checkable
+class TrainedWrapper(Protocol):
+    """A defense that trains something of its own before a model, whose weights stay; a purifier, say."""
+
+    def around(self, model: HashModel, seed: int) -> HashModel:
+        """The model behind what has learnt nothing yet."""
+
+    def train(self, model: HashModel, context: HardeningContext) -> tuple[HashModel, TrainingReport]:
+        """A copy of the model behind what has learnt, of the same tensors as :meth:`around`'s; and how it went."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Hardened:
+    """A model behind its defense.
+
+    Attributes:
+        model: the model.
+        use: what the record says of it: the victim's, with the digest of the new weights if there are any.
+        path: the weights in the cache; a checkpoint, but for a wrapper that learns. None for one that does not.
+        cached: whether it was there before.
+    """
+
+    model: HashModel
+    use: ModelUse
+    path: Path | None = None
+    cached: bool = False
+
+
+def harden(
+    model: HashModel, use: ModelUse, description: Description | None, chosen: Chosen[Defense], shop: Workshop
+) -> Hardened:
+    """Puts a model behind a defense.
+
+    A defense that trains is as expensive as a training, and is treated as one: its outcome is kept in the cache under
+    all that made it, and an unfinished hardening goes on where it was.
+
+    Args:
+        model: in evaluation mode; it stays as it is.
+        use: what the record says of it.
+        description: all that made it; None if nobody knows.
+        chosen: the defense.
+        shop: the dataset and the plugins.
+
+    Raises:
+        UsageError: the model has been hardened before, or has nothing to train.
+        ContractError: the defense gave no such model.
+        TrainingError: the training diverged or collapsed.
+    """
+    if description is not None and description.defense is not None:
+        raise UsageError(
+            f"{use.name} has been hardened by {description.defense.name!r}, and {chosen.use.name!r} would come on top",
+            hint="harden the undefended model, or evaluate this one with --defense none",
+        )
+    if isinstance(chosen.plugin, AdversarialTraining | TrainedWrapper):
+        return _trained(chosen.plugin, model, use, description, chosen, shop)
+    context = DefenseContext(data=shop.data, seed=shop.setting.seed, progress=shop.progress)
+    return Hardened(model=_checked(chosen.plugin.harden(model, context), model, chosen), use=use)
+
+
+def _trained(
+    method: AdversarialTraining | TrainedWrapper,
+    model: HashModel,
+    use: ModelUse,
+    description: Description | None,
+    chosen: Chosen[Defense],
+    shop: Workshop,
+) -> Hardened:
+    made_from = _made_from(use, description, chosen, shop)
+    name = f"{chosen.use.name}-{use.name}-{shop.data.name}-{use.bits}bit-{digest(made_from)[:16]}".replace("/", "-")
+    path = cache_folder() / "hardened" / f"{name}.safetensors"
+    wrapper = method if isinstance(method, TrainedWrapper) else None
+    described = None if wrapper else description  # a description builds the network alone, not what is around it
+    tensors = _read(path, described=described is not None)
+    if tensors is not None:
+        hardened = wrapper.around(deepcopy(model), shop.setting.seed) if wrapper else deepcopy(model)
+        load_weights(hardened, tensors, str(path))
+        return Hardened(model=hardened, use=replace(use, digest=tensors_digest(tensors)), path=path, cached=True)
+    if not wrapper and not any(parameter.is_floating_point() for parameter in model.parameters()):
+        raise UsageError(
+            f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains", hint="try --defense jpeg"
+        )
+    partial = path.with_suffix(".partial")
+    context = HardeningContext(
+        data=shop.data,
+        seed=shop.setting.seed,
+        progress=shop.progress,
+        objective=_objective(description, shop),
+        objective_seed=description.seed if description is not None else shop.setting.seed,
+        device=shop.device,
+        partial=partial,
+    )
+    hardened, report = method.train(model, context)
+    _checked(hardened, model, chosen)
+    found = _store(path, hardened, report, made_from, described, chosen)
+    partial.unlink(missing_ok=True)
+    return Hardened(model=hardened, use=replace(use, digest=found), path=path)
+
+
+def _made_from(
+    use: ModelUse, description: Description | None, chosen: Chosen[Defense], shop: Workshop
+) -> dict[str, Any]:
+    """Plain values that name everything that could change the outcome."""
+    return {
+        "model": asdict(use),
+        "objective": {**asdict(description.model), "seed": description.seed} if description is not None else None,
+        "defense": asdict(chosen.use),
+        "dataset": shop.data.digest,
+        "size": list(shop.data.train.images.size),
+        "epsilon": shop.data.epsilon,
+        "seed": shop.setting.seed,
+        "device": shop.device.type,
+        "versions": {"robusthash": robusthash.__version__, "torch": torch.__version__},
+    }
+
+
+def _objective(description: Description | None, shop: Workshop) -> Objective | None:
+    """What trained a model; None if no objective did, or nobody knows."""
+    if description is None:
+        return None
+    kinds = (Objective, ClosedForm, ReadyModel)
+    method = shop.choose(Kind.MODEL, description.model.name, kinds, description.model.options).plugin
+    return method if isinstance(method, Objective) else None
+
+
+def _store(
+    path: Path,
+    hardened: HashModel,
+    report: TrainingReport,
+    made_from: Mapping[str, Any],
+    description: Description | None,
+    chosen: Chosen[Defense],
+) -> str:
+    """Writes the hardened weights, with a description where the victim has one; returns their digest."""
+    if description is None:
+        tensors = plain_tensors(hardened)
+        write_atomically(path, save_tensors(tensors))
+        return tensors_digest(tensors)
+    told = {**asdict(report), "hardened": {name: made_from[name] for name in ("model", "dataset", "seed", "device")}}
+    return save_checkpoint(path, hardened, replace(description, defense=chosen.use, report=told)).weights_digest
+
+
+def _read(path: Path, *, described: bool) -> dict[str, Tensor] | None:
+    if not path.exists():
+        return None
+    try:
+        return load_checkpoint(path)[0] if described else load_tensors(path)
+    except CheckpointError:
+        path.unlink()  # a cache file that cannot be read is made again
+        return None
+
+
+def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
+    if not isinstance(hardened, HashModel) or hardened.bits != model.bits:
+        raise ContractError(
+            f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of {model.bits} bits"
+        )
+    return hardened

@@ -1,0 +1,1 @@
+"""What records have in common, and what sets them apart."""

@@ -1,0 +1,150 @@
+"""Soundness across records: what no single result shows, and two results of one victim contradict."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from robusthash.epsilon import format_epsilon
+from robusthash.results.comparing.judging import counts, headline, judged, strength
+from robusthash.results.comparing.naming import (
+    PluginKey,
+    as_run,
+    attack_key,
+    model_name,
+    plugin_key,
+    surrogate_key,
+    victim_key,
+)
+from robusthash.results.records.record import Access, Flag, Record
+
+SLACK = 0.01  #: of the metric: a smaller difference is left to chance
+_STEPS = "steps"  #: the option that says how long an attack runs
+
+
+def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]:
+    """The checks that fail between records of the same queries, database, metric, seed, victim and goal.
+
+    ========  =====================================================================
+    RH011     white-box, and weaker than the same attack with a smaller epsilon
+    RH012     weaker than the same attack with fewer steps, its options being equal
+    RH013     white-box, and weaker than the same attack crafted on another model
+    ========  =====================================================================
+
+    Weaker is by more than :data:`SLACK`. The flag is on the record that is weaker than it should be, and names the
+    strongest result that says so. Noise and what is not held to epsilon are passed over, and so are older records of a
+    cell that was evaluated again.
+
+    Args:
+        records: of any number of victims and settings.
+
+    Returns:
+        The failed checks of each record that has any, by its digest.
+    """
+    groups: dict[Hashable, list[_Trial]] = defaultdict(list)
+    for record in _newest(records):
+        groups[_setting(record)].append(_Trial.of(record))
+    flags = {trial.record.digest: tuple(_failed(trial, group)) for group in groups.values() for trial in group}
+    return {digest: failed for digest, failed in flags.items() if failed}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    """A record, with what it is compared by.
+
+    Attributes:
+        record: the record.
+        strength: smaller is stronger.
+        method: the attack with its options.
+        endless: the same without the number of steps.
+        steps: this number; None if the attack has none.
+    """
+
+    record: Record
+    strength: float
+    method: PluginKey
+    endless: PluginKey
+    steps: float | None
+
+    @classmethod
+    def of(cls, record: Record) -> "_Trial":
+        run = as_run(record)
+        options = dict(run.options)
+        steps = options.pop(_STEPS, None)
+        return cls(
+            record=record,
+            strength=strength(record, headline(record)),
+            method=plugin_key(run),
+            endless=plugin_key(replace(run, options=options)),
+            steps=steps if isinstance(steps, int | float) else None,
+        )
+
+    @property
+    def value(self) -> float:
+        return judged(self.record, "adversarial", headline(self.record)).value
+
+
+def _newest(records: Iterable[Record]) -> Iterable[Record]:
+    """The last record of each cell whose strength counts."""
+    kept: dict[Hashable, Record] = {}
+    for record in sorted(records, key=lambda record: (record.created, record.digest)):
+        if counts(record):
+            kept[_setting(record), attack_key(record), record.epsilon] = record
+    return kept.values()
+
+
+def _setting(record: Record) -> Hashable:
+    """What two records must share to be compared."""
+    metric, dataset = headline(record), record.dataset
+    scored = (dataset.digest, dataset.query_digest, metric, record.protocols[metric], record.relevance, record.seed)
+    return scored, victim_key(record), record.goal
+
+
+def _failed(trial: _Trial, group: Iterable[_Trial]) -> Iterator[Flag]:
+    for name, contradicts, beside in _CHECKS:
+        rivals = [other for other in group if contradicts(trial, other)]
+        best = min(rivals, key=lambda other: (other.strength, other.record.digest), default=None)
+        # Rounded, so that a difference of exactly the slack is not over it by the last bit of a float.
+        if best is not None and round(trial.strength - best.strength, 9) > SLACK:
+            yield Flag(
+                id=name,
+                message=f"weaker than the same attack {beside(best)} ({trial.value:.3f} against {best.value:.3f})",
+            )
+
+
+def _has_smaller_ball(trial: _Trial, other: _Trial) -> bool:
+    white_box = trial.record.access is Access.WHITE_BOX and other.record.access is Access.WHITE_BOX
+    return white_box and other.method == trial.method and other.record.epsilon < trial.record.epsilon
+
+
+def _has_fewer_steps(trial: _Trial, other: _Trial) -> bool:
+    # On a surrogate, further steps may fit the surrogate alone: that they cost transfer is a finding, not a defect.
+    access = trial.record.access
+    if access is Access.TRANSFER or other.record.access is not access or trial.steps is None or other.steps is None:
+        return False
+    alike = other.endless == trial.endless and other.record.epsilon == trial.record.epsilon
+    return alike and surrogate_key(other.record) == surrogate_key(trial.record) and other.steps < trial.steps
+
+
+def _is_transferred(trial: _Trial, other: _Trial) -> bool:
+    crosses = trial.record.access is Access.WHITE_BOX and other.record.access is Access.TRANSFER
+    return crosses and other.method == trial.method and other.record.epsilon == trial.record.epsilon
+
+
+def _epsilon(trial: _Trial) -> str:
+    return f"at epsilon {format_epsilon(trial.record.epsilon)}"
+
+
+def _steps(trial: _Trial) -> str:
+    return f"with {trial.steps:g} steps"
+
+
+def _surrogate(trial: _Trial) -> str:
+    surrogate = trial.record.surrogate
+    return f"crafted on {model_name(surrogate)}" if surrogate else "white-box"
+
+
+_CHECKS: tuple[tuple[str, Callable[[_Trial, _Trial], bool], Callable[[_Trial], str]], ...] = (
+    ("RH011", _has_smaller_ball, _epsilon),
+    ("RH012", _has_fewer_steps, _steps),
+    ("RH013", _is_transferred, _surrogate),
+)

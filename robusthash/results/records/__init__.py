@@ -1,0 +1,1 @@
+"""The stored result of one cell, and the folder that keeps it."""

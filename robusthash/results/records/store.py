@@ -1,0 +1,195 @@
+"""The results folder: one JSON per record, the per-query arrays beside it, and no index that could go stale."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from robusthash.errors import InputError, RobustHashError, UsageError
+from robusthash.results.records.reading import read_record
+from robusthash.results.records.record import Record
+from robusthash.storage import digest, write_atomically
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_NAMED = 12  #: digits of the digest in a file's name
+_LONGEST = 80  #: characters of a name in a path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A file in the results folder that is not a usable record.
+
+    Attributes:
+        path: of the file.
+        message: what is wrong with it, and how to mend it.
+    """
+
+    path: Path
+    message: str
+
+
+class ResultStore:
+    """Records in a folder: ``<dataset>/<model>-<bits>bit/<defense>/<attack>-<digest>.json``.
+
+    Args:
+        root: the folder; made on the first :meth:`save`.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path_of(self, record: Record) -> Path:
+        """Where a record is kept; its arrays have the same name with ``.npz``."""
+        return (
+            self.root
+            / _safe(record.dataset.name)
+            / f"{_safe(record.model.name)}-{record.model.bits}bit"
+            / (_safe(record.defense.name) if record.defense else "none")
+            / f"{_safe(record.attack.name)}-{record.digest[:_NAMED]}.json"
+        )
+
+    def save(self, record: Record, arrays: Mapping[str, "np.ndarray"]) -> Path:
+        """Writes the arrays and then the record, each at once or not at all: a record that is there is whole.
+
+        Args:
+            record: the result of one cell.
+            arrays: one row a query.
+
+        Returns:
+            The record's path.
+
+        Raises:
+            StorageError: the folder cannot be written, or the disk is full. What was stored before stays.
+        """
+        from robusthash.arrays import write_arrays
+
+        path = self.path_of(record)
+        write_arrays(path.with_suffix(".npz"), arrays)
+        write_atomically(path, record.to_json().encode())
+        return path
+
+    def save_database(self, record: Record, arrays: Mapping[str, "np.ndarray"]) -> None:
+        """Writes the codes and labels that a record's queries were ranked against, once for all records of a victim.
+
+        Args:
+            record: of the victim.
+            arrays: ``packed`` (items, bytes) uint8, and ``labels`` (items, classes) uint8.
+
+        Raises:
+            StorageError: the folder cannot be written, or the disk is full.
+        """
+        from robusthash.arrays import write_arrays
+
+        path = self._database_path(record)
+        if not path.exists():
+            write_arrays(path, arrays)
+
+    def database(self, record: Record) -> dict[str, "np.ndarray"]:
+        """What :meth:`save_database` wrote.
+
+        Raises:
+            InputError: it is missing or damaged.
+        """
+        from robusthash.arrays import read_arrays
+
+        return read_arrays(self._database_path(record))
+
+    def _database_path(self, record: Record) -> Path:
+        defense = asdict(record.defense) if record.defense else None
+        name = digest({"dataset": record.dataset.digest, "model": record.model.digest, "defense": defense})
+        return self.path_of(record).with_name(f"database-{name[:_NAMED]}.npz")
+
+    def arrays(self, record: Record) -> dict[str, "np.ndarray"]:
+        """The per-query arrays that were saved with a record.
+
+        Raises:
+            InputError: they are missing or damaged.
+        """
+        from robusthash.arrays import read_arrays
+
+        return read_arrays(self.path_of(record).with_suffix(".npz"))
+
+    def find(self, digest: str) -> Record | None:
+        """The record of a cell; None where there is none, or its file is damaged and so has to be made again."""
+        for path in sorted(self.root.glob(f"*/*/*/*-{digest[:_NAMED]}.json")):
+            try:
+                record = read_record(path)
+            except InputError:
+                continue
+            if record.digest == digest:
+                return record
+        return None
+
+    def lookup(self, prefix: str) -> Record:
+        """The one record whose digest begins with some digits.
+
+        Raises:
+            UsageError: there is none, or several.
+            InputError: its file is damaged.
+        """
+        if not re.fullmatch(r"[0-9a-f]{4,64}", prefix):
+            raise UsageError(f"{prefix!r} is neither a file nor a digest", hint="give at least 4 digits of the digest")
+        found = [
+            record
+            for path in self._paths()
+            if path.stem.rpartition("-")[2].startswith(prefix[:_NAMED])
+            for record in [read_record(path)]
+            if record.digest.startswith(prefix)
+        ]
+        if not found:
+            raise UsageError(f"no record in {self.root} has the digest {prefix}...", hint="see robusthash leaderboard")
+        if len(found) > 1:
+            names = ", ".join(str(self.path_of(record)) for record in found)
+            raise UsageError(f"{len(found)} records have the digest {prefix}...: {names}", hint="give more digits")
+        return found[0]
+
+    def locate(self, name: str) -> Record:
+        """The record in a file, or the one whose digest begins with these digits.
+
+        Raises:
+            UsageError: there is none, or several.
+            InputError: its file is damaged.
+        """
+        path = Path(name)
+        return read_record(path) if path.is_file() else self.lookup(name)
+
+    def arrays_beside(self, name: str, record: Record) -> dict[str, "np.ndarray"]:
+        """The arrays of a record that was found by :meth:`locate`: those beside its file, wherever that is.
+
+        Raises:
+            InputError: they are missing or damaged.
+        """
+        from robusthash.arrays import read_arrays
+
+        path = Path(name)
+        return read_arrays(path.with_suffix(".npz")) if path.is_file() else self.arrays(record)
+
+    def load_all(self) -> tuple[list[Record], list[Problem]]:
+        """Every record, in the order of the paths, and every JSON file that is none.
+
+        Raises:
+            InputError: the folder does not exist.
+        """
+        if not self.root.is_dir():
+            raise InputError(f"{self.root} is not a folder", hint="run robusthash eval first, or name it in --results")
+        records, problems = [], []
+        for path in self._paths():
+            try:
+                records.append(read_record(path))
+            except RobustHashError as error:
+                problems.append(Problem(path=path, message=str(error)))
+        return records, problems
+
+    def _paths(self) -> Iterator[Path]:
+        """JSON files, but not those of hidden folders and half-written ones."""
+        for path in sorted(self.root.rglob("*.json")):
+            if not any(part.startswith(".") for part in path.relative_to(self.root).parts):
+                yield path
+
+
+def _safe(name: str) -> str:
+    """A plugin's name as one part of a path: no separators, not hidden, not endless."""
+    return re.sub(r"^\.+", "_", re.sub(r"[^\w.@+-]", "_", name))[-_LONGEST:]

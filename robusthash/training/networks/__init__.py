@@ -1,0 +1,1 @@
+"""Networks: how they are built, stored, read and run."""

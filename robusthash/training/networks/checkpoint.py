@@ -1,0 +1,139 @@
+"""A trained model on disk: its weights, and a description of all that made it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+from torch import Tensor, nn
+
+from robusthash.errors import CheckpointError
+from robusthash.specs import PluginUse
+from robusthash.storage import write_atomically
+from robusthash.training.networks.weights import (
+    load_tensors,
+    plain_tensors,
+    refuse_other_formats,
+    tensors_digest,
+    unreadable,
+)
+
+FORMAT = 1
+_KEY = "robusthash"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """All that made a model.
+
+    Attributes:
+        model: the objective that trained it, or the closed form that set its hash layer.
+        backbone: its feature network.
+        pretrained: what the backbone started from: ``none``, ``default``, a file's name, or ``unknown``.
+        defense: what hardened it; None if nothing did.
+        recipe: every field of the recipe; empty for a closed form; the layout of a model ``imported`` from elsewhere.
+        bits: code length K.
+        image_size: height and width of its inputs, in pixels.
+        dataset: registered name of the dataset.
+        dataset_digest: of its three splits; empty for a model that was trained elsewhere.
+        classes: label names; none for such a model.
+        seed: of the training.
+        versions: of robusthash, every plugin used, and torch.
+        report: what the training said about itself, as plain values.
+        weights_digest: of the weights; filled in by :func:`save_checkpoint`.
+        format: of this description.
+    """
+
+    model: PluginUse
+    backbone: PluginUse
+    pretrained: str
+    defense: PluginUse | None = None
+    recipe: Mapping[str, Any]
+    bits: int
+    image_size: int
+    dataset: str
+    dataset_digest: str
+    classes: tuple[str, ...]
+    seed: int
+    versions: Mapping[str, str]
+    report: Mapping[str, Any]
+    weights_digest: str = ""
+    format: int = FORMAT
+
+
+def save_checkpoint(path: Path, model: nn.Module, description: Description) -> Description:
+    """Writes a model, whole or not at all; the same model and description give the same bytes.
+
+    Args:
+        path: of a ``.safetensors`` file; an old one is replaced.
+        model: the network.
+        description: what made it.
+
+    Returns:
+        The description as stored, with the weights' digest.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    tensors = plain_tensors(model)
+    stored = replace(description, weights_digest=tensors_digest(tensors))
+    text = json.dumps(asdict(stored), sort_keys=True, allow_nan=False)
+    write_atomically(path, safetensors.torch.save(tensors, metadata={_KEY: text}))
+    return stored
+
+
+def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], Description]:
+    """Reads what :func:`save_checkpoint` wrote, and checks that the weights are those that were described.
+
+    Raises:
+        CheckpointError: no such file, a pickle, truncated, of another format, without a description, or changed since.
+    """
+    description = read_description(path)
+    tensors = load_tensors(path)
+    found = tensors_digest(tensors)
+    if found != description.weights_digest:
+        raise CheckpointError(
+            f"the weights in {path} are not those that were saved: digest {found[:12]}, "
+            f"described {description.weights_digest[:12]}",
+            hint="copy or train it again",
+        )
+    return tensors, description
+
+
+def read_description(path: Path) -> Description:
+    """Reads a checkpoint's description without its weights.
+
+    Raises:
+        CheckpointError: as for :func:`load_checkpoint`.
+    """
+    refuse_other_formats(path)
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+    except (safetensors.SafetensorError, OSError) as error:
+        raise unreadable(path, error) from error
+    if _KEY not in metadata:
+        raise CheckpointError(
+            f"{path} holds weights without robusthash's description of them",
+            hint="to evaluate a network of your own, name the file that builds it: --model path/to/file.py:build",
+        )
+    return _parse(metadata[_KEY], path)
+
+
+def _parse(text: str, path: Path) -> Description:
+    try:
+        content = json.loads(text)
+        if content["format"] != FORMAT:
+            raise CheckpointError(
+                f"{path} has format {content['format']}, this version reads {FORMAT}", hint="train it again"
+            )
+        content["model"] = PluginUse(**content["model"])
+        content["backbone"] = PluginUse(**content["backbone"])
+        content["defense"] = PluginUse(**content["defense"]) if content["defense"] else None
+        content["classes"] = tuple(content["classes"])
+        return Description(**content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"the description in {path} cannot be read: {error}", hint="train it again") from error

@@ -1,0 +1,84 @@
+"""Setting a network's hash layer in closed form."""
+
+import torch
+from torch import Tensor
+
+from robusthash.contracts import ClosedForm, HashModel, Projection, Randomness, Split, TrainFeatures
+from robusthash.errors import ContractError
+from robusthash.training.networks.encoding import encode
+from robusthash.training.networks.network import HashNetwork
+from robusthash.training.trainer.fitting import Progress
+from robusthash.training.trainer.probing import probe
+from robusthash.training.trainer.report import TrainingReport
+
+
+def set_hash_layer(
+    network: HashNetwork,
+    method: ClosedForm,
+    split: Split,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress = lambda _done, _total, _what: None,
+) -> TrainingReport:
+    """Sets a network's hash layer from its features of the train split; the features stay as they are.
+
+    The projection is divided by one number, after which the logits of the train split have a root mean square of 1.
+    That changes no code, and attacks whose loss looks at the size of logits find the usual one.
+
+    Args:
+        network: afterwards on ``device``, in evaluation mode.
+        method: what makes the projection.
+        split: the train split.
+        seed: of the method's randomness.
+        device: where the features are computed; the projection is made on the CPU.
+        progress: called with (done, total, what) after each batch.
+
+    Returns:
+        No epochs, no losses, and one probe. Codes that retrieve little are no failure: nothing was trained.
+
+    Raises:
+        ContractError: the method gave another shape than was asked for, or numbers that are not finite.
+        UsageError: the method cannot give so many bits of these features.
+    """
+    network.to(device).eval()
+    what = "features of the train split"
+    found = encode(
+        _Features(network), split.images, device=device, progress=lambda done, total: progress(done, total, what)
+    )
+    train = TrainFeatures(values=found.double().cpu(), labels=split.labels)
+    projection = method.project(train, network.bits, Randomness(seed=seed, purpose="hash-layer"))
+    _check(projection, method, network)
+    weight, bias = projection.weight.double(), projection.bias.double()
+    size = (train.values @ weight.T + bias).square().mean().sqrt()
+    scale = 1.0 if size == 0 else 1 / size
+    with torch.no_grad():
+        network.hash_layer.weight.copy_(weight * scale)
+        network.hash_layer.bias.copy_(bias * scale)
+    taken = probe(network, split, seed=seed, epoch=0, device=device)
+    return TrainingReport(epochs=0, iterations=0, losses=(), probes=(taken,))
+
+
+class _Features(HashModel):
+    """A network without its hash layer."""
+
+    def __init__(self, network: HashNetwork) -> None:
+        super().__init__()
+        self.bits = network.hash_layer.in_features
+        self.modality = network.modality
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        network = self.network
+        features: Tensor = network.features((inputs - network.mean) / network.std)
+        return features
+
+
+def _check(projection: Projection, method: ClosedForm, network: HashNetwork) -> None:
+    name = type(method).__name__
+    wanted = tuple(network.hash_layer.weight.shape), tuple(network.hash_layer.bias.shape)
+    found = tuple(projection.weight.shape), tuple(projection.bias.shape)
+    if found != wanted:
+        raise ContractError(f"{name} gave a weight and a bias of shapes {found}, not {wanted}")
+    if not (projection.weight.isfinite().all() and projection.bias.isfinite().all()):
+        raise ContractError(f"{name} gave a projection that is not finite")

@@ -1,0 +1,102 @@
+"""The network that is trained: normalisation, features, hash layer."""
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts import Backbone, HashModel, Modality, evaluating
+from robusthash.contracts.randomness import Randomness
+from robusthash.errors import ContractError, UsageError
+from robusthash.training.trainer.seeding import seeded
+
+
+class HashNetwork(HashModel):
+    """A feature network with a linear hash layer on it.
+
+    Args:
+        features: from normalised images (n, 3, h, w) to features (n, width).
+        width: number of features.
+        bits: code length K.
+        image_size: height and width of the inputs, in pixels.
+        mean: of each channel, in pixel space; subtracted.
+        std: likewise; divided by.
+        hash_init_std: standard deviation of a normal start of the hash layer, its bias 0; ``None`` is torch's
+            own start.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        features: nn.Module,
+        width: int,
+        *,
+        bits: int,
+        image_size: int,
+        mean: tuple[float, float, float],
+        std: tuple[float, float, float],
+        hash_init_std: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.bits = bits
+        self.modality = Modality.image(image_size)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
+        self.features = features
+        self.hash_layer = nn.Linear(width, bits)
+        if hash_init_std is not None:
+            nn.init.normal_(self.hash_layer.weight, std=hash_init_std)
+            nn.init.zeros_(self.hash_layer.bias)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits: pixel-space images (n, 3, h, w) in [0, 1] to (n, bits)."""
+        logits: Tensor = self.hash_layer(self.features((inputs - self.mean) / self.std))
+        return logits
+
+
+def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: str, seed: int) -> HashNetwork:
+    """Builds a network to be trained, its start a pure function of the arguments.
+
+    Args:
+        backbone: the feature network.
+        bits: code length K.
+        image_size: height and width of the dataset's images, in pixels.
+        weights: ``none``, ``default`` or the path of a safetensors file; see :meth:`Backbone.build`.
+        seed: of the random start. Torch's global randomness is left as it was.
+
+    Returns:
+        A network on the CPU, in training mode.
+
+    Raises:
+        UsageError: ``bits`` is not positive, or the backbone cannot take images of this size.
+        CheckpointError: the weights cannot be fetched or read, or do not fit.
+        ContractError: the backbone does not give the features that it promised.
+    """
+    if bits < 1:
+        raise UsageError(f"a code of {bits} bits", hint="ask for at least 1")
+    with seeded(Randomness(seed=seed, purpose="network")):
+        features, width = backbone.build(weights)
+        _probe(backbone, features, width, image_size)
+        return HashNetwork(
+            features,
+            width,
+            bits=bits,
+            image_size=image_size,
+            mean=backbone.mean,
+            std=backbone.std,
+            hash_init_std=backbone.hash_init_std,
+        ).train()
+
+
+def _probe(backbone: Backbone, features: nn.Module, width: int, image_size: int) -> None:
+    name = type(backbone).__name__
+    try:
+        with evaluating(features), torch.inference_mode():
+            shape = tuple(features(torch.zeros(2, 3, image_size, image_size)).shape)
+    except (RuntimeError, AssertionError, ValueError) as error:  # transformers assert the size of their images
+        raise UsageError(
+            f"backbone {name} cannot take {image_size}x{image_size} images: {str(error).splitlines()[0]}",
+            hint=f"it is meant for {backbone.image_size}x{backbone.image_size}; enlarge the images or take another",
+        ) from error
+    if shape != (2, width):
+        raise ContractError(f"backbone {name} promised (2, {width}) features of two images and gave {shape}")

@@ -1,0 +1,179 @@
+"""A hash model of the user's own: a Python file that builds it, and perhaps a checkpoint."""
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts import HashModel, Modality, evaluating
+from robusthash.errors import UsageError
+from robusthash.training.networks.weights import load_tensors, load_weights
+
+
+class LogitModel(HashModel):
+    """Any network from pixel-space images to logits, as a hash model.
+
+    Args:
+        network: from (n, 3, h, w) in [0, 1] to (n, bits).
+        bits: code length K.
+        image_size: height and width of the inputs, in pixels.
+    """
+
+    def __init__(self, network: nn.Module, *, bits: int, image_size: int) -> None:
+        super().__init__()
+        self.bits = bits
+        self.modality = Modality.image(image_size)
+        self.network = network
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits: (n, 3, h, w) to (n, bits)."""
+        logits: Tensor = self.network(inputs)
+        return logits
+
+
+def user_model(name: str, *, bits: int | None = None, image_size: int, checkpoint: Path | None = None) -> HashModel:
+    """Builds the user's model.
+
+    The function named is called with those of ``bits`` and ``image_size`` that it takes, and returns a
+    :class:`HashModel`, or any network that gives logits (n, bits) of pixel-space images.
+
+    Args:
+        name: ``path/to/file.py:build``.
+        bits: code length asked for; None takes the model's own.
+        image_size: height and width of the dataset's images, in pixels.
+        checkpoint: safetensors file with the network's state; None keeps what the function built.
+
+    Returns:
+        The model, in evaluation mode.
+
+    Raises:
+        UsageError: the file, the function or its result is not as described.
+        CheckpointError: the checkpoint cannot be read, or belongs to another network.
+    """
+    path, attribute = _split(name)
+    offered = {"image_size": image_size} | ({"bits": bits} if bits is not None else {})
+    with _importable(path.parent.resolve()):
+        function = _function(path, attribute)
+        built = _run(lambda: function(**_accepted(function, offered, name)), name, path)
+    if not isinstance(built, nn.Module):
+        raise UsageError(f"{name} returned {_kind(built)}, no torch.nn.Module", hint="return the network")
+    if checkpoint is not None:
+        load_weights(built, load_tensors(checkpoint), str(checkpoint))
+    own_bits = _probe(built, bits, image_size, name)
+    if isinstance(built, HashModel):
+        said = getattr(built, "bits", None), getattr(getattr(built, "modality", None), "shape", None)
+        given = own_bits, (3, image_size, image_size)
+        if said != given:
+            raise UsageError(
+                f"{name} built a HashModel whose bits and modality say {said}, and it gives {given}",
+                hint="set bits and modality to what the model gives and takes",
+            )
+        return built.eval()
+    return LogitModel(built, bits=own_bits, image_size=image_size).eval()
+
+
+def _split(name: str) -> tuple[Path, str]:
+    file, colon, attribute = name.rpartition(":")
+    if not colon or not file.endswith(".py") or not attribute.isidentifier():
+        raise UsageError(f"{name!r} names no model file", hint="write path/to/file.py:build")
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", hint="check the path in --model path/to/file.py:build")
+    return path, attribute
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Lets the user's file import its neighbours, as a script could."""
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        if str(folder) in sys.path:
+            sys.path.remove(str(folder))
+
+
+def _function(path: Path, attribute: str) -> Callable[..., Any]:
+    # The name is the file's own, so that two files called model.py do not share an entry in sys.modules.
+    name = f"robusthash_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} cannot be imported", hint="name a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    _run(lambda: spec.loader.exec_module(module) if spec.loader else None, str(path), path)
+    if not hasattr(module, attribute):
+        functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+        raise UsageError(
+            f"{path} has no {attribute!r}", hint=f"it has: {', '.join(sorted(functions)) or 'no function'}"
+        )
+    found = getattr(module, attribute)
+    if not callable(found):
+        raise UsageError(f"{path}:{attribute} is {_kind(found)}, not callable", hint="name a function or class")
+    return found  # type: ignore[no-any-return]  # getattr of a module is Any
+
+
+def _accepted(function: Callable[..., Any], offered: dict[str, Any], name: str) -> dict[str, Any]:
+    """Those of the values offered that the function takes."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # some builtins have no signature
+        return {}
+    takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    by_name = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    demanded = [
+        p.name
+        for p in parameters
+        if p.default is p.empty and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL) and p.name not in offered
+    ]
+    if demanded:
+        raise UsageError(
+            f"{name} demands {', '.join(demanded)}", hint=f"it is given {' and '.join(sorted(offered))}, by name"
+        )
+    return {key: value for key, value in offered.items() if takes_all or key in by_name}
+
+
+def _run(call: Callable[[], Any], name: str, path: Path) -> Any:
+    """Runs the user's code; what it raises is named with the line of the user's file that raised it."""
+    try:
+        return call()
+    except Exception as error:
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == path.name]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+        where = f"{path}, line {line}" if line else str(path)
+        raise UsageError(f"{name} failed: {type(error).__name__}: {error} ({where})", hint="mend the file") from error
+
+
+def _probe(network: nn.Module, bits: int | None, image_size: int, name: str) -> int:
+    """Code length that the network gives of two grey images."""
+    try:
+        with evaluating(network), torch.no_grad():
+            logits = network(torch.full((2, 3, image_size, image_size), 0.5))
+    except Exception as error:
+        raise UsageError(
+            f"the network of {name} cannot take (2, 3, {image_size}, {image_size}) images: "
+            f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            hint="it must take pixel-space images of the dataset's size; normalise inside the network",
+        ) from error
+    expected = f"(2, {bits if bits is not None else 'bits'}) float logits"
+    if not isinstance(logits, Tensor):
+        raise UsageError(f"the network of {name} gave {_kind(logits)}, not {expected}", hint="return the logits alone")
+    shaped = logits.ndim == 2 and len(logits) == 2 and (bits is None or logits.shape[1] == bits)
+    if not shaped or not logits.is_floating_point():
+        raise UsageError(
+            f"the network of {name} gave {tuple(logits.shape)} {logits.dtype} of two images, not {expected}",
+            hint="return the hash layer's raw output, and ask for its number of bits",
+        )
+    return logits.shape[1]
+
+
+def _kind(value: object) -> str:
+    return f"a {type(value).__name__}"

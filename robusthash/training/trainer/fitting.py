@@ -1,0 +1,215 @@
+"""The training loop: any loss of a hash model's batches, from the first epoch to the last, resumable in between."""
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts import HashModel, Randomness, Split, TrainStep
+from robusthash.errors import TrainingError, UsageError
+from robusthash.storage import digest
+from robusthash.training.networks.weights import weights_digest
+from robusthash.training.trainer.batches import TrainBatch, batch_count, batches
+from robusthash.training.trainer.probing import probe, refuse_collapsed
+from robusthash.training.trainer.recipe import Recipe, learning_rate, make_optimizer, set_learning_rate
+from robusthash.training.trainer.report import TrainingReport
+from robusthash.training.trainer.seeding import seeded
+from robusthash.training.trainer.snapshot import Position, Snapshot, optimizer_state, prefixed, restore_optimizer, under
+
+PROBES = 5  #: probes of a training, the last one included
+PARTIAL_SECONDS = 60.0  #: between two snapshots
+
+Progress = Callable[[int, int, str], None]  #: called with (done, total, what) during long steps
+
+
+class LossStep(ABC):
+    """What is minimised on a batch, and the state that it keeps between batches."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """All that could change the outcome, as text: class and options."""
+
+    @abstractmethod
+    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:
+        """The loss of one batch: a scalar, differentiable in the model's parameters."""
+
+    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: B027 - most have none
+        """Prepares the state; called once, before the optimiser is made, with the model on the device.
+
+        It may add parts to the model, which are then trained, and stored with an unfinished training.
+        """
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What learns beside the model, at the hash layer's rate; asked for after :meth:`start`. Mostly nothing."""
+        return ()
+
+    def finish(self, model: HashModel) -> None:  # noqa: B027 - as for start
+        """Takes away what :meth:`start` added to the model, which hashes as before; called after the last batch."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors that :meth:`restore` needs to go on; none unless a subclass says otherwise."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - as for start
+        """Puts back what :meth:`state` gave; called after :meth:`start`."""
+
+
+def fit(
+    model: HashModel,
+    loss: LossStep,
+    recipe: Recipe,
+    split: Split,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress = lambda _done, _total, _what: None,
+    partial: Path | None = None,
+    partial_seconds: float = PARTIAL_SECONDS,
+) -> TrainingReport:
+    """Trains a model in place. On one CPU set-up the same arguments give the same bytes, interrupted or not.
+
+    Args:
+        model: its start; afterwards trained, on ``device``, in evaluation mode.
+        loss: what is minimised.
+        recipe: how.
+        split: the train split.
+        seed: of order, augmentation and dropout.
+        device: where to train.
+        progress: called with (done, total, what) after each batch.
+        partial: where the unfinished training is kept. If the file is there, the training goes on from it. It is
+            left in place at the end: remove it once the trained model is stored.
+        partial_seconds: the least time between two snapshots; they are taken between epochs.
+
+    Returns:
+        What the training says about itself.
+
+    Raises:
+        TrainingError: the loss was not finite, or the codes retrieve nothing.
+        CheckpointError: ``partial`` cannot be read, or is of another training.
+        UsageError: the split's images do not fit the model, or there are too few.
+        StorageError: ``partial`` cannot be written.
+    """
+    _require_fit(model, split)
+    identity = _identity(model, loss, recipe, split, seed)
+    model.to(device)
+    position = Position()
+    loss.start(model, split, _step(model, recipe, position), device)
+    optimizer = make_optimizer(recipe, model, loss.parameters())
+    if partial is not None and partial.exists():
+        position = _restore(Snapshot.read(partial, identity), model, optimizer, loss, device)
+    saved = time.monotonic()
+    while position.epochs < recipe.epochs:
+        position = _epoch(model, loss, recipe, split, optimizer, position, seed=seed, device=device, progress=progress)
+        if _probe_due(position.epochs, recipe.epochs):
+            taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
+            position = replace(position, probes=(*position.probes, taken))
+        if partial is not None and time.monotonic() - saved >= partial_seconds:
+            _snapshot(identity, model, optimizer, loss, position).write(partial)
+            saved = time.monotonic()
+    loss.finish(model)
+    refuse_collapsed(position.probes[-1], model.bits)
+    model.eval()
+    return TrainingReport(
+        epochs=position.epochs, iterations=position.iterations, losses=position.losses, probes=position.probes
+    )
+
+
+def _epoch(
+    model: HashModel,
+    loss: LossStep,
+    recipe: Recipe,
+    split: Split,
+    optimizer: torch.optim.Optimizer,
+    position: Position,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+) -> Position:
+    epoch, count = position.epochs, batch_count(len(split), recipe.batch_size)
+    iterations = position.iterations
+    total = 0.0
+    known = f", MAP {position.probes[-1].map:.3f} within the train split" if position.probes else ""
+    set_learning_rate(optimizer, learning_rate(recipe, epoch))
+    model.train()
+    with seeded(Randomness(seed=seed, purpose="train-dropout"), epoch, device=device):
+        for number, batch in enumerate(batches(split, recipe, seed=seed, epoch=epoch, device=device), start=1):
+            optimizer.zero_grad()
+            value = loss.loss(model, batch, _step(model, recipe, position, iterations))
+            where = f"epoch {epoch + 1}/{recipe.epochs}"
+            total += _finite(value, f"{where}, batch {number}/{count}")
+            torch.autograd.backward(value)
+            optimizer.step()
+            iterations += 1
+            progress(epoch * count + number, recipe.epochs * count, f"{where}, loss {total / number:.4f}{known}")
+    return Position(
+        epochs=epoch + 1, iterations=iterations, losses=(*position.losses, total / count), probes=position.probes
+    )
+
+
+def _finite(loss: Tensor, where: str) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the training diverged: the loss is {value} at {where}",
+            hint="lower the learning rate (recipe.lr), and check the pretrained weights and the images",
+        )
+    return value
+
+
+def _step(model: HashModel, recipe: Recipe, position: Position, iterations: int | None = None) -> TrainStep:
+    made = position.iterations if iterations is None else iterations
+    return TrainStep(epoch=position.epochs, epochs=recipe.epochs, iteration=made, bits=model.bits)
+
+
+def _probe_due(epochs: int, total: int) -> bool:
+    return epochs == total or epochs % max(1, total // PROBES) == 0
+
+
+def _require_fit(model: HashModel, split: Split) -> None:
+    if model.modality.shape != (3, *split.images.size):
+        raise UsageError(
+            f"the model takes inputs of shape {model.modality.shape} and the train split has {(3, *split.images.size)}",
+            hint="build the model for the dataset's image size",
+        )
+    if len(split) < 2:
+        raise UsageError(f"a train split of {len(split)} images", hint="pairs need at least 2")
+
+
+def _identity(model: HashModel, loss: LossStep, recipe: Recipe, split: Split, seed: int) -> str:
+    return digest(
+        {
+            "loss": loss.identity(),
+            "recipe": asdict(recipe),
+            "split": split.digest,
+            "seed": seed,
+            "start": weights_digest(model),
+            "torch": torch.__version__,
+        }
+    )
+
+
+def _snapshot(
+    identity: str, model: HashModel, optimizer: torch.optim.Optimizer, loss: LossStep, position: Position
+) -> Snapshot:
+    moments, scalars = optimizer_state(optimizer)
+    tensors = {
+        **prefixed("model", model.state_dict()),
+        **prefixed("optimizer", moments),
+        **prefixed("loss", loss.state()),
+    }
+    return Snapshot(identity=identity, position=position, tensors=tensors, scalars=scalars)
+
+
+def _restore(
+    snapshot: Snapshot, model: HashModel, optimizer: torch.optim.Optimizer, loss: LossStep, device: torch.device
+) -> Position:
+    model.load_state_dict(under("model", snapshot.tensors))
+    restore_optimizer(optimizer, under("optimizer", snapshot.tensors), snapshot.scalars)
+    loss.restore({name: tensor.to(device) for name, tensor in under("loss", snapshot.tensors).items()})
+    return snapshot.position

@@ -1,0 +1,57 @@
+"""Retrieval within the train split, to see a training fail before it ends."""
+
+import torch
+
+from robusthash.contracts import HashModel, Randomness, Split
+from robusthash.errors import TrainingError
+from robusthash.hashing import binarise, pack
+from robusthash.metrics import Relevance, distance_histograms, random_floor
+from robusthash.metrics.protocols import MeanAveragePrecision
+from robusthash.training.networks.encoding import encode
+from robusthash.training.trainer.report import Probe
+
+PROBE_QUERIES = 200  #: train items that search, at most; a fifth of a small split
+PROBE_DATABASE = 2_000  #: other train items that are searched, at most
+COLLAPSE = 0.02  #: a model that covers less of the way from the floor to 1 has learned nothing
+
+
+def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torch.device) -> Probe:
+    """Lets some of the train items search others; the query split is not touched.
+
+    Args:
+        model: on ``device``.
+        split: the train split.
+        seed: of the run; the items are the same at each epoch.
+        epoch: epochs finished.
+        device: where.
+    """
+    keys = Randomness(seed=seed, purpose="train-probe").uniform(torch.zeros(1, dtype=torch.int64), (len(split),))[0]
+    order = torch.argsort(keys, stable=True)
+    queries = max(1, min(PROBE_QUERIES, len(split) // 5))
+    chosen = order[: queries + PROBE_DATABASE]
+    codes = binarise(encode(model, split.images, device=device, indices=chosen)).cpu()
+    labels = split.labels[chosen]
+    packed = pack(codes)
+    histograms = distance_histograms(
+        packed[:queries], packed[queries:], labels[:queries], labels[queries:], bits=model.bits
+    )
+    return Probe(
+        epoch=epoch,
+        map=MeanAveragePrecision().per_query(histograms).mean(),
+        floor=random_floor(labels[:queries], labels[queries:], relevance=Relevance.SHARE_ANY),
+        constant_bits=int((codes == codes[0]).all(0).sum()),
+    )
+
+
+def refuse_collapsed(last: Probe, bits: int) -> None:
+    """Fails if codes retrieve no better than codes that say nothing.
+
+    Raises:
+        TrainingError: they do not; the message says what to try.
+    """
+    if last.map - last.floor < COLLAPSE * (1 - last.floor):
+        raise TrainingError(
+            f"the training collapsed: MAP {last.map:.3f} within the train split, codes that say nothing score "
+            f"{last.floor:.3f}; {last.constant_bits} of {bits} bits are the same for every image. It is not saved",
+            hint="try another learning rate (recipe.lr), more epochs (recipe.epochs), or a batch-paired objective",
+        )

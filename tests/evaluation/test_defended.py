@@ -1,0 +1,71 @@
+"""A model hardened on the way and its checkpoint: one and the same victim."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from robusthash.errors import UsageError
+from robusthash.evaluation import Request, Setting, VictimPlan, evaluate
+from robusthash.evaluation.scoring.bench import Bench
+from robusthash.evaluation.tasks.harden import harden_victim
+from robusthash.evaluation.victims.resources import Workshop
+from robusthash.hashing import pack
+from robusthash.host import PluginHost
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+OPTIONS = {"train": {"epochs": "3"}, "cgat/fast": {"epochs": "2", "steps": "1"}}
+SETTING = Setting(queries=12, shard_size=8, device="cpu", options=OPTIONS)
+
+
+def test_a_hardened_checkpoint_is_the_defended_model(host: PluginHost, tmp_path: Path) -> None:
+    output = tmp_path / "hard.safetensors"
+    harden_victim("cgat/fast", "dpsh", 32, SETTING, host, output=output, progress=lambda _done, _total, _what: None)
+    request = Request(models=("dpsh",), attacks=(), defenses=("cgat/fast",), epsilons=(0.1,), setting=SETTING)
+    (defended,) = evaluate(request, host, results=tmp_path / "results").records
+    again = replace(request, models=(str(output),), defenses=("none",), setting=replace(SETTING, options={}))
+    outcome = evaluate(again, host, results=tmp_path / "results")
+    (given,) = outcome.records
+    assert given.defense == defended.defense
+    assert given.defense is not None
+    assert given.model == defended.model
+    assert outcome.reused == {defended.digest}
+    with pytest.raises(UsageError, match="has been hardened by 'cgat/fast'"):
+        evaluate(replace(again, defenses=("bit-depth",)), host, results=tmp_path / "results")
+
+
+def test_a_defended_cell_searches_codes_of_its_own(host: PluginHost) -> None:
+    shop = Workshop(SETTING, host, lambda _done, _total, _what: None)
+    plain, defended = (Bench(VictimPlan(model="dpsh", bits=32, defense=name), shop) for name in (None, "cgat/fast"))
+    database = shop.data.database.images
+    pixels = database.pixels(range(len(database)))
+    for bench in (plain, defended):
+        assert torch.equal(bench.database_codes, bench.victim.model.codes(pixels).cpu())
+        assert torch.equal(bench.database.packed, pack(bench.database_codes))
+    assert not torch.equal(plain.database_codes, defended.database_codes)
+
+
+@pytest.mark.slow
+def test_a_hardened_digits_model_holds_out_to_its_radius_and_no_further(host: PluginHost, tmp_path: Path) -> None:
+    radii = (0.05, 0.1, 0.2, 0.4)
+    setting = Setting(queries=40, device="cpu", options={"cgat/fast": {"epsilon": "0.1"}, "hinge": {"steps": "40"}})
+    request = Request(
+        models=("dpsh",), attacks=("hinge",), defenses=("none", "cgat/fast"), epsilons=radii, setting=setting
+    )
+    outcome = evaluate(request, host, results=tmp_path)
+    assert not outcome.failures
+    undefended, hardened = (
+        [
+            record
+            for record in outcome.records
+            if record.attack.name == "hinge" and (record.defense is not None) is defended
+        ]
+        for defended in (False, True)
+    )
+    assert hardened[0].metrics["clean"]["map"].value > 0.9
+    left = [record.metrics["adversarial"]["map"].value for record in hardened]
+    assert left[1] > undefended[1].metrics["adversarial"]["map"].value + 0.3
+    assert left == sorted(left, reverse=True)
+    assert left[-1] < hardened[-1].floors["worst"] + 0.02

@@ -1,0 +1,130 @@
+"""Transfer: crafted on a surrogate, scored on the victim, and crafted once for all victims."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robusthash.errors import CapabilityError
+from robusthash.evaluation import Request, Setting, evaluate, plan
+from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.running.cells import make_ready
+from robusthash.evaluation.scoring.bench import Benches
+from robusthash.evaluation.victims.resources import Workshop
+from robusthash.host import PluginHost
+from robusthash.results import Access, Record, ResultStore
+
+pytestmark = pytest.mark.usefixtures("cache")
+
+SETTING = Setting(queries=12, shard_size=8, options={"train": {"epochs": "3"}, "hinge": {"steps": "5"}})
+MATRIX = Request(
+    models=("dpsh", "hashnet"), surrogates=("dpsh", "hashnet"), attacks=("hinge",), epsilons=(0.1,), setting=SETTING
+)
+
+
+def by_pair(records: list[Record]) -> dict[tuple[str, str], Record]:
+    """Records of the attack by (surrogate, victim)."""
+    attacks = [record for record in records if record.attack.name == "hinge"]
+    return {((one.surrogate or one.model).name, one.model.name): one for one in attacks}
+
+
+@pytest.fixture(scope="module")
+def matrix(host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Record], ResultStore]:
+    folder = tmp_path_factory.mktemp("matrix")
+    outcome = evaluate(MATRIX, host, results=folder)
+    assert not outcome.failures
+    assert not (folder / ".crafted").exists()
+    return outcome.records, ResultStore(folder)
+
+
+def test_the_plan_crafts_one_attack_for_all_victims_in_a_row() -> None:
+    cells = plan(MATRIX, 0.3)
+    one, other = (VictimPlan(model=name, bits=32) for name in ("dpsh", "hashnet"))
+    assert [(cell.attack, cell.surrogate, cell.victim) for cell in cells] == [
+        ("noise", None, one),
+        ("hinge", None, one),
+        ("noise", None, other),
+        ("hinge", None, other),
+        ("hinge", other, one),
+        ("hinge", one, other),
+    ]
+    alone = replace(MATRIX, models=("dpsh",), surrogates=("hashnet",), attacks=("hinge", "square"))
+    blind = plan(alone, 0.3, blind={"square"})
+    assert [(cell.attack, cell.surrogate) for cell in blind] == [("noise", None), ("square", None), ("hinge", other)]
+
+
+def test_a_victim_among_its_surrogates_is_attacked_with_full_knowledge(
+    matrix: tuple[list[Record], ResultStore],
+) -> None:
+    found = by_pair(matrix[0])
+    assert {pair: record.access for pair, record in found.items()} == {
+        ("dpsh", "dpsh"): Access.WHITE_BOX,
+        ("hashnet", "hashnet"): Access.WHITE_BOX,
+        ("dpsh", "hashnet"): Access.TRANSFER,
+        ("hashnet", "dpsh"): Access.TRANSFER,
+    }
+
+
+def test_transferred_images_are_those_that_were_crafted_on_the_surrogate(
+    matrix: tuple[list[Record], ResultStore],
+) -> None:
+    found, store = by_pair(matrix[0]), matrix[1]
+    for source, victim in (("dpsh", "hashnet"), ("hashnet", "dpsh")):
+        crafted, scored = found[source, source], found[source, victim]
+        there, here = store.arrays(crafted), store.arrays(scored)
+        np.testing.assert_array_equal(there["pixels"], here["pixels"])
+        assert crafted.cost == scored.cost  # crafted once, and what it cost is told by both
+        assert (there["adversarial"] != here["adversarial"]).any()
+        clean = store.arrays(found[victim, victim])["clean"]
+        np.testing.assert_array_equal(here["clean"], clean)
+
+
+def test_a_transfer_record_stands_alone(
+    matrix: tuple[list[Record], ResultStore], host: PluginHost, tmp_path: Path
+) -> None:
+    """Evaluated without its neighbours it is the same record."""
+    alone = evaluate(replace(MATRIX, models=("hashnet",), surrogates=("dpsh",)), host, results=tmp_path)
+    expected = by_pair(matrix[0])["dpsh", "hashnet"]
+    assert by_pair(alone.records)["dpsh", "hashnet"].reproducible() == expected.reproducible()
+
+
+def test_a_targeted_transfer_aims_at_the_surrogates_codes(host: PluginHost) -> None:
+    request = replace(MATRIX, attacks=("rnm-p2s",), models=("hashnet",), surrogates=("dpsh",), setting=SETTING)
+    cell = plan(request, 0.3)[-1]
+    benches = Benches(Workshop(request.setting, host, lambda _d, _t, _w: None))
+    job = make_ready(cell, benches).job
+    surrogate = benches.get(VictimPlan(model="dpsh", bits=32))
+    assert job.surrogate is surrogate.victim.model
+    assert job.victim is not job.surrogate
+    np.testing.assert_array_equal(
+        np.asarray(job.anchors), np.asarray(surrogate.targets.anchor_codes(surrogate.database_codes))
+    )
+
+
+@pytest.mark.parametrize(("attack", "says"), [("mainstay", "labels"), ("strongest", "judged on the victim")])
+def test_what_only_the_victims_owner_knows_is_refused(attack: str, says: str, host: PluginHost, tmp_path: Path) -> None:
+    setting = replace(SETTING, options={"train": {"epochs": "3"}})
+    request = replace(MATRIX, models=("hashnet",), surrogates=("dpsh",), attacks=(attack,), setting=setting)
+    outcome = evaluate(request, host, results=tmp_path)
+    assert [type(failure.error) for failure in outcome.failures] == [CapabilityError]
+    assert says in outcome.failures[0].error.message
+
+
+def test_checkpoints_are_models_and_surrogates(host: PluginHost, tmp_path: Path) -> None:
+    from robusthash.evaluation import train_victim
+
+    quiet = SETTING
+    path, description, _ = train_victim(
+        "hashnet",
+        16,
+        replace(quiet, options={"train": {"epochs": "3"}}),
+        host,
+        output=tmp_path / "own.safetensors",
+        progress=lambda _d, _t, _w: None,
+    )
+    request = replace(MATRIX, models=(str(path),), surrogates=("dpsh",), bits=(32,))
+    records = evaluate(request, host, results=tmp_path / "results").records
+    assert {record.model.digest for record in records} == {description.weights_digest}
+    assert {record.model.bits for record in records} == {16}
+    assert [record.surrogate.bits for record in records if record.surrogate] == [16]

@@ -1,0 +1,88 @@
+"""Two records compared: the same queries only, and the numbers that the statistics give."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robusthash.cli import run
+from robusthash.errors import UsageError
+from robusthash.metrics import paired_comparison
+from robusthash.results import Record, ResultStore
+from robusthash.results.comparing.differences import compare
+from robusthash.testing.records import make_measure, make_model, make_record
+
+
+def pair(shift: float) -> tuple[Record, dict[str, np.ndarray], Record, dict[str, np.ndarray]]:
+    """Two attacks on the same queries, the second weaker by ``shift`` on each."""
+    draw = np.random.default_rng(0)
+    clean, strong = draw.uniform(0.8, 1, 50), draw.uniform(0.1, 0.3, 50)
+    weak = strong + shift + draw.normal(0, 0.01, 50)
+
+    def record(name: str, after: np.ndarray) -> tuple[Record, dict[str, np.ndarray]]:
+        made = make_record(attack=name)
+        metrics = {
+            "clean": {"map": make_measure(float(clean.mean()))},
+            "adversarial": {"map": make_measure(float(after.mean()))},
+        }
+        made = replace(made, metrics=metrics, protocols={"map": "map/tie-expected/v1"})
+        return made, {"clean/map": clean, "adversarial/map": after}
+
+    return *record("rnm", strong), *record("hag", weak)
+
+
+def test_a_difference_is_that_of_the_statistics() -> None:
+    left, left_arrays, right, right_arrays = pair(0.1)
+    clean, attacked = compare(left, left_arrays, right, right_arrays)
+    assert (clean.stage, clean.paired.difference) == ("clean", 0)
+    assert clean.paired.p_value == 1
+    assert attacked.paired == paired_comparison(left_arrays["adversarial/map"], right_arrays["adversarial/map"], seed=0)
+    assert attacked.paired.high < 0
+    assert attacked.paired.p_value < 0.01
+
+
+def test_other_queries_databases_goals_and_protocols_are_refused() -> None:
+    left, left_arrays, right, right_arrays = pair(0.1)
+    for other in (
+        replace(right, dataset=replace(right.dataset, query_digest="other")),
+        replace(right, dataset=replace(right.dataset, digest="other")),
+        replace(right, goal="targeted"),
+        replace(right, relevance="exact"),
+        replace(right, protocols={"map": "map/tie-expected/v2"}),
+    ):
+        with pytest.raises(UsageError):
+            compare(left, left_arrays, other, right_arrays)
+
+
+def test_the_command_takes_files_and_digests(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, left_arrays, right, right_arrays = pair(0.1)
+    store = ResultStore(tmp_path)
+    file = store.save(left, left_arrays)
+    store.save(right, right_arrays)
+    assert run(("compare", str(file), right.digest[:12], "--results", str(tmp_path))) == 0
+    assert "adversarial" in capsys.readouterr().out
+    assert run(("compare", str(file), "beef", "--results", str(tmp_path))) == 2
+
+
+def test_the_command_names_the_surrogates_that_differ(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    left, left_arrays, right, right_arrays = pair(0.1)
+    store = ResultStore(tmp_path)
+    sources = [make_model("hashnet", weights=weights) for weights in ("u", "v")]
+    for record, arrays, source, digits in (
+        (left, left_arrays, sources[0], "a" * 64),
+        (right, right_arrays, sources[1], "b" * 64),
+    ):
+        store.save(replace(record, attack=left.attack, surrogate=source, digest=digits), arrays)
+    assert run(("compare", "aaaa", "bbbb", "--results", str(tmp_path))) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        f"{which}: rnm from hashnet 32 bit @{source.digest[:6]} on dpsh 32 bit"
+        for which, source in zip(("first", "second"), sources, strict=True)
+    ]
+    store.save(replace(left, digest="c" * 64), left_arrays)
+    assert run(("compare", "aaaa", "cccc", "--results", str(tmp_path))) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "first: rnm from hashnet 32 bit on dpsh 32 bit",
+        "second: rnm on dpsh 32 bit",
+    ]

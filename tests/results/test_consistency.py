@@ -1,0 +1,183 @@
+"""Soundness across records: what contradicts what, which record is suspect, and what is let be."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robusthash.results import Flag, Record
+from robusthash.results.comparing.consistency import SLACK, inconsistencies
+from robusthash.testing.records import make_measure, make_model, make_record
+
+HASHNET = make_model("hashnet", weights="h")
+OTHER = make_model("csq", weights="o")
+
+
+def _found(*records: Record) -> dict[str, list[str]]:
+    return {digest: [flag.id for flag in flags] for digest, flags in inconsistencies(records).items()}
+
+
+def _messages(*records: Record) -> list[str]:
+    return [flag.message for flags in inconsistencies(records).values() for flag in flags]
+
+
+def _pair(check: str, values: tuple[float, float], **changes: Any) -> tuple[Record, Record]:
+    """The record that ought to be at least as strong, and the one it is measured by; MAP of both."""
+    own: tuple[dict[str, Any], dict[str, Any]] = {
+        "RH011": ({"epsilon": 8 / 255}, {"epsilon": 4 / 255}),
+        "RH012": ({"options": {"steps": 100, "p": 2}}, {"options": {"steps": 10, "p": 2}}),
+        "RH013": ({}, {"surrogate": HASHNET}),
+    }[check]
+    one, other = (make_record(after=value, **{**its, **changes}) for value, its in zip(values, own, strict=True))
+    return one, other
+
+
+CHECKS = pytest.mark.parametrize("check", ["RH011", "RH012", "RH013"])
+
+
+@CHECKS
+def test_the_weaker_one_that_ought_to_be_stronger_is_flagged(check: str) -> None:
+    suspect, witness = _pair(check, (0.4, 0.3))
+    assert _found(suspect, witness) == _found(witness, suspect) == {suspect.digest: [check]}
+    stronger, weaker = _pair(check, (0.3, 0.4))
+    assert _found(stronger, weaker) == {}
+
+
+@CHECKS
+def test_a_difference_within_the_slack_is_left_to_chance(check: str) -> None:
+    assert _found(*_pair(check, (0.3 + SLACK, 0.3))) == {}
+    suspect, witness = _pair(check, (0.3 + SLACK + 0.0001, 0.3))
+    assert _found(suspect, witness) == {suspect.digest: [check]}
+
+
+@CHECKS
+def test_a_targeted_attack_is_judged_by_the_target_metric(check: str) -> None:
+    suspect, witness = _pair(check, (0.1, 0.9), target=0.5)
+    better = replace(
+        witness, metrics={**witness.metrics, "adversarial": {"map": make_measure(0.9), "t-map": make_measure(0.6)}}
+    )
+    worse = replace(
+        witness, metrics={**witness.metrics, "adversarial": {"map": make_measure(0.01), "t-map": make_measure(0.4)}}
+    )
+    assert _found(suspect, better) == {suspect.digest: [check]}
+    assert _found(suspect, worse) == {}
+    assert all("(0.500 against 0.600)" in message for message in _messages(suspect, better))
+
+
+@CHECKS
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 1},
+        {"relevance": "exact"},
+        {"protocols": {"map": "map@1000"}},
+        {"dataset": replace(make_record().dataset, digest="other")},
+        {"dataset": replace(make_record().dataset, query_digest="other")},
+        {"model": make_model(weights="other")},
+        {"model": make_model(bits=16)},
+        {"attack": replace(make_record().attack, name="hag")},
+        {"attack": replace(make_record().attack, options={"p": 3, "steps": 10})},
+        {"goal": "targeted"},
+        {"flags": (Flag(id="RH006", message="unbounded"),)},
+    ],
+    ids=["seed", "relevance", "protocol", "splits", "queries", "weights", "bits", "attack", "options", "goal", "bound"],
+)
+def test_what_is_not_comparable_contradicts_nothing(check: str, changes: dict[str, Any]) -> None:
+    suspect, witness = _pair(check, (0.4, 0.3))
+    if "goal" in changes:
+        stages = {stage: {**one, "t-map": make_measure(0.9)} for stage, one in witness.metrics.items()}
+        changes = {**changes, "metrics": stages}
+    assert _found(suspect, replace(witness, **changes)) == {}
+
+
+def test_a_defense_makes_another_victim() -> None:
+    suspect, witness = _pair("RH011", (0.4, 0.3))
+    defense = replace(suspect.attack, name="saat", options={"a": 1})
+    assert _found(suspect, replace(witness, defense=defense)) == {}
+    assert _found(replace(suspect, defense=defense), replace(witness, defense=defense)) == {suspect.digest: ["RH011"]}
+    other = replace(defense, options={"a": 2})
+    assert _found(replace(suspect, defense=defense), replace(witness, defense=other)) == {}
+
+
+def test_a_message_names_the_strongest_that_contradicts() -> None:
+    suspect = make_record(epsilon=16 / 255, after=0.5)
+    others = [make_record(epsilon=epsilon / 255, after=after) for epsilon, after in ((2, 0.4), (4, 0.2), (8, 0.3))]
+    assert [flag.message for flag in inconsistencies([suspect, *others])[suspect.digest]] == [
+        "weaker than the same attack at epsilon 4/255 (0.500 against 0.200)"
+    ]
+    assert _messages(*_pair("RH012", (0.4, 0.3))) == ["weaker than the same attack with 10 steps (0.400 against 0.300)"]
+    white_box = make_record(after=0.4)
+    crafted = [make_record(after=after, surrogate=one) for after, one in ((0.3, HASHNET), (0.25, OTHER))]
+    assert _messages(white_box, *crafted) == ["weaker than the same attack crafted on csq 32 bit (0.400 against 0.250)"]
+
+
+def test_one_record_may_fail_every_check() -> None:
+    suspect = make_record(options={"steps": 100}, after=0.6)
+    witnesses = [
+        make_record(options={"steps": 100}, epsilon=4 / 255, after=0.5),
+        make_record(options={"steps": 10}, after=0.4),
+        make_record(options={"steps": 100}, surrogate=HASHNET, after=0.3),
+    ]
+    assert _found(suspect, *witnesses) == {suspect.digest: ["RH011", "RH012", "RH013"]}
+
+
+def test_only_white_box_attacks_must_gain_from_a_larger_ball() -> None:
+    for changes in ({"surrogate": HASHNET}, {"queries": 500}):
+        assert _found(*_pair("RH011", (0.4, 0.3), **changes)) == {}
+    suspect, witness = _pair("RH011", (0.4, 0.3))
+    assert _found(suspect, replace(witness, surrogate=HASHNET)) == {}
+
+
+def test_more_steps_may_cost_transfer_but_not_queries() -> None:
+    assert _found(*_pair("RH012", (0.4, 0.3), surrogate=HASHNET)) == {}
+    suspect, witness = _pair("RH012", (0.4, 0.3), queries=500)
+    assert _found(suspect, witness) == {suspect.digest: ["RH012"]}
+    # White-box in one and by queries in the other: not the same attack.
+    assert _found(suspect, make_record(options={"steps": 10, "p": 2}, after=0.3)) == {}
+
+
+def test_transfer_is_held_against_the_same_epsilon() -> None:
+    suspect, witness = _pair("RH013", (0.4, 0.3))
+    assert _found(suspect, replace(witness, epsilon=16 / 255)) == {}
+    # Nor is what asks the victim's service a transfer.
+    assert _found(suspect, replace(witness, cost=replace(witness.cost, queries=10))) == {}
+
+
+def test_noise_seeks_nothing() -> None:
+    assert _found(*_pair("RH011", (0.85, 0.8), attack="noise")) == {}
+
+
+def test_an_attack_without_steps_is_not_compared_by_them() -> None:
+    assert _found(make_record(options={"steps": "many"}, after=0.4), make_record(options={"steps": 1}, after=0.3)) == {}
+    assert _found(make_record(after=0.4), make_record(options={"steps": 1}, after=0.3)) == {}
+
+
+def test_an_older_record_of_a_cell_is_no_evidence() -> None:
+    suspect, witness = _pair("RH011", (0.4, 0.3))
+    again = make_record(epsilon=4 / 255, after=0.45, created="2026-02-01T00:00:00+00:00")
+    assert _found(suspect, witness, again) == {}
+    repaired = make_record(epsilon=8 / 255, after=0.2, created="2026-02-01T00:00:00+00:00")
+    assert _found(suspect, witness, repaired) == {}
+
+
+def test_another_headline_metric_is_judged_by_itself() -> None:
+    def record(epsilon: float, value: float) -> Record:
+        measures = {"precision@r2": make_measure(value)}
+        stages = {"clean": measures, "adversarial": measures}
+        return make_record(epsilon=epsilon, protocols={"precision@r2": "precision@r2/v1"}, metrics=stages)
+
+    small, large = record(4 / 255, 0.3), record(8 / 255, 0.4)
+    assert _found(small, large) == {large.digest: ["RH011"]}
+
+
+SWEEP = {n: make_record(epsilon=n / 255, after=after) for n, after in ((2, 0.2), (4, 0.5), (8, 0.15), (16, 0.3))}
+
+
+@given(st.permutations(list(SWEEP.values())))
+def test_the_order_of_the_records_does_not_matter(records: list[Record]) -> None:
+    assert {digest: flag.message for digest, (flag,) in inconsistencies(records).items()} == {
+        SWEEP[4].digest: "weaker than the same attack at epsilon 2/255 (0.500 against 0.200)",
+        SWEEP[16].digest: "weaker than the same attack at epsilon 8/255 (0.300 against 0.150)",
+    }

@@ -1,0 +1,354 @@
+"""Adversarial training: its banks, its inner attack, whose gradient goes where, and that it repeats."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts import (
+    ArrayImages,
+    HashModel,
+    Modality,
+    Objective,
+    Pairs,
+    RetrievalData,
+    Split,
+    Threat,
+    TrainStep,
+)
+from robusthash.errors import CheckpointError, OptionError
+from robusthash.hashing import centre, sign
+from robusthash.testing import toy_images
+from robusthash.training import ObjectiveStep, TrainBatch, encode, weights_digest
+from robusthash.training.hardening.adversarial import (
+    AdversarialStep,
+    AdversarialTraining,
+    Banks,
+    HardeningContext,
+    Scene,
+)
+from robusthash.training.hardening.descent import descend_by_sign
+
+CPU = torch.device("cpu")
+STEP = TrainStep(epoch=0, epochs=2, iteration=0, bits=8)
+
+
+class Net(HashModel):
+    """A convolution with everything that has a mode: batch normalisation and dropout."""
+
+    def __init__(self, bits: int = 8, seed: int = 0) -> None:
+        super().__init__()
+        self.bits = bits
+        self.modality = Modality.image(16)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.features = nn.Sequential(
+                nn.Conv2d(3, 6, 3, stride=2), nn.BatchNorm2d(6), nn.ReLU(), nn.Dropout(0.2), nn.AvgPool2d(2)
+            )
+            self.hash_layer = nn.Linear(54, bits)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        logits: Tensor = self.hash_layer(self.features(inputs - 0.5).flatten(1))
+        return logits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairwise(Objective):
+    """A plain pair loss."""
+
+    pairing: Literal["bank", "batch"] = "bank"
+
+    def loss(self, relaxed: Tensor, labels: Tensor, pairs: Pairs, step: TrainStep) -> Tensor:
+        return (relaxed @ pairs.codes.T / step.bits - (2 * pairs.similar - 1)).square().mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Away(AdversarialTraining):
+    """Away from the centre codes."""
+
+    def codes(self, scene: Scene) -> Tensor:
+        return centre(scene.labels, scene.banks.codes, scene.banks.labels).to(scene.banks.codes)
+
+    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
+        return -(crafted * self.codes(scene)).mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning(Away):
+    """The same, with a code that is learnt beside the model."""
+
+    def head(self, *, bits: int, classes: int, seed: int) -> nn.Module:
+        layer = nn.Linear(classes, bits)
+        with torch.no_grad():
+            layer.weight.fill_(0.1)
+            layer.bias.fill_(0.1 * seed)
+        return layer
+
+    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
+        assert scene.head is not None
+        return super().adversarial_loss(crafted, scene) + scene.head(scene.labels).square().mean()
+
+
+def toy_data(items: int = 48, *, unlabelled: int = 0) -> RetrievalData:
+    images, labels = toy_images(items, seed=5)
+    labels[:unlabelled] = 0
+    levels = ArrayImages((images * 255).round().to(torch.uint8))
+    parts = {
+        name: Split(name=name, images=levels, labels=labels, ids=tuple(map(str, range(items))))
+        for name in ("query", "database", "train")
+    }
+    return RetrievalData(name="toy", classes=("a", "b", "c", "d"), **parts)
+
+
+DATA = toy_data()
+BRIEF = {"epochs": 3, "batch_size": 16, "steps": 3, "epsilon": 0.1}
+
+
+def away(**options: object) -> Away:
+    return Away(**{**BRIEF, **options})  # type: ignore[arg-type]  # by name, checked by the class
+
+
+def started(method: AdversarialTraining, model: HashModel, data: RetrievalData = DATA) -> AdversarialStep:
+    step = AdversarialStep(method, ObjectiveStep(Pairwise()), epsilon=0.1)
+    step.start(model, data.train, STEP, CPU)
+    return step
+
+
+def batch(data: RetrievalData = DATA, rows: int = 16) -> TrainBatch:
+    return TrainBatch(
+        images=data.train.images.pixels(range(rows)),
+        labels=data.train.labels[:rows].float(),
+        indices=torch.arange(rows),
+    )
+
+
+def scene(step: AdversarialStep, of: TrainBatch, *, epoch: int = 0) -> Scene:
+    where = replace(STEP, epoch=epoch)
+    return Scene(labels=of.labels, banks=step.banks, head=None, random=step.random, step=where)
+
+
+# --- banks ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_banks_start_as_an_encoding_and_share_no_memory() -> None:
+    model = Net().train()
+    banks = started(away(), model).banks
+    logits = encode(model, DATA.train.images, device=CPU)
+    assert torch.equal(banks.codes, sign(logits))
+    assert torch.equal(banks.relaxed, torch.tanh(logits))
+    assert banks.codes.untyped_storage().data_ptr() != banks.relaxed.untyped_storage().data_ptr()
+    assert model.training
+
+
+def test_rows_are_written_between_the_crafting_and_the_loss_and_codes_stay_binary() -> None:
+    seen: list[Tensor] = []
+
+    class Watching(Away):
+        def codes(self, scene: Scene) -> Tensor:
+            seen.append(scene.banks.codes.clone())
+            return super().codes(scene)
+
+    model = Net().train()
+    step = started(Watching(**BRIEF), model)  # type: ignore[arg-type]  # as in away
+    step.banks.codes[:] = 1.0
+    before = step.banks.relaxed.clone()
+    step.loss(model, batch(), STEP)
+    crafting, losing = seen
+    assert bool((crafting == 1).all())
+    assert torch.equal(losing[16:], crafting[16:])
+    assert not torch.equal(losing[:16], crafting[:16])
+    assert torch.equal(step.banks.codes[:16], sign(step.banks.relaxed[:16]))
+    assert set(step.banks.codes.unique().tolist()) <= {-1.0, 1.0}
+    assert torch.equal(step.banks.relaxed[16:], before[16:])
+    assert not step.banks.codes.requires_grad
+    assert not step.banks.relaxed.requires_grad
+
+
+def test_distinct_labels_leave_out_that_of_items_without() -> None:
+    labels = torch.tensor([[0, 0], [1, 0], [1, 0], [1, 1]])
+    assert Banks.of(torch.zeros(4, 3), labels).distinct.tolist() == [[1, 0], [1, 1]]
+
+
+# --- the inner attack -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("epsilon", [0.03, 0.4])
+@pytest.mark.parametrize("random_start", [False, True])
+def test_it_stays_in_ball_and_box_and_lowers_what_it_minimises(epsilon: float, random_start: bool) -> None:
+    model = Net()
+    method = away(random_start=random_start)
+    step = AdversarialStep(method, None, epsilon=epsilon)
+    step.start(model, DATA.train, STEP, CPU)
+    one = batch()
+    crafted = step.crafted(model, one, scene(step, one))
+    assert bool(Threat(epsilon=epsilon).contains(crafted, one.images).all())
+    model.eval()
+    codes = method.codes(scene(step, one))
+    before, after = (method.inner_loss(torch.tanh(model(images)), codes) for images in (one.images, crafted))
+    assert bool((after < before).all())
+    moved = (crafted - one.images).abs().amax()
+    assert float(moved) == pytest.approx(epsilon, abs=1e-6) if random_start else 0.7 * epsilon < float(moved)
+
+
+def test_sign_steps_of_a_linear_model_end_at_the_optimum() -> None:
+    class Linear(Net):
+        def forward(self, inputs: Tensor) -> Tensor:
+            return self.hash_layer(inputs.flatten(1)[:, :54] - 0.5)  # type: ignore[no-any-return]  # a layer's call
+
+    model = Linear(bits=1)
+    clean = torch.full((2, 3, 16, 16), 0.5)
+    clean[1] = 0.98
+    found = descend_by_sign(
+        model, clean, clean, lambda relaxed: relaxed.sum(1), Threat(epsilon=0.1), steps=4, size=0.05
+    )
+    direction = -model.hash_layer.weight.sign().flatten()
+    expected = (clean.flatten(1)[:, :54] + 0.1 * direction).clamp(0, 1)
+    torch.testing.assert_close(found.flatten(1)[:, :54], expected)
+    assert torch.equal(found.flatten(1)[:, 54:], clean.flatten(1)[:, 54:])
+
+
+def test_each_epoch_and_item_starts_elsewhere_whatever_its_batch() -> None:
+    model = Net()
+    # One step too small to see: what is left is the start.
+    step = started(away(steps=1, step_size=1e-9), model)
+    one = batch()
+    first, again, later = (step.crafted(model, one, scene(step, one, epoch=epoch)) for epoch in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, later)
+    few = TrainBatch(images=one.images[3:5], labels=one.labels[3:5], indices=one.indices[3:5])
+    torch.testing.assert_close(step.crafted(model, few, scene(step, few)), first[3:5])
+
+
+@pytest.mark.parametrize("inner_train", [False, True])
+def test_the_model_is_attacked_in_evaluation_mode_unless_asked(inner_train: bool) -> None:
+    model = Net().train()
+    model.features[0].eval()  # a flag of its own must survive
+    flags = [part.training for part in model.modules()]
+    needs = [parameter.requires_grad for parameter in model.parameters()]
+    step = started(away(inner_train=inner_train), model)
+    modes: list[bool] = []
+    model.register_forward_hook(lambda module, _inputs, _output: modes.append(module.training))
+    statistics = model.features[1].running_mean.clone()  # type: ignore[union-attr,operator]  # a buffer
+    one = batch()
+    step.crafted(model, one, scene(step, one))
+    assert modes == [inner_train] * 3
+    assert torch.equal(model.features[1].running_mean, statistics) is not inner_train  # type: ignore[arg-type]  # a buffer
+    assert [part.training for part in model.modules()] == flags
+    assert [parameter.requires_grad for parameter in model.parameters()] == needs
+
+
+def test_no_gradient_leaks_between_attack_and_training() -> None:
+    model = Net().train()
+    step = started(away(), model)
+    one = batch()
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 3.0)
+    crafted = step.crafted(model, one, scene(step, one))
+    assert not crafted.requires_grad
+    assert all(bool((parameter.grad == 3.0).all()) for parameter in model.parameters() if parameter.grad is not None)
+    model.zero_grad()
+    step.loss(model, one, STEP).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+    assert all(parameter.grad is not None and bool(parameter.grad.any()) for parameter in model.hash_layer.parameters())
+
+
+def test_the_loss_is_the_hash_loss_of_the_clean_plus_the_adversarial_one() -> None:
+    model = Net().eval()  # so that every pass gives the same
+    method = away(random_start=False)
+    whole, clean, alone = (
+        AdversarialStep(method, ObjectiveStep(Pairwise()), epsilon=0.1),
+        ObjectiveStep(Pairwise()),
+        AdversarialStep(method, None, epsilon=0.1),
+    )
+    for step in (whole, clean, alone):
+        step.start(model, DATA.train, STEP, CPU)
+    one = batch()
+    parts = clean.loss(model, one, STEP) + alone.loss(model, one, STEP)
+    torch.testing.assert_close(whole.loss(model, one, STEP), parts)
+
+
+# --- the whole --------------------------------------------------------------------------------------------------------
+
+
+def harden(
+    method: AdversarialTraining, *, partial: Path | None = None, progress: Callable[[int, int, str], None] | None = None
+) -> HashModel:
+    context = HardeningContext(
+        data=DATA,
+        seed=0,
+        objective=Pairwise(),
+        partial=partial,
+        partial_seconds=0,
+        progress=progress or (lambda _done, _total, _what: None),
+    )
+    return method.harden(Net(bits=8).eval(), context)
+
+
+class _Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("kind", [Away, Learning])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_hardening_broken_within_an_epoch_resumes_to_the_same_bytes(
+    tmp_path: Path, kind: type[Away], optimizer: str
+) -> None:
+    method = kind(**{**BRIEF, "optimizer": optimizer, "lr": 0.01})  # type: ignore[arg-type]  # as in away
+    torch.manual_seed(1)
+    undisturbed = harden(method)
+    partial = tmp_path / "partial.safetensors"
+
+    def stop(done: int, _total: int, _what: str) -> None:
+        if done == 8:  # in the last of three epochs of three batches
+            raise _Interrupted
+
+    with pytest.raises(_Interrupted):
+        harden(method, partial=partial, progress=stop)
+    torch.manual_seed(2)
+    assert weights_digest(harden(method, partial=partial)) == weights_digest(undisturbed)
+    with pytest.raises(CheckpointError, match="another model"):
+        harden(replace(method, steps=4), partial=partial)
+    assert not undisturbed.training
+
+
+def test_what_the_method_learns_beside_the_model_is_trained_and_kept() -> None:
+    model = Net().train()
+    step = started(Learning(**BRIEF), model)  # type: ignore[arg-type]  # as in away
+    learnt = list(step.parameters())
+    assert [tuple(parameter.shape) for parameter in learnt] == [(8, 4), (8,)]
+    step.loss(model, batch(), STEP).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+    assert all(parameter.grad is not None and bool(parameter.grad.any()) for parameter in learnt)
+    state = {name: tensor.clone() for name, tensor in step.state().items()}
+    assert {"codes", "relaxed", "clean.bank", "head.weight", "head.bias"} == set(state)
+    other = started(Learning(**BRIEF), Net(seed=1))  # type: ignore[arg-type]  # as in away
+    other.restore(state)
+    assert all(torch.equal(tensor, state[name]) for name, tensor in other.state().items())
+    assert torch.equal(other.banks.labels, step.banks.labels)
+
+
+def test_the_model_given_stays_as_it_is() -> None:
+    model = Net().eval().requires_grad_(requires_grad=False)
+    before = weights_digest(model)
+    hardened = away().harden(model, HardeningContext(data=DATA, seed=0, objective=Pairwise()))
+    assert weights_digest(model) == before != weights_digest(hardened)
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert not model.training
+
+
+def test_images_without_labels_give_no_nan() -> None:
+    data = toy_data(unlabelled=16)
+    model = Net().train()
+    step = started(away(), model, data)
+    loss = step.loss(model, batch(data), STEP)
+    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+    assert bool(loss.isfinite())
+    assert all(parameter.grad is not None and bool(parameter.grad.isfinite().all()) for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("options", [{"steps": 0}, {"epsilon": 0.0}, {"step_size": -0.1}, {"lr": 0.0}, {"epochs": 0}])
+def test_what_makes_no_training_is_refused(options: dict[str, float]) -> None:
+    with pytest.raises(OptionError):
+        away(**options)
