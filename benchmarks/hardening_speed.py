@@ -27,7 +27,7 @@ from stage import Stage, add_arguments
 from torch import Tensor
 
 from robusthash.contracts import HashModel, Split, Threat, TrainStep, evaluating
-from robusthash.host import Kind
+from robusthash.host import PluginKind
 from robusthash.training import LossStep, ObjectiveStep, Recipe, TrainBatch, batches
 from robusthash.training.hardening.adversarial import AdversarialStep, AdversarialTraining, Scene
 from robusthash.training.trainer.recipe import make_optimizer
@@ -118,17 +118,17 @@ def main() -> int:
     options = parser.parse_args()
     stage = Stage(options)
     print(stage.title)
-    shop, victim = stage.bench.shop, stage.bench.victim.model
-    split, device = shop.data.train, shop.device
+    resources, victim = stage.bench.resources, stage.bench.victim.model
+    split, device = resources.data.train, resources.device
     recipe = Recipe(batch_size=options.batch)
     taken = list(islice(batches(split, recipe, seed=0, epoch=0, device=device), BATCHES))
     synchronise = torch.cuda.synchronize if device.type == "cuda" else lambda: None
 
     def objective() -> ObjectiveStep:
-        return ObjectiveStep(shop.model(options.model).plugin, seed=options.seed)
+        return ObjectiveStep(resources.model(options.model).plugin, seed=options.seed)
 
     def hardening(name: str) -> AdversarialStep:
-        method = shop.host.create(shop.host.find(Kind.DEFENSE, name), {})
+        method = resources.host.create(resources.host.find(PluginKind.DEFENSE, name), {})
         if not isinstance(method, AdversarialTraining):
             raise TypeError(f"{name} trains nothing")
         return AdversarialStep(method, objective(), epsilon=stage.epsilon)

@@ -15,14 +15,14 @@ from torch import Tensor
 from robusthash.adversary import GradientAttack, aim_code
 from robusthash.contracts import AttackBatch
 from robusthash.epsilon import parse_epsilon
-from robusthash.evaluation import Cell, Setting, VictimPlan
+from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.scoring.score import histograms
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance
@@ -55,7 +55,7 @@ class Stage:
 
     def __init__(self, options: argparse.Namespace) -> None:
         torch.set_num_threads(options.threads)
-        setting = Setting(
+        setting = RunSettings(
             dataset=options.dataset,
             data_root=options.data_root,
             queries=options.queries,
@@ -64,21 +64,21 @@ class Stage:
             seed=options.seed,
             device=options.device,
         )
-        shop = Workshop(setting, PluginHost.load(), lambda _done, _total, _what: None)
-        self.benches = Benches(shop)
+        resources = Resources(setting, PluginHost.load(), lambda _done, _total, _what: None)
+        self.benches = Benches(resources)
         self.bench = self.benches.get(VictimPlan(model=options.model, bits=options.bits))
-        self.epsilon: float = shop.data.epsilon if options.epsilon is None else options.epsilon
+        self.epsilon: float = resources.data.epsilon if options.epsilon is None else options.epsilon
         self.queries = len(self.bench.queries)
         self.job = cache(self._job)
 
     @cached_property
     def title(self) -> str:
         """What is attacked, in a line; the victim is trained here if it has to be."""
-        shop, victim = self.bench.shop, self.bench.victim
+        resources, victim = self.bench.resources, self.bench.victim
         return (
-            f"{shop.data.name}: {self.queries} queries, {len(shop.data.database)} in the database,"
+            f"{resources.data.name}: {self.queries} queries, {len(resources.data.database)} in the database,"
             f" {victim.use.name} {victim.use.bits} bit, epsilon {255 * self.epsilon:.3g}/255,"
-            f" {shop.device.type}, {torch.get_num_threads()} threads"
+            f" {resources.device.type}, {torch.get_num_threads()} threads"
         )
 
     def run(self, name: str, rows: Sequence[int], *, size: int | None = None, **changes: Any) -> Run:
@@ -92,7 +92,7 @@ class Stage:
         """
         job, model = self.job(name), self.bench.victim.model
         job = replace(job, attack=replace(self.attack(name), **changes))
-        parts = [[rows[i] for i in part] for part in shard_ranges(len(rows), size or self.bench.shop.shard_size)]
+        parts = [[rows[i] for i in part] for part in shard_ranges(len(rows), size or self.bench.resources.shard_size)]
         start = time.perf_counter()
         crafted = [craft(job, part) for part in parts]
         seconds = time.perf_counter() - start
@@ -124,11 +124,11 @@ class Stage:
 
     def clean(self, rows: Sequence[int]) -> Tensor:
         """(n, 3, h, w) float, on the device."""
-        return self.bench.queries.images.pixels(list(rows)).to(self.bench.shop.device)
+        return self.bench.queries.images.pixels(list(rows)).to(self.bench.resources.device)
 
     def precisions(self, name: str, codes: Tensor, rows: Sequence[int]) -> Tensor:
         """(n,) average precisions, by the target labels if the attack is targeted, else by the queries' own."""
-        targets, metric = self.job(name).targets, self.bench.shop.metrics["map"]
+        targets, metric = self.job(name).targets, self.bench.resources.metrics["map"]
         labels = (self.bench.queries.labels if targets is None else targets)[list(rows)]
         counts = histograms(pack(codes), labels, self.bench.database, relevance=Relevance.SHARE_ANY)
         return torch.from_numpy(metric.per_query(counts).expected)

@@ -132,7 +132,7 @@ class Trial:
 
     def loop(self, alpha: float) -> tuple[Outcome, Tensor]:
         """The loop, and the mean distance of its iterates before each step: (steps,)."""
-        device = self.stage.bench.shop.device
+        device = self.stage.bench.resources.device
         torch.set_num_threads(self.step_seconds(frozen=False)[1])
         seconds, images, course = 0.0, [], torch.zeros(self.steps)
         for row, aim in enumerate(self.aims[: self.few].split(1)):
@@ -150,7 +150,7 @@ class Trial:
 
     def step_seconds(self, *, frozen: bool) -> tuple[float, int]:
         """The shortest time of a step of the loop, and the number of threads that it takes."""
-        clean, aim, times = self.stage.clean([0]), self.aims[:1].to(self.stage.bench.shop.device), []
+        clean, aim, times = self.stage.clean([0]), self.aims[:1].to(self.stage.bench.resources.device), []
         for threads in {1, self.threads}:
             torch.set_num_threads(threads)
             for _ in range(4):  # the first one warms up

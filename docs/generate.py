@@ -16,7 +16,7 @@ import click
 
 from robusthash import hookspecs
 from robusthash.cli import group
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash.options import describe
 from robusthash.specs import ModelSpec
 
@@ -72,7 +72,7 @@ def specs(kind: str) -> str:
     """What the first-party distributions offer of one kind."""
     rows = [
         [f"`{one.spec.name}`", one.spec.summary, one.owner.distribution]
-        for one in PluginHost.load().all(Kind(kind))
+        for one in PluginHost.load().all(PluginKind(kind))
         if one.owner.distribution in FIRST_PARTY
     ]
     return table(["name", "what", "distribution"], rows)
@@ -91,14 +91,14 @@ def own_options(path: str) -> str:
 def metrics(_argument: str) -> str:
     """The core's ranking metrics, each with its exact definition's id."""
     host = PluginHost.load()
-    found = [one for one in host.all(Kind.METRIC) if one.owner.distribution in FIRST_PARTY]
+    found = [one for one in host.all(PluginKind.METRIC) if one.owner.distribution in FIRST_PARTY]
     rows = [[f"`{one.spec.name}`", f"`{host.create(one).protocol}`", one.spec.summary] for one in found]
     return table(["name", "protocol id", "what"], rows)
 
 
 def presets(model: str) -> str:
     """The presets of a model, with what each sets."""
-    found = [one.spec for one in PluginHost.load().all(Kind.MODEL) if one.spec.name.partition("/")[0] == model]
+    found = [one.spec for one in PluginHost.load().all(PluginKind.MODEL) if one.spec.name.partition("/")[0] == model]
     rows = [
         [f"`{one.name}`", one.summary, _settings(one.options), _settings(one.recipe)]
         for one in found

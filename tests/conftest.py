@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from robusthash.evaluation import Request, Setting
+from robusthash.evaluation import Request, RunSettings
 from robusthash.host import PluginHost
 
 _REPOSITORY = Path(__file__).parents[1]
@@ -80,5 +80,5 @@ def host() -> PluginHost:
 @pytest.fixture
 def small() -> Request:
     """A quick grid: few queries, few steps, a victim trained for a moment."""
-    setting = Setting(queries=20, shard_size=8, options={"rnm": {"steps": "10"}, "train": {"epochs": "3"}})
+    setting = RunSettings(queries=20, shard_size=8, options={"rnm": {"steps": "10"}, "train": {"epochs": "3"}})
     return Request(models=("dpsh",), attacks=("rnm",), setting=setting)

@@ -14,7 +14,7 @@ import torch
 
 from robusthash.contracts import HashModel
 from robusthash.evaluation import read_suite
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash.training import user_model
 
 ROOT = Path(__file__).parents[1]
@@ -54,8 +54,8 @@ def test_every_command_is_in_the_reference(generate: ModuleType) -> None:
         assert f"## robusthash {path}\n" in text
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_every_registered_name_is_documented(generate: ModuleType, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", PluginKind)
+def test_every_registered_name_is_documented(generate: ModuleType, kind: PluginKind) -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     ours = [one.spec.name for one in PluginHost.load().all(kind) if one.owner.distribution in generate.FIRST_PARTY]
     assert ours
@@ -65,7 +65,7 @@ def test_every_registered_name_is_documented(generate: ModuleType, kind: Kind) -
 def test_every_hook_and_its_arguments_are_documented(generate: ModuleType) -> None:
     text = (DOCS / "plugins.md").read_text(encoding="utf-8")
     hooks = generate.hook_functions()
-    assert {f"robusthash_{kind}s" for kind in Kind} < {name for name, _ in hooks}
+    assert {f"robusthash_{kind}s" for kind in PluginKind} < {name for name, _ in hooks}
     for name, hook in hooks:
         heading = re.search(rf"^### `{name}\((.*)\) ->", text, re.MULTILINE)
         assert heading is not None, name
@@ -100,11 +100,11 @@ def test_the_example_suite_can_be_read(tmp_path: Path) -> None:
     (tmp_path / "suite.toml").write_text(files_told("quickstart.md")["suite.toml"])
     request = read_suite(tmp_path / "suite.toml")
     host = PluginHost.load()
-    for kind, names in ((Kind.MODEL, request.models), (Kind.ATTACK, request.attacks)):
+    for kind, names in ((PluginKind.MODEL, request.models), (PluginKind.ATTACK, request.attacks)):
         for name in names:
             host.create(host.find(kind, name), request.setting.options.get(name, {}))
     for name in request.setting.metrics:
-        host.create(host.find(Kind.METRIC, name))
+        host.create(host.find(PluginKind.METRIC, name))
 
 
 def test_the_example_model_is_a_hash_model(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_the_site_builds_and_every_link_resolves(tmp_path: Path) -> None:
 
 def test_every_paper_that_a_spec_names_is_in_the_bibliography() -> None:
     host = PluginHost.load()
-    keys = {entry.spec.paper for kind in Kind for entry in host.all(kind) if entry.spec.paper}
+    keys = {entry.spec.paper for kind in PluginKind for entry in host.all(kind) if entry.spec.paper}
     page = (DOCS / "bibliography.md").read_text(encoding="utf-8")
     assert keys
     assert sorted(key for key in keys if f"| `{key}` |" not in page) == []

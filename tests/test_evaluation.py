@@ -10,13 +10,13 @@ import torch
 
 from robusthash.arrays import to_npz
 from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError, UsageError
-from robusthash.evaluation import Request, Setting, evaluate, plan, read_suite
+from robusthash.evaluation import Request, RunSettings, evaluate, plan, read_suite
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.scoring.score import nearest_distances
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.results import Record, ResultStore
 
@@ -48,7 +48,7 @@ def same(
 def undisturbed(
     host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, tuple[Record, dict[str, np.ndarray]]]:
-    setting = Setting(queries=20, shard_size=8, options={"rnm": {"steps": "10"}, "train": {"epochs": "3"}})
+    setting = RunSettings(queries=20, shard_size=8, options={"rnm": {"steps": "10"}, "train": {"epochs": "3"}})
     request = Request(models=("dpsh",), attacks=("rnm",), setting=setting)
     return run(request, host, tmp_path_factory.mktemp("undisturbed"))
 
@@ -117,8 +117,8 @@ def test_what_is_stored_is_not_run_again(small: Request, host: PluginHost, tmp_p
 
 
 def test_another_batch_size_changes_almost_no_pixel(small: Request, host: PluginHost) -> None:
-    shop = Workshop(small.setting, host, lambda _d, _t, _w: None)
-    job = make_ready(plan(small, 0.3)[-1], Benches(shop)).job
+    resources = Resources(small.setting, host, lambda _d, _t, _w: None)
+    job = make_ready(plan(small, 0.3)[-1], Benches(resources)).job
     images = {
         size: torch.cat([craft(job, rows).adversarial.inputs for rows in shard_ranges(20, size)]) for size in (1, 7, 20)
     }
@@ -152,12 +152,12 @@ def test_every_name_and_option_is_checked_before_anything_is_trained(
     for request, error, says in (
         (replace(small, attacks=("rnn",)), UnknownNameError, "rnm"),
         (replace(small, models=("dpsj",)), UnknownNameError, "dpsh"),
-        (replace(small, setting=Setting(options={**options, "rnm": {"stepz": "3"}})), OptionError, "steps"),
-        (replace(small, setting=Setting(options={**options, "hag": {"steps": "3"}})), OptionError, "hag"),
-        (replace(small, setting=Setting(options={**options, "rnm": {"steps": "0"}})), OptionError, "at least 1"),
-        (replace(small, setting=Setting(options=options, retriever="fais")), UnknownNameError, "faiss"),
-        (replace(small, setting=Setting(options=options, metrics=("mapp",))), UnknownNameError, "map"),
-        (replace(small, setting=Setting(options=options, device="tpu")), UsageError, "cpu"),
+        (replace(small, setting=RunSettings(options={**options, "rnm": {"stepz": "3"}})), OptionError, "steps"),
+        (replace(small, setting=RunSettings(options={**options, "hag": {"steps": "3"}})), OptionError, "hag"),
+        (replace(small, setting=RunSettings(options={**options, "rnm": {"steps": "0"}})), OptionError, "at least 1"),
+        (replace(small, setting=RunSettings(options=options, retriever="fais")), UnknownNameError, "faiss"),
+        (replace(small, setting=RunSettings(options=options, metrics=("mapp",))), UnknownNameError, "map"),
+        (replace(small, setting=RunSettings(options=options, device="tpu")), UsageError, "cpu"),
         (replace(small, defenses=("bit-dept",)), UnknownNameError, "bit-depth"),
     ):
         with pytest.raises(error, match=says):
@@ -200,7 +200,7 @@ def test_suites_say_what_options_say(tmp_path: Path) -> None:
         'models = ["dpsh"]\nattacks = ["rnm"]\nbits = [16, 32]\nepsilons = ["8/255", 0.1]\n'
         'dataset = "digits"\nseed = 3\ndata_root = "images"\n\n[options.rnm]\nsteps = 200\n'
     )
-    setting = Setting(seed=3, data_root=tmp_path / "images", options={"rnm": {"steps": 200}})
+    setting = RunSettings(seed=3, data_root=tmp_path / "images", options={"rnm": {"steps": 200}})
     expected = Request(models=("dpsh",), attacks=("rnm",), bits=(16, 32), epsilons=(8 / 255, 0.1), setting=setting)
     assert read_suite(suite) == expected
     assert len(plan(expected, 0.3)) == 2 * 2 * 2

@@ -15,7 +15,7 @@ from robusthash.errors import (
     PluginError,
     UnknownNameError,
 )
-from robusthash.host import Kind, PluginHost, Problem
+from robusthash.host import PluginHost, PluginKind, PluginProblem
 
 GOOD = """
 from dataclasses import dataclass
@@ -91,7 +91,7 @@ BROKEN = {
 }
 
 
-def names(host: PluginHost, kind: Kind = Kind.DEFENSE) -> list[str]:
+def names(host: PluginHost, kind: PluginKind = PluginKind.DEFENSE) -> list[str]:
     return [registered.full_name for registered in host.all(kind)]
 
 
@@ -100,7 +100,7 @@ def test_a_broken_plugin_leaves_nothing_and_hurts_nobody(site: Any, case: str) -
     source, expected = BROKEN[case]
     site.install("broken-one", source, version="0.7")
     site.install("good", GOOD)
-    heard: list[Problem] = []
+    heard: list[PluginProblem] = []
     host = PluginHost.load(entry_points=site.entry_points(), report=heard.append)
 
     assert names(host) == ["good/blur", "good/blur/wide"]
@@ -112,7 +112,7 @@ def test_a_broken_plugin_leaves_nothing_and_hurts_nobody(site: Any, case: str) -
     assert "\n" not in problem.message
     assert problem.details.startswith("Traceback")
     with pytest.raises(UnknownNameError, match=r"not all loaded: broken-one 0.7"):
-        host.find(Kind.DEFENSE, "late")
+        host.find(PluginKind.DEFENSE, "late")
 
 
 def test_strict_names_every_problem(site: Any) -> None:
@@ -141,23 +141,23 @@ def test_one_broken_entry_point_does_not_take_the_other_of_its_distribution(site
 
 def test_the_core_comes_with_its_own_plugin() -> None:
     host = PluginHost.load(strict=True, entry_points=())
-    assert names(host, Kind.RETRIEVER) == ["robusthash/torch"]
-    assert host.find(Kind.RETRIEVER, "torch").owner.distribution == "robusthash"
+    assert names(host, PluginKind.RETRIEVER) == ["robusthash/torch"]
+    assert host.find(PluginKind.RETRIEVER, "torch").owner.distribution == "robusthash"
 
 
 def test_names(site: Any) -> None:
     site.install("One_Dist", GOOD)
     host = PluginHost.load(entry_points=site.entry_points())
-    wide = host.find(Kind.DEFENSE, "blur/wide")
+    wide = host.find(PluginKind.DEFENSE, "blur/wide")
     assert wide.full_name == "one-dist/blur/wide"
-    assert host.find(Kind.DEFENSE, "one-dist/blur/wide") == wide
-    assert host.find(Kind.DEFENSE, "One_Dist/blur/wide") == wide
+    assert host.find(PluginKind.DEFENSE, "one-dist/blur/wide") == wide
+    assert host.find(PluginKind.DEFENSE, "One_Dist/blur/wide") == wide
     assert host.find_all("blur/wide") == [wide]
     with pytest.raises(UnknownNameError, match="did you mean 'blur'") as caught:
-        host.find(Kind.DEFENSE, "blurr", where="--defense")
+        host.find(PluginKind.DEFENSE, "blurr", where="--defense")
     assert caught.value.message == "unknown defense 'blurr' in --defense"
     with pytest.raises(UnknownNameError, match="no attack is installed"):
-        host.find(Kind.ATTACK, "blur")
+        host.find(PluginKind.ATTACK, "blur")
     with pytest.raises(UnknownNameError):
         host.find_all("nothing-like-it")
 
@@ -168,8 +168,8 @@ def test_two_owners_of_a_name_are_both_reachable(site: Any) -> None:
     host = PluginHost.load(strict=True, entry_points=site.entry_points())
     assert names(host) == ["one/blur", "two/blur", "one/blur/wide", "two/blur/wide"]
     with pytest.raises(AmbiguousNameError, match="one/blur or two/blur"):
-        host.find(Kind.DEFENSE, "blur")
-    assert str(host.find(Kind.DEFENSE, "two/blur").owner) == "two 1.2"
+        host.find(PluginKind.DEFENSE, "blur")
+    assert str(host.find(PluginKind.DEFENSE, "two/blur").owner) == "two 1.2"
     assert [[registered.full_name for registered in group] for group in host.duplicates()] == [
         ["one/blur", "two/blur"],
         ["one/blur/wide", "two/blur/wide"],
@@ -186,7 +186,7 @@ def test_the_allow_list_applies_before_any_import(site: Any, monkeypatch: pytest
     assert not marker.exists()
     assert [str(owner) for owner in host.excluded] == ["shy 1.2"]
     with pytest.raises(UnknownNameError, match=r"kept out by the allow-list: shy 1.2"):
-        host.find(Kind.DEFENSE, "sharpen")
+        host.find(PluginKind.DEFENSE, "sharpen")
 
     monkeypatch.setenv("ROBUSTHASH_PLUGINS", "")
     assert names(PluginHost.load(entry_points=site.entry_points())) == []
@@ -207,8 +207,8 @@ def test_the_allow_list_may_name_entry_points_but_nothing_unknown(site: Any, mon
 def test_the_users_options_lie_over_the_specs(site: Any) -> None:
     site.install("good", GOOD)
     host = PluginHost.load(entry_points=site.entry_points())
-    wide = host.find(Kind.DEFENSE, "blur/wide")
-    assert host.create(host.find(Kind.DEFENSE, "blur")).width == 5
+    wide = host.find(PluginKind.DEFENSE, "blur/wide")
+    assert host.create(host.find(PluginKind.DEFENSE, "blur")).width == 5
     assert host.create(wide).width == 9
     assert host.create(wide, {"width": "11"}).width == 11
     with pytest.raises(OptionError, match=r"unknown option blur/wide.widht .*did you mean 'width'"):
@@ -269,7 +269,7 @@ def test_a_broken_factory_names_its_distribution(site: Any, name: str, error: ty
     )
     host = PluginHost.load(strict=True, entry_points=site.entry_points())
     with pytest.raises(error) as caught:
-        host.create(host.find(Kind.DEFENSE, name))
+        host.create(host.find(PluginKind.DEFENSE, name))
     assert message in str(caught.value)
 
 
@@ -288,7 +288,7 @@ def robusthash_run_started(cells):
 def test_an_observer_that_fails_stops_nobody(site: Any) -> None:
     site.install("bad-observer", OBSERVER.format(mood="bad"))
     site.install("calm-observer", OBSERVER.format(mood="calm"))
-    heard: list[Problem] = []
+    heard: list[PluginProblem] = []
     host = PluginHost.load(strict=True, entry_points=site.entry_points(), report=heard.append)
     host.notify("robusthash_run_started", cells=3, settings={})
     assert sys.modules["bad_observer"].seen == sys.modules["calm_observer"].seen == [3]
@@ -297,7 +297,7 @@ def test_an_observer_that_fails_stops_nobody(site: Any) -> None:
     ]
     assert tuple(heard) == host.problems
     with pytest.raises(UnknownNameError) as caught:
-        host.find(Kind.DEFENSE, "x")
+        host.find(PluginKind.DEFENSE, "x")
     assert "not all loaded" not in str(caught.value)
     with pytest.raises(AttributeError):
         host.notify("robusthash_run_strated", cells=3)
@@ -314,9 +314,9 @@ def test_a_broken_plugin_observes_nothing(site: Any) -> None:
 
 PROBE = """
 import sys
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginKind, PluginHost
 host = PluginHost.load()
-print([registered.full_name for registered in host.all(Kind.DEFENSE) if registered.owner.distribution == "good"])
+print([registered.full_name for registered in host.all(PluginKind.DEFENSE) if registered.owner.distribution == "good"])
 print([problem.message for problem in host.problems])
 print(sorted({"torch", "numpy", "faiss", "sklearn"} & set(sys.modules)))
 """

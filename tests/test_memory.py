@@ -11,11 +11,11 @@ from torch import Tensor
 
 from robusthash.contracts import Attack, AttackBatch, AttackContext
 from robusthash.errors import MemoryLimitError
-from robusthash.evaluation import Request, Setting, evaluate, plan
+from robusthash.evaluation import Request, RunSettings, evaluate, plan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.memory import Batches, is_out_of_memory
 from robusthash.results import ResultStore
@@ -84,8 +84,8 @@ class Greedy(Attack):
 
 @pytest.mark.usefixtures("cache")
 def test_an_attack_that_runs_out_of_memory_goes_on_with_fewer_queries(host: PluginHost) -> None:
-    setting = Setting(queries=12, shard_size=12, options={"train": {"epochs": "3"}})
-    benches = Benches(Workshop(setting, host, lambda _d, _t, _w: None))
+    setting = RunSettings(queries=12, shard_size=12, options={"train": {"epochs": "3"}})
+    benches = Benches(Resources(setting, host, lambda _d, _t, _w: None))
     job = make_ready(plan(Request(models=("dpsh",), setting=setting, attacks=()), 0.3)[0], benches).job
     crafted = craft(replace(job, attack=Greedy()), range(12))
     assert crafted.batch == 3
@@ -100,7 +100,7 @@ def test_half_precision_and_compilation_are_recorded_and_scored_alike(host: Plug
     from robusthash.contracts import Precision
 
     options = {"train": {"epochs": "3"}, "rnm": {"steps": "10"}}
-    setting = Setting(queries=8, options=options)
+    setting = RunSettings(queries=8, options=options)
     whole, half = (
         evaluate(
             Request(models=("dpsh",), attacks=("rnm",), epsilons=(0.1,), setting=replace(setting, precision=precision)),

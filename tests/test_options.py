@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robusthash.errors import ContractError, OptionError
-from robusthash.options import as_plain, build, describe, parse_assignments
+from robusthash.options import as_plain, build_options, describe, parse_assignments
 
 
 class Colour(StrEnum):
@@ -82,7 +82,7 @@ class Required:
     ],
 )
 def test_value_is_read_by_the_fields_type(name: str, value: Any, expected: Any) -> None:
-    found = getattr(build(Options, {name: value}, where="mine"), name)
+    found = getattr(build_options(Options, {name: value}, where="mine"), name)
     assert found == expected
     assert type(found) is type(expected)
 
@@ -112,7 +112,7 @@ def test_value_is_read_by_the_fields_type(name: str, value: Any, expected: Any) 
 )
 def test_value_that_does_not_fit_names_option_and_type(name: str, value: Any) -> None:
     with pytest.raises(OptionError) as caught:
-        build(Options, {name: value}, where="mine")
+        build_options(Options, {name: value}, where="mine")
     assert f"mine.{name}" in caught.value.message
     assert repr(value) in caught.value.message
     assert caught.value.hint
@@ -120,26 +120,26 @@ def test_value_that_does_not_fit_names_option_and_type(name: str, value: Any) ->
 
 def test_near_misses_are_offered() -> None:
     with pytest.raises(OptionError, match="did you mean 'steps'") as caught:
-        build(Options, {"step": "1"}, where="mine")
+        build_options(Options, {"step": "1"}, where="mine")
     assert "unknown option mine.step" in caught.value.message
     assert "colour" in (caught.value.hint or "")
     with pytest.raises(OptionError, match="did you mean 'dark-blue'"):
-        build(Options, {"colour": "darkblue"}, where="mine")
+        build_options(Options, {"colour": "darkblue"}, where="mine")
 
 
 def test_a_class_may_refuse() -> None:
     with pytest.raises(OptionError, match="options of mine: steps must be at least 1") as caught:
-        build(Options, {"steps": "0"}, where="mine")
+        build_options(Options, {"steps": "0"}, where="mine")
     assert "steps=0" in (caught.value.hint or "")
     with pytest.raises(OptionError, match="options of mine: refused") as caught:
-        build(Options, {"plain": "refuse"}, where="mine")
+        build_options(Options, {"plain": "refuse"}, where="mine")
     assert caught.value.hint == "write something else"
 
 
 def test_required_option() -> None:
-    assert build(Required, {"size": "3"}, where="mine") == Required(size=3)
+    assert build_options(Required, {"size": "3"}, where="mine") == Required(size=3)
     with pytest.raises(OptionError, match=r"mine.size has no value"):
-        build(Required, {}, where="mine")
+        build_options(Required, {}, where="mine")
     assert [(option.required, option.default, option.doc) for option in describe(Required)] == [(True, None, "of it")]
 
 
@@ -174,7 +174,7 @@ def test_options_without_source_have_no_documentation() -> None:
 )
 def test_plain_values_survive_json(**values: Any) -> None:
     options = Options(**values)
-    assert build(Options, json.loads(json.dumps(as_plain(options), allow_nan=False)), where="mine") == options
+    assert build_options(Options, json.loads(json.dumps(as_plain(options), allow_nan=False)), where="mine") == options
 
 
 def test_what_is_no_option_class_is_refused() -> None:
@@ -186,9 +186,9 @@ def test_what_is_no_option_class_is_refused() -> None:
         table: dict[str, int] = field(default_factory=dict)
 
     with pytest.raises(ContractError, match="no dataclass"):
-        build(Bare, {}, where="mine")
+        build_options(Bare, {}, where="mine")
     with pytest.raises(ContractError, match="no option can have the type"):
-        build(Strange, {"table": "x"}, where="mine")
+        build_options(Strange, {"table": "x"}, where="mine")
     with pytest.raises(ContractError, match="no JSON form"):
         as_plain(Strange())
 

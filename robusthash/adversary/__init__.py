@@ -4,7 +4,7 @@ from robusthash.adversary.aims import Aim, aim_code
 from robusthash.adversary.annealing import annealed_scale
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.gradient import GradientAttack
-from robusthash.adversary.probe import Probe, probe
+from robusthash.adversary.probe import VictimProbe, probe
 from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.soundness import Evidence, soundness
 from robusthash.adversary.steps import Step, step_rule
@@ -15,13 +15,13 @@ __all__ = [
     "Descent",
     "Evidence",
     "GradientAttack",
-    "Probe",
     "Schedule",
     "Smoother",
     "Smoothing",
     "Step",
     "TargetSelector",
     "Targets",
+    "VictimProbe",
     "aim_code",
     "anchor_codes",
     "annealed_scale",

@@ -6,7 +6,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from robusthash.adversary.rules import Projection, StepRule
+from robusthash.adversary.rules import Project, StepRule
 
 
 class Adaptive(StepRule):
@@ -32,7 +32,7 @@ class Adaptive(StepRule):
         self._made = 0  # steps
         self._state: _State | None = None
 
-    def move(self, point: Tensor, gradient: Tensor, losses: Tensor, project: Projection) -> Tensor:  # noqa: D102 - as in the base class
+    def move(self, point: Tensor, gradient: Tensor, losses: Tensor, project: Project) -> Tensor:  # noqa: D102 - as in the base class
         if self._state is None:
             self._state = _State.start(point, gradient, losses, self.size)
         state, alpha = self._state, self.momentum if self._made else 1.0

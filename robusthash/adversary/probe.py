@@ -17,7 +17,7 @@ _NOISY = 1e-3  #: share of a logit that counts as a difference; the rounding of 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
+class VictimProbe:
     """What the look found.
 
     Attributes:
@@ -39,7 +39,7 @@ class Probe:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def probe(model: HashModel, images: Tensor) -> Probe:
+def probe(model: HashModel, images: Tensor) -> VictimProbe:
     """Looks at a model's gradients on some images.
 
     Args:
@@ -53,7 +53,7 @@ def probe(model: HashModel, images: Tensor) -> Probe:
     differs = (logits - again).abs() > _NOISY * logits.abs().mean()
     unmoved = torch.stack([(one == logits).all(1) for one in shifted]).any(0)
     gradients = _gradients(model, images)
-    return Probe(
+    return VictimProbe(
         randomised=float(differs.float().mean()),
         gradients=gradients,
         saturated=float((logits.abs() > (1 - _NOISY) * logits.abs().max()).float().mean()),

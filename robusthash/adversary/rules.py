@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-Projection = Callable[[Tensor], Tensor]
+Project = Callable[[Tensor], Tensor]
 """From any points to the nearest ones that are allowed, sample by sample."""
 
 
@@ -25,7 +25,7 @@ class StepRule(ABC):
         self.size, self.steps = size, steps
 
     @abstractmethod
-    def move(self, point: Tensor, gradient: Tensor, losses: Tensor, project: Projection) -> Tensor:
+    def move(self, point: Tensor, gradient: Tensor, losses: Tensor, project: Project) -> Tensor:
         """The next points.
 
         Args:
@@ -42,7 +42,7 @@ class StepRule(ABC):
 class FixedStep(StepRule):
     """Steps of one size along a direction."""
 
-    def move(self, point: Tensor, gradient: Tensor, losses: Tensor, project: Projection) -> Tensor:  # noqa: ARG002, D102 - as in the base class
+    def move(self, point: Tensor, gradient: Tensor, losses: Tensor, project: Project) -> Tensor:  # noqa: ARG002, D102 - as in the base class
         return project(point - self.size * self.direction(gradient))
 
     @abstractmethod

@@ -8,7 +8,7 @@ import click
 
 from robusthash.cli.progress import progress
 from robusthash.cli.session import Session
-from robusthash.host import PluginHost, Problem
+from robusthash.host import PluginHost, PluginProblem
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,12 +62,12 @@ def load_host(context: click.Context) -> PluginHost:
     """
     session = context.ensure_object(Session)
 
-    def warn(problem: Problem) -> None:
+    def warn(problem: PluginProblem) -> None:
         click.echo(f"warning: {problem.message}" + ("" if problem.loaded else _SEE_DOCTOR), err=True)
         if session.debug:
             click.echo(problem.details, err=True)
 
-    def warn_of_observers(problem: Problem) -> None:
+    def warn_of_observers(problem: PluginProblem) -> None:
         if problem.loaded:  # the error to come names all that are not
             warn(problem)
 

@@ -9,7 +9,7 @@ import click
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
-    from robusthash.evaluation import Setting
+    from robusthash.evaluation import RunSettings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,13 +47,13 @@ def setting_options(command: Command) -> Command:
     return command
 
 
-def make_setting(assignments: tuple[str, ...], **values: Any) -> "Setting":
+def make_setting(assignments: tuple[str, ...], **values: Any) -> "RunSettings":
     """The setting that the shared options make.
 
     Args:
         assignments: ``plugin.field=value`` texts.
-        values: fields of :class:`~robusthash.evaluation.Setting`.
+        values: fields of :class:`~robusthash.evaluation.RunSettings`.
     """
-    from robusthash.evaluation import Setting
+    from robusthash.evaluation import RunSettings
 
-    return Setting(options=parse_assignments(assignments), **values)
+    return RunSettings(options=parse_assignments(assignments), **values)

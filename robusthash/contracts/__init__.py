@@ -15,7 +15,7 @@ from robusthash.contracts.data.dataset import (
 )
 from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.defense import Defense, DefenseContext
-from robusthash.contracts.models.closed_form import ClosedForm, Projection, TrainFeatures
+from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
 from robusthash.contracts.models.model import Backbone, HashModel, Modality, evaluating
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
@@ -41,6 +41,7 @@ __all__ = [
     "Ensemble",
     "FileImages",
     "Finding",
+    "HashLayer",
     "HashModel",
     "Images",
     "Index",
@@ -50,7 +51,6 @@ __all__ = [
     "Oracle",
     "Pairs",
     "Precision",
-    "Projection",
     "Randomness",
     "ReadyModel",
     "RetrievalData",

@@ -1,7 +1,7 @@
 """Evaluations: a plan of cells, run in shards, stored as records."""
 
 from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
-from robusthash.evaluation.planning.request import Request, Setting
+from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.evaluation.planning.suite import parse_precision, read_suite
 from robusthash.evaluation.running.run import Failure, Outcome, evaluate
 from robusthash.evaluation.tasks.commands import attack_images, train_victim
@@ -14,7 +14,7 @@ __all__ = [
     "Outcome",
     "Picture",
     "Request",
-    "Setting",
+    "RunSettings",
     "VictimPlan",
     "attack_images",
     "evaluate",

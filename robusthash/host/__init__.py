@@ -1,7 +1,7 @@
 """The plugin host: finds plugins, loads each on its own, and answers by name. Importable without torch."""
 
 from robusthash.host.discovery import Owner
-from robusthash.host.loading import PluginHost, Problem
-from robusthash.host.registration import Kind, Registered
+from robusthash.host.loading import PluginHost, PluginProblem
+from robusthash.host.registration import PluginKind, Registered
 
-__all__ = ["Kind", "Owner", "PluginHost", "Problem", "Registered"]
+__all__ = ["Owner", "PluginHost", "PluginKind", "PluginProblem", "Registered"]

@@ -31,16 +31,16 @@ from robusthash.host.discovery import (
     same_name,
     select,
 )
-from robusthash.host.registration import Kind, Registered, register
-from robusthash.options import build, convert
+from robusthash.host.registration import PluginKind, Registered, register
+from robusthash.options import build_options, convert
 
-__all__ = ["Kind", "Owner", "PluginHost", "Problem", "Registered"]
+__all__ = ["Owner", "PluginHost", "PluginKind", "PluginProblem", "Registered"]
 
 _BUILTIN = "robusthash.host.builtin"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
+class PluginProblem:
     """Something wrong with one plugin, which the others do not suffer from.
 
     Attributes:
@@ -58,7 +58,7 @@ class Problem:
     loaded: bool
 
 
-def _ignore(_problem: Problem) -> None:
+def _ignore(_problem: PluginProblem) -> None:
     """Nobody listens."""
 
 
@@ -69,12 +69,12 @@ class PluginHost:
         report: called with each problem as it is found.
     """
 
-    def __init__(self, *, report: Callable[[Problem], None] = _ignore) -> None:
+    def __init__(self, *, report: Callable[[PluginProblem], None] = _ignore) -> None:
         self._manager = pluggy.PluginManager("robusthash")
         self._manager.add_hookspecs(hookspecs)
-        self._registry: dict[Kind, list[Registered]] = {kind: [] for kind in Kind}
+        self._registry: dict[PluginKind, list[Registered]] = {kind: [] for kind in PluginKind}
         self._candidates: dict[str, Candidate] = {}
-        self._problems: list[Problem] = []
+        self._problems: list[PluginProblem] = []
         self._excluded: tuple[Candidate, ...] = ()
         self._report = report
 
@@ -85,12 +85,12 @@ class PluginHost:
         strict: bool = False,
         allow: Collection[str] | None = None,
         entry_points: Iterable[EntryPoint] | None = None,
-        report: Callable[[Problem], None] = _ignore,
+        report: Callable[[PluginProblem], None] = _ignore,
     ) -> "PluginHost":
         """Loads the core's own plugin and every allowed one that is installed, one entry point at a time.
 
         A plugin that cannot be imported, breaks the interface or needs another version of it leaves nothing behind but
-        a :class:`Problem`.
+        a :class:`PluginProblem`.
 
         Args:
             strict: a problem is an error.
@@ -117,7 +117,7 @@ class PluginHost:
         return host
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[PluginProblem, ...]:
         """What went wrong so far."""
         return tuple(self._problems)
 
@@ -131,19 +131,19 @@ class PluginHost:
         """The distributions that the allow-list keeps out, wholly or in part, sorted."""
         return tuple(sorted({candidate.owner for candidate in self._excluded}))
 
-    def all(self, kind: Kind) -> list[Registered]:
+    def all(self, kind: PluginKind) -> list[Registered]:
         """Everything of one kind, sorted by name."""
         return sorted(self._registry[kind], key=lambda registered: (registered.spec.name, registered.full_name))
 
     def duplicates(self) -> list[tuple[Registered, ...]]:
         """Names with several owners. Each stays reachable as ``distribution/name``."""
-        groups: dict[tuple[Kind, str], list[Registered]] = defaultdict(list)
-        for kind in Kind:
+        groups: dict[tuple[PluginKind, str], list[Registered]] = defaultdict(list)
+        for kind in PluginKind:
             for registered in self.all(kind):
                 groups[kind, registered.spec.name].append(registered)
         return [tuple(group) for group in groups.values() if len(group) > 1]
 
-    def find(self, kind: Kind, name: str, *, where: str | None = None) -> Registered:
+    def find(self, kind: PluginKind, name: str, *, where: str | None = None) -> Registered:
         """What is registered under a name, or under ``distribution/name``.
 
         Args:
@@ -169,7 +169,7 @@ class PluginHost:
             UnknownNameError: nothing is.
             AmbiguousNameError: several distributions own the short name.
         """
-        found = [self.find(kind, name) for kind in Kind if self._matches(kind, name)]
+        found = [self.find(kind, name) for kind in PluginKind if self._matches(kind, name)]
         if not found:
             raise self._unknown(None, name, None)
         return found
@@ -224,7 +224,7 @@ class PluginHost:
             raise ContractError(f"{whose}: {error.message}", hint=error.hint) from error
         chosen = convert(cls, options or {}, where=name)
         try:
-            return build(cls, {**preset, **chosen}, where=name)
+            return build_options(cls, {**preset, **chosen}, where=name)
         except RobustHashError:
             raise
         except Exception as error:
@@ -260,7 +260,7 @@ class PluginHost:
         for registered in found:
             self._registry[registered.kind].append(registered)
 
-    def _names(self, owner: Owner) -> set[tuple[Kind, str]]:
+    def _names(self, owner: Owner) -> set[tuple[PluginKind, str]]:
         return {
             (kind, registered.spec.name)
             for kind, everything in self._registry.items()
@@ -269,7 +269,7 @@ class PluginHost:
         }
 
     def _record(self, candidate: Candidate, message: str) -> None:
-        problem = Problem(
+        problem = PluginProblem(
             owner=candidate.owner,
             entry_point=candidate.name,
             message=message,
@@ -279,15 +279,17 @@ class PluginHost:
         self._problems.append(problem)
         self._report(problem)
 
-    def _matches(self, kind: Kind, name: str) -> list[Registered]:
+    def _matches(self, kind: PluginKind, name: str) -> list[Registered]:
         short = [registered for registered in self._registry[kind] if registered.spec.name == name]
         distribution, _, rest = name.partition("/")
         full = f"{same_name(distribution)}/{rest}"
         return short or [registered for registered in self._registry[kind] if registered.full_name == full]
 
-    def _unknown(self, kind: Kind | None, name: str, where: str | None) -> UnknownNameError:
+    def _unknown(self, kind: PluginKind | None, name: str, where: str | None) -> UnknownNameError:
         known = {
-            registered.spec.name for one in (Kind if kind is None else (kind,)) for registered in self._registry[one]
+            registered.spec.name
+            for one in (PluginKind if kind is None else (kind,))
+            for registered in self._registry[one]
         }
         error = UnknownNameError(kind or "plugin object", name, known, where=where)
         missing = []

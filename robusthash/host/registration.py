@@ -28,7 +28,7 @@ from robusthash.specs import (
 PREFIX = "robusthash_"
 
 
-class Kind(StrEnum):
+class PluginKind(StrEnum):
     """What a plugin object can be."""
 
     MODEL = "model"
@@ -50,14 +50,14 @@ class Kind(StrEnum):
         return _SPECS[self]
 
 
-_SPECS: dict[Kind, type[Spec]] = {
-    Kind.MODEL: ModelSpec,
-    Kind.BACKBONE: BackboneSpec,
-    Kind.ATTACK: AttackSpec,
-    Kind.DEFENSE: DefenseSpec,
-    Kind.RETRIEVER: RetrieverSpec,
-    Kind.DATASET: DatasetSpec,
-    Kind.METRIC: MetricSpec,
+_SPECS: dict[PluginKind, type[Spec]] = {
+    PluginKind.MODEL: ModelSpec,
+    PluginKind.BACKBONE: BackboneSpec,
+    PluginKind.ATTACK: AttackSpec,
+    PluginKind.DEFENSE: DefenseSpec,
+    PluginKind.RETRIEVER: RetrieverSpec,
+    PluginKind.DATASET: DatasetSpec,
+    PluginKind.METRIC: MetricSpec,
 }
 
 
@@ -71,7 +71,7 @@ class Registered:
         owner: distribution and version.
     """
 
-    kind: Kind
+    kind: PluginKind
     spec: Spec
     owner: Owner
 
@@ -82,7 +82,7 @@ class Registered:
 
 
 def register(
-    manager: pluggy.PluginManager, candidate: Candidate, taken: Collection[tuple[Kind, str]]
+    manager: pluggy.PluginManager, candidate: Candidate, taken: Collection[tuple[PluginKind, str]]
 ) -> list[Registered]:
     """Imports a plugin, registers it and collects its specs. After an exception nothing of it is left in the manager.
 
@@ -136,12 +136,12 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
 
 
 def _collect(
-    manager: pluggy.PluginManager, plugin: object, owner: Owner, taken: Collection[tuple[Kind, str]]
+    manager: pluggy.PluginManager, plugin: object, owner: Owner, taken: Collection[tuple[PluginKind, str]]
 ) -> list[Registered]:
     others = manager.get_plugins() - {plugin}
     names = set(taken)
     found = []
-    for kind in Kind:
+    for kind in PluginKind:
         for spec in _specs(manager, kind, others):
             if (kind, spec.name) in names:
                 raise SpecError(f"{kind} {spec.name!r} is yielded twice by {owner}", hint="give each a name of its own")
@@ -150,7 +150,7 @@ def _collect(
     return found
 
 
-def _specs(manager: pluggy.PluginManager, kind: Kind, others: Collection[object]) -> Iterator[Spec]:
+def _specs(manager: pluggy.PluginManager, kind: PluginKind, others: Collection[object]) -> Iterator[Spec]:
     for result in manager.subset_hook_caller(kind.hook, others)():
         try:
             specs = iter(result)
@@ -163,7 +163,7 @@ def _specs(manager: pluggy.PluginManager, kind: Kind, others: Collection[object]
             yield spec
 
 
-def _check_spec(kind: Kind, spec: object) -> None:
+def _check_spec(kind: PluginKind, spec: object) -> None:
     if not isinstance(spec, kind.spec):
         raise SpecError(f"{kind.hook} yielded {type(spec).__name__}", hint=f"yield instances of {kind.spec.__name__}")
     if not isinstance(spec.options, Mapping) or not all(isinstance(name, str) for name in spec.options):

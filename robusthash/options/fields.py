@@ -82,7 +82,7 @@ def convert(cls: type, values: Mapping[str, Any], *, where: str) -> dict[str, An
     return {name: _one(value, hints[name], f"{where}.{name}") for name, value in values.items()}
 
 
-def build(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
+def build_options(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
     """An instance with these options, and defaults for the rest.
 
     Args:

@@ -23,7 +23,7 @@ import torch
 
 from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError
-from robusthash.options import as_plain, build, describe
+from robusthash.options import as_plain, build_options, describe
 
 _FEW = 8  #: images read by a test
 
@@ -56,7 +56,7 @@ class DatasetContract:
         """Every option can be listed, stored in a record, and read back."""
         described = describe(type(dataset))
         assert all(option.doc for option in described), "an option has no #: comment"
-        assert build(type(dataset), as_plain(dataset), where="test") == dataset
+        assert build_options(type(dataset), as_plain(dataset), where="test") == dataset
         if described:
             with pytest.raises(FrozenInstanceError):
                 setattr(dataset, fields(type(dataset))[0].name, None)  # type: ignore[arg-type]  # a Dataset is a dataclass

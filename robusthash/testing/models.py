@@ -36,10 +36,10 @@ from torch import Tensor, nn
 
 from robusthash.contracts import (
     ClosedForm,
+    HashLayer,
     HashModel,
     Objective,
     Pairs,
-    Projection,
     Randomness,
     ReadyModel,
     TrainFeatures,
@@ -315,5 +315,5 @@ class ClosedFormContract:
         assert distance[same].mean() < 0.8 * distance[~same].mean()
 
 
-def _codes(projection: Projection, train: TrainFeatures) -> Tensor:
+def _codes(projection: HashLayer, train: TrainFeatures) -> Tensor:
     return binarise(train.values @ projection.weight.double().T + projection.bias.double())

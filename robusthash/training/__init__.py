@@ -9,10 +9,10 @@ from robusthash.training.networks.network import HashNetwork, build_network
 from robusthash.training.networks.user_model import LogitModel, user_model
 from robusthash.training.networks.weights import load_tensors, load_weights, tensors_digest, weights_digest
 from robusthash.training.trainer.batches import TrainBatch, augmented, batches, epoch_order
-from robusthash.training.trainer.fitting import LossStep, Progress, fit
+from robusthash.training.trainer.fitting import LossStep, Progress, optimise
 from robusthash.training.trainer.loop import ObjectiveStep, train
 from robusthash.training.trainer.recipe import Recipe
-from robusthash.training.trainer.report import Probe, TrainingReport
+from robusthash.training.trainer.report import TrainingReport, TrainProbe
 
 __all__ = [
     "LAYOUTS",
@@ -25,22 +25,22 @@ __all__ = [
     "LossStep",
     "ObjectiveStep",
     "Origin",
-    "Probe",
     "Progress",
     "Recipe",
     "Scene",
     "TrainBatch",
+    "TrainProbe",
     "TrainingReport",
     "augmented",
     "batches",
     "build_network",
     "encode",
     "epoch_order",
-    "fit",
     "import_checkpoint",
     "load_checkpoint",
     "load_tensors",
     "load_weights",
+    "optimise",
     "read_description",
     "save_checkpoint",
     "set_hash_layer",

@@ -12,12 +12,12 @@ import torch
 
 from robusthash.adversary import GradientAttack, aim_code
 from robusthash.contracts import AttackBatch
-from robusthash.evaluation import Cell, Setting, VictimPlan
+from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.scoring.score import histograms
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import hamming, pack
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance
@@ -27,8 +27,10 @@ EPSILON = 0.4  #: of the three attacks at these steps, queries that reach their 
 
 @pytest.fixture(scope="module")
 def benches(host: PluginHost, cache: Path) -> Benches:
-    shop = Workshop(Setting(options={"train": {"epochs": "3"}}, device="cpu"), host, lambda _done, _total, _what: None)
-    return Benches(shop)
+    resources = Resources(
+        RunSettings(options={"train": {"epochs": "3"}}, device="cpu"), host, lambda _done, _total, _what: None
+    )
+    return Benches(resources)
 
 
 @pytest.mark.slow
@@ -47,7 +49,9 @@ def test_dropping_finished_queries_changes_no_distance_and_no_map(benches: Bench
     near, nearest = (hamming(code, aim) for code in codes)
     labels = bench.queries.labels if job.targets is None else job.targets
     first, second = (
-        bench.shop.metrics["map"].mean(histograms(pack(code), labels, bench.database, relevance=Relevance.SHARE_ANY))
+        bench.resources.metrics["map"].mean(
+            histograms(pack(code), labels, bench.database, relevance=Relevance.SHARE_ANY)
+        )
         for code in codes
     )
     assert 0.05 < (nearest == 0).double().mean() < 0.95, "some queries must finish, and some must not"

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Descent, Schedule, Smoother, Smoothing, Step, descend
-from robusthash.adversary.rules import Projection, Sign
+from robusthash.adversary.rules import Project, Sign
 from robusthash.contracts import Budget, HashModel, Modality, Randomness, Surrogate, Threat, to_8_bit
 from robusthash.hashing import hamming, sign
 from robusthash.testing import LinearVictim, SmallVictim, toy_batch
@@ -221,7 +221,7 @@ def test_rules_are_given_the_losses_of_the_delivered_images(
     given: list[tuple[Tensor, Tensor]] = []
     move = Sign.move
 
-    def watched(rule: Sign, point: Tensor, gradient: Tensor, losses: Tensor, project: Projection) -> Tensor:
+    def watched(rule: Sign, point: Tensor, gradient: Tensor, losses: Tensor, project: Project) -> Tensor:
         given.append((point, losses))
         return move(rule, point, gradient, losses, project)
 

@@ -7,17 +7,17 @@ import pytest
 import torch
 
 from robusthash.errors import UsageError
-from robusthash.evaluation import Request, Setting, VictimPlan, evaluate
+from robusthash.evaluation import Request, RunSettings, VictimPlan, evaluate
 from robusthash.evaluation.scoring.bench import Bench
 from robusthash.evaluation.tasks.harden import harden_victim
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 OPTIONS = {"train": {"epochs": "3"}, "cgat/fast": {"epochs": "2", "steps": "1"}}
-SETTING = Setting(queries=12, shard_size=8, device="cpu", options=OPTIONS)
+SETTING = RunSettings(queries=12, shard_size=8, device="cpu", options=OPTIONS)
 
 
 def test_a_hardened_checkpoint_is_the_defended_model(host: PluginHost, tmp_path: Path) -> None:
@@ -37,9 +37,11 @@ def test_a_hardened_checkpoint_is_the_defended_model(host: PluginHost, tmp_path:
 
 
 def test_a_defended_cell_searches_codes_of_its_own(host: PluginHost) -> None:
-    shop = Workshop(SETTING, host, lambda _done, _total, _what: None)
-    plain, defended = (Bench(VictimPlan(model="dpsh", bits=32, defense=name), shop) for name in (None, "cgat/fast"))
-    database = shop.data.database.images
+    resources = Resources(SETTING, host, lambda _done, _total, _what: None)
+    plain, defended = (
+        Bench(VictimPlan(model="dpsh", bits=32, defense=name), resources) for name in (None, "cgat/fast")
+    )
+    database = resources.data.database.images
     pixels = database.pixels(range(len(database)))
     for bench in (plain, defended):
         assert torch.equal(bench.database_codes, bench.victim.model.codes(pixels).cpu())
@@ -50,7 +52,7 @@ def test_a_defended_cell_searches_codes_of_its_own(host: PluginHost) -> None:
 @pytest.mark.slow
 def test_a_hardened_digits_model_holds_out_to_its_radius_and_no_further(host: PluginHost, tmp_path: Path) -> None:
     radii = (0.05, 0.1, 0.2, 0.4)
-    setting = Setting(queries=40, device="cpu", options={"cgat/fast": {"epsilon": "0.1"}, "hinge": {"steps": "40"}})
+    setting = RunSettings(queries=40, device="cpu", options={"cgat/fast": {"epsilon": "0.1"}, "hinge": {"steps": "40"}})
     request = Request(
         models=("dpsh",), attacks=("hinge",), defenses=("none", "cgat/fast"), epsilons=radii, setting=setting
     )

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from robusthash.cli import run
 from robusthash.contracts import Defense, DefenseContext, HashModel, Modality, Objective
 from robusthash.errors import CheckpointError, ContractError, UsageError
-from robusthash.evaluation import Setting, VictimPlan
+from robusthash.evaluation import RunSettings, VictimPlan
 from robusthash.evaluation.tasks.harden import harden_victim
 from robusthash.evaluation.victims.hardening import Hardened, harden
 from robusthash.evaluation.victims.making import get_victim, train_checkpoint
-from robusthash.evaluation.victims.resources import Chosen, Workshop
+from robusthash.evaluation.victims.resources import Chosen, Resources
 from robusthash.host import PluginHost
 from robusthash.results import ModelUse
 from robusthash.training import Description, Progress, load_checkpoint, tensors_digest, weights_digest
@@ -23,7 +23,7 @@ from robusthash.training.hardening.adversarial import AdversarialTraining, Harde
 pytestmark = pytest.mark.usefixtures("cache")
 
 QUICK = {"train": {"epochs": "3"}, "cgat/fast": {"epochs": "2", "steps": "1"}}
-SETTING = Setting(options=QUICK, device="cpu")
+SETTING = RunSettings(options=QUICK, device="cpu")
 ARGUMENTS = ["-o", "train.epochs=3", "-o", "cgat/fast.epochs=2", "-o", "cgat/fast.steps=1"]
 
 
@@ -31,35 +31,35 @@ def silent(done: int, total: int, what: str) -> None:
     """Progress that nobody watches."""
 
 
-def workshop(host: PluginHost, setting: Setting = SETTING, progress: Progress = silent) -> Workshop:
-    return Workshop(setting, host, progress)
+def workshop(host: PluginHost, setting: RunSettings = SETTING, progress: Progress = silent) -> Resources:
+    return Resources(setting, host, progress)
 
 
-def victim(shop: Workshop) -> tuple[HashModel, ModelUse, Description]:
-    path, description, _ = train_checkpoint(VictimPlan(model="dpsh", bits=32), shop)
-    found = get_victim(VictimPlan(model=str(path), bits=32), shop)
+def victim(resources: Resources) -> tuple[HashModel, ModelUse, Description]:
+    path, description, _ = train_checkpoint(VictimPlan(model="dpsh", bits=32), resources)
+    found = get_victim(VictimPlan(model=str(path), bits=32), resources)
     return found.model, found.use, description
 
 
-def hardened(shop: Workshop, *, known: bool = True) -> Hardened:
-    model, use, description = victim(shop)
-    return harden(model, use, description if known else None, shop.defense("cgat/fast"), shop)
+def hardened(resources: Resources, *, known: bool = True) -> Hardened:
+    model, use, description = victim(resources)
+    return harden(model, use, description if known else None, resources.defense("cgat/fast"), resources)
 
 
 def test_it_is_done_once_and_told_in_full(host: PluginHost) -> None:
-    shop = workshop(host)
-    first = hardened(shop)
-    again = hardened(shop)
+    resources = workshop(host)
+    first = hardened(resources)
+    again = hardened(resources)
     assert again.cached
     assert first.path == again.path
     assert first.path is not None
     assert weights_digest(first.model) == weights_digest(again.model) == first.use.digest == again.use.digest
     tensors, description = load_checkpoint(first.path)
-    model, use, trained = victim(shop)
+    model, use, trained = victim(resources)
     assert tensors_digest(tensors) == first.use.digest != use.digest
     assert replace(first.use, digest=use.digest) == use
     assert weights_digest(model) == use.digest
-    assert description.defense == shop.defense("cgat/fast").use
+    assert description.defense == resources.defense("cgat/fast").use
     assert replace(description, defense=None, report=trained.report, weights_digest=trained.weights_digest) == trained
     assert description.report["hardened"]["model"]["digest"] == use.digest
     assert not first.path.with_suffix(".partial").exists()
@@ -74,16 +74,16 @@ def test_it_is_done_once_and_told_in_full(host: PluginHost) -> None:
     ],
     ids=["seed", "defense's option", "victim"],
 )
-def test_whatever_could_change_it_makes_another(host: PluginHost, other: Setting) -> None:
+def test_whatever_could_change_it_makes_another(host: PluginHost, other: RunSettings) -> None:
     one, two = hardened(workshop(host)), hardened(workshop(host, other))
     assert one.path != two.path
     assert one.use.digest != two.use.digest
 
 
 def test_a_broken_off_hardening_goes_on_to_the_same_bytes(host: PluginHost) -> None:
-    shop = workshop(host)
-    model, _, description = victim(shop)
-    undisturbed = hardened(shop)
+    resources = workshop(host)
+    model, _, description = victim(resources)
+    undisturbed = hardened(resources)
     assert undisturbed.path is not None
     partial = undisturbed.path.with_suffix(".partial")
     undisturbed.path.unlink()
@@ -95,16 +95,16 @@ def test_a_broken_off_hardening_goes_on_to_the_same_bytes(host: PluginHost) -> N
         if done == total:
             raise KilledError
 
-    method, objective = shop.defense("cgat/fast").plugin, shop.model("dpsh").plugin
+    method, objective = resources.defense("cgat/fast").plugin, resources.model("dpsh").plugin
     assert isinstance(method, AdversarialTraining)
     assert isinstance(objective, Objective)
     context = HardeningContext(
-        data=shop.data,
+        data=resources.data,
         seed=0,
         progress=stop,
         objective=objective,
         objective_seed=description.seed,
-        device=shop.device,
+        device=resources.device,
         partial=partial,
         partial_seconds=0,
     )
@@ -120,8 +120,8 @@ def test_a_broken_off_hardening_goes_on_to_the_same_bytes(host: PluginHost) -> N
 
 
 def test_a_model_of_unknown_origin_is_hardened_and_cached_without_description(host: PluginHost) -> None:
-    shop = workshop(host)
-    first, again = hardened(shop, known=False), hardened(shop, known=False)
+    resources = workshop(host)
+    first, again = hardened(resources, known=False), hardened(resources, known=False)
     assert again.cached
     assert weights_digest(first.model) == weights_digest(again.model) == again.use.digest
     assert first.path is not None
@@ -130,11 +130,11 @@ def test_a_model_of_unknown_origin_is_hardened_and_cached_without_description(ho
 
 
 def test_a_cache_file_that_cannot_be_read_is_made_again(host: PluginHost) -> None:
-    shop = workshop(host)
-    first = hardened(shop)
+    resources = workshop(host)
+    first = hardened(resources)
     assert first.path is not None
     first.path.write_bytes(first.path.read_bytes()[:100])
-    again = hardened(shop)
+    again = hardened(resources)
     assert not again.cached
     assert again.use.digest == first.use.digest
 
@@ -162,23 +162,29 @@ class Bare(HashModel):
 
 
 def test_a_wrapper_is_not_cached_and_must_keep_the_code_length(host: PluginHost) -> None:
-    shop = workshop(host)
-    model, use, description = victim(shop)
-    chosen = shop.defense("bit-depth")
-    found = harden(model, use, description, chosen, shop)
+    resources = workshop(host)
+    model, use, description = victim(resources)
+    chosen = resources.defense("bit-depth")
+    found = harden(model, use, description, chosen, resources)
     assert (found.path, found.use) == (None, use)
     with pytest.raises(ContractError, match="32 bits"):
-        harden(model, use, description, Chosen(plugin=Wrapping(16), use=chosen.use, registered=chosen.registered), shop)
+        harden(
+            model,
+            use,
+            description,
+            Chosen(plugin=Wrapping(16), use=chosen.use, registered=chosen.registered),
+            resources,
+        )
 
 
 def test_what_cannot_be_hardened_is_refused(host: PluginHost, tmp_path: Path) -> None:
-    shop = workshop(host)
-    model, use, description = victim(shop)
-    chosen = shop.defense("cgat/fast")
+    resources = workshop(host)
+    model, use, description = victim(resources)
+    chosen = resources.defense("cgat/fast")
     with pytest.raises(UsageError, match="has been hardened by 'cgat/fast'"):
-        harden(model, use, replace(description, defense=chosen.use), chosen, shop)
+        harden(model, use, replace(description, defense=chosen.use), chosen, resources)
     with pytest.raises(UsageError, match="nothing to train"):
-        harden(Bare(32), replace(use, digest="bare"), None, chosen, shop)
+        harden(Bare(32), replace(use, digest="bare"), None, chosen, resources)
     for defense, name, says in (
         ("bit-depth", "dpsh", "leaves the model itself"),
         ("cgat/fast", str(tmp_path / "own.py:build"), "of your own"),
@@ -190,7 +196,7 @@ def test_what_cannot_be_hardened_is_refused(host: PluginHost, tmp_path: Path) ->
 
 def test_another_models_checkpoint_is_refused(host: PluginHost) -> None:
     path, _, _ = train_checkpoint(VictimPlan(model="dpsh", bits=32), workshop(host))
-    setting = Setting(checkpoint=path, options={"cgat/fast": QUICK["cgat/fast"]}, device="cpu")
+    setting = RunSettings(checkpoint=path, options={"cgat/fast": QUICK["cgat/fast"]}, device="cpu")
     with pytest.raises(CheckpointError, match="has model dpsh, not hashnet"):
         harden_victim("cgat/fast", "hashnet", 32, setting, host, output=None, progress=silent)
 

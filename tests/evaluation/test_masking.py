@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from robusthash.evaluation import Request, Setting, evaluate, train_victim
+from robusthash.evaluation import Request, RunSettings, evaluate, train_victim
 from robusthash.host import PluginHost
 from robusthash.results import Record
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 OPTIONS = {"train": {"epochs": "3"}}
-SETTING = Setting(queries=24, options=OPTIONS)
+SETTING = RunSettings(queries=24, options=OPTIONS)
 
 MASKS = """
 import torch
@@ -20,16 +20,16 @@ from torch import nn
 from robusthash.contracts import HashModel
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.making import get_victim
-from robusthash.evaluation import Setting
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation import RunSettings
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 
 
 class Masked(HashModel):
     def __init__(self, before, after):
         super().__init__()
-        shop = Workshop(Setting(), PluginHost.load(), lambda *_: None)
-        self.inner = get_victim(VictimPlan(model={checkpoint!r}, bits=32), shop).model
+        resources = Resources(RunSettings(), PluginHost.load(), lambda *_: None)
+        self.inner = get_victim(VictimPlan(model={checkpoint!r}, bits=32), resources).model
         self.bits, self.modality = self.inner.bits, self.inner.modality
         self.before, self.after = before, after
 
@@ -74,7 +74,7 @@ def masks(host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFactor
     return file
 
 
-def flags(model: str, attack: str, host: PluginHost, folder: Path, setting: Setting = SETTING) -> set[str]:
+def flags(model: str, attack: str, host: PluginHost, folder: Path, setting: RunSettings = SETTING) -> set[str]:
     """Ids of the checks that fail for an attack on a model."""
     unused = replace(setting, options={name: one for name, one in setting.options.items() if name != "train"})
     outcome = evaluate(Request(models=(model,), attacks=(attack,), setting=unused), host, results=folder)

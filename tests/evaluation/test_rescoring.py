@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from robusthash.errors import InputError, OptionError
-from robusthash.evaluation import Request, Setting, evaluate, rescore
+from robusthash.evaluation import Request, RunSettings, evaluate, rescore
 from robusthash.host import PluginHost
 from robusthash.results import ResultStore
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-SETTING = Setting(
+SETTING = RunSettings(
     queries=12,
     shard_size=8,
     qualities=(60,),
@@ -32,7 +32,7 @@ def folder(host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFacto
 
 def test_scoring_again_is_evaluating_again(folder: Path, host: PluginHost, tmp_path: Path) -> None:
     records = ResultStore(folder).load_all()[0]
-    again = rescore(records, Setting(metrics=METRICS, retriever="torch"), host, results=folder)
+    again = rescore(records, RunSettings(metrics=METRICS, retriever="torch"), host, results=folder)
     setting = replace(SETTING, metrics=METRICS, retriever="torch")
     expected = evaluate(replace(REQUEST, setting=setting), host, results=tmp_path).records
     found = {record.digest: record for record in again}
@@ -48,17 +48,17 @@ def test_scoring_again_is_evaluating_again(folder: Path, host: PluginHost, tmp_p
 
 def test_what_was_scored_before_is_not_scored_again(folder: Path, host: PluginHost) -> None:
     records = ResultStore(folder).load_all()[0]
-    first = rescore(records, Setting(metrics=METRICS), host, results=folder)
-    assert rescore(records, Setting(metrics=METRICS), host, results=folder) == first
+    first = rescore(records, RunSettings(metrics=METRICS), host, results=folder)
+    assert rescore(records, RunSettings(metrics=METRICS), host, results=folder) == first
     everything = ResultStore(folder).load_all()[0]
     assert len(everything) > len(records)
-    assert rescore(everything, Setting(metrics=METRICS), host, results=folder) == first  # each cell once
+    assert rescore(everything, RunSettings(metrics=METRICS), host, results=folder) == first  # each cell once
 
 
 def test_an_option_of_nothing_in_use_is_refused(folder: Path, host: PluginHost) -> None:
     records = ResultStore(folder).load_all()[0]
     with pytest.raises(OptionError, match="rnm"):
-        rescore(records, Setting(options={"rnm": {"steps": "3"}}), host, results=folder)
+        rescore(records, RunSettings(options={"rnm": {"steps": "3"}}), host, results=folder)
 
 
 def test_a_missing_database_is_told(folder: Path, host: PluginHost) -> None:
@@ -68,5 +68,5 @@ def test_a_missing_database_is_told(folder: Path, host: PluginHost) -> None:
     content = path.read_bytes()
     path.unlink()
     with pytest.raises(InputError, match="database-"):
-        rescore([record], Setting(metrics=("map@5000",)), host, results=folder)
+        rescore([record], RunSettings(metrics=("map@5000",)), host, results=folder)
     path.write_bytes(content)

@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 
 from robusthash.errors import OptionError
-from robusthash.evaluation import Request, Setting, crafting, evaluate, plan, read_suite
+from robusthash.evaluation import Request, RunSettings, crafting, evaluate, plan, read_suite
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.trace import Trace, joined
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
 from robusthash.results import Record, ResultStore
@@ -25,7 +25,7 @@ from robusthash.results import Record, ResultStore
 pytestmark = pytest.mark.usefixtures("cache")
 
 TRAINED = {"train": {"epochs": "3"}}
-SETTING = Setting(queries=12, shard_size=8, options={**TRAINED, "rnm": {"steps": "6"}})
+SETTING = RunSettings(queries=12, shard_size=8, options={**TRAINED, "rnm": {"steps": "6"}})
 REQUEST = Request(models=("dpsh",), attacks=("rnm",), epsilons=(0.1,), setting=SETTING)
 
 
@@ -39,7 +39,7 @@ def last(request: Request, host: PluginHost, folder: Path) -> tuple[Record, dict
 def test_jpeg_is_what_pillow_makes_of_the_delivered_images(host: PluginHost, tmp_path: Path) -> None:
     setting = replace(SETTING, qualities=(40,))
     record, arrays = last(replace(REQUEST, setting=setting), host, tmp_path)
-    job = make_ready(plan(replace(REQUEST, setting=setting), 0.1)[-1], Benches(Workshop(setting, host, _quiet))).job
+    job = make_ready(plan(replace(REQUEST, setting=setting), 0.1)[-1], Benches(Resources(setting, host, _quiet))).job
     crafted = craft(job, range(8))
     for stage, images in (("clean-jpeg-40", crafted.clean), ("jpeg-40", crafted.adversarial.inputs)):
         decoded = torch.stack([_through_jpeg(image, 40) for image in images])
@@ -47,7 +47,7 @@ def test_jpeg_is_what_pillow_makes_of_the_delivered_images(host: PluginHost, tmp
     assert list(record.metrics) == ["clean", "adversarial", "unrounded", "clean-jpeg-40", "jpeg-40"]
     assert (arrays["jpeg-40"] != arrays["adversarial"]).any()
     with pytest.raises(OptionError, match="JPEG"):
-        Setting(qualities=(0,))
+        RunSettings(qualities=(0,))
 
 
 def _quiet(_done: int, _total: int, _what: str) -> None:

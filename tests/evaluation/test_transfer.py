@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from robusthash.errors import CapabilityError
-from robusthash.evaluation import Request, Setting, evaluate, plan
+from robusthash.evaluation import Request, RunSettings, evaluate, plan
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.results import Access, Record, ResultStore
 
 pytestmark = pytest.mark.usefixtures("cache")
 
-SETTING = Setting(queries=12, shard_size=8, options={"train": {"epochs": "3"}, "hinge": {"steps": "5"}})
+SETTING = RunSettings(queries=12, shard_size=8, options={"train": {"epochs": "3"}, "hinge": {"steps": "5"}})
 MATRIX = Request(
     models=("dpsh", "hashnet"), surrogates=("dpsh", "hashnet"), attacks=("hinge",), epsilons=(0.1,), setting=SETTING
 )
@@ -92,7 +92,7 @@ def test_a_transfer_record_stands_alone(
 def test_a_targeted_transfer_aims_at_the_surrogates_codes(host: PluginHost) -> None:
     request = replace(MATRIX, attacks=("rnm-p2s",), models=("hashnet",), surrogates=("dpsh",), setting=SETTING)
     cell = plan(request, 0.3)[-1]
-    benches = Benches(Workshop(request.setting, host, lambda _d, _t, _w: None))
+    benches = Benches(Resources(request.setting, host, lambda _d, _t, _w: None))
     job = make_ready(cell, benches).job
     surrogate = benches.get(VictimPlan(model="dpsh", bits=32))
     assert job.surrogate is surrogate.victim.model

@@ -12,17 +12,17 @@ from click.testing import CliRunner
 from robusthash.cli import group
 from robusthash.contracts import ClosedForm, Objective, ReadyModel
 from robusthash.errors import CapabilityError, CheckpointError, UsageError
-from robusthash.evaluation import Request, Setting, evaluate, plan, train_victim
+from robusthash.evaluation import Request, RunSettings, evaluate, plan, train_victim
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.victims.resources import Workshop
-from robusthash.host import Kind, PluginHost
+from robusthash.evaluation.victims.resources import Resources
+from robusthash.host import PluginHost, PluginKind
 from robusthash.results import Access, Record, ResultStore, build
 from robusthash.training import load_checkpoint
 
 pytest.importorskip("imagehash", reason="the black box of these tests is ImageHash's")
 pytestmark = pytest.mark.usefixtures("cache")
 
-SETTING = Setting(
+SETTING = RunSettings(
     queries=12,
     shard_size=8,
     options={"train": {"epochs": "3"}, "hinge": {"steps": "5"}, "square": {"queries": "30"}},
@@ -202,13 +202,13 @@ def test_more_bits_than_components_are_refused(host: PluginHost, tmp_path: Path)
 
 
 def test_what_a_model_may_be_is_told_where_a_factory_makes_something_else(host: PluginHost) -> None:
-    shop = Workshop(SETTING, host, lambda _d, _t, _w: None)
+    resources = Resources(SETTING, host, lambda _d, _t, _w: None)
     with pytest.raises(UsageError, match="is a DPSH, not a ClosedForm or ReadyModel"):
-        shop.choose(Kind.MODEL, "dpsh", (ClosedForm, ReadyModel))
-    made = {name: type(shop.model(name).plugin).__mro__ for name in ("dpsh", "itq", "phash")}
+        resources.choose(PluginKind.MODEL, "dpsh", (ClosedForm, ReadyModel))
+    made = {name: type(resources.model(name).plugin).__mro__ for name in ("dpsh", "itq", "phash")}
     assert [base for mro in made.values() for base in mro if base in (Objective, ClosedForm, ReadyModel)] == [
         Objective,
         ClosedForm,
         ReadyModel,
     ]
-    assert shop.own_bits(made) == {"phash": 64}
+    assert resources.own_bits(made) == {"phash": 64}

@@ -11,8 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from robusthash.results import Flag, ModelUse, PluginUse, Record, build, render, to_csv, to_json, to_markdown
-from robusthash.results.leaderboard.board import Kind, Leaderboard, Row, Section
+from robusthash.results import (
+    Flag,
+    ModelUse,
+    PluginUse,
+    Record,
+    build_leaderboard,
+    render,
+    to_csv,
+    to_json,
+    to_markdown,
+)
+from robusthash.results.leaderboard.board import Leaderboard, Row, RowKind, Section
 from robusthash.results.records.record import Access
 from robusthash.testing.records import make_measure, make_model, make_record
 
@@ -20,11 +30,11 @@ DPSH, HASHNET = make_model("dpsh", weights="dpsh"), make_model("hashnet", weight
 
 
 def _one(*records: Record) -> Section:
-    (section,) = build(records).sections
+    (section,) = build_leaderboard(records).sections
     return section
 
 
-def _labels(rows: tuple[Row, ...], kind: Kind) -> list[str]:
+def _labels(rows: tuple[Row, ...], kind: RowKind) -> list[str]:
     return [row.label for row in rows if row.kind is kind]
 
 
@@ -88,7 +98,7 @@ def test_a_victim_reads_from_clean_to_floor() -> None:
 
 def test_equally_strong_attacks_share_a_rank() -> None:
     rows = _one(*(make_record(attack=name, after=after) for name, after in (("c", 0.5), ("b", 0.2), ("a", 0.2)))).rows
-    assert [(row.label, row.rank) for row in rows if row.kind is Kind.ATTACK] == [("a", 1), ("b", 1), ("c", 3)]
+    assert [(row.label, row.rank) for row in rows if row.kind is RowKind.ATTACK] == [("a", 1), ("b", 1), ("c", 3)]
 
 
 def test_noise_is_not_ranked_even_if_it_is_the_strongest() -> None:
@@ -101,9 +111,9 @@ def test_what_is_not_held_to_epsilon_is_shown_and_not_ranked() -> None:
     flags = (Flag(id="RH006", message="unbounded"),)
     mosaic = make_record(model="dpsh", weights="dpsh", attack="mosaic", after=0.01, flags=flags)
     section = _one(*_grid(), mosaic)
-    assert [(row.kind, row.rank) for row in section.rows if row.label == "mosaic"] == [(Kind.UNBOUNDED, None)]
+    assert [(row.kind, row.rank) for row in section.rows if row.label == "mosaic"] == [(RowKind.UNBOUNDED, None)]
     assert section.standings == _one(*_grid()).standings
-    assert "RH006" in _text(build([mosaic]))
+    assert "RH006" in _text(build_leaderboard([mosaic]))
 
 
 def test_attacks_are_ranked_with_those_of_the_same_access_and_goal() -> None:
@@ -117,7 +127,7 @@ def test_attacks_are_ranked_with_those_of_the_same_access_and_goal() -> None:
         make_record(weights="dpsh", attack="square", after=0.1, queries=200 * 512 + 100),
         make_record(weights="dpsh", attack="boost", after=0.6, surrogate=HASHNET, queries=200),
     )
-    rows = [row for row in section.rows if row.kind is Kind.ATTACK]
+    rows = [row for row in section.rows if row.kind is RowKind.ATTACK]
     assert [(row.label, row.access, row.goal, row.rank, row.surrogate, row.queries) for row in rows] == [
         ("hinge", "white-box", "untargeted", 1, None, None),
         ("rnm", "white-box", "untargeted", 2, None, None),
@@ -128,7 +138,7 @@ def test_attacks_are_ranked_with_those_of_the_same_access_and_goal() -> None:
         ("square", "queries", "untargeted", 1, None, 512.5),
         ("boost from hashnet 32 bit", "queries", "untargeted", 2, "hashnet 32 bit", 1.0),
     ]
-    assert all(row.access is None for row in section.rows if row.kind in (Kind.CLEAN, Kind.FLOOR))
+    assert all(row.access is None for row in section.rows if row.kind in (RowKind.CLEAN, RowKind.FLOOR))
 
 
 def test_letters_before_a_rank_say_goal_and_access() -> None:
@@ -139,7 +149,7 @@ def test_letters_before_a_rank_say_goal_and_access() -> None:
         make_record(attack="d", target=0.2, surrogate=HASHNET),
         make_record(attack="e", queries=200 * 50),
     ]
-    board = build(records)
+    board = build_leaderboard(records)
     labels = ["a", "b", "c from hashnet 32 bit", "d from hashnet 32 bit", "e"]
     assert [_first_cells(board, label) for label in labels] == [["1"], ["t1"], ["x1"], ["xt1"], ["q1"]]
     notes = [
@@ -148,26 +158,26 @@ def test_letters_before_a_rank_say_goal_and_access() -> None:
         "q: asks the victim's service (queries), ranked apart from white-box attacks",
     ]
     assert [note for note in notes if note not in _text(board)] == []
-    assert [note for note in notes if note in _text(build(records[:1]))] == []
+    assert [note for note in notes if note in _text(build_leaderboard(records[:1]))] == []
 
 
 def test_queries_have_a_column_where_any_row_has_them() -> None:
-    asked = build([make_record(), make_record(attack="square", queries=200 * 512)])
+    asked = build_leaderboard([make_record(), make_record(attack="square", queries=200 * 512)])
     (head,) = [line for line in to_markdown(asked).splitlines() if "queries/img" in line]
     cells = next(line for line in to_markdown(asked).splitlines() if "| square |" in line).split(" | ")
     assert cells[head.split(" | ").index("queries/img")] == "512.0"
-    assert "queries/img" not in to_markdown(build([make_record()]))
+    assert "queries/img" not in to_markdown(build_leaderboard([make_record()]))
 
 
 def test_surrogates_of_one_name_are_told_apart_by_their_weights() -> None:
     sources = [make_model("hashnet", weights=weights) for weights in ("u", "v")]
     rows = _one(*(make_record(surrogate=source, after=0.2 + i / 10) for i, source in enumerate(sources))).rows
-    assert _labels(rows, Kind.ATTACK) == [f"rnm from hashnet 32 bit @{source.digest[:6]}" for source in sources]
+    assert _labels(rows, RowKind.ATTACK) == [f"rnm from hashnet 32 bit @{source.digest[:6]}" for source in sources]
 
 
 def test_a_surrogate_that_is_called_as_the_victim_is_told_from_it() -> None:
     other = make_model("dpsh", weights="other")
-    row = next(row for row in _one(make_record(surrogate=other)).rows if row.kind is Kind.ATTACK)
+    row = next(row for row in _one(make_record(surrogate=other)).rows if row.kind is RowKind.ATTACK)
     victim = make_record().model
     assert (row.model, row.label) == (f"dpsh 32 bit @{victim.digest[:6]}", f"rnm from dpsh 32 bit @{other.digest[:6]}")
 
@@ -177,9 +187,9 @@ def test_options_inside_a_mapping_are_named_by_their_path_and_its_versions_left_
         members = {name: {"owner": f"sample {version}", "steps": steps} for name in ("hinge", "rnm")}
         return make_record(attack="strongest", options={"members": members}, after=1 / steps)
 
-    assert _labels(_one(strongest(10, "1.0"), strongest(10, "1.1")).rows, Kind.ATTACK) == ["strongest"]
+    assert _labels(_one(strongest(10, "1.0"), strongest(10, "1.1")).rows, RowKind.ATTACK) == ["strongest"]
     fewer = make_record(attack="strongest", options={"members": {"hinge": {"owner": "sample 1.0", "steps": 10}}})
-    assert sorted(_labels(_one(strongest(10, "1.0"), strongest(20, "1.0"), fewer).rows, Kind.ATTACK)) == [
+    assert sorted(_labels(_one(strongest(10, "1.0"), strongest(20, "1.0"), fewer).rows, RowKind.ATTACK)) == [
         "strongest members=hinge members.hinge.steps=10",
         "strongest members=hinge,rnm members.hinge.steps=10 members.rnm.steps=10",
         "strongest members=hinge,rnm members.hinge.steps=20 members.rnm.steps=20",
@@ -205,7 +215,7 @@ def test_a_transfer_matrix_has_the_white_box_attack_on_its_diagonal() -> None:
     assert matrix.victims == ("csq 32 bit", "dpsh 32 bit", "hashnet 32 bit")
     assert matrix.clean == (0.9, 0.9, 0.9)
     assert matrix.after == ((0.7, 0.2, 0.5), (None, 0.6, 0.1))
-    text = to_markdown(build(_crafted(("dpsh", None, 0.2), ("hashnet", DPSH, 0.5), ("csq", HASHNET, 0.7))))
+    text = to_markdown(build_leaderboard(_crafted(("dpsh", None, 0.2), ("hashnet", DPSH, 0.5), ("csq", HASHNET, 0.7))))
     table = """### hinge: MAP by surrogate (rows) and victim (columns)
 
 | surrogate | csq 32 bit | dpsh 32 bit | hashnet 32 bit |
@@ -244,7 +254,7 @@ def test_targeted_matrices_are_of_the_target_metric_and_each_goal_and_options_ha
         ("pgd steps=20", "untargeted", (0.9,), ((0.2,),)),
         ("pgd steps=10", "targeted", (0.12,), ((0.7,),)),
     ]
-    assert "pgd: t-MAP by surrogate (rows) and victim (columns)" in _text(build([crafted(10, 0.7)]))
+    assert "pgd: t-MAP by surrogate (rows) and victim (columns)" in _text(build_leaderboard([crafted(10, 0.7)]))
     assert _one(make_record()).transfers == ()
     unbounded = make_record(surrogate=HASHNET, flags=(Flag(id="RH006", message="unbounded"),))
     assert _one(unbounded).transfers == ()
@@ -264,7 +274,7 @@ def test_targeted_matrices_are_of_the_target_metric_and_each_goal_and_options_ha
     ids=["epsilon", "seed", "relevance", "protocol", "splits", "queries", "dataset"],
 )
 def test_what_is_not_comparable_is_never_in_one_section(changes: dict[str, Any]) -> None:
-    board = build([make_record(model="dpsh"), make_record(model="hashnet", **changes)])
+    board = build_leaderboard([make_record(model="dpsh"), make_record(model="hashnet", **changes)])
     assert len(board.sections) == 2
     assert all(not section.standings for section in board.sections)
     assert all(len({row.model for row in section.rows}) == 1 for section in board.sections)
@@ -287,13 +297,13 @@ def test_bits_weights_and_defenses_are_victims_of_one_section() -> None:
 def test_namesakes_are_told_apart_by_the_options_that_differ() -> None:
     records = [make_record(attack="rnm", options={"steps": steps, "p": 2.0}, after=1 / steps) for steps in (10, 100)]
     rows = _one(*records, make_record(attack="hag", options={"steps": 7}, after=0.5)).rows
-    assert _labels(rows, Kind.ATTACK) == ["rnm steps=100", "rnm steps=10", "hag"]
+    assert _labels(rows, RowKind.ATTACK) == ["rnm steps=100", "rnm steps=10", "hag"]
 
 
 def test_two_distributions_of_one_name_are_told_apart() -> None:
     record = make_record()
     records = [replace(record, attack=PluginUse(name="rnm", owner=owner)) for owner in ("mine 1.0", "yours 1.0")]
-    assert sorted(_labels(_one(*records).rows, Kind.ATTACK)) == ["rnm by=mine", "rnm by=yours"]
+    assert sorted(_labels(_one(*records).rows, RowKind.ATTACK)) == ["rnm by=mine", "rnm by=yours"]
 
 
 def test_a_newer_record_of_a_cell_replaces_the_older() -> None:
@@ -306,10 +316,10 @@ def test_a_newer_record_of_a_cell_replaces_the_older() -> None:
     )
     for records in ([old, new], [new, old]):
         section = _one(*records)
-        (row,) = [row for row in section.rows if row.kind is Kind.ATTACK]
+        (row,) = [row for row in section.rows if row.kind is RowKind.ATTACK]
         assert row.record == new.digest
         assert section.superseded == 1
-        assert "1 older record" in _text(build(records))
+        assert "1 older record" in _text(build_leaderboard(records))
 
 
 def test_models_are_ranked_by_their_worst_case() -> None:
@@ -332,7 +342,7 @@ def test_a_victim_that_lacks_an_attack_is_not_ranked() -> None:
         ("dpsh 32 bit", 1, False, ()),
         ("hashnet 32 bit", None, True, ("hag",)),
     ]
-    assert "incomplete (lacks hag)" in _text(build(records))
+    assert "incomplete (lacks hag)" in _text(build_leaderboard(records))
     targeted = [one for one in _one(*records).standings if one.goal == "targeted"]
     assert [one.rank for one in targeted] == [1, 2], "what it lacks is no targeted attack"
 
@@ -361,7 +371,7 @@ def test_models_are_ranked_by_the_ensemble_where_it_was_run() -> None:
         ("hashnet 32 bit", 2, "strongest", 0.2, ()),
         ("csq 32 bit", None, None, None, ("strongest",)),
     ]
-    assert "incomplete (lacks strongest)" in _text(build(records))
+    assert "incomplete (lacks strongest)" in _text(build_leaderboard(records))
     without = [record for record in records if record.attack.name != "strongest"]
     assert _standings(without) == [
         ("csq 32 bit", 1, "mine", 0.5, ()),
@@ -411,12 +421,12 @@ def test_one_victim_is_not_ranked() -> None:
 @settings(deadline=None)
 @given(st.permutations(_grid()))
 def test_the_order_of_the_records_does_not_matter(records: list[Record]) -> None:
-    assert build(records) == build(_grid())
+    assert build_leaderboard(records) == build_leaderboard(_grid())
 
 
 def test_nothing_makes_an_empty_board() -> None:
-    assert build([]).sections == ()
-    assert _text(build([])).strip() == ""
+    assert build_leaderboard([]).sections == ()
+    assert _text(build_leaderboard([])).strip() == ""
 
 
 def test_another_metric_is_shown_without_the_floors_of_map() -> None:
@@ -426,15 +436,15 @@ def test_another_metric_is_shown_without_the_floors_of_map() -> None:
     )
     section = _one(record)
     assert section.setting.metric == "precision@r2"
-    assert [row.kind for row in section.rows] == [Kind.CLEAN, Kind.ATTACK]
-    assert "precision@r2 [95 %]" in _text(build([record]))
+    assert [row.kind for row in section.rows] == [RowKind.CLEAN, RowKind.ATTACK]
+    assert "precision@r2 [95 %]" in _text(build_leaderboard([record]))
 
 
 def test_the_table_fits_a_hundred_columns_and_shows_what_counts() -> None:
     flag = Flag(id="RH003", message="weaker than noise (0.200 against 0.100): masked gradients?")
     records = [*_grid(), make_record(model="dpsh", weights="dpsh", attack="pgd", after=0.2, flags=(flag,))]
     for width in (100, 120):
-        text = _text(build(records), width=width)
+        text = _text(build_leaderboard(records), width=width)
         assert max(len(line.rstrip()) for line in text.splitlines()) <= width
         for part in (
             "Linf 8/255",
@@ -445,7 +455,7 @@ def test_the_table_fits_a_hundred_columns_and_shows_what_counts() -> None:
             "RH003 dpsh 32 bit, pgd",
         ):
             assert part in text, part
-    assert "0.100 [0.095, 0.105]" in _text(build(records), ties=True)
+    assert "0.100 [0.095, 0.105]" in _text(build_leaderboard(records), ties=True)
 
 
 def test_a_narrow_terminal_loses_columns_and_no_words() -> None:
@@ -454,7 +464,7 @@ def test_a_narrow_terminal_loses_columns_and_no_words() -> None:
         make_record(model="dpsh", weights="dpsh", attack="square", queries=200 * 512, after=0.5),
         *_crafted(("dpsh", HASHNET, 0.6)),
     ]
-    wide, narrow = (_text(build(records), width=width) for width in (130, 100))
+    wide, narrow = (_text(build_leaderboard(records), width=width) for width in (130, 100))
     assert "12.5 ms" in wide
     assert "hinge from hashnet 32 bit" in wide
     assert "12.5 ms" not in narrow
@@ -463,11 +473,11 @@ def test_a_narrow_terminal_loses_columns_and_no_words() -> None:
 
 
 def test_names_with_brackets_are_shown_as_they_are() -> None:
-    assert "[bold]x" in _text(build([make_record(model="[bold]x")]))
+    assert "[bold]x" in _text(build_leaderboard([make_record(model="[bold]x")]))
 
 
 def test_markdown_has_every_row_and_is_well_formed() -> None:
-    text = to_markdown(build([*_grid(), make_record(model="a|b", weights="x", attack="rnm")]))
+    text = to_markdown(build_leaderboard([*_grid(), make_record(model="a|b", weights="x", attack="rnm")]))
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
     assert len(tables) == 3
     for table in tables:
@@ -479,7 +489,7 @@ def test_csv_keeps_full_precision() -> None:
     record = make_record(
         after=1 / 3, target=2 / 3, flags=(Flag(id="RH001", message="a, b"), Flag(id="RH005", message="c"))
     )
-    lines = list(csv.DictReader(io.StringIO(to_csv(build([record])))))
+    lines = list(csv.DictReader(io.StringIO(to_csv(build_leaderboard([record])))))
     (line,) = [line for line in lines if line["kind"] == "attack"]
     assert float(line["value"]) == 1 / 3
     assert float(line["target_value"]) == 2 / 3
@@ -490,7 +500,7 @@ def test_csv_keeps_full_precision() -> None:
 
 def test_csv_tells_access_and_keeps_the_two_kinds_of_queries_apart() -> None:
     records = [make_record(), make_record(surrogate=HASHNET), make_record(attack="square", queries=200 * 64)]
-    lines = list(csv.DictReader(io.StringIO(to_csv(build(records)))))
+    lines = list(csv.DictReader(io.StringIO(to_csv(build_leaderboard(records)))))
     names = ("queries", "access", "surrogate", "queries_per_image")
     assert [tuple(line[name] for name in names) for line in lines if line["kind"] == "attack"] == [
         ("200", "white-box", "", ""),
@@ -501,7 +511,7 @@ def test_csv_tells_access_and_keeps_the_two_kinds_of_queries_apart() -> None:
 
 
 def test_json_is_the_whole_board() -> None:
-    board = build(_grid())
+    board = build_leaderboard(_grid())
     content = json.loads(to_json(board))
     assert [len(section["rows"]) for section in content["sections"]] == [
         len(section.rows) for section in board.sections
@@ -512,7 +522,7 @@ def test_json_is_the_whole_board() -> None:
 
 def test_json_has_the_matrices() -> None:
     records = _crafted(("dpsh", None, 0.2), ("hashnet", DPSH, 0.5), ("csq", HASHNET, 0.7))
-    assert json.loads(to_json(build(records)))["sections"][0]["transfers"] == [
+    assert json.loads(to_json(build_leaderboard(records)))["sections"][0]["transfers"] == [
         {
             "attack": "hinge",
             "goal": "untargeted",
@@ -529,7 +539,7 @@ def test_rows_carry_what_other_records_contradict() -> None:
     own = Flag(id="RH005", message="clipped")
     small = make_record(epsilon=4 / 255, after=0.3)
     large = make_record(epsilon=8 / 255, after=0.4, flags=(own,))
-    board = build([large, small])
+    board = build_leaderboard([large, small])
     flags = {row.record: [flag.id for flag in row.flags] for section in board.sections for row in section.rows}
     assert flags[large.digest] == ["RH005", "RH011"]
     assert flags[small.digest] == []

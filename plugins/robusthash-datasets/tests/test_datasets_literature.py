@@ -9,7 +9,7 @@ import torch
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash_datasets import literature
 from robusthash_datasets.published import Published
 from robusthash_datasets.verification import Findings
@@ -47,7 +47,7 @@ def context(root: Path, cache: Path | None = None) -> DatasetContext:
 
 
 def preset(host: PluginHost, name: str) -> Published:
-    dataset = host.create(host.find(Kind.DATASET, name), {})
+    dataset = host.create(host.find(PluginKind.DATASET, name), {})
     assert isinstance(dataset, Published)
     return dataset
 

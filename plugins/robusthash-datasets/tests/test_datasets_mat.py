@@ -17,7 +17,7 @@ import torch
 from robusthash.cli import run
 from robusthash.contracts import Dataset, DatasetContext, RetrievalData
 from robusthash.errors import DatasetError, MissingDependencyError, OptionError
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash.testing import DatasetContract
 from robusthash_datasets.mat import crossmodal, images
 from robusthash_datasets.mat.copies import PixelCopy
@@ -346,7 +346,7 @@ NAMES = {
 @pytest.mark.parametrize("name", NAMES)
 def test_one_message_says_from_where_and_where_to(name: str, tmp_path: Path) -> None:
     host = PluginHost.load()
-    dataset = host.create(host.find(Kind.DATASET, name), {})
+    dataset = host.create(host.find(PluginKind.DATASET, name), {})
     assert isinstance(dataset, MatSet)
     file, rows = NAMES[name]
     assert dataset.known["query"] + dataset.known["database"] == rows

@@ -152,7 +152,7 @@ class ComDefend(Defense):
         """
         known = HardeningContext.of(context)
         purified = self.around(deepcopy(model).requires_grad_(requires_grad=False), known.seed)
-        return purified, known.fit(purified, _Reconstruction(self), self.recipe)
+        return purified, known.optimise(purified, _Reconstruction(self), self.recipe)
 
 
 class _Reconstruction(LossStep):

@@ -7,7 +7,7 @@ import torch
 
 from robusthash.contracts import ArrayImages, DefenseContext, HashModel, RetrievalData, Split
 from robusthash.errors import OptionError
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash.testing import SmallVictim, toy_images
 from robusthash_defenses.bit_depth import BitDepth
 
@@ -64,5 +64,5 @@ def test_other_depths_are_refused(depth: int) -> None:
 
 def test_it_is_registered() -> None:
     host = PluginHost.load()
-    assert isinstance(host.create(host.find(Kind.DEFENSE, "bit-depth"), {"depth": "2"}), BitDepth)
-    assert Path(__file__).parents[1].name in host.find(Kind.DEFENSE, "bit-depth").full_name
+    assert isinstance(host.create(host.find(PluginKind.DEFENSE, "bit-depth"), {"depth": "2"}), BitDepth)
+    assert Path(__file__).parents[1].name in host.find(PluginKind.DEFENSE, "bit-depth").full_name

@@ -9,11 +9,11 @@ import torch
 
 from robusthash.contracts import ArrayImages, HashModel, RetrievalData, Split
 from robusthash.errors import OptionError, TrainingError
-from robusthash.evaluation import Setting, VictimPlan
+from robusthash.evaluation import RunSettings, VictimPlan
 from robusthash.evaluation.victims.hardening import TrainedWrapper
 from robusthash.evaluation.victims.making import get_victim
-from robusthash.evaluation.victims.resources import Workshop
-from robusthash.host import Kind, PluginHost
+from robusthash.evaluation.victims.resources import Resources
+from robusthash.host import PluginHost, PluginKind
 from robusthash.testing import SmallVictim, toy_images
 from robusthash.training import weights_digest
 from robusthash.training.hardening.adversarial import HardeningContext
@@ -170,8 +170,10 @@ def test_the_host_trains_it_once_and_keeps_it(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(ComDefend, "train", counted)
 
     def victim(seed: int) -> tuple[str, str]:
-        shop = Workshop(Setting(options=options, device="cpu", seed=seed), host, lambda _done, _total, _what: None)
-        found = get_victim(VictimPlan(model="dpsh", bits=32, defense="comdefend"), shop)
+        resources = Resources(
+            RunSettings(options=options, device="cpu", seed=seed), host, lambda _done, _total, _what: None
+        )
+        found = get_victim(VictimPlan(model="dpsh", bits=32, defense="comdefend"), resources)
         assert isinstance(found.model, Purified)
         return found.use.digest, weights_digest(found.model)
 
@@ -190,7 +192,7 @@ def test_other_values_are_refused(wrong: dict[str, float]) -> None:
 @pytest.mark.parametrize("name", ["comdefend", "comdefend/fast", "comdefend/saat"])
 def test_it_is_registered(name: str) -> None:
     host = PluginHost.load()
-    method = host.create(host.find(Kind.DEFENSE, name), {})
+    method = host.create(host.find(PluginKind.DEFENSE, name), {})
     assert isinstance(method, ComDefend)
     assert isinstance(method, TrainedWrapper)
     assert method.stochastic == (name == "comdefend/saat")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from robusthash.contracts import ArrayImages, DefenseContext, HashModel, RetrievalData, Split
 from robusthash.errors import OptionError
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash.testing import SmallVictim, toy_images
 from robusthash_defenses.differentiable_jpeg import BLUR, blurred_slope, simulate
 from robusthash_defenses.jpeg import Jpeg, compress
@@ -92,4 +92,4 @@ def test_other_qualities_are_refused(quality: int) -> None:
 
 def test_it_is_registered() -> None:
     host = PluginHost.load()
-    assert isinstance(host.create(host.find(Kind.DEFENSE, "jpeg"), {"quality": "30"}), Jpeg)
+    assert isinstance(host.create(host.find(PluginKind.DEFENSE, "jpeg"), {"quality": "30"}), Jpeg)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from robusthash.evaluation import Request, Setting, evaluate
+from robusthash.evaluation import Request, RunSettings, evaluate
 from robusthash.host import PluginHost
 from robusthash.results import Access
 
@@ -20,7 +20,7 @@ def test_purification_stops_the_static_attack_alone(
 ) -> None:
     monkeypatch.setenv("ROBUSTHASH_CACHE", str(tmp_path / "cache"))
     attack = {"steps": "40", "step": "adaptive"}
-    setting = Setting(queries=24, device="cpu", options={defense: options, "hinge": attack})
+    setting = RunSettings(queries=24, device="cpu", options={defense: options, "hinge": attack})
     request = Request(
         models=("dpsh",),
         surrogates=("dpsh",),

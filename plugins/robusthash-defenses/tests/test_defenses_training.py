@@ -24,7 +24,7 @@ from robusthash.contracts import (
 )
 from robusthash.contracts.data.dataset import ArrayImages
 from robusthash.errors import ContractError, OptionError, UsageError
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain
 from robusthash.testing import SmallVictim, toy_images
 from robusthash.training import Recipe, train
@@ -209,7 +209,7 @@ def test_presets_are_what_their_repositories_run() -> None:
     host = PluginHost.load()
 
     def options(name: str) -> dict[str, object]:
-        return as_plain(host.create(host.find(Kind.DEFENSE, name)))
+        return as_plain(host.create(host.find(PluginKind.DEFENSE, name)))
 
     for name in ("cgat/released", "saat/released", "atrdh/released", "atrdh/saat"):
         found = options(name)

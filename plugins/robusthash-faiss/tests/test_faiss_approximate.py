@@ -11,7 +11,7 @@ from torch import Tensor
 from robusthash.contracts import Neighbours, Retriever
 from robusthash.errors import OptionError
 from robusthash.hashing import pack, unpack
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash.retrieval import TorchRetriever
 from robusthash.specs import Exactness
 from robusthash.testing.retrievers import RetrieverContract, random_codes, slow_ball, slow_distances
@@ -301,7 +301,7 @@ def test_wrong_options_are_refused(make: object, message: str) -> None:
 
 def test_specs_say_what_the_retrievers_promise() -> None:
     host = PluginHost.load()
-    retrievers = list(host.all(Kind.RETRIEVER))
+    retrievers = list(host.all(PluginKind.RETRIEVER))
     assert {"faiss", "faiss-ivf", "faiss-hnsw", "faiss-multihash", "torch"} <= {one.spec.name for one in retrievers}
     for one in retrievers:
         exact = host.create(one).capabilities.exact

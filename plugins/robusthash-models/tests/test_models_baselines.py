@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import ArrayImages, ClosedForm, Projection, Randomness, Split, TrainFeatures
+from robusthash.contracts import ArrayImages, ClosedForm, HashLayer, Randomness, Split, TrainFeatures
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.hashing import binarise
 from robusthash.testing import ClosedFormContract, ModelContract
@@ -189,22 +189,22 @@ class TestNetworkWithITQ(ModelContract):
 class Wrong(ClosedForm):
     """Gives whatever it was made with."""
 
-    def __init__(self, layer: Projection) -> None:
+    def __init__(self, layer: HashLayer) -> None:
         self.layer = layer
 
-    def project(self, train: TrainFeatures, bits: int, random: Randomness) -> Projection:
+    def project(self, train: TrainFeatures, bits: int, random: Randomness) -> HashLayer:
         return self.layer
 
 
 @pytest.mark.parametrize(
     ("layer", "says"),
     [
-        (Projection(weight=torch.ones(12, 3), bias=torch.ones(12)), "of shapes"),
-        (Projection(weight=torch.ones(12, 256), bias=torch.ones(1)), "of shapes"),
-        (Projection(weight=torch.full((12, 256), math.nan), bias=torch.ones(12)), "not finite"),
+        (HashLayer(weight=torch.ones(12, 3), bias=torch.ones(12)), "of shapes"),
+        (HashLayer(weight=torch.ones(12, 256), bias=torch.ones(1)), "of shapes"),
+        (HashLayer(weight=torch.full((12, 256), math.nan), bias=torch.ones(12)), "not finite"),
     ],
 )
-def test_a_projection_that_does_not_fit_is_refused(layer: Projection, says: str, split: Split) -> None:
+def test_a_projection_that_does_not_fit_is_refused(layer: HashLayer, says: str, split: Split) -> None:
     with pytest.raises(ContractError, match=says):
         set_hash_layer(network(), Wrong(layer), split, seed=0, device=CPU)
 

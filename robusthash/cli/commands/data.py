@@ -11,7 +11,7 @@ import click
 
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
 from robusthash.errors import ContractError, DatasetError, OptionError
-from robusthash.host import Kind, PluginHost, Registered
+from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def list_(context: click.Context, *, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    everything = load_host(context).all(Kind.DATASET)
+    everything = load_host(context).all(PluginKind.DATASET)
     if as_json:
         click.echo(json.dumps([_summary(registered) for registered in everything], indent=2))
         return
@@ -133,7 +133,7 @@ def prepare(
 def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tuple[Registered, Dataset]":
     from robusthash.contracts import Dataset
 
-    registered = host.find(Kind.DATASET, name)
+    registered = host.find(PluginKind.DATASET, name)
     options = parse_assignments(assignments)
     for owner in options:
         if owner != name:

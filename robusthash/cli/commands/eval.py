@@ -164,12 +164,12 @@ def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]
 
 
 def _show(outcome: "Outcome", results: Path) -> None:
-    from robusthash.results import ResultStore, build, render
+    from robusthash.results import ResultStore, build_leaderboard, render
 
     if not outcome.records:
         return
     console = out()
-    console.print(render(build(outcome.records)))
+    console.print(render(build_leaderboard(outcome.records)))
     store = ResultStore(results)
     for name, origin in outcome.victims.items():
         console.print(f"[dim]{name}[/]: {origin}", highlight=False, soft_wrap=True)

@@ -10,7 +10,7 @@ import click
 import robusthash
 from robusthash.cli.common import json_option, load_host
 from robusthash.errors import OptionError, UsageError
-from robusthash.host import Kind, PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain, parse_assignments
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ def command(
             raise OptionError(f"option of {owner!r}, which is not used here", hint=f"options of {model} or {backbone}")
     if not LAYOUTS[layout].normalises:
         options[backbone] = {"normalise": False, **options.get(backbone, {})}
-    _, objective = _chosen(host, Kind.MODEL, model, Objective, options)
-    network, use = _chosen(host, Kind.BACKBONE, backbone, Backbone, options)
-    host.find(Kind.DATASET, dataset)
+    _, objective = _chosen(host, PluginKind.MODEL, model, Objective, options)
+    network, use = _chosen(host, PluginKind.BACKBONE, backbone, Backbone, options)
+    host.find(PluginKind.DATASET, dataset)
     size = network.image_size if image_size is None else image_size
     if size < 1:
         raise OptionError(f"image-size is {size}", hint="at least 1")
@@ -93,7 +93,7 @@ def command(
 
 
 def _chosen(
-    host: PluginHost, kind: Kind, name: str, contract: type[Plugin], options: Mapping[str, Mapping[str, Any]]
+    host: PluginHost, kind: PluginKind, name: str, contract: type[Plugin], options: Mapping[str, Mapping[str, Any]]
 ) -> "tuple[Plugin, PluginUse]":
     """A plugin object by name, and what the checkpoint says of it."""
     from robusthash.specs import PluginUse
@@ -103,6 +103,6 @@ def _chosen(
     if not isinstance(plugin, contract):
         raise UsageError(
             f"{kind} {name!r} of {registered.owner} is a {type(plugin).__name__}, not a {contract.__name__}",
-            hint="name one that trains a network" if kind is Kind.MODEL else "report it to the plugin's author",
+            hint="name one that trains a network" if kind is PluginKind.MODEL else "report it to the plugin's author",
         )
     return plugin, PluginUse(name=registered.spec.name, owner=str(registered.owner), options=as_plain(plugin))

@@ -37,11 +37,11 @@ def command(
     robusthash leaderboard
     robusthash leaderboard --attack 'rnm*' --format markdown
     """
-    from robusthash.results import ResultStore, build, render, to_csv, to_json, to_markdown
+    from robusthash.results import ResultStore, build_leaderboard, render, to_csv, to_json, to_markdown
 
     store = ResultStore(results)
     selected = select(store, datasets=datasets, models=models, attacks=attacks)
-    board = build(selected)
+    board = build_leaderboard(selected)
     if form == "table":
         out().print(render(board, ties=ties))
     else:

@@ -11,7 +11,7 @@ import click
 import robusthash
 from robusthash.cli.common import json_option, load_host, out
 from robusthash.errors import PluginError
-from robusthash.host import Kind, PluginHost, Problem, Registered
+from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
 from robusthash.options import OptionField, describe, plain
 from robusthash.specs import API_VERSION
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WIDE = 120  #: columns of a terminal that has room for the papers beside the summaries
 
 _kind_option = click.option(
-    "--kind", type=click.Choice([kind.value for kind in Kind]), help="Only plugin objects of this kind."
+    "--kind", type=click.Choice([kind.value for kind in PluginKind]), help="Only plugin objects of this kind."
 )
 
 
@@ -37,7 +37,7 @@ def command() -> None:
 def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
     """List what plugins offer, kind by kind."""
     host = load_host(context)
-    offered = {one: host.all(one) for one in Kind if kind in (None, one)}
+    offered = {one: host.all(one) for one in PluginKind if kind in (None, one)}
     if as_json:
         _print_json([_summary(registered) for group in offered.values() for registered in group])
         return
@@ -61,7 +61,7 @@ def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) 
     robusthash plugins show robusthash-attacks/rnm
     """
     host = load_host(context)
-    found = host.find_all(name) if kind is None else [host.find(Kind(kind), name)]
+    found = host.find_all(name) if kind is None else [host.find(PluginKind(kind), name)]
     described = [(registered, _options(host, registered)) for registered in found]
     if as_json:
         _print_json(
@@ -129,7 +129,7 @@ def _options(host: PluginHost, registered: Registered) -> list[OptionField]:
     ]
 
 
-def _listing(kind: Kind, group: Iterable[Registered], *, papers: bool) -> "Table":
+def _listing(kind: PluginKind, group: Iterable[Registered], *, papers: bool) -> "Table":
     table = _table(f"{kind}s", "from", "what", *(["paper"] if papers else []))
     for registered in group:
         spec = registered.spec
@@ -184,7 +184,7 @@ def _plain_cells(*texts: str) -> list[str]:
 
 def _import_failures(host: PluginHost) -> list[str]:
     failures = []
-    for registered in (one for kind in Kind for one in host.all(kind)):
+    for registered in (one for kind in PluginKind for one in host.all(kind)):
         try:
             _options(host, registered)
         except PluginError as error:
@@ -205,7 +205,7 @@ def _diagnosis(host: PluginHost, failures: list[str]) -> dict[str, Any]:
     }
 
 
-def _problem(problem: Problem) -> dict[str, str]:
+def _problem(problem: PluginProblem) -> dict[str, str]:
     return {
         "distribution": problem.owner.distribution,
         "version": problem.owner.version,
@@ -220,7 +220,7 @@ def _report(host: PluginHost, failures: list[str]) -> None:
         f"robusthash {robusthash.__version__}, plugin interface {API_VERSION}, Python {platform.python_version()}"
     )
     for owner in host.owners:
-        counts = ((kind, sum(registered.owner == owner for registered in host.all(kind))) for kind in Kind)
+        counts = ((kind, sum(registered.owner == owner for registered in host.all(kind))) for kind in PluginKind)
         offered = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)
         click.echo(f"loaded: {owner}: {offered or 'observers only'}")
     for owner in host.excluded:

@@ -58,15 +58,15 @@ def command(
     robusthash rescore --retriever faiss-hnsw --model dpsh
     """
     host = load_host(context)
-    from robusthash.evaluation import Setting, rescore
-    from robusthash.results import NOISE, ResultStore, build, render
+    from robusthash.evaluation import RunSettings, rescore
+    from robusthash.results import NOISE, ResultStore, build_leaderboard, render
 
     store = ResultStore(results)
     selected = select(store, datasets=datasets, models=models, attacks=(*attacks, NOISE) if attacks else ())
-    setting = Setting(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
+    setting = RunSettings(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
     with progress(quiet=quiet) as report:
         found = rescore(selected, setting, host, results=results, progress=report)
     if as_json:
         click.echo(json.dumps([json.loads(record.to_json()) for record in found], indent=2))
     else:
-        out().print(render(build(found)))
+        out().print(render(build_leaderboard(found)))

@@ -23,7 +23,7 @@ class TrainFeatures:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Projection:
+class HashLayer:
     """A hash layer: the logits of features x are ``W x + b``.
 
     Attributes:
@@ -52,7 +52,7 @@ class ClosedForm(ABC):
     """
 
     @abstractmethod
-    def project(self, train: TrainFeatures, bits: int, random: Randomness) -> Projection:
+    def project(self, train: TrainFeatures, bits: int, random: Randomness) -> HashLayer:
         """The hash layer. Its scale is the host's: one factor for all bits brings the logits to order 1.
 
         Args:

@@ -11,11 +11,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from robusthash.contracts import Ensemble
-from robusthash.evaluation.planning.plan import Cell, Options, VictimPlan
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.planning.plan import Cell, Varied, VictimPlan
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.storage import digest
 
-Images = tuple[VictimPlan, str, Options, float]  #: what was attacked, with what, and how far
+CraftKey = tuple[VictimPlan, str, Varied, float]  #: what was attacked, with what, and how far
 Kept = Mapping[str, Path]  #: by attack, the folder of its images
 
 
@@ -24,13 +24,13 @@ class SharedCraft:
 
     Args:
         cells: the plan.
-        shop: the plugins.
+        resources: the plugins.
         root: where the folders are.
     """
 
-    def __init__(self, cells: Sequence[Cell], shop: Workshop, root: Path) -> None:
+    def __init__(self, cells: Sequence[Cell], resources: Resources, root: Path) -> None:
         self._root = root
-        self._needs = {cell: tuple(_images(cell, shop)) for cell in cells}
+        self._needs = {cell: tuple(_images(cell, resources)) for cell in cells}
         self._left = Counter(images for needs in self._needs.values() for images in needs)
         self._shared = {images for images, count in self._left.items() if count > 1}
 
@@ -47,14 +47,14 @@ class SharedCraft:
         if self._root.is_dir() and not any(self._root.iterdir()):
             self._root.rmdir()
 
-    def _folder(self, images: Images) -> Path:
+    def _folder(self, images: CraftKey) -> Path:
         victim, attack, options, epsilon = images
         named = {"victim": asdict(victim), "attack": attack, "options": repr(options), "epsilon": epsilon}
         return self._root / digest(named)[:16]
 
 
-def _images(cell: Cell, shop: Workshop) -> Iterator[Images]:
-    attack = shop.attack(cell.attack, dict(cell.options)).plugin
+def _images(cell: Cell, resources: Resources) -> Iterator[CraftKey]:
+    attack = resources.attack(cell.attack, dict(cell.options)).plugin
     if isinstance(attack, Ensemble):
         yield from ((cell.source, member, (), cell.epsilon) for member in attack.members)
     else:

@@ -14,7 +14,7 @@ from robusthash.training import read_description
 NO_DEFENSE = "none"
 _NONE: Mapping[str, int] = MappingProxyType({})
 
-Options = tuple[tuple[str, Any], ...]
+Varied = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Cell:
     attack: str
     epsilon: float
     surrogate: VictimPlan | None = None
-    options: Options = ()
+    options: Varied = ()
 
     @property
     def source(self) -> VictimPlan:
@@ -125,7 +125,7 @@ def _victim(model: str, bits: int, own_bits: Mapping[str, int]) -> VictimPlan:
     return VictimPlan(model=model, bits=read_description(path).bits if path else own_bits.get(model, bits))
 
 
-def _sweep(request: Request, attack: str) -> Iterator[Options]:
+def _sweep(request: Request, attack: str) -> Iterator[Varied]:
     """Every combination of the values that the attack's options are to take."""
     varied = request.vary.get(attack, {})
     for values in product(*varied.values()):

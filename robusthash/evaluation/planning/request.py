@@ -10,11 +10,11 @@ from robusthash.errors import OptionError
 
 STRONGEST = "strongest"  #: the attack that models are ranked by, where none is named
 
-Options = Mapping[str, Mapping[str, Any]]
+PluginOptions = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting:
+class RunSettings:
     """All that a grid of evaluations has in common.
 
     Attributes:
@@ -45,7 +45,7 @@ class Setting:
     checkpoint: Path | None = None
     retriever: str = "auto"
     metrics: tuple[str, ...] = ("map", "precision@r2")
-    options: Options = field(default_factory=dict)
+    options: PluginOptions = field(default_factory=dict)
     seed: int = 0
     shard_size: int | None = None
     device: str = "auto"
@@ -86,7 +86,7 @@ class Request:
     bits: tuple[int, ...] = (32,)
     defenses: tuple[str, ...] = ("none",)
     epsilons: tuple[float, ...] = ()
-    setting: Setting = field(default_factory=Setting)
+    setting: RunSettings = field(default_factory=RunSettings)
 
     def __post_init__(self) -> None:
         for name in ("models", "bits", "defenses"):

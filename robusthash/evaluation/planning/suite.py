@@ -9,7 +9,7 @@ from typing import Any
 from robusthash.contracts import Precision
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
-from robusthash.evaluation.planning.request import Request, Setting
+from robusthash.evaluation.planning.request import Request, RunSettings
 
 
 def read_suite(path: Path) -> Request:
@@ -35,7 +35,7 @@ def read_suite(path: Path) -> Request:
     """
     content = _content(path)
     grid = {entry.name for entry in fields(Request)} - {"setting"}
-    common = {entry.name for entry in fields(Setting)}
+    common = {entry.name for entry in fields(RunSettings)}
     unknown = sorted(set(content) - grid - common)
     if unknown:
         raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {', '.join(sorted(grid | common))}")
@@ -53,7 +53,7 @@ def read_suite(path: Path) -> Request:
     except _NoListError as error:
         raise InputError(f"suite {path}: {error} is not a list", hint=f"{error} = [...]") from None
     setting = {name: read.pop(name) for name in common & set(read)}
-    return Request(**read, setting=Setting(**setting))
+    return Request(**read, setting=RunSettings(**setting))
 
 
 def parse_precision(name: str) -> Precision:

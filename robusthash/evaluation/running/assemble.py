@@ -80,9 +80,9 @@ def assemble(work: CellWork, arrays: Arrays, noise: Record | None) -> tuple[Reco
         labels=bench.queries.labels,
         targets=bench.targets.labels if targeted else None,
         anchors=anchors,
-        metrics=bench.shop.metrics,
+        metrics=bench.resources.metrics,
         relevance=Relevance.SHARE_ANY,
-        seed=bench.shop.setting.seed,
+        seed=bench.resources.setting.seed,
     )
     gradients, bounded = Capability.GRADIENTS in attack.needs, attack.bounded
     return scored(record, kept, stages, scale, noise, gradients=gradients, bounded=bounded)

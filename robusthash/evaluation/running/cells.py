@@ -93,23 +93,23 @@ class CellWork:
             index=bench.database.index if Capability.QUERIES in needs else None,
             fitted=self._fitted(chosen, bank),
             threat=self.threat,
-            seed=bench.shop.setting.seed,
-            device=bench.shop.device,
-            precision=bench.shop.setting.precision,
+            seed=bench.resources.setting.seed,
+            device=bench.resources.device,
+            precision=bench.resources.setting.precision,
             run=source.compiled,
-            batches=bench.shop.batches,
+            batches=bench.resources.batches,
             kept=kept / digest(record.crafting())[:32] if kept else None,
         )
 
     def _member(self, name: str) -> Job:
-        member = self.bench.shop.attack(name)
+        member = self.bench.resources.attack(name)
         return self._job(member, replace(self.record, attack=member.use), self.kept.get(name))
 
     def _check(self, chosen: Chosen[Attack]) -> None:
         """Refuses what the attack needs and may not have."""
         attack, name = chosen.plugin, chosen.use.name
         wants_labels = attack.goal is Goal.TARGETED or Capability.ANCHORS in attack.needs
-        if wants_labels and not self.bench.shop.data.database.labels.any():
+        if wants_labels and not self.bench.resources.data.database.labels.any():
             raise CapabilityError(f"attack {name!r} needs labels, and the database has none")
         if self.cell.surrogate is None:
             return
@@ -126,25 +126,25 @@ class CellWork:
 
     def _fitted(self, chosen: Chosen[Attack], bank: CodeBank | None) -> Mapping[str, Tensor] | None:
         """What the attack learns on its surrogate, from the cache if it did so before."""
-        source, shop = self.source, self.source.shop
+        source, resources = self.source, self.source.resources
         context = AttackContext(
             surrogate=Surrogate(source.victim.model, Budget()),
             threat=self.threat,
-            random=Randomness(seed=shop.setting.seed, purpose=chosen.registered.full_name),
+            random=Randomness(seed=resources.setting.seed, purpose=chosen.registered.full_name),
             bank=bank,
-            progress=shop.progress,
+            progress=resources.progress,
         )
         made_from = {
             **source.victim.identity,
-            "train": shop.data.train.digest,
-            "size": list(shop.data.train.images.size),
+            "train": resources.data.train.digest,
+            "size": list(resources.data.train.images.size),
             "attack": asdict(chosen.use),
             "epsilon": self.cell.epsilon,
-            "seed": shop.setting.seed,
+            "seed": resources.setting.seed,
             "versions": versions(),
-            "device": shop.device.type,
+            "device": resources.device.type,
         }
-        return fitted(chosen.plugin, context, made_from, device=shop.device)
+        return fitted(chosen.plugin, context, made_from, device=resources.device)
 
 
 def make_ready(cell: Cell, benches: Benches, *, kept: Kept = _NOTHING) -> CellWork:
@@ -155,11 +155,11 @@ def make_ready(cell: Cell, benches: Benches, *, kept: Kept = _NOTHING) -> CellWo
         benches: the victims.
         kept: by attack, where adversarial images are kept that other cells need too.
     """
-    shop = benches.shop
+    resources = benches.resources
     source = benches.get(cell.source)
     bench = benches.get(cell.victim)
-    attack = shop.attack(cell.attack, dict(cell.options))
-    setting = shop.setting
+    attack = resources.attack(cell.attack, dict(cell.options))
+    setting = resources.setting
     blank = Record(
         digest="",
         dataset=bench.dataset_use,
@@ -171,14 +171,14 @@ def make_ready(cell: Cell, benches: Benches, *, kept: Kept = _NOTHING) -> CellWo
         epsilon=cell.epsilon,
         seed=setting.seed,
         relevance=str(Relevance.SHARE_ANY),
-        retriever=shop.retriever.use,
-        shard_size=shop.shard_size,
+        retriever=resources.retriever.use,
+        shard_size=resources.shard_size,
         precision=str(setting.precision),
         compiled=setting.compiled,
         qualities=setting.qualities,
-        protocols=shop.protocols,
+        protocols=resources.protocols,
         versions=versions(),
-        environment=environment(shop.device),
+        environment=environment(resources.device),
         metrics={},
         floors={},
         imagery={},

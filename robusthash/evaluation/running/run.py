@@ -15,8 +15,8 @@ from robusthash.evaluation.running.assemble import assemble
 from robusthash.evaluation.running.cells import CellWork, make_ready
 from robusthash.evaluation.running.workers import WorkerPool
 from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.victims.resources import Workshop, user_path
-from robusthash.host import Kind, PluginHost
+from robusthash.evaluation.victims.resources import Resources, user_path
+from robusthash.host import PluginHost, PluginKind
 from robusthash.results import NOISE, Record, ResultStore
 from robusthash.specs import Capability
 from robusthash.storage import require_writable
@@ -85,17 +85,17 @@ def evaluate(
         StorageError: a result cannot be written; finished shards stay.
     """
     started = time.monotonic()
-    shop = Workshop(request.setting, host, progress)
-    check(request, shop)
+    resources = Resources(request.setting, host, progress)
+    check(request, resources)
     require_writable(results, "--results")
-    own_bits = shop.own_bits(registered_models(request))
-    cells = plan(request, shop.data.epsilon, blind=_blind(request, shop), own_bits=own_bits)
+    own_bits = resources.own_bits(registered_models(request))
+    cells = plan(request, resources.data.epsilon, blind=_blind(request, resources), own_bits=own_bits)
     host.notify("robusthash_run_started", cells=len(cells), settings={"dataset": request.setting.dataset})
     outcome = Outcome()
     with ExitStack() as stack:
         pool = stack.enter_context(WorkerPool(request.setting, workers)) if workers > 1 else None
-        run = _Run(shop, results, pool, order, force=force)
-        shared = SharedCraft(cells, shop, results / _CRAFTED)
+        run = _Run(resources, results, pool, order, force=force)
+        shared = SharedCraft(cells, resources, results / _CRAFTED)
         for cell in cells:
             # A victim that cannot be had ends the run, before any of its cells; a cell that fails stops no other.
             victim, _ = run.benches.get(cell.victim).victim, run.benches.get(cell.source).victim
@@ -105,7 +105,7 @@ def evaluate(
             except StorageError:
                 raise
             except RobustHashError as error:
-                outcome.failures.append(Failure(cell=cell, owner=_owner(cell, shop), error=error))
+                outcome.failures.append(Failure(cell=cell, owner=_owner(cell, resources), error=error))
                 run.benches.drop(cell.source)  # what failed may have changed the model
                 continue
             finally:
@@ -121,7 +121,7 @@ class _Run:
     """One run's way through its cells.
 
     Args:
-        shop: the dataset and the plugins.
+        resources: the dataset and the plugins.
         results: the results folder.
         pool: worker processes; None runs the shards here.
         order: in which a cell's missing shards are run.
@@ -130,15 +130,15 @@ class _Run:
 
     def __init__(
         self,
-        shop: Workshop,
+        resources: Resources,
         results: Path,
         pool: WorkerPool | None,
         order: Callable[[Sequence[int]], Sequence[int]],
         *,
         force: bool,
     ) -> None:
-        self.shop = shop
-        self.benches = Benches(shop)
+        self.resources = resources
+        self.benches = Benches(resources)
         self._results = results
         self._store = ResultStore(results)
         self._pool = pool
@@ -162,22 +162,22 @@ class _Run:
         self._store.save_database(record, {"packed": database.packed.numpy(), "labels": database.labels.numpy()})
         self._store.save(record, kept)
         self._folder(work).remove()
-        self.shop.host.notify("robusthash_cell_finished", record=record)
+        self.resources.host.notify("robusthash_cell_finished", record=record)
         return record
 
     def _shards(self, work: CellWork) -> Arrays:
         """Runs the shards that are missing, and reads them all."""
-        folder, progress = self._folder(work), self.shop.progress
+        folder, progress = self._folder(work), self.resources.progress
         missing = self._order(folder.missing())
         queries = len(work.bench.queries)
-        ranges = shard_ranges(queries, self.shop.shard_size)
+        ranges = shard_ranges(queries, self.resources.shard_size)
         done = queries - sum(len(ranges[shard]) for shard in missing)
         progress(done, queries, str(work.cell))
         job = work.job  # made here for workers too: what the attack learns is in the cache before they look for it
         if self._pool:
             finished = self._pool.run(work.cell, missing, work.kept)
         else:
-            qualities = self.shop.setting.qualities
+            qualities = self.resources.setting.qualities
             finished = ((shard, run_shard(job, ranges[shard], qualities=qualities)) for shard in missing)
         for shard, arrays in finished:
             folder.write(shard, arrays)
@@ -186,11 +186,11 @@ class _Run:
         return folder.read()
 
     def _folder(self, work: CellWork) -> ShardFolder:
-        shards = shard_ranges(len(work.bench.queries), self.shop.shard_size)
+        shards = shard_ranges(len(work.bench.queries), self.resources.shard_size)
         return ShardFolder(self._results / _SHARDS / work.record.digest[:32], len(shards))
 
 
-def check(request: Request, shop: Workshop) -> None:
+def check(request: Request, resources: Resources) -> None:
     """Looks up every name and reads every option of a request, before anything is trained.
 
     Raises:
@@ -199,22 +199,22 @@ def check(request: Request, shop: Workshop) -> None:
     setting = request.setting
     registered = registered_models(request)
     for name in registered:
-        shop.model(name)
+        resources.model(name)
     members: list[str] = []
     for name in dict.fromkeys((NOISE, *request.attacks)):
-        members += shop.attack(name).use.options.get("members", ())
+        members += resources.attack(name).use.options.get("members", ())
         for option, values in request.vary.get(name, {}).items():
             for value in values:
-                shop.attack(name, {option: value})
+                resources.attack(name, {option: value})
     for name in request.defenses:
         if name != NO_DEFENSE:
-            shop.defense(name)
-    backbones = shop.host.all(Kind.BACKBONE)
+            resources.defense(name)
+    backbones = resources.host.all(PluginKind.BACKBONE)
     used = [*registered, NOISE, *request.attacks, *members, *request.defenses, setting.dataset, *setting.metrics]
-    shop.check_option_owners([*used, shop.retriever.use.name, *(entry.spec.name for entry in backbones)])
+    resources.check_option_owners([*used, resources.retriever.use.name, *(entry.spec.name for entry in backbones)])
     if setting.backbone is not None:
-        shop.backbone(setting.backbone)
-    tuple(shop.metrics.values())
+        resources.backbone(setting.backbone)
+    tuple(resources.metrics.values())
 
 
 def registered_models(request: Request) -> list[str]:
@@ -223,12 +223,12 @@ def registered_models(request: Request) -> list[str]:
     return [name for name in models if user_path(name) is None and checkpoint_path(name) is None]
 
 
-def _blind(request: Request, shop: Workshop) -> set[str]:
+def _blind(request: Request, resources: Resources) -> set[str]:
     """Attacks that look at no model, and so are crafted on none."""
     looks = {Capability.GRADIENTS, Capability.CODE_BANK, Capability.ANCHORS}
     names = dict.fromkeys((NOISE, *request.attacks))
-    return {name for name in names if not looks & shop.attack(name).plugin.needs}
+    return {name for name in names if not looks & resources.attack(name).plugin.needs}
 
 
-def _owner(cell: Cell, shop: Workshop) -> str:
-    return str(shop.host.find(Kind.ATTACK, cell.attack).owner)
+def _owner(cell: Cell, resources: Resources) -> str:
+    return str(resources.host.find(PluginKind.ATTACK, cell.attack).owner)

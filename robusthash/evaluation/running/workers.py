@@ -15,10 +15,10 @@ from robusthash.errors import RobustHashError, StorageError
 from robusthash.evaluation.crafting.shards import Arrays, run_shard, shard_ranges
 from robusthash.evaluation.crafting.shared import Kept
 from robusthash.evaluation.planning.plan import Cell
-from robusthash.evaluation.planning.request import Setting
+from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.running.cells import CellWork, make_ready
 from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 
 Task = tuple[Cell, int, Kept]  #: a cell, one of its shards, and where images are kept
@@ -43,7 +43,7 @@ class WorkerPool:
         workers: how many processes.
     """
 
-    def __init__(self, setting: Setting, workers: int) -> None:
+    def __init__(self, setting: RunSettings, workers: int) -> None:
         context = get_context("spawn")
         self._tasks: Queue[Task | None] = context.Queue()
         self._answers: Queue[Finished] = context.Queue()
@@ -100,17 +100,17 @@ class WorkerPool:
                     ) from None
 
 
-def _work(setting: Setting, tasks: "Queue[Task | None]", answers: "Queue[Finished]", threads: int) -> None:
+def _work(setting: RunSettings, tasks: "Queue[Task | None]", answers: "Queue[Finished]", threads: int) -> None:
     torch.set_num_threads(threads)
-    shop = Workshop(setting, PluginHost.load(), lambda _done, _total, _what: None)
-    benches = Benches(shop)
+    resources = Resources(setting, PluginHost.load(), lambda _done, _total, _what: None)
+    benches = Benches(resources)
     work: CellWork | None = None  # the cell at hand: its job is made once
     while (task := tasks.get()) is not None:
         cell, shard, kept = task
         try:
             if work is None or work.cell != cell:
                 work = make_ready(cell, benches, kept=kept)
-            rows = shard_ranges(len(work.bench.queries), shop.shard_size)[shard]
+            rows = shard_ranges(len(work.bench.queries), resources.shard_size)[shard]
             answers.put(Finished(shard=shard, arrays=run_shard(work.job, rows, qualities=setting.qualities)))
         except RobustHashError as error:
             benches.drop(cell.source)  # the attack may have changed the model

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Probe, Targets, TargetSelector, probe
+from robusthash.adversary import Targets, TargetSelector, VictimProbe, probe
 from robusthash.contracts import CodeBank, Randomness, Split, isolated_randomness
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.scoring.score import Database, histograms
 from robusthash.evaluation.victims.codes import cached_codes
 from robusthash.evaluation.victims.making import Victim, get_victim
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
 from robusthash.metrics import DistanceHistograms, Relevance
 from robusthash.metrics.relevance import relevant_counts
@@ -29,37 +29,37 @@ class Bench:
 
     Args:
         plan: which victim.
-        shop: the dataset and the plugins.
+        resources: the dataset and the plugins.
     """
 
-    def __init__(self, plan: VictimPlan, shop: Workshop) -> None:
+    def __init__(self, plan: VictimPlan, resources: Resources) -> None:
         self.plan = plan
-        self.shop = shop
+        self.resources = resources
 
     @cached_property
     def victim(self) -> Victim:
         """The model, frozen, on the device."""
-        return get_victim(self.plan, self.shop)
+        return get_victim(self.plan, self.resources)
 
     @cached_property
     def queries(self) -> Split:
         """The queries to attack."""
-        return self.shop.data.query.take(self.shop.query_positions)
+        return self.resources.data.query.take(self.resources.query_positions)
 
     @cached_property
     def query_ids(self) -> Tensor:
         """(n,) int64, their positions in the dataset's query split."""
-        return torch.tensor(self.shop.query_positions, dtype=torch.int64)
+        return torch.tensor(self.resources.query_positions, dtype=torch.int64)
 
     @cached_property
     def database_codes(self) -> Tensor:
         """(items, bits) int8."""
-        return self._codes(self.shop.data.database)
+        return self._codes(self.resources.data.database)
 
     @cached_property
     def bank(self) -> CodeBank:
         """Codes and labels of the train split, on the device."""
-        train, device = self.shop.data.train, self.shop.device
+        train, device = self.resources.data.train, self.resources.device
         return CodeBank(codes=self._codes(train).to(device), labels=train.labels.to(device))
 
     @cached_property
@@ -67,19 +67,19 @@ class Bench:
         """What is searched."""
         packed = pack(self.database_codes)
         bits = self.victim.model.bits
-        index = self.shop.retriever.plugin.index(packed, bits)
-        return Database(packed=packed, labels=self.shop.data.database.labels, bits=bits, index=index)
+        index = self.resources.retriever.plugin.index(packed, bits)
+        return Database(packed=packed, labels=self.resources.data.database.labels, bits=bits, index=index)
 
     @cached_property
     def targets(self) -> Targets:
         """Target labels and anchors: the same for every victim and attack of this dataset and seed."""
-        selector = TargetSelector(seed=self.shop.setting.seed)
-        return selector.select(self.queries.labels, self.query_ids, self.shop.data.database.labels)
+        selector = TargetSelector(seed=self.resources.setting.seed)
+        return selector.select(self.queries.labels, self.query_ids, self.resources.data.database.labels)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:
         """What the record says of the dataset."""
-        use, data = self.shop.dataset.use, self.shop.data
+        use, data = self.resources.dataset.use, self.resources.data
         return DatasetUse(
             name=data.name,
             owner=use.owner,
@@ -97,7 +97,7 @@ class Bench:
             packed: (rows, bytes) uint8, their codes.
             rows: which queries.
         """
-        metric = next(iter(self.shop.metrics.values()))
+        metric = next(iter(self.resources.metrics.values()))
         labels = self.queries.labels[list(rows)]
         return metric.per_query(histograms(packed, labels, self.database, relevance=Relevance.SHARE_ANY)).expected
 
@@ -112,8 +112,8 @@ class Bench:
     @cached_property
     def _worst_possible(self) -> np.ndarray:
         """Every irrelevant item at distance 0, and every relevant one as far as can be."""
-        metric = next(iter(self.shop.metrics.values()))
-        database = self.shop.data.database.labels
+        metric = next(iter(self.resources.metrics.values()))
+        database = self.resources.data.database.labels
         relevant = relevant_counts(self.queries.labels, database, relevance=Relevance.SHARE_ANY)
         bits = self.victim.model.bits
         near, far = np.zeros((2, len(relevant), bits + 1), dtype=np.int64)
@@ -124,15 +124,15 @@ class Bench:
     @cached_property
     def compiled(self) -> Callable[[Tensor], Tensor] | None:
         """The victim's compiled form, where that is asked for. Its batch may shrink with every step."""
-        return torch.compile(self.victim.model, dynamic=True) if self.shop.setting.compiled else None
+        return torch.compile(self.victim.model, dynamic=True) if self.resources.setting.compiled else None
 
     @cached_property
-    def probe(self) -> Probe:
+    def probe(self) -> VictimProbe:
         """A look at the victim's gradients, on its first queries."""
         rows = range(min(PROBED, len(self.queries)))
-        images = self.queries.images.pixels(rows).to(self.shop.device)
+        images = self.queries.images.pixels(rows).to(self.resources.device)
         with isolated_randomness(
-            Randomness(seed=self.shop.setting.seed, purpose="probe"), self.query_ids.to(images.device)
+            Randomness(seed=self.resources.setting.seed, purpose="probe"), self.query_ids.to(images.device)
         ):
             return probe(self.victim.model, images)
 
@@ -140,25 +140,27 @@ class Bench:
         key = digest(
             {"weights": self.victim.use.digest, "defense": asdict(self.victim.defense) if self.victim.defense else None}
         )
-        return cached_codes(self.victim.model, key, split, device=self.shop.device, progress=self.shop.progress)
+        return cached_codes(
+            self.victim.model, key, split, device=self.resources.device, progress=self.resources.progress
+        )
 
 
 class Benches:
     """The victims at hand: the last few, because each holds a model.
 
     Args:
-        shop: the dataset and the plugins.
+        resources: the dataset and the plugins.
     """
 
     most = 4
 
-    def __init__(self, shop: Workshop) -> None:
-        self.shop = shop
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
         self._held: dict[VictimPlan, Bench] = {}
 
     def get(self, plan: VictimPlan) -> Bench:
         """A victim's bench, made on first use."""
-        bench = self._held.pop(plan, None) or Bench(plan, self.shop)
+        bench = self._held.pop(plan, None) or Bench(plan, self.resources)
         self._held[plan] = bench
         if len(self._held) > self.most:
             del self._held[next(iter(self._held))]

@@ -78,7 +78,7 @@ def save_gallery(
     names = bench.queries.ids if images is None else names
     files = [f"{position:05d}-{Path(name).stem}.png" for position, name in enumerate(names)]
     pictures: list[Picture] = []
-    for rows in shard_ranges(len(names), bench.shop.shard_size):
+    for rows in shard_ranges(len(names), bench.resources.shard_size):
         pictures += _batch(job, rows, names, files, output, bench.database.index)
         progress(rows.stop, len(names), str(work.cell))
     manifest = {**_recipe(work), "images": [asdict(picture) for picture in pictures]}
@@ -126,7 +126,7 @@ def _batch(
 
 def _own(work: CellWork, images: Images) -> Job:
     """The cell's job on images of the user's own: they have no labels, so any label of the database is a target."""
-    shop = work.bench.shop
+    resources = work.bench.resources
     if Capability.LABELS in work.job.attack.needs:
         raise CapabilityError(
             f"attack {work.cell.attack!r} needs labels, and images of your own have none", hint="use rnm, hag or hinge"
@@ -135,9 +135,9 @@ def _own(work: CellWork, images: Images) -> Job:
     job = replace(work.job, images=images, ids=ids, labels=None)
     if job.anchors is None and job.targets is None:
         return job
-    database = shop.data.database.labels
+    database = resources.data.database.labels
     unlabelled = torch.zeros((len(ids), database.shape[1]), dtype=torch.uint8)
-    targets = TargetSelector(seed=shop.setting.seed).select(unlabelled, ids, database)
+    targets = TargetSelector(seed=resources.setting.seed).select(unlabelled, ids, database)
     return replace(job, targets=targets.labels, anchors=targets.anchor_codes(work.bench.database_codes))
 
 
@@ -159,7 +159,7 @@ def _recipe(work: CellWork) -> dict[str, Any]:
         "attack": asdict(work.attack.use),
         "epsilon": work.cell.epsilon,
         **bench.victim.identity,
-        "dataset": bench.shop.data.name,
-        "dataset_digest": bench.shop.data.digest,
-        "seed": bench.shop.setting.seed,
+        "dataset": bench.resources.data.name,
+        "dataset_digest": bench.resources.data.digest,
+        "seed": bench.resources.setting.seed,
     }

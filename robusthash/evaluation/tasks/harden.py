@@ -4,11 +4,11 @@ from pathlib import Path
 
 from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.plan import VictimPlan, checkpoint_path
-from robusthash.evaluation.planning.request import Request, Setting
+from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.evaluation.running.run import check
 from robusthash.evaluation.victims.hardening import harden
 from robusthash.evaluation.victims.making import get_victim, train_checkpoint
-from robusthash.evaluation.victims.resources import Workshop, user_path
+from robusthash.evaluation.victims.resources import Resources, user_path
 from robusthash.host import PluginHost
 from robusthash.storage import write_atomically
 from robusthash.training import Description, Progress, read_description
@@ -16,7 +16,14 @@ from robusthash.training.hardening.adversarial import AdversarialTraining
 
 
 def harden_victim(
-    defense: str, model: str, bits: int, setting: Setting, host: PluginHost, *, output: Path | None, progress: Progress
+    defense: str,
+    model: str,
+    bits: int,
+    setting: RunSettings,
+    host: PluginHost,
+    *,
+    output: Path | None,
+    progress: Progress,
 ) -> tuple[Path, Description, bool]:
     """Hardens a model by adversarial training, or finds the outcome in the cache.
 
@@ -36,9 +43,9 @@ def harden_victim(
         UsageError: the defense leaves the model as it is, or the model is a file of the user's own.
         TrainingError: a training diverged or collapsed.
     """
-    shop = Workshop(setting, host, progress)
-    check(Request(models=(model,), attacks=(), bits=(bits,), defenses=(defense,), setting=setting), shop)
-    chosen = shop.defense(defense)
+    resources = Resources(setting, host, progress)
+    check(Request(models=(model,), attacks=(), bits=(bits,), defenses=(defense,), setting=setting), resources)
+    chosen = resources.defense(defense)
     if not isinstance(chosen.plugin, AdversarialTraining):
         raise UsageError(
             f"defense {defense!r} leaves the model itself as it is, so there is no checkpoint to write",
@@ -50,14 +57,14 @@ def harden_victim(
             hint=f"robusthash eval --model {model} --defense {defense}, which keeps the outcome in the cache",
         )
     given = checkpoint_path(model) or setting.checkpoint
-    path = given or train_checkpoint(VictimPlan(model=model, bits=bits), shop)[0]
+    path = given or train_checkpoint(VictimPlan(model=model, bits=bits), resources)[0]
     description = read_description(path)
     if given is setting.checkpoint is not None and description.model.name != model:
         raise CheckpointError(
             f"{path} has model {description.model.name}, not {model}", hint=f"--model {description.model.name}"
         )
-    victim = get_victim(VictimPlan(model=str(path), bits=description.bits), shop)
-    hardened = harden(victim.model, victim.use, description, chosen, shop)
+    victim = get_victim(VictimPlan(model=str(path), bits=description.bits), resources)
+    hardened = harden(victim.model, victim.use, description, chosen, resources)
     assert hardened.path is not None  # noqa: S101 - it trains
     if output is not None:
         write_atomically(output, hardened.path.read_bytes())

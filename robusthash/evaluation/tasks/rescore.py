@@ -14,10 +14,10 @@ from torch import Tensor
 
 from robusthash.adversary import anchor_codes
 from robusthash.evaluation.crafting.shards import Arrays
-from robusthash.evaluation.planning.request import Setting
+from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.running.assemble import Scale, scored
 from robusthash.evaluation.scoring.score import Database
-from robusthash.evaluation.victims.resources import Workshop
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack, unpack, vote
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance
@@ -29,7 +29,7 @@ from robusthash.training import Progress
 
 def rescore(
     records: Sequence[Record],
-    setting: Setting,
+    setting: RunSettings,
     host: PluginHost,
     *,
     results: Path,
@@ -53,18 +53,18 @@ def rescore(
         InputError: arrays are missing or damaged.
         StorageError: a record cannot be written.
     """
-    shop = Workshop(setting, host, progress)
+    resources = Resources(setting, host, progress)
     store = ResultStore(results)
-    names = [*setting.metrics, shop.retriever.use.name]
-    shop.check_option_owners(names)
+    names = [*setting.metrics, resources.retriever.use.name]
+    resources.check_option_owners(names)
     noise: dict[str, Record] = {}
     found: dict[str, Record] = {}
     for done, record in enumerate(sorted(records, key=lambda one: one.attack.name != NOISE), start=1):
-        new = replace(record, protocols=shop.protocols, retriever=shop.retriever.use)
+        new = replace(record, protocols=resources.protocols, retriever=resources.retriever.use)
         new = replace(new, digest=digest(new.identity()))
         stored = store.find(new.digest)
         if stored is None:
-            stored, arrays = _again(record, new, store, shop, noise.get(_place(record)))
+            stored, arrays = _again(record, new, store, resources, noise.get(_place(record)))
             store.save(stored, arrays)
         if record.attack.name == NOISE:
             noise[_place(record)] = stored
@@ -73,18 +73,20 @@ def rescore(
     return list(found.values())
 
 
-def _again(old: Record, new: Record, store: ResultStore, shop: Workshop, noise: Record | None) -> tuple[Record, Arrays]:
+def _again(
+    old: Record, new: Record, store: ResultStore, resources: Resources, noise: Record | None
+) -> tuple[Record, Arrays]:
     arrays, database = store.arrays(old), store.database(old)
     stages = list(old.metrics)
     packed, items = torch.from_numpy(database["packed"]), torch.from_numpy(database["labels"])
     targeted = old.goal == Goal.TARGETED
     bits = old.model.bits
     scale = Scale(
-        database=Database(packed=packed, labels=items, bits=bits, index=shop.retriever.plugin.index(packed, bits)),
+        database=Database(packed=packed, labels=items, bits=bits, index=resources.retriever.plugin.index(packed, bits)),
         labels=torch.from_numpy(arrays["labels"]),
         targets=torch.from_numpy(arrays["targets"]) if targeted else None,
         anchors=_anchors(unpack(packed, bits), torch.from_numpy(arrays["anchors"])) if targeted else None,
-        metrics=shop.metrics,
+        metrics=resources.metrics,
         relevance=Relevance(old.relevance),
         seed=old.seed,
     )

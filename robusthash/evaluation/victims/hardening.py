@@ -13,8 +13,8 @@ from torch import Tensor
 import robusthash
 from robusthash.contracts import ClosedForm, Defense, DefenseContext, HashModel, Objective, ReadyModel
 from robusthash.errors import CheckpointError, ContractError, UsageError
-from robusthash.evaluation.victims.resources import Chosen, Workshop
-from robusthash.host import Kind
+from robusthash.evaluation.victims.resources import Chosen, Resources
+from robusthash.host import PluginKind
 from robusthash.results import ModelUse
 from robusthash.storage import cache_folder, digest, write_atomically
 from robusthash.training import (
@@ -59,7 +59,7 @@ class Hardened:
 
 
 def harden(
-    model: HashModel, use: ModelUse, description: Description | None, chosen: Chosen[Defense], shop: Workshop
+    model: HashModel, use: ModelUse, description: Description | None, chosen: Chosen[Defense], resources: Resources
 ) -> Hardened:
     """Puts a model behind a defense.
 
@@ -71,7 +71,7 @@ def harden(
         use: what the record says of it.
         description: all that made it; None if nobody knows.
         chosen: the defense.
-        shop: the dataset and the plugins.
+        resources: the dataset and the plugins.
 
     Raises:
         UsageError: the model has been hardened before, or has nothing to train.
@@ -84,8 +84,8 @@ def harden(
             hint="harden the undefended model, or evaluate this one with --defense none",
         )
     if isinstance(chosen.plugin, AdversarialTraining | TrainedWrapper):
-        return _trained(chosen.plugin, model, use, description, chosen, shop)
-    context = DefenseContext(data=shop.data, seed=shop.setting.seed, progress=shop.progress)
+        return _trained(chosen.plugin, model, use, description, chosen, resources)
+    context = DefenseContext(data=resources.data, seed=resources.setting.seed, progress=resources.progress)
     return Hardened(model=_checked(chosen.plugin.harden(model, context), model, chosen), use=use)
 
 
@@ -95,16 +95,18 @@ def _trained(
     use: ModelUse,
     description: Description | None,
     chosen: Chosen[Defense],
-    shop: Workshop,
+    resources: Resources,
 ) -> Hardened:
-    made_from = _made_from(use, description, chosen, shop)
-    name = f"{chosen.use.name}-{use.name}-{shop.data.name}-{use.bits}bit-{digest(made_from)[:16]}".replace("/", "-")
+    made_from = _made_from(use, description, chosen, resources)
+    name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.bits}bit-{digest(made_from)[:16]}".replace(
+        "/", "-"
+    )
     path = cache_folder() / "hardened" / f"{name}.safetensors"
     wrapper = method if isinstance(method, TrainedWrapper) else None
     described = None if wrapper else description  # a description builds the network alone, not what is around it
     tensors = _read(path, described=described is not None)
     if tensors is not None:
-        hardened = wrapper.around(deepcopy(model), shop.setting.seed) if wrapper else deepcopy(model)
+        hardened = wrapper.around(deepcopy(model), resources.setting.seed) if wrapper else deepcopy(model)
         load_weights(hardened, tensors, str(path))
         return Hardened(model=hardened, use=replace(use, digest=tensors_digest(tensors)), path=path, cached=True)
     if not wrapper and not any(parameter.is_floating_point() for parameter in model.parameters()):
@@ -113,12 +115,12 @@ def _trained(
         )
     partial = path.with_suffix(".partial")
     context = HardeningContext(
-        data=shop.data,
-        seed=shop.setting.seed,
-        progress=shop.progress,
-        objective=_objective(description, shop),
-        objective_seed=description.seed if description is not None else shop.setting.seed,
-        device=shop.device,
+        data=resources.data,
+        seed=resources.setting.seed,
+        progress=resources.progress,
+        objective=_objective(description, resources),
+        objective_seed=description.seed if description is not None else resources.setting.seed,
+        device=resources.device,
         partial=partial,
     )
     hardened, report = method.train(model, context)
@@ -129,28 +131,28 @@ def _trained(
 
 
 def _made_from(
-    use: ModelUse, description: Description | None, chosen: Chosen[Defense], shop: Workshop
+    use: ModelUse, description: Description | None, chosen: Chosen[Defense], resources: Resources
 ) -> dict[str, Any]:
     """Plain values that name everything that could change the outcome."""
     return {
         "model": asdict(use),
         "objective": {**asdict(description.model), "seed": description.seed} if description is not None else None,
         "defense": asdict(chosen.use),
-        "dataset": shop.data.digest,
-        "size": list(shop.data.train.images.size),
-        "epsilon": shop.data.epsilon,
-        "seed": shop.setting.seed,
-        "device": shop.device.type,
+        "dataset": resources.data.digest,
+        "size": list(resources.data.train.images.size),
+        "epsilon": resources.data.epsilon,
+        "seed": resources.setting.seed,
+        "device": resources.device.type,
         "versions": {"robusthash": robusthash.__version__, "torch": torch.__version__},
     }
 
 
-def _objective(description: Description | None, shop: Workshop) -> Objective | None:
+def _objective(description: Description | None, resources: Resources) -> Objective | None:
     """What trained a model; None if no objective did, or nobody knows."""
     if description is None:
         return None
     kinds = (Objective, ClosedForm, ReadyModel)
-    method = shop.choose(Kind.MODEL, description.model.name, kinds, description.model.options).plugin
+    method = resources.choose(PluginKind.MODEL, description.model.name, kinds, description.model.options).plugin
     return method if isinstance(method, Objective) else None
 
 

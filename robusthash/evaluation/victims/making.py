@@ -14,8 +14,8 @@ from robusthash.contracts import ClosedForm, HashModel, Objective, ReadyModel
 from robusthash.errors import CheckpointError, ContractError, MissingDependencyError, UsageError
 from robusthash.evaluation.planning.plan import VictimPlan, checkpoint_path
 from robusthash.evaluation.victims.hardening import harden
-from robusthash.evaluation.victims.resources import TRAIN, Chosen, Method, Workshop, user_path
-from robusthash.options import as_plain, build
+from robusthash.evaluation.victims.resources import TRAIN, Chosen, Method, Resources, user_path
+from robusthash.options import as_plain, build_options
 from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import cache_folder, digest
 from robusthash.training import (
@@ -61,12 +61,12 @@ class Victim:
         return {"model": asdict(self.use), "defense": asdict(self.defense) if self.defense else None}
 
 
-def get_victim(plan: VictimPlan, shop: Workshop) -> Victim:
+def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
     """The victim of a plan: given by the user, cached, or made now; then defended, frozen and put on the device.
 
     Args:
         plan: which model, how many bits, which defense.
-        shop: the dataset and the plugins.
+        resources: the dataset and the plugins.
 
     Raises:
         CheckpointError: the checkpoint given is of another model, code length or image size.
@@ -74,27 +74,29 @@ def get_victim(plan: VictimPlan, shop: Workshop) -> Victim:
     """
     path = checkpoint_path(plan.model)
     if user_path(plan.model) is not None:
-        victim = _built_by_user(plan, shop)
+        victim = _built_by_user(plan, resources)
     elif path is not None:
-        victim = _from_file(path, shop)
-    elif shop.setting.checkpoint is not None:
-        victim = _from_checkpoint(plan, shop, shop.setting.checkpoint)
+        victim = _from_file(path, resources)
+    elif resources.setting.checkpoint is not None:
+        victim = _from_checkpoint(plan, resources, resources.setting.checkpoint)
     else:
-        chosen = shop.model(plan.model)
+        chosen = resources.model(plan.model)
         method = chosen.plugin
-        victim = _ready(method, chosen.use, shop) if isinstance(method, ReadyModel) else _trained(plan, shop)
+        victim = _ready(method, chosen.use, resources) if isinstance(method, ReadyModel) else _trained(plan, resources)
     if plan.defense is not None:
-        victim = _defended(victim, plan.defense, shop)
-    victim.model.requires_grad_(requires_grad=False).eval().to(shop.device)
+        victim = _defended(victim, plan.defense, resources)
+    victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
     return victim
 
 
-def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = None) -> tuple[Path, Description, bool]:
+def train_checkpoint(
+    plan: VictimPlan, resources: Resources, output: Path | None = None
+) -> tuple[Path, Description, bool]:
     """Trains a model, or sets its hash layer in closed form, unless the very same is in the cache.
 
     Args:
         plan: which model and how many bits.
-        shop: the dataset and the plugins.
+        resources: the dataset and the plugins.
         output: where the checkpoint goes; None is the cache.
 
     Returns:
@@ -104,7 +106,7 @@ def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = Non
         UsageError: the model is ready as it is, or the images are not square.
         TrainingError: training diverged or collapsed.
     """
-    chosen = shop.model(plan.model)
+    chosen = resources.model(plan.model)
     method = chosen.plugin
     if isinstance(method, ReadyModel):
         raise UsageError(
@@ -112,66 +114,70 @@ def train_checkpoint(plan: VictimPlan, shop: Workshop, output: Path | None = Non
             "as it is",
             hint=f"robusthash eval --model {plan.model} --attack square",
         )
-    backbone = shop.backbone(shop.setting.backbone or shop.data.backbone)
-    recipe = _recipe(chosen, shop)
-    height = _side(shop)
+    backbone = resources.backbone(resources.setting.backbone or resources.data.backbone)
+    recipe = _recipe(chosen, resources)
+    height = _side(resources)
     described = Description(
         model=chosen.use,
         backbone=backbone.use,
-        pretrained=_start(shop.setting.weights),
+        pretrained=_start(resources.setting.weights),
         recipe={} if isinstance(method, ClosedForm) else as_plain(recipe),
         bits=plan.bits,
         image_size=height,
-        dataset=shop.setting.dataset,
-        dataset_digest=shop.data.digest,
-        classes=shop.data.classes,
-        seed=shop.setting.seed,
+        dataset=resources.setting.dataset,
+        dataset_digest=resources.data.digest,
+        classes=resources.data.classes,
+        seed=resources.setting.seed,
         versions={"robusthash": robusthash.__version__, "torch": torch.__version__},
         report={},
     )
-    key = digest({**asdict(described), "device": shop.device.type})[:16]
-    name = f"{plan.model.replace('/', '-')}-{shop.data.name.replace('/', '-')}-{plan.bits}bit-{key}.safetensors"
+    key = digest({**asdict(described), "device": resources.device.type})[:16]
+    name = f"{plan.model.replace('/', '-')}-{resources.data.name.replace('/', '-')}-{plan.bits}bit-{key}.safetensors"
     cached = cache_folder() / "checkpoints" / name
     path = output or cached
     if output is None and cached.exists():
         return cached, load_checkpoint(cached)[1], True
     network = build_network(
-        backbone.plugin, bits=plan.bits, image_size=height, weights=shop.setting.weights, seed=shop.setting.seed
+        backbone.plugin,
+        bits=plan.bits,
+        image_size=height,
+        weights=resources.setting.weights,
+        seed=resources.setting.seed,
     )
     partial = cached.with_suffix(".partial")
-    report = _learn(network, method, recipe, shop, partial)
+    report = _learn(network, method, recipe, resources, partial)
     description = replace(described, report=asdict(report))
     saved = save_checkpoint(path, network, description)
     partial.unlink(missing_ok=True)
     return path, saved, False
 
 
-def _recipe(chosen: Chosen[Method], shop: Workshop) -> Recipe:
+def _recipe(chosen: Chosen[Method], resources: Resources) -> Recipe:
     """How an objective trains: the model's own values, and the user's over them."""
-    values = {**getattr(chosen.registered.spec, "recipe", {}), **shop.setting.options.get(TRAIN, {})}
-    return build(Recipe, values, where="the training recipe")
+    values = {**getattr(chosen.registered.spec, "recipe", {}), **resources.setting.options.get(TRAIN, {})}
+    return build_options(Recipe, values, where="the training recipe")
 
 
 def _learn(
-    network: HashNetwork, method: Objective | ClosedForm, recipe: Recipe, shop: Workshop, partial: Path
+    network: HashNetwork, method: Objective | ClosedForm, recipe: Recipe, resources: Resources, partial: Path
 ) -> TrainingReport:
-    seed, device, progress = shop.setting.seed, shop.device, shop.progress
+    seed, device, progress = resources.setting.seed, resources.device, resources.progress
     if isinstance(method, ClosedForm):
-        return set_hash_layer(network, method, shop.data.train, seed=seed, device=device, progress=progress)
-    return train(network, method, recipe, shop.data, seed=seed, device=device, progress=progress, partial=partial)
+        return set_hash_layer(network, method, resources.data.train, seed=seed, device=device, progress=progress)
+    return train(network, method, recipe, resources.data, seed=seed, device=device, progress=progress, partial=partial)
 
 
-def _side(shop: Workshop) -> int:
+def _side(resources: Resources) -> int:
     """Height and width of the images."""
-    height, width = shop.data.query.images.size
+    height, width = resources.data.query.images.size
     if height != width:
         raise UsageError(f"images are {height}x{width}", hint="models take square images: give --image-size")
     return height
 
 
-def _ready(method: ReadyModel, use: PluginUse, shop: Workshop) -> Victim:
+def _ready(method: ReadyModel, use: PluginUse, resources: Resources) -> Victim:
     """A hash that nobody trains. Its libraries' versions stand beside its options, and decide its digest."""
-    side = _side(shop)
+    side = _side(resources)
     model = method.build(side)
     shaped = isinstance(model, HashModel) and (model.bits, model.modality.shape) == (method.bits, (3, side, side))
     if not shaped:
@@ -196,13 +202,13 @@ def _version(library: str, use: PluginUse) -> str:
         ) from error
 
 
-def _trained(plan: VictimPlan, shop: Workshop) -> Victim:
-    path, description, cached = train_checkpoint(plan, shop)
+def _trained(plan: VictimPlan, resources: Resources) -> Victim:
+    path, description, cached = train_checkpoint(plan, resources)
     origin = f"taken from the cache: {path}" if cached else f"trained here, and kept in the cache: {path}"
-    return _from_description(load_tensors(path), path, description, shop, origin)
+    return _from_description(load_tensors(path), path, description, resources, origin)
 
 
-def _from_checkpoint(plan: VictimPlan, shop: Workshop, path: Path) -> Victim:
+def _from_checkpoint(plan: VictimPlan, resources: Resources, path: Path) -> Victim:
     description = read_description(path)
     for what, found, wanted in (
         ("model", description.model.name, plan.model),
@@ -210,21 +216,21 @@ def _from_checkpoint(plan: VictimPlan, shop: Workshop, path: Path) -> Victim:
     ):
         if found != wanted:
             raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"ask for {what} {found}")
-    return _from_file(path, shop)
+    return _from_file(path, resources)
 
 
-def _from_file(path: Path, shop: Workshop) -> Victim:
+def _from_file(path: Path, resources: Resources) -> Victim:
     tensors, description = load_checkpoint(path)
-    found, wanted = description.image_size, shop.data.query.images.size[0]
+    found, wanted = description.image_size, resources.data.query.images.size[0]
     if found != wanted:
         raise CheckpointError(f"{path} has image size {found}, not {wanted}", hint=f"ask for image size {found}")
-    return _from_description(tensors, path, description, shop, f"given: {path}")
+    return _from_description(tensors, path, description, resources, f"given: {path}")
 
 
 def _from_description(
-    tensors: Mapping[str, Tensor], path: Path, description: Description, shop: Workshop, origin: str
+    tensors: Mapping[str, Tensor], path: Path, description: Description, resources: Resources, origin: str
 ) -> Victim:
-    backbone = shop.backbone(description.backbone.name, description.backbone.options)
+    backbone = resources.backbone(description.backbone.name, description.backbone.options)
     network = build_network(
         backbone.plugin, bits=description.bits, image_size=description.image_size, weights="none", seed=description.seed
     )
@@ -242,9 +248,11 @@ def _from_description(
     return Victim(model=network, use=use, defense=description.defense, origin=origin, description=description)
 
 
-def _built_by_user(plan: VictimPlan, shop: Workshop) -> Victim:
-    checkpoint = shop.setting.checkpoint
-    model = user_model(plan.model, bits=plan.bits, image_size=shop.data.query.images.size[0], checkpoint=checkpoint)
+def _built_by_user(plan: VictimPlan, resources: Resources) -> Victim:
+    checkpoint = resources.setting.checkpoint
+    model = user_model(
+        plan.model, bits=plan.bits, image_size=resources.data.query.images.size[0], checkpoint=checkpoint
+    )
     use = ModelUse(
         name=Path(plan.model.rpartition(":")[0]).stem,
         owner=plan.model,
@@ -256,9 +264,9 @@ def _built_by_user(plan: VictimPlan, shop: Workshop) -> Victim:
     return Victim(model=model, use=use, defense=None, origin=f"built by {plan.model}")
 
 
-def _defended(victim: Victim, name: str, shop: Workshop) -> Victim:
-    chosen = shop.defense(name)
-    hardened = harden(victim.model, victim.use, victim.description, chosen, shop)
+def _defended(victim: Victim, name: str, resources: Resources) -> Victim:
+    chosen = resources.defense(name)
+    hardened = harden(victim.model, victim.use, victim.description, chosen, resources)
     origin = f"{victim.origin}; hardened: {hardened.path}" if hardened.path else victim.origin
     return replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)
 

@@ -23,9 +23,9 @@ from robusthash.contracts import (
     Retriever,
 )
 from robusthash.errors import ContractError, OptionError, UnknownNameError, UsageError
-from robusthash.evaluation.planning.request import Setting
+from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.victims.codes import query_subset
-from robusthash.host import Kind, PluginHost, Registered
+from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric
 from robusthash.options import as_plain
@@ -55,7 +55,7 @@ class Chosen(Generic[Plugin]):
     registered: Registered
 
 
-class Workshop:
+class Resources:
     """Makes what a setting names, on first use.
 
     Args:
@@ -67,7 +67,7 @@ class Workshop:
         batches: how many queries fit into memory at once.
     """
 
-    def __init__(self, setting: Setting, host: PluginHost, progress: Progress) -> None:
+    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress) -> None:
         self.setting = setting
         self.host = host
         self.progress = progress
@@ -92,7 +92,7 @@ class Workshop:
     @cached_property
     def dataset(self) -> "Chosen[Dataset]":
         """The dataset, before it is loaded."""
-        return self.choose(Kind.DATASET, self.setting.dataset, Dataset)
+        return self.choose(PluginKind.DATASET, self.setting.dataset, Dataset)
 
     @cached_property
     def data(self) -> RetrievalData:
@@ -125,16 +125,16 @@ class Workshop:
     def retriever(self) -> "Chosen[Retriever]":
         """The Hamming search: FAISS where it is installed, else the core's own; the record says which."""
         if self.setting.retriever != AUTO:
-            return self.choose(Kind.RETRIEVER, self.setting.retriever, Retriever)
+            return self.choose(PluginKind.RETRIEVER, self.setting.retriever, Retriever)
         try:
-            return self.choose(Kind.RETRIEVER, "faiss", Retriever)
+            return self.choose(PluginKind.RETRIEVER, "faiss", Retriever)
         except UnknownNameError:
-            return self.choose(Kind.RETRIEVER, "torch", Retriever)
+            return self.choose(PluginKind.RETRIEVER, "torch", Retriever)
 
     @cached_property
     def metrics(self) -> "dict[str, RankingMetric]":
         """The ranking metrics by name, the headline first."""
-        return {name: self.choose(Kind.METRIC, name, RankingMetric).plugin for name in self.setting.metrics}
+        return {name: self.choose(PluginKind.METRIC, name, RankingMetric).plugin for name in self.setting.metrics}
 
     @property
     def protocols(self) -> dict[str, str]:
@@ -151,10 +151,10 @@ class Workshop:
         Raises:
             ContractError: a member of an ensemble is an ensemble itself, pulls to a target, or is not held to epsilon.
         """
-        chosen = self.choose(Kind.ATTACK, name, Attack, {**self.setting.options.get(name, {}), **varied})
+        chosen = self.choose(PluginKind.ATTACK, name, Attack, {**self.setting.options.get(name, {}), **varied})
         if not isinstance(chosen.plugin, Ensemble):
             return chosen
-        members = [self.choose(Kind.ATTACK, member, Attack) for member in chosen.plugin.members]
+        members = [self.choose(PluginKind.ATTACK, member, Attack) for member in chosen.plugin.members]
         for member in members:
             plugin = member.plugin
             if isinstance(plugin, Ensemble) or plugin.goal is Goal.TARGETED or not plugin.bounded:
@@ -168,11 +168,11 @@ class Workshop:
 
     def defense(self, name: str) -> "Chosen[Defense]":
         """A defense by name."""
-        return self.choose(Kind.DEFENSE, name, Defense)
+        return self.choose(PluginKind.DEFENSE, name, Defense)
 
     def model(self, name: str) -> "Chosen[Method]":
         """What makes a model, by the model's name."""
-        return self.choose(Kind.MODEL, name, (Objective, ClosedForm, ReadyModel))
+        return self.choose(PluginKind.MODEL, name, (Objective, ClosedForm, ReadyModel))
 
     def own_bits(self, names: Iterable[str]) -> dict[str, int]:
         """Code lengths of the models, of these, that have one of their own.
@@ -190,11 +190,11 @@ class Workshop:
             name: registered name.
             options: in place of the setting's, as a checkpoint describes them.
         """
-        return self.choose(Kind.BACKBONE, name, Backbone, options)
+        return self.choose(PluginKind.BACKBONE, name, Backbone, options)
 
     def choose(
         self,
-        kind: Kind,
+        kind: PluginKind,
         name: str,
         contract: type[Plugin] | tuple[type[Plugin], ...],
         options: Mapping[str, Any] | None = None,

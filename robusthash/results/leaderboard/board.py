@@ -7,7 +7,7 @@ from robusthash.results.comparing.comparable import Comparable
 from robusthash.results.records.record import Access, Flag
 
 
-class Kind(StrEnum):
+class RowKind(StrEnum):
     """What a row of the leaderboard is."""
 
     CLEAN = "clean"
@@ -18,7 +18,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Setting(Comparable):
+class Heading(Comparable):
     """What the rows of one section have in common, and without which they would not be comparable.
 
     Attributes:
@@ -72,7 +72,7 @@ class Row:
         record: digest of the record it comes from.
     """
 
-    kind: Kind
+    kind: RowKind
     model: str
     label: str
     goal: str | None = None
@@ -148,7 +148,7 @@ class Section:
         superseded: older records of cells that were evaluated again, and are not shown.
     """
 
-    setting: Setting
+    setting: Heading
     standings: tuple[Standing, ...]
     transfers: tuple[Transfer, ...]
     rows: tuple[Row, ...]

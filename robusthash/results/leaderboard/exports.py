@@ -9,7 +9,7 @@ from dataclasses import KW_ONLY, asdict, dataclass, fields
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from robusthash.results.leaderboard.board import Kind, Leaderboard, Row, Score, Section, Setting, Standing, Transfer
+from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, RowKind, Score, Section, Standing, Transfer
 from robusthash.results.records.record import Access
 from robusthash.specs import Goal
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
     from rich.table import Table
 
-_STYLES = {Kind.CLEAN: "green", Kind.NOISE: "", Kind.UNBOUNDED: "", Kind.ATTACK: "", Kind.FLOOR: "dim"}
+_STYLES = {RowKind.CLEAN: "green", RowKind.NOISE: "", RowKind.UNBOUNDED: "", RowKind.ATTACK: "", RowKind.FLOOR: "dim"}
 _LETTERS = {Access.WHITE_BOX: "", Access.TRANSFER: "x", Access.QUERIES: "q"}  #: before a rank
 _SPARED = ("time/img", "PSNR", "clean")  #: columns that a narrow terminal does without, the first one first
 _ENDLESS = 10_000  #: width that no table takes
@@ -28,7 +28,7 @@ def render(leaderboard: Leaderboard, *, ties: bool = False) -> "Group":
     """Tables for a terminal of a hundred columns or so.
 
     Args:
-        leaderboard: as :func:`robusthash.results.build` makes it.
+        leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.
         ties: show the band between the worst and the best order of ties, in place of the 95 % interval.
     """
     from rich.console import Group
@@ -59,7 +59,7 @@ def to_csv(leaderboard: Leaderboard) -> str:
     A section's ``queries`` are the images attacked; a row's are in ``queries_per_image``.
     """
     buffer = io.StringIO()
-    settings = [entry.name for entry in fields(Setting)]
+    settings = [entry.name for entry in fields(Heading)]
     scores = [entry.name for entry in fields(Score)]
     plain = [entry.name for entry in fields(Row) if entry.name not in ("score", "target", "flags", "queries")]
     names = [*settings, *plain, "queries_per_image", *scores, *(f"target_{name}" for name in scores), "flags"]
@@ -80,7 +80,7 @@ def to_json(leaderboard: Leaderboard) -> str:
     return json.dumps(asdict(leaderboard), indent=2, allow_nan=False) + "\n"
 
 
-def title(setting: Setting) -> str:
+def title(setting: Heading) -> str:
     """A section's setting in one line."""
     return (
         f"{setting.dataset}: {setting.queries} queries, {setting.database} items · {setting.threat} · "
@@ -178,7 +178,7 @@ def _cells(row: Row, section: Section, *, ties: bool) -> list[str]:
         f"{_letters(row)}{row.rank}" if row.rank else "",
         row.model,
         row.label,
-        _number(row.clean) if row.kind is not Kind.CLEAN else "",
+        _number(row.clean) if row.kind is not RowKind.CLEAN else "",
         _interval(row.score, ties=ties),
         *([_interval(row.target, ties=ties)] if _has_targets(section) else []),
         f"{row.psnr:.1f}" if row.psnr is not None else "",
@@ -193,7 +193,7 @@ def _letters(row: Row) -> str:
     return (_LETTERS[row.access] if row.access else "") + ("t" if row.goal == Goal.TARGETED else "")
 
 
-def _standing_head(goal: str, setting: Setting, *, ties: bool) -> list[str]:
+def _standing_head(goal: str, setting: Heading, *, ties: bool) -> list[str]:
     prefix = "t-" if goal == Goal.TARGETED else ""
     return ["#", "model", "clean", f"worst {prefix}{_metric_name(setting)} {_band_name(ties=ties)}", "under"]
 
@@ -208,7 +208,7 @@ def _standing_cells(one: Standing, *, ties: bool) -> list[str]:
     ]
 
 
-def _transfer_title(transfer: Transfer, setting: Setting) -> str:
+def _transfer_title(transfer: Transfer, setting: Heading) -> str:
     prefix = "t-" if transfer.goal == Goal.TARGETED else ""
     return f"{transfer.attack}: {prefix}{_metric_name(setting)} by surrogate (rows) and victim (columns)"
 
@@ -247,7 +247,7 @@ def _has_queries(section: Section) -> bool:
     return any(row.queries is not None for row in section.rows)
 
 
-def _metric_name(setting: Setting) -> str:
+def _metric_name(setting: Heading) -> str:
     return "MAP" if setting.metric == "map" else setting.metric
 
 

@@ -9,7 +9,7 @@ from robusthash.results.comparing.comparable import fields_of
 from robusthash.results.comparing.consistency import inconsistencies
 from robusthash.results.comparing.judging import HEADLINE, NOISE, counts, headline, judged, strength
 from robusthash.results.comparing.naming import AttackKey, Names, VictimKey, attack_key, victim_key
-from robusthash.results.leaderboard.board import Kind, Leaderboard, Row, Score, Section, Setting, Standing
+from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, RowKind, Score, Section, Standing
 from robusthash.results.leaderboard.transfers import transfers
 from robusthash.results.records.record import Access, Measure, Record
 from robusthash.specs import Goal
@@ -17,11 +17,11 @@ from robusthash.specs import Goal
 STRONGEST = "strongest"  #: the ensemble that models are ranked by, where it was run
 
 
-def build(records: Iterable[Record]) -> Leaderboard:
+def build_leaderboard(records: Iterable[Record]) -> Leaderboard:
     """Sorts records into sections and ranks within each; each record is flagged beside all the others."""
     everything = list(records)
     found = inconsistencies(everything)
-    groups: dict[Setting, list[Record]] = defaultdict(list)
+    groups: dict[Heading, list[Record]] = defaultdict(list)
     for record in everything:
         flags = record.flags + found.get(record.digest, ())
         groups[_setting(record)].append(replace(record, flags=flags))
@@ -29,16 +29,16 @@ def build(records: Iterable[Record]) -> Leaderboard:
     return Leaderboard(sections=tuple(_section(setting, group) for setting, group in ordered))
 
 
-def _setting(record: Record) -> Setting:
+def _setting(record: Record) -> Heading:
     metric = headline(record)
-    return Setting(
+    return Heading(
         **fields_of(record, metric, record.protocols[metric]),
         epsilon=record.epsilon,
         threat=f"Linf {format_epsilon(record.epsilon)}",
     )
 
 
-def _section(setting: Setting, records: Sequence[Record]) -> Section:
+def _section(setting: Heading, records: Sequence[Record]) -> Section:
     newest: dict[tuple[VictimKey, AttackKey], Record] = {}
     for record in sorted(records, key=lambda record: (record.created, record.digest)):
         newest[victim_key(record), attack_key(record)] = record
@@ -68,7 +68,7 @@ def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
     clean = latest.metrics["clean"][metric]
     aimed = targeted[-1].metrics["clean"][f"t-{metric}"] if targeted else None
     yield Row(
-        kind=Kind.CLEAN,
+        kind=RowKind.CLEAN,
         model=model,
         label="clean queries",
         clean=clean.value,
@@ -76,16 +76,18 @@ def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
         target=_score(aimed) if aimed else None,
     )
     noise = [record for record in group if record.attack.name == NOISE]
-    yield from (_attack_row(record, Kind.NOISE, None, names, metric) for record in _by_strength(noise, names, metric))
+    yield from (
+        _attack_row(record, RowKind.NOISE, None, names, metric) for record in _by_strength(noise, names, metric)
+    )
     unbounded = [record for record in group if not record.bounded and record.attack.name != NOISE]
     for record in _by_strength(unbounded, names, metric):
-        yield _attack_row(record, Kind.UNBOUNDED, None, names, metric)
+        yield _attack_row(record, RowKind.UNBOUNDED, None, names, metric)
     for access in Access:
         for goal in Goal:
             attacks = _by_strength(_attacks(group, goal, access), names, metric)
             strengths = [strength(record, metric) for record in attacks]
             for record, own in zip(attacks, strengths, strict=True):
-                yield _attack_row(record, Kind.ATTACK, 1 + strengths.index(own), names, metric)
+                yield _attack_row(record, RowKind.ATTACK, 1 + strengths.index(own), names, metric)
     floors = dict(latest.floors) | (dict(targeted[-1].floors) if targeted else {})
     for label, plain, aim in (
         ("anchor codes", None, "t-anchor"),
@@ -95,10 +97,10 @@ def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
         score, target = (Score(value=floors[name]) if name in floors else None for name in (plain, aim))
         # The stored floors are those of MAP over the whole list, and say nothing about another metric.
         if metric == HEADLINE and (score or target):
-            yield Row(kind=Kind.FLOOR, model=model, label=label, score=score, target=target)
+            yield Row(kind=RowKind.FLOOR, model=model, label=label, score=score, target=target)
 
 
-def _attack_row(record: Record, kind: Kind, rank: int | None, names: Names, metric: str) -> Row:
+def _attack_row(record: Record, kind: RowKind, rank: int | None, names: Names, metric: str) -> Row:
     after, queries, cost = record.metrics["adversarial"], max(1, record.dataset.queries), record.cost
     return Row(
         kind=kind,

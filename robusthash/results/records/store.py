@@ -19,7 +19,7 @@ _LONGEST = 80  #: characters of a name in a path
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem:
+class UnreadableRecord:
     """A file in the results folder that is not a usable record.
 
     Attributes:
@@ -167,7 +167,7 @@ class ResultStore:
         path = Path(name)
         return read_arrays(path.with_suffix(".npz")) if path.is_file() else self.arrays(record)
 
-    def load_all(self) -> tuple[list[Record], list[Problem]]:
+    def load_all(self) -> tuple[list[Record], list[UnreadableRecord]]:
         """Every record, in the order of the paths, and every JSON file that is none.
 
         Raises:
@@ -180,7 +180,7 @@ class ResultStore:
             try:
                 records.append(read_record(path))
             except RobustHashError as error:
-                problems.append(Problem(path=path, message=str(error)))
+                problems.append(UnreadableRecord(path=path, message=str(error)))
         return records, problems
 
     def _paths(self) -> Iterator[Path]:

@@ -28,7 +28,7 @@ from robusthash.hashing import sign
 from robusthash.training.hardening.descent import descend_by_sign
 from robusthash.training.networks.encoding import encode
 from robusthash.training.trainer.batches import TrainBatch
-from robusthash.training.trainer.fitting import PARTIAL_SECONDS, LossStep, fit
+from robusthash.training.trainer.fitting import PARTIAL_SECONDS, LossStep, optimise
 from robusthash.training.trainer.loop import ObjectiveStep
 from robusthash.training.trainer.recipe import Recipe
 from robusthash.training.trainer.report import TrainingReport
@@ -59,9 +59,9 @@ class HardeningContext(DefenseContext):
         """The same context; one that knows of no training if it is any other."""
         return context if isinstance(context, cls) else cls(**vars(context))
 
-    def fit(self, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
-        """Trains in place, on the train split: :func:`robusthash.training.fit` with all that the context says."""
-        return fit(
+    def optimise(self, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
+        """Trains in place, on the train split: :func:`robusthash.training.optimise` with all that the context says."""
+        return optimise(
             model,
             loss,
             recipe,
@@ -245,7 +245,7 @@ class AdversarialTraining(Defense):
         epsilon = known.data.epsilon if self.epsilon is None else self.epsilon
         objective = self.hash_objective(known.objective)
         clean = ObjectiveStep(objective, seed=known.objective_seed) if objective is not None else None
-        report = known.fit(hardened, AdversarialStep(self, clean, epsilon=epsilon, seed=known.seed), self.recipe)
+        report = known.optimise(hardened, AdversarialStep(self, clean, epsilon=epsilon, seed=known.seed), self.recipe)
         return hardened, report
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from robusthash.contracts import ClosedForm, HashModel, Projection, Randomness, Split, TrainFeatures
+from robusthash.contracts import ClosedForm, HashLayer, HashModel, Randomness, Split, TrainFeatures
 from robusthash.errors import ContractError
 from robusthash.training.networks.encoding import encode
 from robusthash.training.networks.network import HashNetwork
@@ -74,7 +74,7 @@ class _Features(HashModel):
         return features
 
 
-def _check(projection: Projection, method: ClosedForm, network: HashNetwork) -> None:
+def _check(projection: HashLayer, method: ClosedForm, network: HashNetwork) -> None:
     name = type(method).__name__
     wanted = tuple(network.hash_layer.weight.shape), tuple(network.hash_layer.bias.shape)
     found = tuple(projection.weight.shape), tuple(projection.bias.shape)

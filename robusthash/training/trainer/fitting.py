@@ -59,7 +59,7 @@ class LossStep(ABC):
         """Puts back what :meth:`state` gave; called after :meth:`start`."""
 
 
-def fit(
+def optimise(
     model: HashModel,
     loss: LossStep,
     recipe: Recipe,

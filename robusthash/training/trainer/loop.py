@@ -11,7 +11,7 @@ from robusthash.contracts import HashModel, Objective, Pairs, Randomness, Retrie
 from robusthash.training.networks.encoding import encode
 from robusthash.training.networks.normalisation import fold_batch_norm, put_batch_norm
 from robusthash.training.trainer.batches import TrainBatch
-from robusthash.training.trainer.fitting import PARTIAL_SECONDS, LossStep, Progress, fit
+from robusthash.training.trainer.fitting import PARTIAL_SECONDS, LossStep, Progress, optimise
 from robusthash.training.trainer.recipe import Recipe
 from robusthash.training.trainer.report import TrainingReport
 from robusthash.training.trainer.seeding import seeded
@@ -125,8 +125,8 @@ def train(
     partial: Path | None = None,
     partial_seconds: float = PARTIAL_SECONDS,
 ) -> TrainingReport:
-    """Trains a hash model on a dataset's train split; the arguments and errors are those of :func:`fit`."""
-    return fit(
+    """Trains a hash model on a dataset's train split; the arguments and errors are those of :func:`optimise`."""
+    return optimise(
         network,
         ObjectiveStep(objective, seed=seed),
         recipe,

@@ -8,14 +8,14 @@ from robusthash.hashing import binarise, pack
 from robusthash.metrics import Relevance, distance_histograms, random_floor
 from robusthash.metrics.protocols import MeanAveragePrecision
 from robusthash.training.networks.encoding import encode
-from robusthash.training.trainer.report import Probe
+from robusthash.training.trainer.report import TrainProbe
 
 PROBE_QUERIES = 200  #: train items that search, at most; a fifth of a small split
 PROBE_DATABASE = 2_000  #: other train items that are searched, at most
 COLLAPSE = 0.02  #: a model that covers less of the way from the floor to 1 has learned nothing
 
 
-def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torch.device) -> Probe:
+def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torch.device) -> TrainProbe:
     """Lets some of the train items search others; the query split is not touched.
 
     Args:
@@ -35,7 +35,7 @@ def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torc
     histograms = distance_histograms(
         packed[:queries], packed[queries:], labels[:queries], labels[queries:], bits=model.bits
     )
-    return Probe(
+    return TrainProbe(
         epoch=epoch,
         map=MeanAveragePrecision().per_query(histograms).mean(),
         floor=random_floor(labels[:queries], labels[queries:], relevance=Relevance.SHARE_ANY),
@@ -43,7 +43,7 @@ def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torc
     )
 
 
-def refuse_collapsed(last: Probe, bits: int) -> None:
+def refuse_collapsed(last: TrainProbe, bits: int) -> None:
     """Fails if codes retrieve no better than codes that say nothing.
 
     Raises:

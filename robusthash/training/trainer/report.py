@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
+class TrainProbe:
     """Retrieval within the train split, at most 200 of its items searching at most 2,000 others.
 
     Attributes:
@@ -34,4 +34,4 @@ class TrainingReport:
     epochs: int
     iterations: int
     losses: tuple[float, ...]
-    probes: tuple[Probe, ...]
+    probes: tuple[TrainProbe, ...]

@@ -13,7 +13,7 @@ from torch import Tensor
 from robusthash.errors import CheckpointError
 from robusthash.storage import write_atomically
 from robusthash.training.networks.weights import load_tensors, refuse_other_formats, unreadable
-from robusthash.training.trainer.report import Probe
+from robusthash.training.trainer.report import TrainProbe
 
 _KEY = "robusthash-partial"
 
@@ -32,7 +32,7 @@ class Position:
     epochs: int = 0
     iterations: int = 0
     losses: tuple[float, ...] = ()
-    probes: tuple[Probe, ...] = ()
+    probes: tuple[TrainProbe, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +83,7 @@ class Snapshot:
                 epochs=about["epochs"],
                 iterations=about["iterations"],
                 losses=tuple(about["losses"]),
-                probes=tuple(Probe(**probe) for probe in about["probes"]),
+                probes=tuple(TrainProbe(**probe) for probe in about["probes"]),
             )
         except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             raise unreadable(path, error) from error

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.contracts import ClosedForm, Projection, Randomness, TrainFeatures
+from robusthash.contracts import ClosedForm, HashLayer, Randomness, TrainFeatures
 from robusthash.errors import OptionError, UsageError
 from robusthash.hashing import sign
 
@@ -24,7 +24,7 @@ class ITQ(ClosedForm):
         if self.iterations < 0:
             raise OptionError(f"iterations={self.iterations}", hint="0 leaves the random rotation as it is")
 
-    def project(self, train: TrainFeatures, bits: int, random: Randomness) -> Projection:  # noqa: D102
+    def project(self, train: TrainFeatures, bits: int, random: Randomness) -> HashLayer:  # noqa: D102
         items, width = train.values.shape
         most = min(width, items - 1)
         if bits > most:
@@ -38,7 +38,7 @@ class ITQ(ClosedForm):
         rotation = torch.linalg.qr(torch.from_numpy(random.generator().standard_normal((bits, bits)))).Q
         for _ in range(self.iterations):
             rotation = turn(projected, rotation)
-        return Projection.centred((components @ rotation).T, mean)
+        return HashLayer.centred((components @ rotation).T, mean)
 
 
 def principal(centred: Tensor, count: int) -> Tensor:

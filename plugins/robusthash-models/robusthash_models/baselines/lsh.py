@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from robusthash.contracts import ClosedForm, Projection, Randomness, TrainFeatures
+from robusthash.contracts import ClosedForm, HashLayer, Randomness, TrainFeatures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,7 @@ class LSH(ClosedForm):
     the angle between their centred features. The locality-sensitive family is that of Indyk and Motwani (STOC 1998).
     """
 
-    def project(self, train: TrainFeatures, bits: int, random: Randomness) -> Projection:  # noqa: D102
+    def project(self, train: TrainFeatures, bits: int, random: Randomness) -> HashLayer:  # noqa: D102
         width = train.values.shape[1]
         weight = torch.from_numpy(random.generator().standard_normal((bits, width)))
-        return Projection.centred(weight, train.values.mean(0))
+        return HashLayer.centred(weight, train.values.mean(0))
