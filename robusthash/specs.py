@@ -33,6 +33,14 @@ class Capability(StrEnum):
     QUERIES = "queries"  #: the victim's service answers: codes, or ids of the nearest items
 
 
+class Role(StrEnum):
+    """What an attack is among the others."""
+
+    ATTACK = "attack"  #: one of those that are ranked
+    REFERENCE = "reference"  #: it seeks nothing, as noise does: every attack is shown beside it, and it is not ranked
+    YARDSTICK = "yardstick"  #: models are attacked with it where no attack is named, and ranked by it where it was run
+
+
 class Exactness(StrEnum):
     """Whether a retriever's answers are the true neighbours."""
 
@@ -104,10 +112,13 @@ class AttackSpec(Spec):
     Attributes:
         goals: what it can aim for.
         needs: what it must be given.
+        role: what it is among the others. One attack at most of all that are installed may be the yardstick, and one
+            the reference.
     """
 
     goals: frozenset[Goal]
     needs: frozenset[Capability] = frozenset()
+    role: Role = Role.ATTACK
 
     def __post_init__(self) -> None:
         super().__post_init__()

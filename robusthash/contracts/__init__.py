@@ -15,15 +15,19 @@ from robusthash.contracts.data.dataset import (
 )
 from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.defense import Defense, DefenseContext
+from robusthash.contracts.modality import IMAGE, TEXT, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
-from robusthash.contracts.models.model import Backbone, HashModel, Modality, evaluating
+from robusthash.contracts.models.model import Backbone, HashModel, evaluating
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.randomness import Randomness, isolated_randomness
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
+from robusthash.contracts.space import Distance, Space
 from robusthash.epsilon import format_epsilon, parse_epsilon
 
 __all__ = [
+    "IMAGE",
+    "TEXT",
     "Adversarial",
     "ArrayImages",
     "Attack",
@@ -38,6 +42,7 @@ __all__ = [
     "DatasetContext",
     "Defense",
     "DefenseContext",
+    "Distance",
     "Ensemble",
     "FileImages",
     "Finding",
@@ -56,6 +61,7 @@ __all__ = [
     "RetrievalData",
     "Retriever",
     "RetrieverCapabilities",
+    "Space",
     "Split",
     "Surrogate",
     "Threat",

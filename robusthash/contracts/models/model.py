@@ -3,34 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from robusthash.contracts.modality import Modality
 from robusthash.hashing import binarise
-
-
-@dataclass(frozen=True, kw_only=True)
-class Modality:
-    """Shape and box of a model's inputs.
-
-    Attributes:
-        name: ``image`` or ``text``.
-        shape: one input's shape, without the batch: (3, h, w) or (d,).
-        low: lower end of the box.
-        high: upper end of the box.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    low: float = 0.0
-    high: float = 1.0
-
-    @classmethod
-    def image(cls, height: int, width: int | None = None) -> "Modality":
-        """RGB images in [0, 1]; square unless a width is given."""
-        return cls(name="image", shape=(3, height, width or height))
 
 
 class HashModel(nn.Module, ABC):
