@@ -124,7 +124,7 @@ class Stage:
 
     def clean(self, rows: Sequence[int]) -> Tensor:
         """(n, 3, h, w) float, on the device."""
-        return self.bench.queries.images.pixels(list(rows)).to(self.bench.resources.device)
+        return self.bench.queries.images.inputs(list(rows)).to(self.bench.resources.device)
 
     def precisions(self, name: str, codes: Tensor, rows: Sequence[int]) -> Tensor:
         """(n,) average precisions, by the target labels if the attack is targeted, else by the queries' own."""

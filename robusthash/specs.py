@@ -14,6 +14,7 @@ API_VERSION = "1.0"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_MODALITIES = {"i": "image", "t": "text"}
 
 
 class Goal(StrEnum):
@@ -31,6 +32,33 @@ class Capability(StrEnum):
     ANCHORS = "anchors"  #: codes of database items that carry the target label
     CODE_BANK = "code-bank"  #: codes and labels of the train split
     QUERIES = "queries"  #: the victim's service answers: codes, or ids of the nearest items
+
+
+class Distance(StrEnum):
+    """How far apart two outputs of a model are."""
+
+    HAMMING = "hamming"  #: bits that differ, of codes
+    COSINE = "cosine"  #: 1 - cos of the angle, in [0, 2], of continuous descriptors
+    L2 = "l2"  #: Euclidean, of continuous descriptors
+
+
+class Direction(StrEnum):
+    """What searches for what: the modality of the queries, which are attacked, and that of the items searched."""
+
+    I2I = "i2i"  #: images search images
+    I2T = "i2t"  #: images search texts
+    T2I = "t2i"  #: texts search images
+    T2T = "t2t"  #: texts search texts
+
+    @property
+    def query(self) -> str:
+        """Modality of the queries."""
+        return _MODALITIES[self.value[0]]
+
+    @property
+    def item(self) -> str:
+        """Modality of the items."""
+        return _MODALITIES[self.value[2]]
 
 
 class Role(StrEnum):
@@ -112,12 +140,14 @@ class AttackSpec(Spec):
     Attributes:
         goals: what it can aim for.
         needs: what it must be given.
+        distances: of the models that it works on: codes, unless it says otherwise.
         role: what it is among the others. One attack at most of all that are installed may be the yardstick, and one
             the reference.
     """
 
     goals: frozenset[Goal]
     needs: frozenset[Capability] = frozenset()
+    distances: frozenset[Distance] = frozenset({Distance.HAMMING})
     role: Role = Role.ATTACK
 
     def __post_init__(self) -> None:

@@ -1,17 +1,9 @@
 """Where a model's outputs are searched: Hamming space for codes, a vector space for continuous descriptors."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from robusthash.errors import ContractError
-
-
-class Distance(StrEnum):
-    """How far apart two outputs of a model are."""
-
-    HAMMING = "hamming"  #: bits that differ
-    COSINE = "cosine"  #: 1 - cos of the angle, in [0, 2]
-    L2 = "l2"  #: Euclidean
+from robusthash.specs import Distance
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,7 +81,7 @@ class DatasetContract:
             read = split.images.read(few)
             assert read.dtype == torch.uint8
             assert read.shape == (len(few), 3, *split.images.size)
-            assert torch.equal(split.images.pixels(few), read.float() / 255)
+            assert torch.equal(split.images.inputs(few), read.float() / 255)
             assert int(read.max()) > int(read.min())
         assert data.query.images.read([]).shape == (0, 3, *data.query.images.size)
 

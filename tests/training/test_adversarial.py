@@ -98,7 +98,7 @@ def toy_data(items: int = 48, *, unlabelled: int = 0) -> RetrievalData:
     labels[:unlabelled] = 0
     levels = ArrayImages((images * 255).round().to(torch.uint8))
     parts = {
-        name: Split(name=name, images=levels, labels=labels, ids=tuple(map(str, range(items))))
+        name: Split.of_images(name=name, images=levels, labels=labels, ids=tuple(map(str, range(items))))
         for name in ("query", "database", "train")
     }
     return RetrievalData(name="toy", classes=("a", "b", "c", "d"), **parts)
@@ -120,7 +120,7 @@ def started(method: AdversarialTraining, model: HashModel, data: RetrievalData =
 
 def batch(data: RetrievalData = DATA, rows: int = 16) -> TrainBatch:
     return TrainBatch(
-        images=data.train.images.pixels(range(rows)),
+        images=data.train.images.inputs(range(rows)),
         labels=data.train.labels[:rows].float(),
         indices=torch.arange(rows),
     )

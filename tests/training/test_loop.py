@@ -75,7 +75,7 @@ def toy_data(items: int = 96, size: int = 8) -> RetrievalData:
     labels = nn.functional.one_hot(classes, 4).to(torch.uint8)
 
     def split(name: str) -> Split:
-        return Split(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(items))))
+        return Split.of_images(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(items))))
 
     return RetrievalData(
         name="toy", classes=("a", "b", "c", "d"), query=split("query"), database=split("database"), train=split("train")
@@ -307,7 +307,7 @@ def test_every_item_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
         assert torch.equal(order, epoch_order(50, seed=3, epoch=epoch))
         assert [len(part.indices) for part in parts] == [16, 16, 16, 2]
         images = torch.cat([part.images for part in parts])
-        assert torch.equal(images, split.images.pixels(order.tolist()))
+        assert torch.equal(images, split.images.inputs(order.tolist()))
         orders.append(order)
     assert not torch.equal(orders[0], orders[1])
 
@@ -324,7 +324,7 @@ def test_an_unreadable_image_fails_the_epoch() -> None:
         def read(self, indices: object) -> Tensor:
             raise UsageError("image 3 is broken")
 
-    broken = Split(name="train", images=Broken(torch.zeros(40, 3, 8, 8).byte()), labels=split.labels, ids=split.ids)
+    broken = Split.of_images(name="train", images=Broken(torch.zeros(40, 3, 8, 8).byte()), labels=split.labels, ids=split.ids)
     with pytest.raises(UsageError, match="image 3"):
         list(batches(broken, RECIPE, seed=0, epoch=0, device=CPU))
 

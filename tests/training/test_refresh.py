@@ -84,7 +84,7 @@ def toy_data() -> RetrievalData:
     labels = nn.functional.one_hot(classes, CLASSES).to(torch.uint8)
 
     def split(name: str) -> Split:
-        return Split(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(ITEMS))))
+        return Split.of_images(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(ITEMS))))
 
     return RetrievalData(
         name="toy", classes=("a", "b", "c", "d"), query=split("query"), database=split("database"), train=split("train")

@@ -55,7 +55,7 @@ def _splits(pixels: np.ndarray, labels: list[int], size: int | None) -> Retrieva
     train = [database[i] for i in per_group([labels[i] for i in database], 100, f"{_KEY} train")]
 
     def split(name: str, rows: list[int]) -> Split:
-        return Split(
+        return Split.of_images(
             name=name,
             images=in_memory(pixels[rows], size),
             labels=one_hot([labels[row] for row in rows], 10),

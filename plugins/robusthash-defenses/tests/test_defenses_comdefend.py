@@ -28,7 +28,7 @@ def context(count: int = 40) -> HardeningContext:
     labels = torch.nn.functional.one_hot(classes.long(), 4).to(torch.uint8) if classes.ndim == 1 else classes
     ids = tuple(map(str, range(count)))
     splits = {
-        name: Split(name=name, images=levels, labels=labels.to(torch.uint8), ids=ids)
+        name: Split.of_images(name=name, images=levels, labels=labels.to(torch.uint8), ids=ids)
         for name in ("query", "database", "train")
     }
     names = tuple(map(str, range(labels.shape[1])))

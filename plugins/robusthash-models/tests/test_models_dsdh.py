@@ -270,7 +270,7 @@ def several_labels() -> RetrievalData:
         images[:, :, row : row + 8, column : column + 8] += 150 * labels[:, c, None, None, None]
 
     def split(name: str) -> Split:
-        return Split(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(len(labels)))))
+        return Split.of_images(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(len(labels)))))
 
     return RetrievalData(
         name="corners", classes=("a", "b", "c"), query=split("query"), database=split("database"), train=split("train")
@@ -337,7 +337,7 @@ def test_without_the_pull_the_network_is_the_one_of_the_likelihood_alone() -> No
 def test_several_labels_to_an_item_are_learnt(tmp_path: Path) -> None:
     """An image of two corners is nearer to either corner's images than to those that share neither."""
     model, data = trained(tmp_path / "partial.safetensors"), several_labels()
-    codes = model.codes(data.train.images.pixels(range(120))).float()
+    codes = model.codes(data.train.images.inputs(range(120))).float()
     distance = (16 - codes @ codes.T) / 2
     labels = data.train.labels.float()
     two, similar = labels.sum(1) == 2, labels @ labels.T > 0

@@ -42,7 +42,7 @@ def craft(job: Job, rows: Sequence[int]) -> Crafted:
         return _worst(job, job.attack, rows)
     path = job.kept / f"{rows[0]:06d}-{len(rows):06d}.npz" if job.kept else None
     if path is not None and path.exists():
-        return read_crafted(path, job.images.pixels(list(rows)).to(job.device))
+        return read_crafted(path, job.images.inputs(list(rows)).to(job.device))
     crafted = _attack(job, rows, restart=0)
     if path is not None:
         write_crafted(path, crafted)
@@ -56,7 +56,7 @@ def _attack(job: Job, rows: Sequence[int], restart: int) -> Crafted:
 def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
     index = torch.as_tensor(rows, dtype=torch.int64)
     batch = AttackBatch(
-        inputs=job.images.pixels(list(rows)).to(job.device),
+        inputs=job.images.inputs(list(rows)).to(job.device),
         ids=job.ids[index].to(job.device),
         labels=_rows(job.labels, index, job.device),
         targets=_rows(job.targets, index, job.device),

@@ -130,7 +130,7 @@ class Bench:
     def probe(self) -> VictimProbe:
         """A look at the victim's gradients, on its first queries."""
         rows = range(min(PROBED, len(self.queries)))
-        images = self.queries.images.pixels(rows).to(self.resources.device)
+        images = self.queries.images.inputs(rows).to(self.resources.device)
         with isolated_randomness(
             Randomness(seed=self.resources.setting.seed, purpose="probe"), self.query_ids.to(images.device)
         ):

@@ -57,7 +57,7 @@ def _read_ahead(images: Images, chunks: Sequence[Tensor], device: torch.device) 
     """Batches on the device; each is read, and on its way to a GPU, while the one before it is computed with."""
 
     def read(chunk: Tensor) -> Tensor:
-        pixels = images.pixels(chunk.tolist())
+        pixels = images.inputs(chunk.tolist())
         return pixels.pin_memory() if device.type == "cuda" else pixels
 
     with ThreadPoolExecutor(max_workers=1) as reader:
