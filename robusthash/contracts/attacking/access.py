@@ -9,9 +9,9 @@ from torch import Tensor
 
 from robusthash.contracts.models.model import HashModel
 from robusthash.contracts.retriever import Index
-from robusthash.epsilon import LEVELS
 from robusthash.errors import CapabilityError
 from robusthash.hashing import pack
+from robusthash.pixels import quantise
 
 
 @dataclass(kw_only=True)
@@ -117,8 +117,7 @@ class Oracle:
     def codes(self, inputs: Tensor) -> Tensor:
         """Hash codes (n, bits) int8 of images (n, 3, h, w), rounded to 8 bits as an upload is."""
         self._budget.queries += len(inputs)
-        levels = (inputs.detach().clamp(0, 1) * LEVELS).round()
-        return self._model.codes(never_alone(levels / levels.new_full((), LEVELS)))[: len(inputs)]
+        return self._model.codes(never_alone(quantise(inputs.detach())))[: len(inputs)]
 
     def neighbours(self, inputs: Tensor, k: int) -> Tensor:
         """Ids (n, k) int64 of the nearest database items, nearest first; on the CPU."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from robusthash.epsilon import LEVELS, SLACK, checked_epsilon
+from robusthash.pixels import from_levels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,4 @@ def to_8_bit(inputs: Tensor, clean: Tensor) -> Tensor:
     [102.0, 102.0, 102.0]
     """
     levels = (inputs - clean) * LEVELS
-    # Whole levels over 255 are, to the last bit, what the image is after a trip through a PNG file. The divisor is a
-    # tensor: a GPU multiplies by the reciprocal of a plain number, which is off in the last bit.
-    whole = (clean * LEVELS + torch.trunc(levels + levels.sign() * SLACK)).round()
-    return whole / whole.new_full((), LEVELS)
+    return from_levels((clean * LEVELS + torch.trunc(levels + levels.sign() * SLACK)).round())

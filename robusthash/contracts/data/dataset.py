@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from robusthash.errors import DatasetError
+from robusthash.pixels import from_levels
 
 
 class Images(ABC):
@@ -33,7 +34,7 @@ class Images(ABC):
 
     def pixels(self, indices: Sequence[int]) -> Tensor:
         """The same in pixel space: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid."""
-        return self.read(indices).float() / 255
+        return from_levels(self.read(indices))
 
     def identity(self) -> bytes:
         """What decides the pixels beside the items' ids; part of the split's digest."""
