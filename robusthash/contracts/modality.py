@@ -7,6 +7,7 @@ from torch import Tensor
 
 from robusthash.epsilon import LEVELS, SLACK
 from robusthash.errors import ContractError
+from robusthash.pixels import from_levels
 
 IMAGE = "image"
 TEXT = "text"
@@ -81,12 +82,8 @@ class Box:
         return inputs if (self.low, self.high) == (0.0, 1.0) else (inputs - self.low) / self.width
 
     def _at(self, levels: Tensor) -> Tensor:
-        """The values of whole levels.
-
-        Whole levels over 255 are, to the last bit, what an image is after a trip through a PNG file. The divisor is a
-        tensor: a GPU multiplies by the reciprocal of a plain number, which is off in the last bit.
-        """
-        unit = levels / levels.new_full((), self.levels or LEVELS)
+        """The values of whole levels; an 8-bit image is, to the last bit, what it is after a trip through a PNG file."""
+        unit = from_levels(levels, levels=self.levels or LEVELS)
         return unit if (self.low, self.high) == (0.0, 1.0) else self.low + unit * self.width
 
 

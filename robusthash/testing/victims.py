@@ -19,6 +19,7 @@ from robusthash.contracts import (
     Threat,
 )
 from robusthash.hashing import pack
+from robusthash.pixels import LEVELS, quantise
 from robusthash.retrieval import TorchRetriever
 
 SIDE = 16  #: height and width of the toy images, in pixels
@@ -66,7 +67,7 @@ class LinearVictim(HashModel):
         """
         with torch.no_grad():
             clean = inputs.flatten(1)
-            reach = int(threat.epsilon * 255 + 1e-6) / 255
+            reach = int(threat.epsilon * LEVELS + 1e-6) / LEVELS
             up, down = (threat.high - clean).clamp(max=reach), (clean - threat.low).clamp(max=reach)
             rising, falling = self.weight.clamp(min=0).T, -self.weight.clamp(max=0).T
             towards_plus = up @ rising + down @ falling
@@ -120,9 +121,8 @@ def toy_images(count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     squares = torch.rand(CLASSES, 3, 4, 4, generator=torch.Generator().manual_seed(4))[kinds]
     squares = squares.repeat_interleave(SIDE // 4, dim=2).repeat_interleave(SIDE // 4, dim=3)
     noise = torch.rand(squares.shape, generator=torch.Generator().manual_seed(seed)) - 0.5
-    levels = ((squares + 0.3 * noise) * 255).round().clamp(0, 255)
     labels: Tensor = torch.eye(CLASSES, dtype=torch.uint8)[kinds]
-    return levels / 255, labels
+    return quantise(squares + 0.3 * noise), labels
 
 
 def toy_context(

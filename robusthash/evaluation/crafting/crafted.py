@@ -11,6 +11,7 @@ from torch import Tensor
 from robusthash.arrays import read_arrays, write_arrays
 from robusthash.contracts import Adversarial, Budget
 from robusthash.evaluation.crafting.trace import joined
+from robusthash.pixels import from_levels, to_levels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +71,7 @@ def write_crafted(path: Path, crafted: Crafted) -> None:
     """
     outcome, budget = crafted.adversarial, crafted.budget
     arrays = {
-        "inputs": (outcome.inputs * 255).round().to(torch.uint8).cpu().numpy(),
+        "inputs": to_levels(outcome.inputs).cpu().numpy(),
         "unrounded": outcome.unrounded.cpu().numpy(),
         "clipped": outcome.clipped.cpu().numpy(),
         "spent": np.array([budget.forward, budget.backward, budget.queries, crafted.batch]),
@@ -91,11 +92,10 @@ def read_crafted(path: Path, clean: Tensor) -> Crafted:
     """
     arrays = read_arrays(path)
     forward, backward, queries, batch = (int(count) for count in arrays["spent"])
-    levels = torch.from_numpy(arrays["inputs"]).to(clean.device).float()
     return Crafted(
         clean=clean,
         adversarial=Adversarial(
-            inputs=levels / levels.new_full((), 255),
+            inputs=from_levels(torch.from_numpy(arrays["inputs"]).to(clean.device)),
             unrounded=torch.from_numpy(arrays["unrounded"]).to(clean.device),
             clipped=torch.from_numpy(arrays["clipped"]).to(clean.device),
         ),

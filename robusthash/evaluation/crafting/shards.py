@@ -17,6 +17,7 @@ from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.trace import joined
 from robusthash.hashing import pack
 from robusthash.metrics import l2, linf, psnr, ssim
+from robusthash.pixels import from_levels, to_levels
 
 Arrays = dict[str, np.ndarray]
 
@@ -129,7 +130,7 @@ def _digest(image: np.ndarray) -> np.ndarray:
 
 
 def _levels(images: Tensor) -> np.ndarray:
-    levels: np.ndarray = (images * 255).round().to(torch.uint8).cpu().numpy()
+    levels: np.ndarray = to_levels(images).cpu().numpy()
     return levels
 
 
@@ -140,4 +141,4 @@ def _after_jpeg(levels: np.ndarray, quality: int) -> Tensor:
         buffer = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(buffer, format="JPEG", quality=quality)
         decoded.append(np.asarray(Image.open(buffer)).transpose(2, 0, 1))
-    return torch.from_numpy(np.stack(decoded)).float() / 255
+    return from_levels(torch.from_numpy(np.stack(decoded)))

@@ -21,6 +21,7 @@ from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import CellWork
 from robusthash.hashing import hamming, pack
 from robusthash.metrics import linf, psnr, ssim
+from robusthash.pixels import from_levels, to_levels
 from robusthash.specs import Capability
 from robusthash.storage import write_atomically
 from robusthash.training import Progress
@@ -91,13 +92,13 @@ def _batch(
 ) -> list[Picture]:
     crafted = craft(job, rows)
     clean, delivered = crafted.clean, crafted.adversarial.inputs
-    levels = (delivered * 255).round().to(torch.uint8)
-    before, after = job.victim.codes(clean), job.victim.codes(levels.float() / 255)
+    levels = to_levels(delivered)
+    before, after = job.victim.codes(clean), job.victim.codes(from_levels(levels))
     retained = _retained(index, pack(before), pack(after))
     measured = zip(
         psnr(delivered, clean).tolist(),
         ssim(delivered, clean).tolist(),
-        (linf(delivered, clean) * 255).round().int().tolist(),
+        to_levels(linf(delivered, clean)).tolist(),
         hamming(before, after).tolist(),
         retained,
         (bytes(row).hex() for row in pack(before).cpu().numpy()),

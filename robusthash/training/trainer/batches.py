@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import Randomness, Split
+from robusthash.pixels import from_levels
 from robusthash.training.trainer.recipe import Recipe
 
 
@@ -73,7 +74,7 @@ def batches(split: Split, recipe: Recipe, *, seed: int, epoch: int, device: torc
             chunk, images = waiting.result()
             waiting = reader.submit(read, following) if following is not None else None
             yield TrainBatch(
-                images=images.to(device).float() / 255,
+                images=from_levels(images.to(device)),
                 labels=split.labels[chunk].to(device).float(),
                 indices=chunk.to(device),
             )
