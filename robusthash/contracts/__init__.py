@@ -3,29 +3,33 @@
 from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
-from robusthash.contracts.attacking.threat import Threat, to_8_bit
+from robusthash.contracts.attacking.learning import LearningContext
+from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import (
-    ArrayImages,
     Dataset,
     DatasetContext,
     Finding,
-    Images,
     RetrievalData,
     Split,
 )
 from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.defense import Defense, DefenseContext
-from robusthash.contracts.modality import IMAGE, TEXT, Modality
+from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
 from robusthash.contracts.models.model import Backbone, HashModel, evaluating
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.randomness import Randomness, isolated_randomness
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
-from robusthash.contracts.space import Distance, Space
+from robusthash.contracts.models.descriptor import Descriptor
+from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
+from robusthash.contracts.space import Space
+from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Workplace
+from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
 from robusthash.epsilon import format_epsilon, parse_epsilon
 
 __all__ = [
+    "PIXELS","Box","ArrayTexts","Inputs","LearningContext","Descriptor","CrossModalHashModel","tower_of","Executor","FinishedShard","Running","ShardTask","Workplace",
     "IMAGE",
     "TEXT",
     "Adversarial",
@@ -42,7 +46,6 @@ __all__ = [
     "DatasetContext",
     "Defense",
     "DefenseContext",
-    "Distance",
     "Ensemble",
     "FileImages",
     "Finding",
@@ -71,5 +74,4 @@ __all__ = [
     "format_epsilon",
     "isolated_randomness",
     "parse_epsilon",
-    "to_8_bit",
 ]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, to_8_bit
+from robusthash.contracts import Attack, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Step, annealed_scale, step_rule
-from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank, to_8_bit
+from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import binarise, sign
 from robusthash.specs import Capability, Goal

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, Oracle, Randomness, to_8_bit
+from robusthash.contracts import Attack, AttackBatch, AttackContext, Oracle, Randomness
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability
 
