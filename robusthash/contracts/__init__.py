@@ -24,6 +24,7 @@ from robusthash.contracts.randomness import Randomness, isolated_randomness
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Distance, Space
 from robusthash.epsilon import format_epsilon, parse_epsilon
+from robusthash.snapshots import Snapshot, Snapshots
 
 __all__ = [
     "IMAGE",
@@ -61,6 +62,8 @@ __all__ = [
     "RetrievalData",
     "Retriever",
     "RetrieverCapabilities",
+    "Snapshot",
+    "Snapshots",
     "Space",
     "Split",
     "Surrogate",
