@@ -141,8 +141,8 @@ class AttackSpec(Spec):
         goals: what it can aim for.
         needs: what it must be given.
         distances: of the models that it works on: codes, unless it says otherwise.
-        role: what it is among the others. One attack at most of all that are installed may be the yardstick, and one
-            the reference.
+        role: what it is among the others. Of all attacks that are installed one is the reference, and one the yardstick
+            of each distance.
     """
 
     goals: frozenset[Goal]

@@ -27,6 +27,7 @@ from robusthash.contracts.space import Space
 from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
 from robusthash.epsilon import format_epsilon, parse_epsilon
+from robusthash.snapshots import Snapshot, Snapshots
 
 __all__ = [
     "PIXELS","Box","ArrayTexts","Inputs","LearningContext","Descriptor","CrossModalHashModel","tower_of","Executor","FinishedShard","Running","ShardTask","Workplace",
@@ -64,6 +65,8 @@ __all__ = [
     "RetrievalData",
     "Retriever",
     "RetrieverCapabilities",
+    "Snapshot",
+    "Snapshots",
     "Space",
     "Split",
     "Surrogate",

@@ -149,7 +149,7 @@ def test_a_truncated_file_is_one_clear_line(tmp_path: Path, kept: int) -> None:
     save_checkpoint(path, network(), DESCRIPTION)
     path.write_bytes(path.read_bytes()[:kept])
     for read in (load_tensors, load_checkpoint, read_description):
-        with pytest.raises(CheckpointError, match="truncated or no safetensors file") as caught:
+        with pytest.raises(CheckpointError, match="truncated or not a safetensors file") as caught:
             read(path)
         assert "\n" not in str(caught.value)
         assert str(path) in str(caught.value)
@@ -162,7 +162,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_description(tmp_path)
     text = tmp_path / "notes.txt"
     text.write_text("weights are elsewhere")
-    with pytest.raises(CheckpointError, match="no safetensors file"):
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
         load_checkpoint(text)
     plain = tmp_path / "plain.safetensors"
     safetensors.torch.save_file(network().state_dict(), plain)

@@ -148,7 +148,7 @@ from dataclasses import replace
 from pathlib import Path
 import torch
 sys.path.insert(0, {folder!r})
-from test_training_loop import RECIPE, run
+from test_loop import RECIPE, run
 from robusthash.training import weights_digest
 torch.set_num_threads({threads})
 network, report = run(replace(RECIPE, epochs=40, optimizer={optimizer!r}), partial=Path({partial!r}))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, GradientAttack
-from robusthash.contracts import AttackBatch, AttackContext
+from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
 from robusthash_attacks.prototypes import Training, prototypes, train_prototypes
@@ -32,9 +32,7 @@ class THA(GradientAttack):
             if size is not None and size < 1:
                 raise OptionError(f"{name}={size}", hint="it is at least 1")
 
-    def fit(self, context: AttackContext) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class
-        if context.bank is None:
-            raise CapabilityError("tha learns from the code bank, and there is none", hint="use tanh-p2s")
+    def fit(self, context: LearningContext) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class
         training = Training(width=self.width, steps=self.fit_steps, batch=self.fit_batch, rate=self.fit_rate)
         return train_prototypes(context.bank, training, context.random, context.progress)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 import robusthash
@@ -16,7 +15,8 @@ from robusthash.errors import CheckpointError, ContractError, UsageError
 from robusthash.evaluation.victims.resources import Chosen, Resources
 from robusthash.host import PluginKind
 from robusthash.results import ModelUse
-from robusthash.storage import cache_folder, digest, write_atomically
+from robusthash.storage import cache_folder, digest
+from robusthash.tensors import save_tensors, tensors_digest
 from robusthash.training import (
     Description,
     TrainingReport,
@@ -24,10 +24,8 @@ from robusthash.training import (
     load_tensors,
     load_weights,
     save_checkpoint,
-    tensors_digest,
 )
 from robusthash.training.hardening.adversarial import AdversarialTraining, HardeningContext
-from robusthash.training.networks.weights import plain_tensors
 
 
 @runtime_checkable
@@ -166,9 +164,8 @@ def _store(
 ) -> str:
     """Writes the hardened weights, with a description where the victim has one; returns their digest."""
     if description is None:
-        tensors = plain_tensors(hardened)
-        write_atomically(path, save_tensors(tensors))
-        return tensors_digest(tensors)
+        save_tensors(path, hardened.state_dict())
+        return tensors_digest(hardened.state_dict())
     told = {**asdict(report), "hardened": {name: made_from[name] for name in ("model", "dataset", "seed", "device")}}
     return save_checkpoint(path, hardened, replace(description, defense=chosen.use, report=told)).weights_digest
 

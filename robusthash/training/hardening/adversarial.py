@@ -25,10 +25,11 @@ from robusthash.contracts import (
 )
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
+from robusthash.snapshots import SNAPSHOT_SECONDS
 from robusthash.training.hardening.descent import descend_by_sign
 from robusthash.training.networks.encoding import encode
 from robusthash.training.trainer.batches import TrainBatch
-from robusthash.training.trainer.fitting import PARTIAL_SECONDS, LossStep, optimise
+from robusthash.training.trainer.fitting import LossStep, optimise
 from robusthash.training.trainer.loop import ObjectiveStep
 from robusthash.training.trainer.recipe import Recipe
 from robusthash.training.trainer.report import TrainingReport
@@ -52,7 +53,7 @@ class HardeningContext(DefenseContext):
     objective_seed: int = 0
     device: torch.device | None = None
     partial: Path | None = None
-    partial_seconds: float = PARTIAL_SECONDS
+    partial_seconds: float = SNAPSHOT_SECONDS
 
     @classmethod
     def of(cls, context: DefenseContext) -> "HardeningContext":

@@ -6,20 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 from torch import Tensor, nn
 
 from robusthash.errors import CheckpointError
 from robusthash.specs import PluginUse
-from robusthash.storage import write_atomically
-from robusthash.training.networks.weights import (
-    load_tensors,
-    plain_tensors,
-    refuse_other_formats,
-    tensors_digest,
-    unreadable,
-)
+from robusthash.tensors import load_tensors, read_metadata, save_tensors, tensors_digest
 
 FORMAT = 1
 _KEY = "robusthash"
@@ -78,10 +69,9 @@ def save_checkpoint(path: Path, model: nn.Module, description: Description) -> D
     Raises:
         StorageError: it cannot be written.
     """
-    tensors = plain_tensors(model)
+    tensors = model.state_dict()
     stored = replace(description, weights_digest=tensors_digest(tensors))
-    text = json.dumps(asdict(stored), sort_keys=True, allow_nan=False)
-    write_atomically(path, safetensors.torch.save(tensors, metadata={_KEY: text}))
+    save_tensors(path, tensors, metadata={_KEY: json.dumps(asdict(stored), sort_keys=True, allow_nan=False)})
     return stored
 
 
@@ -109,12 +99,7 @@ def read_description(path: Path) -> Description:
     Raises:
         CheckpointError: as for :func:`load_checkpoint`.
     """
-    refuse_other_formats(path)
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (safetensors.SafetensorError, OSError) as error:
-        raise unreadable(path, error) from error
+    metadata = read_metadata(path)
     if _KEY not in metadata:
         raise CheckpointError(
             f"{path} holds weights without robusthash's description of them",

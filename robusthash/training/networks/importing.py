@@ -14,9 +14,10 @@ from torch import Tensor
 from robusthash.contracts import Backbone
 from robusthash.errors import CheckpointError
 from robusthash.specs import PluginUse
+from robusthash.tensors import is_pickle, load_tensors, tensors_digest
 from robusthash.training.networks.checkpoint import Description, save_checkpoint
 from robusthash.training.networks.network import HashNetwork, build_network
-from robusthash.training.networks.weights import is_pickle, load_tensors, load_weights, tensors_digest
+from robusthash.training.networks.weights import load_weights
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _AS_THEY_ARE = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from robusthash.contracts import HashModel, Modality, evaluating
 from robusthash.errors import UsageError
-from robusthash.training.networks.weights import load_tensors, load_weights
+from robusthash.tensors import load_tensors
+from robusthash.training.networks.weights import load_weights
 
 
 class LogitModel(HashModel):

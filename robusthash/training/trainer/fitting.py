@@ -1,7 +1,6 @@
 """The training loop: any loss of a hash model's batches, from the first epoch to the last, resumable in between."""
 
 import math
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, replace
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from robusthash.contracts import HashModel, Randomness, Split, TrainStep
 from robusthash.errors import TrainingError, UsageError
+from robusthash.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
 from robusthash.storage import digest
 from robusthash.training.networks.weights import weights_digest
 from robusthash.training.trainer.batches import TrainBatch, batch_count, batches
@@ -19,11 +19,9 @@ from robusthash.training.trainer.probing import probe, refuse_collapsed
 from robusthash.training.trainer.recipe import Recipe, learning_rate, make_optimizer, set_learning_rate
 from robusthash.training.trainer.report import TrainingReport
 from robusthash.training.trainer.seeding import seeded
-from robusthash.training.trainer.snapshot import Position, Snapshot, optimizer_state, prefixed, restore_optimizer, under
+from robusthash.training.trainer.snapshot import Position, optimizer_state, prefixed, restore_optimizer, under
 
 PROBES = 5  #: probes of a training, the last one included
-PARTIAL_SECONDS = 60.0  #: between two snapshots
-
 Progress = Callable[[int, int, str], None]  #: called with (done, total, what) during long steps
 
 
@@ -69,7 +67,7 @@ def optimise(
     device: torch.device,
     progress: Progress = lambda _done, _total, _what: None,
     partial: Path | None = None,
-    partial_seconds: float = PARTIAL_SECONDS,
+    partial_seconds: float = SNAPSHOT_SECONDS,
 ) -> TrainingReport:
     """Trains a model in place. On one CPU set-up the same arguments give the same bytes, interrupted or not.
 
@@ -100,17 +98,17 @@ def optimise(
     position = Position()
     loss.start(model, split, _step(model, recipe, position), device)
     optimizer = make_optimizer(recipe, model, loss.parameters())
-    if partial is not None and partial.exists():
-        position = _restore(Snapshot.read(partial, identity), model, optimizer, loss, device)
-    saved = time.monotonic()
+    snapshots = Snapshots(partial, identity, seconds=partial_seconds)
+    found = snapshots.load()
+    if found is not None:
+        position = _restore(found, model, optimizer, loss, device)
     while position.epochs < recipe.epochs:
         position = _epoch(model, loss, recipe, split, optimizer, position, seed=seed, device=device, progress=progress)
         if _probe_due(position.epochs, recipe.epochs):
             taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
             position = replace(position, probes=(*position.probes, taken))
-        if partial is not None and time.monotonic() - saved >= partial_seconds:
-            _snapshot(identity, model, optimizer, loss, position).write(partial)
-            saved = time.monotonic()
+        if snapshots.due:
+            _save(snapshots, model, optimizer, loss, position)
     loss.finish(model)
     refuse_collapsed(position.probes[-1], model.bits)
     model.eval()
@@ -194,22 +192,22 @@ def _identity(model: HashModel, loss: LossStep, recipe: Recipe, split: Split, se
     )
 
 
-def _snapshot(
-    identity: str, model: HashModel, optimizer: torch.optim.Optimizer, loss: LossStep, position: Position
-) -> Snapshot:
+def _save(
+    snapshots: Snapshots, model: HashModel, optimizer: torch.optim.Optimizer, loss: LossStep, position: Position
+) -> None:
     moments, scalars = optimizer_state(optimizer)
     tensors = {
         **prefixed("model", model.state_dict()),
         **prefixed("optimizer", moments),
         **prefixed("loss", loss.state()),
     }
-    return Snapshot(identity=identity, position=position, tensors=tensors, scalars=scalars)
+    snapshots.save(tensors, {"position": position.plain(), "scalars": scalars})
 
 
 def _restore(
     snapshot: Snapshot, model: HashModel, optimizer: torch.optim.Optimizer, loss: LossStep, device: torch.device
 ) -> Position:
     model.load_state_dict(under("model", snapshot.tensors))
-    restore_optimizer(optimizer, under("optimizer", snapshot.tensors), snapshot.scalars)
+    restore_optimizer(optimizer, under("optimizer", snapshot.tensors), snapshot.about["scalars"])
     loss.restore({name: tensor.to(device) for name, tensor in under("loss", snapshot.tensors).items()})
-    return snapshot.position
+    return Position.of(snapshot.about["position"])

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from robusthash.contracts import HashModel, Objective, Pairs, Randomness, RetrievalData, Split, TrainStep
+from robusthash.snapshots import SNAPSHOT_SECONDS
 from robusthash.training.networks.encoding import encode
 from robusthash.training.networks.normalisation import fold_batch_norm, put_batch_norm
 from robusthash.training.trainer.batches import TrainBatch
-from robusthash.training.trainer.fitting import PARTIAL_SECONDS, LossStep, Progress, optimise
+from robusthash.training.trainer.fitting import LossStep, Progress, optimise
 from robusthash.training.trainer.recipe import Recipe
 from robusthash.training.trainer.report import TrainingReport
 from robusthash.training.trainer.seeding import seeded
@@ -123,7 +124,7 @@ def train(
     device: torch.device,
     progress: Progress = lambda _done, _total, _what: None,
     partial: Path | None = None,
-    partial_seconds: float = PARTIAL_SECONDS,
+    partial_seconds: float = SNAPSHOT_SECONDS,
 ) -> TrainingReport:
     """Trains a hash model on a dataset's train split; the arguments and errors are those of :func:`optimise`."""
     return optimise(

@@ -1,21 +1,12 @@
-"""The whole state of an unfinished training in one file, so that a killed run goes on where it was."""
+"""The whole state of an unfinished training: position, weights, optimiser and loss, as tensors and plain values."""
 
-import json
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor
 
-from robusthash.errors import CheckpointError
-from robusthash.storage import write_atomically
-from robusthash.training.networks.weights import load_tensors, refuse_other_formats, unreadable
 from robusthash.training.trainer.report import TrainProbe
-
-_KEY = "robusthash-partial"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,64 +25,24 @@ class Position:
     losses: tuple[float, ...] = ()
     probes: tuple[TrainProbe, ...] = ()
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Snapshot:
-    """An unfinished training.
-
-    Attributes:
-        identity: digest of all that makes the training; another training's snapshot is refused.
-        position: how far it has come.
-        tensors: named tensors of weights, buffers, optimiser and loss.
-        scalars: the optimiser's plain values, by name.
-    """
-
-    identity: str
-    position: Position
-    tensors: dict[str, Tensor]
-    scalars: dict[str, Any] = field(default_factory=dict)
-
-    def write(self, path: Path) -> None:
-        """Writes it, whole or not at all.
-
-        Raises:
-            StorageError: it cannot be written; the one before stays.
-        """
-        about = {
-            "identity": self.identity,
-            "epochs": self.position.epochs,
-            "iterations": self.position.iterations,
-            "losses": self.position.losses,
-            "probes": [vars(probe) for probe in self.position.probes],
-            "scalars": self.scalars,
-        }
-        plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in self.tensors.items()}
-        write_atomically(path, safetensors.torch.save(plain, metadata={_KEY: json.dumps(about)}))
+    def plain(self) -> dict[str, Any]:
+        """The position as values that JSON knows."""
+        return asdict(self)
 
     @classmethod
-    def read(cls, path: Path, identity: str) -> "Snapshot":
-        """Reads what :meth:`write` wrote.
+    def of(cls, values: dict[str, Any]) -> Self:
+        """Inverse of :meth:`plain`.
 
         Raises:
-            CheckpointError: it cannot be read, or is of another training.
+            KeyError: a value is missing.
+            TypeError: a value is of another kind.
         """
-        refuse_other_formats(path)
-        try:
-            with safetensors.safe_open(path, framework="pt") as file:
-                about = json.loads((file.metadata() or {})[_KEY])
-            position = Position(
-                epochs=about["epochs"],
-                iterations=about["iterations"],
-                losses=tuple(about["losses"]),
-                probes=tuple(TrainProbe(**probe) for probe in about["probes"]),
-            )
-        except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            raise unreadable(path, error) from error
-        if about["identity"] != identity:
-            raise CheckpointError(
-                f"{path} is the unfinished training of another model", hint="remove it, or name another file"
-            )
-        return cls(identity=identity, position=position, tensors=load_tensors(path), scalars=about["scalars"])
+        return cls(
+            epochs=values["epochs"],
+            iterations=values["iterations"],
+            losses=tuple(values["losses"]),
+            probes=tuple(TrainProbe(**probe) for probe in values["probes"]),
+        )
 
 
 def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
