@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from robusthash.adversary import GradientAttack, aim_code
+from robusthash.adversary import GradientAttack, find_aim
 from robusthash.contracts import AttackBatch
 from robusthash.epsilon import parse_epsilon
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
@@ -120,7 +120,7 @@ class Stage:
         )
         with torch.no_grad():
             logits = self.bench.victim.model(clean)
-        return aim_code(self.attack(name).aim, batch, logits).cpu()
+        return find_aim(self.attack(name).aim, batch, logits, self.model.space).cpu()
 
     def clean(self, rows: Sequence[int]) -> Tensor:
         """(n, 3, h, w) float, on the device."""

@@ -47,9 +47,7 @@ _NEEDS: dict[Aim, frozenset[Capability]] = {
 }
 
 
-def find_aim(
-    aim: Aim, batch: AttackBatch, logits: Tensor, space: Space, bank: CodeBank | None = None
-) -> Tensor:
+def find_aim(aim: Aim, batch: AttackBatch, logits: Tensor, space: Space, bank: CodeBank | None = None) -> Tensor:
     """What to reach, for each query.
 
     In a vector space the same aims are descriptors: the reflected one is the farthest by the angle, and a mean stands

@@ -43,7 +43,7 @@ class GradientAttack(Attack):
         if self.steps < 1 or self.restarts < 1:
             raise OptionError(f"steps={self.steps}, restarts={self.restarts}", hint="both are at least 1")
         if self.step_size is not None and self.step_size <= 0:
-            raise OptionError(f"step_size={self.step_size}", hint="a step size is positive, for images in pixel space: 1/255")
+            raise OptionError(f"step_size={self.step_size}", hint="it is positive; for images in pixel space: 1/255")
         remembers = self.smoothing.remembers  # its options are checked where they are defined
         if self.step is Step.ADAPTIVE and remembers:
             raise OptionError(
@@ -142,9 +142,7 @@ class GradientAttack(Attack):
             keep_best=self.keep_best,
             stop=self.stop,
         )
-        smoother = Smoother(
-            self.smoothing, context.random, ids, threat=threat, size=schedule.size, restart=run
-        )
+        smoother = Smoother(self.smoothing, context.random, ids, threat=threat, size=schedule.size, restart=run)
 
         def observe(active: Tensor, step: int, distance: Tensor) -> None:
             # An earlier run's outcome is delivered unless this one's is nearer.

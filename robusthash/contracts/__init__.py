@@ -13,47 +13,55 @@ from robusthash.contracts.data.dataset import (
     Split,
 )
 from robusthash.contracts.data.files import FileImages
+from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
 from robusthash.contracts.defense import Defense, DefenseContext
+from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
+from robusthash.contracts.models.descriptor import Descriptor
 from robusthash.contracts.models.model import Backbone, HashModel, evaluating
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
+from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
 from robusthash.contracts.randomness import Randomness, isolated_randomness
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
-from robusthash.contracts.models.descriptor import Descriptor
-from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
 from robusthash.contracts.space import Space
-from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Workplace
-from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.snapshots import Snapshot, Snapshots
 
 __all__ = [
-    "PIXELS","Box","ArrayTexts","Inputs","LearningContext","Descriptor","CrossModalHashModel","tower_of","Executor","FinishedShard","Running","ShardTask","Workplace",
     "IMAGE",
+    "PIXELS",
     "TEXT",
     "Adversarial",
     "ArrayImages",
+    "ArrayTexts",
     "Attack",
     "AttackBatch",
     "AttackContext",
     "Backbone",
     "Ball",
+    "Box",
     "Budget",
     "ClosedForm",
     "CodeBank",
+    "CrossModalHashModel",
     "Dataset",
     "DatasetContext",
     "Defense",
     "DefenseContext",
+    "Descriptor",
     "Ensemble",
+    "Executor",
     "FileImages",
     "Finding",
+    "FinishedShard",
     "HashLayer",
     "HashModel",
     "Images",
     "Index",
+    "Inputs",
+    "LearningContext",
     "Modality",
     "Neighbours",
     "Objective",
@@ -65,6 +73,8 @@ __all__ = [
     "RetrievalData",
     "Retriever",
     "RetrieverCapabilities",
+    "Running",
+    "ShardTask",
     "Snapshot",
     "Snapshots",
     "Space",
@@ -73,8 +83,10 @@ __all__ = [
     "Threat",
     "TrainFeatures",
     "TrainStep",
+    "Workplace",
     "evaluating",
     "format_epsilon",
     "isolated_randomness",
     "parse_epsilon",
+    "tower_of",
 ]

@@ -82,7 +82,7 @@ class Box:
         return inputs if (self.low, self.high) == (0.0, 1.0) else (inputs - self.low) / self.width
 
     def _at(self, levels: Tensor) -> Tensor:
-        """The values of whole levels; an 8-bit image is, to the last bit, what it is after a trip through a PNG file."""
+        """The values of whole levels: for 8-bit images, to the last bit, those after a trip through a PNG file."""
         unit = from_levels(levels, levels=self.levels or LEVELS)
         return unit if (self.low, self.high) == (0.0, 1.0) else self.low + unit * self.width
 

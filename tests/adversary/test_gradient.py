@@ -8,7 +8,17 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, GradientAttack, Step, find_aim
-from robusthash.contracts import Attack, AttackBatch, Budget, CodeBank, HashModel, Modality, Randomness, Surrogate
+from robusthash.contracts import (
+    Attack,
+    AttackBatch,
+    Budget,
+    CodeBank,
+    HashModel,
+    Modality,
+    Randomness,
+    Space,
+    Surrogate,
+)
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import centre, hamming, mainstay, vote
 from robusthash.specs import Capability, Goal

@@ -324,7 +324,9 @@ def test_an_unreadable_image_fails_the_epoch() -> None:
         def read(self, indices: object) -> Tensor:
             raise UsageError("image 3 is broken")
 
-    broken = Split.of_images(name="train", images=Broken(torch.zeros(40, 3, 8, 8).byte()), labels=split.labels, ids=split.ids)
+    broken = Split.of_images(
+        name="train", images=Broken(torch.zeros(40, 3, 8, 8).byte()), labels=split.labels, ids=split.ids
+    )
     with pytest.raises(UsageError, match="image 3"):
         list(batches(broken, RECIPE, seed=0, epoch=0, device=CPU))
 

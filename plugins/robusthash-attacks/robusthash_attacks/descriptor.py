@@ -11,10 +11,10 @@ from robusthash.specs import Distance
 
 @dataclass(frozen=True, kw_only=True)
 class DescriptorAttack(GradientAttack):
-    """Minimises ``-cos(f(x), d)`` per sample, where ``d`` is the aim: the query's own descriptor reflected, or a label's.
+    """Minimises ``-cos(f(x), d)`` per sample, where ``d`` is the aim: its own descriptor reflected, or a label's.
 
-    The loss of Tolias et al., ICCV 2019 (equation 3), with its sign turned where the aim is to be fled. At unit norm the
-    Euclidean distance is a function of the cosine, so one loss serves both.
+    The loss of Tolias et al., ICCV 2019 (equation 3), with its sign turned where the aim is to be fled. At unit norm
+    the Euclidean distance is a function of the cosine, so one loss serves both.
     """
 
     random_start: bool = True  #: at the clean image the cosine to the reflected descriptor has no slope

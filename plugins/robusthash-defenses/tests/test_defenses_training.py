@@ -255,7 +255,10 @@ def toy_data() -> RetrievalData:
     images, labels = toy_images(160, seed=5)
     levels = ArrayImages((images * 255).round().to(torch.uint8))
     names = tuple(map(str, range(160)))
-    parts = {name: Split.of_images(name=name, images=levels, labels=labels, ids=names) for name in ("query", "database", "train")}
+    parts = {
+        name: Split.of_images(name=name, images=levels, labels=labels, ids=names)
+        for name in ("query", "database", "train")
+    }
     return RetrievalData(name="toy", classes=tuple("abcd"), **parts)
 
 

@@ -270,7 +270,9 @@ def several_labels() -> RetrievalData:
         images[:, :, row : row + 8, column : column + 8] += 150 * labels[:, c, None, None, None]
 
     def split(name: str) -> Split:
-        return Split.of_images(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(len(labels)))))
+        return Split.of_images(
+            name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(len(labels))))
+        )
 
     return RetrievalData(
         name="corners", classes=("a", "b", "c"), query=split("query"), database=split("database"), train=split("train")

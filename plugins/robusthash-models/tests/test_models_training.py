@@ -74,7 +74,9 @@ def digits() -> RetrievalData:
 
     def split(name: str, chosen: torch.Tensor) -> Split:
         ids = tuple(map(str, chosen.tolist()))
-        return Split.of_images(name=name, images=ArrayImages(large[chosen].contiguous()), labels=labels[chosen], ids=ids)
+        return Split.of_images(
+            name=name, images=ArrayImages(large[chosen].contiguous()), labels=labels[chosen], ids=ids
+        )
 
     return RetrievalData(
         name="digits",

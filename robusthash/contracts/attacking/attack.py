@@ -22,7 +22,8 @@ class AttackBatch:
     """The queries to perturb. What an attack has no business knowing is None.
 
     Attributes:
-        inputs: (n, ...) float32 in the threat's box and on its levels; images are (n, 3, h, w) in [0, 1] on the 8-bit grid.
+        inputs: (n, ...) float32 in the threat's box and on its levels; images are (n, 3, h, w) in [0, 1], on the 8-bit
+            grid.
         ids: (n,) int64, each query's position in the dataset's query split: the key of its randomness.
         labels: (n, classes) uint8, the queries' own labels.
         targets: (n, classes) uint8, the target labels.

@@ -16,8 +16,8 @@ from robusthash.hashing import binarise, pack
 class HashModel(nn.Module, ABC):
     """A network whose logits' signs are hash codes. Normalisation lives inside.
 
-    A retrieval system that takes no signs is one too: without ``bits`` its outputs are continuous descriptors, which are
-    searched as they are (:class:`~robusthash.contracts.Descriptor`).
+    A retrieval system that takes no signs is one too: without ``bits`` its outputs are continuous descriptors, which
+    are searched as they are (:class:`~robusthash.contracts.Descriptor`).
 
     Attributes:
         bits: code length K; None for descriptors.
