@@ -261,5 +261,5 @@ def test_a_model_of_ones_own_needs_no_package(cache: Path, tmp_path: Path) -> No
     result = robusthash("eval", "--model", "mine.py:build", "--attack", "rnm", "--queries", "10", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     found = records(tmp_path)["rnm"]
-    assert (found.model.name, found.model.bits) == ("mine", 32)
-    assert found.metrics["adversarial"]["map"].value < found.metrics["clean"]["map"].value
+    assert (found.victim.model.name, found.victim.model.bits) == ("mine", 32)
+    assert found.measure("adversarial").value < found.measure("clean").value

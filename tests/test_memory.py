@@ -109,10 +109,8 @@ def test_half_precision_and_compilation_are_recorded_and_scored_alike(host: Plug
         ).records[-1]
         for precision in Precision
     )
-    assert (whole.precision, half.precision) == ("float32", "bf16")
+    assert (whole.attack.precision, half.attack.precision) == ("float32", "bf16")
     assert whole.digest != half.digest
     store = ResultStore(tmp_path)
-    np.testing.assert_array_equal(store.arrays(whole)["clean"], store.arrays(half)["clean"])
-    assert half.metrics["adversarial"]["map"].value == pytest.approx(
-        whole.metrics["adversarial"]["map"].value, abs=0.05
-    )
+    np.testing.assert_array_equal(store.arrays(whole).to_arrays()["clean"], store.arrays(half).to_arrays()["clean"])
+    assert half.measure("adversarial").value == pytest.approx(whole.measure("adversarial").value, abs=0.05)

@@ -39,7 +39,7 @@ def select(
         record
         for record in records
         if _matches(record.dataset.name, datasets)
-        and _matches(record.model.name, models)
+        and _matches(record.victim.model.name, models)
         and _matches(record.attack.name, attacks)
     ]
     if not selected:

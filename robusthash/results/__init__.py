@@ -4,28 +4,55 @@ from robusthash.results.comparing.judging import NOISE
 from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, Section, Standing
 from robusthash.results.leaderboard.exports import render, to_csv, to_json, to_markdown
 from robusthash.results.leaderboard.ranking import build_leaderboard
+from robusthash.results.records.arrays import QueryArrays
+from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
+from robusthash.results.records.parts import (
+    Access,
+    AttackUse,
+    Conditions,
+    DatasetUse,
+    Effort,
+    ModelUse,
+    Scoring,
+    VictimUse,
+)
 from robusthash.results.records.reading import read_record
-from robusthash.results.records.record import Access, Cost, DatasetUse, Flag, Measure, ModelUse, Record
+from robusthash.results.records.record import Record
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, UNROUNDED, Against, ScoreKey, after_jpeg
 from robusthash.results.records.store import ResultStore, UnreadableRecord
 from robusthash.specs import PluginUse
 
 __all__ = [
+    "ADVERSARIAL",
+    "CLEAN",
     "NOISE",
+    "UNROUNDED",
     "Access",
+    "Against",
+    "AttackUse",
+    "Conditions",
     "Cost",
     "DatasetUse",
+    "Effort",
     "Flag",
     "Heading",
     "Leaderboard",
     "Measure",
     "ModelUse",
+    "Outcome",
     "PluginUse",
+    "QueryArrays",
     "Record",
     "ResultStore",
     "Row",
+    "ScoreKey",
+    "Scoring",
     "Section",
+    "Spent",
     "Standing",
     "UnreadableRecord",
+    "VictimUse",
+    "after_jpeg",
     "build_leaderboard",
     "read_record",
     "render",

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from robusthash.results import Flag, Record
 from robusthash.results.curves.curves import Curves, Over, Panel, Series, build_curves
 from robusthash.results.curves.exports import curves_to_csv, curves_to_json, curves_to_markdown, render_curves
 from robusthash.results.curves.plots import FORMS, save_plot
-from robusthash.testing.records import make_record
+from robusthash.testing.records import make_dataset, make_model, make_record
 
 LEVELS = (2 / 255, 8 / 255, 0.1)
 
@@ -107,8 +106,8 @@ def test_the_same_radius_written_in_two_ways_is_one_point() -> None:
         {"seed": 1},
         {"relevance": "exact"},
         {"protocols": {"map": "map@1000"}},
-        {"dataset": replace(make_record().dataset, digest="other")},
-        {"dataset": replace(make_record().dataset, query_digest="other")},
+        {"dataset": make_dataset(digest="other")},
+        {"dataset": make_dataset(query_digest="other")},
     ],
     ids=["seed", "relevance", "protocol", "splits", "queries"],
 )
@@ -132,7 +131,7 @@ def test_what_is_not_comparable_is_never_in_one_panel(over: Over, changes: dict[
         {"defense": "saat"},
         {"attack": "hag"},
         {"options": {"p": 3.0}},
-        {"surrogate": make_record(model="hashnet", weights="h").model},
+        {"surrogate": make_model("hashnet", weights="h")},
     ],
     ids=["weights", "model", "defense", "attack", "options", "surrogate"],
 )
@@ -144,7 +143,7 @@ def test_what_is_another_victim_or_attack_is_another_series_with_a_name_of_its_o
 
 
 def test_a_transferred_attack_is_named_with_its_surrogate() -> None:
-    surrogate = make_record(model="hashnet", weights="h").model
+    surrogate = make_model("hashnet", weights="h")
     panel = _one([*_sweep(), *_sweep(surrogate=surrogate)], Over.EPSILON)
     assert [one.attack for one in panel.series] == ["rnm", "rnm from hashnet 32 bit"]
 
@@ -173,7 +172,7 @@ def test_another_epsilon_is_another_panel_but_over_epsilon() -> None:
 
 
 def test_bits_join_victims_of_other_weights() -> None:
-    surrogates = {bits: make_record(model="hashnet", bits=bits, weights=f"h{bits}").model for bits in (16, 64)}
+    surrogates = {bits: make_model("hashnet", bits=bits, weights=f"h{bits}") for bits in (16, 64)}
     records = [
         make_record(bits=bits, weights=f"{defense}{bits}", defense=defense, surrogate=surrogate, after=bits / 100)
         for bits in (64, 16)
@@ -192,8 +191,7 @@ def test_bits_join_victims_of_other_weights() -> None:
 
 def test_bits_do_not_join_models_that_were_trained_in_other_ways() -> None:
     def record(bits: int, **model: Any) -> Record:
-        one = make_record(bits=bits, weights=str(bits))
-        return replace(one, digest=f"{bits}{model}", model=replace(one.model, **model))
+        return make_record(model=make_model(bits=bits, weights=str(bits), **model))
 
     assert build_curves([record(16), record(32, backbone="resnet")], Over.BITS).panels == ()
     epochs = [record(bits, options={"train": {"epochs": n}}) for bits, n in ((16, 3), (32, 20))]

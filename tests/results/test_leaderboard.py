@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from robusthash.results import (
+    Access,
     Flag,
     ModelUse,
     PluginUse,
@@ -23,8 +23,7 @@ from robusthash.results import (
     to_markdown,
 )
 from robusthash.results.leaderboard.board import Leaderboard, Row, RowKind, Section
-from robusthash.results.records.record import Access
-from robusthash.testing.records import make_measure, make_model, make_record
+from robusthash.testing.records import make_dataset, make_model, make_record
 
 DPSH, HASHNET = make_model("dpsh", weights="dpsh"), make_model("hashnet", weights="hashnet")
 
@@ -178,7 +177,7 @@ def test_surrogates_of_one_name_are_told_apart_by_their_weights() -> None:
 def test_a_surrogate_that_is_called_as_the_victim_is_told_from_it() -> None:
     other = make_model("dpsh", weights="other")
     row = next(row for row in _one(make_record(surrogate=other)).rows if row.kind is RowKind.ATTACK)
-    victim = make_record().model
+    victim = make_model()
     assert (row.model, row.label) == (f"dpsh 32 bit @{victim.digest[:6]}", f"rnm from dpsh 32 bit @{other.digest[:6]}")
 
 
@@ -267,9 +266,9 @@ def test_targeted_matrices_are_of_the_target_metric_and_each_goal_and_options_ha
         {"seed": 1},
         {"relevance": "exact"},
         {"protocols": {"map": "map@1000"}},
-        {"dataset": replace(make_record().dataset, digest="other")},
-        {"dataset": replace(make_record().dataset, query_digest="other")},
-        {"dataset": replace(make_record().dataset, name="cifar10")},
+        {"dataset": make_dataset(digest="other")},
+        {"dataset": make_dataset(query_digest="other")},
+        {"dataset": make_dataset(name="cifar10")},
     ],
     ids=["epsilon", "seed", "relevance", "protocol", "splits", "queries", "dataset"],
 )
@@ -301,8 +300,7 @@ def test_namesakes_are_told_apart_by_the_options_that_differ() -> None:
 
 
 def test_two_distributions_of_one_name_are_told_apart() -> None:
-    record = make_record()
-    records = [replace(record, attack=PluginUse(name="rnm", owner=owner)) for owner in ("mine 1.0", "yours 1.0")]
+    records = [make_record(attack=PluginUse(name="rnm", owner=owner)) for owner in ("mine 1.0", "yours 1.0")]
     assert sorted(_labels(_one(*records).rows, RowKind.ATTACK)) == ["rnm by=mine", "rnm by=yours"]
 
 
@@ -336,7 +334,7 @@ def test_models_are_ranked_by_their_worst_case() -> None:
 
 def test_a_victim_that_lacks_an_attack_is_not_ranked() -> None:
     # hashnet was spared hag: over what it has it would look best
-    records = [one for one in _grid() if (one.model.name, one.attack.name) != ("hashnet", "hag")]
+    records = [one for one in _grid() if (one.victim.model.name, one.attack.name) != ("hashnet", "hag")]
     standings = [one for one in _one(*records).standings if one.goal == "untargeted"]
     assert [(one.model, one.rank, one.worst is None, one.lacks) for one in standings] == [
         ("dpsh 32 bit", 1, False, ()),
@@ -430,10 +428,7 @@ def test_nothing_makes_an_empty_board() -> None:
 
 
 def test_another_metric_is_shown_without_the_floors_of_map() -> None:
-    measures = {"precision@r2": make_measure(0.5)}
-    record = make_record(
-        protocols={"precision@r2": "precision@r2/closed"}, metrics={"clean": measures, "adversarial": measures}
-    )
+    record = make_record(protocols={"precision@r2": "precision@r2/closed"})
     section = _one(record)
     assert section.setting.metric == "precision@r2"
     assert [row.kind for row in section.rows] == [RowKind.CLEAN, RowKind.ATTACK]

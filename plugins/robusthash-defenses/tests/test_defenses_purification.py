@@ -36,5 +36,5 @@ def test_purification_stops_the_static_attack_alone(
         outcome = evaluate(asked, host, results=tmp_path / "results")
         assert not outcome.failures
         attacked = [record for record in outcome.records if record.attack.name == "hinge"]
-        left |= {record.access: record.metrics["adversarial"]["map"].value for record in attacked}
+        left |= {record.access: record.measure("adversarial").value for record in attacked}
     assert left[Access.TRANSFER] > left[Access.WHITE_BOX] + 0.2

@@ -94,10 +94,10 @@ def command(
 def _trace(store: "ResultStore", record: "Record") -> "np.ndarray | None":
     """The array of distances to the aim; None if the record has none, or its arrays are lost."""
     from robusthash.errors import InputError
-    from robusthash.results.curves.curves import TRACE
+    from robusthash.results.records.arrays import TRACE
 
     try:
-        return store.arrays(record).get(TRACE)
+        return store.arrays(record).columns.get(TRACE)
     except InputError as error:
         click.echo(f"warning: skipped: {error}", err=True)
         return None

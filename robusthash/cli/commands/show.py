@@ -1,6 +1,6 @@
 """``robusthash show``: everything that one record holds. Needs neither torch nor numpy."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from robusthash.results import Flag, ModelUse, PluginUse, Record
 
 Lines = list[tuple[str, str]]
-
-_STAGES = ("clean", "adversarial", "unrounded")  #: in a datum's order
 
 
 @click.command("show")
@@ -43,7 +41,7 @@ def command(*, record: str, results: Path, as_json: bool) -> None:
     path = Path(record)
     others = _siblings(path) if path.is_file() else store.load_all()[0]
     console = out()
-    for part in _parts(found, found.flags + inconsistencies(others).get(found.digest, ())):
+    for part in _parts(found, found.outcome.flags + inconsistencies(others).get(found.digest, ())):
         console.print(part)
 
 
@@ -78,7 +76,7 @@ def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
     from robusthash.epsilon import format_epsilon
 
     dataset = record.dataset
-    yield "cell", [("digest", record.digest), ("created", record.created), ("schema", str(record.schema))]
+    yield "cell", [("digest", record.digest), ("created", record.created), ("headline", record.scoring.headline)]
     yield (
         f"dataset {dataset.name}",
         [
@@ -87,46 +85,48 @@ def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
             ("queries", str(dataset.queries)),
             ("query digest", dataset.query_digest),
             ("database", f"{dataset.database} items"),
-            ("relevance", record.relevance),
+            ("relevance", record.scoring.relevance),
         ],
     )
-    yield f"model {record.model.name}", _model(record.model)
-    if record.defense:
-        yield f"defense {record.defense.name}", _use(record.defense)
+    yield f"model {record.victim.model.name}", _model(record.victim.model)
+    if record.victim.defense:
+        yield f"defense {record.victim.defense.name}", _use(record.victim.defense)
     else:
         yield "defense", [("", "none")]
     yield (
         f"attack {record.attack.name}",
         [
-            ("goal", record.goal),
+            ("goal", record.attack.goal),
             ("access", record.access),
-            ("threat", f"Linf {format_epsilon(record.epsilon)} ({record.epsilon!r})"),
+            ("threat", f"Linf {format_epsilon(record.attack.epsilon)} ({record.attack.epsilon!r})"),
             *_use(record.attack),
         ],
     )
-    if record.surrogate:
-        yield f"surrogate {record.surrogate.name}", _model(record.surrogate)
-    yield f"retriever {record.retriever.name}", _use(record.retriever)
+    if record.attack.surrogate:
+        yield f"surrogate {record.attack.surrogate.name}", _model(record.attack.surrogate)
+    yield f"retriever {record.scoring.retriever.name}", _use(record.scoring.retriever)
     yield (
         "run",
         [
-            ("seed", str(record.seed)),
-            ("shard size", str(record.shard_size)),
-            ("precision", record.precision + (", compiled" if record.compiled else "")),
-            *record.environment.items(),
+            ("seed", str(record.conditions.seed)),
+            ("shard size", str(record.conditions.shard_size)),
+            ("precision", record.attack.precision + (", compiled" if record.attack.compiled else "")),
+            *record.conditions.environment.items(),
         ],
     )
-    yield "versions", list(record.versions.items())
-    yield "protocols", list(record.protocols.items())
+    yield "versions", list(record.conditions.versions.items())
+    yield "protocols", list(record.scoring.protocols.items())
 
 
 def _outcome(record: "Record") -> Iterator[tuple[str, Lines]]:
     """What came out, beside the metrics."""
-    cost, queries = record.cost, max(1, record.dataset.queries)
-    yield "floors", [(name, f"{value:.3f}") for name, value in record.floors.items()]
-    yield "imagery", [(name, f"{value:.5g}") for name, value in record.imagery.items()]
-    yield "search", [(stage, _numbers(record.search[stage])) for stage in _ordered(record.search)]
-    yield "probe of the victim", [(name, f"{value:.3f}") for name, value in record.probe.items()]
+    from robusthash.results.records.stages import in_order
+
+    cost, queries = record.outcome.cost, max(1, record.dataset.queries)
+    yield "floors", [(name, f"{value:.3f}") for name, value in _floors(record)]
+    yield "imagery", [(name, f"{value:.5g}") for name, value in record.outcome.imagery.items()]
+    yield "search", [(stage, _numbers(record.outcome.search[stage])) for stage in in_order(record.outcome.search)]
+    yield "probe of the victim", [(name, f"{value:.3f}") for name, value in record.outcome.probe.items()]
     yield (
         "cost",
         [
@@ -139,17 +139,16 @@ def _outcome(record: "Record") -> Iterator[tuple[str, Lines]]:
 
 
 def _model(model: "ModelUse") -> Lines:
-    return [*_use(model), ("bits", str(model.bits)), ("backbone", model.backbone), ("weights digest", model.digest)]
+    return [*_use(model), ("size", model.label), ("backbone", model.backbone), ("weights digest", model.digest)]
 
 
 def _use(use: "PluginUse") -> Lines:
     return [("from", use.owner), *((f"option {name}", _plain(value)) for name, value in use.options.items())]
 
 
-def _ordered(stages: Iterable[str]) -> list[str]:
-    """Stages in a datum's order, then those that only some evaluations have."""
-    found = set(stages)
-    return [stage for stage in _STAGES if stage in found] + sorted(found - set(_STAGES))
+def _floors(record: "Record") -> Iterator[tuple[str, float]]:
+    for against, floors in record.outcome.floors.items():
+        yield from ((against.qualify(name), value) for name, value in floors.items())
 
 
 def _numbers(values: Mapping[str, float]) -> str:
@@ -178,20 +177,23 @@ def _metrics(record: "Record") -> "RenderableType":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from robusthash.results.records.stages import in_order
+
     table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
     for name in ("queries", "metric"):
         table.add_column(name)
     for name in ("value", "95 % interval", "worst to best tie order"):
         table.add_column(name, justify="right")
-    for stage in _ordered(record.metrics):
-        for name, one in record.metrics.get(stage, {}).items():
-            table.add_row(
-                stage,
-                name,
-                f"{one.value:.4f}",
-                f"{one.low:.4f} to {one.high:.4f}",
-                f"{one.worst:.4f} to {one.best:.4f}",
-            )
+    for stage in in_order(record.outcome.metrics):
+        for against, measures in record.outcome.metrics[stage].items():
+            for name, one in measures.items():
+                table.add_row(
+                    stage,
+                    against.qualify(name),
+                    f"{one.value:.4f}",
+                    f"{one.low:.4f} to {one.high:.4f}",
+                    f"{one.worst:.4f} to {one.best:.4f}",
+                )
     return table
 
 

@@ -18,6 +18,7 @@ from robusthash.evaluation.crafting.trace import joined
 from robusthash.hashing import pack
 from robusthash.metrics import l2, linf, psnr, ssim
 from robusthash.pixels import from_levels, to_levels
+from robusthash.results import ADVERSARIAL, CLEAN, UNROUNDED, after_jpeg
 
 Arrays = dict[str, np.ndarray]
 
@@ -47,10 +48,10 @@ def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -
     """
     crafted = craft(job, rows)
     clean, adversarial = crafted.clean, crafted.adversarial
-    levels = {"clean": _levels(clean), "adversarial": _levels(adversarial.inputs)}
-    stages = {"clean": clean, "adversarial": adversarial.inputs, "unrounded": adversarial.unrounded}
+    levels = {CLEAN: _levels(clean), ADVERSARIAL: _levels(adversarial.inputs)}
+    stages = {CLEAN: clean, ADVERSARIAL: adversarial.inputs, UNROUNDED: adversarial.unrounded}
     for quality in qualities:
-        for stage, name in (("clean", f"clean-jpeg-{quality}"), ("adversarial", f"jpeg-{quality}")):
+        for stage, name in zip((CLEAN, ADVERSARIAL), after_jpeg(quality), strict=True):
             stages[name] = _after_jpeg(levels[stage], quality).to(job.device)
     imagery = {
         "psnr": psnr(adversarial.inputs, clean),
@@ -71,7 +72,7 @@ def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -
         "ids": ids.numpy(),
         **codes,
         **{name: values.double().cpu().numpy() for name, values in imagery.items()},
-        "pixels": np.stack([_digest(image) for image in levels["adversarial"]]),
+        "pixels": np.stack([_digest(image) for image in levels[ADVERSARIAL]]),
         **({} if crafted.member is None else {"member": crafted.member.numpy()}),
         **({} if crafted.trace is None else {"trace": crafted.trace}),
         "spent": np.array([budget.forward, budget.backward, budget.queries]),

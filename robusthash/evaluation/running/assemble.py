@@ -1,6 +1,6 @@
 """From the shards of a cell to its record."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -14,7 +14,8 @@ from robusthash.evaluation.running.cells import CellWork
 from robusthash.evaluation.scoring.score import Database, Scored, score
 from robusthash.hashing import pack, vote
 from robusthash.metrics import RankingMetric, Relevance, random_floor, worst_floor
-from robusthash.results import Cost, Flag, Measure, Record
+from robusthash.results import ADVERSARIAL, CLEAN, Against, Cost, Flag, Measure, QueryArrays, Record, ScoreKey
+from robusthash.results.records.stages import stages_of
 from robusthash.specs import Capability, Goal
 
 _IMAGERY = ("psnr", "ssim", "linf", "l2", "clipped")
@@ -48,7 +49,7 @@ class Scale:
         return score(packed, labels, self.database, self.metrics, seed=self.seed, relevance=self.relevance)
 
 
-def assemble(work: CellWork, arrays: Arrays, noise: Record | None) -> tuple[Record, Arrays]:
+def assemble(work: CellWork, arrays: Arrays, noise: Record | None) -> tuple[Record, QueryArrays]:
     """The record of a cell whose shards are all there, and its arrays: one row a query.
 
     Args:
@@ -58,20 +59,23 @@ def assemble(work: CellWork, arrays: Arrays, noise: Record | None) -> tuple[Reco
     """
     bench, attack = work.bench, work.attack.plugin
     targeted = attack.goal is Goal.TARGETED
-    stages = ["clean", "adversarial", "unrounded"]
-    stages += [name for quality in work.record.qualities for name in (f"clean-jpeg-{quality}", f"jpeg-{quality}")]
-    moved = _hamming(arrays["clean"], arrays["adversarial"])
-    kept = {name: arrays[name] for name in (*stages, *_PLAIN) if name in arrays}
+    moved = _hamming(arrays[CLEAN], arrays[ADVERSARIAL])
+    kept = {name: arrays[name] for name in _PLAIN if name in arrays}
     kept |= {"hamming": moved, "labels": bench.queries.labels.numpy()}
     if targeted:
         kept |= {"targets": bench.targets.labels.numpy(), "anchors": bench.targets.anchors.numpy()}
     forward, backward, queries = (int(count) for count in arrays["spent"])
-    record = replace(
-        work.record,
+    outcome = replace(
+        work.record.outcome,
         imagery={name: float(arrays[name].mean()) for name in _IMAGERY} | {"hamming": float(moved.mean())},
         cost=Cost(forward=forward, backward=backward, queries=queries, seconds=float(arrays["seconds"][0])),
         probe=bench.probe.plain(),
-        environment={**work.record.environment, "batch": str(int(arrays["batch"][0]))},
+    )
+    conditions = work.record.conditions
+    record = replace(
+        work.record,
+        outcome=outcome,
+        conditions=replace(conditions, environment={**conditions.environment, "batch": str(int(arrays["batch"][0]))}),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     anchors = pack(vote(bench.targets.anchor_codes(bench.database_codes))) if targeted else None
@@ -85,84 +89,87 @@ def assemble(work: CellWork, arrays: Arrays, noise: Record | None) -> tuple[Reco
         seed=bench.resources.setting.seed,
     )
     gradients, bounded = Capability.GRADIENTS in attack.needs, attack.bounded
-    return scored(record, kept, stages, scale, noise, gradients=gradients, bounded=bounded)
+    codes = {stage: arrays[stage] for stage in stages_of(work.record.scoring.qualities)}
+    return scored(record, QueryArrays(codes=codes, columns=kept), scale, noise, gradients=gradients, bounded=bounded)
 
 
 def scored(
     record: Record,
-    arrays: Arrays,
-    stages: Iterable[str],
+    arrays: QueryArrays,
     scale: Scale,
     noise: Record | None,
     *,
     gradients: bool,
     bounded: bool,
-) -> tuple[Record, Arrays]:
+) -> tuple[Record, QueryArrays]:
     """The record and its arrays with the numbers that its codes come to.
 
     Args:
         record: all but the numbers.
         arrays: with the packed codes of each stage.
-        stages: which arrays are codes.
         scale: what they are scored on.
         noise: the record of noise on the same victim at the same radius, scored alike.
         gradients: whether the attack works with gradients.
         bounded: whether the attack is held to the ball.
     """
-    metrics: dict[str, dict[str, Measure]] = {}
+    metrics: dict[str, dict[Against, Mapping[str, Measure]]] = {}
     search: dict[str, Mapping[str, float]] = {}
-    kept = dict(arrays)
-    views = {"": scale.labels} | ({"t-": scale.targets} if scale.targets is not None else {})
-    for stage in stages:
+    scores: dict[ScoreKey, np.ndarray] = {}
+    neighbours: dict[str, np.ndarray] = {}
+    views = {Against.OWN: scale.labels} | ({Against.TARGET: scale.targets} if scale.targets is not None else {})
+    for stage, codes in arrays.codes.items():
         metrics[stage] = {}
-        for prefix, labels in views.items():
-            found = scale.score(torch.from_numpy(arrays[stage]), labels)
-            metrics[stage] |= {f"{prefix}{name}": measure for name, measure in found.measures.items()}
-            kept |= {f"{stage}/{prefix}{name}": values for name, values in found.per_query.items()}
-            if not prefix:
+        for against, labels in views.items():
+            found = scale.score(torch.from_numpy(codes), labels)
+            metrics[stage][against] = found.measures
+            scores |= {ScoreKey(stage, name, against): values for name, values in found.per_query.items()}
+            if against is Against.OWN:
                 search[stage] = found.search
-                if stage in ("clean", "adversarial"):
-                    kept[f"{stage}/neighbours"] = found.neighbours
-    record = replace(record, metrics=metrics, search=search, floors=_floors(scale))
-    flags = _flags(record, float(arrays["linf"].max()), noise, gradients=gradients, bounded=bounded)
-    return replace(record, flags=flags), kept
+                if stage in (CLEAN, ADVERSARIAL):
+                    neighbours[stage] = found.neighbours
+    outcome = replace(record.outcome, metrics=metrics, search=search, floors=_floors(scale))
+    record = replace(record, outcome=outcome)
+    flags = _flags(record, float(arrays.column("linf").max()), noise, gradients=gradients, bounded=bounded)
+    return replace(record, outcome=replace(outcome, flags=flags)), replace(arrays, scores=scores, neighbours=neighbours)
 
 
 def _flags(record: Record, linf: float, noise: Record | None, *, gradients: bool, bounded: bool) -> tuple[Flag, ...]:
-    headline = next(iter(record.protocols))
-    beside = noise.metrics["adversarial"][headline].value if noise else None
-    if record.goal == Goal.TARGETED:
-        # Noise is run untargeted; what a targeted attack must beat is the clean queries' score on the same targets.
-        headline = f"t-{headline}"
-        beside = record.metrics["clean"][headline].value
+    # Noise is run untargeted; what a targeted attack must beat is the clean queries' score on the same targets.
+    targeted = record.attack.against is Against.TARGET
+    clean = record.measure(CLEAN).value
+    beside = clean if targeted else noise.measure(metric=record.scoring.headline).value if noise else None
     evidence = Evidence(
-        goal=Goal(record.goal),
-        epsilon=record.epsilon,
+        goal=record.attack.goal,
+        epsilon=record.attack.epsilon,
         linf=linf,
-        clipped=record.imagery["clipped"],
-        clean=record.metrics["clean"][headline].value,
-        attacked=record.metrics["adversarial"][headline].value,
+        clipped=record.outcome.imagery["clipped"],
+        clean=clean,
+        attacked=record.measure().value,
         noise=beside,
-        moved=record.imagery["hamming"],
+        moved=record.outcome.imagery["hamming"],
         gradients=gradients,
         bounded=bounded,
-        transferred=record.surrogate is not None,
-        passes=int(record.attack.options.get("passes", 1)),
-        probe=record.probe,
+        transferred=record.attack.surrogate is not None,
+        passes=record.attack.passes,
+        probe=record.outcome.probe,
     )
     return tuple(Flag(id=name, message=message) for name, message in soundness(evidence))
 
 
-def _floors(scale: Scale) -> dict[str, float]:
+def _floors(scale: Scale) -> dict[Against, dict[str, float]]:
     items = scale.database.labels
     floors = {
-        "random": random_floor(scale.labels, items, relevance=scale.relevance),
-        "worst": worst_floor(scale.labels, items, relevance=scale.relevance),
+        Against.OWN: {
+            "random": random_floor(scale.labels, items, relevance=scale.relevance),
+            "worst": worst_floor(scale.labels, items, relevance=scale.relevance),
+        }
     }
     if scale.targets is not None and scale.anchors is not None:
         headline = next(iter(scale.metrics))
-        floors["t-random"] = random_floor(scale.targets, items, relevance=scale.relevance)
-        floors["t-anchor"] = scale.score(scale.anchors, scale.targets).measures[headline].value
+        floors[Against.TARGET] = {
+            "random": random_floor(scale.targets, items, relevance=scale.relevance),
+            "anchor": scale.score(scale.anchors, scale.targets).measures[headline].value,
+        }
     return floors
 
 

@@ -27,11 +27,12 @@ from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.learning import fitted
 from robusthash.evaluation.crafting.shared import Kept
 from robusthash.evaluation.planning.plan import Cell
+from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.scoring.bench import Bench, Benches
 from robusthash.evaluation.victims.resources import Chosen
 from robusthash.metrics import Relevance
-from robusthash.results import Cost, Record
-from robusthash.specs import Capability, Goal
+from robusthash.results import AttackUse, Conditions, Effort, Outcome, Record, Scoring, VictimUse
+from robusthash.specs import AttackSpec, Capability, Goal, Role
 from robusthash.storage import digest
 
 _NOTHING: Kept = MappingProxyType({})
@@ -103,7 +104,8 @@ class CellWork:
 
     def _member(self, name: str) -> Job:
         member = self.bench.resources.attack(name)
-        return self._job(member, replace(self.record, attack=member.use), self.kept.get(name))
+        use = replace(self.record.attack, name=member.use.name, owner=member.use.owner, options=member.use.options)
+        return self._job(member, replace(self.record, attack=use), self.kept.get(name))
 
     def _check(self, chosen: Chosen[Attack]) -> None:
         """Refuses what the attack needs and may not have."""
@@ -163,31 +165,43 @@ def make_ready(cell: Cell, benches: Benches, *, kept: Kept = _NOTHING) -> CellWo
     blank = Record(
         digest="",
         dataset=bench.dataset_use,
-        model=bench.victim.use,
-        defense=bench.victim.defense,
-        surrogate=source.victim.use if cell.surrogate else None,
-        attack=attack.use,
-        goal=str(attack.plugin.goal),
-        epsilon=cell.epsilon,
-        seed=setting.seed,
-        relevance=str(Relevance.SHARE_ANY),
-        retriever=resources.retriever.use,
-        shard_size=resources.shard_size,
-        precision=str(setting.precision),
-        compiled=setting.compiled,
-        qualities=setting.qualities,
-        protocols=resources.protocols,
-        versions=versions(),
-        environment=environment(resources.device),
-        metrics={},
-        floors={},
-        imagery={},
-        cost=Cost(forward=0, backward=0, seconds=0.0),
-        flags=(),
         created="",
+        victim=VictimUse(model=bench.victim.use, defense=bench.victim.defense),
+        attack=_attack_use(attack, cell, source, setting),
+        scoring=Scoring(
+            protocols=resources.protocols,
+            headline=next(iter(resources.protocols)),
+            relevance=str(Relevance.SHARE_ANY),
+            retriever=resources.retriever.use,
+            qualities=setting.qualities,
+        ),
+        conditions=Conditions(
+            seed=setting.seed,
+            shard_size=resources.shard_size,
+            versions=versions(),
+            environment=environment(resources.device),
+        ),
+        outcome=Outcome(),
     )
     record = replace(blank, digest=digest(blank.identity()))
     return CellWork(cell=cell, bench=bench, source=source, attack=attack, record=record, kept=kept)
+
+
+def _attack_use(attack: Chosen[Attack], cell: Cell, source: Bench, setting: RunSettings) -> AttackUse:
+    spec, options = attack.registered.spec, attack.use.options
+    return AttackUse(
+        name=attack.use.name,
+        owner=attack.use.owner,
+        options=options,
+        goal=attack.plugin.goal,
+        epsilon=cell.epsilon,
+        surrogate=source.victim.use if cell.surrogate else None,
+        role=spec.role if isinstance(spec, AttackSpec) else Role.ATTACK,
+        effort=Effort(option="steps", value=options["steps"]) if "steps" in options else None,
+        passes=int(options.get("passes", 1)),
+        precision=str(setting.precision),
+        compiled=setting.compiled,
+    )
 
 
 def versions() -> dict[str, str]:

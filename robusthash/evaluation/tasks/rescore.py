@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import anchor_codes
-from robusthash.evaluation.crafting.shards import Arrays
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.running.assemble import Scale, scored
 from robusthash.evaluation.scoring.score import Database
@@ -21,8 +20,8 @@ from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack, unpack, vote
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance
-from robusthash.results import NOISE, Record, ResultStore
-from robusthash.specs import Goal
+from robusthash.results import QueryArrays, Record, ResultStore
+from robusthash.specs import Goal, Role
 from robusthash.storage import digest
 from robusthash.training import Progress
 
@@ -59,14 +58,18 @@ def rescore(
     resources.check_option_owners(names)
     noise: dict[str, Record] = {}
     found: dict[str, Record] = {}
-    for done, record in enumerate(sorted(records, key=lambda one: one.attack.name != NOISE), start=1):
-        new = replace(record, protocols=resources.protocols, retriever=resources.retriever.use)
+    for done, record in enumerate(sorted(records, key=lambda one: one.attack.role is not Role.REFERENCE), start=1):
+        protocols = resources.protocols
+        scoring = replace(
+            record.scoring, protocols=protocols, headline=next(iter(protocols)), retriever=resources.retriever.use
+        )
+        new = replace(record, scoring=scoring)
         new = replace(new, digest=digest(new.identity()))
         stored = store.find(new.digest)
         if stored is None:
             stored, arrays = _again(record, new, store, resources, noise.get(_place(record)))
             store.save(stored, arrays)
-        if record.attack.name == NOISE:
+        if record.attack.role is Role.REFERENCE:
             noise[_place(record)] = stored
         found[stored.digest] = stored
         progress(done, len(records), "scoring again")
@@ -75,25 +78,28 @@ def rescore(
 
 def _again(
     old: Record, new: Record, store: ResultStore, resources: Resources, noise: Record | None
-) -> tuple[Record, Arrays]:
+) -> tuple[Record, QueryArrays]:
     arrays, database = store.arrays(old), store.database(old)
-    stages = list(old.metrics)
     packed, items = torch.from_numpy(database["packed"]), torch.from_numpy(database["labels"])
-    targeted = old.goal == Goal.TARGETED
-    bits = old.model.bits
+    targeted = old.attack.goal is Goal.TARGETED
+    bits = old.victim.model.size
     scale = Scale(
         database=Database(packed=packed, labels=items, bits=bits, index=resources.retriever.plugin.index(packed, bits)),
-        labels=torch.from_numpy(arrays["labels"]),
-        targets=torch.from_numpy(arrays["targets"]) if targeted else None,
-        anchors=_anchors(unpack(packed, bits), torch.from_numpy(arrays["anchors"])) if targeted else None,
+        labels=torch.from_numpy(arrays.column("labels")),
+        targets=torch.from_numpy(arrays.column("targets")) if targeted else None,
+        anchors=_anchors(unpack(packed, bits), torch.from_numpy(arrays.column("anchors"))) if targeted else None,
         metrics=resources.metrics,
-        relevance=Relevance(old.relevance),
-        seed=old.seed,
+        relevance=Relevance(old.scoring.relevance),
+        seed=old.conditions.seed,
     )
-    plain = {name: values for name, values in arrays.items() if "/" not in name}
     created = datetime.now(UTC).isoformat(timespec="seconds")
     return scored(
-        replace(new, created=created), plain, stages, scale, noise, gradients=old.cost.backward > 0, bounded=old.bounded
+        replace(new, created=created),
+        arrays,
+        scale,
+        noise,
+        gradients=old.outcome.cost.backward > 0,
+        bounded=old.bounded,
     )
 
 
@@ -106,8 +112,8 @@ def _place(record: Record) -> str:
     return digest(
         {
             "dataset": record.dataset.query_digest,
-            "victim": [record.model.digest, record.defense.name if record.defense else None],
-            "epsilon": record.epsilon,
-            "seed": record.seed,
+            "victim": [record.victim.model.digest, record.victim.defense.name if record.victim.defense else None],
+            "epsilon": record.attack.epsilon,
+            "seed": record.conditions.seed,
         }
     )

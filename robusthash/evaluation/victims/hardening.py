@@ -133,7 +133,7 @@ def _made_from(
 ) -> dict[str, Any]:
     """Plain values that name everything that could change the outcome."""
     return {
-        "model": asdict(use),
+        "model": use.identity(),
         "objective": {**asdict(description.model), "seed": description.seed} if description is not None else None,
         "defense": asdict(chosen.use),
         "dataset": resources.data.digest,

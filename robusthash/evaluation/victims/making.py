@@ -58,7 +58,7 @@ class Victim:
     @property
     def identity(self) -> dict[str, Any]:
         """The model and what hardened it, as plain values: what a digest or a manifest names it by."""
-        return {"model": asdict(self.use), "defense": asdict(self.defense) if self.defense else None}
+        return {"model": self.use.identity(), "defense": asdict(self.defense) if self.defense else None}
 
 
 def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
@@ -187,7 +187,7 @@ def _ready(method: ReadyModel, use: PluginUse, resources: Resources) -> Victim:
     options = {**use.options, "libraries": {name: _version(name, use) for name in method.libraries}}
     made_from = {**asdict(use), "options": options, "weights": weights_digest(model)}
     told = ModelUse(
-        name=use.name, owner=use.owner, options=options, bits=method.bits, backbone="none", digest=digest(made_from)
+        name=use.name, owner=use.owner, options=options, size=method.bits, backbone="none", digest=digest(made_from)
     )
     return Victim(model=model, use=told, defense=None, origin=f"ready as it is, {method.bits} bits: {use.owner}")
 
@@ -241,7 +241,7 @@ def _from_description(
         name=description.model.name,
         owner=description.model.owner,
         options={**description.model.options, **({TRAIN: dict(description.recipe)} if description.recipe else {})},
-        bits=description.bits,
+        size=description.bits,
         backbone=description.backbone.name,
         digest=description.weights_digest,
     )
@@ -257,7 +257,7 @@ def _built_by_user(plan: VictimPlan, resources: Resources) -> Victim:
         name=Path(plan.model.rpartition(":")[0]).stem,
         owner=plan.model,
         options={"checkpoint": checkpoint.name if checkpoint else None},
-        bits=model.bits,
+        size=model.bits,
         backbone="own",
         digest=weights_digest(model),
     )

@@ -44,6 +44,6 @@ def fields_of(record: Record, metric: str, protocol: str) -> dict[str, Any]:
         "database": dataset.database,
         "metric": metric,
         "protocol": protocol,
-        "relevance": record.relevance,
-        "seed": record.seed,
+        "relevance": record.scoring.relevance,
+        "seed": record.conditions.seed,
     }

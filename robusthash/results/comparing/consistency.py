@@ -15,10 +15,12 @@ from robusthash.results.comparing.naming import (
     surrogate_key,
     victim_key,
 )
-from robusthash.results.records.record import Access, Flag, Record
+from robusthash.results.records.outcome import Flag
+from robusthash.results.records.parts import Access
+from robusthash.results.records.record import Record
+from robusthash.results.records.stages import ADVERSARIAL
 
 SLACK = 0.01  #: of the metric: a smaller difference is left to chance
-_STEPS = "steps"  #: the option that says how long an attack runs
 
 
 def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]:
@@ -67,20 +69,19 @@ class _Trial:
 
     @classmethod
     def of(cls, record: Record) -> "_Trial":
-        run = as_run(record)
-        options = dict(run.options)
-        steps = options.pop(_STEPS, None)
+        run, effort = as_run(record), record.attack.effort
+        options = {name: value for name, value in run.options.items() if not effort or name != effort.option}
         return cls(
             record=record,
             strength=strength(record, headline(record)),
             method=plugin_key(run),
             endless=plugin_key(replace(run, options=options)),
-            steps=steps if isinstance(steps, int | float) else None,
+            steps=effort.value if effort else None,
         )
 
     @property
     def value(self) -> float:
-        return judged(self.record, "adversarial", headline(self.record)).value
+        return judged(self.record, ADVERSARIAL, headline(self.record)).value
 
 
 def _newest(records: Iterable[Record]) -> Iterable[Record]:
@@ -88,15 +89,22 @@ def _newest(records: Iterable[Record]) -> Iterable[Record]:
     kept: dict[Hashable, Record] = {}
     for record in sorted(records, key=lambda record: (record.created, record.digest)):
         if counts(record):
-            kept[_setting(record), attack_key(record), record.epsilon] = record
+            kept[_setting(record), attack_key(record), record.attack.epsilon] = record
     return kept.values()
 
 
 def _setting(record: Record) -> Hashable:
     """What two records must share to be compared."""
     metric, dataset = headline(record), record.dataset
-    scored = (dataset.digest, dataset.query_digest, metric, record.protocols[metric], record.relevance, record.seed)
-    return scored, victim_key(record), record.goal
+    scored = (
+        dataset.digest,
+        dataset.query_digest,
+        metric,
+        record.scoring.protocols[metric],
+        record.scoring.relevance,
+        record.conditions.seed,
+    )
+    return scored, victim_key(record), record.attack.goal
 
 
 def _failed(trial: _Trial, group: Iterable[_Trial]) -> Iterator[Flag]:
@@ -113,7 +121,7 @@ def _failed(trial: _Trial, group: Iterable[_Trial]) -> Iterator[Flag]:
 
 def _has_smaller_ball(trial: _Trial, other: _Trial) -> bool:
     white_box = trial.record.access is Access.WHITE_BOX and other.record.access is Access.WHITE_BOX
-    return white_box and other.method == trial.method and other.record.epsilon < trial.record.epsilon
+    return white_box and other.method == trial.method and other.record.attack.epsilon < trial.record.attack.epsilon
 
 
 def _has_fewer_steps(trial: _Trial, other: _Trial) -> bool:
@@ -121,17 +129,17 @@ def _has_fewer_steps(trial: _Trial, other: _Trial) -> bool:
     access = trial.record.access
     if access is Access.TRANSFER or other.record.access is not access or trial.steps is None or other.steps is None:
         return False
-    alike = other.endless == trial.endless and other.record.epsilon == trial.record.epsilon
+    alike = other.endless == trial.endless and other.record.attack.epsilon == trial.record.attack.epsilon
     return alike and surrogate_key(other.record) == surrogate_key(trial.record) and other.steps < trial.steps
 
 
 def _is_transferred(trial: _Trial, other: _Trial) -> bool:
     crosses = trial.record.access is Access.WHITE_BOX and other.record.access is Access.TRANSFER
-    return crosses and other.method == trial.method and other.record.epsilon == trial.record.epsilon
+    return crosses and other.method == trial.method and other.record.attack.epsilon == trial.record.attack.epsilon
 
 
 def _epsilon(trial: _Trial) -> str:
-    return f"at epsilon {format_epsilon(trial.record.epsilon)}"
+    return f"at epsilon {format_epsilon(trial.record.attack.epsilon)}"
 
 
 def _steps(trial: _Trial) -> str:
@@ -139,7 +147,7 @@ def _steps(trial: _Trial) -> str:
 
 
 def _surrogate(trial: _Trial) -> str:
-    surrogate = trial.record.surrogate
+    surrogate = trial.record.attack.surrogate
     return f"crafted on {model_name(surrogate)}" if surrogate else "white-box"
 
 

@@ -3,9 +3,9 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 
-from robusthash.results.records.record import ModelUse, Record
+from robusthash.results.records.parts import ModelUse
+from robusthash.results.records.record import Record
 from robusthash.specs import PluginUse
 
 PluginKey = tuple[str, str]  #: name, and distribution and options as canonical JSON
@@ -23,30 +23,30 @@ def plugin_key(use: PluginUse) -> PluginKey:
 
 def surrogate_key(record: Record) -> ModelKey | None:
     """What makes two surrogates the same; None without one."""
-    model = record.surrogate
-    return (model.name, model.bits, model.digest) if model else None
+    model = record.attack.surrogate
+    return (model.name, model.size, model.digest) if model else None
 
 
 def attack_key(record: Record) -> AttackKey:
     """What makes two attacks the same: crafted on another model, it is another attack."""
-    return record.goal, plugin_key(as_run(record)), surrogate_key(record)
+    return record.attack.goal, plugin_key(as_run(record)), surrogate_key(record)
 
 
 def as_run(record: Record) -> PluginUse:
     """A record's attack with how its passes were computed among its options."""
-    how = {"precision": record.precision, "compiled": record.compiled}
-    return replace(record.attack, options={**record.attack.options, **how})
+    how = {"precision": record.attack.precision, "compiled": record.attack.compiled}
+    return PluginUse(name=record.attack.name, owner=record.attack.owner, options={**record.attack.options, **how})
 
 
 def victim_key(record: Record) -> VictimKey:
     """What makes two victims the same."""
-    model = record.model
-    return model.name, model.bits, plugin_key(record.defense) if record.defense else None, model.digest
+    model = record.victim.model
+    return model.name, model.size, plugin_key(record.victim.defense) if record.victim.defense else None, model.digest
 
 
 def model_name(model: ModelUse) -> str:
     """A model's name where it has no namesakes: ``dpsh 32 bit``."""
-    return f"{model.name} {model.bits} bit"
+    return f"{model.name} {model.label}"
 
 
 class Names:
@@ -62,17 +62,17 @@ class Names:
     def __init__(self, records: Iterable[Record]) -> None:
         kept = list(records)
         self._attacks = _variants(as_run(record) for record in kept)
-        self._defenses = _variants(record.defense for record in kept if record.defense)
+        self._defenses = _variants(record.victim.defense for record in kept if record.victim.defense)
         self._weights: dict[str, set[str]] = defaultdict(set)
         for record in kept:
-            self._weights[self._plain(record)].add(record.model.digest)
-            if record.surrogate:
-                self._weights[model_name(record.surrogate)].add(record.surrogate.digest)
+            self._weights[self._plain(record)].add(record.victim.model.digest)
+            if record.attack.surrogate:
+                self._weights[model_name(record.attack.surrogate)].add(record.attack.surrogate.digest)
 
     def attack(self, record: Record) -> str:
         """Name of a record's attack: ``hinge``, or ``hinge from hashnet 32 bit`` if it was crafted on another model."""
         method = self.method(record)
-        return f"{method} from {self.surrogate(record.surrogate)}" if record.surrogate else method
+        return f"{method} from {self.surrogate(record.attack.surrogate)}" if record.attack.surrogate else method
 
     def method(self, record: Record) -> str:
         """Name of a record's attack, whatever it was crafted on."""
@@ -84,14 +84,14 @@ class Names:
 
     def victim(self, record: Record) -> str:
         """Name of a record's victim: ``dpsh 32 bit + saat``."""
-        return self._told_apart(self._plain(record), record.model)
+        return self._told_apart(self._plain(record), record.victim.model)
 
     def _told_apart(self, name: str, model: ModelUse) -> str:
         return name if len(self._weights[name]) == 1 else f"{name} @{model.digest[:_DIGITS]}"
 
     def _plain(self, record: Record) -> str:
-        name = model_name(record.model)
-        return f"{name} + {self._defenses[plugin_key(record.defense)]}" if record.defense else name
+        name = model_name(record.victim.model)
+        return f"{name} + {self._defenses[plugin_key(record.victim.defense)]}" if record.victim.defense else name
 
 
 def _settings(use: PluginUse) -> dict[str, object]:

@@ -10,19 +10,21 @@ from robusthash.epsilon import format_epsilon
 from robusthash.errors import InputError, UsageError
 from robusthash.results.comparing.comparable import Comparable, fields_of
 from robusthash.results.comparing.consistency import inconsistencies
-from robusthash.results.comparing.judging import NOISE, headline, judged
+from robusthash.results.comparing.judging import headline, judged
 from robusthash.results.comparing.naming import AttackKey, Names, VictimKey, attack_key, victim_key
-from robusthash.results.records.record import Flag, ModelUse, Record
-from robusthash.specs import Goal
+from robusthash.results.records.arrays import TRACE
+from robusthash.results.records.outcome import Flag
+from robusthash.results.records.parts import ModelUse
+from robusthash.results.records.record import Record
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN
+from robusthash.specs import Role
 from robusthash.storage import digest
 
 if TYPE_CHECKING:
     import numpy as np
 
-TRACE = "trace"  #: the stored array of Hamming distances to the aim, (queries, steps + 1)
 HAMMING = "hamming"  #: what is shown over the iterations
 
-_STEPS = "steps"  #: the attack option of that name
 _CHECKPOINT = "checkpoint"  #: in a model's options: the name of its file, which is another for each code length
 _NO_BITS = " 0 bit"  #: in the name of a victim whose code length is left open
 _TWO_SIDED = 1.96  #: standard errors on either side of a mean, for 95 % of the normal law
@@ -146,8 +148,8 @@ def build_curves(records: Iterable[Record], over: Over, *, trace_of: TraceOf | N
     found = inconsistencies(everything)
     groups: dict[Common, list[Record]] = defaultdict(list)
     for record in everything:
-        flags = record.flags + found.get(record.digest, ())
-        groups[_common(record, over)].append(replace(record, flags=flags))
+        flags = record.outcome.flags + found.get(record.digest, ())
+        groups[_common(record, over)].append(replace(record, outcome=replace(record.outcome, flags=flags)))
     panels = (_panel(common, group, over, trace_of) for common, group in groups.items())
     shown = (panel for panel in panels if panel.series)
     return Curves(over=over, panels=tuple(sorted(shown, key=lambda panel: tuple(asdict(panel.common).values()))))
@@ -155,13 +157,13 @@ def build_curves(records: Iterable[Record], over: Over, *, trace_of: TraceOf | N
 
 def _common(record: Record, over: Over) -> Common:
     metric = headline(record)
-    shown, protocol = f"t-{metric}" if record.goal == Goal.TARGETED else metric, record.protocols[metric]
+    shown, protocol = record.attack.against.qualify(metric), record.scoring.protocols[metric]
     if over is Over.ITERATION:
         shown, protocol = HAMMING, "hamming/to-aim"
     return Common(
         **fields_of(record, shown, protocol),
-        goal=record.goal,
-        epsilon=None if over is Over.EPSILON else record.epsilon,
+        goal=record.attack.goal,
+        epsilon=None if over is Over.EPSILON else record.attack.epsilon,
     )
 
 
@@ -183,7 +185,7 @@ def _panel(common: Common, records: Sequence[Record], over: Over, trace_of: Trac
         Series(
             victim=names.victim(one).replace(_NO_BITS, ""),
             attack=names.attack(one).replace(_NO_BITS, ""),
-            reference=one.attack.name == NOISE,
+            reference=one.attack.role is Role.REFERENCE,
             points=points,
         )
         for one, points in found
@@ -205,9 +207,9 @@ def _swept(records: Sequence[Record], over: Over) -> tuple[tuple[Point, ...], in
         newest[label] = (x, record)
     if len(newest) < 2:
         return (), 0
-    points = [_point(x, label, record, "adversarial") for label, (x, record) in newest.items()]
+    points = [_point(x, label, record, ADVERSARIAL) for label, (x, record) in newest.items()]
     if over is Over.EPSILON and _label(0, over) not in newest:
-        points.append(_point(0, _label(0, over), records[-1], "clean"))
+        points.append(_point(0, _label(0, over), records[-1], CLEAN))
     return tuple(sorted(points, key=lambda point: point.x)), superseded
 
 
@@ -219,7 +221,7 @@ def _point(x: float, label: str, record: Record, stage: str) -> Point:
         value=measure.value,
         low=measure.low,
         high=measure.high,
-        flags=record.flags if stage != "clean" else (),
+        flags=record.outcome.flags if stage != CLEAN else (),
         record=record.digest,
     )
 
@@ -278,32 +280,36 @@ class _Axis:
 
 
 def _epsilon(record: Record) -> float | None:
-    return record.epsilon if record.bounded else None
+    return record.attack.epsilon if record.bounded else None
 
 
 def _steps(record: Record) -> float | None:
-    steps = record.attack.options.get(_STEPS)
-    return steps if isinstance(steps, int) and not isinstance(steps, bool) else None
+    return record.attack.effort.value if record.attack.effort else None
 
 
 def _without_steps(record: Record) -> Record:
-    options = {name: value for name, value in record.attack.options.items() if name != _STEPS}
+    effort = record.attack.effort
+    options = {name: value for name, value in record.attack.options.items() if not effort or name != effort.option}
     return replace(record, attack=replace(record.attack, options=options))
 
 
 def _without_bits(record: Record) -> Record:
-    surrogate = _any_length(record.surrogate) if record.surrogate else None
-    return replace(record, model=_any_length(record.model), surrogate=surrogate)
+    surrogate = _any_length(record.attack.surrogate) if record.attack.surrogate else None
+    return replace(
+        record,
+        victim=replace(record.victim, model=_any_length(record.victim.model)),
+        attack=replace(record.attack, surrogate=surrogate),
+    )
 
 
 def _any_length(model: ModelUse) -> ModelUse:
     """A model of any code length. Its weights differ from length to length: how they were made stands for them."""
     options = {name: value for name, value in model.options.items() if name != _CHECKPOINT}
-    return replace(model, bits=0, digest=digest({"backbone": model.backbone, "options": options}))
+    return replace(model, size=0, digest=digest({"backbone": model.backbone, "options": options}))
 
 
 _AXES: Mapping[Over, _Axis] = {
     Over.EPSILON: _Axis(x=_epsilon, rest=lambda record: record),
     Over.STEPS: _Axis(x=_steps, rest=_without_steps),
-    Over.BITS: _Axis(x=lambda record: record.model.bits, rest=_without_bits),
+    Over.BITS: _Axis(x=lambda record: record.victim.model.bits, rest=_without_bits),
 }

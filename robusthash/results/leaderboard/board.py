@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from robusthash.results.comparing.comparable import Comparable
-from robusthash.results.records.record import Access, Flag
+from robusthash.results.records.outcome import Flag
+from robusthash.results.records.parts import Access
 
 
 class RowKind(StrEnum):

@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, RowKind, Score, Section, Standing, Transfer
-from robusthash.results.records.record import Access
+from robusthash.results.records.parts import Access
 from robusthash.specs import Goal
 
 if TYPE_CHECKING:

@@ -1,20 +1,23 @@
 """The leaderboard: a pure function of records, that ranks only what may be compared."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from robusthash.epsilon import format_epsilon
 from robusthash.results.comparing.comparable import fields_of
 from robusthash.results.comparing.consistency import inconsistencies
-from robusthash.results.comparing.judging import HEADLINE, NOISE, counts, headline, judged, strength
+from robusthash.results.comparing.judging import counts, headline, judged, strength
 from robusthash.results.comparing.naming import AttackKey, Names, VictimKey, attack_key, victim_key
 from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, RowKind, Score, Section, Standing
 from robusthash.results.leaderboard.transfers import transfers
-from robusthash.results.records.record import Access, Measure, Record
-from robusthash.specs import Goal
+from robusthash.results.records.outcome import Measure
+from robusthash.results.records.parts import Access
+from robusthash.results.records.record import Record
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
+from robusthash.specs import Goal, Role
 
-STRONGEST = "strongest"  #: the ensemble that models are ranked by, where it was run
+_FLOORED = "map"  #: the metric that stored floors are of: over the whole list
 
 
 def build_leaderboard(records: Iterable[Record]) -> Leaderboard:
@@ -23,8 +26,8 @@ def build_leaderboard(records: Iterable[Record]) -> Leaderboard:
     found = inconsistencies(everything)
     groups: dict[Heading, list[Record]] = defaultdict(list)
     for record in everything:
-        flags = record.flags + found.get(record.digest, ())
-        groups[_setting(record)].append(replace(record, flags=flags))
+        flags = record.outcome.flags + found.get(record.digest, ())
+        groups[_setting(record)].append(replace(record, outcome=replace(record.outcome, flags=flags)))
     ordered = sorted(groups.items(), key=lambda item: tuple(asdict(item[0]).values()))
     return Leaderboard(sections=tuple(_section(setting, group) for setting, group in ordered))
 
@@ -32,9 +35,9 @@ def build_leaderboard(records: Iterable[Record]) -> Leaderboard:
 def _setting(record: Record) -> Heading:
     metric = headline(record)
     return Heading(
-        **fields_of(record, metric, record.protocols[metric]),
-        epsilon=record.epsilon,
-        threat=f"Linf {format_epsilon(record.epsilon)}",
+        **fields_of(record, metric, record.scoring.protocols[metric]),
+        epsilon=record.attack.epsilon,
+        threat=f"Linf {format_epsilon(record.attack.epsilon)}",
     )
 
 
@@ -63,10 +66,10 @@ def _section(setting: Heading, records: Sequence[Record]) -> Section:
 
 def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
     """The rows of one victim."""
-    latest, targeted = group[-1], [record for record in group if record.goal == Goal.TARGETED]
+    latest, targeted = group[-1], [record for record in group if record.attack.goal == Goal.TARGETED]
     model = names.victim(latest)
-    clean = latest.metrics["clean"][metric]
-    aimed = targeted[-1].metrics["clean"][f"t-{metric}"] if targeted else None
+    clean = latest.measure(CLEAN, metric=metric, against=Against.OWN)
+    aimed = targeted[-1].measure(CLEAN, metric=metric, against=Against.TARGET) if targeted else None
     yield Row(
         kind=RowKind.CLEAN,
         model=model,
@@ -75,11 +78,11 @@ def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
         score=_score(clean),
         target=_score(aimed) if aimed else None,
     )
-    noise = [record for record in group if record.attack.name == NOISE]
+    noise = [record for record in group if record.attack.role is Role.REFERENCE]
     yield from (
         _attack_row(record, RowKind.NOISE, None, names, metric) for record in _by_strength(noise, names, metric)
     )
-    unbounded = [record for record in group if not record.bounded and record.attack.name != NOISE]
+    unbounded = [record for record in group if not record.bounded and record.attack.role is not Role.REFERENCE]
     for record in _by_strength(unbounded, names, metric):
         yield _attack_row(record, RowKind.UNBOUNDED, None, names, metric)
     for access in Access:
@@ -88,35 +91,33 @@ def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
             strengths = [strength(record, metric) for record in attacks]
             for record, own in zip(attacks, strengths, strict=True):
                 yield _attack_row(record, RowKind.ATTACK, 1 + strengths.index(own), names, metric)
-    floors = dict(latest.floors) | (dict(targeted[-1].floors) if targeted else {})
-    for label, plain, aim in (
-        ("anchor codes", None, "t-anchor"),
-        ("random codes", "random", "t-random"),
-        ("worst possible", "worst", None),
-    ):
-        score, target = (Score(value=floors[name]) if name in floors else None for name in (plain, aim))
-        # The stored floors are those of MAP over the whole list, and say nothing about another metric.
-        if metric == HEADLINE and (score or target):
+    if metric != _FLOORED:
+        return
+    floors = {**latest.outcome.floors, **(targeted[-1].outcome.floors if targeted else {})}
+    for label, name in (("anchor codes", "anchor"), ("random codes", "random"), ("worst possible", "worst")):
+        score, target = (_floor(floors.get(against, {}), name) for against in Against)
+        if score or target:
             yield Row(kind=RowKind.FLOOR, model=model, label=label, score=score, target=target)
 
 
 def _attack_row(record: Record, kind: RowKind, rank: int | None, names: Names, metric: str) -> Row:
-    after, queries, cost = record.metrics["adversarial"], max(1, record.dataset.queries), record.cost
+    queries, cost = max(1, record.dataset.queries), record.outcome.cost
+    targeted = record.attack.against is Against.TARGET
     return Row(
         kind=kind,
         model=names.victim(record),
         label=names.attack(record),
-        goal=record.goal,
+        goal=record.attack.goal,
         access=record.access,
-        surrogate=names.surrogate(record.surrogate) if record.surrogate else None,
+        surrogate=names.surrogate(record.attack.surrogate) if record.attack.surrogate else None,
         rank=rank,
-        clean=record.metrics["clean"][metric].value,
-        score=_score(after[metric]),
-        target=_score(after[f"t-{metric}"]) if record.goal == Goal.TARGETED else None,
-        psnr=record.imagery.get("psnr"),
+        clean=record.measure(CLEAN, metric=metric, against=Against.OWN).value,
+        score=_score(record.measure(metric=metric, against=Against.OWN)),
+        target=_score(record.measure(metric=metric)) if targeted else None,
+        psnr=record.outcome.imagery.get("psnr"),
         seconds=cost.seconds / queries,
         queries=cost.queries / queries if cost.queries else None,
-        flags=record.flags,
+        flags=record.outcome.flags,
         record=record.digest,
     )
 
@@ -135,7 +136,7 @@ def _standings(victims: dict[VictimKey, list[Record]], names: Names, metric: str
         everything = {name: record for found in attacks.values() for name, record in found.items()}
         if not everything:
             continue
-        ensembles = {name for name, record in everything.items() if record.attack.name == STRONGEST}
+        ensembles = {name for name, record in everything.items() if record.attack.role is Role.YARDSTICK}
         needed = ensembles or set(everything)
         lacks = {key: tuple(sorted(needed - set(found))) for key, found in attacks.items()}
         complete = [key for key in victims if not lacks[key]]
@@ -152,8 +153,8 @@ def _standings(victims: dict[VictimKey, list[Record]], names: Names, metric: str
                     goal=goal,
                     rank=1 + strengths.index(strength(record, metric)) if record else None,
                     model=names.victim(group[0]),
-                    clean=group[-1].metrics["clean"][metric].value,
-                    worst=_score(judged(record, "adversarial", metric)) if record else None,
+                    clean=group[-1].measure(CLEAN, metric=metric, against=Against.OWN).value,
+                    worst=_score(judged(record, ADVERSARIAL, metric)) if record else None,
                     attack=names.attack(record) if record else None,
                     lacks=lacks[key],
                 )
@@ -163,11 +164,15 @@ def _standings(victims: dict[VictimKey, list[Record]], names: Names, metric: str
 
 def _attacks(group: Iterable[Record], goal: Goal, access: Access) -> list[Record]:
     """Those that are ranked with each other."""
-    return [record for record in group if record.goal == goal and record.access is access and counts(record)]
+    return [record for record in group if record.attack.goal == goal and record.access is access and counts(record)]
 
 
 def _by_strength(records: Iterable[Record], names: Names, metric: str) -> list[Record]:
     return sorted(records, key=lambda record: (strength(record, metric), names.attack(record)))
+
+
+def _floor(floors: Mapping[str, float], name: str) -> Score | None:
+    return Score(value=floors[name]) if name in floors else None
 
 
 def _score(measure: Measure) -> Score:
