@@ -15,6 +15,7 @@ from robusthash.contracts import (
     Modality,
     Oracle,
     Randomness,
+    Space,
     Surrogate,
     Threat,
 )
@@ -158,7 +159,7 @@ def toy_oracle(model: HashModel, budget: Budget, *, items: int = 400) -> Oracle:
         items: of the database.
     """
     images, _ = toy_images(items, seed=3)
-    index = TorchRetriever(device="cpu").index(pack(model.codes(images)), model.bits)
+    index = TorchRetriever(device="cpu").index(pack(model.codes(images)), Space.hamming(model.bits))
     return Oracle(model, index, budget)
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import anchor_codes
+from robusthash.contracts import Space
 from robusthash.evaluation.crafting.shards import Arrays
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.running.assemble import Scale, scored
@@ -82,7 +83,9 @@ def _again(
     targeted = old.goal == Goal.TARGETED
     bits = old.model.bits
     scale = Scale(
-        database=Database(packed=packed, labels=items, bits=bits, index=resources.retriever.plugin.index(packed, bits)),
+        database=Database(
+            packed=packed, labels=items, bits=bits, index=resources.retriever.plugin.index(packed, Space.hamming(bits))
+        ),
         labels=torch.from_numpy(arrays["labels"]),
         targets=torch.from_numpy(arrays["targets"]) if targeted else None,
         anchors=_anchors(unpack(packed, bits), torch.from_numpy(arrays["anchors"])) if targeted else None,
