@@ -165,9 +165,16 @@ class DefenseSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class RetrieverSpec(Spec):
-    """A Hamming search: ``factory`` is a :class:`~robusthash.contracts.Retriever`."""
+    """A search: ``factory`` is a :class:`~robusthash.contracts.Retriever`.
+
+    Attributes:
+        exactness: what its capabilities say too, so that it is known before it is imported.
+        preference: ``--retriever auto`` takes the exact one with the highest that serves the run's distance; the core's
+            own has 0.
+    """
 
     exactness: Exactness = Exactness.EXACT
+    preference: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from robusthash.errors import ContractError
 from robusthash.specs import Distance
 
@@ -34,6 +37,40 @@ class Space:
     def binary(self) -> bool:
         """Whether it holds codes."""
         return self.distance is Distance.HAMMING
+
+    @property
+    def width(self) -> int:
+        """Columns of a representation: bytes of a packed code, or dimensions.
+
+        >>> Space.hamming(12).width
+        2
+        """
+        return -(-self.size // 8) if self.binary else self.size
+
+    @property
+    def form(self) -> str:
+        """What a representation looks like, for messages."""
+        if self.binary:
+            return f"(n, {self.width}) uint8, packed by robusthash.hashing.pack"
+        return f"(n, {self.width}) float32, without NaN or infinities"
+
+    def problem(self, items: Tensor) -> str | None:
+        """What keeps a tensor from being a representation of this space; None if nothing does.
+
+        >>> Space.hamming(4).problem(torch.tensor([[0b1100_0000]], dtype=torch.uint8))
+        >>> Space.hamming(4).problem(torch.tensor([[0b1100_0001]], dtype=torch.uint8))
+        'codes with set bits after bit 4, which would count as distance'
+        """
+        wanted = torch.uint8 if self.binary else torch.float32
+        if items.dtype != wanted or items.ndim != 2 or items.shape[1] != self.width:
+            kind = f"packed codes of {self.size} bits" if self.binary else f"descriptors of {self.size} dimensions"
+            return f"{tuple(items.shape)} {str(items.dtype).removeprefix('torch.')}, not {kind}"
+        if not self.binary:
+            return None if bool(items.isfinite().all()) else "descriptors with NaN or infinities"
+        padding = (1 << -self.size % 8) - 1
+        if padding and bool((items[:, -1] & padding).any()):
+            return f"codes with set bits after bit {self.size}, which would count as distance"
+        return None
 
     def __str__(self) -> str:
         return f"{self.size} bit" if self.binary else f"{self.size} d, {self.distance}"

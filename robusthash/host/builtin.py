@@ -9,11 +9,11 @@ from robusthash.specs import MetricSpec, RetrieverSpec
 
 @hookimpl
 def robusthash_retrievers() -> Iterator[RetrieverSpec]:
-    """Exact Hamming search in torch."""
+    """Exact search in torch."""
     yield RetrieverSpec(
         name="torch",
         factory="robusthash.retrieval:TorchRetriever",
-        summary="Exact Hamming search in torch, on CPU and GPU",
+        summary="Exact search of codes and descriptors in torch, on CPU and GPU",
     )
 
 

@@ -183,7 +183,7 @@ def toy_oracle(model: HashModel, budget: Budget, *, items: int = 400) -> Oracle:
         items: of the database.
     """
     images, _ = toy_images(items, seed=3)
-    index = TorchRetriever(device="cpu").index(pack(model.codes(images)), model.space.size)
+    index = TorchRetriever(device="cpu").index(pack(model.codes(images)), model.space)
     return Oracle(model, index, budget)
 
 

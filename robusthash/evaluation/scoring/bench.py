@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Targets, TargetSelector, VictimProbe, probe
-from robusthash.contracts import CodeBank, Randomness, Split, isolated_randomness
+from robusthash.contracts import CodeBank, Randomness, Space, Split, isolated_randomness
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.scoring.score import Database, histograms
 from robusthash.evaluation.victims.codes import cached_codes
@@ -67,7 +67,7 @@ class Bench:
         """What is searched."""
         packed = pack(self.database_codes)
         bits = self.victim.model.bits
-        index = self.resources.retriever.plugin.index(packed, bits)
+        index = self.resources.retriever.plugin.index(packed, Space.hamming(bits))
         return Database(packed=packed, labels=self.resources.data.database.labels, bits=bits, index=index)
 
     @cached_property

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import anchor_codes
+from robusthash.contracts import Space
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.running.assemble import Scale, scored
 from robusthash.evaluation.scoring.score import Database
@@ -84,7 +85,7 @@ def _again(
     targeted = old.attack.goal is Goal.TARGETED
     bits = old.victim.model.size
     scale = Scale(
-        database=Database(packed=packed, labels=items, bits=bits, index=resources.retriever.plugin.index(packed, bits)),
+        database=Database(packed=packed, labels=items, bits=bits, index=resources.retriever.plugin.index(packed, Space.hamming(bits))),
         labels=torch.from_numpy(arrays.column("labels")),
         targets=torch.from_numpy(arrays.column("targets")) if targeted else None,
         anchors=_anchors(unpack(packed, bits), torch.from_numpy(arrays.column("anchors"))) if targeted else None,

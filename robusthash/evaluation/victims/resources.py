@@ -16,6 +16,7 @@ from robusthash.contracts import (
     Dataset,
     DatasetContext,
     Defense,
+    Distance,
     Ensemble,
     Objective,
     ReadyModel,
@@ -25,7 +26,8 @@ from robusthash.contracts import (
 from robusthash.errors import ContractError, OptionError, UnknownNameError, UsageError
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.victims.codes import query_subset
-from robusthash.host import PluginHost, PluginKind, Registered
+from robusthash.evaluation.victims.searching import check_promises, preferred
+from robusthash.host import CORE, PluginHost, PluginKind, Registered
 from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric
 from robusthash.options import as_plain
@@ -123,13 +125,27 @@ class Resources:
 
     @cached_property
     def retriever(self) -> "Chosen[Retriever]":
-        """The Hamming search: FAISS where it is installed, else the core's own; the record says which."""
+        """The search of codes; the record says which."""
+        return self.retriever_for(Distance.HAMMING)
+
+    def retriever_for(self, distance: Distance) -> "Chosen[Retriever]":
+        """The retriever that the setting names, or the one that is preferred for a distance.
+
+        Args:
+            distance: what the run searches by.
+
+        Raises:
+            UsageError: no retriever serves the distance.
+            ContractError: the retriever's capabilities are not what its spec says.
+        """
         if self.setting.retriever != AUTO:
-            return self.choose(PluginKind.RETRIEVER, self.setting.retriever, Retriever)
-        try:
-            return self.choose(PluginKind.RETRIEVER, "faiss", Retriever)
-        except UnknownNameError:
-            return self.choose(PluginKind.RETRIEVER, "torch", Retriever)
+            return check_promises(self.choose(PluginKind.RETRIEVER, self.setting.retriever, Retriever))
+
+        def make(one: Registered) -> "Chosen[Retriever]":
+            options = self.setting.options.get(one.spec.name, {})
+            return self.choose(PluginKind.RETRIEVER, one.full_name, Retriever, options)
+
+        return preferred(self.host.all(PluginKind.RETRIEVER), distance, make, core=CORE)
 
     @cached_property
     def metrics(self) -> "dict[str, RankingMetric]":
