@@ -28,6 +28,7 @@ from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, R
 from robusthash.contracts.space import Space
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.snapshots import Snapshot, Snapshots
+from robusthash.specs import Distance
 
 __all__ = [
     "IMAGE",
@@ -51,6 +52,7 @@ __all__ = [
     "Defense",
     "DefenseContext",
     "Descriptor",
+    "Distance",
     "Ensemble",
     "Executor",
     "FileImages",

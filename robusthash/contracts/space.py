@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from robusthash.errors import ContractError
+from robusthash.hashing import binarise, pack, unpack
 from robusthash.specs import Distance
 
 
@@ -37,6 +38,21 @@ class Space:
     def binary(self) -> bool:
         """Whether it holds codes."""
         return self.distance is Distance.HAMMING
+
+    def represent(self, outputs: Tensor) -> Tensor:
+        """What is stored of a model's outputs.
+
+        Args:
+            outputs: (n, size) float, logits or descriptors.
+
+        Returns:
+            A representation, on the same device.
+        """
+        return pack(binarise(outputs)) if self.binary else outputs.detach().to(torch.float32)
+
+    def codes(self, representation: Tensor) -> Tensor:
+        """What attacks and votes work with: (n, bits) int8 in {-1, +1}; descriptors as they are."""
+        return unpack(representation, self.size) if self.binary else representation
 
     @property
     def width(self) -> int:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from robusthash.contracts.modality import Modality
 from robusthash.contracts.space import Space
 from robusthash.errors import ContractError
-from robusthash.hashing import binarise, pack
+from robusthash.hashing import binarise
 
 
 class HashModel(nn.Module, ABC):
@@ -78,10 +78,8 @@ class HashModel(nn.Module, ABC):
         Returns:
             Packed codes, (n, ceil(bits / 8)) uint8; descriptors, (n, d) float32.
         """
-        if self.space.binary:
-            return pack(self.codes(inputs))
         with evaluating(self), torch.inference_mode():
-            return self(inputs).float().clone()
+            return self.space.represent(self(inputs)).clone()
 
 
 @contextmanager

@@ -85,7 +85,9 @@ def _again(
     targeted = old.attack.goal is Goal.TARGETED
     bits = old.victim.model.size
     scale = Scale(
-        database=Database(packed=packed, labels=items, bits=bits, index=resources.retriever.plugin.index(packed, Space.hamming(bits))),
+        database=Database(
+            packed=packed, labels=items, bits=bits, index=resources.retriever.plugin.index(packed, Space.hamming(bits))
+        ),
         labels=torch.from_numpy(arrays.column("labels")),
         targets=torch.from_numpy(arrays.column("targets")) if targeted else None,
         anchors=_anchors(unpack(packed, bits), torch.from_numpy(arrays.column("anchors"))) if targeted else None,
