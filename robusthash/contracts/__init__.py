@@ -14,15 +14,20 @@ from robusthash.contracts.data.dataset import (
     Split,
 )
 from robusthash.contracts.data.files import FileImages
-from robusthash.contracts.defense import Defense, DefenseContext
+from robusthash.contracts.defending.context import DefenseContext, Trainer
+from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
 from robusthash.contracts.modality import IMAGE, TEXT, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
 from robusthash.contracts.models.model import Backbone, HashModel, evaluating
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
-from robusthash.contracts.randomness import Randomness, isolated_randomness
+from robusthash.contracts.progress import Progress, silent
+from robusthash.contracts.randomness import Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Distance, Space
+from robusthash.contracts.training.loss import LossStep, TrainBatch
+from robusthash.contracts.training.recipe import Recipe
+from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.snapshots import Snapshot, Snapshots
 
@@ -51,14 +56,17 @@ __all__ = [
     "HashModel",
     "Images",
     "Index",
+    "LossStep",
     "Modality",
     "Neighbours",
     "Objective",
     "Oracle",
     "Pairs",
     "Precision",
+    "Progress",
     "Randomness",
     "ReadyModel",
+    "Recipe",
     "RetrievalData",
     "Retriever",
     "RetrieverCapabilities",
@@ -68,11 +76,19 @@ __all__ = [
     "Split",
     "Surrogate",
     "Threat",
+    "TrainBatch",
     "TrainFeatures",
+    "TrainProbe",
     "TrainStep",
+    "TrainedDefense",
+    "TrainedWrapper",
+    "Trainer",
+    "TrainingReport",
     "evaluating",
     "format_epsilon",
     "isolated_randomness",
     "parse_epsilon",
+    "seeded",
+    "silent",
     "to_8_bit",
 ]

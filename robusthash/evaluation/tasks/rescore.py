@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import anchor_codes
+from robusthash.contracts import Progress
 from robusthash.evaluation.crafting.shards import Arrays
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.running.assemble import Scale, scored
@@ -24,7 +25,6 @@ from robusthash.metrics import Relevance
 from robusthash.results import NOISE, Record, ResultStore
 from robusthash.specs import Goal
 from robusthash.storage import digest
-from robusthash.training import Progress
 
 
 def rescore(

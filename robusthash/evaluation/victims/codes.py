@@ -7,10 +7,10 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from robusthash.contracts import HashModel, Randomness, Split, isolated_randomness
+from robusthash.contracts import HashModel, Progress, Randomness, Split, isolated_randomness
 from robusthash.hashing import binarise, pack, unpack
 from robusthash.storage import cache_folder, digest, write_atomically
-from robusthash.training import Progress, encode
+from robusthash.training import encode
 
 
 def cached_codes(model: HashModel, weights: str, split: Split, *, device: torch.device, progress: Progress) -> Tensor:

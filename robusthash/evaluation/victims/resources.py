@@ -18,6 +18,7 @@ from robusthash.contracts import (
     Defense,
     Ensemble,
     Objective,
+    Progress,
     ReadyModel,
     RetrievalData,
     Retriever,
@@ -32,7 +33,6 @@ from robusthash.options import as_plain
 from robusthash.results import PluginUse
 from robusthash.specs import Goal
 from robusthash.storage import cache_folder
-from robusthash.training import Progress
 
 TRAIN = "train"  #: the owner of training options: ``-o train.epochs=5``
 AUTO = "auto"
