@@ -14,7 +14,8 @@ from robusthash.contracts.data.dataset import (
 )
 from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
-from robusthash.contracts.defense import Defense, DefenseContext
+from robusthash.contracts.defending.context import DefenseContext, Trainer
+from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
 from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
@@ -23,9 +24,13 @@ from robusthash.contracts.models.model import Backbone, HashModel, evaluating
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
-from robusthash.contracts.randomness import Randomness, isolated_randomness
+from robusthash.contracts.progress import Progress, silent
+from robusthash.contracts.randomness import Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
+from robusthash.contracts.training.loss import LossStep, TrainBatch
+from robusthash.contracts.training.recipe import Recipe
+from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.snapshots import Snapshot, Snapshots
 from robusthash.specs import Distance
@@ -64,14 +69,17 @@ __all__ = [
     "Index",
     "Inputs",
     "LearningContext",
+    "LossStep",
     "Modality",
     "Neighbours",
     "Objective",
     "Oracle",
     "Pairs",
     "Precision",
+    "Progress",
     "Randomness",
     "ReadyModel",
+    "Recipe",
     "RetrievalData",
     "Retriever",
     "RetrieverCapabilities",
@@ -83,12 +91,20 @@ __all__ = [
     "Split",
     "Surrogate",
     "Threat",
+    "TrainBatch",
     "TrainFeatures",
+    "TrainProbe",
     "TrainStep",
+    "TrainedDefense",
+    "TrainedWrapper",
+    "Trainer",
+    "TrainingReport",
     "Workplace",
     "evaluating",
     "format_epsilon",
     "isolated_randomness",
     "parse_epsilon",
+    "seeded",
+    "silent",
     "tower_of",
 ]

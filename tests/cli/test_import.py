@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from robusthash.cli.commands.import_ import _LAYOUTS
 from robusthash.cli.entry import run
 from robusthash.errors import CheckpointError
-from robusthash.training import LAYOUTS, load_checkpoint, read_description
+from robusthash.training import load_checkpoint, read_description
+from robusthash.training.networks import LAYOUTS
 from robusthash.training.networks.importing import read_state
 
 SIZE = 16

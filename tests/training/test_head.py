@@ -22,8 +22,8 @@ from robusthash.training import (
     train,
     weights_digest,
 )
-from robusthash.training.networks.normalisation import fold_batch_norm, put_batch_norm
-from robusthash.training.trainer.recipe import make_optimizer, set_learning_rate
+from robusthash.training.networks import fold_batch_norm, put_batch_norm
+from robusthash.training.trainer import make_optimizer, set_learning_rate
 
 CPU = torch.device("cpu")
 BITS = 12

@@ -20,16 +20,20 @@ from robusthash.training import (
     ObjectiveStep,
     Recipe,
     TrainingReport,
-    augmented,
-    batches,
     build_network,
     encode,
-    epoch_order,
     train,
     weights_digest,
 )
+from robusthash.training.trainer import (
+    augmented,
+    batches,
+    epoch_order,
+    learning_rate,
+    make_optimizer,
+    set_learning_rate,
+)
 from robusthash.training.trainer.probing import probe
-from robusthash.training.trainer.recipe import learning_rate, make_optimizer, set_learning_rate
 
 CPU = torch.device("cpu")
 

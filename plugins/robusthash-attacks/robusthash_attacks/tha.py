@@ -10,7 +10,8 @@ from robusthash.adversary import Aim, GradientAttack
 from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
-from robusthash_attacks.prototypes import Training, prototypes, train_prototypes
+from robusthash.training import PrototypeNetwork
+from robusthash_attacks.prototypes import Training, train_prototypes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +40,7 @@ class THA(GradientAttack):
     def find_aim(self, batch: AttackBatch, logits: Tensor, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         if context.fitted is None or batch.targets is None:
             raise CapabilityError("tha needs target labels and what it has learnt", hint="let the host call `learn`")
-        return sign(prototypes(context.fitted, batch.targets)).to(logits)
+        return sign(PrototypeNetwork.of(context.fitted)(batch.targets)).to(logits)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: ARG002, D102 - as in the base class
         return -(torch.tanh(logits) * aim).mean(1)

@@ -12,11 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from robusthash.contracts import ArrayImages, HashModel, Objective, Pairs, RetrievalData, Split, TrainStep
+from robusthash.contracts import ArrayImages, HashModel, Objective, Pairs, RetrievalData, Snapshots, Split, TrainStep
 from robusthash.errors import ContractError, OptionError
 from robusthash.testing import ObjectiveContract
-from robusthash.training import Recipe, build_network, train, weights_digest
-from robusthash.training.hardening.adversarial import AdversarialTraining, HardeningContext, Scene
+from robusthash.training import (
+    AdversarialTraining,
+    Recipe,
+    Scene,
+    build_network,
+    defense_context,
+    train,
+    weights_digest,
+)
 from robusthash_models.backbones.small import SmallCNN
 from robusthash_models.objectives.dpsh import DPSH
 from robusthash_models.objectives.dsdh import DSDH, DiscreteCodes, label_map, swept_codes
@@ -308,9 +315,8 @@ class Away(AdversarialTraining):
 
 def hardened(partial: Path, **more: Any) -> HashModel:
     model = build_network(SmallCNN(), bits=16, image_size=16, weights="none", seed=0)
-    context = HardeningContext(
-        data=several_labels(), seed=0, objective=DSDH(), partial=partial, partial_seconds=0, **more
-    )
+    snapshots = Snapshots(partial, "test", seconds=0)
+    context = defense_context(several_labels(), seed=0, objective=DSDH(), snapshots=snapshots, **more)
     return Away(epsilon=0.05, steps=1, epochs=3, batch_size=32).harden(model, context)
 
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from robusthash.contracts import Progress
 from robusthash.errors import RobustHashError, StorageError
 from robusthash.evaluation.crafting.shards import Arrays, ShardFolder, run_shard, shard_ranges
 from robusthash.evaluation.crafting.shared import Kept, SharedCraft
@@ -20,7 +21,6 @@ from robusthash.host import PluginHost, PluginKind
 from robusthash.results import NOISE, Record, ResultStore
 from robusthash.specs import Capability
 from robusthash.storage import require_writable
-from robusthash.training import Progress
 
 _SHARDS = ".shards"  #: folder of half-done cells, inside the results folder
 _CRAFTED = ".crafted"  #: folder of adversarial images that several cells of a run need

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from robusthash.contracts import FileImages
+from robusthash.contracts import FileImages, Progress
 from robusthash.errors import InputError
 from robusthash.evaluation.planning.plan import NO_DEFENSE, VictimPlan, plan
 from robusthash.evaluation.planning.request import Request, RunSettings
@@ -13,7 +13,7 @@ from robusthash.evaluation.tasks.gallery import Picture, save_gallery
 from robusthash.evaluation.victims.making import train_checkpoint
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
-from robusthash.training import Description, Progress
+from robusthash.training import Description
 
 _SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 

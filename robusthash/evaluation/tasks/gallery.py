@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from robusthash.adversary import TargetSelector
-from robusthash.contracts import Images, Index
+from robusthash.contracts import Images, Index, Progress
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
@@ -24,7 +24,6 @@ from robusthash.metrics import linf, psnr, ssim
 from robusthash.pixels import from_levels, to_levels
 from robusthash.specs import Capability
 from robusthash.storage import write_atomically
-from robusthash.training import Progress
 
 _NEIGHBOURS = 10
 

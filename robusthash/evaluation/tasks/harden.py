@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from robusthash.contracts import Progress, TrainedDefense, TrainedWrapper
 from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.plan import VictimPlan, checkpoint_path
 from robusthash.evaluation.planning.request import Request, RunSettings
@@ -11,8 +12,7 @@ from robusthash.evaluation.victims.making import get_victim, train_checkpoint
 from robusthash.evaluation.victims.resources import Resources, user_path
 from robusthash.host import PluginHost
 from robusthash.storage import write_atomically
-from robusthash.training import Description, Progress, read_description
-from robusthash.training.hardening.adversarial import AdversarialTraining
+from robusthash.training import Description, read_description
 
 
 def harden_victim(
@@ -46,7 +46,7 @@ def harden_victim(
     resources = Resources(setting, host, progress)
     check(Request(models=(model,), attacks=(), bits=(bits,), defenses=(defense,), setting=setting), resources)
     chosen = resources.defense(defense)
-    if not isinstance(chosen.plugin, AdversarialTraining):
+    if not isinstance(chosen.plugin, TrainedDefense) or isinstance(chosen.plugin, TrainedWrapper):
         raise UsageError(
             f"defense {defense!r} leaves the model itself as it is, so there is no checkpoint to write",
             hint=f"robusthash eval --model {model} --defense {defense}",

@@ -4,39 +4,31 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 import robusthash
-from robusthash.contracts import ClosedForm, Defense, DefenseContext, HashModel, Objective, ReadyModel
+from robusthash.contracts import (
+    ClosedForm,
+    Defense,
+    DefenseContext,
+    HashModel,
+    Objective,
+    ReadyModel,
+    Snapshots,
+    TrainedDefense,
+    TrainedWrapper,
+    TrainingReport,
+)
 from robusthash.errors import CheckpointError, ContractError, UsageError
 from robusthash.evaluation.victims.resources import Chosen, Resources
 from robusthash.host import PluginKind
 from robusthash.results import ModelUse
 from robusthash.storage import cache_folder, digest
-from robusthash.tensors import save_tensors, tensors_digest
-from robusthash.training import (
-    Description,
-    TrainingReport,
-    load_checkpoint,
-    load_tensors,
-    load_weights,
-    save_checkpoint,
-)
-from robusthash.training.hardening.adversarial import AdversarialTraining, HardeningContext
-
-
-@runtime_checkable
-class TrainedWrapper(Protocol):
-    """A defense that trains something of its own before a model, whose weights stay; a purifier, say."""
-
-    def around(self, model: HashModel, seed: int) -> HashModel:
-        """The model behind what has learnt nothing yet."""
-
-    def train(self, model: HashModel, context: HardeningContext) -> tuple[HashModel, TrainingReport]:
-        """A copy of the model behind what has learnt, of the same tensors as :meth:`around`'s; and how it went."""
+from robusthash.tensors import load_tensors, save_tensors, tensors_digest
+from robusthash.training import Description, defense_context, load_checkpoint, load_weights, save_checkpoint
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,14 +73,14 @@ def harden(
             f"{use.name} has been hardened by {description.defense.name!r}, and {chosen.use.name!r} would come on top",
             hint="harden the undefended model, or evaluate this one with --defense none",
         )
-    if isinstance(chosen.plugin, AdversarialTraining | TrainedWrapper):
+    if isinstance(chosen.plugin, TrainedDefense):
         return _trained(chosen.plugin, model, use, description, chosen, resources)
     context = DefenseContext(data=resources.data, seed=resources.setting.seed, progress=resources.progress)
     return Hardened(model=_checked(chosen.plugin.harden(model, context), model, chosen), use=use)
 
 
 def _trained(
-    method: AdversarialTraining | TrainedWrapper,
+    method: TrainedDefense,
     model: HashModel,
     use: ModelUse,
     description: Description | None,
@@ -111,20 +103,20 @@ def _trained(
         raise UsageError(
             f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains", hint="try --defense jpeg"
         )
-    partial = path.with_suffix(".partial")
-    context = HardeningContext(
-        data=resources.data,
+    snapshots = Snapshots(path.with_suffix(".partial"), digest(made_from))
+    context = defense_context(
+        resources.data,
         seed=resources.setting.seed,
         progress=resources.progress,
         objective=_objective(description, resources),
         objective_seed=description.seed if description is not None else resources.setting.seed,
         device=resources.device,
-        partial=partial,
+        snapshots=snapshots,
     )
     hardened, report = method.train(model, context)
     _checked(hardened, model, chosen)
     found = _store(path, hardened, report, made_from, described, chosen)
-    partial.unlink(missing_ok=True)
+    snapshots.remove()
     return Hardened(model=hardened, use=replace(use, digest=found), path=path)
 
 

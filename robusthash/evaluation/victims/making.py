@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import robusthash
-from robusthash.contracts import ClosedForm, HashModel, Objective, ReadyModel
+from robusthash.contracts import ClosedForm, HashModel, Objective, ReadyModel, Recipe, TrainingReport
 from robusthash.errors import CheckpointError, ContractError, MissingDependencyError, UsageError
 from robusthash.evaluation.planning.plan import VictimPlan, checkpoint_path
 from robusthash.evaluation.victims.hardening import harden
@@ -21,8 +21,6 @@ from robusthash.storage import cache_folder, digest
 from robusthash.training import (
     Description,
     HashNetwork,
-    Recipe,
-    TrainingReport,
     build_network,
     load_checkpoint,
     load_tensors,

@@ -95,7 +95,9 @@ class Plugins:
         for member in members:
             plugin = member.plugin
             if isinstance(plugin, Ensemble) or plugin.goal is Goal.TARGETED or not plugin.bounded:
-                raise ContractError(f"{member.use.name!r} cannot be a member of {chosen.use.name!r} of {chosen.use.owner}")
+                raise ContractError(
+                    f"{member.use.name!r} cannot be a member of {chosen.use.name!r} of {chosen.use.owner}"
+                )
         # The place is told because JSON keeps no order, and the arrays name the member of each query by it.
         told = {
             member.use.name: {"place": place, "owner": member.use.owner, **member.use.options}

@@ -109,9 +109,7 @@ class System:
         queries, device = self.resources.queries, self.resources.device
         rows = range(min(PROBED, len(queries)))
         inputs = queries.split.view(self.direction.query).inputs(rows).to(device)
-        with isolated_randomness(
-            Randomness(seed=self.resources.setting.seed, purpose="probe"), queries.ids.to(device)
-        ):
+        with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), queries.ids.to(device)):
             return probe(self.query_model, inputs)
 
     def close(self) -> None:

@@ -3,10 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import Backbone, HashModel, Modality, evaluating
-from robusthash.contracts.randomness import Randomness
+from robusthash.contracts import Backbone, HashModel, Modality, Randomness, evaluating, seeded
 from robusthash.errors import ContractError, UsageError
-from robusthash.training.trainer.seeding import seeded
 
 
 class HashNetwork(HashModel):

@@ -2,29 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Randomness, Split
+from robusthash.contracts import Randomness, Recipe, Split, TrainBatch
 from robusthash.pixels import from_levels
-from robusthash.training.trainer.recipe import Recipe
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrainBatch:
-    """One batch on the training device.
-
-    Attributes:
-        images: (n, 3, h, w) float in [0, 1], augmented.
-        labels: (n, classes) float in {0, 1}.
-        indices: (n,) int64, positions in the train split.
-    """
-
-    images: Tensor
-    labels: Tensor
-    indices: Tensor
 
 
 def epoch_order(items: int, *, seed: int, epoch: int) -> Tensor:

@@ -2,13 +2,12 @@
 
 import torch
 
-from robusthash.contracts import HashModel, Randomness, Split
+from robusthash.contracts import HashModel, Randomness, Split, TrainProbe
 from robusthash.errors import TrainingError
 from robusthash.hashing import binarise, pack
 from robusthash.metrics import Relevance, distance_histograms, random_floor
 from robusthash.metrics.protocols import MeanAveragePrecision
-from robusthash.training.networks.encoding import encode
-from robusthash.training.trainer.report import TrainProbe
+from robusthash.training.networks import encode
 
 PROBE_QUERIES = 200  #: train items that search, at most; a fifth of a small split
 PROBE_DATABASE = 2_000  #: other train items that are searched, at most

@@ -6,7 +6,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from robusthash.training.trainer.report import TrainProbe
+from robusthash.contracts import TrainProbe
 
 
 @dataclass(frozen=True, kw_only=True)

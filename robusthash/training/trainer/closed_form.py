@@ -3,13 +3,20 @@
 import torch
 from torch import Tensor
 
-from robusthash.contracts import ClosedForm, HashLayer, HashModel, Randomness, Split, TrainFeatures
+from robusthash.contracts import (
+    ClosedForm,
+    HashLayer,
+    HashModel,
+    Progress,
+    Randomness,
+    Split,
+    TrainFeatures,
+    TrainingReport,
+    silent,
+)
 from robusthash.errors import ContractError
-from robusthash.training.networks.encoding import encode
-from robusthash.training.networks.network import HashNetwork
-from robusthash.training.trainer.fitting import Progress
+from robusthash.training.networks import HashNetwork, encode
 from robusthash.training.trainer.probing import probe
-from robusthash.training.trainer.report import TrainingReport
 
 
 def set_hash_layer(
@@ -19,7 +26,7 @@ def set_hash_layer(
     *,
     seed: int,
     device: torch.device,
-    progress: Progress = lambda _done, _total, _what: None,
+    progress: Progress = silent,
 ) -> TrainingReport:
     """Sets a network's hash layer from its features of the train split; the features stay as they are.
 

@@ -1,57 +1,13 @@
-"""How a network is trained: optimiser, schedule, batches, augmentation."""
+"""The optimiser of a recipe, and its learning rate in each epoch."""
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
-from robusthash.errors import OptionError
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """Options of the training loop.
-
-    Raises:
-        OptionError: a value is outside its range.
-    """
-
-    optimizer: Literal["sgd", "adam", "rmsprop"] = "adam"  #: torch's optimiser of that name
-    lr: float = 1e-3  #: learning rate of the hash layer at the start
-    momentum: float = 0.9  #: of sgd; adam keeps its own (0.9, 0.999), rmsprop has none
-    nesterov: bool = False  #: Nesterov's momentum, sgd only
-    weight_decay: float = 0.0  #: L2 penalty on all parameters, inside the gradient
-    epochs: int = 20  #: passes over the train split
-    batch_size: int = 64  #: images to a step
-    schedule: Literal["none", "step", "milestones", "cosine"] = "none"  #: of the learning rate, by epochs
-    step_factor: float = 0.1  #: schedules step and milestones: what the learning rate is multiplied by at each drop
-    step_epochs: int | None = None  #: schedule step: epochs between drops; None is floor(epochs / 3)
-    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, as a share of the hash layer's
-    augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; and flip
-
-    def __post_init__(self) -> None:
-        positive = {"lr": self.lr, "epochs": self.epochs, "batch_size": self.batch_size}
-        if self.step_epochs is not None:
-            positive["step_epochs"] = self.step_epochs
-        for name, value in positive.items():
-            if not value > 0:
-                raise OptionError(f"recipe.{name} is {value!r}", hint="it must be positive")
-        not_negative = {
-            "momentum": self.momentum,
-            "weight_decay": self.weight_decay,
-            "step_factor": self.step_factor,
-            "backbone_lr_scale": self.backbone_lr_scale,
-        }
-        for name, value in not_negative.items():
-            if not value >= 0:
-                raise OptionError(f"recipe.{name} is {value!r}", hint="it must not be negative")
-        if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
-            raise OptionError("recipe.nesterov needs optimizer=sgd and a momentum", hint="set both, or leave it out")
-        if self.batch_size == 1:
-            raise OptionError("recipe.batch_size is 1", hint="pairs need at least 2 images")
+from robusthash.contracts import Recipe
 
 
 def learning_rate(recipe: Recipe, epoch: int) -> float:

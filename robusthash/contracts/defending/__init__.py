@@ -1,0 +1,1 @@
+"""What a defense is, and what it may use."""

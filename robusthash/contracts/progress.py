@@ -1,0 +1,9 @@
+"""How long steps tell how far they are."""
+
+from collections.abc import Callable
+
+Progress = Callable[[int, int, str], None]  #: called with (done, total, what)
+
+
+def silent(done: int, total: int, what: str) -> None:
+    """Tells nobody."""

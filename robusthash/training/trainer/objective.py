@@ -1,0 +1,150 @@
+"""Training with an objective: its code bank, pairs and similarities, and what it has beside the network."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts import (
+    HashModel,
+    LossStep,
+    Objective,
+    Pairs,
+    Progress,
+    Randomness,
+    Recipe,
+    RetrievalData,
+    Split,
+    TrainBatch,
+    TrainingReport,
+    TrainStep,
+    seeded,
+    silent,
+)
+from robusthash.snapshots import SNAPSHOT_SECONDS
+from robusthash.training.networks import encode, fold_batch_norm, put_batch_norm
+from robusthash.training.trainer.loop import optimise
+from robusthash.training.trainer.snapshot import prefixed, under
+
+
+class ObjectiveStep(LossStep):
+    """An objective's loss, with the code bank, the head and the batch normalisation if it wants them.
+
+    The bank holds the relaxed codes of the whole train split, detached. It starts with one encoding pass: a bank that
+    starts at zeros says "dissimilar" to nine pairs of ten, and collapses small training sets. A batch's rows are
+    written before its loss is taken. What is refreshed from the bank is refreshed before an epoch's first batch.
+
+    Args:
+        objective: the loss.
+        seed: of the training; the head is built from it.
+    """
+
+    def __init__(self, objective: Objective, *, seed: int = 0) -> None:
+        self.objective = objective
+        self.seed = seed
+        self._head: nn.Module | None = None
+        self._codes = torch.empty(0)
+        self._labels = torch.empty(0)
+        self._epoch = 0
+
+    @property
+    def _banked(self) -> bool:
+        return self.objective.pairing == "bank" or self.objective.refreshed
+
+    def identity(self) -> str:  # noqa: D102 - as in the base class
+        kind = type(self.objective)
+        return f"{kind.__module__}.{self.objective!r}"
+
+    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
+        # A head should be a pure function of its arguments; one that draws from torch's globals repeats here too.
+        with seeded(Randomness(seed=self.seed, purpose="head")):
+            head = self.objective.head(bits=model.bits, classes=split.labels.shape[1], seed=self.seed)
+        self._head = head.to(device) if head is not None else None
+        if self.objective.batch_norm:
+            put_batch_norm(model)
+        if self._banked:
+            self._labels = split.labels.to(device).float()
+            logits = encode(model, split.images, device=device)
+            self._codes = self.objective.relax(logits, replace(step, head=self._head)).detach()
+        # A resumed training refreshes here too: it gives the head's buffers the shapes that restore() fills.
+        self._refresh(step)
+
+    def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
+        return [] if self._head is None else [p for p in self._head.parameters() if p.requires_grad]
+
+    def finish(self, model: HashModel) -> None:  # noqa: D102
+        if self.objective.batch_norm:
+            fold_batch_norm(model)
+
+    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: D102
+        if step.epoch != self._epoch:
+            self._refresh(step)
+        step = replace(step, head=self._head, indices=batch.indices)
+        relaxed = self.objective.relax(model(batch.images), step)
+        return self.objective.loss(relaxed, batch.labels, self._pairs(relaxed, batch), step)
+
+    def state(self) -> dict[str, Tensor]:  # noqa: D102
+        bank = {"bank": self._codes} if self._banked else {}
+        return bank | (prefixed("head", self._head.state_dict()) if self._head is not None else {})
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102
+        if self._banked:
+            self._codes = state["bank"]
+        if self._head is not None:
+            self._head.load_state_dict(under("head", dict(state)))
+
+    def _refresh(self, step: TrainStep) -> None:
+        self._epoch = step.epoch
+        if self.objective.refreshed:
+            self.objective.refresh(self._codes, self._labels, replace(step, head=self._head))
+
+    def _pairs(self, relaxed: Tensor, batch: TrainBatch) -> Pairs:
+        if self._banked:
+            self._codes[batch.indices] = relaxed.detach()
+        if self.objective.pairing == "batch":
+            return Pairs(codes=relaxed, similar=share_label(batch.labels, batch.labels))
+        return Pairs(codes=self._codes, similar=share_label(batch.labels, self._labels))
+
+
+def share_label(left: Tensor, right: Tensor) -> Tensor:
+    """Similarity of labels: 1 where two items share one.
+
+    Args:
+        left: (n, classes) float, multi-hot.
+        right: (m, classes) float, multi-hot.
+
+    Returns:
+        (n, m) float in {0, 1}.
+
+    >>> share_label(torch.tensor([[1.0, 1.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    tensor([[1., 0.]])
+    """
+    return (left @ right.T > 0).to(left.dtype)
+
+
+def train(
+    network: HashModel,
+    objective: Objective,
+    recipe: Recipe,
+    data: RetrievalData,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress = silent,
+    partial: Path | None = None,
+    partial_seconds: float = SNAPSHOT_SECONDS,
+) -> TrainingReport:
+    """Trains a hash model on a dataset's train split; the arguments and errors are those of :func:`optimise`."""
+    return optimise(
+        network,
+        ObjectiveStep(objective, seed=seed),
+        recipe,
+        data.train,
+        seed=seed,
+        device=device,
+        progress=progress,
+        partial=partial,
+        partial_seconds=partial_seconds,
+    )
