@@ -41,6 +41,8 @@ from robusthash.contracts import (
     Objective,
     Pairs,
     Randomness,
+    IMAGE,
+    Modality,
     ReadyModel,
     TrainFeatures,
     TrainStep,
@@ -254,7 +256,7 @@ class ReadyModelContract(HashContract):
     @pytest.fixture
     def build(self, method: ReadyModel) -> Callable[[], HashModel]:
         """Builds the model for the tests' images."""
-        return lambda: method.build(self.image_size)
+        return lambda: method.build({IMAGE: Modality.image(self.image_size)})
 
     def test_it_is_what_was_declared(self, method: ReadyModel, model: HashModel) -> None:
         """The code length that the plugin declares, for images of the size that was asked for."""

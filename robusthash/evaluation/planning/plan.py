@@ -19,16 +19,17 @@ class VictimPlan:
 
     Attributes:
         model: a registered name, ``path/to/file.py:build``, a checkpoint's path, or the model itself.
-        bits: code length asked for; a model with a size of its own keeps that.
+        bits: code length; None is the model's own.
         defense: what hardens it; None if nothing does.
     """
 
     model: AnyModel
-    bits: int
+    bits: int | None
     defense: AnyDefense | None = None
 
     def __str__(self) -> str:
-        return f"{shown(self.model)} {self.bits} bit" + (f" + {shown(self.defense)}" if self.defense else "")
+        size = "" if self.bits is None else f" {self.bits} bit"
+        return f"{shown(self.model)}{size}" + (f" + {shown(self.defense)}" if self.defense else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +79,8 @@ class Known:
         reference: the attack that every other one is shown beside.
         yardstick: by model, the attack that it is ranked by.
         model_independent: attacks that look at no model, and so have no surrogate.
-        sizes: code lengths of the models that have one of their own; their surrogates have those of the request.
+        sizes: code lengths of the models that have one of their own, None for descriptors; their surrogates have those
+            of the request.
     """
 
     epsilon: float
@@ -86,7 +88,7 @@ class Known:
     reference: AnyAttack
     yardstick: dict[AnyModel, AnyAttack]
     model_independent: frozenset[AnyAttack] = frozenset()
-    sizes: dict[AnyModel, int]
+    sizes: dict[AnyModel, int | None]
 
 
 def plan(request: Request, known: Known) -> list[Cell]:

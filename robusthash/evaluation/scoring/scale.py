@@ -1,171 +1,129 @@
-"""A victim on the bench: its database, its queries, and everything that its cells share."""
+"""What the queries' codes are scored on: a database, the labels that count, and the metrics."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from robusthash.adversary import Targets, TargetSelector, VictimProbe, probe
-from robusthash.contracts import CodeBank, Randomness, Space, Split, isolated_randomness
-from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.scoring.score import Database, histograms
-from robusthash.evaluation.victims.codes import cached_codes
-from robusthash.evaluation.victims.making import Victim, get_victim
-from robusthash.evaluation.victims.resources import Resources
-from robusthash.hashing import pack
-from robusthash.metrics import DistanceHistograms, Relevance
-from robusthash.metrics.relevance import relevant_counts
-from robusthash.results import DatasetUse
-from robusthash.storage import digest
-
-PROBED = 16  #: queries that a victim's gradients are looked at on
+from robusthash.evaluation.scoring.score import Scored, counts, score
+from robusthash.evaluation.victims.queries import Queries
+from robusthash.evaluation.victims.system import Database, System
+from robusthash.hashing import vote
+from robusthash.metrics import RankingMetric, Relevance, random_floor, worst_floor, worst_scores
+from robusthash.results import Against
 
 
-class Bench:
-    """A victim on the bench: its database, its queries, and everything that its cells share.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scale:
+    """What the queries' representations are scored on; it judges the members of an ensemble too.
 
-    Args:
-        plan: which victim.
-        resources: the dataset and the plugins.
+    Attributes:
+        database: what is searched.
+        labels: by what decides relevance, (queries, classes) uint8: the queries' own labels; for a targeted attack its
+            target labels too.
+        anchors: the representation that a targeted attack is drawn to, one a query; None for an untargeted one.
+        metrics: by name, the headline first.
+        relevance: when an item is relevant.
+        seed: of the bootstrap.
     """
 
-    def __init__(self, plan: VictimPlan, resources: Resources) -> None:
-        self.plan = plan
-        self.resources = resources
+    database: Database
+    labels: Mapping[Against, Tensor]
+    anchors: Tensor | None
+    metrics: Mapping[str, RankingMetric]
+    relevance: Relevance
+    seed: int
 
-    @cached_property
-    def victim(self) -> Victim:
-        """The model, frozen, on the device."""
-        return get_victim(self.plan, self.resources)
+    @classmethod
+    def of(cls, system: System, queries: Queries, *, targeted: bool) -> "Scale":
+        """The scale of a run.
 
-    @cached_property
-    def queries(self) -> Split:
-        """The queries to attack."""
-        return self.resources.data.query.take(self.resources.query_positions)
-
-    @cached_property
-    def query_ids(self) -> Tensor:
-        """(n,) int64, their positions in the dataset's query split."""
-        return torch.tensor(self.resources.query_positions, dtype=torch.int64)
-
-    @cached_property
-    def database_codes(self) -> Tensor:
-        """(items, bits) int8."""
-        return self._codes(self.resources.data.database)
-
-    @cached_property
-    def bank(self) -> CodeBank:
-        """Codes and labels of the train split, on the device."""
-        train, device = self.resources.data.train, self.resources.device
-        return CodeBank(codes=self._codes(train).to(device), labels=train.labels.to(device))
-
-    @cached_property
-    def database(self) -> Database:
-        """What is searched."""
-        packed = pack(self.database_codes)
-        bits = self.victim.model.bits
-        index = self.resources.retriever.plugin.index(packed, Space.hamming(bits))
-        return Database(packed=packed, labels=self.resources.data.database.labels, bits=bits, index=index)
-
-    @cached_property
-    def targets(self) -> Targets:
-        """Target labels and anchors: the same for every victim and attack of this dataset and seed."""
-        selector = TargetSelector(seed=self.resources.setting.seed)
-        return selector.select(self.queries.labels, self.query_ids, self.resources.data.database.labels)
-
-    @cached_property
-    def dataset_use(self) -> DatasetUse:
-        """What the record says of the dataset."""
-        use, data = self.resources.dataset.use, self.resources.data
-        return DatasetUse(
-            name=data.name,
-            owner=use.owner,
-            options=use.options,
-            digest=data.digest,
-            queries=len(self.queries),
-            query_digest=self.queries.digest,
-            database=len(data.database),
+        Args:
+            system: the victim and its database.
+            queries: all of them.
+            targeted: whether relevance to the target labels counts too.
+        """
+        database, resources = system.database, system.resources
+        labels = {Against.OWN: queries.labels}
+        anchors = None
+        if targeted:
+            labels[Against.TARGET] = queries.targets.labels
+            anchors = representative(queries.targets.anchor_codes(database.codes), database)
+        return cls(
+            database=database,
+            labels=labels,
+            anchors=anchors,
+            metrics=resources.metrics_for(system.space),
+            relevance=resources.setting.relevance,
+            seed=resources.setting.seed,
         )
 
-    def headline(self, packed: Tensor, rows: Sequence[int]) -> np.ndarray:
+    @property
+    def headline(self) -> str:
+        """Name of the metric that counts first."""
+        return next(iter(self.metrics))
+
+    def score(self, items: Tensor, against: Against) -> Scored:
+        """Scores a representation of every query.
+
+        Args:
+            items: one row a query.
+            against: which labels decide what is relevant.
+        """
+        return score(
+            items, self.labels[against], self.database, self.metrics, seed=self.seed, relevance=self.relevance
+        )
+
+    def judged(self, items: Tensor, rows: Sequence[int]) -> np.ndarray:
         """The headline metric of some of the queries, by their own labels: (rows,) float64.
 
         Args:
-            packed: (rows, bytes) uint8, their codes.
+            items: their representation, one row each.
             rows: which queries.
         """
-        metric = next(iter(self.resources.metrics.values()))
-        labels = self.queries.labels[list(rows)]
-        return metric.per_query(histograms(packed, labels, self.database, relevance=Relevance.SHARE_ANY)).expected
+        labels = self.labels[Against.OWN][list(rows)]
+        return counts(items, labels, self.database, self.metrics[self.headline], relevance=self.relevance).expected
 
-    def worst_possible(self, rows: Sequence[int]) -> np.ndarray:
-        """The least that the headline metric of these queries can be: (rows,) float64.
+    @cached_property
+    def worst_possible(self) -> np.ndarray:
+        """The least that the headline metric of each query can be: (queries,) float64.
 
-        Args:
-            rows: which queries.
+        Every irrelevant item is nearest, and every relevant one as far as can be.
         """
-        return self._worst_possible[list(rows)]
+        metric = self.metrics[self.headline]
+        own, items = self.labels[Against.OWN], self.database.labels
+        return worst_scores(metric, own, items, self.database.space, relevance=self.relevance).expected
 
     @cached_property
-    def _worst_possible(self) -> np.ndarray:
-        """Every irrelevant item at distance 0, and every relevant one as far as can be."""
-        metric = next(iter(self.resources.metrics.values()))
-        database = self.resources.data.database.labels
-        relevant = relevant_counts(self.queries.labels, database, relevance=Relevance.SHARE_ANY)
-        bits = self.victim.model.bits
-        near, far = np.zeros((2, len(relevant), bits + 1), dtype=np.int64)
-        far[:, bits] = relevant
-        near[:, 0] = len(database) - relevant
-        return metric.per_query(DistanceHistograms(items=near + far, relevant=far, bits=bits)).expected
-
-    @cached_property
-    def compiled(self) -> Callable[[Tensor], Tensor] | None:
-        """The victim's compiled form, where that is asked for. Its batch may shrink with every step."""
-        return torch.compile(self.victim.model, dynamic=True) if self.resources.setting.compiled else None
-
-    @cached_property
-    def probe(self) -> VictimProbe:
-        """A look at the victim's gradients, on its first queries."""
-        rows = range(min(PROBED, len(self.queries)))
-        images = self.queries.images.inputs(rows).to(self.resources.device)
-        with isolated_randomness(
-            Randomness(seed=self.resources.setting.seed, purpose="probe"), self.query_ids.to(images.device)
-        ):
-            return probe(self.victim.model, images)
-
-    def _codes(self, split: Split) -> Tensor:
-        key = digest(
-            {"weights": self.victim.use.digest, "defense": asdict(self.victim.defense) if self.victim.defense else None}
-        )
-        return cached_codes(
-            self.victim.model, key, split, device=self.resources.device, progress=self.resources.progress
-        )
+    def floors(self) -> dict[Against, dict[str, float]]:
+        """Reference values of ``map``, which follow from the labels; and what the anchors themselves score."""
+        items = self.database.labels
+        own = self.labels[Against.OWN]
+        floors = {
+            Against.OWN: {
+                "random": random_floor(own, items, relevance=self.relevance),
+                "worst": worst_floor(own, items, relevance=self.relevance),
+            }
+        }
+        targets = self.labels.get(Against.TARGET)
+        if targets is not None and self.anchors is not None:
+            floors[Against.TARGET] = {
+                "random": random_floor(targets, items, relevance=self.relevance),
+                "anchor": self.score(self.anchors, Against.TARGET).measures[self.headline].value,
+            }
+        return floors
 
 
-class Benches:
-    """The victims at hand: the last few, because each holds a model.
+def representative(anchors: Tensor, database: Database) -> Tensor:
+    """What stands for each query's anchors: the vote of codes, packed; the mean of descriptors.
 
     Args:
-        resources: the dataset and the plugins.
+        anchors: (queries, voters, bits) int8, or (queries, voters, d) float; zeros for absent voters.
+        database: says which.
     """
-
-    most = 4
-
-    def __init__(self, resources: Resources) -> None:
-        self.resources = resources
-        self._held: dict[VictimPlan, Bench] = {}
-
-    def get(self, plan: VictimPlan) -> Bench:
-        """A victim's bench, made on first use."""
-        bench = self._held.pop(plan, None) or Bench(plan, self.resources)
-        self._held[plan] = bench
-        if len(self._held) > self.most:
-            del self._held[next(iter(self._held))]
-        return bench
-
-    def drop(self, plan: VictimPlan) -> None:
-        """Forgets a victim whose model may have been changed."""
-        self._held.pop(plan, None)
+    if database.space.binary:
+        return database.space.represent(vote(anchors))
+    present = anchors.any(2).sum(1, keepdim=True).clamp_min(1)
+    return database.space.represent(anchors.sum(1) / present)

@@ -11,19 +11,18 @@ from torch import Tensor
 
 import robusthash
 from robusthash.contracts import (
-    ClosedForm,
     Defense,
     DefenseContext,
     HashModel,
     Objective,
-    ReadyModel,
     Snapshots,
     TrainedDefense,
     TrainedWrapper,
     TrainingReport,
 )
 from robusthash.errors import CheckpointError, ContractError, UsageError
-from robusthash.evaluation.victims.resources import Chosen, Resources
+from robusthash.evaluation.victims.plugins import METHODS, Chosen
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
 from robusthash.results import ModelUse
 from robusthash.storage import cache_folder, digest
@@ -88,9 +87,8 @@ def _trained(
     resources: Resources,
 ) -> Hardened:
     made_from = _made_from(use, description, chosen, resources)
-    name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.bits}bit-{digest(made_from)[:16]}".replace(
-        "/", "-"
-    )
+    key = digest(made_from)
+    name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.size}bit-{key[:16]}".replace("/", "-")
     path = cache_folder() / "hardened" / f"{name}.safetensors"
     wrapper = method if isinstance(method, TrainedWrapper) else None
     described = None if wrapper else description  # a description builds the network alone, not what is around it
@@ -103,7 +101,7 @@ def _trained(
         raise UsageError(
             f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains", hint="try --defense jpeg"
         )
-    snapshots = Snapshots(path.with_suffix(".partial"), digest(made_from))
+    snapshots = Snapshots(path.with_suffix(".partial"), key)
     context = defense_context(
         resources.data,
         seed=resources.setting.seed,
@@ -141,8 +139,8 @@ def _objective(description: Description | None, resources: Resources) -> Objecti
     """What trained a model; None if no objective did, or nobody knows."""
     if description is None:
         return None
-    kinds = (Objective, ClosedForm, ReadyModel)
-    method = resources.choose(PluginKind.MODEL, description.model.name, kinds, description.model.options).plugin
+    model = description.model
+    method = resources.plugins.choose(PluginKind.MODEL, model.name, METHODS, model.options).plugin
     return method if isinstance(method, Objective) else None
 
 
@@ -173,8 +171,8 @@ def _read(path: Path, *, described: bool) -> dict[str, Tensor] | None:
 
 
 def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
-    if not isinstance(hardened, HashModel) or hardened.bits != model.bits:
+    if not isinstance(hardened, HashModel) or hardened.space != model.space:
         raise ContractError(
-            f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of {model.bits} bits"
+            f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of {model.space}"
         )
     return hardened

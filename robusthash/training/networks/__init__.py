@@ -1,6 +1,7 @@
 """Networks: how they are built, stored, read, imported from elsewhere, and run over a split."""
 
 from robusthash.training.networks.checkpoint import Description, load_checkpoint, read_description, save_checkpoint
+from robusthash.training.networks.descriptor import DescriptorNetwork, build_descriptor
 from robusthash.training.networks.encoding import encode
 from robusthash.training.networks.importing import LAYOUTS, Origin, import_checkpoint
 from robusthash.training.networks.network import HashNetwork, build_network
@@ -12,10 +13,12 @@ from robusthash.training.networks.weights import load_weights, weights_digest
 __all__ = [
     "LAYOUTS",
     "Description",
+    "DescriptorNetwork",
     "HashNetwork",
     "LogitModel",
     "Origin",
     "PrototypeNetwork",
+    "build_descriptor",
     "build_network",
     "encode",
     "fold_batch_norm",

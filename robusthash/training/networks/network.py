@@ -73,8 +73,7 @@ def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: st
     if bits < 1:
         raise UsageError(f"a code of {bits} bits", hint="ask for at least 1")
     with seeded(Randomness(seed=seed, purpose="network")):
-        features, width = backbone.build(weights)
-        _probe(backbone, features, width, image_size)
+        features, width = build_features(backbone, image_size=image_size, weights=weights)
         return HashNetwork(
             features,
             width,
@@ -86,7 +85,15 @@ def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: st
         ).train()
 
 
-def _probe(backbone: Backbone, features: nn.Module, width: int, image_size: int) -> None:
+def build_features(backbone: Backbone, *, image_size: int, weights: str) -> tuple[nn.Module, int]:
+    """A backbone's feature network and its width, from torch's global randomness.
+
+    Raises:
+        UsageError: it cannot take images of this size.
+        CheckpointError: the weights cannot be fetched or read, or do not fit.
+        ContractError: it does not give the features that it promised.
+    """
+    features, width = backbone.build(weights)
     name = type(backbone).__name__
     try:
         with evaluating(features), torch.inference_mode():
@@ -98,3 +105,4 @@ def _probe(backbone: Backbone, features: nn.Module, width: int, image_size: int)
         ) from error
     if shape != (2, width):
         raise ContractError(f"backbone {name} promised (2, {width}) features of two images and gave {shape}")
+    return features, width
