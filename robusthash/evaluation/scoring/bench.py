@@ -11,13 +11,12 @@ from torch import Tensor
 from robusthash.adversary import Targets, TargetSelector, VictimProbe, probe
 from robusthash.contracts import CodeBank, Randomness, Space, Split, isolated_randomness
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.scoring.score import Database, histograms
+from robusthash.evaluation.scoring.score import Database, per_query
 from robusthash.evaluation.victims.codes import cached_codes
 from robusthash.evaluation.victims.making import Victim, get_victim
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
-from robusthash.metrics import DistanceHistograms, Relevance
-from robusthash.metrics.relevance import relevant_counts
+from robusthash.metrics import Relevance, worst_counts
 from robusthash.results import DatasetUse
 from robusthash.storage import digest
 
@@ -66,9 +65,9 @@ class Bench:
     def database(self) -> Database:
         """What is searched."""
         packed = pack(self.database_codes)
-        bits = self.victim.model.bits
-        index = self.resources.retriever.plugin.index(packed, Space.hamming(bits))
-        return Database(packed=packed, labels=self.resources.data.database.labels, bits=bits, index=index)
+        space = Space.hamming(self.victim.model.bits)
+        index = self.resources.retriever_for(space.distance).plugin.index(packed, space)
+        return Database(representation=packed, labels=self.resources.data.database.labels, space=space, index=index)
 
     @cached_property
     def targets(self) -> Targets:
@@ -99,7 +98,7 @@ class Bench:
         """
         metric = next(iter(self.resources.metrics.values()))
         labels = self.queries.labels[list(rows)]
-        return metric.per_query(histograms(packed, labels, self.database, relevance=Relevance.SHARE_ANY)).expected
+        return per_query(metric, packed, labels, self.database, relevance=Relevance.SHARE_ANY)
 
     def worst_possible(self, rows: Sequence[int]) -> np.ndarray:
         """The least that the headline metric of these queries can be: (rows,) float64.
@@ -111,15 +110,10 @@ class Bench:
 
     @cached_property
     def _worst_possible(self) -> np.ndarray:
-        """Every irrelevant item at distance 0, and every relevant one as far as can be."""
         metric = next(iter(self.resources.metrics.values()))
-        database = self.resources.data.database.labels
-        relevant = relevant_counts(self.queries.labels, database, relevance=Relevance.SHARE_ANY)
-        bits = self.victim.model.bits
-        near, far = np.zeros((2, len(relevant), bits + 1), dtype=np.int64)
-        far[:, bits] = relevant
-        near[:, 0] = len(database) - relevant
-        return metric.per_query(DistanceHistograms(items=near + far, relevant=far, bits=bits)).expected
+        labels = self.queries.labels, self.resources.data.database.labels
+        space = Space.hamming(self.victim.model.bits)
+        return metric.per_query(worst_counts(*labels, space=space, relevance=Relevance.SHARE_ANY)).expected
 
     @cached_property
     def compiled(self) -> Callable[[Tensor], Tensor] | None:

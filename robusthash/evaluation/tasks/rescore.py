@@ -81,14 +81,17 @@ def _again(
     stages = list(old.metrics)
     packed, items = torch.from_numpy(database["packed"]), torch.from_numpy(database["labels"])
     targeted = old.goal == Goal.TARGETED
-    bits = old.model.bits
+    space = Space.hamming(old.model.bits)
     scale = Scale(
         database=Database(
-            packed=packed, labels=items, bits=bits, index=resources.retriever.plugin.index(packed, Space.hamming(bits))
+            representation=packed,
+            labels=items,
+            space=space,
+            index=resources.retriever_for(space.distance).plugin.index(packed, space),
         ),
         labels=torch.from_numpy(arrays["labels"]),
         targets=torch.from_numpy(arrays["targets"]) if targeted else None,
-        anchors=_anchors(unpack(packed, bits), torch.from_numpy(arrays["anchors"])) if targeted else None,
+        anchors=_anchors(unpack(packed, space.size), torch.from_numpy(arrays["anchors"])) if targeted else None,
         metrics=resources.metrics,
         relevance=Relevance(old.relevance),
         seed=old.seed,
