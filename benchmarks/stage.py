@@ -21,7 +21,7 @@ from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.scoring.score import histograms
+from robusthash.evaluation.scoring.score import per_query
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
@@ -130,8 +130,8 @@ class Stage:
         """(n,) average precisions, by the target labels if the attack is targeted, else by the queries' own."""
         targets, metric = self.job(name).targets, self.bench.resources.metrics["map"]
         labels = (self.bench.queries.labels if targets is None else targets)[list(rows)]
-        counts = histograms(pack(codes), labels, self.bench.database, relevance=Relevance.SHARE_ANY)
-        return torch.from_numpy(metric.per_query(counts).expected)
+        values = per_query(metric, pack(codes), labels, self.bench.database, relevance=Relevance.SHARE_ANY)
+        return torch.from_numpy(values)
 
     def _job(self, name: str) -> Job:
         return make_ready(Cell(victim=self.bench.plan, attack=name, epsilon=self.epsilon), self.benches).job

@@ -52,7 +52,7 @@ def robusthash_defenses() -> Iterable[DefenseSpec]:
 
 @hookspec
 def robusthash_retrievers() -> Iterable[RetrieverSpec]:
-    """Exact or approximate Hamming searches."""
+    """Exact or approximate searches."""
     return ()
 
 

@@ -89,7 +89,7 @@ class RetrieverContract:
         index = retriever.index(database, space)
         truth = slow_ranking(queries, database, space)
         table = slow_distances(queries, database, space)
-        same = database.unique(dim=0, return_inverse=True)[1]
+        same = torch.unique(database, dim=0, return_inverse=True)[1]
         whole = index.search(queries, 700)
         for k in (1, 2, 10, 333, 699, 700):
             found = index.search(queries, k)

@@ -16,7 +16,7 @@ from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.scoring.score import histograms
+from robusthash.evaluation.scoring.score import per_query
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import hamming, pack
 from robusthash.host import PluginHost
@@ -49,9 +49,9 @@ def test_dropping_finished_queries_changes_no_distance_and_no_map(benches: Bench
     near, nearest = (hamming(code, aim) for code in codes)
     labels = bench.queries.labels if job.targets is None else job.targets
     first, second = (
-        bench.resources.metrics["map"].mean(
-            histograms(pack(code), labels, bench.database, relevance=Relevance.SHARE_ANY)
-        )
+        per_query(
+            bench.resources.metrics["map"], pack(code), labels, bench.database, relevance=Relevance.SHARE_ANY
+        ).mean()
         for code in codes
     )
     assert 0.05 < (nearest == 0).double().mean() < 0.95, "some queries must finish, and some must not"

@@ -18,13 +18,13 @@ from robusthash.metrics.protocols import (
     TopPrecision,
 )
 from robusthash.metrics.ranking import Denominator
-from robusthash.options import build, describe
+from robusthash.options import build_options, describe
 from robusthash.specs import MetricSpec, Spec
 
 
 def made(spec: MetricSpec) -> RankingMetric:
     module, _, attribute = spec.factory.partition(":")
-    metric = build(getattr(import_module(module), attribute), spec.options, where=spec.name)
+    metric = build_options(getattr(import_module(module), attribute), spec.options, where=spec.name)
     assert isinstance(metric, RankingMetric)
     return metric
 

@@ -159,7 +159,9 @@ class _Run:
         arrays = self._shards(work)
         record, kept = assemble(work, arrays, self._noise.get((work.cell.victim, work.cell.epsilon)))
         database = work.bench.database
-        self._store.save_database(record, {"packed": database.packed.numpy(), "labels": database.labels.numpy()})
+        self._store.save_database(
+            record, {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
+        )
         self._store.save(record, kept)
         self._folder(work).remove()
         self.resources.host.notify("robusthash_cell_finished", record=record)

@@ -1,0 +1,33 @@
+"""Which metrics exist in a space."""
+
+from collections.abc import Mapping
+
+from robusthash.contracts import Space
+from robusthash.errors import UsageError
+from robusthash.metrics.protocols import RankingMetric
+
+
+def metrics_of(
+    space: Space, metrics: Mapping[str, RankingMetric], *, named: bool
+) -> tuple[dict[str, RankingMetric], dict[str, str]]:
+    """Those of some metrics that exist in a space, and why the others do not.
+
+    Args:
+        space: what a run searches in.
+        metrics: by name.
+        named: whether the user named them; a default list is cut to what there is.
+
+    Returns:
+        The metrics, in their order; and a reason for each that is left out, by name.
+
+    Raises:
+        UsageError: a metric that the user named does not exist in the space, or none of a default list does.
+    """
+    reasons = {name: reason for name, metric in metrics.items() if (reason := metric.problem(space))}
+    kept = {name: metric for name, metric in metrics.items() if name not in reasons}
+    if reasons and (named or not kept):
+        raise UsageError(
+            f"a search in {space} has no {', '.join(reasons)}: {'; '.join(reasons.values())}",
+            hint="map and its variants rank by any distance",
+        )
+    return kept, reasons
