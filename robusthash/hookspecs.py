@@ -14,6 +14,7 @@ from robusthash.specs import (
     BackboneSpec,
     DatasetSpec,
     DefenseSpec,
+    ExecutorSpec,
     MetricSpec,
     ModelSpec,
     RetrieverSpec,
@@ -65,6 +66,12 @@ def robusthash_datasets() -> Iterable[DatasetSpec]:
 @hookspec
 def robusthash_metrics() -> Iterable[MetricSpec]:
     """Ranking metrics, each a named protocol."""
+    return ()
+
+
+@hookspec
+def robusthash_executors() -> Iterable[ExecutorSpec]:
+    """Places where the shards of an evaluation are run: processes, other machines."""
     return ()
 
 

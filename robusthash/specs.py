@@ -183,6 +183,11 @@ class DatasetSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExecutorSpec(Spec):
+    """A place where shards are run: ``factory`` is an :class:`~robusthash.contracts.Executor`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
     """A ranking metric: ``factory`` is a :class:`~robusthash.metrics.RankingMetric`."""
 

@@ -6,11 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from robusthash.errors import RobustHashError
-
-Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,12 +28,12 @@ class FinishedShard:
 
     Attributes:
         task: which.
-        arrays: the shard's result; None if it failed.
+        result: the shard's result, for the host alone; it can be pickled. None if it failed.
         error: why it failed; None if it did not.
     """
 
     task: ShardTask
-    arrays: Arrays | None = None
+    result: Any = None
     error: RobustHashError | None = None
 
 
@@ -64,7 +60,7 @@ class Running(ABC):
 
     @abstractmethod
     def run(self, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
-        """Runs tasks in any order, and yields each as it ends; a failed one stops no other.
+        """Runs tasks in any order, and yields each as it ends. After one that failed it may stop.
 
         Raises:
             StorageError: a worker died, and its tasks cannot be given to another.

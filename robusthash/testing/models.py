@@ -35,14 +35,14 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from robusthash.contracts import (
+    IMAGE,
     ClosedForm,
     HashLayer,
     HashModel,
+    Modality,
     Objective,
     Pairs,
     Randomness,
-    IMAGE,
-    Modality,
     ReadyModel,
     TrainFeatures,
     TrainStep,

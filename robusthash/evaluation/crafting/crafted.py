@@ -25,8 +25,8 @@ class Crafted:
         cost: what was spent.
         batch: most queries that were attacked at once.
         member: (n,) int64, for an ensemble, the member that each query's outcome is from.
-        trace: (n, steps + 1), the distance to the aim of what would be delivered after so many steps; None if the attack
-            does not tell.
+        trace: (n, steps + 1), the distance to the aim of what would be delivered after so many steps; None if the
+            attack does not tell.
     """
 
     clean: Tensor
@@ -81,9 +81,7 @@ class Crafted:
         unrounded, clipped = (torch.from_numpy(arrays[name]).to(clean.device) for name in ("unrounded", "clipped"))
         return cls(
             clean=clean,
-            adversarial=Adversarial(
-                inputs=threat.deliver(unrounded, clean), unrounded=unrounded, clipped=clipped
-            ),
+            adversarial=Adversarial(inputs=threat.deliver(unrounded, clean), unrounded=unrounded, clipped=clipped),
             cost=Cost(forward=forward, backward=backward, queries=queries, seconds=float(arrays["seconds"][0])),
             batch=batch,
             trace=arrays.get("trace"),

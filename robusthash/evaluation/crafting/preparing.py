@@ -104,7 +104,9 @@ def check(chosen: Chosen[Attack], scene: Scene) -> None:
     if wants_labels and not scene.queries.database_labels.any():
         raise CapabilityError(f"attack {name!r} needs labels, and the database has none")
     if Capability.LABELS in attack.needs and not scene.queries.labels.any():
-        raise CapabilityError(f"attack {name!r} needs the queries' labels, and they have none", hint="use rnm, hag or hinge")
+        raise CapabilityError(
+            f"attack {name!r} needs the queries' labels, and they have none", hint="use rnm, hag or hinge"
+        )
     if scene.transferred:
         _check_transfer(chosen, scene)
 

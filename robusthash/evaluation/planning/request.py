@@ -12,6 +12,7 @@ from robusthash.metrics import RankingMetric, Relevance
 from robusthash.specs import Direction
 
 NO_DEFENSE = "none"
+DEFAULT_METRICS = ("map", "precision@r2")  #: those of these that exist where a model is searched
 
 PluginOptions = Mapping[str, Mapping[str, Any]]
 
@@ -51,7 +52,7 @@ class RunSettings:
     weights: str = "none"
     checkpoint: Path | None = None
     retriever: AnyRetriever = "auto"
-    metrics: tuple[str | RankingMetric, ...] = ("map", "precision@r2")
+    metrics: tuple[str | RankingMetric, ...] = DEFAULT_METRICS
     relevance: Relevance = Relevance.SHARE_ANY
     options: PluginOptions = field(default_factory=dict)
     seed: int = 0

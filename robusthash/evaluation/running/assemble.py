@@ -6,12 +6,11 @@ from datetime import UTC, datetime
 import numpy as np
 import torch
 
-from robusthash.adversary import Evidence, soundness
+from robusthash.adversary import Evidence, distance_to, soundness
 from robusthash.contracts import Space
 from robusthash.evaluation.crafting.result import ShardResult
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.evaluation.scoring.scale import Scale
-from robusthash.metrics import space_distances
 from robusthash.results import ADVERSARIAL, CLEAN, Against, Flag, QueryArrays, Record, ScoreKey
 from robusthash.specs import Capability, Goal
 
@@ -103,8 +102,8 @@ def now() -> str:
 
 def _moved(result: ShardResult, space: Space) -> dict[str, np.ndarray]:
     """How far each query's code or descriptor moved, under the name of the distance."""
-    clean, adversarial = (torch.from_numpy(result.codes[stage]) for stage in (CLEAN, ADVERSARIAL))
-    return {str(space.distance): space_distances(clean, adversarial, space)}
+    clean, adversarial = (space.codes(torch.from_numpy(result.codes[stage])) for stage in (CLEAN, ADVERSARIAL))
+    return {str(space.distance): distance_to(clean, adversarial, space).numpy()}
 
 
 def _flags(

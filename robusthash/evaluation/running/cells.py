@@ -89,9 +89,7 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
     system = systems.get(cell.victim, cell.direction)
     attack = resources.plugins.attack(cell.attack, dict(cell.options))
     found = versions()
-    scene = Scene(
-        system=system, surrogate=surrogate, queries=resources.queries, epsilon=cell.epsilon, versions=found
-    )
+    scene = Scene(system=system, surrogate=surrogate, queries=resources.queries, epsilon=cell.epsilon, versions=found)
     setting = resources.setting
     metrics = resources.metrics_for(system.space)
     blank = Record(

@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
-from robusthash.evaluation.scoring.score import Scored, counts, score
+from robusthash.evaluation.scoring.score import Scored, per_query, score
 from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.system import Database, System
 from robusthash.hashing import vote
-from robusthash.metrics import RankingMetric, Relevance, random_floor, worst_floor, worst_scores
+from robusthash.metrics import RankingMetric, Relevance, random_floor, worst_counts, worst_floor
 from robusthash.results import Against
 
 
@@ -72,9 +72,7 @@ class Scale:
             items: one row a query.
             against: which labels decide what is relevant.
         """
-        return score(
-            items, self.labels[against], self.database, self.metrics, seed=self.seed, relevance=self.relevance
-        )
+        return score(items, self.labels[against], self.database, self.metrics, seed=self.seed, relevance=self.relevance)
 
     def judged(self, items: Tensor, rows: Sequence[int]) -> np.ndarray:
         """The headline metric of some of the queries, by their own labels: (rows,) float64.
@@ -84,7 +82,7 @@ class Scale:
             rows: which queries.
         """
         labels = self.labels[Against.OWN][list(rows)]
-        return counts(items, labels, self.database, self.metrics[self.headline], relevance=self.relevance).expected
+        return per_query(self.metrics[self.headline], items, labels, self.database, relevance=self.relevance)
 
     @cached_property
     def worst_possible(self) -> np.ndarray:
@@ -92,9 +90,9 @@ class Scale:
 
         Every irrelevant item is nearest, and every relevant one as far as can be.
         """
-        metric = self.metrics[self.headline]
         own, items = self.labels[Against.OWN], self.database.labels
-        return worst_scores(metric, own, items, self.database.space, relevance=self.relevance).expected
+        counts = worst_counts(own, items, space=self.database.space, relevance=self.relevance)
+        return self.metrics[self.headline].per_query(counts).expected
 
     @cached_property
     def floors(self) -> dict[Against, dict[str, float]]:

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from robusthash.contracts import HashModel, Randomness, Split, isolated_randomness
+from robusthash.contracts import HashModel, Progress, Randomness, Split, isolated_randomness
 from robusthash.errors import CheckpointError
 from robusthash.storage import cache_folder, digest
 from robusthash.tensors import load_tensors, save_tensors
-from robusthash.training import Progress, encode
+from robusthash.training import encode
 
 _NAME = "representation"
 

@@ -84,9 +84,7 @@ def _built_by_user(name: str, bits: int, resources: Resources) -> Victim:
     return Victim(model=model, use=use, defense=None, origin=f"built by {name}")
 
 
-def _own(
-    model: HashModel | CrossModalHashModel, name: str, owner: str, options: Mapping[str, str | None]
-) -> ModelUse:
+def _own(model: HashModel | CrossModalHashModel, name: str, owner: str, options: Mapping[str, str | None]) -> ModelUse:
     """What the record says of a model of the user's own."""
     space = model.space
     return ModelUse(
@@ -146,9 +144,7 @@ def _descriptor(method: Descriptor, use: PluginUse, resources: Resources) -> Vic
         backbone=backbone.use.name,
         digest=digest(made_from),
     )
-    return Victim(
-        model=network, use=told, defense=None, origin=f"features of {backbone.use.name}, weights: {start}"
-    )
+    return Victim(model=network, use=told, defense=None, origin=f"features of {backbone.use.name}, weights: {start}")
 
 
 def _version(library: str, use: PluginUse) -> str:

@@ -4,19 +4,18 @@ from functools import cached_property
 
 import torch
 
-from robusthash.contracts import DatasetContext, Distance, RetrievalData, Retriever
+from robusthash.contracts import DatasetContext, Distance, Progress, RetrievalData, Retriever, Space
 from robusthash.errors import CapabilityError, UsageError
-from robusthash.evaluation.planning.request import RunSettings
+from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
 from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
-from robusthash.metrics import RankingMetric
+from robusthash.metrics import RankingMetric, metrics_of
 from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
 from robusthash.storage import cache_folder
-from robusthash.training import Progress
 
 AUTO = "auto"
 _SMALL_IMAGE = 64
@@ -137,7 +136,13 @@ class Resources:
         found = [self.plugins.metric(named).plugin for named in self.setting.metrics]
         return {metric.name: metric for metric in found}
 
-    @property
-    def protocols(self) -> dict[str, str]:
-        """Each metric's protocol id."""
-        return {name: metric.protocol for name, metric in self.metrics.items()}
+    def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
+        """Those of the metrics that exist in a space, the headline first.
+
+        Args:
+            space: what is searched in.
+
+        Raises:
+            UsageError: a metric that the user named does not exist there.
+        """
+        return metrics_of(space, self.metrics, named=self.setting.metrics != DEFAULT_METRICS)[0]

@@ -35,13 +35,13 @@ class Database:
     """What is searched.
 
     Attributes:
-        items: a representation of the space: packed codes or descriptors, one row an item.
+        representation: packed codes or descriptors, one row an item.
         labels: (items, classes) uint8.
-        space: where items are compared.
-        index: the retriever's index over the same items.
+        space: what the items are compared in.
+        index: the retriever's index over the same representation.
     """
 
-    items: Tensor
+    representation: Tensor
     labels: Tensor
     space: Space
     index: Index
@@ -49,7 +49,7 @@ class Database:
     @property
     def codes(self) -> Tensor:
         """(items, bits) int8 in {-1, +1}; descriptors as they are."""
-        return self.space.codes(self.items)
+        return self.space.codes(self.representation)
 
 
 class System:
@@ -89,7 +89,7 @@ class System:
         split = self.resources.data.database
         items = self._represented(split)
         index = self.retriever.plugin.index(items, self.space)
-        return Database(items=items, labels=split.labels, space=self.space, index=index)
+        return Database(representation=items, labels=split.labels, space=self.space, index=index)
 
     @cached_property
     def bank(self) -> CodeBank:
