@@ -30,7 +30,8 @@ def distance_to(aim: Tensor, outputs: Tensor, space: Space) -> Tensor:
         case Distance.COSINE:
             return 1 - cosine_similarity(found, aim, dim=1)
         case Distance.L2:
-            return torch.linalg.vector_norm(found - aim, dim=1)
+            norm: Tensor = torch.linalg.vector_norm(found - aim, dim=1)
+            return norm
 
 
 def farthest(space: Space, like: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from robusthash.contracts.data.dataset import Images
+from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
 
 #: What decoders raise on bytes that are no image, or a broken one.

@@ -61,14 +61,14 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
             return Learnt(tensors=_placed(tensors, context.device), spent=spent)
     snapshots = Snapshots(path.with_suffix(".partial"), key)
     started = time.perf_counter()
-    tensors = _learn(attack, replace(context, snapshots=snapshots))
-    if tensors is None:
+    found = _learn(attack, replace(context, snapshots=snapshots))
+    if found is None:
         return None
     budget = context.surrogate.budget
     spent = Spent(forward=budget.forward, backward=budget.backward, seconds=time.perf_counter() - started)
-    save_tensors(path, tensors, metadata={f"{_COST}.{name}": repr(value) for name, value in asdict(spent).items()})
+    save_tensors(path, found, metadata={f"{_COST}.{name}": repr(value) for name, value in asdict(spent).items()})
     snapshots.remove()
-    return Learnt(tensors=_placed(tensors, context.device), spent=spent)
+    return Learnt(tensors=_placed(found, context.device), spent=spent)
 
 
 def _learn(attack: Attack, context: LearningContext) -> dict[str, Tensor] | None:

@@ -152,7 +152,7 @@ def _attacks(request: Request, victim: VictimPlan, known: Known) -> list[AnyAtta
     return _distinct((known.reference, *attacks))
 
 
-def _victim(model: AnyModel, bits: int, known: Known) -> VictimPlan:
+def _victim(model: AnyModel, bits: int | None, known: Known) -> VictimPlan:
     path = checkpoint_path(model)
     size = read_description(path).bits if path else known.sizes.get(model, bits)
     return VictimPlan(model=model, bits=size)

@@ -32,7 +32,7 @@ def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) 
         columns |= {"targets": queries.targets.labels.numpy(), "anchors": queries.targets.anchors.numpy()}
     outcome = replace(
         work.record.outcome,
-        imagery={name: float(values.mean()) for name, values in (result.imagery | moved).items()},
+        imagery={name: float(values.mean()) for name, values in {**result.imagery, **moved}.items()},
         cost=replace(result.cost, learning=work.job.learning),
         probe=system.probe.plain(),
     )

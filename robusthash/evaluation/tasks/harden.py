@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from robusthash.contracts import Progress, TrainedDefense, TrainedWrapper
+from robusthash.contracts import IMAGE, Progress, TrainedDefense, TrainedWrapper
 from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.names import checkpoint_path, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
@@ -66,7 +66,7 @@ def harden_victim(
             f"{path} has model {description.model.name}, not {model}", hint=f"--model {description.model.name}"
         )
     victim = get_victim(VictimPlan(model=str(path), bits=description.bits), resources)
-    hardened = harden(victim.model, victim.use, description, chosen, resources)
+    hardened = harden(victim.tower(IMAGE), victim.use, description, chosen, resources)
     assert hardened.path is not None  # noqa: S101 - it trains
     if output is not None:
         write_atomically(output, hardened.path.read_bytes())

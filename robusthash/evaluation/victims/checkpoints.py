@@ -44,7 +44,9 @@ def train_checkpoint(
         UsageError: there is nothing to train, or the images are not square.
         TrainingError: training diverged or collapsed.
     """
-    name = shown(plan.model)
+    name, bits = shown(plan.model), plan.bits
+    if bits is None:
+        raise UsageError(f"model {name!r} has no code length to be trained for", hint="give --bits")
     chosen = resources.plugins.model(name)
     method, setting = chosen.plugin, resources.setting
     if isinstance(method, ReadyModel | Descriptor):
@@ -60,7 +62,7 @@ def train_checkpoint(
         backbone=backbone.use,
         pretrained=start_of(setting.weights),
         recipe={} if isinstance(method, ClosedForm) else as_plain(recipe),
-        bits=plan.bits,
+        bits=bits,
         image_size=side,
         dataset=setting.dataset if isinstance(setting.dataset, str) else resources.data.name,
         dataset_digest=resources.data.digest,
@@ -70,13 +72,11 @@ def train_checkpoint(
         report={},
     )
     key = digest({**asdict(described), "device": resources.device.type})[:16]
-    stem = f"{name}-{resources.data.name}-{plan.bits}bit-{key}".replace("/", "-")
+    stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
     cached = cache_folder() / "checkpoints" / f"{stem}.safetensors"
     if output is None and cached.exists():
         return cached, load_checkpoint(cached)[1], True
-    network = build_network(
-        backbone.plugin, bits=plan.bits, image_size=side, weights=setting.weights, seed=setting.seed
-    )
+    network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
     partial = cached.with_suffix(".partial")
     report = _learn(network, method, recipe, resources, partial)
     path = output or cached

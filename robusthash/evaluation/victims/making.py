@@ -76,7 +76,7 @@ def _in_memory(model: HashModel | CrossModalHashModel, resources: Resources) -> 
     return Victim(model=model, use=use, defense=None, origin="given in memory")
 
 
-def _built_by_user(name: str, bits: int, resources: Resources) -> Victim:
+def _built_by_user(name: str, bits: int | None, resources: Resources) -> Victim:
     checkpoint = resources.setting.checkpoint
     model = user_model(name, bits=bits, modalities=resources.data.modalities, checkpoint=checkpoint)
     options = {"checkpoint": checkpoint.name if checkpoint else None}
@@ -163,7 +163,7 @@ def _trained(plan: VictimPlan, resources: Resources) -> Victim:
     return _from_description(load_tensors(path), path, description, resources, origin)
 
 
-def _from_checkpoint(name: str, bits: int, resources: Resources, path: Path) -> Victim:
+def _from_checkpoint(name: str, bits: int | None, resources: Resources, path: Path) -> Victim:
     description = read_description(path)
     for what, found, wanted in (("model", description.model.name, name), ("bits", description.bits, bits)):
         if found != wanted:

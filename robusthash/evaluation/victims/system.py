@@ -21,9 +21,10 @@ from robusthash.contracts import (
 )
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.codes import cached_representation
-from robusthash.evaluation.victims.making import Victim, get_victim
+from robusthash.evaluation.victims.making import get_victim
 from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.victim import Victim
 from robusthash.specs import Direction
 from robusthash.storage import digest
 

@@ -62,7 +62,7 @@ class AdversarialStep(LossStep):
     def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
         if self.clean is not None:
             self.clean.start(model, split, step, device)
-        head = self.method.head(bits=model.bits, classes=split.labels.shape[1], seed=self._seed)
+        head = self.method.head(bits=model.space.size, classes=split.labels.shape[1], seed=self._seed)
         self._head = head.to(device) if head is not None else None
         self._banks = Banks.of(encode(model, split.images, device=device), split.labels.to(device))
 

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from robusthash.contracts import HashModel, Images, evaluating
+from robusthash.contracts import HashModel, Inputs, evaluating
 from robusthash.memory import Batches
 
 ENCODING_BATCH = 256  #: images to a forward pass
@@ -15,7 +15,7 @@ ENCODING_BATCH = 256  #: images to a forward pass
 
 def encode(
     model: HashModel,
-    images: Images,
+    images: Inputs,
     *,
     device: torch.device,
     indices: Tensor | None = None,
@@ -53,7 +53,7 @@ def _logits(model: HashModel, pixels: Tensor, rows: Sequence[int]) -> Tensor:
     return logits
 
 
-def _read_ahead(images: Images, chunks: Sequence[Tensor], device: torch.device) -> Iterator[Tensor]:
+def _read_ahead(images: Inputs, chunks: Sequence[Tensor], device: torch.device) -> Iterator[Tensor]:
     """Batches on the device; each is read, and on its way to a GPU, while the one before it is computed with."""
 
     def read(chunk: Tensor) -> Tensor:

@@ -54,7 +54,7 @@ def set_hash_layer(
         _Features(network), split.images, device=device, progress=lambda done, total: progress(done, total, what)
     )
     train = TrainFeatures(values=found.double().cpu(), labels=split.labels)
-    projection = method.project(train, network.bits, Randomness(seed=seed, purpose="hash-layer"))
+    projection = method.project(train, network.space.size, Randomness(seed=seed, purpose="hash-layer"))
     _check(projection, method, network)
     weight, bias = projection.weight.double(), projection.bias.double()
     size = (train.values @ weight.T + bias).square().mean().sqrt()

@@ -84,7 +84,7 @@ def optimise(
         if snapshots.due:
             _save(snapshots, model, optimizer, loss, position)
     loss.finish(model)
-    refuse_collapsed(position.probes[-1], model.bits)
+    refuse_collapsed(position.probes[-1], model.space.size)
     model.eval()
     return TrainingReport(
         epochs=position.epochs, iterations=position.iterations, losses=position.losses, probes=position.probes
@@ -158,7 +158,7 @@ def _finite(loss: Tensor, where: str) -> float:
 
 def _step(model: HashModel, recipe: Recipe, position: Position, iterations: int | None = None) -> TrainStep:
     made = position.iterations if iterations is None else iterations
-    return TrainStep(epoch=position.epochs, epochs=recipe.epochs, iteration=made, bits=model.bits)
+    return TrainStep(epoch=position.epochs, epochs=recipe.epochs, iteration=made, bits=model.space.size)
 
 
 def _probe_due(epochs: int, total: int) -> bool:

@@ -60,7 +60,7 @@ class ObjectiveStep(LossStep):
     def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
         # A head should be a pure function of its arguments; one that draws from torch's globals repeats here too.
         with seeded(Randomness(seed=self.seed, purpose="head")):
-            head = self.objective.head(bits=model.bits, classes=split.labels.shape[1], seed=self.seed)
+            head = self.objective.head(bits=model.space.size, classes=split.labels.shape[1], seed=self.seed)
         self._head = head.to(device) if head is not None else None
         if self.objective.batch_norm:
             put_batch_norm(model)

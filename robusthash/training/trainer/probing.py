@@ -32,7 +32,7 @@ def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torc
     labels = split.labels[chosen]
     packed = pack(codes)
     histograms = distance_histograms(
-        packed[:queries], packed[queries:], labels[:queries], labels[queries:], bits=model.bits
+        packed[:queries], packed[queries:], labels[:queries], labels[queries:], bits=model.space.size
     )
     return TrainProbe(
         epoch=epoch,
