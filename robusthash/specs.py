@@ -14,6 +14,7 @@ API_VERSION = "1.0"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_MODALITIES = {"i": "image", "t": "text"}
 
 
 class Goal(StrEnum):
@@ -31,6 +32,33 @@ class Capability(StrEnum):
     ANCHORS = "anchors"  #: codes of database items that carry the target label
     CODE_BANK = "code-bank"  #: codes and labels of the train split
     QUERIES = "queries"  #: the victim's service answers: codes, or ids of the nearest items
+
+
+class Distance(StrEnum):
+    """How far apart two outputs of a model are."""
+
+    HAMMING = "hamming"  #: bits that differ, of codes
+    COSINE = "cosine"  #: 1 - cos of the angle, in [0, 2], of continuous descriptors
+    L2 = "l2"  #: Euclidean, of continuous descriptors
+
+
+class Direction(StrEnum):
+    """What searches for what: the modality of the queries, which are attacked, and that of the items searched."""
+
+    I2I = "i2i"  #: images search images
+    I2T = "i2t"  #: images search texts
+    T2I = "t2i"  #: texts search images
+    T2T = "t2t"  #: texts search texts
+
+    @property
+    def query(self) -> str:
+        """Modality of the queries."""
+        return _MODALITIES[self.value[0]]
+
+    @property
+    def item(self) -> str:
+        """Modality of the items."""
+        return _MODALITIES[self.value[2]]
 
 
 class Role(StrEnum):
@@ -112,12 +140,14 @@ class AttackSpec(Spec):
     Attributes:
         goals: what it can aim for.
         needs: what it must be given.
-        role: what it is among the others. One attack at most of all that are installed may be the yardstick, and one
-            the reference.
+        distances: of the models that it works on: codes, unless it says otherwise.
+        role: what it is among the others. Of all attacks that are installed one is the reference, and one the yardstick
+            of each distance.
     """
 
     goals: frozenset[Goal]
     needs: frozenset[Capability] = frozenset()
+    distances: frozenset[Distance] = frozenset({Distance.HAMMING})
     role: Role = Role.ATTACK
 
     def __post_init__(self) -> None:
@@ -135,9 +165,16 @@ class DefenseSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class RetrieverSpec(Spec):
-    """A Hamming search: ``factory`` is a :class:`~robusthash.contracts.Retriever`."""
+    """A search: ``factory`` is a :class:`~robusthash.contracts.Retriever`.
+
+    Attributes:
+        exactness: what its capabilities say too, so that it is known before it is imported.
+        preference: ``--retriever auto`` takes the exact one with the highest that serves the run's distance; the core's
+            own has 0.
+    """
 
     exactness: Exactness = Exactness.EXACT
+    preference: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

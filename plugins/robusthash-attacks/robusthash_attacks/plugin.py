@@ -1,16 +1,20 @@
 """What this distribution offers; importable without torch."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from robusthash import hookimpl
-from robusthash.specs import AttackSpec, Capability, Goal
+from robusthash.specs import AttackSpec, Capability, Distance, Goal, Role
 
 _RNM = "huang2022fast"
 _DHTA = "bai2020targeted"
 _HAG = "yang2018adversarial"
 _SAAT = "yuan2023semantic"
 _CGAT = "wang2023cgat"
+_TMA = "tolias2019targeted"
+
+_VECTORS = frozenset({Distance.COSINE, Distance.L2})
 
 #: What each aim needs beside gradients, and those that pull to a target label.
 _NEEDS = {
@@ -46,6 +50,8 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         factory="robusthash_attacks.noise:Noise",
         summary="Uniform noise, the baseline that every attack has to beat",
         goals=frozenset({Goal.UNTARGETED}),
+        distances=frozenset(Distance),
+        role=Role.REFERENCE,
     )
     for name, what in (
         ("mosaic", "Blocks of one colour"),
@@ -58,6 +64,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
             summary=f"{what}: a baseline of a given PSNR that is not held to epsilon",
             paper=_RNM,
             goals=frozenset({Goal.UNTARGETED}),
+            distances=frozenset(Distance),
         )
     rnm, tanh = "robusthash_attacks.rnm:RNM", "robusthash_attacks.tanh:Tanh"
     yield _gradient("rnm", rnm, "away", "Relaxation-norm method, away from the query's own code", _RNM)
@@ -138,6 +145,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
             options={"feedback": feedback},
             goals=frozenset({Goal.UNTARGETED}),
             needs=frozenset({Capability.QUERIES}),
+            distances=frozenset(Distance) if feedback == "ids" else frozenset({Distance.HAMMING}),
         )
     yield AttackSpec(
         name="strongest",
@@ -146,6 +154,32 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         paper="croce2020reliable",
         goals=frozenset({Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
+        role=Role.YARDSTICK,
+    )
+    yield from _on_descriptors()
+
+
+def _on_descriptors() -> Iterator[AttackSpec]:
+    """Attacks on models that give continuous descriptors."""
+    factory = "robusthash_attacks.descriptor:DescriptorAttack"
+    for name, aim, what, options in (
+        ("descriptor", "away", "away from the query's own descriptor", {}),
+        ("descriptor/adaptive", "away", "away from the query's own descriptor, by Auto-PGD", {"step": "adaptive"}),
+        ("descriptor-center", "centre", "away from the mean descriptor of its label", {}),
+        ("descriptor-p2p", "p2p", "pulled to one item's descriptor", {}),
+        ("descriptor-p2s", "p2s", "pulled to the mean descriptor of a label's items", {}),
+    ):
+        spec = _gradient(name, factory, aim, f"Cosine of continuous descriptors, {what}", _TMA, options)
+        yield replace(spec, distances=_VECTORS)
+    yield AttackSpec(
+        name="strongest/descriptors",
+        factory="robusthash_attacks.strongest:StrongestOnDescriptors",
+        summary="Worst outcome of complementary attacks on continuous descriptors, query by query",
+        paper="croce2020reliable",
+        goals=frozenset({Goal.UNTARGETED}),
+        needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
+        distances=_VECTORS,
+        role=Role.YARDSTICK,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
-from robusthash.specs import Goal, Role
+from robusthash.specs import Direction, Distance, Goal, Role
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -46,13 +46,13 @@ class ModelPart2(PluginPart, kw_only=True):
     """A model."""
 
     bits: Positive | None
-    distance: Literal["hamming", "cosine", "l2"]
+    distance: Distance
     size: Positive
     backbone: str
     digest: str
 
     def __post_init__(self) -> None:
-        expected = self.size if self.distance == "hamming" else None
+        expected = self.size if self.distance is Distance.HAMMING else None
         if self.bits != expected:
             raise ValueError(f"bits is {self.bits}, and {self.distance} of size {self.size} makes it {expected}")
 
@@ -151,7 +151,7 @@ class File2(CommonPart, kw_only=True):
     schema: Literal[2]
     model: ModelPart2
     surrogate: ModelPart2 | None
-    direction: Literal["i2i", "i2t", "t2i", "t2t"]
+    direction: Direction
     role: Role
     effort: EffortPart | None
     passes: Positive
