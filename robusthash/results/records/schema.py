@@ -7,6 +7,8 @@ from msgspec import Meta, Struct
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
 from robusthash.specs import Direction, Distance, Goal, Role
 
+_DEEPEST = 20  #: levels of options in each other; what walks through them is recursive
+
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(ge=0)]
@@ -23,6 +25,13 @@ class PluginPart(Part):
     name: str
     owner: str
     options: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        level: list[Any] = [self.options]
+        for _ in range(_DEEPEST):
+            level = [one for value in level for one in _inside(value)]
+        if level:
+            raise ValueError(f"options are nested more than {_DEEPEST} levels deep")
 
 
 class DatasetPart(PluginPart):
@@ -52,6 +61,7 @@ class ModelPart2(PluginPart, kw_only=True):
     digest: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         expected = self.size if self.distance is Distance.HAMMING else None
         if self.bits != expected:
             raise ValueError(f"bits is {self.bits}, and {self.distance} of size {self.size} makes it {expected}")
@@ -161,3 +171,9 @@ class File2(CommonPart, kw_only=True):
         super().__post_init__()
         if self.headline not in self.protocols:
             raise ValueError(f"headline is {self.headline!r}, which is none of protocols")
+
+
+def _inside(value: object) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
