@@ -1,9 +1,11 @@
-"""Records of evaluations, the folder that keeps them, and the tables made from them."""
+"""Records of evaluations, the folder that keeps them, and what is made of them: tables, curves, comparisons."""
 
+from robusthash.results.collection import Results, load_results
 from robusthash.results.comparing.judging import NOISE
 from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, Section, Standing
-from robusthash.results.leaderboard.exports import render, to_csv, to_json, to_markdown
+from robusthash.results.leaderboard.files import to_csv, to_html, to_json, to_markdown
 from robusthash.results.leaderboard.ranking import build_leaderboard
+from robusthash.results.leaderboard.terminal import render
 from robusthash.results.records.arrays import QueryArrays
 from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
 from robusthash.results.records.parts import (
@@ -44,6 +46,7 @@ __all__ = [
     "QueryArrays",
     "Record",
     "ResultStore",
+    "Results",
     "Row",
     "ScoreKey",
     "Scoring",
@@ -54,9 +57,11 @@ __all__ = [
     "VictimUse",
     "after_jpeg",
     "build_leaderboard",
+    "load_results",
     "read_record",
     "render",
     "to_csv",
+    "to_html",
     "to_json",
     "to_markdown",
 ]

@@ -7,8 +7,6 @@ from typing import Any
 
 from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
 from robusthash.results.records.parts import (
-    HAMMING,
-    SAME_MODAL,
     AttackUse,
     Conditions,
     DatasetUse,
@@ -19,7 +17,7 @@ from robusthash.results.records.parts import (
 )
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, UNROUNDED, Against
-from robusthash.specs import Goal, PluginUse, Role
+from robusthash.specs import Direction, Distance, Goal, PluginUse, Role
 from robusthash.storage import digest
 
 OWNER = "sample-plugin 1.0"  #: distribution and version of every plugin in these records
@@ -40,7 +38,7 @@ def make_model(
     *,
     bits: int = 32,
     weights: str = "a1",
-    distance: str = HAMMING,
+    distance: Distance = Distance.HAMMING,
     backbone: str = "convnet",
     options: Mapping[str, Any] | None = None,
 ) -> ModelUse:
@@ -80,7 +78,7 @@ def make_record(
     bits: int = 32,
     weights: str = "a1",
     defense: str | PluginUse | None = None,
-    direction: str = SAME_MODAL,
+    direction: Direction = Direction.I2I,
     attack: str | PluginUse = "rnm",
     options: Mapping[str, Any] | None = None,
     role: Role | None = None,
@@ -110,7 +108,7 @@ def make_record(
         bits: code length.
         weights: what the digest of the weights is made from.
         defense: what hardened it.
-        direction: modality of the queries and of the items.
+        direction: what searches for what.
         attack: the attack; with ``options`` if it is a name.
         options: of the attack.
         role: of the attack; None is that of attacks called ``noise`` and ``strongest``, and of any other.

@@ -88,7 +88,7 @@ def test_lost_arrays_cost_their_own_record_alone(results: Path, capsys: pytest.C
     [
         (["--over", "epsilon", "--model", "csq"], "none of the 4 records"),
         (["--over", "bits"], "differs from another in bits alone"),
-        (["--over", "steps"], "--vary"),
+        (["--over", "effort"], "--vary"),
         (["--over", "iteration", "--attack", "hag"], "has a trace"),
     ],
 )

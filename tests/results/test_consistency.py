@@ -137,6 +137,20 @@ def test_more_steps_may_cost_transfer_but_not_queries() -> None:
     assert _found(suspect, make_record(options={"steps": 10, "p": 2}, after=0.3)) == {}
 
 
+def test_effort_is_whatever_option_an_attack_says_it_is() -> None:
+    def record(queries: int, after: float, **other: Any) -> Record:
+        options = {"queries": queries, "p": 2}
+        return make_record(attack="square", options=options, effort="queries", queries=200, after=after, **other)
+
+    suspect, witness = record(100, 0.4), record(10, 0.3)
+    assert _found(suspect, witness) == {suspect.digest: ["RH012"]}
+    assert _messages(suspect, witness) == ["weaker than the same attack with 10 queries (0.400 against 0.300)"]
+    # An attack that does not say so runs with other options, and is another.
+    unsaid = make_record(attack="square", options={"queries": 10, "p": 2}, queries=200, after=0.3)
+    assert unsaid.attack.effort is None
+    assert _found(suspect, unsaid) == {}
+
+
 def test_transfer_is_held_against_the_same_epsilon() -> None:
     suspect, witness = _pair("RH013", (0.4, 0.3))
     assert _found(suspect, replace(witness, attack=replace(witness.attack, epsilon=16 / 255))) == {}

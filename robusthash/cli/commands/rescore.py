@@ -59,10 +59,10 @@ def command(
     """
     host = load_host(context)
     from robusthash.evaluation import RunSettings, rescore
-    from robusthash.results import NOISE, ResultStore, build_leaderboard, render
+    from robusthash.results import ResultStore, build_leaderboard, render
 
     store = ResultStore(results)
-    selected = select(store, datasets=datasets, models=models, attacks=(*attacks, NOISE) if attacks else ())
+    selected = select(store, datasets=datasets, models=models, attacks=attacks, references=True)
     setting = RunSettings(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
     with progress(quiet=quiet) as report:
         found = rescore(selected, setting, host, results=results, progress=report)

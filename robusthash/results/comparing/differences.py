@@ -9,7 +9,6 @@ from robusthash.metrics import PairedComparison, paired_comparison
 from robusthash.results.records.arrays import QueryArrays
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against, ScoreKey
-from robusthash.specs import Goal
 
 STAGES = (CLEAN, ADVERSARIAL)
 
@@ -55,18 +54,15 @@ def compare(
         their queries are not paired.
 
     Raises:
-        UsageError: the two are not about the same queries, database, relevance, targets or protocols.
+        UsageError: the two are not about the same queries, database, direction, relevance, targets or protocols.
     """
     for what, one, other in (
         ("queries", left.dataset.query_digest, right.dataset.query_digest),
         ("dataset", left.dataset.digest, right.dataset.digest),
+        ("direction", left.victim.direction, right.victim.direction),
         ("relevance", left.scoring.relevance, right.scoring.relevance),
         ("goal", left.attack.goal, right.attack.goal),
-        *(
-            (("seed of the targets", left.conditions.seed, right.conditions.seed),)
-            if left.attack.goal == Goal.TARGETED
-            else ()
-        ),
+        *([("seed of the targets", *(one.conditions.seed for one in (left, right)))] if _targeted(left) else []),
     ):
         if one != other:
             raise UsageError(
@@ -92,8 +88,12 @@ def compare(
     ]
 
 
+def _targeted(record: Record) -> bool:
+    return record.attack.against is Against.TARGET
+
+
 def _labels(record: Record) -> tuple[Against, ...]:
-    return tuple(Against) if record.attack.against is Against.TARGET else (Against.OWN,)
+    return tuple(Against) if _targeted(record) else (Against.OWN,)
 
 
 def _mean(record: Record, key: ScoreKey) -> float:

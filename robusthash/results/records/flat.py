@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from robusthash.results.records.parts import HAMMING, SAME_MODAL, ModelUse
+from robusthash.results.records.parts import ModelUse
 from robusthash.results.records.stages import Against
-from robusthash.specs import PluginUse
+from robusthash.specs import Direction, Distance, PluginUse
 
 if TYPE_CHECKING:
     from robusthash.results.records.record import Record
@@ -31,7 +31,7 @@ def flatten(record: "Record") -> dict[str, Any]:
         "dataset": asdict(record.dataset),
         "model": _model(victim.model),
         "defense": asdict(victim.defense) if victim.defense else None,
-        "direction": victim.direction,
+        "direction": str(victim.direction),
         "attack": asdict(PluginUse(name=attack.name, owner=attack.owner, options=attack.options)),
         "goal": str(attack.goal),
         "epsilon": attack.epsilon,
@@ -89,12 +89,12 @@ def crafting(content: Mapping[str, Any]) -> dict[str, Any]:
         if content["surrogate"]
         else {"model": _identity(content["model"]), "defense": content["defense"]}
     )
-    direction = content.get("direction", SAME_MODAL)
+    direction = content.get("direction", Direction.I2I)
     return {
         **{name: content[name] for name in _CRAFTING},
         "source": source,
         "device": content["environment"]["device"],
-        **({} if direction == SAME_MODAL else {"direction": direction}),
+        **({} if direction == Direction.I2I else {"direction": direction}),
     }
 
 
@@ -119,10 +119,10 @@ def usual_headline(protocols: Mapping[str, str]) -> str:
 
 
 def _model(use: ModelUse) -> dict[str, Any]:
-    return {**asdict(use), "bits": use.bits}
+    return {**asdict(use), "distance": str(use.distance), "bits": use.bits}
 
 
 def _identity(model: Mapping[str, Any]) -> dict[str, Any]:
     """A flat model as :meth:`ModelUse.identity` has it."""
-    left_out = ("distance", "size") if model.get("distance", HAMMING) == HAMMING else ("bits",)
+    left_out = ("distance", "size") if model.get("distance", Distance.HAMMING) == Distance.HAMMING else ("bits",)
     return {name: value for name, value in model.items() if name not in left_out}

@@ -3,9 +3,8 @@
 from msgspec.structs import asdict
 
 from robusthash.results.records.flat import usual_headline
-from robusthash.results.records.parts import HAMMING, SAME_MODAL
 from robusthash.results.records.schema import CommonPart, EffortPart, File1, File2, ModelPart1, ModelPart2
-from robusthash.specs import Role
+from robusthash.specs import Direction, Distance, Role
 
 _ROLES = {"noise": Role.REFERENCE, "strongest": Role.YARDSTICK}
 _EFFORT = "steps"
@@ -21,7 +20,7 @@ def migrated(file: File1) -> File2:
         schema=2,
         model=_model(file.model),
         surrogate=_model(file.surrogate) if file.surrogate else None,
-        direction=SAME_MODAL,
+        direction=Direction.I2I,
         role=_ROLES.get(file.attack.name, Role.ATTACK),
         effort=None if effort is None else EffortPart(option=_EFFORT, value=effort),
         passes=passes or 1,
@@ -30,7 +29,7 @@ def migrated(file: File1) -> File2:
 
 
 def _model(model: ModelPart1) -> ModelPart2:
-    return ModelPart2(**asdict(model), distance=HAMMING, size=model.bits)
+    return ModelPart2(**asdict(model), distance=Distance.HAMMING, size=model.bits)
 
 
 def _count(value: object) -> int | None:

@@ -3,15 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 from robusthash.results.records.stages import Against
-from robusthash.specs import Goal, PluginUse, Role
-
-HAMMING: Final = "hamming"  #: the distance of codes
-SAME_MODAL: Final = "i2i"  #: the direction of images that are searched for with images
-
-_UNITS = {HAMMING: "bit"}  #: of a size, by distance
+from robusthash.specs import Direction, Distance, Goal, PluginUse, Role
 
 
 class Access(StrEnum):
@@ -45,20 +40,20 @@ class ModelUse(PluginUse):
 
     Attributes:
         size: code length of a model that hashes, else the dimension of its descriptors.
-        distance: how its outputs are compared: ``hamming``, ``cosine`` or ``l2``.
+        distance: how its outputs are compared.
         backbone: name of its feature network.
         digest: of its weights.
     """
 
     size: int
-    distance: str = HAMMING
+    distance: Distance = Distance.HAMMING
     backbone: str
     digest: str
 
     @property
     def bits(self) -> int | None:
         """Code length; None for descriptors."""
-        return self.size if self.distance == HAMMING else None
+        return self.size if self.distance is Distance.HAMMING else None
 
     @property
     def label(self) -> str:
@@ -67,18 +62,18 @@ class ModelUse(PluginUse):
 
     def identity(self) -> dict[str, Any]:
         """What digests are made of: everything that could change an output."""
-        space = {"bits": self.bits} if self.distance == HAMMING else {"distance": self.distance, "size": self.size}
+        space = {"distance": str(self.distance), "size": self.size} if self.bits is None else {"bits": self.bits}
         use = {"name": self.name, "owner": self.owner, "options": self.options}
         return {**use, **space, "backbone": self.backbone, "digest": self.digest}
 
 
-def size_label(size: int, distance: str) -> str:
+def size_label(size: int, distance: Distance) -> str:
     """A model's size in tables.
 
-    >>> size_label(32, "hamming"), size_label(512, "cosine")
+    >>> size_label(32, Distance.HAMMING), size_label(512, Distance.COSINE)
     ('32 bit', '512 d')
     """
-    return f"{size} {_UNITS.get(distance, 'd')}"
+    return f"{size} {'bit' if distance is Distance.HAMMING else 'd'}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,12 +83,12 @@ class VictimUse:
     Attributes:
         model: the model, after the defense if that trained it further.
         defense: what hardened it; None if nothing did.
-        direction: modality of the queries and of the items: ``i2i``, ``i2t``, ``t2i`` or ``t2t``.
+        direction: what searches for what.
     """
 
     model: ModelUse
     defense: PluginUse | None = None
-    direction: str = SAME_MODAL
+    direction: Direction = Direction.I2I
 
 
 @dataclass(frozen=True, kw_only=True)

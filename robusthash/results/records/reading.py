@@ -22,6 +22,7 @@ from robusthash.results.records.parts import (
 )
 from robusthash.results.records.record import Record
 from robusthash.results.records.schema import CostPart, File1, File2, ModelPart2, PluginPart
+from robusthash.results.rendering.escaping import visible
 from robusthash.specs import PluginUse
 from robusthash.storage import digest
 
@@ -79,12 +80,12 @@ def _checked(plain: Any, where: str) -> File2:
 
 
 def _told(error: Exception) -> str:
-    """What msgspec says of a defect, the place first.
+    """What msgspec says of a defect, the place first; names in it are the file's, and may be anything.
 
     >>> _told(ValueError("Expected `int`, got `str` - at `$.dataset.queries`"))
     'dataset.queries: Expected `int`, got `str`'
     """
-    what, _, place = str(error).partition(" - at `$")
+    what, _, place = visible(str(error)).partition(" - at `$")
     return f"{place.strip('.`')}: {what}" if place.strip(".`") else what
 
 

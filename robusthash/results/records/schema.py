@@ -5,7 +5,9 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
-from robusthash.specs import Goal, Role
+from robusthash.specs import Direction, Distance, Goal, Role
+
+_DEEPEST = 20  #: levels of options in each other; what walks through them is recursive
 
 Count = Annotated[int, Meta(ge=0)]
 Positive = Annotated[int, Meta(ge=1)]
@@ -23,6 +25,13 @@ class PluginPart(Part):
     name: str
     owner: str
     options: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        level: list[Any] = [self.options]
+        for _ in range(_DEEPEST):
+            level = [one for value in level for one in _inside(value)]
+        if level:
+            raise ValueError(f"options are nested more than {_DEEPEST} levels deep")
 
 
 class DatasetPart(PluginPart):
@@ -46,13 +55,14 @@ class ModelPart2(PluginPart, kw_only=True):
     """A model."""
 
     bits: Positive | None
-    distance: Literal["hamming", "cosine", "l2"]
+    distance: Distance
     size: Positive
     backbone: str
     digest: str
 
     def __post_init__(self) -> None:
-        expected = self.size if self.distance == "hamming" else None
+        super().__post_init__()
+        expected = self.size if self.distance is Distance.HAMMING else None
         if self.bits != expected:
             raise ValueError(f"bits is {self.bits}, and {self.distance} of size {self.size} makes it {expected}")
 
@@ -151,7 +161,7 @@ class File2(CommonPart, kw_only=True):
     schema: Literal[2]
     model: ModelPart2
     surrogate: ModelPart2 | None
-    direction: Literal["i2i", "i2t", "t2i", "t2t"]
+    direction: Direction
     role: Role
     effort: EffortPart | None
     passes: Positive
@@ -161,3 +171,9 @@ class File2(CommonPart, kw_only=True):
         super().__post_init__()
         if self.headline not in self.protocols:
             raise ValueError(f"headline is {self.headline!r}, which is none of protocols")
+
+
+def _inside(value: object) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from robusthash.errors import InputError, RobustHashError, UsageError
 from robusthash.results.records.arrays import QueryArrays
-from robusthash.results.records.parts import SAME_MODAL
 from robusthash.results.records.reading import read_record
 from robusthash.results.records.record import Record
+from robusthash.specs import Direction
 from robusthash.storage import digest, write_atomically
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class ResultStore:
     def _database_path(self, record: Record) -> Path:
         defense = asdict(record.victim.defense) if record.victim.defense else None
         made_from = {"dataset": record.dataset.digest, "model": record.victim.model.digest, "defense": defense}
-        if record.victim.direction != SAME_MODAL:
+        if record.victim.direction is not Direction.I2I:
             made_from["direction"] = record.victim.direction
         name = digest(made_from)
         return self.path_of(record).with_name(f"database-{name[:_NAMED]}.npz")
