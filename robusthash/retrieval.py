@@ -17,6 +17,8 @@ from robusthash.contracts import Ball, Index, Neighbours, Retriever, RetrieverCa
 from robusthash.errors import OptionError
 from robusthash.hashing import unpack, words
 
+__all__ = ["TorchRetriever"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class TorchRetriever(Retriever):
