@@ -21,13 +21,13 @@ def encode(
     indices: Tensor | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Tensor:
-    """Logits of images, in evaluation mode and without gradient.
+    """Logits of images, in evaluation mode and without gradients.
 
     Args:
         model: on ``device``.
-        images: what to encode.
-        device: where.
-        indices: (n,) int64, which of the images; None is all.
+        images: the images.
+        device: where to compute.
+        indices: (n,) int64, which images; None is all.
         progress: called with (done, total) after each batch.
 
     Returns:
@@ -54,7 +54,7 @@ def _logits(model: HashModel, pixels: Tensor, rows: Sequence[int]) -> Tensor:
 
 
 def _read_ahead(images: Images, chunks: Sequence[Tensor], device: torch.device) -> Iterator[Tensor]:
-    """Batches on the device; each is read, and on its way to a GPU, while the one before it is computed with."""
+    """Batches on the device; each is read, and copied to a GPU, while the model computes on the previous one."""
 
     def read(chunk: Tensor) -> Tensor:
         pixels = images.pixels(chunk.tolist())
