@@ -23,6 +23,20 @@ from robusthash.specs import (
 if TYPE_CHECKING:
     from robusthash.results import Record
 
+__all__ = [
+    "hookimpl",
+    "robusthash_attacks",
+    "robusthash_backbones",
+    "robusthash_cell_finished",
+    "robusthash_datasets",
+    "robusthash_defenses",
+    "robusthash_metrics",
+    "robusthash_models",
+    "robusthash_retrievers",
+    "robusthash_run_finished",
+    "robusthash_run_started",
+]
+
 hookspec = pluggy.HookspecMarker("robusthash")
 hookimpl = pluggy.HookimplMarker("robusthash")
 

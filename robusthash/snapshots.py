@@ -1,4 +1,4 @@
-"""Snapshots of unfinished work, so that a killed run goes on from where it was instead of from the start."""
+"""Snapshots of unfinished work, so that a killed run resumes instead of starting again."""
 
 import json
 import time
@@ -20,11 +20,11 @@ SNAPSHOT_SECONDS = 60.0  #: between two snapshots, unless said otherwise
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Snapshot:
-    """Unfinished work as it was stored.
+    """A stored state of unfinished work.
 
     Attributes:
         tensors: by name, on the CPU.
-        about: plain values (as JSON knows them) that were stored beside the tensors.
+        about: JSON values that were stored with the tensors.
     """
 
     tensors: dict[str, Tensor]
@@ -32,7 +32,7 @@ class Snapshot:
 
 
 class Snapshots:
-    """Where a piece of work keeps its snapshots: one file, in which each snapshot replaces the one before.
+    """The snapshots of one piece of work, in one file: each replaces the previous one.
 
     ::
 
@@ -44,12 +44,12 @@ class Snapshots:
             if snapshots.due:
                 snapshots.save(network.state_dict(), {"epochs": epoch + 1})
 
-    Whoever made it removes the file once the finished work is stored.
+    The host removes the file once the finished work is stored.
 
     Args:
-        path: of the file; None keeps nothing, and then nothing is ever found or due.
-        identity: names everything that could change the outcome, such as a digest of all options and inputs; the
-            snapshot of other work is refused.
+        path: of the file; None stores nothing, and then nothing is ever found or due.
+        identity: everything that could change the outcome, such as a digest of all options and inputs; a snapshot of
+            other work is refused.
         seconds: least time between two snapshots, for :attr:`due`.
     """
 
@@ -61,14 +61,14 @@ class Snapshots:
 
     @property
     def due(self) -> bool:
-        """Whether ``seconds`` have passed since the last snapshot, or since this was made."""
+        """Whether ``seconds`` have passed since the last snapshot, or since this object was made."""
         return self.path is not None and time.monotonic() - self._saved >= self.seconds
 
     def load(self) -> Snapshot | None:
         """The last snapshot; None if there is none.
 
         Raises:
-            CheckpointError: the file cannot be read, or is the snapshot of other work.
+            CheckpointError: the file cannot be read, or belongs to other work.
         """
         if self.path is None or not self.path.exists():
             return None
@@ -88,14 +88,14 @@ class Snapshots:
         return Snapshot(tensors=load_tensors(self.path), about=about)
 
     def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
-        """Stores a snapshot, whole or not at all; the one before is replaced.
+        """Stores a snapshot atomically; the previous one is replaced.
 
         Args:
             tensors: by name, on any device.
-            about: plain values that JSON can hold, such as the number of epochs done.
+            about: JSON values, such as the number of finished epochs.
 
         Raises:
-            StorageError: it cannot be written; the one before stays.
+            StorageError: it cannot be written; the previous one is kept.
         """
         if self.path is None:
             return
@@ -104,16 +104,16 @@ class Snapshots:
         self._saved = time.monotonic()
 
     def part(self, name: str) -> "Snapshots":
-        """Snapshots of one part of this work, in a file of their own beside this one.
+        """Snapshots of one part of this work, in a file of their own in the same folder.
 
         Args:
-            name: letters, digits and hyphens; each part has its own.
+            name: of the part: letters, digits and hyphens.
         """
         path = self.path.with_name(f"{self.path.name}.{name}") if self.path is not None else None
         return Snapshots(path, f"{self.identity}/{name}", seconds=self.seconds)
 
     def remove(self) -> None:
-        """Removes the file, if it is there, and those of all parts."""
+        """Removes the file and those of all parts, if they exist."""
         if self.path is None:
             return
         for path in (self.path, *self.path.parent.glob(f"{escape(self.path.name)}.*")):

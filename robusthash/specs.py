@@ -9,6 +9,23 @@ from typing import Any
 
 from robusthash.errors import SpecError
 
+__all__ = [
+    "API_VERSION",
+    "AttackSpec",
+    "BackboneSpec",
+    "Capability",
+    "DatasetSpec",
+    "DefenseSpec",
+    "Exactness",
+    "Goal",
+    "MetricSpec",
+    "ModelSpec",
+    "PluginUse",
+    "RetrieverSpec",
+    "Role",
+    "Spec",
+]
+
 API_VERSION = "1.0"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")

@@ -1,4 +1,4 @@
-"""Named tensors on disk: safetensors only, written whole or not at all, and never a pickle."""
+"""Named tensors on disk: safetensors, written atomically; never a pickle."""
 
 import hashlib
 from collections.abc import Mapping
@@ -24,15 +24,15 @@ _CONVERT = (
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None) -> None:
-    """Writes tensors, from wherever they are; the same tensors and metadata give the same bytes.
+    """Writes tensors from any device; the same tensors and metadata give the same bytes.
 
     Args:
-        path: of the file; an old one is replaced.
+        path: of the file; an existing one is replaced.
         tensors: by name.
-        metadata: texts by name, kept beside them.
+        metadata: texts by name, stored with the tensors.
 
     Raises:
-        StorageError: it cannot be written; what was there before stays.
+        StorageError: it cannot be written; an existing file is kept.
     """
     plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     write_atomically(path, safetensors.torch.save(plain, metadata=dict(metadata) if metadata else None))
@@ -42,7 +42,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     """Reads a safetensors file, on the CPU.
 
     Raises:
-        CheckpointError: there is no such file, it is a pickle (which is never opened), truncated, or of another format.
+        CheckpointError: the file is missing, a pickle (which is never opened), truncated, or of another format.
     """
     refuse_other_formats(path)
     try:
@@ -53,7 +53,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The texts beside the tensors of a safetensors file, without its tensors; empty if there are none.
+    """The metadata of a safetensors file, without reading its tensors; empty if there is none.
 
     Raises:
         CheckpointError: as for :func:`load_tensors`.
@@ -67,7 +67,7 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def refuse_other_formats(path: Path) -> None:
-    """Fails unless a file may be safetensors: a pickle is told by its first bytes, and never opened.
+    """Fails for a pickle, which is recognised by its first bytes and never opened.
 
     Raises:
         CheckpointError: as for :func:`load_tensors`.
@@ -82,7 +82,7 @@ def refuse_other_formats(path: Path) -> None:
 
 
 def is_pickle(path: Path) -> bool:
-    """Whether a file is a pickle by its first bytes, or by its ending where those are not safetensors' own.
+    """Whether a file is a pickle, by its first bytes, or by its suffix unless the first bytes are those of safetensors.
 
     Raises:
         CheckpointError: it cannot be read.
@@ -94,8 +94,8 @@ def is_pickle(path: Path) -> bool:
         raise CheckpointError(
             f"cannot read checkpoint {path}: {error.strerror or error}", hint="name a .safetensors file"
         ) from error
-    # A safetensors file is the length of its header in 8 bytes, then the header, which opens with a brace. Torch writes
-    # a zip around a pickle (PK), or a pickle, which opens with 0x80 and the protocol.
+    # A safetensors file begins with the length of its header in 8 bytes, then the header, which begins with a brace.
+    # Torch writes a zip archive of a pickle (PK), or a pickle, which begins with 0x80 and the protocol.
     pickled = head[:4] == b"PK\x03\x04" or head[:1] == b"\x80" or path.suffix.lower() in _PICKLE_SUFFIXES
     return pickled and head[8:9] != b"{"
 
@@ -117,5 +117,6 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
 
 def _unreadable(path: Path, error: Exception) -> CheckpointError:
     return CheckpointError(
-        f"{path} is truncated or not a safetensors file: {error}", hint="remove it; copy, download or train it again"
+        f"{path} is truncated or not a safetensors file: {error}",
+        hint="remove it; copy, download or train it again",
     )

@@ -1,4 +1,4 @@
-"""How long steps tell how far they are."""
+"""Progress of long steps."""
 
 from collections.abc import Callable
 
@@ -6,4 +6,4 @@ Progress = Callable[[int, int, str], None]  #: called with (done, total, what)
 
 
 def silent(done: int, total: int, what: str) -> None:
-    """Tells nobody."""
+    """Ignores progress."""

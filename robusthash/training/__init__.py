@@ -1,4 +1,4 @@
-"""Training hash models: networks, checkpoints, objectives, adversarial training, and models of the user's own."""
+"""Training hash models: networks, checkpoints, objectives, adversarial training, and user-defined models."""
 
 from robusthash.contracts import Recipe, TrainingReport
 from robusthash.tensors import load_tensors, tensors_digest

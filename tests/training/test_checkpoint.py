@@ -181,9 +181,9 @@ def test_a_broken_description_is_told(tmp_path: Path, text: str) -> None:
 def test_another_architecture_is_named(tmp_path: Path) -> None:
     model = network()
     before = weights_digest(model)
-    with pytest.raises(CheckpointError, match=r"16 bits instead of 12; mis-shaped: hash_layer\.weight \(16, 6\)"):
+    with pytest.raises(CheckpointError, match=r"16 bits instead of 12; misshapen: hash_layer\.weight \(16, 6\)"):
         load_weights(model, network(bits=16).state_dict(), "model.safetensors")
-    with pytest.raises(CheckpointError, match=r"mis-shaped: features\.0\.weight.* and \d more"):
+    with pytest.raises(CheckpointError, match=r"misshapen: features\.0\.weight.* and \d more"):
         load_weights(model, network(width=9).state_dict(), "model.safetensors")
     lacking = {key: value for key, value in network().state_dict().items() if key != "features.0.bias"}
     with pytest.raises(CheckpointError, match=r"missing: features\.0\.bias"):

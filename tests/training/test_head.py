@@ -225,5 +225,5 @@ def test_the_loss_sees_normalised_logits_and_the_stored_network_has_the_usual_sh
 
 def test_a_model_without_a_linear_hash_layer_is_told() -> None:
     model: HashModel = LinearVictim()
-    with pytest.raises(UsageError, match="LinearVictim has no linear part `hash_layer`"):
+    with pytest.raises(UsageError, match="LinearVictim has no linear layer `hash_layer`"):
         put_batch_norm(model)

@@ -97,7 +97,7 @@ def test_mobilenet_is_the_papers_table_with_the_converted_files_names(width: str
     assert float(expected.std()) > 0.01
     torch.testing.assert_close(output(features, images), expected, rtol=1e-4, atol=1e-5)
     wider = {"0.75": "1.0", "1.0": "0.75"}[width]
-    with pytest.raises(CheckpointError, match=r"mis-shaped: conv1\.weight"):
+    with pytest.raises(CheckpointError, match=r"misshapen: conv1\.weight"):
         MobileNetV1(width=wider).build(str(path))  # type: ignore[arg-type]  # as above
 
 

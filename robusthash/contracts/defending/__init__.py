@@ -1,1 +1,1 @@
-"""What a defense is, and what it may use."""
+"""Defenses, and their context."""

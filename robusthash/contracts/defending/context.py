@@ -1,4 +1,4 @@
-"""What a defense may use."""
+"""The context of a defense."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,19 +25,18 @@ def _nowhere() -> Snapshots:
 
 @dataclass(frozen=True, kw_only=True)
 class DefenseContext:
-    """All that a defense may use. ``robusthash.training.defense_context`` makes one that can train.
+    """What a defense may use. ``robusthash.training.defense_context`` makes one that can train.
 
     Attributes:
-        data: the dataset; its query split is for the evaluation alone.
+        data: the dataset; its query split is reserved for the evaluation.
         seed: of the run.
         progress: called with (done, total, what) during long steps.
         device: where to compute; None is where the model is.
-        objective: what trained the model; None if no objective did, or nobody knows.
-        objective_seed: of that training. What an objective has beside the network, such as class centres, is built from
-            it again.
-        snapshots: where a training loop of the defense's own keeps its unfinished state. :meth:`train` keeps its state
-            in parts of it.
-        trainer: what :meth:`train` calls; None is a context that cannot train.
+        objective: what trained the model; None if no objective did, or if it is unknown.
+        objective_seed: of that training; the objective's head, such as class centres, is rebuilt from it.
+        snapshots: where a training loop of the defense's own stores its unfinished state. :meth:`train` stores its
+            state in parts of it.
+        trainer: what :meth:`train` calls; a context without one cannot train.
     """
 
     data: RetrievalData
@@ -50,17 +49,17 @@ class DefenseContext:
     trainer: Trainer | None = None
 
     def train(self, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
-        """Trains a model in place on the train split; an unfinished training goes on from where it was.
+        """Trains a model in place on the train split; an unfinished training is resumed.
 
         Args:
-            model: its start; afterwards trained, in evaluation mode.
+            model: initialised; afterwards it is trained and in evaluation mode.
             loss: what is minimised.
             recipe: how.
 
         Raises:
             CapabilityError: this context cannot train.
             TrainingError: the loss was not finite, or the codes retrieve nothing.
-            CheckpointError: the unfinished training cannot be read, or is of another model.
+            CheckpointError: the snapshot of the unfinished training cannot be read.
         """
         if self.trainer is None:
             raise CapabilityError(

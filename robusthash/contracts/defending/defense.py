@@ -1,4 +1,4 @@
-"""What a defense is: a trained hash model goes in, a hardened one comes out."""
+"""Defenses: they turn a trained hash model into a hardened one."""
 
 from abc import ABC, abstractmethod
 from typing import final
@@ -13,31 +13,31 @@ class Defense(ABC):
 
     @abstractmethod
     def harden(self, model: HashModel, context: DefenseContext) -> HashModel:
-        """A hardened model; the one given stays as it is.
+        """A hardened model; the given one is not changed.
 
         Args:
             model: trained, in evaluation mode.
             context: what the defense may use.
 
         Returns:
-            A model of the same bits and modality: newly trained, or a wrapper.
+            A model of the same bits and modality: with other weights, or a wrapper.
         """
 
 
 class TrainedDefense(Defense):
-    """A defense that trains. Its outcome is costly, so the host stores the tensors and makes it from them again.
+    """A defense that trains. The host caches its outcome, and resumes an unfinished training.
 
-    Unless the class is a :class:`TrainedWrapper`, the outcome is a network of the model's own kind, with other weights:
-    it can be stored as a checkpoint, and loaded where the defense is not installed.
+    Unless the class is a :class:`TrainedWrapper`, the outcome is the same network with other weights: the host stores
+    it as a checkpoint, which can be loaded where the defense is not installed.
     """
 
     @abstractmethod
     def train(self, model: HashModel, context: DefenseContext) -> tuple[HashModel, TrainingReport]:
-        """A hardened model, and how its training went; the model given stays as it is.
+        """A hardened model, and how its training went; the given model is not changed.
 
-        Train with :meth:`DefenseContext.train`, which resumes after a kill. A loop of your own keeps its state in
-        ``context.snapshots`` and tells ``context.progress``. On one CPU set-up the outcome is a pure function of the
-        options, the model, the data, the objective and the seed.
+        Train with :meth:`DefenseContext.train`, which resumes an unfinished training. A loop of your own stores its
+        state in ``context.snapshots`` and reports to ``context.progress``. On the same CPU the outcome is a pure
+        function of the options, the model, the data, the objective and the seed.
 
         Args:
             model: trained, in evaluation mode.
@@ -48,30 +48,30 @@ class TrainedDefense(Defense):
 
         Raises:
             TrainingError: the training diverged or collapsed.
-            CheckpointError: an unfinished training cannot be read, or is of another model.
+            CheckpointError: the snapshot of an unfinished training cannot be read.
         """
 
     @final
     def harden(self, model: HashModel, context: DefenseContext) -> HashModel:
-        """What :meth:`train` gives, without its report."""
+        """The model that :meth:`train` returns."""
         return self.train(model, context)[0]
 
 
 class TrainedWrapper(TrainedDefense):
-    """A trained defense that puts something learnt around a model, such as a purifier before it.
+    """A defense that puts a trained part around a model, such as a purifier before it.
 
-    The outcome is not a network of the model's kind, so a checkpoint cannot describe it: the host stores its tensors
-    and loads them into what :meth:`around` builds.
+    A checkpoint cannot describe the outcome, so the host stores its tensors, and loads them into what :meth:`around`
+    builds.
     """
 
     @abstractmethod
     def around(self, model: HashModel, seed: int) -> HashModel:
-        """The model inside what has learnt nothing yet.
+        """The model with an untrained part around it.
 
         Args:
             model: trained; it may become a part of the result.
-            seed: of the run; what is drawn is drawn from it.
+            seed: of the run, and of the initial weights.
 
         Returns:
-            A model in evaluation mode, with the same names and shapes of tensors as :meth:`train` returns.
+            A model in evaluation mode, whose tensors have the names and shapes of those that :meth:`train` returns.
         """

@@ -1,1 +1,1 @@
-"""What a training is told, what it is handed batch by batch, and what it says about itself."""
+"""The recipe of a training, the loss of its batches, and its report."""

@@ -1,4 +1,4 @@
-"""What a training minimises: the loss of one batch, and the state that it keeps between batches."""
+"""What a training minimises on each batch, and the state that it keeps between batches."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -36,28 +36,28 @@ class LossStep(ABC):
 
     @abstractmethod
     def identity(self) -> str:
-        """All that could change the outcome, as text: class and options."""
+        """Everything that could change the outcome, as text: class and options."""
 
     @abstractmethod
     def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:
         """The loss of one batch: a scalar, differentiable in the model's parameters."""
 
-    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: B027 - most have none
-        """Prepares the state; called once, before the optimiser is made, with the model on the device.
+    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: B027 - optional
+        """Prepares the state; called once, with the model on the device, before the optimiser is made.
 
-        It may add parts to the model, which are then trained, and stored with an unfinished training.
+        It may add modules to the model, which are then trained and stored with an unfinished training.
         """
 
     def parameters(self) -> Iterable[nn.Parameter]:
-        """What learns beside the model, at the hash layer's rate; asked for after :meth:`start`. Mostly nothing."""
+        """What is trained alongside the model, at the hash layer's rate; called after :meth:`start`."""
         return ()
 
     def finish(self, model: HashModel) -> None:  # noqa: B027 - as for start
-        """Takes away what :meth:`start` added to the model, which hashes as before; called after the last batch."""
+        """Removes what :meth:`start` added to the model, without changing its codes; called after the last batch."""
 
     def state(self) -> dict[str, Tensor]:
-        """Tensors that :meth:`restore` needs to go on; none unless a subclass says otherwise."""
+        """Tensors that :meth:`restore` needs to resume; by default none."""
         return {}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - as for start
-        """Puts back what :meth:`state` gave; called after :meth:`start`."""
+        """Restores what :meth:`state` returned; called after :meth:`start`."""

@@ -15,17 +15,17 @@ class Recipe:
     """
 
     optimizer: Literal["sgd", "adam", "rmsprop"] = "adam"  #: torch's optimiser of that name
-    lr: float = 1e-3  #: learning rate of the hash layer at the start
-    momentum: float = 0.9  #: of sgd; adam keeps its own (0.9, 0.999), rmsprop has none
-    nesterov: bool = False  #: Nesterov's momentum, sgd only
-    weight_decay: float = 0.0  #: L2 penalty on all parameters, inside the gradient
+    lr: float = 1e-3  #: initial learning rate of the hash layer
+    momentum: float = 0.9  #: of sgd; adam has its usual (0.9, 0.999), rmsprop none
+    nesterov: bool = False  #: Nesterov momentum, with sgd only
+    weight_decay: float = 0.0  #: L2 penalty on all parameters, added to the gradient
     epochs: int = 20  #: passes over the train split
-    batch_size: int = 64  #: images to a step
-    schedule: Literal["none", "step", "milestones", "cosine"] = "none"  #: of the learning rate, by epochs
-    step_factor: float = 0.1  #: schedules step and milestones: what the learning rate is multiplied by at each drop
-    step_epochs: int | None = None  #: schedule step: epochs between drops; None is floor(epochs / 3)
-    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, as a share of the hash layer's
-    augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; and flip
+    batch_size: int = 64  #: images per step
+    schedule: Literal["none", "step", "milestones", "cosine"] = "none"  #: of the learning rate, per epoch
+    step_factor: float = 0.1  #: factor of the learning rate at each drop, with the schedules step and milestones
+    step_epochs: int | None = None  #: epochs between drops, with the schedule step; none is floor(epochs / 3)
+    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's
+    augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
 
     def __post_init__(self) -> None:
         positive = {"lr": self.lr, "epochs": self.epochs, "batch_size": self.batch_size}
@@ -44,6 +44,6 @@ class Recipe:
             if not value >= 0:
                 raise OptionError(f"recipe.{name} is {value!r}", hint="it must not be negative")
         if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
-            raise OptionError("recipe.nesterov needs optimizer=sgd and a momentum", hint="set both, or leave it out")
+            raise OptionError("recipe.nesterov needs optimizer=sgd and a momentum", hint="set both, or drop nesterov")
         if self.batch_size == 1:
             raise OptionError("recipe.batch_size is 1", hint="pairs need at least 2 images")

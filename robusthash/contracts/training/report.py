@@ -1,17 +1,17 @@
-"""What a training says about itself."""
+"""The report of a training."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainProbe:
-    """Retrieval within the train split, at most 200 of its items searching at most 2,000 others.
+    """Retrieval within the train split: at most 200 of its items are searched among at most 2,000 others.
 
     Attributes:
-        epoch: epochs finished.
-        map: mean average precision, ties in expectation.
-        floor: what codes that say nothing score.
-        constant_bits: bits that are the same for all items probed.
+        epoch: number of finished epochs.
+        map: mean average precision, in expectation over ties.
+        floor: the same of random codes.
+        constant_bits: number of bits that are the same for all of these items.
     """
 
     epoch: int
@@ -22,13 +22,13 @@ class TrainProbe:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingReport:
-    """How a training went: the same for the same seed, interrupted or not.
+    """How a training went. It is the same for the same seed, interrupted or not.
 
     Attributes:
-        epochs: how many were made.
-        iterations: optimiser steps.
+        epochs: number of epochs.
+        iterations: number of optimiser steps.
         losses: mean loss of each epoch.
-        probes: retrieval within the train split on the way; the last is the trained model's.
+        probes: retrieval within the train split during the training; the last is of the trained model.
     """
 
     epochs: int

@@ -12,7 +12,6 @@ from torch import Tensor
 import robusthash
 from robusthash.contracts import (
     Defense,
-    DefenseContext,
     HashModel,
     Objective,
     Snapshots,
@@ -74,7 +73,7 @@ def harden(
         )
     if isinstance(chosen.plugin, TrainedDefense):
         return _trained(chosen.plugin, model, use, description, chosen, resources)
-    context = DefenseContext(data=resources.data, seed=resources.setting.seed, progress=resources.progress)
+    context = defense_context(resources.data, seed=resources.setting.seed, progress=resources.progress)
     return Hardened(model=_checked(chosen.plugin.harden(model, context), model, chosen), use=use)
 
 

@@ -1,4 +1,4 @@
-"""Adversarial training, and what a defense that trains is given."""
+"""Adversarial training, and the context of a defense that trains."""
 
 from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.context import defense_context

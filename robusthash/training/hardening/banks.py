@@ -1,4 +1,4 @@
-"""What an adversarial training knows of the train split, and what its method may look at in each step."""
+"""Codes of the train split during adversarial training, and what a method may use in each step."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,13 +12,13 @@ from robusthash.hashing import sign
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Banks:
-    """Codes and labels of the whole train split as the model has last seen it, on the training device.
+    """Latest codes of the whole train split, and its labels, on the training device.
 
-    The two kinds of codes share no memory. A batch's rows of both are written in place, after its images were crafted
-    and before its loss is taken.
+    The two kinds of codes share no memory. A batch's rows of both are updated in place after its images are attacked
+    and before its loss is computed.
 
     Attributes:
-        codes: (items, bits) float in {-1, +1}, for codes that represent a label.
+        codes: (items, bits) float in {-1, +1}, for the codes that represent labels.
         relaxed: (items, bits) float in [-1, 1], tanh of the logits, for losses.
         labels: (items, classes) float in {0, 1}.
     """
@@ -29,33 +29,34 @@ class Banks:
 
     @classmethod
     def of(cls, logits: Tensor, labels: Tensor) -> "Banks":
-        """Those of logits (items, bits) and labels (items, classes)."""
+        """The banks of logits (items, bits) and labels (items, classes)."""
         banks = cls(codes=torch.empty_like(logits), relaxed=torch.empty_like(logits), labels=labels.to(logits))
         banks.write(torch.arange(len(logits), device=logits.device), logits)
         return banks
 
     def write(self, rows: Tensor, logits: Tensor) -> None:
-        """Puts new logits (n, bits) of some items, (n,) int64, in the place of the old."""
+        """Updates the rows of some items, (n,) int64, from their new logits (n, bits)."""
         self.codes[rows] = sign(logits.detach()).to(self.codes)
         self.relaxed[rows] = torch.tanh(logits.detach())
 
     @cached_property
     def distinct(self) -> Tensor:
-        """Each label vector once, but for that of items without labels: (m, classes)."""
+        """The distinct label vectors, without that of unlabelled items: (m, classes)."""
         found: Tensor = torch.unique(self.labels, dim=0)
         return found[found.any(1)]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """What a method may look at when a batch is attacked, and again when its loss is taken.
+    """What a method may use when a batch is attacked, and when its loss is computed.
 
     Attributes:
-        labels: (n, classes) float in {0, 1}, the batch's.
-        banks: of the train split; the batch's rows are new in the loss, and of its last visit before.
-        head: what :meth:`AdversarialTraining.head` built; None if that is nothing.
-        random: for draws of this training; derive one for each purpose, and draw by ``step.iteration``.
-        step: where in the hardening this is.
+        labels: (n, classes) float in {0, 1}, of the batch.
+        banks: of the train split. The batch's rows are from its previous visit during the attack, and up to date in the
+            loss.
+        head: what :meth:`AdversarialTraining.head` built, or None.
+        random: for random draws; derive a stream for each purpose, and draw by ``step.iteration``.
+        step: the position in the training.
     """
 
     labels: Tensor

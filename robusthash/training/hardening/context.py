@@ -1,4 +1,4 @@
-"""The context of a defense that can train: with the loop of this package."""
+"""The context of a defense, with the training loop of this package."""
 
 import torch
 
@@ -27,16 +27,16 @@ def defense_context(
     progress: Progress = silent,
     snapshots: Snapshots | None = None,
 ) -> DefenseContext:
-    """What a defense may use, the means to train included.
+    """What a defense may use, including a way to train.
 
     Args:
         data: the dataset; the defense trains on its train split.
-        seed: of the run: order, augmentation, dropout, and what the defense draws.
-        objective: what trained the model; None if no objective did, or nobody knows.
+        seed: of the run: of order, augmentation, dropout and the defense's random draws.
+        objective: what trained the model; None if no objective did, or if it is unknown.
         objective_seed: of that training.
         device: where to train; None is where the model is.
         progress: called with (done, total, what) after each batch.
-        snapshots: where unfinished trainings are kept; None keeps nothing. Remove them once the outcome is stored.
+        snapshots: where unfinished trainings are stored; None stores nothing. Remove them once the outcome is stored.
     """
     return DefenseContext(
         data=data,
@@ -51,7 +51,7 @@ def defense_context(
 
 
 def _train(context: DefenseContext, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
-    """Each training of a defense is kept in a file that is named by all that makes it, so that several can follow."""
+    """Trains with a snapshot file of its own, named by the training's identity: a defense may train several times."""
     identity = training_identity(model, loss, recipe, context.data.train, context.seed)
     return optimise(
         model,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from robusthash.contracts import HashModel, Randomness, Threat, TrainBatch, evaluating
 
-Loss = Callable[[Tensor], Tensor]  #: from tanh of the logits, (n, bits), to (n,), to be minimised
+Loss = Callable[[Tensor], Tensor]  #: from tanh of the logits, (n, bits), to (n,); it is minimised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +18,9 @@ class InnerAttack:
 
     Attributes:
         threat: the ball and the box.
-        steps: how many.
-        size: of each, in pixel space.
-        random_start: start anywhere in the ball, not at the clean image.
+        steps: number of steps.
+        size: of each step, in pixel space.
+        random_start: start at a random point of the ball, not at the clean image.
         training_mode: attack the model in training mode, with dropout and batch statistics.
     """
 
@@ -34,10 +34,10 @@ class InnerAttack:
         """Adversarial images of a batch.
 
         Args:
-            model: on the batch's device; its modes and parameters are afterwards as they were.
+            model: on the batch's device; its modes and parameters are restored afterwards.
             batch: the clean images.
             loss: what is minimised.
-            random: of the starts, which depend on nothing but it, the item and the epoch.
+            random: of the starting points, which depend only on it, the item and the epoch.
             epoch: counted from 0.
 
         Returns:
@@ -61,18 +61,18 @@ def descend_by_sign(
     steps: int,
     size: float,
 ) -> Tensor:
-    """Sign steps down a loss of the relaxed codes; the last point is kept, whatever it came to.
+    """Sign steps down a loss of the relaxed codes; returns the last iterate, not the best one.
 
-    The model's parameters are frozen meanwhile: no gradient reaches them, and none that is there changes.
+    The model's parameters are frozen meanwhile: their gradients do not change.
 
     Args:
-        model: on the images' device, in the mode that it is to be attacked in.
+        model: on the images' device, in the mode in which it is attacked.
         clean: (n, 3, h, w) float in [0, 1].
         start: the same shape, inside the ball and the box.
-        loss: from tanh of the logits, (n, bits), to (n,), to be minimised.
+        loss: from tanh of the logits, (n, bits), to (n,); it is minimised.
         threat: the ball and the box.
-        steps: how many.
-        size: of each, in pixel space.
+        steps: number of steps.
+        size: of each step, in pixel space.
 
     Returns:
         (n, 3, h, w) float, without gradient.

@@ -1,4 +1,4 @@
-"""Adversarial training of a hash model: every batch is attacked first, and learnt from beside its clean images."""
+"""Adversarial training of a hash model, on the clean and the attacked images of each batch."""
 
 from abc import abstractmethod
 from copy import deepcopy
@@ -17,32 +17,32 @@ from robusthash.training.trainer import ObjectiveStep
 
 @dataclass(frozen=True, kw_only=True)
 class AdversarialTraining(TrainedDefense):
-    """A defense that trains a model further, on images that are crafted against it batch by batch.
+    """A defense that trains a model further, on attacked batches.
 
-    With the clean images x, what the inner attack makes of them x', and u = tanh f(x), u' = tanh f(x')::
+    With the clean images x, their attacked versions x', and u = tanh f(x), u' = tanh f(x')::
 
         L = L_hash(u) + L_adv(u')
 
-    A subclass says which code the inner attack turns on and what L_adv is. L_hash is the objective that trained the
-    model. Batches, banks, the inner attack, schedules and snapshots are kept here.
+    A subclass defines the code that the inner attack uses, and L_adv. L_hash is the objective that trained the model.
+    Batches, banks, the inner attack, schedules and snapshots are provided here.
 
     Raises:
         OptionError: a value is outside its range.
     """
 
     epsilon: float | None = None  #: radius of the inner attack in pixel space; none is the dataset's own
-    steps: int = 7  #: of the inner attack
-    step_size: float | None = None  #: of its sign steps; none is a quarter of epsilon
-    random_start: bool = True  #: start it anywhere in the ball, not at the clean image
-    inner_train: bool = False  #: attack the model in training mode, with dropout and batch statistics, as released
+    steps: int = 7  #: sign steps of the inner attack
+    step_size: float | None = None  #: of the inner attack, in pixel space; none is a quarter of epsilon
+    random_start: bool = True  #: start the inner attack at a random point of the ball, not at the clean image
+    inner_train: bool = False  #: attack the model in training mode, with dropout and batch statistics
     epochs: int = 30  #: passes over the train split
-    batch_size: int = 32  #: images to a step
+    batch_size: int = 32  #: images per step
     optimizer: Literal["sgd", "adam", "rmsprop"] = "sgd"  #: torch's optimiser of that name
-    lr: float = 0.01  #: learning rate at the start
+    lr: float = 0.01  #: initial learning rate
     momentum: float = 0.9  #: of sgd
     weight_decay: float = 5e-4  #: L2 penalty on all parameters
     schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
-    augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; and flip
+    augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
 
     def __post_init__(self) -> None:
         sizes = {"steps": self.steps, "step_size": self.step_size, "epsilon": self.epsilon}
@@ -66,34 +66,34 @@ class AdversarialTraining(TrainedDefense):
         )
 
     def hash_objective(self, own: Objective | None) -> Objective | None:
-        """What the clean images are held to.
+        """The objective of L_hash; by default the one that trained the model.
 
         Args:
             own: the objective that trained the model; None if no objective did.
 
         Returns:
-            Mostly that one. None is no such term.
+            None leaves L_hash out.
         """
         return own
 
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:  # noqa: ARG002 - for subclasses
-        """What the method learns beside the network, as :meth:`robusthash.contracts.Objective.head`; mostly nothing."""
+        """What the method trains alongside the network; see :meth:`robusthash.contracts.Objective.head`."""
         return None
 
     @abstractmethod
     def codes(self, scene: Scene) -> Tensor:
-        """The code that the inner attack turns on, one for each image of the batch; taken without gradient.
+        """The code that the inner attack uses for each image of the batch; computed without gradients.
 
         Returns:
             (n, bits) float in {-1, +1}.
         """
 
     def inner_loss(self, relaxed: Tensor, codes: Tensor) -> Tensor:
-        """What the inner attack minimises; away from the code unless a method says otherwise.
+        """What the inner attack minimises; by default it moves away from the code.
 
         Args:
             relaxed: (n, bits) float, tanh of the logits.
-            codes: (n, bits) float, what :meth:`codes` gave.
+            codes: (n, bits) float, of :meth:`codes`.
 
         Returns:
             (n,) float.
@@ -102,23 +102,23 @@ class AdversarialTraining(TrainedDefense):
 
     @abstractmethod
     def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
-        """What is minimised beside the hash loss, once the banks hold the batch's new rows.
+        """L_adv; the batch's rows of the banks are up to date.
 
         Args:
-            crafted: (n, bits) float, tanh of the crafted images' logits.
-            scene: as for :meth:`codes`, its banks new.
+            crafted: (n, bits) float, tanh of the attacked images' logits.
+            scene: as for :meth:`codes`, with updated banks.
 
         Returns:
             A scalar.
         """
 
     def step(self, clean: ObjectiveStep | None, *, epsilon: float, seed: int = 0) -> AdversarialStep:
-        """What is minimised on a batch.
+        """The loss of a batch, L_hash + L_adv.
 
         Args:
-            clean: the hash loss of the clean images; None is none.
+            clean: L_hash; None leaves it out.
             epsilon: radius of the inner attack in pixel space.
-            seed: of random starts and of the method's draws.
+            seed: of random starts and of the method's random draws.
         """
         inner = InnerAttack(
             threat=Threat(epsilon=epsilon),
@@ -133,13 +133,13 @@ class AdversarialTraining(TrainedDefense):
         """A hardened copy of a model, and how its training went.
 
         Args:
-            model: trained; it stays as it is.
+            model: trained; it is not changed.
             context: one that can train.
 
         Raises:
             CapabilityError: the context cannot train.
             TrainingError: the loss was not finite, or the codes retrieve nothing.
-            CheckpointError: the unfinished hardening cannot be read, or is of another model.
+            CheckpointError: the snapshot of the unfinished training cannot be read.
         """
         hardened = deepcopy(model).requires_grad_(requires_grad=True)
         objective = self.hash_objective(context.objective)

@@ -1,4 +1,4 @@
-"""One step of an adversarial training: the batch is crafted, the banks are written, the losses are added."""
+"""The loss of one batch in adversarial training: attack the batch, update the banks, add the losses."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -15,29 +15,29 @@ from robusthash.training.trainer.snapshot import prefixed, under
 
 
 class Method(Protocol):
-    """What a step needs of a method; see :class:`~robusthash.training.AdversarialTraining`, which is one."""
+    """What a step needs from a method, such as :class:`~robusthash.training.AdversarialTraining`."""
 
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:
-        """What it learns beside the model."""
+        """What it trains alongside the model."""
 
     def codes(self, scene: Scene) -> Tensor:
-        """The code that the inner attack turns on."""
+        """The codes that the inner attack uses."""
 
     def inner_loss(self, relaxed: Tensor, codes: Tensor) -> Tensor:
         """What the inner attack minimises."""
 
     def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
-        """What is minimised beside the hash loss."""
+        """L_adv."""
 
 
 class AdversarialStep(LossStep):
-    """A method's loss of a batch, of its clean images and of what the inner attack makes of them.
+    """A method's loss of a batch: of the clean images, and of the attacked ones.
 
     Args:
         method: codes and losses.
         inner: the inner attack.
-        clean: the hash loss of the clean images; None is none.
-        seed: of random starts and of the method's draws.
+        clean: the hash loss of the clean images; None leaves it out.
+        seed: of random starts and of the method's random draws.
     """
 
     def __init__(self, method: Method, inner: InnerAttack, clean: ObjectiveStep | None, *, seed: int = 0) -> None:
@@ -51,7 +51,7 @@ class AdversarialStep(LossStep):
 
     @property
     def banks(self) -> Banks:
-        """Codes of the train split; there are none before :meth:`start`."""
+        """Codes of the train split; available after :meth:`start`."""
         assert self._banks is not None, "start comes first"  # noqa: S101 - the trainer's order
         return self._banks
 
@@ -85,7 +85,7 @@ class AdversarialStep(LossStep):
         return self.clean.loss(_Hashed(model, logits), batch, step) + adversarial
 
     def crafted(self, model: HashModel, batch: TrainBatch, scene: Scene) -> Tensor:
-        """What the inner attack makes of a batch: (n, 3, h, w) float in the ball and the box, without gradient."""
+        """The attacked images of a batch: (n, 3, h, w) float in the ball and the box, without gradient."""
         with torch.no_grad():
             codes = self.method.codes(scene)
         random, epoch = self.random.derived("start"), scene.step.epoch
@@ -106,7 +106,7 @@ class AdversarialStep(LossStep):
 
 
 class _Hashed(HashModel):
-    """A model that has just hashed the batch that it will be asked for, so that no image goes through twice."""
+    """A model with the known logits of a batch, so that no image is passed through twice."""
 
     def __init__(self, model: HashModel, logits: Tensor) -> None:
         super().__init__()
@@ -114,5 +114,5 @@ class _Hashed(HashModel):
         self.modality = model.modality
         self._logits = logits
 
-    def forward(self, inputs: Tensor) -> Tensor:  # noqa: ARG002 - they have been hashed
+    def forward(self, inputs: Tensor) -> Tensor:  # noqa: ARG002 - their logits are known
         return self._logits

@@ -1,4 +1,4 @@
-"""Networks: how they are built, stored, read, imported from elsewhere, and run over a split."""
+"""Networks: building, storing, loading, importing and running them."""
 
 from robusthash.training.networks.checkpoint import Description, load_checkpoint, read_description, save_checkpoint
 from robusthash.training.networks.descriptor import DescriptorNetwork, build_descriptor

@@ -1,4 +1,4 @@
-"""A trained model on disk: its weights, and a description of all that made it."""
+"""A trained model on disk: its weights, and a description of how it was made."""
 
 import json
 from collections.abc import Mapping
@@ -18,24 +18,24 @@ _KEY = "robusthash"
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """All that made a model.
+    """How a model was made.
 
     Attributes:
         model: the objective that trained it, or the closed form that set its hash layer.
         backbone: its feature network.
-        pretrained: what the backbone started from: ``none``, ``default``, a file's name, or ``unknown``.
+        pretrained: the backbone's initial weights: ``none``, ``default``, a file's digest, or ``unknown``.
         defense: what hardened it; None if nothing did.
-        recipe: every field of the recipe; empty for a closed form; the layout of a model ``imported`` from elsewhere.
+        recipe: every field of the recipe; empty for a closed form; the layout of an ``imported`` model.
         bits: code length K.
         image_size: height and width of its inputs, in pixels.
         dataset: registered name of the dataset.
-        dataset_digest: of its three splits; empty for a model that was trained elsewhere.
-        classes: label names; none for such a model.
+        dataset_digest: of its three splits; empty for an imported model.
+        classes: label names; empty for an imported model.
         seed: of the training.
-        versions: of robusthash, every plugin used, and torch.
-        report: what the training said about itself, as plain values.
-        weights_digest: of the weights; filled in by :func:`save_checkpoint`.
-        format: of this description.
+        versions: of robusthash and torch.
+        report: the training's report, as plain values.
+        weights_digest: of the weights; set by :func:`save_checkpoint`.
+        format: version of this description.
     """
 
     model: PluginUse
@@ -59,9 +59,9 @@ def save_checkpoint(path: Path, model: nn.Module, description: Description) -> D
     """Writes a model, whole or not at all; the same model and description give the same bytes.
 
     Args:
-        path: of a ``.safetensors`` file; an old one is replaced.
+        path: of a ``.safetensors`` file; an existing one is replaced.
         model: the network.
-        description: what made it.
+        description: how it was made.
 
     Returns:
         The description as stored, with the weights' digest.
@@ -76,19 +76,20 @@ def save_checkpoint(path: Path, model: nn.Module, description: Description) -> D
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], Description]:
-    """Reads what :func:`save_checkpoint` wrote, and checks that the weights are those that were described.
+    """Reads a file that :func:`save_checkpoint` wrote, and checks the weights against the description.
 
     Raises:
-        CheckpointError: no such file, a pickle, truncated, of another format, without a description, or changed since.
+        CheckpointError: the file is missing, a pickle, truncated, of another format, without a description, or was
+            changed.
     """
     description = read_description(path)
     tensors = load_tensors(path)
     found = tensors_digest(tensors)
     if found != description.weights_digest:
         raise CheckpointError(
-            f"the weights in {path} are not those that were saved: digest {found[:12]}, "
-            f"described {description.weights_digest[:12]}",
-            hint="copy or train it again",
+            f"the weights in {path} are not those that were saved: their digest is {found[:12]}, "
+            f"the description says {description.weights_digest[:12]}",
+            hint="copy the file or train the model again",
         )
     return tensors, description
 
@@ -113,7 +114,7 @@ def _parse(text: str, path: Path) -> Description:
         content = json.loads(text)
         if content["format"] != FORMAT:
             raise CheckpointError(
-                f"{path} has format {content['format']}, this version reads {FORMAT}", hint="train it again"
+                f"{path} has format {content['format']}, but this version reads {FORMAT}", hint="train it again"
             )
         content["model"] = PluginUse(**content["model"])
         content["backbone"] = PluginUse(**content["backbone"])

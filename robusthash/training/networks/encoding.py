@@ -21,13 +21,13 @@ def encode(
     indices: Tensor | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Tensor:
-    """Logits of images, in evaluation mode and without gradient.
+    """Logits of images, in evaluation mode and without gradients.
 
     Args:
         model: on ``device``.
-        images: what to encode.
-        device: where.
-        indices: (n,) int64, which of the images; None is all.
+        images: the images.
+        device: where to compute.
+        indices: (n,) int64, which images; None is all.
         progress: called with (done, total) after each batch.
 
     Returns:

@@ -1,4 +1,4 @@
-"""A network that learns, for each label vector, a code that stands for it (Wang et al., SIGIR 2021)."""
+"""The prototype network (Wang et al., SIGIR 2021): maps a label vector to a code that represents it."""
 
 from collections.abc import Mapping
 from typing import Self
@@ -27,8 +27,8 @@ class PrototypeNetwork(nn.Module):
         classes: length of a label vector.
         width: of the first hidden layer.
         bits: code length K.
-        random: of the first weights, uniform in plus or minus one over the root of the inputs, as torch's own default;
-            torch's global randomness is left alone. None leaves them without values, to be loaded.
+        random: of the initial weights, uniform within one over the root of the inputs as torch's default is; torch's
+            global random state is not used. None leaves the weights without values, to be loaded.
     """
 
     def __init__(self, classes: int, width: int, bits: int, *, random: Randomness | None) -> None:
@@ -42,10 +42,10 @@ class PrototypeNetwork(nn.Module):
 
     @classmethod
     def of(cls, state: Mapping[str, Tensor]) -> Self:
-        """A network that has learnt, its parameters frozen, on the state's device.
+        """A trained network with frozen parameters, on the state's device.
 
         Args:
-            state: what ``state_dict()`` gave.
+            state: a ``state_dict()`` of this class.
         """
         width, classes = state["first.weight"].shape
         network = cls(classes, width, len(state["third.bias"]), random=None)

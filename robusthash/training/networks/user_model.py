@@ -1,4 +1,4 @@
-"""A hash model of the user's own: a Python file that builds it, and perhaps a checkpoint."""
+"""A hash model of the user's own, built by a function in a Python file; its weights may come from a checkpoint."""
 
 import hashlib
 import importlib.util
@@ -75,7 +75,7 @@ def user_model(
         function = _function(path, attribute)
         built = _run(lambda: function(**_accepted(function, offered, name)), name, path)
     if not isinstance(built, nn.Module):
-        raise UsageError(f"{name} returned {_kind(built)}, no torch.nn.Module", hint="return the network")
+        raise UsageError(f"{name} returned {_kind(built)}, not a torch.nn.Module", hint="return the network")
     if checkpoint is not None:
         load_weights(built, load_tensors(checkpoint), str(checkpoint))
     return wrapped(built, bits=bits, modalities=modalities, name=name)
@@ -125,7 +125,7 @@ def _require_promises(model: HashModel, size: int, modality: Modality, name: str
 def _split(name: str) -> tuple[Path, str]:
     file, colon, attribute = name.rpartition(":")
     if not colon or not file.endswith(".py") or not attribute.isidentifier():
-        raise UsageError(f"{name!r} names no model file", hint="write path/to/file.py:build")
+        raise UsageError(f"{name!r} does not name a model file", hint="write path/to/file.py:build")
     path = Path(file).expanduser()
     if not path.is_file():
         raise UsageError(f"there is no file {path}", hint="check the path in --model path/to/file.py:build")
@@ -134,7 +134,7 @@ def _split(name: str) -> tuple[Path, str]:
 
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    """Lets the user's file import its neighbours, as a script could."""
+    """Lets the user's file import modules from its own folder, as a script can."""
     sys.path.insert(0, str(folder))
     try:
         yield
@@ -144,7 +144,7 @@ def _importable(folder: Path) -> Iterator[None]:
 
 
 def _function(path: Path, attribute: str) -> Callable[..., Any]:
-    # The name is the file's own, so that two files called model.py do not share an entry in sys.modules.
+    # The name is derived from the path, so that two files called model.py do not share an entry in sys.modules.
     name = f"robusthash_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -164,7 +164,7 @@ def _function(path: Path, attribute: str) -> Callable[..., Any]:
 
 
 def _accepted(function: Callable[..., Any], offered: dict[str, Any], name: str) -> dict[str, Any]:
-    """Those of the values offered that the function takes."""
+    """The offered values that the function takes."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # some builtins have no signature
@@ -178,20 +178,20 @@ def _accepted(function: Callable[..., Any], offered: dict[str, Any], name: str) 
     ]
     if demanded:
         raise UsageError(
-            f"{name} demands {', '.join(demanded)}", hint=f"it is given {' and '.join(sorted(offered))}, by name"
+            f"{name} requires {', '.join(demanded)}", hint=f"it is called with {' and '.join(sorted(offered))} by name"
         )
     return {key: value for key, value in offered.items() if takes_all or key in by_name}
 
 
 def _run(call: Callable[[], Any], name: str, path: Path) -> Any:
-    """Runs the user's code; what it raises is named with the line of the user's file that raised it."""
+    """Runs the user's code; an error names the line of the user's file that raised it."""
     try:
         return call()
     except Exception as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == path.name]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         where = f"{path}, line {line}" if line else str(path)
-        raise UsageError(f"{name} failed: {type(error).__name__}: {error} ({where})", hint="mend the file") from error
+        raise UsageError(f"{name} failed: {type(error).__name__}: {error} ({where})", hint="fix the file") from error
 
 
 def _probe(network: nn.Module, bits: int | None, modality: Modality, name: str) -> int:
@@ -209,7 +209,7 @@ def _probe(network: nn.Module, bits: int | None, modality: Modality, name: str) 
         ) from error
     expected = f"(2, {bits if bits is not None else 'bits'}) float logits"
     if not isinstance(logits, Tensor):
-        raise UsageError(f"the network of {name} gave {_kind(logits)}, not {expected}", hint="return the logits alone")
+        raise UsageError(f"the network of {name} returned {_kind(logits)}, not {expected}", hint="return the logits")
     shaped = logits.ndim == 2 and len(logits) == 2 and (bits is None or logits.shape[1] == bits)
     if not shaped or not logits.is_floating_point():
         raise UsageError(

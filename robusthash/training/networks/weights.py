@@ -1,4 +1,4 @@
-"""Weights: compared with a network, put into it, taken from it, and named by their digest."""
+"""Loads weights into a network, and names a network by the digest of its weights."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -10,17 +10,17 @@ from robusthash.tensors import tensors_digest
 
 
 def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, *, optional: Iterable[str] = ()) -> None:
-    """Puts tensors into a network, all of them or none.
+    """Loads tensors into a network, all of them or none.
 
     Args:
         module: the network; changed in place.
         tensors: its state by name.
         where: the file they came from, for the error.
-        optional: prefixes of names that may be absent, or present and of another shape; such are left as they are.
+        optional: prefixes of names that may be missing or of another shape; these parameters keep their values.
 
     Raises:
-        CheckpointError: the tensors belong to another network. The first few differences are named, and the code
-            lengths if those differ.
+        CheckpointError: the tensors belong to another network. The message names the first differences, and the code
+            lengths if they differ.
     """
     prefixes = tuple(optional)
     own = module.state_dict()
@@ -29,7 +29,7 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, *
         for name, tensor in tensors.items()
         if not (name.startswith(prefixes) and (name not in own or own[name].shape != tensor.shape))
     }
-    # Files older than batch normalisation's step counter lack it, and nothing here reads it.
+    # Files older than batch normalisation's step counter lack it, and nothing here uses it.
     missing = [
         name
         for name in own
@@ -43,7 +43,7 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, *
     ]
     differences = [
         f"{what}: {', '.join(names[:3])}{f' and {len(names) - 3} more' if len(names) > 3 else ''}"
-        for what, names in (("missing", missing), ("unexpected", unexpected), ("mis-shaped", misshapen))
+        for what, names in (("missing", missing), ("unexpected", unexpected), ("misshapen", misshapen))
         if names
     ]
     if differences:
@@ -52,7 +52,7 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, *
             hint="build the network with the backbone, options and bits that it was trained with",
         )
     state = OrderedDict(fitting)
-    # The versions of the parts' layouts, which files do not keep; some of torchvision's parts refuse a state without.
+    # Files do not store the layout versions of modules, and some of torchvision's modules refuse a state without them.
     state._metadata = own._metadata  # type: ignore[attr-defined]
     module.load_state_dict(state, strict=False)
 
@@ -65,5 +65,5 @@ def _bits(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
 
 
 def weights_digest(module: nn.Module) -> str:
-    """SHA-256 of a network's parameters and buffers, wherever they are."""
+    """SHA-256 of a network's parameters and buffers, on any device."""
     return tensors_digest(module.state_dict())

@@ -1,4 +1,4 @@
-"""The trainer: any loss of a hash model's batches, an objective's loss, or a hash layer in closed form."""
+"""Training a hash model: by any loss, by an objective, or in closed form."""
 
 from robusthash.training.trainer.batches import augmented, batches, epoch_order
 from robusthash.training.trainer.closed_form import set_hash_layer

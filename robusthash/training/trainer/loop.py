@@ -1,4 +1,4 @@
-"""The training loop: any loss of a hash model's batches, from the first epoch to the last, resumable in between."""
+"""The training loop: minimises any loss of a hash model's batches, and resumes after an interruption."""
 
 import math
 from dataclasses import asdict, replace
@@ -28,7 +28,7 @@ from robusthash.training.trainer.optimizers import learning_rate, make_optimizer
 from robusthash.training.trainer.probing import probe, refuse_collapsed
 from robusthash.training.trainer.snapshot import Position, optimizer_state, prefixed, restore_optimizer, under
 
-PROBES = 5  #: probes of a training, the last one included
+PROBES = 5  #: number of probes in a training, including the last
 
 
 def optimise(
@@ -43,27 +43,27 @@ def optimise(
     partial: Path | None = None,
     partial_seconds: float = SNAPSHOT_SECONDS,
 ) -> TrainingReport:
-    """Trains a model in place. On one CPU set-up the same arguments give the same bytes, interrupted or not.
+    """Trains a model in place. On the same CPU the same arguments give the same bytes, interrupted or not.
 
     Args:
-        model: its start; afterwards trained, on ``device``, in evaluation mode.
+        model: initialised; afterwards it is trained, on ``device``, and in evaluation mode.
         loss: what is minimised.
         recipe: how.
         split: the train split.
         seed: of order, augmentation and dropout.
         device: where to train.
         progress: called with (done, total, what) after each batch.
-        partial: where the unfinished training is kept. If the file is there, the training goes on from it. It is
-            left in place at the end: remove it once the trained model is stored.
-        partial_seconds: the least time between two snapshots; they are taken between epochs.
+        partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
+            removed at the end: remove it once the trained model is stored.
+        partial_seconds: least time between two snapshots, which are taken between epochs.
 
     Returns:
-        What the training says about itself.
+        How the training went.
 
     Raises:
         TrainingError: the loss was not finite, or the codes retrieve nothing.
-        CheckpointError: ``partial`` cannot be read, or is of another training.
-        UsageError: the split's images do not fit the model, or there are too few.
+        CheckpointError: ``partial`` cannot be read, or belongs to another training.
+        UsageError: the split's images do not fit the model, or are too few.
         StorageError: ``partial`` cannot be written.
     """
     _require_fit(model, split)
@@ -92,10 +92,10 @@ def optimise(
 
 
 def training_identity(model: HashModel, loss: LossStep, recipe: Recipe, split: Split, seed: int) -> str:
-    """Digest of all that makes a training.
+    """Digest of everything that determines a training.
 
     Args:
-        model: at its start.
+        model: initialised.
         loss: what is minimised.
         recipe: how.
         split: the train split.
@@ -168,11 +168,11 @@ def _probe_due(epochs: int, total: int) -> bool:
 def _require_fit(model: HashModel, split: Split) -> None:
     if model.modality.shape != (3, *split.images.size):
         raise UsageError(
-            f"the model takes inputs of shape {model.modality.shape} and the train split has {(3, *split.images.size)}",
+            f"the model takes inputs of shape {model.modality.shape}, the train split has {(3, *split.images.size)}",
             hint="build the model for the dataset's image size",
         )
     if len(split) < 2:
-        raise UsageError(f"a train split of {len(split)} images", hint="pairs need at least 2")
+        raise UsageError(f"the train split has {len(split)} images", hint="pairs need at least 2")
 
 
 def _save(

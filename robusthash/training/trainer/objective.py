@@ -1,4 +1,4 @@
-"""Training with an objective: its code bank, pairs and similarities, and what it has beside the network."""
+"""Training with an objective: its code bank, pairs, similarities and head."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -30,15 +30,15 @@ from robusthash.training.trainer.snapshot import prefixed, under
 
 
 class ObjectiveStep(LossStep):
-    """An objective's loss, with the code bank, the head and the batch normalisation if it wants them.
+    """An objective's loss, with the code bank, the head and the batch normalisation that it asks for.
 
-    The bank holds the relaxed codes of the whole train split, detached. It starts with one encoding pass: a bank that
-    starts at zeros says "dissimilar" to nine pairs of ten, and collapses small training sets. A batch's rows are
-    written before its loss is taken. What is refreshed from the bank is refreshed before an epoch's first batch.
+    The bank holds the detached relaxed codes of the whole train split. It is initialised by encoding the split: a bank
+    of zeros says "dissimilar" to nine pairs of ten, and collapses small training sets. A batch's rows are updated
+    before its loss is computed. The head is refreshed from the bank before the first batch of each epoch.
 
     Args:
         objective: the loss.
-        seed: of the training; the head is built from it.
+        seed: of the training; the head is a function of it.
     """
 
     def __init__(self, objective: Objective, *, seed: int = 0) -> None:
@@ -58,7 +58,7 @@ class ObjectiveStep(LossStep):
         return f"{kind.__module__}.{self.objective!r}"
 
     def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
-        # A head should be a pure function of its arguments; one that draws from torch's globals repeats here too.
+        # A head should be a pure function of its arguments; one that draws from torch's global state repeats as well.
         with seeded(Randomness(seed=self.seed, purpose="head")):
             head = self.objective.head(bits=model.space.size, classes=split.labels.shape[1], seed=self.seed)
         self._head = head.to(device) if head is not None else None
@@ -68,7 +68,7 @@ class ObjectiveStep(LossStep):
             self._labels = split.labels.to(device).float()
             logits = encode(model, split.images, device=device)
             self._codes = self.objective.relax(logits, replace(step, head=self._head)).detach()
-        # A resumed training refreshes here too: it gives the head's buffers the shapes that restore() fills.
+        # A resumed training is refreshed too: this gives the head's buffers the shapes that restore() fills.
         self._refresh(step)
 
     def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
@@ -109,7 +109,7 @@ class ObjectiveStep(LossStep):
 
 
 def share_label(left: Tensor, right: Tensor) -> Tensor:
-    """Similarity of labels: 1 where two items share one.
+    """Similarity of items by their labels: 1 where two items share a label.
 
     Args:
         left: (n, classes) float, multi-hot.
@@ -136,7 +136,29 @@ def train(
     partial: Path | None = None,
     partial_seconds: float = SNAPSHOT_SECONDS,
 ) -> TrainingReport:
-    """Trains a hash model on a dataset's train split; the arguments and errors are those of :func:`optimise`."""
+    """Trains a hash model on a dataset's train split. On the same CPU the same arguments give the same bytes.
+
+    Args:
+        network: initialised; afterwards it is trained, on ``device``, and in evaluation mode.
+        objective: the loss.
+        recipe: how.
+        data: the dataset.
+        seed: of the head, order, augmentation and dropout.
+        device: where to train.
+        progress: called with (done, total, what) after each batch.
+        partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
+            removed at the end: remove it once the trained model is stored.
+        partial_seconds: least time between two snapshots, which are taken between epochs.
+
+    Returns:
+        How the training went.
+
+    Raises:
+        TrainingError: the loss was not finite, or the codes retrieve nothing.
+        CheckpointError: ``partial`` cannot be read, or belongs to another training.
+        UsageError: the split's images do not fit the model, or are too few.
+        StorageError: ``partial`` cannot be written.
+    """
     return optimise(
         network,
         ObjectiveStep(objective, seed=seed),

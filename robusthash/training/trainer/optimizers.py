@@ -13,9 +13,9 @@ from robusthash.contracts import Recipe
 def learning_rate(recipe: Recipe, epoch: int) -> float:
     """Learning rate of the hash layer during an epoch.
 
-    ``step`` is the rule of the ProS-GAN family of repositories: *after* epoch e (from 0) the rate becomes
-    ``lr * factor ** (e // step)``, so the first drop is felt in epoch ``step + 1``. ``milestones`` drops it at half and
-    at three quarters of the epochs.
+    ``step`` follows the ProS-GAN family of repositories: *after* epoch e (from 0) the rate becomes
+    ``lr * factor ** (e // step)``, so the first drop takes effect in epoch ``step + 1``. ``milestones`` drops it at
+    half and at three quarters of the epochs.
 
     Args:
         recipe: the options.
@@ -37,14 +37,14 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
             return recipe.lr
 
 
-def make_optimizer(recipe: Recipe, model: nn.Module, beside: Iterable[nn.Parameter] = ()) -> torch.optim.Optimizer:
-    """The recipe's optimiser; each parameter group says in ``lr_scale`` its share of the learning rate.
+def make_optimizer(recipe: Recipe, model: nn.Module, of_loss: Iterable[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    """The recipe's optimiser; the ``lr_scale`` of a parameter group is its share of the learning rate.
 
     Args:
         recipe: the options.
-        model: its part ``hash_layer``, if it has one, learns at the full rate and the rest at ``backbone_lr_scale``
-            of it; a model without that part learns at the full rate.
-        beside: parameters of the loss, which learn at the full rate.
+        model: if it has a ``hash_layer``, that learns at the full rate and the rest at ``backbone_lr_scale`` of it; a
+            model without one learns at the full rate.
+        of_loss: parameters of the loss, which learn at the full rate.
     """
     head = getattr(model, "hash_layer", model)
     own = {id(parameter) for parameter in head.parameters()}
@@ -52,8 +52,8 @@ def make_optimizer(recipe: Recipe, model: nn.Module, beside: Iterable[nn.Paramet
     groups: list[dict[str, Any]] = [{"params": list(head.parameters()), "lr_scale": 1.0}]
     if rest:
         groups.append({"params": rest, "lr_scale": recipe.backbone_lr_scale})
-    if of_loss := list(beside):
-        groups.append({"params": of_loss, "lr_scale": 1.0})
+    if others := list(of_loss):
+        groups.append({"params": others, "lr_scale": 1.0})
     decay = recipe.weight_decay
     match recipe.optimizer:
         case "adam":
@@ -67,6 +67,6 @@ def make_optimizer(recipe: Recipe, model: nn.Module, beside: Iterable[nn.Paramet
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Gives each parameter group its share of a learning rate."""
+    """Sets each parameter group's share of a learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = rate * group["lr_scale"]

@@ -1,4 +1,4 @@
-"""The whole state of an unfinished training: position, weights, optimiser and loss, as tensors and plain values."""
+"""The state of an unfinished training, as tensors and plain values."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Self
@@ -14,10 +14,10 @@ class Position:
     """How far a training has come.
 
     Attributes:
-        epochs: epochs finished.
-        iterations: optimiser steps made.
+        epochs: number of finished epochs.
+        iterations: number of optimiser steps.
         losses: mean loss of each finished epoch.
-        probes: probes taken so far.
+        probes: probes so far.
     """
 
     epochs: int = 0
@@ -26,7 +26,7 @@ class Position:
     probes: tuple[TrainProbe, ...] = ()
 
     def plain(self) -> dict[str, Any]:
-        """The position as values that JSON knows."""
+        """The position as JSON values."""
         return asdict(self)
 
     @classmethod
@@ -35,7 +35,7 @@ class Position:
 
         Raises:
             KeyError: a value is missing.
-            TypeError: a value is of another kind.
+            TypeError: a value has the wrong type.
         """
         return cls(
             epochs=values["epochs"],
@@ -46,7 +46,7 @@ class Position:
 
 
 def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Puts a prefix and a dot before each name.
+    """Prepends a prefix and a dot to each name.
 
     >>> list(prefixed("model", {"weight": torch.zeros(1)}))
     ['model.weight']
@@ -55,13 +55,13 @@ def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Inverse of :func:`prefixed`: the tensors under a prefix, without it."""
+    """Inverse of :func:`prefixed`: the tensors with a prefix, which is removed."""
     start = f"{prefix}."
     return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """An optimiser's tensors and its plain values, each named ``parameter.key``."""
+    """An optimiser's tensors and plain values, each named ``parameter.key``."""
     entries = {
         f"{parameter}.{key}": value
         for parameter, values in optimizer.state_dict()["state"].items()
@@ -72,7 +72,7 @@ def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor]
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], scalars: dict[str, Any]) -> None:
-    """Puts back what :func:`optimizer_state` gave, into an optimiser of the same parameters."""
+    """Restores a state of :func:`optimizer_state` in an optimiser of the same parameters."""
     state: dict[int, dict[str, Any]] = {}
     for name, value in {**tensors, **scalars}.items():
         parameter, key = name.split(".", 1)
