@@ -2,6 +2,7 @@
 
 from robusthash.testing.attacks import AttackContract
 from robusthash.testing.datasets import DatasetContract
+from robusthash.testing.metrics import RankingMetricContract
 from robusthash.testing.models import (
     ClosedFormContract,
     HashContract,
@@ -20,6 +21,7 @@ __all__ = [
     "LinearVictim",
     "ModelContract",
     "ObjectiveContract",
+    "RankingMetricContract",
     "ReadyModelContract",
     "RetrieverContract",
     "SmallVictim",

@@ -29,7 +29,7 @@ from robusthash.evaluation.victims.codes import query_subset
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.host import CORE, PluginHost, PluginKind, Registered
 from robusthash.memory import Batches
-from robusthash.metrics import RankingMetric
+from robusthash.metrics import RankingMetric, by_name
 from robusthash.options import as_plain
 from robusthash.results import PluginUse
 from robusthash.specs import Goal
@@ -149,8 +149,8 @@ class Resources:
 
     @cached_property
     def metrics(self) -> "dict[str, RankingMetric]":
-        """The ranking metrics by name, the headline first."""
-        return {name: self.choose(PluginKind.METRIC, name, RankingMetric).plugin for name in self.setting.metrics}
+        """The ranking metrics by their own names, which carry their options; the headline first."""
+        return by_name(self.choose(PluginKind.METRIC, name, RankingMetric).plugin for name in self.setting.metrics)
 
     @property
     def protocols(self) -> dict[str, str]:
