@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from robusthash.metrics.catalogue import CORE_METRICS
-    from robusthash.metrics.choice import metrics_of
+    from robusthash.metrics.choice import by_name, metrics_of
     from robusthash.metrics.counts import MeasuredCounts, RankedCounts
     from robusthash.metrics.distances import DescriptorDistances
     from robusthash.metrics.floors import best_ceiling, random_floor, worst_counts, worst_floor
@@ -30,6 +30,7 @@ __all__ = [
     "Scores",
     "best_ceiling",
     "bootstrap_interval",
+    "by_name",
     "distance_histograms",
     "l2",
     "linf",
@@ -47,7 +48,7 @@ __all__ = [
 
 _MODULES = {
     "catalogue": ("CORE_METRICS",),
-    "choice": ("metrics_of",),
+    "choice": ("by_name", "metrics_of"),
     "counts": ("MeasuredCounts", "RankedCounts"),
     "distances": ("DescriptorDistances",),
     "floors": ("best_ceiling", "random_floor", "worst_counts", "worst_floor"),

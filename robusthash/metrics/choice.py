@@ -1,10 +1,30 @@
-"""Which metrics exist in a space."""
+"""Which metrics exist in a space, and what they are filed under."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from robusthash.contracts import Space
 from robusthash.errors import UsageError
 from robusthash.metrics.protocols import RankingMetric
+
+
+def by_name(metrics: Iterable[RankingMetric]) -> dict[str, RankingMetric]:
+    """Metrics by their own names, which carry their options: what a number is filed under, whatever was asked for.
+
+    Args:
+        metrics: in order; one that comes twice is there once.
+
+    Raises:
+        UsageError: two different ones have one name.
+    """
+    found: dict[str, RankingMetric] = {}
+    for metric in metrics:
+        other = found.setdefault(metric.name, metric)
+        if other != metric:
+            raise UsageError(
+                f"two metrics are named {metric.name!r}: {other} and {metric}",
+                hint="a metric's name has to carry its options; leave one of the two out",
+            )
+    return found
 
 
 def metrics_of(

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from robusthash.testing.attacks import AttackContract
     from robusthash.testing.datasets import DatasetContract
     from robusthash.testing.imports import Fault, check_imports
+    from robusthash.testing.metrics import RankingMetricContract
     from robusthash.testing.models import (
         ClosedFormContract,
         HashContract,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
         ReadyModelContract,
     )
     from robusthash.testing.retrievers import RetrieverContract
-    from robusthash.testing.victims import LinearVictim, SmallVictim, toy_batch, toy_context, toy_images, toy_oracle
+    from robusthash.testing.victims import LinearVictim, SmallVictim, toy_batch, toy_context, toy_images, toy_learning, toy_oracle
 
 __all__ = [
     "AttackContract",
@@ -29,6 +30,7 @@ __all__ = [
     "LinearVictim",
     "ModelContract",
     "ObjectiveContract",
+    "RankingMetricContract",
     "ReadyModelContract",
     "RetrieverContract",
     "SmallVictim",
@@ -36,6 +38,7 @@ __all__ = [
     "toy_batch",
     "toy_context",
     "toy_images",
+    "toy_learning",
     "toy_oracle",
 ]
 
@@ -43,9 +46,10 @@ _MODULES = {
     "attacks": ("AttackContract",),
     "datasets": ("DatasetContract",),
     "imports": ("Fault", "check_imports"),
+    "metrics": ("RankingMetricContract",),
     "models": ("ClosedFormContract", "HashContract", "ModelContract", "ObjectiveContract", "ReadyModelContract"),
     "retrievers": ("RetrieverContract",),
-    "victims": ("LinearVictim", "SmallVictim", "toy_batch", "toy_context", "toy_images", "toy_oracle"),
+    "victims": ("LinearVictim", "SmallVictim", "toy_batch", "toy_context", "toy_images", "toy_learning", "toy_oracle"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -18,15 +18,17 @@ from robusthash.metrics import (
     RankingMetric,
     Relevance,
     Scores,
+    best_ceiling,
     metrics_of,
+    random_floor,
     ranked_counts,
     worst_counts,
+    worst_floor,
 )
 from robusthash.metrics.protocols import BallPrecision, MeanAveragePrecision
 from robusthash.metrics.ranked import _buckets
 from robusthash.testing.brute_force import random_items, slow_distances
-
-from .test_protocols import made
+from robusthash.testing.metrics import made
 
 VECTORS = (Distance.COSINE, Distance.L2)
 EVERYWHERE = [metric for spec in CORE_METRICS if not isinstance(metric := made(spec), BallPrecision)]
@@ -144,6 +146,25 @@ def test_the_worst_counts_are_the_worst(distance: Distance) -> None:
     np.testing.assert_array_equal(worst.n_items, 50)
     for metric in EVERYWHERE:
         assert (metric.per_query(worst).expected <= metric.per_query(counts).worst + 1e-12).all()
+
+
+@pytest.mark.parametrize("distance", Distance)
+@pytest.mark.parametrize("relevance", Relevance)
+def test_floors_are_scores_of_rankings(distance: Distance, relevance: Relevance) -> None:
+    space = Space(distance=distance, size=8)
+    labels = labels_of(40, 3, 3), labels_of(50, 3, 4)
+    items = random_items(50, space, seed=5)
+    average = MeanAveragePrecision()
+    # one point in space: the order of ties is all that there is
+    (tied,) = ranked_counts(
+        items[:1].expand(40, -1), items[:1].expand(50, -1), *labels, space=space, relevance=relevance
+    )
+    assert 0 < tied.n_relevant.sum() < tied.n_items.sum()
+    assert random_floor(*labels, relevance=relevance) == pytest.approx(average.mean(tied), abs=1e-12)
+    assert best_ceiling(*labels, relevance=relevance) == pytest.approx(average.per_query(tied).mean("best"), abs=1e-12)
+    worst = worst_counts(*labels, space=space, relevance=relevance)
+    assert worst_floor(*labels, relevance=relevance) == pytest.approx(average.mean(worst), abs=1e-12)
+    assert average.mean(worst) == pytest.approx(average.per_query(tied).mean("worst"), abs=1e-12)
 
 
 def test_misuse_is_refused() -> None:

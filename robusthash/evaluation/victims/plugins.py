@@ -196,7 +196,7 @@ class Plugins:
         if not isinstance(named, str):
             return self._given(kind, named, contract, options or {})
         registered = self.host.find(kind, named)
-        given = self.options.get(named, {}) if options is None else options
+        given = self.options.get(named, self.options.get(registered.spec.name, {})) if options is None else options
         plugin = self.host.create(registered, given)
         if not isinstance(plugin, contract):
             raise UsageError(

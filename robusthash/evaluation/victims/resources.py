@@ -12,7 +12,7 @@ from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
-from robusthash.metrics import RankingMetric, metrics_of
+from robusthash.metrics import RankingMetric, by_name, metrics_of
 from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
 from robusthash.storage import cache_folder
@@ -133,8 +133,7 @@ class Resources:
     @cached_property
     def metrics(self) -> dict[str, RankingMetric]:
         """The ranking metrics by name, the headline first. A metric is named by what it computes, options included."""
-        found = [self.plugins.metric(named).plugin for named in self.setting.metrics]
-        return {metric.name: metric for metric in found}
+        return by_name(self.plugins.metric(named).plugin for named in self.setting.metrics)
 
     def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
         """Those of the metrics that exist in a space, the headline first.
