@@ -1,4 +1,4 @@
-"""The prototype network of THA (Wang et al., SIGIR 2021): from a label vector to a code that stands for it."""
+"""The prototype network of THA (Wang et al., SIGIR 2021): maps a label vector to a code that represents it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ class Training:
     """How a prototype network is trained.
 
     Attributes:
-        width: first hidden layer; None is 64 for each distinct label vector, up to the published 4096.
-        steps: of Adam; None is 100 for each distinct label vector, up to the published 30,000.
-        batch: label vectors to a step.
+        width: of the first hidden layer; None is 64 per distinct label vector, up to the published 4096.
+        steps: of Adam; None is 100 per distinct label vector, up to the published 30,000.
+        batch: label vectors per step.
         rate: learning rate.
     """
 
@@ -57,7 +57,7 @@ def train_prototypes(
     Args:
         bank: codes and labels of the train split.
         training: how.
-        random: of the first weights and of the batches.
+        random: of the initial weights and the batches.
         progress: called with (done, total, what).
 
     Returns:
@@ -119,7 +119,7 @@ def prototype_loss(found: Tensor, codes: Tensor, related: Tensor) -> Tensor:
 
 
 def _first_weights(sizes: tuple[int, ...], draw: np.random.Generator, device: torch.device) -> dict[str, Tensor]:
-    """Uniform in plus or minus one over the root of the inputs, torch's own default, from a generator of our own."""
+    """Torch's default initialisation, uniform within one over the root of the inputs, from the given generator."""
     weights = {}
     for name, inputs, outputs in zip(("first", "second", "third"), sizes, sizes[1:], strict=False):
         bound = inputs**-0.5
