@@ -217,7 +217,7 @@ def main() -> int:
     parser.add_argument("--naive-queries", type=int, default=4, help="queries of the loop; its time is scaled to all")
     parser.add_argument("--naive-steps", type=int, default=2000)
     parser.add_argument("--alpha", nargs="+", default=["paper", "mean"], choices=ALPHAS, help="the loop's penalty")
-    parser.add_argument("--ladder", type=int, nargs="*", default=[25, 50, 400, 2000], help="numbers of steps, besides the default")
+    parser.add_argument("--ladder", type=int, nargs="*", default=[25, 50, 400, 2000], help="steps, besides the default")
     options = parser.parse_args()
     stage = Stage(options)
     print(stage.title)
