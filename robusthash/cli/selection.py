@@ -1,4 +1,4 @@
-"""Options that select stored records by name, and the exit code where they select none."""
+"""Options that select stored records by name, and the exit code if none matches."""
 
 from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
@@ -27,7 +27,7 @@ def selection_options(function: _Function) -> _Function:
 def select(
     store: "ResultStore", *, datasets: Iterable[str], models: Iterable[str], attacks: Iterable[str]
 ) -> "list[Record]":
-    """The stored records whose names fit. A file that is no record is a line on standard error.
+    """The stored records whose names match. A file that is not a record is reported on standard error.
 
     Raises:
         InputError: the results folder does not exist.
@@ -43,12 +43,12 @@ def select(
         and _matches(record.attack.name, attacks)
     ]
     if not selected:
-        nothing(f"none of the {len(records)} records in {store.root} fits")
+        nothing(f"none of the {len(records)} records in {store.root} matches")
     return selected
 
 
 def nothing(reason: str, hint: str | None = None) -> NoReturn:
-    """Ends the command: there is nothing to show."""
+    """Ends the command with the exit code for an empty selection."""
     click.echo(f"nothing selected: {reason}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)

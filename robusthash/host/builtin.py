@@ -9,7 +9,7 @@ from robusthash.specs import MetricSpec, RetrieverSpec
 
 @hookimpl
 def robusthash_retrievers() -> Iterator[RetrieverSpec]:
-    """Exact Hamming search in torch."""
+    """The exact retriever."""
     yield RetrieverSpec(
         name="torch",
         factory="robusthash.retrieval:TorchRetriever",
