@@ -144,7 +144,10 @@ class AttackContract:
         """But for the kernels' own rounding: some queries alone, and the others in batches of at most seven."""
         whole = attack(batch, context).inputs
         rows = torch.arange(len(whole))
-        pieces = [attack(_rows(batch, part), context).inputs for part in (*torch.split(rows[:3], 1), *torch.split(rows[3:], 7))]
+        pieces = [
+            attack(_rows(batch, part), context).inputs
+            for part in (*torch.split(rows[:3], 1), *torch.split(rows[3:], 7))
+        ]
         equal = (torch.cat(pieces) - whole).abs() < context.threat.tolerance
         assert equal.float().mean() >= self.equal_pixels
 
