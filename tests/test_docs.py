@@ -73,7 +73,7 @@ def test_every_hook_and_its_arguments_are_documented(generate: ModuleType) -> No
 
 
 def test_every_soundness_flag_has_its_anchor() -> None:
-    checks = ("adversary/soundness.py", "results/consistency.py")
+    checks = ("adversary/soundness.py", "results/comparing/consistency.py")
     code = "".join((ROOT / "robusthash" / file).read_text(encoding="utf-8") for file in checks)
     ids = set(re.findall(r'"(RH\d{3})"', code))
     text = (DOCS / "soundness.md").read_text(encoding="utf-8")
