@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Index, Retriever
+from robusthash.contracts import Index, Retriever, Space
 from robusthash.errors import RobustHashError
 from robusthash.hashing import pack
 
@@ -69,7 +69,7 @@ def measure(database: Tensor, queries: Tensor, options: argparse.Namespace) -> l
     build = {}
     for name, retriever in retrievers().items():
         start = time.perf_counter()
-        indexes[name] = retriever.index(database, options.bits)
+        indexes[name] = retriever.index(database, Space.hamming(options.bits))
         build[name] = time.perf_counter() - start
     seconds: dict[str, list[float]] = {name: [] for name in indexes}
     distances = {}

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Neighbours, Retriever
+from robusthash.contracts import Neighbours, Retriever, Space
 from robusthash.errors import RobustHashError
 from robusthash.hashing import pack, unpack, words
 from robusthash.retrieval import TorchRetriever
@@ -72,7 +72,9 @@ def measure(options: argparse.Namespace) -> list[Row]:
         from robusthash_faiss.flat import FaissFlat
 
         retrievers["faiss"] = FaissFlat(device=options.device)
-        indexes = {name: retriever.index(database, options.bits) for name, retriever in retrievers.items()}
+        indexes = {
+            name: retriever.index(database, Space.hamming(options.bits)) for name, retriever in retrievers.items()
+        }
     except (ImportError, RobustHashError) as error:
         raise SystemExit(f"this benchmark compares with faiss: {error}") from error
     ways: dict[str, Callable[[], Neighbours | None]] = {

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from robusthash.adversary import GradientAttack, aim_code
+from robusthash.adversary import GradientAttack, find_aim
 from robusthash.contracts import AttackBatch
 from robusthash.epsilon import parse_epsilon
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
@@ -21,7 +21,7 @@ from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.scoring.score import histograms
+from robusthash.evaluation.scoring.score import per_query
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
@@ -120,18 +120,18 @@ class Stage:
         )
         with torch.no_grad():
             logits = self.bench.victim.model(clean)
-        return aim_code(self.attack(name).aim, batch, logits).cpu()
+        return find_aim(self.attack(name).aim, batch, logits, self.model.space).cpu()
 
     def clean(self, rows: Sequence[int]) -> Tensor:
         """(n, 3, h, w) float, on the device."""
-        return self.bench.queries.images.pixels(list(rows)).to(self.bench.resources.device)
+        return self.bench.queries.images.inputs(list(rows)).to(self.bench.resources.device)
 
     def precisions(self, name: str, codes: Tensor, rows: Sequence[int]) -> Tensor:
         """(n,) average precisions, by the target labels if the attack is targeted, else by the queries' own."""
         targets, metric = self.job(name).targets, self.bench.resources.metrics["map"]
         labels = (self.bench.queries.labels if targets is None else targets)[list(rows)]
-        counts = histograms(pack(codes), labels, self.bench.database, relevance=Relevance.SHARE_ANY)
-        return torch.from_numpy(metric.per_query(counts).expected)
+        values = per_query(metric, pack(codes), labels, self.bench.database, relevance=Relevance.SHARE_ANY)
+        return torch.from_numpy(values)
 
     def _job(self, name: str) -> Job:
         return make_ready(Cell(victim=self.bench.plan, attack=name, epsilon=self.epsilon), self.benches).job

@@ -11,6 +11,8 @@ import numpy as np
 from robusthash.errors import InputError
 from robusthash.storage import write_atomically
 
+__all__ = ["Arrays", "read_arrays", "to_npz", "write_arrays"]
+
 Arrays = Mapping[str, np.ndarray]
 
 

@@ -4,6 +4,8 @@ from fractions import Fraction
 
 from robusthash.errors import OptionError
 
+__all__ = ["LEVELS", "SLACK", "checked_epsilon", "format_epsilon", "parse_epsilon"]
+
 LEVELS = 255  #: an uploaded image has 8 bits to the channel
 SLACK = 1e-3  #: of one level, for the rounding of float32
 

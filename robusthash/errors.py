@@ -23,6 +23,25 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+__all__ = [
+    "AmbiguousNameError",
+    "CapabilityError",
+    "CheckpointError",
+    "ContractError",
+    "DatasetError",
+    "InputError",
+    "MemoryLimitError",
+    "MissingDependencyError",
+    "OptionError",
+    "PluginError",
+    "RobustHashError",
+    "SpecError",
+    "StorageError",
+    "TrainingError",
+    "UnknownNameError",
+    "UsageError",
+]
+
 
 class RobustHashError(Exception):
     """Base of all errors raised on purpose.

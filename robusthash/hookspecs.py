@@ -14,6 +14,7 @@ from robusthash.specs import (
     BackboneSpec,
     DatasetSpec,
     DefenseSpec,
+    ExecutorSpec,
     MetricSpec,
     ModelSpec,
     RetrieverSpec,
@@ -21,6 +22,20 @@ from robusthash.specs import (
 
 if TYPE_CHECKING:
     from robusthash.results import Record
+
+__all__ = [
+    "hookimpl",
+    "robusthash_attacks",
+    "robusthash_backbones",
+    "robusthash_cell_finished",
+    "robusthash_datasets",
+    "robusthash_defenses",
+    "robusthash_metrics",
+    "robusthash_models",
+    "robusthash_retrievers",
+    "robusthash_run_finished",
+    "robusthash_run_started",
+]
 
 hookspec = pluggy.HookspecMarker("robusthash")
 hookimpl = pluggy.HookimplMarker("robusthash")
@@ -52,7 +67,7 @@ def robusthash_defenses() -> Iterable[DefenseSpec]:
 
 @hookspec
 def robusthash_retrievers() -> Iterable[RetrieverSpec]:
-    """Exact or approximate Hamming searches."""
+    """Exact or approximate searches."""
     return ()
 
 
@@ -65,6 +80,12 @@ def robusthash_datasets() -> Iterable[DatasetSpec]:
 @hookspec
 def robusthash_metrics() -> Iterable[MetricSpec]:
     """Ranking metrics, each a named protocol."""
+    return ()
+
+
+@hookspec
+def robusthash_executors() -> Iterable[ExecutorSpec]:
+    """Places where the shards of an evaluation are run: processes, other machines."""
     return ()
 
 

@@ -7,6 +7,8 @@ import torch
 
 from robusthash.errors import MemoryLimitError
 
+__all__ = ["Batches", "is_out_of_memory"]
+
 Part = TypeVar("Part")
 
 #: How torch's allocator of CPU memory says it, in an error of no class of its own.

@@ -1,9 +1,10 @@
-"""Exact Hamming search with numpy on the CPU and with torch on a GPU.
+"""Exact search with numpy on the CPU and with torch on a GPU.
 
-Both give every item one key, ``distance * size + id``. Keys are unique and their order is the canonical one, by
-distance and then by id, so that selecting the k smallest is exact, ties included, however the selecting is done.
+Every item gets one key, its distance and then its id. Keys are unique and their order is the canonical one, so that
+selecting the k smallest is exact, ties included, however the selecting is done.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -13,17 +14,22 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
+from robusthash.contracts import Ball, Distance, Index, Neighbours, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import OptionError
 from robusthash.hashing import unpack, words
+from robusthash.metrics.distances import DescriptorDistances
+
+_CPU_CHUNK = 1 << 21  #: distances of descriptors held at once on the CPU, about 12 bytes each
+
+__all__ = ["TorchRetriever"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchRetriever(Retriever):
-    """Exact search without a limit on k, ties by ascending id, the same on CPU and GPU."""
+    """Exact search in any space, without a limit on k, ties by ascending id, the same on CPU and GPU."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"  #: auto takes the GPU where torch sees one
-    chunk: int = 1 << 24  #: distances held at once on a GPU, about 24 bytes each; the CPU holds those of one query
+    chunk: int = 1 << 24  #: distances held at once on a GPU, about 24 bytes each; the CPU needs fewer
 
     def __post_init__(self) -> None:
         if self.chunk < 1:
@@ -31,46 +37,49 @@ class TorchRetriever(Retriever):
 
     @property
     def capabilities(self) -> RetrieverCapabilities:
-        """Exact, any k, any radius."""
-        devices = frozenset({"cpu", "cuda"} if torch.cuda.is_available() else {"cpu"})
-        return RetrieverCapabilities(exact=True, max_k=None, radius=True, devices=devices)
+        """Exact, any k, any radius, any distance."""
+        return RetrieverCapabilities(exact=True, max_k=None, radius=True, distances=frozenset(Distance))
 
-    def _index(self, packed: Tensor, bits: int) -> Index:
+    def _index(self, items: Tensor, space: Space, key: str) -> Index:
         if self.device == "cuda" and not torch.cuda.is_available():
             raise OptionError("device is cuda, but torch sees no GPU here", hint="set device to auto or cpu")
-        if self.device == "cpu" or not torch.cuda.is_available():
-            return WordIndex(packed, bits, self.capabilities)
-        return MatrixIndex(packed, bits, self.capabilities, device=torch.device("cuda"), chunk=self.chunk)
+        on_gpu = self.device != "cpu" and torch.cuda.is_available()
+        device = torch.device("cuda" if on_gpu else "cpu")
+        chunk = self.chunk if on_gpu else min(self.chunk, _CPU_CHUNK)
+        if not space.binary:
+            return DescriptorIndex(items, space, key, self.capabilities, device=device, chunk=chunk)
+        if not on_gpu:
+            return WordIndex(items, space, key, self.capabilities)
+        return MatrixIndex(items, space, key, self.capabilities, device=device, chunk=chunk)
 
 
 class WordIndex(Index):
     """Popcounts of machine words, one query after the other: a database row stays in the processor's cache.
 
     Args:
-        packed: (size, ceil(bits / 8)) uint8.
-        bits: code length.
+        items: (size, ceil(bits / 8)) uint8.
+        space: of codes.
+        key: of the database.
         capabilities: what the retriever promises.
     """
 
-    def __init__(self, packed: Tensor, bits: int, capabilities: RetrieverCapabilities) -> None:
-        self.bits = bits
-        self.size = len(packed)
-        self.capabilities = capabilities
-        self._columns = np.ascontiguousarray(words(packed).T)
-        self._key: type[np.uint32 | np.uint64] = np.uint32 if (bits + 1) * self.size < 2**32 else np.uint64
+    def __init__(self, items: Tensor, space: Space, key: str, capabilities: RetrieverCapabilities) -> None:
+        super().__init__(items, space, key, capabilities)
+        self._columns = np.ascontiguousarray(words(items).T)
+        self._keys: type[np.uint32 | np.uint64] = np.uint32 if (space.size + 1) * self.size < 2**32 else np.uint64
 
-    def _search(self, packed: Tensor, k: int) -> Neighbours:
-        distances = np.empty((len(packed), k), dtype=np.int64)
+    def _search(self, queries: Tensor, k: int) -> Neighbours:
+        distances = np.empty((len(queries), k), dtype=np.int64)
         ids = np.empty_like(distances)
-        every, size = np.arange(self.size, dtype=self._key), self._key(self.size)
-        for row, found in enumerate(self._distances(packed)):
-            keys = np.multiply(found, size, dtype=self._key) + every
+        every, size = np.arange(self.size, dtype=self._keys), self._keys(self.size)
+        for row, found in enumerate(self._distances(queries)):
+            keys = np.multiply(found, size, dtype=self._keys) + every
             distances[row], ids[row] = np.divmod(np.sort(np.partition(keys, k - 1)[:k]), size)
         return Neighbours(distances=torch.from_numpy(distances), ids=torch.from_numpy(ids))
 
-    def _within(self, packed: Tensor, radius: int) -> Ball:
+    def _within(self, queries: Tensor, radius: float) -> Ball:
         counts, distances, ids = [0], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for found in self._distances(packed):
+        for found in self._distances(queries):
             inside = np.flatnonzero(found <= radius)
             order = inside[np.argsort(found[inside], kind="stable")]
             counts.append(len(order))
@@ -82,11 +91,11 @@ class WordIndex(Index):
             ids=torch.from_numpy(np.concatenate(ids)),
         )
 
-    def _distances(self, packed: Tensor) -> Iterator[npt.NDArray[np.uint16]]:
+    def _distances(self, queries: Tensor) -> Iterator[npt.NDArray[np.uint16]]:
         """Distances of each query to every item: (size,) uint16, in a buffer that the next query overwrites."""
         total = np.empty(self.size, np.uint16)
         differing = np.empty(self.size, np.uint64)
-        for query in words(packed):
+        for query in words(queries):
             total.fill(0)
             for column, word in zip(self._columns, query, strict=True):
                 np.bitwise_xor(column, word, out=differing)
@@ -94,57 +103,99 @@ class WordIndex(Index):
             yield total
 
 
-class MatrixIndex(Index):
-    """Matrix products of codes in {-1, +1}, many queries at once: ``distance = (bits - <q, b>) / 2``.
-
-    The products are whole numbers far below 2**24, so that float32, TF32 included, holds them exactly.
+class TableIndex(Index):
+    """Tables of distances, many queries at once. A distance is a whole number here, its rank among all distances.
 
     Args:
-        packed: (size, ceil(bits / 8)) uint8.
-        bits: code length.
+        items: the database.
+        space: what its items are compared in.
+        key: of the database.
         capabilities: what the retriever promises.
-        device: where the products are taken.
+        device: where the tables are made.
         chunk: distances held at once.
     """
 
     def __init__(
-        self, packed: Tensor, bits: int, capabilities: RetrieverCapabilities, *, device: torch.device, chunk: int
+        self,
+        items: Tensor,
+        space: Space,
+        key: str,
+        capabilities: RetrieverCapabilities,
+        *,
+        device: torch.device,
+        chunk: int,
     ) -> None:
-        self.bits = bits
-        self.size = len(packed)
-        self.capabilities = capabilities
+        super().__init__(items, space, key, capabilities)
         self._device = device
-        self._queries = max(1, chunk // self.size)
-        self._codes = self._signs(packed).T
+        self._rows = max(1, chunk // self.size)
+        self._hold(items)
 
-    def _search(self, packed: Tensor, k: int) -> Neighbours:
+    @abstractmethod
+    def _hold(self, items: Tensor) -> None:
+        """Keeps the database on the device."""
+
+    @abstractmethod
+    def _ranks(self, queries: Tensor) -> Tensor:
+        """Distances of some queries to every item: (n, size) int64 below 2**31, in the order of the distances."""
+
+    def _distances(self, ranks: Tensor) -> Tensor:
+        """Distances of so many ranks."""
+        return ranks
+
+    def _search(self, queries: Tensor, k: int) -> Neighbours:
         every = torch.arange(self.size, device=self._device)
         nearest = torch.cat(
             [torch.empty((0, k), dtype=torch.int64)]
             + [
-                (found * self.size + every).topk(k, dim=1, largest=False, sorted=True).values.cpu()
-                for found in self._distances(packed)
+                (ranks * self.size + every).topk(k, dim=1, largest=False, sorted=True).values.cpu()
+                for ranks in self._tables(queries)
             ]
         )
-        return Neighbours(distances=nearest // self.size, ids=nearest % self.size)
+        return Neighbours(distances=self._distances(nearest // self.size), ids=nearest % self.size)
 
-    def _within(self, packed: Tensor, radius: int) -> Ball:
+    def _within(self, queries: Tensor, radius: float) -> Ball:
         none = torch.empty(0, dtype=torch.int64)
-        counts, distances, ids = [none.new_zeros(1)], [none], [none]
-        for found in self._distances(packed):
-            row, column = (found <= radius).nonzero(as_tuple=True)
-            inside = found[row, column]
-            order = (row * (self.bits + 1) + inside).sort(stable=True).indices
-            counts.append(row.bincount(minlength=len(found)).cpu())
-            distances.append(inside[order].cpu())
+        counts, found, ids = [none.new_zeros(1)], [none], [none]
+        for ranks in self._tables(queries):
+            row, column = (self._distances(ranks) <= radius).nonzero(as_tuple=True)
+            inside = ranks[row, column]
+            order = ((row << 31) + inside).sort(stable=True).indices
+            counts.append(row.bincount(minlength=len(ranks)).cpu())
+            found.append(inside[order].cpu())
             ids.append(column[order].cpu())
-        return Ball(offsets=torch.cat(counts).cumsum(0), distances=torch.cat(distances), ids=torch.cat(ids))
+        return Ball(
+            offsets=torch.cat(counts).cumsum(0), distances=self._distances(torch.cat(found)), ids=torch.cat(ids)
+        )
 
-    def _distances(self, packed: Tensor) -> Iterator[Tensor]:
-        """Distances of some queries to every item, (queries, size) int64, until all queries are done."""
-        for start in range(0, len(packed), self._queries):
-            signs = self._signs(packed[start : start + self._queries])
-            yield ((self.bits - signs @ self._codes) / 2).to(torch.int64)
+    def _tables(self, queries: Tensor) -> Iterator[Tensor]:
+        for start in range(0, len(queries), self._rows):
+            yield self._ranks(queries[start : start + self._rows])
+
+
+class MatrixIndex(TableIndex):
+    """Matrix products of codes in {-1, +1}: ``distance = (bits - <q, b>) / 2``.
+
+    The products are whole numbers far below 2**24, so that float32, TF32 included, holds them exactly.
+    """
+
+    def _hold(self, items: Tensor) -> None:
+        self._codes = self._signs(items).T
+
+    def _ranks(self, queries: Tensor) -> Tensor:
+        return ((self.space.size - self._signs(queries) @ self._codes) / 2).to(torch.int64)
 
     def _signs(self, packed: Tensor) -> Tensor:
-        return unpack(packed.to(self._device), self.bits).to(torch.float32)
+        return unpack(packed.to(self._device), self.space.size).to(torch.float32)
+
+
+class DescriptorIndex(TableIndex):
+    """Exact distances of descriptors. The bits of a float that is not negative, as a whole number, are its rank."""
+
+    def _hold(self, items: Tensor) -> None:
+        self.descriptors = DescriptorDistances(items, self.space, self._device)
+
+    def _ranks(self, queries: Tensor) -> Tensor:
+        return self.descriptors.table(queries).view(torch.int32).to(torch.int64)
+
+    def _distances(self, ranks: Tensor) -> Tensor:
+        return ranks.to(torch.int32).view(torch.float32)

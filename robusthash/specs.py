@@ -9,6 +9,23 @@ from typing import Any
 
 from robusthash.errors import SpecError
 
+__all__ = [
+    "API_VERSION",
+    "AttackSpec",
+    "BackboneSpec",
+    "Capability",
+    "DatasetSpec",
+    "DefenseSpec",
+    "Exactness",
+    "Goal",
+    "MetricSpec",
+    "ModelSpec",
+    "PluginUse",
+    "RetrieverSpec",
+    "Role",
+    "Spec",
+]
+
 API_VERSION = "1.0"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")
@@ -180,6 +197,11 @@ class RetrieverSpec(Spec):
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec(Spec):
     """A retrieval dataset: ``factory`` is a :class:`~robusthash.contracts.Dataset`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutorSpec(Spec):
+    """A place where shards are run: ``factory`` is an :class:`~robusthash.contracts.Executor`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ import platformdirs
 
 from robusthash.errors import StorageError, UsageError
 
+__all__ = ["cache_folder", "digest", "require_writable", "write_atomically"]
+
 
 def cache_folder() -> Path:
     """Where checkpoints and codes are kept: ``ROBUSTHASH_CACHE``, or the platform's cache folder."""

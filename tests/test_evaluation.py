@@ -15,7 +15,6 @@ from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import make_ready
 from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.scoring.score import nearest_distances
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.results import Against, Record, ResultStore
@@ -204,10 +203,6 @@ def test_suites_say_what_options_say(tmp_path: Path) -> None:
     expected = Request(models=("dpsh",), attacks=("rnm",), bits=(16, 32), epsilons=(8 / 255, 0.1), setting=setting)
     assert read_suite(suite) == expected
     assert len(plan(expected, 0.3)) == 2 * 2 * 2
-
-
-def test_the_nearest_distances_follow_from_a_histogram() -> None:
-    assert nearest_distances(np.array([[0, 2, 0, 1]]), 3).tolist() == [[1, 1, 3]]
 
 
 def test_an_npz_depends_on_its_arrays_alone() -> None:

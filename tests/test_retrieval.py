@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from robusthash.contracts import Index, Retriever, RetrieverCapabilities
+from robusthash.contracts import Index, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import OptionError
+from robusthash.host import PluginHost, PluginKind
 from robusthash.retrieval import MatrixIndex, TorchRetriever, WordIndex
-from robusthash.testing.retrievers import RetrieverContract, random_codes, slow_ranking
+from robusthash.specs import RetrieverSpec
+from robusthash.testing.brute_force import random_codes, slow_ranking
+from robusthash.testing.retrievers import RetrieverContract
 
 
 class MatrixOnCPU(Retriever):
@@ -15,16 +18,28 @@ class MatrixOnCPU(Retriever):
 
     @property
     def capabilities(self) -> RetrieverCapabilities:
-        return RetrieverCapabilities(exact=True, max_k=None, radius=True, devices=frozenset({"cpu"}))
+        return RetrieverCapabilities(exact=True, max_k=None, radius=True)
 
-    def _index(self, packed: torch.Tensor, bits: int) -> Index:
-        return MatrixIndex(packed, bits, self.capabilities, device=torch.device("cpu"), chunk=2100)
+    def _index(self, items: torch.Tensor, space: Space, key: str) -> Index:
+        return MatrixIndex(items, space, key, self.capabilities, device=torch.device("cpu"), chunk=2100)
 
 
-class TestWords(RetrieverContract):
+class TestTorch(RetrieverContract):
     @pytest.fixture
     def retriever(self) -> Retriever:
         return TorchRetriever(device="cpu")
+
+    @pytest.fixture
+    def spec(self) -> RetrieverSpec:
+        spec = PluginHost.load().find(PluginKind.RETRIEVER, "torch").spec
+        assert isinstance(spec, RetrieverSpec)
+        return spec
+
+
+class TestFewDistancesAtOnce(RetrieverContract):
+    @pytest.fixture
+    def retriever(self) -> Retriever:
+        return TorchRetriever(device="cpu", chunk=2100)
 
 
 class TestMatrix(RetrieverContract):
@@ -44,9 +59,10 @@ class TestCUDA(RetrieverContract):
 def test_keys_beyond_32_bits_stay_exact() -> None:
     # 65 distances x 70 million items do not fit 32 bits; the same code path with few items and forced 64-bit keys
     database, queries = random_codes(500, 64, seed=1, distinct=30), random_codes(5, 64, seed=2)
-    index = WordIndex(database, 64, TorchRetriever().capabilities)
-    index._key = np.uint64
-    truth = slow_ranking(queries, database, 64)
+    space = Space.hamming(64)
+    index = WordIndex(database, space, "key", TorchRetriever().capabilities)
+    index._keys = np.uint64
+    truth = slow_ranking(queries, database, space)
     found = index.search(queries, 40)
     assert torch.equal(found.ids, truth.ids[:, :40])
     assert torch.equal(found.distances, truth.distances[:, :40])
@@ -54,7 +70,7 @@ def test_keys_beyond_32_bits_stay_exact() -> None:
 
 def test_codes_longer_than_a_byte_can_count() -> None:
     database, queries = torch.zeros((3, 64), dtype=torch.uint8), torch.full((1, 64), 255, dtype=torch.uint8)
-    found = TorchRetriever(device="cpu").index(database, 512).search(queries, 3)
+    found = TorchRetriever(device="cpu").index(database, Space.hamming(512)).search(queries, 3)
     assert found.distances.tolist() == [[512, 512, 512]]
     assert found.ids.tolist() == [[0, 1, 2]]
 
@@ -62,8 +78,9 @@ def test_codes_longer_than_a_byte_can_count() -> None:
 @pytest.mark.parametrize("chunk", [1, 700, 10**9])
 def test_the_chunk_changes_memory_only(chunk: int) -> None:
     database, queries = random_codes(700, 32, seed=3, distinct=20), random_codes(9, 32, seed=4)
-    index = MatrixIndex(database, 32, TorchRetriever().capabilities, device=torch.device("cpu"), chunk=chunk)
-    truth = slow_ranking(queries, database, 32)
+    space, promised = Space.hamming(32), TorchRetriever().capabilities
+    index = MatrixIndex(database, space, "key", promised, device=torch.device("cpu"), chunk=chunk)
+    truth = slow_ranking(queries, database, space)
     assert torch.equal(index.search(queries, 50).ids, truth.ids[:, :50])
 
 
@@ -72,10 +89,9 @@ def test_wrong_options_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         TorchRetriever(chunk=0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(OptionError, match="no GPU"):
-        TorchRetriever(device="cuda").index(random_codes(3, 16, seed=5), 16)
+        TorchRetriever(device="cuda").index(random_codes(3, 16, seed=5), Space.hamming(16))
 
 
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert isinstance(TorchRetriever().index(random_codes(3, 16, seed=6), 16), WordIndex)
-    assert TorchRetriever().capabilities.devices == {"cpu"}
+    assert isinstance(TorchRetriever().index(random_codes(3, 16, seed=6), Space.hamming(16)), WordIndex)

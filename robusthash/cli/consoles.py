@@ -1,11 +1,10 @@
 """Rich consoles that suit a terminal, a pipe and a file. Imported only by what prints with them."""
 
-import os
 from typing import TextIO
 
 from rich.console import Console
 
-PIPE_WIDTH = 200  #: columns of a table that no terminal limits
+from robusthash.cli.columns import PIPE_WIDTH, limit
 
 
 class _Pipeable(Console):
@@ -17,5 +16,4 @@ class _Pipeable(Console):
 def make_console(stream: TextIO) -> Console:
     """A console on a stream, as wide as its terminal; wide enough for whole tables where there is none."""
     # Rich takes 80 columns where there is no terminal, and would cut what a pipe or a file is to hold in full.
-    limited = stream.isatty() or "COLUMNS" in os.environ
-    return _Pipeable(file=stream, width=None if limited else PIPE_WIDTH, highlight=False)
+    return _Pipeable(file=stream, width=PIPE_WIDTH if limit(stream) is None else None, highlight=False)

@@ -1,13 +1,18 @@
-"""What a Hamming search is: packed codes go in, distances and ids come out."""
+"""What a search is: representations of one space go in, distances and ids come out."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import final
+from types import TracebackType
+from typing import Self, final
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from robusthash.contracts.space import Space
 from robusthash.errors import ContractError, UsageError
+from robusthash.specs import Distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,16 +20,17 @@ class RetrieverCapabilities:
     """What a retriever promises.
 
     Attributes:
-        exact: its neighbours are the true ones, and its ties go by ascending id.
+        exact: its neighbours are the true ones, and its ties go by ascending id. Distances of descriptors are right up
+            to what float32 arithmetic may be off.
         max_k: most neighbours that one search returns; ``None`` is no limit.
-        radius: it answers :meth:`Retriever.within`.
-        devices: where it can run: ``cpu``, ``cuda``.
+        radius: it answers :meth:`Index.within`.
+        distances: of the spaces that it serves.
     """
 
     exact: bool
     max_k: int | None
     radius: bool
-    devices: frozenset[str]
+    distances: frozenset[Distance] = frozenset({Distance.HAMMING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +38,8 @@ class Neighbours:
     """The nearest items of each query, nearest first, on the CPU wherever the search ran.
 
     Attributes:
-        distances: (n, k) int64, Hamming.
-        ids: (n, k) int64, positions in the order of adding.
+        distances: (n, k); int64 in Hamming space, else float32.
+        ids: (n, k) int64, positions in the database.
     """
 
     distances: Tensor
@@ -46,7 +52,7 @@ class Ball:
 
     Attributes:
         offsets: (n + 1,) int64; query i's items are ``offsets[i]:offsets[i + 1]``.
-        distances: (total,) int64.
+        distances: (total,); int64 in Hamming space, else float32.
         ids: (total,) int64.
     """
 
@@ -56,7 +62,7 @@ class Ball:
 
 
 class Retriever(ABC):
-    """A Hamming search over packed codes: a frozen dataclass of options makes an :class:`Index`."""
+    """A search over representations of items: a frozen dataclass of options makes an :class:`Index`."""
 
     @property
     @abstractmethod
@@ -64,53 +70,74 @@ class Retriever(ABC):
         """What searches of the indexes built here promise."""
 
     @final
-    def index(self, packed: Tensor, bits: int) -> "Index":
+    def index(self, items: Tensor, space: Space) -> "Index":
         """Builds an index over a database.
 
         Args:
-            packed: (n, ceil(bits / 8)) uint8, as :func:`robusthash.hashing.pack` gives it; at least one item.
-            bits: code length.
+            items: a representation of the space, at least one item: (n, ceil(bits / 8)) uint8 packed codes, or
+                (n, size) float32 descriptors.
+            space: what the items are compared in.
 
         Raises:
-            UsageError: an empty database, or codes of another length.
+            UsageError: a space that is not served, an empty database, or items of another space.
         """
-        if bits < 1:
-            raise UsageError(f"codes of {bits} bits cannot be searched", hint="a code has at least one bit")
-        _check_packed(packed, bits, "the database is")
-        if not len(packed):
-            raise UsageError("the database is empty", hint="index at least one code")
-        return self._index(packed, bits)
+        served = self.capabilities.distances
+        if space.distance not in served:
+            raise UsageError(
+                f"{type(self).__name__} does not search by {space.distance} distance",
+                hint=f"it serves {', '.join(sorted(served))}; torch serves all",
+            )
+        _check(items, space, "the database is")
+        if not len(items):
+            raise UsageError("the database is empty", hint="index at least one item")
+        return self._index(items, space, _key(items, space))
 
     @abstractmethod
-    def _index(self, packed: Tensor, bits: int) -> "Index":
-        """As :meth:`index`, with arguments already checked."""
+    def _index(self, items: Tensor, space: Space, key: str) -> "Index":
+        """As :meth:`index`, with arguments already checked.
+
+        Args:
+            items: the database.
+            space: what its items are compared in.
+            key: SHA-256 of the items and the space: the same database has the same key, so that an index which is
+                kept on a server or in a file can be found again.
+        """
 
 
 class Index(ABC):
-    """A searchable database of packed codes.
+    """A searchable database. It is closed when its run ends; ``with`` closes it too.
+
+    Args:
+        items: the database; what of it is kept is the subclass's own affair.
+        space: what the items are compared in.
+        key: SHA-256 of items and space, as :meth:`Retriever._index` is given it.
+        capabilities: the retriever's promises.
 
     Attributes:
-        bits: code length.
         size: number of items.
-        capabilities: the retriever's promises.
+        closed: whether searches are refused.
     """
 
-    bits: int
-    size: int
-    capabilities: RetrieverCapabilities
+    def __init__(self, items: Tensor, space: Space, key: str, capabilities: RetrieverCapabilities) -> None:
+        self.size = len(items)
+        self.space = space
+        self.key = key
+        self.capabilities = capabilities
+        self.closed = False
 
-    def search(self, packed: Tensor, k: int) -> Neighbours:
+    @final
+    def search(self, queries: Tensor, k: int) -> Neighbours:
         """The k nearest items of each query; ties by ascending id where the index is exact.
 
         Args:
-            packed: (n, ceil(bits / 8)) uint8.
+            queries: a representation of the index's space.
             k: at least 1; cut to the size of the database.
 
         Raises:
-            UsageError: codes of another length, or k over the retriever's limit.
+            UsageError: the index is closed, the queries are of another space, or k is over the retriever's limit.
             ContractError: the implementation returned something else than (n, k) ids of this database.
         """
-        self._check(packed)
+        self._ready(queries)
         if k < 1:
             raise UsageError(f"k is {k}", hint="ask for at least one neighbour")
         k = min(k, self.size)
@@ -119,47 +146,79 @@ class Index(ABC):
             raise UsageError(
                 f"k = {k} is over this retriever's limit of {limit}", hint="use a CPU index for long lists"
             )
-        found = self._search(packed, k)
-        if found.ids.shape != (len(packed), k) or found.distances.shape != found.ids.shape:
-            raise ContractError(f"{type(self).__name__} returned {tuple(found.ids.shape)} ids, not {(len(packed), k)}")
+        found = self._search(queries, k)
+        shape, wanted = (len(queries), k), torch.int64 if self.space.binary else torch.float32
+        if found.ids.shape != shape or found.distances.shape != shape:
+            raise ContractError(f"{type(self).__name__} returned {tuple(found.ids.shape)} ids, not {shape}")
+        if found.distances.dtype != wanted or found.ids.dtype != torch.int64:
+            raise ContractError(
+                f"{type(self).__name__} returned {found.distances.dtype} distances and {found.ids.dtype} ids",
+                hint=f"{self.space.distance} distances are {wanted}, ids are torch.int64",
+            )
         return found
 
-    def within(self, packed: Tensor, radius: int) -> Ball:
+    @final
+    def within(self, queries: Tensor, radius: float) -> Ball:
         """All items at a distance of at most ``radius``.
 
         Args:
-            packed: (n, ceil(bits / 8)) uint8.
-            radius: in bits, at least 0.
+            queries: a representation of the index's space.
+            radius: at least 0; in bits in Hamming space.
 
         Raises:
-            UsageError: codes of another length, a negative radius, or a retriever without radius search.
+            UsageError: the index is closed, the queries are of another space, a negative radius, or a retriever
+                without radius search.
         """
-        self._check(packed)
-        if radius < 0:
-            raise UsageError(f"radius is {radius}", hint="a Hamming radius is at least 0")
+        self._ready(queries)
+        if not radius >= 0:
+            raise UsageError(f"radius is {radius}", hint="a radius is at least 0")
         if not self.capabilities.radius:
             raise UsageError(
                 f"{type(self).__name__} has no radius search", hint="use a CPU index or the torch retriever"
             )
-        return self._within(packed, radius)
+        return self._within(queries, radius)
+
+    @final
+    def close(self) -> None:
+        """Frees what the index holds; searches are refused from then on. A second time does nothing."""
+        if not self.closed:
+            self.closed = True
+            self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     @abstractmethod
-    def _search(self, packed: Tensor, k: int) -> Neighbours:
+    def _search(self, queries: Tensor, k: int) -> Neighbours:
         """As :meth:`search`, with arguments already checked and 1 <= k <= size."""
 
-    def _within(self, packed: Tensor, radius: int) -> Ball:
+    def _within(self, queries: Tensor, radius: float) -> Ball:
         """As :meth:`within`, with arguments already checked; for indexes whose capabilities have ``radius``."""
-        raise ContractError(f"{type(self).__name__} claims a radius search for {radius} bits of {len(packed)} queries")
+        raise ContractError(f"{type(self).__name__} claims a search within {radius} for {len(queries)} queries")
 
-    def _check(self, packed: Tensor) -> None:
-        _check_packed(packed, self.bits, "the queries are")
+    def _close(self) -> None:  # noqa: B027 - most indexes hold memory alone
+        """Frees connections, files, and memory that is not Python's; called once."""
+
+    def _ready(self, queries: Tensor) -> None:
+        if self.closed:
+            raise UsageError(
+                f"this {type(self).__name__} is closed", hint="search inside the run or the with block that made it"
+            )
+        _check(queries, self.space, "the queries are")
 
 
-def _check_packed(packed: Tensor, bits: int, what: str) -> None:
-    width = -(-bits // 8)
-    hint = f"pass (n, {width}) uint8, packed by robusthash.hashing.pack"
-    if packed.dtype != torch.uint8 or packed.ndim != 2 or packed.shape[1] != width:
-        raise UsageError(f"{what} {tuple(packed.shape)} {packed.dtype}, not packed codes of {bits} bits", hint=hint)
-    padding = (1 << -bits % 8) - 1
-    if padding and bool((packed[:, -1] & padding).any()):
-        raise UsageError(f"{what} codes with set bits after bit {bits}, which would count as distance", hint=hint)
+def _check(items: Tensor, space: Space, what: str) -> None:
+    problem = space.problem(items)
+    if problem:
+        raise UsageError(f"{what} {problem}", hint=f"pass {space.form}")
+
+
+def _key(items: Tensor, space: Space) -> str:
+    sha = hashlib.sha256(f"{space.distance} {space.size} {len(items)}\n".encode())
+    sha.update(np.ascontiguousarray(items.detach().cpu().numpy()).data)
+    return sha.hexdigest()

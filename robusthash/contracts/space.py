@@ -1,17 +1,13 @@
 """Where a model's outputs are searched: Hamming space for codes, a vector space for continuous descriptors."""
 
 from dataclasses import dataclass
-from enum import StrEnum
+
+import torch
+from torch import Tensor
 
 from robusthash.errors import ContractError
-
-
-class Distance(StrEnum):
-    """How far apart two outputs of a model are."""
-
-    HAMMING = "hamming"  #: bits that differ
-    COSINE = "cosine"  #: 1 - cos of the angle, in [0, 2]
-    L2 = "l2"  #: Euclidean
+from robusthash.hashing import binarise, pack, unpack
+from robusthash.specs import Distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +38,55 @@ class Space:
     def binary(self) -> bool:
         """Whether it holds codes."""
         return self.distance is Distance.HAMMING
+
+    def represent(self, outputs: Tensor) -> Tensor:
+        """What is stored of a model's outputs.
+
+        Args:
+            outputs: (n, size) float, logits or descriptors.
+
+        Returns:
+            A representation, on the same device.
+        """
+        return pack(binarise(outputs)) if self.binary else outputs.detach().to(torch.float32)
+
+    def codes(self, representation: Tensor) -> Tensor:
+        """What attacks and votes work with: (n, bits) int8 in {-1, +1}; descriptors as they are."""
+        return unpack(representation, self.size) if self.binary else representation
+
+    @property
+    def width(self) -> int:
+        """Columns of a representation: bytes of a packed code, or dimensions.
+
+        >>> Space.hamming(12).width
+        2
+        """
+        return -(-self.size // 8) if self.binary else self.size
+
+    @property
+    def form(self) -> str:
+        """What a representation looks like, for messages."""
+        if self.binary:
+            return f"(n, {self.width}) uint8, packed by robusthash.hashing.pack"
+        return f"(n, {self.width}) float32, without NaN or infinities"
+
+    def problem(self, items: Tensor) -> str | None:
+        """What keeps a tensor from being a representation of this space; None if nothing does.
+
+        >>> Space.hamming(4).problem(torch.tensor([[0b1100_0000]], dtype=torch.uint8))
+        >>> Space.hamming(4).problem(torch.tensor([[0b1100_0001]], dtype=torch.uint8))
+        'codes with set bits after bit 4, which would count as distance'
+        """
+        wanted = torch.uint8 if self.binary else torch.float32
+        if items.dtype != wanted or items.ndim != 2 or items.shape[1] != self.width:
+            kind = f"packed codes of {self.size} bits" if self.binary else f"descriptors of {self.size} dimensions"
+            return f"{tuple(items.shape)} {str(items.dtype).removeprefix('torch.')}, not {kind}"
+        if not self.binary:
+            return None if bool(items.isfinite().all()) else "descriptors with NaN or infinities"
+        padding = (1 << -self.size % 8) - 1
+        if padding and bool((items[:, -1] & padding).any()):
+            return f"codes with set bits after bit {self.size}, which would count as distance"
+        return None
 
     def __str__(self) -> str:
         return f"{self.size} bit" if self.binary else f"{self.size} d, {self.distance}"

@@ -1,7 +1,7 @@
 """The plugin host: finds plugins, loads each on its own, and answers by name. Importable without torch."""
 
-from robusthash.host.discovery import Owner
+from robusthash.host.discovery import CORE, Owner
 from robusthash.host.loading import PluginHost, PluginProblem
 from robusthash.host.registration import PluginKind, Registered
 
-__all__ = ["Owner", "PluginHost", "PluginKind", "PluginProblem", "Registered"]
+__all__ = ["CORE", "Owner", "PluginHost", "PluginKind", "PluginProblem", "Registered"]

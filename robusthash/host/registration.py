@@ -19,6 +19,7 @@ from robusthash.specs import (
     BackboneSpec,
     DatasetSpec,
     DefenseSpec,
+    ExecutorSpec,
     MetricSpec,
     ModelSpec,
     RetrieverSpec,
@@ -38,6 +39,7 @@ class PluginKind(StrEnum):
     RETRIEVER = "retriever"
     DATASET = "dataset"
     METRIC = "metric"
+    EXECUTOR = "executor"
 
     @property
     def hook(self) -> str:
@@ -58,6 +60,7 @@ _SPECS: dict[PluginKind, type[Spec]] = {
     PluginKind.RETRIEVER: RetrieverSpec,
     PluginKind.DATASET: DatasetSpec,
     PluginKind.METRIC: MetricSpec,
+    PluginKind.EXECUTOR: ExecutorSpec,
 }
 
 

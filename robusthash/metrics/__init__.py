@@ -5,41 +5,57 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from robusthash.metrics.catalogue import CORE_METRICS
-    from robusthash.metrics.floors import best_ceiling, random_floor, worst_floor
+    from robusthash.metrics.choice import by_name, metrics_of
+    from robusthash.metrics.counts import MeasuredCounts, RankedCounts
+    from robusthash.metrics.distances import DescriptorDistances
+    from robusthash.metrics.floors import best_ceiling, random_floor, worst_counts, worst_floor
     from robusthash.metrics.histograms import DistanceHistograms, distance_histograms
     from robusthash.metrics.imagery import l2, linf, perceptibility, psnr, rmse, ssim
     from robusthash.metrics.protocols import RankingMetric
+    from robusthash.metrics.ranked import DescriptorCounts, ranked_counts
     from robusthash.metrics.relevance import Relevance
     from robusthash.metrics.scores import Scores
     from robusthash.metrics.statistics import PairedComparison, bootstrap_interval, paired_comparison
 
 __all__ = [
     "CORE_METRICS",
+    "DescriptorCounts",
+    "DescriptorDistances",
     "DistanceHistograms",
+    "MeasuredCounts",
     "PairedComparison",
+    "RankedCounts",
     "RankingMetric",
     "Relevance",
     "Scores",
     "best_ceiling",
     "bootstrap_interval",
+    "by_name",
     "distance_histograms",
     "l2",
     "linf",
+    "metrics_of",
     "paired_comparison",
     "perceptibility",
     "psnr",
     "random_floor",
+    "ranked_counts",
     "rmse",
     "ssim",
+    "worst_counts",
     "worst_floor",
 ]
 
 _MODULES = {
     "catalogue": ("CORE_METRICS",),
-    "floors": ("best_ceiling", "random_floor", "worst_floor"),
+    "choice": ("by_name", "metrics_of"),
+    "counts": ("MeasuredCounts", "RankedCounts"),
+    "distances": ("DescriptorDistances",),
+    "floors": ("best_ceiling", "random_floor", "worst_counts", "worst_floor"),
     "histograms": ("DistanceHistograms", "distance_histograms"),
     "imagery": ("l2", "linf", "perceptibility", "psnr", "rmse", "ssim"),
     "protocols": ("RankingMetric",),
+    "ranked": ("DescriptorCounts", "ranked_counts"),
     "relevance": ("Relevance",),
     "scores": ("Scores",),
     "statistics": ("PairedComparison", "bootstrap_interval", "paired_comparison"),

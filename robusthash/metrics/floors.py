@@ -1,8 +1,11 @@
-"""Reference values of the mean average precision that follow from the labels alone."""
+"""Reference values that follow from the labels alone."""
 
 import numpy as np
 import numpy.typing as npt
 
+from robusthash.contracts import Space
+from robusthash.metrics.counts import RankedCounts
+from robusthash.metrics.histograms import DistanceHistograms
 from robusthash.metrics.ranking import random_average_precision, worst_average_precision
 from robusthash.metrics.relevance import Labels, Relevance, relevant_counts
 
@@ -48,6 +51,26 @@ def best_ceiling(query_labels: Labels, database_labels: Labels, *, relevance: Re
     """
     relevant, _ = _counts(query_labels, database_labels, relevance)
     return _mean((relevant > 0).astype(np.float64))
+
+
+def worst_counts(query_labels: Labels, database_labels: Labels, *, space: Space, relevance: Relevance) -> RankedCounts:
+    """The counts of the worst ranking: every irrelevant item at distance 0, and every relevant one as far as can be.
+
+    Args:
+        query_labels: (q, classes) multi-hot; target labels for a targeted attack.
+        database_labels: (n, classes) multi-hot.
+        space: distance histograms in Hamming space; two buckets in others.
+        relevance: when an item is relevant.
+
+    >>> worst_counts(np.eye(1), np.ones((3, 1)), space=Space.hamming(2), relevance=Relevance.EXACT).items.tolist()
+    [[0, 0, 3]]
+    """
+    relevant, items = _counts(query_labels, database_labels, relevance)
+    near, far = np.zeros((2, len(relevant), space.size + 1 if space.binary else 2), np.int64)
+    near[:, 0], far[:, -1] = items - relevant, relevant
+    if space.binary:
+        return DistanceHistograms(items=near + far, relevant=far, bits=space.size)
+    return RankedCounts(items=near + far, relevant=far)
 
 
 def _counts(

@@ -1,7 +1,7 @@
 """Distance histograms: how many items, and how many relevant ones, lie at each Hamming distance from a query.
 
-Every ranking metric is a function of these integers. Nothing is sorted and no neighbour is selected, so that nothing
-depends on the order of ties, and the CPU and the GPU give the same numbers.
+They are the ranked counts of codes. Nothing is sorted and no neighbour is selected, so that nothing depends on the
+order of ties, and the CPU and the GPU give the same numbers.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from torch import Tensor
 
 from robusthash.errors import ContractError, OptionError
 from robusthash.hashing import unpack, words
+from robusthash.metrics.counts import Counts, MeasuredCounts
 from robusthash.metrics.relevance import Labels, Relevance, pack_labels, relevant
 
-Counts = npt.NDArray[np.int64]
 Words = npt.NDArray[np.uint64]
 
 _CPU_CHUNK = 1 << 20  #: stays in a core's cache; a quarter of it costs 15 % in calls, more gains nothing, measured
@@ -26,7 +26,7 @@ _CUDA_ITEMS = 1 << 18  #: items of one block, so that any database fits
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class DistanceHistograms:
+class DistanceHistograms(MeasuredCounts):
     """Counts by Hamming distance, one row a query.
 
     Attributes:
@@ -35,8 +35,6 @@ class DistanceHistograms:
         bits: code length.
     """
 
-    items: Counts
-    relevant: Counts
     bits: int
 
     def __post_init__(self) -> None:
@@ -47,15 +45,31 @@ class DistanceHistograms:
                 hint=f"codes of {self.bits} bits have {self.bits + 1} distances",
             )
 
-    @property
-    def n_items(self) -> Counts:
-        """(queries,) size of the database."""
-        return np.asarray(self.items.sum(1))
+    def nearest_distances(self, k: int) -> Counts:
+        """The k smallest distances of each query, ascending.
+
+        Args:
+            k: at most the number of items.
+
+        Returns:
+            (queries, k) int64.
+
+        >>> counts = np.array([[1, 0, 2]])
+        >>> DistanceHistograms(items=counts, relevant=counts, bits=2).nearest_distances(2).tolist()
+        [[0, 2]]
+        """
+        within, places = np.cumsum(self.items, axis=1), np.arange(1, k + 1)
+        rows = [np.searchsorted(row, places) for row in within]
+        return np.stack(rows).astype(np.int64) if rows else np.empty((0, k), np.int64)
+
+    def comparable(self, distances: npt.NDArray[np.generic]) -> Counts:
+        """The same: bits that differ are whole numbers."""
+        return distances.astype(np.int64)
 
     @property
-    def n_relevant(self) -> Counts:
-        """(queries,) relevant items of each query."""
-        return np.asarray(self.relevant.sum(1))
+    def slack(self) -> Counts:
+        """None: (queries, 1) zeros."""
+        return np.zeros((len(self.items), 1), np.int64)
 
 
 def distance_histograms(

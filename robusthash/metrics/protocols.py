@@ -4,7 +4,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, final
 
-from robusthash.errors import OptionError
+from robusthash.contracts import Distance, Space
+from robusthash.errors import OptionError, UsageError
+from robusthash.metrics.counts import RankedCounts
 from robusthash.metrics.histograms import DistanceHistograms
 from robusthash.metrics.ranking import (
     Denominator,
@@ -18,11 +20,14 @@ from robusthash.metrics.scores import Scores
 
 
 class RankingMetric(ABC):
-    """A function from distance histograms to one value a query. Subclasses are frozen dataclasses of their options."""
+    """A function from ranked counts to one value a query, higher for a better ranking.
+
+    Subclasses are frozen dataclasses of their options.
+    """
 
     version: ClassVar[int] = 1  #: raised whenever the same options give other numbers
-    higher_is_better: ClassVar[bool] = True  #: for the one who retrieves; an untargeted attacker wants the opposite
     ties: ClassVar[str] = "tie-expected"  #: what is done about tied distances
+    distances: ClassVar[frozenset[Distance]] = frozenset(Distance)  #: that it is defined for: all, for a ranking alone
 
     @property
     @abstractmethod
@@ -36,13 +41,20 @@ class RankingMetric(ABC):
         return f"{self.name}/{self.ties}/v{self.version}"
 
     @abstractmethod
-    def per_query(self, histograms: DistanceHistograms) -> Scores:
+    def per_query(self, counts: RankedCounts) -> Scores:
         """The value of each query, with its band over the orders of ties, and its weight in the mean."""
 
     @final
-    def mean(self, histograms: DistanceHistograms) -> float:
+    def problem(self, space: Space) -> str | None:
+        """Why the metric does not exist in a space; None if it does."""
+        if space.distance in self.distances:
+            return None
+        return f"{self.name} is defined by {' or '.join(sorted(self.distances))} distance, not by {space.distance}"
+
+    @final
+    def mean(self, counts: RankedCounts) -> float:
         """Mean over the queries that the protocol counts, ties in expectation."""
-        return self.per_query(histograms).mean()
+        return self.per_query(counts).mean()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +75,9 @@ class MeanAveragePrecision(RankingMetric):
         """``map``, ``map@k`` or ``trec@k``."""
         return _at("trec" if self.denominator is Denominator.RELEVANT else "map", self.k)
 
-    def per_query(self, histograms: DistanceHistograms) -> Scores:
+    def per_query(self, counts: RankedCounts) -> Scores:
         """Average precision of each query."""
-        return average_precision(histograms, self.k, self.denominator)
+        return average_precision(counts, self.k, self.denominator)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +100,9 @@ class HitsMeanAveragePrecision(RankingMetric):
         """``prosgan@k`` or ``dhta@k``."""
         return _at("dhta" if self.exclude_zero_hits else "prosgan", self.k)
 
-    def per_query(self, histograms: DistanceHistograms) -> Scores:
+    def per_query(self, counts: RankedCounts) -> Scores:
         """Average precision of each query over its hits."""
-        return average_precision_of_hits(histograms, self.k, exclude_zero_hits=self.exclude_zero_hits)
+        return average_precision_of_hits(counts, self.k, exclude_zero_hits=self.exclude_zero_hits)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +119,9 @@ class FirstRelevantMeanAveragePrecision(RankingMetric):
         """``fpad@m``."""
         return _at("fpad", self.m)
 
-    def per_query(self, histograms: DistanceHistograms) -> Scores:
+    def per_query(self, counts: RankedCounts) -> Scores:
         """Average precision of each query over its first relevant items."""
-        return average_precision_of_first_relevant(histograms, self.m)
+        return average_precision_of_first_relevant(counts, self.m)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,9 +138,9 @@ class TopPrecision(RankingMetric):
         """``precision@k``."""
         return _at("precision", self.k)
 
-    def per_query(self, histograms: DistanceHistograms) -> Scores:
+    def per_query(self, counts: RankedCounts) -> Scores:
         """Precision of each query."""
-        return precision_at(histograms, self.k)
+        return precision_at(counts, self.k)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +148,7 @@ class BallPrecision(RankingMetric):
     """Mean precision within a Hamming ball; an empty ball counts as 0."""
 
     ties: ClassVar[str] = "tie-free"
+    distances: ClassVar[frozenset[Distance]] = frozenset({Distance.HAMMING})
 
     radius: int = 2  #: largest distance inside the ball
 
@@ -148,9 +161,13 @@ class BallPrecision(RankingMetric):
         """``precision@r2``."""
         return f"precision@r{self.radius}"
 
-    def per_query(self, histograms: DistanceHistograms) -> Scores:
+    def per_query(self, counts: RankedCounts) -> Scores:
         """Precision of each query."""
-        return precision_within(histograms, self.radius)
+        if not isinstance(counts, DistanceHistograms):
+            raise UsageError(
+                f"{self.name} needs Hamming distances", hint="ranked counts of descriptors have no radius in bits"
+            )
+        return precision_within(counts, self.radius)
 
 
 def _at(name: str, k: int | None) -> str:

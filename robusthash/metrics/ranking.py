@@ -1,4 +1,4 @@
-"""Ranking metrics of each query as functions of its distance histograms, exact over all orders of ties.
+"""Ranking metrics of each query as functions of its ranked counts, exact over all orders of ties.
 
 The expectation over tie orders follows McSherry and Najork, "Computing information retrieval performance measures
 efficiently in the presence of tied scores" (ECIR 2008); for denominators that themselves depend on the order, it is
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robusthash.metrics import ties
+from robusthash.metrics.counts import RankedCounts
 from robusthash.metrics.histograms import DistanceHistograms
 from robusthash.metrics.scores import Scores
 
@@ -26,24 +27,24 @@ class Denominator(StrEnum):
 
 
 def average_precision(
-    histograms: DistanceHistograms, k: int | None = None, denominator: Denominator = Denominator.ATTAINABLE
+    counts: RankedCounts, k: int | None = None, denominator: Denominator = Denominator.ATTAINABLE
 ) -> Scores:
     """Average precision of the first k places: ``sum of precision at each relevant place / denominator``.
 
     A query without relevant items scores 0 and is counted, as everywhere in the field.
 
     Args:
-        histograms: of the queries.
+        counts: of the queries.
         k: places; None is the whole database, where both denominators are R.
         denominator: what to divide by.
 
-    >>> tied = DistanceHistograms(items=np.array([[2, 0]]), relevant=np.array([[1, 0]]), bits=1)
+    >>> tied = RankedCounts(items=np.array([[2, 0]]), relevant=np.array([[1, 0]]))
     >>> average_precision(tied).expected.tolist()
     [0.75]
     """
-    found = _Buckets(histograms)
+    found = _Buckets(counts)
     places = found.places(k)
-    total = histograms.n_relevant
+    total = counts.n_relevant
     divisor = total if k is None or denominator is Denominator.RELEVANT else np.minimum(total, k)
     return _scores(
         *(part.sum(1) / np.maximum(divisor, 1) for part in found.sums(places)),
@@ -51,9 +52,7 @@ def average_precision(
     )
 
 
-def average_precision_of_hits(
-    histograms: DistanceHistograms, k: int | None = None, *, exclude_zero_hits: bool = False
-) -> Scores:
+def average_precision_of_hits(counts: RankedCounts, k: int | None = None, *, exclude_zero_hits: bool = False) -> Scores:
     """Average precision over the relevant items found within the first k places.
 
     The denominator is the number of hits, so the order of ties moves it too. Given h hits in the places of the tied
@@ -64,13 +63,13 @@ def average_precision_of_hits(
     with P(h) hypergeometric. Worst and best are over h as well: one more hit at the end can lower this score.
 
     Args:
-        histograms: of the queries.
+        counts: of the queries.
         k: places; None is the whole database.
         exclude_zero_hits: leave out of the mean the orders in which a query has no hit. Its expected, worst and best
             values are then over the orders with a hit, and it weighs the probability of such an order: the mean is the
             expected sum of scores over the expected number of queries kept. Otherwise zero hits score 0.
     """
-    found = _Buckets(histograms)
+    found = _Buckets(counts)
     places = found.places(k)
     full = places == found.size
     sums = [np.where(full, part, 0.0).sum(1) for part in found.sums(places)]
@@ -100,7 +99,7 @@ def average_precision_of_hits(
     return _scores(*values, counted=kept, conventional=never)
 
 
-def average_precision_of_first_relevant(histograms: DistanceHistograms, m: int) -> Scores:
+def average_precision_of_first_relevant(counts: RankedCounts, m: int) -> Scores:
     """Average precision over the first ``min(m, R)`` relevant items, wherever they rank.
 
     In the bucket that holds the last counted one, say its h-th of r relevant items, that item's place y follows the
@@ -109,11 +108,11 @@ def average_precision_of_first_relevant(histograms: DistanceHistograms, m: int) 
         E = sum over y of P(y) * (E[first y - 1 places with h - 1 hits] + (hits before + h) / (before + y))
 
     Args:
-        histograms: of the queries.
+        counts: of the queries.
         m: relevant items to count.
     """
-    found = _Buckets(histograms)
-    total = histograms.n_relevant
+    found = _Buckets(counts)
+    total = counts.n_relevant
     counted = np.minimum(m, total)
     full = found.hits_before + found.relevant <= counted[:, None]
     expected, worst, best = (np.where(full, part, 0.0).sum(1) for part in found.sums(found.size))
@@ -127,19 +126,19 @@ def average_precision_of_first_relevant(histograms: DistanceHistograms, m: int) 
     return _scores(*(part / np.maximum(counted, 1) for part in (expected, worst, best)), conventional=total == 0)
 
 
-def precision_at(histograms: DistanceHistograms, k: int) -> Scores:
+def precision_at(counts: RankedCounts, k: int) -> Scores:
     """Share of relevant items among the first k places; places beyond the end of the database count as irrelevant.
 
     Args:
-        histograms: of the queries.
+        counts: of the queries.
         k: places.
     """
-    found = _Buckets(histograms)
+    found = _Buckets(counts)
     places = found.places(k)
     low = np.maximum(0, places - (found.size - found.relevant))
     high = np.minimum(places, found.relevant)
     mean = places * found.relevant / np.maximum(found.size, 1)
-    return _scores(*(part.sum(1) / k for part in (mean, low, high)), conventional=histograms.n_relevant == 0)
+    return _scores(*(part.sum(1) / k for part in (mean, low, high)), conventional=counts.n_relevant == 0)
 
 
 def precision_within(histograms: DistanceHistograms, radius: int) -> Scores:
@@ -185,10 +184,10 @@ def worst_average_precision(relevant: Ints, items: Ints) -> Floats:
 
 
 class _Buckets:
-    """The histograms and their running sums: (queries, bits + 1) each."""
+    """The counts and their running sums: (queries, buckets) each."""
 
-    def __init__(self, histograms: DistanceHistograms) -> None:
-        self.size, self.relevant = histograms.items, histograms.relevant
+    def __init__(self, counts: RankedCounts) -> None:
+        self.size, self.relevant = counts.items, counts.relevant
         self.before = np.cumsum(self.size, axis=1) - self.size
         self.hits_before = np.cumsum(self.relevant, axis=1) - self.relevant
 

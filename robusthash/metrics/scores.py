@@ -1,6 +1,7 @@
 """Per-query values of a ranking metric, with the band that the order of ties leaves open."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
@@ -26,6 +27,17 @@ class Scores:
     best: npt.NDArray[np.float64]
     counted: npt.NDArray[np.float64]
     conventional: npt.NDArray[np.bool_]
+
+    @staticmethod
+    def cat(parts: "Sequence[Scores]") -> "Scores":
+        """The values of several groups of queries, one after the other.
+
+        Args:
+            parts: at least one.
+        """
+        return Scores(
+            **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Scores)}
+        )
 
     def mean(self, ties: Literal["expected", "worst", "best"] = "expected") -> float:
         """Mean over the queries, by their weights; 0 if no query counts.

@@ -24,6 +24,7 @@ import torch
 from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError
 from robusthash.options import as_plain, build_options, describe
+from robusthash.pixels import from_levels
 
 _FEW = 8  #: images read by a test
 
@@ -81,7 +82,7 @@ class DatasetContract:
             read = split.images.read(few)
             assert read.dtype == torch.uint8
             assert read.shape == (len(few), 3, *split.images.size)
-            assert torch.equal(split.images.pixels(few), read.float() / 255)
+            assert torch.equal(split.images.inputs(few), from_levels(read))
             assert int(read.max()) > int(read.min())
         assert data.query.images.read([]).shape == (0, 3, *data.query.images.size)
 

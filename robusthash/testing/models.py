@@ -35,15 +35,19 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from robusthash.contracts import (
+    IMAGE,
+    PIXELS,
     ClosedForm,
     HashLayer,
     HashModel,
+    Modality,
     Objective,
     Pairs,
     Randomness,
     ReadyModel,
     TrainFeatures,
     TrainStep,
+    tower_of,
 )
 from robusthash.hashing import binarise
 
@@ -67,13 +71,13 @@ class HashContract:
     @pytest.fixture
     def inputs(self, model: HashModel) -> Tensor:
         """Five random inputs in the model's box."""
-        box = model.modality
-        uniform = torch.rand(5, *box.shape, generator=torch.Generator().manual_seed(0))
-        return box.low + (box.high - box.low) * uniform
+        modality = model.modality
+        uniform = torch.rand(5, *modality.shape, generator=torch.Generator().manual_seed(0))
+        return modality.box.low + modality.box.width * uniform
 
     def test_gives_logits(self, model: HashModel, inputs: Tensor) -> None:
         """One finite float for each bit, for any batch size, in every corner of the box."""
-        corners = torch.full_like(inputs, model.modality.low), torch.full_like(inputs, model.modality.high)
+        corners = torch.full_like(inputs, model.modality.box.low), torch.full_like(inputs, model.modality.box.high)
         for batch in (inputs, inputs[:1], *corners):
             logits = model(batch)
             assert logits.shape == (len(batch), model.bits)
@@ -82,12 +86,12 @@ class HashContract:
 
     def test_images_are_in_pixel_space(self, model: HashModel) -> None:
         """Images are RGB in [0, 1]: a model that wants them normalised normalises them itself."""
-        box = model.modality
-        if box.name != "image":
+        modality = model.modality
+        if modality.name != IMAGE:
             pytest.skip("not an image model")
-        assert (box.low, box.high) == (0.0, 1.0)
-        assert len(box.shape) == 3
-        assert box.shape[0] == 3
+        assert modality.box == PIXELS
+        assert len(modality.shape) == 3
+        assert modality.shape[0] == 3
 
     def test_codes_are_the_signs_in_evaluation_mode(self, model: HashModel, inputs: Tensor) -> None:
         """Codes carry no gradient, and leave flags and running statistics of a model in training as they are."""
@@ -254,7 +258,11 @@ class ReadyModelContract(HashContract):
     @pytest.fixture
     def build(self, method: ReadyModel) -> Callable[[], HashModel]:
         """Builds the model for the tests' images."""
-        return lambda: method.build(self.image_size)
+
+        def built() -> HashModel:
+            return tower_of(method.build({IMAGE: Modality.image(self.image_size)}), IMAGE)
+
+        return built
 
     def test_it_is_what_was_declared(self, method: ReadyModel, model: HashModel) -> None:
         """The code length that the plugin declares, for images of the size that was asked for."""

@@ -7,18 +7,22 @@ import torch
 from torch import Tensor, nn
 
 from robusthash.contracts import (
+    ArrayImages,
     AttackBatch,
     AttackContext,
     Budget,
     CodeBank,
     HashModel,
+    LearningContext,
     Modality,
     Oracle,
     Randomness,
+    Split,
     Surrogate,
     Threat,
 )
 from robusthash.hashing import pack
+from robusthash.pixels import LEVELS, quantise, to_levels
 from robusthash.retrieval import TorchRetriever
 
 SIDE = 16  #: height and width of the toy images, in pixels
@@ -66,8 +70,8 @@ class LinearVictim(HashModel):
         """
         with torch.no_grad():
             clean = inputs.flatten(1)
-            reach = int(threat.epsilon * 255 + 1e-6) / 255
-            up, down = (threat.high - clean).clamp(max=reach), (clean - threat.low).clamp(max=reach)
+            reach = int(threat.epsilon * LEVELS + 1e-6) / LEVELS
+            up, down = (threat.box.high - clean).clamp(max=reach), (clean - threat.box.low).clamp(max=reach)
             rising, falling = self.weight.clamp(min=0).T, -self.weight.clamp(max=0).T
             towards_plus = up @ rising + down @ falling
             towards_minus = down @ rising + up @ falling
@@ -120,9 +124,8 @@ def toy_images(count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     squares = torch.rand(CLASSES, 3, 4, 4, generator=torch.Generator().manual_seed(4))[kinds]
     squares = squares.repeat_interleave(SIDE // 4, dim=2).repeat_interleave(SIDE // 4, dim=3)
     noise = torch.rand(squares.shape, generator=torch.Generator().manual_seed(seed)) - 0.5
-    levels = ((squares + 0.3 * noise) * 255).round().clamp(0, 255)
     labels: Tensor = torch.eye(CLASSES, dtype=torch.uint8)[kinds]
-    return levels / 255, labels
+    return quantise(squares + 0.3 * noise), labels
 
 
 def toy_context(
@@ -149,6 +152,28 @@ def toy_context(
     )
 
 
+def toy_learning(model: HashModel, *, epsilon: float = 8 / 255, seed: int = 0, train: int = 40) -> LearningContext:
+    """What an attack that learns is handed, on toy images, and one budget at zero.
+
+    Args:
+        model: a victim of toy images; it is frozen and put in evaluation mode, as the host does.
+        epsilon: radius of the ball.
+        seed: of the attack's randomness.
+        train: items of the train split.
+    """
+    model.eval().requires_grad_(False)
+    images, labels = toy_images(train, seed=1)
+    ids = tuple(map(str, range(train)))
+    return LearningContext(
+        surrogate=Surrogate(model, Budget()),
+        threat=Threat.on(model.modality, epsilon),
+        train=Split.of_images(name="train", images=ArrayImages(to_levels(images)), labels=labels, ids=ids),
+        bank=CodeBank(codes=model.codes(images), labels=labels),
+        random=Randomness(seed=seed, purpose="toy"),
+        device=torch.device("cpu"),
+    )
+
+
 def toy_oracle(model: HashModel, budget: Budget, *, items: int = 400) -> Oracle:
     """A victim's service over a database of toy images, searched exactly.
 
@@ -158,7 +183,7 @@ def toy_oracle(model: HashModel, budget: Budget, *, items: int = 400) -> Oracle:
         items: of the database.
     """
     images, _ = toy_images(items, seed=3)
-    index = TorchRetriever(device="cpu").index(pack(model.codes(images)), model.bits)
+    index = TorchRetriever(device="cpu").index(pack(model.codes(images)), model.space)
     return Oracle(model, index, budget)
 
 

@@ -43,10 +43,10 @@ def test_a_defended_cell_searches_codes_of_its_own(host: PluginHost) -> None:
         Bench(VictimPlan(model="dpsh", bits=32, defense=name), resources) for name in (None, "cgat/fast")
     )
     database = resources.data.database.images
-    pixels = database.pixels(range(len(database)))
+    pixels = database.inputs(range(len(database)))
     for bench in (plain, defended):
         assert torch.equal(bench.database_codes, bench.victim.model.codes(pixels).cpu())
-        assert torch.equal(bench.database.packed, pack(bench.database_codes))
+        assert torch.equal(bench.database.representation, pack(bench.database_codes))
     assert not torch.equal(plain.database_codes, defended.database_codes)
 
 

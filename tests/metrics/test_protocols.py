@@ -2,14 +2,14 @@
 
 import subprocess
 import sys
-from importlib import import_module
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import robusthash.metrics
-from robusthash.errors import OptionError
-from robusthash.metrics import CORE_METRICS, DistanceHistograms, RankingMetric, Scores
+from robusthash.errors import OptionError, UsageError
+from robusthash.metrics import CORE_METRICS, DistanceHistograms, RankedCounts, RankingMetric, Scores, by_name
 from robusthash.metrics.protocols import (
     BallPrecision,
     FirstRelevantMeanAveragePrecision,
@@ -18,27 +18,54 @@ from robusthash.metrics.protocols import (
     TopPrecision,
 )
 from robusthash.metrics.ranking import Denominator
-from robusthash.options import build, describe
 from robusthash.specs import MetricSpec, Spec
+from robusthash.testing.metrics import RankingMetricContract
 
 
-def made(spec: MetricSpec) -> RankingMetric:
-    module, _, attribute = spec.factory.partition(":")
-    metric = build(getattr(import_module(module), attribute), spec.options, where=spec.name)
-    assert isinstance(metric, RankingMetric)
-    return metric
+@pytest.mark.parametrize("name", [spec.name for spec in CORE_METRICS])
+class TestCoreMetrics(RankingMetricContract):
+    @pytest.fixture
+    def spec(self, name: str) -> MetricSpec:
+        return next(spec for spec in CORE_METRICS if spec.name == name)
+
+    def test_its_mean_is_that_of_its_scores(self, metric: RankingMetric) -> None:
+        found = DistanceHistograms(items=np.array([[2, 3, 9]]), relevant=np.array([[1, 0, 4]]), bits=2)
+        scores = metric.per_query(found)
+        assert metric.mean(found) == scores.mean() == scores.expected[0] > 0
+        assert metric.protocol.startswith(f"{metric.name}/tie-")
+        assert metric.protocol.endswith("/v1")
 
 
-@pytest.mark.parametrize("spec", CORE_METRICS, ids=lambda spec: spec.name)
-def test_the_catalogue_names_what_it_makes(spec: MetricSpec) -> None:
-    metric = made(spec)
-    assert metric.name == spec.name
-    assert metric.protocol.startswith(f"{spec.name}/tie-")
-    assert metric.protocol.endswith("/v1")
-    found = DistanceHistograms(items=np.array([[2, 3, 9]]), relevant=np.array([[1, 0, 4]]), bits=2)
-    scores = metric.per_query(found)
-    assert metric.mean(found) == scores.mean() == scores.expected[0] > 0
-    assert all(field.doc for field in describe(type(metric)))
+class Nameless(MeanAveragePrecision):
+    """Whose name does not carry its k."""
+
+    @property
+    def name(self) -> str:
+        return "map"
+
+
+class Upside(MeanAveragePrecision):
+    """Of which less is better."""
+
+    def per_query(self, counts: RankedCounts) -> Scores:
+        scores = super().per_query(counts)
+        return replace(scores, expected=1 - scores.expected, worst=1 - scores.best, best=1 - scores.worst)
+
+
+def test_the_contract_sees_options_that_are_not_in_the_name_and_metrics_that_are_upside_down() -> None:
+    contract = RankingMetricContract()
+    contract.test_options_are_part_of_the_name(MeanAveragePrecision(k=5))
+    with pytest.raises(AssertionError, match="k is not in the name"):
+        contract.test_options_are_part_of_the_name(Nameless(k=5))
+    with pytest.raises(AssertionError):
+        contract.test_a_perfect_ranking_is_not_below_any_other(Upside(), 0)
+
+
+def test_a_metric_goes_by_its_own_name_and_two_of_one_name_are_refused() -> None:
+    metrics = [MeanAveragePrecision(), MeanAveragePrecision(k=10), MeanAveragePrecision(k=10)]
+    assert by_name(metrics) == {"map": metrics[0], "map@10": metrics[1]}
+    with pytest.raises(UsageError, match="two metrics are named 'map'"):
+        by_name([MeanAveragePrecision(), Nameless(k=3)])
 
 
 def test_names_are_unique_and_map_comes_first() -> None:

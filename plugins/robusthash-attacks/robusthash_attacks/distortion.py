@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, to_8_bit
+from robusthash.contracts import IMAGE, PIXELS, Attack, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
+from robusthash.specs import Distance
 
 _HALVINGS = 30  #: of the interval that the strength is in: down to a billionth
 
@@ -25,6 +26,14 @@ class Distortion(Attack):
             raise OptionError(f"strength={self.strength}", hint="a strength is between 0 and 1")
         if not 0 < self.target_psnr < 100:
             raise OptionError(f"target_psnr={self.target_psnr}", hint="decibels between 0 and 100")
+
+    @property
+    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
+        return frozenset(Distance)
+
+    @property
+    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
+        return frozenset({IMAGE})
 
     @property
     def bounded(self) -> bool:  # noqa: D102 - as in the base class
@@ -55,7 +64,7 @@ class Distortion(Attack):
         high = torch.ones_like(low)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            image = to_8_bit(self.distort(clean, _shaped(middle, clean)), clean)
+            image = PIXELS.toward(self.distort(clean, _shaped(middle, clean)), clean)
             enough = psnr(image, clean) <= self.target_psnr
             low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
         return _shaped(high, clean)

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, to_8_bit
+from robusthash.contracts import IMAGE, PIXELS, Attack, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
+from robusthash.specs import Distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,14 @@ class Mosaic(Attack):
             raise OptionError(f"target_psnr={self.target_psnr}", hint="decibels between 0 and 100")
 
     @property
+    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
+        return frozenset(Distance)
+
+    @property
+    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
+        return frozenset({IMAGE})
+
+    @property
     def bounded(self) -> bool:  # noqa: D102 - as in the base class
         return False
 
@@ -39,7 +48,7 @@ class Mosaic(Attack):
         nearest = torch.full((len(clean),), torch.inf, dtype=torch.float64, device=clean.device)
         for block in range(2, max(clean.shape[2:]) + 1):
             image = mosaic(clean, block)
-            miss = (psnr(to_8_bit(image, clean), clean) - self.target_psnr).abs()
+            miss = (psnr(PIXELS.toward(image, clean), clean) - self.target_psnr).abs()
             nearer = miss < nearest
             best[nearer], nearest[nearer] = image[nearer], miss[nearer]
         return best

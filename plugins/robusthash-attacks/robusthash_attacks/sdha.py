@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from robusthash.adversary import Step, annealed_scale, step_rule
-from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank, to_8_bit
+from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import binarise, sign
 from robusthash.specs import Capability, Goal
@@ -25,6 +26,8 @@ class SDHA(Attack):
     least 1, and ``d_j = sum_k |q_k - r_jk| s(sigma q_k r_jk) / 2 + 1 - s(sigma q_k r_jk)``. Targeted, the second term
     is added, ``d_j = sum_k |q_k - r_jk| s(-sigma q_k r_jk) / 2``.
     """
+
+    effort: ClassVar[str | None] = "steps"
 
     targeted: bool = False  #: go to the codes of the target label
     steps: int = 100  #: steps of Adam
@@ -76,7 +79,7 @@ class SDHA(Attack):
             uniform = context.random.uniform(batch.ids, tuple(clean.shape[1:]), restart=context.restart)
             adversarial = context.threat.point(uniform, clean)
         for step in range(self.steps):
-            image = to_8_bit(adversarial, clean).requires_grad_()
+            image = context.threat.deliver(adversarial, clean).requires_grad_()
             codes = self.loss(context.surrogate(image), step / self.steps, weigh)
             error = (image - clean).square().flatten(1).mean(1)
             losses = error + codes

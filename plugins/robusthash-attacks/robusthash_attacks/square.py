@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, Oracle, Randomness, to_8_bit
+from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext, Oracle, Randomness
 from robusthash.errors import CapabilityError, OptionError
-from robusthash.specs import Capability
+from robusthash.specs import Capability, Distance
 
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  #: of 10,000 steps, after which p is halved
 _DRAWN = 1000  #: steps whose random numbers are drawn at once
@@ -31,6 +31,8 @@ class Square(Attack):
     * ids: :func:`overlap` of the list with the clean list.
     """
 
+    effort: ClassVar[str | None] = "queries"
+
     queries: int = 1000  #: to the service for each image, at most; the clean image is the first
     feedback: Literal["codes", "ids"] = "codes"  #: what the service tells: the hash code, or the nearest items in order
     k: int = 100  #: length of the list of ids
@@ -48,6 +50,15 @@ class Square(Attack):
     @property
     def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
         return frozenset({Capability.QUERIES})
+
+    @property
+    def distances(self) -> frozenset[Distance]:
+        """Codes; any, where the service answers ids alone."""
+        return frozenset(Distance) if self.feedback == "ids" else frozenset({Distance.HAMMING})
+
+    @property
+    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
+        return frozenset({IMAGE})
 
     def side(self, step: int, height: int, width: int) -> int:
         """Side of a step's squares, in pixels.
@@ -68,7 +79,7 @@ class Square(Attack):
                 "square needs the victim's service", hint="use it where queries are answered, or an attack on gradients"
             )
         # Every pixel is at one of two ends, and both are what the guard would deliver: nothing else is ever asked.
-        low, high = (to_8_bit(threat.project(clean + way * threat.epsilon, clean), clean) for way in (-1, 1))
+        low, high = (threat.deliver(threat.project(clean + way * threat.radius, clean), clean) for way in (-1, 1))
         if torch.equal(low, high):
             return clean.clone()  # epsilon is less than a level
         channels, height, width = clean.shape[1:]
@@ -77,7 +88,7 @@ class Square(Attack):
         answer = self._ask(oracle, clean)
         left = self._left(answer, self._ask(oracle, torch.where(up, high, low)))
         observe = context.observe if self.feedback == "codes" else _silent
-        observe(batch.ids, 0, torch.full_like(left, oracle.bits))
+        observe(batch.ids, 0, torch.full_like(left, oracle.space.size))
         observe(batch.ids, 1, left)  # the bits that are left are the distance to the opposite code
         for step, numbers in enumerate(_draws(context.random, batch.ids, self.queries - 2, context.restart)):
             asking = left.nonzero().squeeze(1)

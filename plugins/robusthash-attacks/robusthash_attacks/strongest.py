@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from robusthash.contracts import Ensemble
 from robusthash.errors import OptionError
-from robusthash.specs import Capability
+from robusthash.specs import Capability, Distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,3 +41,14 @@ class Strongest(Ensemble):
     def needs(self) -> frozenset[Capability]:
         """Gradients, the queries' labels, and the train split's codes."""
         return frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrongestOnDescriptors(Strongest):
+    """The same idea on continuous descriptors: away from the query's own, and from the mean of its label's."""
+
+    members: tuple[str, ...] = ("descriptor", "descriptor/adaptive", "descriptor-center")  #: registered names
+
+    @property
+    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
+        return frozenset({Distance.COSINE, Distance.L2})

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, GradientAttack
-from robusthash.contracts import AttackBatch, AttackContext
+from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
-from robusthash_attacks.prototypes import Training, prototypes, train_prototypes
+from robusthash.training import PrototypeNetwork
+from robusthash_attacks.prototypes import Training, train_prototypes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,16 +33,14 @@ class THA(GradientAttack):
             if size is not None and size < 1:
                 raise OptionError(f"{name}={size}", hint="it is at least 1")
 
-    def fit(self, context: AttackContext) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class
-        if context.bank is None:
-            raise CapabilityError("tha learns from the code bank, and there is none", hint="use tanh-p2s")
+    def fit(self, context: LearningContext) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class
         training = Training(width=self.width, steps=self.fit_steps, batch=self.fit_batch, rate=self.fit_rate)
         return train_prototypes(context.bank, training, context.random, context.progress)
 
     def find_aim(self, batch: AttackBatch, logits: Tensor, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         if context.fitted is None or batch.targets is None:
             raise CapabilityError("tha needs target labels and what it has learnt", hint="let the host call `learn`")
-        return sign(prototypes(context.fitted, batch.targets)).to(logits)
+        return sign(PrototypeNetwork.of(context.fitted)(batch.targets)).to(logits)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: ARG002, D102 - as in the base class
         return -(torch.tanh(logits) * aim).mean(1)

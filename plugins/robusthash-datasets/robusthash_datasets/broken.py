@@ -36,7 +36,7 @@ def without_broken(data: RetrievalData, context: DatasetContext) -> RetrievalDat
             raise DatasetError(f"no image of the {name} split can be read: {split.images.root}", hint="are they there?")
         if bad:
             kept = [position for position in range(len(split)) if position not in bad]
-            splits[name] = Split(
+            splits[name] = Split.of_images(
                 name=name,
                 images=split.images.take(kept),
                 labels=split.labels[kept],

@@ -103,7 +103,7 @@ class Cifar10(Dataset):
 
     def _data(self, everything: Source, rows: Mapping[str, list[int]], size: int | None) -> RetrievalData:
         def split(name: str) -> Split:
-            return Split(
+            return Split.of_images(
                 name=name,
                 images=in_memory(everything.pixels[rows[name]], size),
                 labels=one_hot(everything.labels[rows[name]].tolist(), len(CLASSES)),

@@ -80,7 +80,7 @@ class Corel5k(FromFiles):
             images = FileImages(
                 place / "images", ids, size=size, resize=self.resize if size == self.size else None, remedy=_HINT
             )
-            return Split(name=name, images=images, labels=torch.from_numpy(rows[wanted]), ids=ids)
+            return Split.of_images(name=name, images=images, labels=torch.from_numpy(rows[wanted]), ids=ids)
 
         return RetrievalData(
             name="corel5k" if self.labels == "words" else "corel5k/themes",

@@ -113,7 +113,9 @@ class Folder(FromFiles):
                 resize=self.resize if size == self.size else None,
                 origin=_origin(root, items),
             )
-            splits[name] = Split(name=name, images=images, labels=labels, ids=tuple(item.path for item in items))
+            splits[name] = Split.of_images(
+                name=name, images=images, labels=labels, ids=tuple(item.path for item in items)
+            )
         return RetrievalData(
             name=self.title,
             classes=content.classes,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from robusthash.contracts import Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
+from robusthash.contracts import IMAGE, Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
 from robusthash_datasets.broken import without_broken
 from robusthash_datasets.decoded import with_decoded
 from robusthash_datasets.verification import verify_data
@@ -38,7 +38,11 @@ class FromFiles(Dataset):
         if not files:
             return data
         images = with_decoded(files, context)
-        read: dict[str, Any] = {name: replace(splits[name], images=images[name]) for name in images}
+        read: dict[str, Any] = {
+            name: replace(split, views={**split.views, IMAGE: images[name]})
+            for name, split in splits.items()
+            if name in images
+        }
         return replace(data, **read)
 
     def findings(self, data: RetrievalData, context: DatasetContext) -> list[Finding]:

@@ -154,4 +154,4 @@ class Lists(FromFiles):
             origin=listing.place,
             remedy=f"check {self.title}.images, .strip and .prefix; {self.fetch}",
         )
-        return Split(name=name, images=files, labels=listing.labels, ids=ids)
+        return Split.of_images(name=name, images=files, labels=listing.labels, ids=ids)

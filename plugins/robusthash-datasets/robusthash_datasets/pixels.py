@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from robusthash.contracts import ArrayImages
 
@@ -29,6 +28,8 @@ def in_memory(pixels: np.ndarray, size: int | None) -> ArrayImages:
     array = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
     if size is None or array.shape[2:] == (size, size):
         return ArrayImages(array)
+    from torchvision.transforms.v2 import functional  # slow to import, and few need it
+
     out = torch.empty((len(array), 3, size, size), dtype=torch.uint8)
     for start in range(0, len(array), _CHUNK):
         out[start : start + _CHUNK] = functional.resize(array[start : start + _CHUNK], [size, size], antialias=True)

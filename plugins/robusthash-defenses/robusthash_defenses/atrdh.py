@@ -6,13 +6,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import Objective
+from robusthash.contracts import Objective, Randomness
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.hashing import sign
-from robusthash.training import AdversarialTraining, Scene
-from robusthash.training.trainer.loop import share_label
+from robusthash.training import AdversarialTraining, PrototypeNetwork, Scene, prototype_loss, share_label
 from robusthash_defenses.inner_products import InnerProducts, misfit
-from robusthash_defenses.prototypes import PrototypeNetwork, prototype_loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +40,8 @@ class ATRDH(AdversarialTraining):
 
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module:
         """The prototype network."""
-        return PrototypeNetwork(classes, self.width or min(64 * classes, 4096), bits, seed=seed)
+        random = Randomness(seed=seed, purpose="atrdh-prototypes")
+        return PrototypeNetwork(classes, self.width or min(64 * classes, 4096), bits, random=random)
 
     def codes(self, scene: Scene) -> Tensor:
         """The prototype codes of the label vectors drawn."""
@@ -71,6 +70,6 @@ def _targets(scene: Scene) -> Tensor:
 
 def _prototypes(scene: Scene, targets: Tensor) -> Tensor:
     if scene.head is None:
-        raise ContractError("atrdh needs its prototype network as scene.head", hint="train it with AdversarialStep")
+        raise ContractError("atrdh needs its prototype network as scene.head", hint="train it by `train` or `step`")
     found: Tensor = scene.head(targets)
     return found

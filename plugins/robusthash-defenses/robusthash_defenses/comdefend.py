@@ -8,10 +8,19 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import Defense, DefenseContext, HashModel, Randomness, TrainStep
+from robusthash.contracts import (
+    DefenseContext,
+    HashModel,
+    LossStep,
+    Randomness,
+    Recipe,
+    TrainBatch,
+    TrainedWrapper,
+    TrainingReport,
+    TrainStep,
+    seeded,
+)
 from robusthash.errors import OptionError
-from robusthash.training import HardeningContext, LossStep, Recipe, TrainBatch, TrainingReport
-from robusthash.training.trainer.seeding import seeded
 
 CODE_CHANNELS = 12  #: of the compressed image, one bit each
 _WIDTHS = (1, 2, 4, 8, 16, 8, 4, 2)  #: channels of the encoder's layers, in units of the first; the decoder's reversed
@@ -93,7 +102,7 @@ def slow_step(values: Tensor, scale: float) -> Tensor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComDefend(Defense):
+class ComDefend(TrainedWrapper):
     """Compresses each image to 12 bits a pixel and decodes it, by networks that learn to from the train split.
 
     With the encoder's output z and the code b = sigmoid(z - noise N(0, 1)), they minimise ::
@@ -134,25 +143,21 @@ class ComDefend(Defense):
             purifier = Purifier(self.width, self.noise)
         return Purified(model, purifier, stochastic=self.stochastic, masked=self.masked).eval()
 
-    def harden(self, model: HashModel, context: DefenseContext) -> HashModel:  # noqa: D102 - as in the base class
-        return self.train(model, context)[0]
-
     def train(self, model: HashModel, context: DefenseContext) -> tuple[HashModel, TrainingReport]:
         """A copy of a model behind trained networks, and what their training says about itself.
 
         Args:
             model: trained; it stays as it is.
-            context: a :class:`~robusthash.training.HardeningContext` says where an unfinished training is
-                kept; any other will do.
+            context: one that can train.
 
         Raises:
+            CapabilityError: the context cannot train.
             TrainingError: the loss was not finite, or what the networks decode retrieves nothing.
             UsageError: the model does not take the train split's images.
             CheckpointError: the unfinished training cannot be read, or is of another model.
         """
-        known = HardeningContext.of(context)
-        purified = self.around(deepcopy(model).requires_grad_(requires_grad=False), known.seed)
-        return purified, known.optimise(purified, _Reconstruction(self), self.recipe)
+        purified = self.around(deepcopy(model).requires_grad_(requires_grad=False), context.seed)
+        return purified, context.train(purified, _Reconstruction(self), self.recipe)
 
 
 class _Reconstruction(LossStep):

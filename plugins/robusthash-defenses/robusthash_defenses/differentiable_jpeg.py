@@ -9,6 +9,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from robusthash.pixels import LEVELS
+
 BLOCK = 8  #: pixels to the side of a block
 BLUR = 0.2  #: standard deviation of the noise that the rounding's slope is a mean over, in steps of the table
 #: (Y, Cb, Cr) of (R, G, B), as JFIF has it; the colours are centred on 0 here
@@ -57,7 +59,7 @@ def simulate(images: Tensor, quality: int) -> Tensor:
         The same shape, not clipped to [0, 1]; differentiable in the images, with the slope of :class:`BlurredRounding`.
     """
     height, width = images.shape[2:]
-    planes = torch.einsum("ij,njhw->nihw", images.new_tensor(_TO_YCBCR), 255 * images)
+    planes = torch.einsum("ij,njhw->nihw", images.new_tensor(_TO_YCBCR), LEVELS * images)
     brightness, colours = planes[:, :1] - 128, nn.functional.avg_pool2d(_even(planes[:, 1:]), 2)
     of_brightness, of_colours = (images.new_tensor(table) for table in tables(quality))
     brightness = _quantised(brightness, of_brightness) + 128
@@ -65,7 +67,7 @@ def simulate(images: Tensor, quality: int) -> Tensor:
     for dim in (2, 3):
         colours = _doubled(colours, dim)
     planes = torch.cat((brightness, colours[:, :, :height, :width]), 1)
-    return torch.einsum("ij,njhw->nihw", images.new_tensor(_TO_RGB), planes) / 255
+    return torch.einsum("ij,njhw->nihw", images.new_tensor(_TO_RGB), planes) / LEVELS
 
 
 @cache

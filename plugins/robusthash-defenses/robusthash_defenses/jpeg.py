@@ -10,6 +10,7 @@ from torch import Tensor
 
 from robusthash.contracts import Defense, DefenseContext, HashModel
 from robusthash.errors import OptionError
+from robusthash.pixels import from_levels, to_levels
 from robusthash_defenses.differentiable_jpeg import simulate
 
 
@@ -65,10 +66,10 @@ def compress(images: Tensor, quality: int) -> Tensor:
     Returns:
         The same shape, dtype and device, on the 8-bit grid.
     """
-    levels = (images * 255).round().clamp(0, 255).to(torch.uint8).movedim(1, 3).cpu().numpy()
+    levels = to_levels(images).movedim(1, 3).cpu().numpy()
     decoded = []
     for image in levels:
         file = io.BytesIO()
         Image.fromarray(np.ascontiguousarray(image)).save(file, format="JPEG", quality=quality)
         decoded.append(np.asarray(Image.open(file)))
-    return torch.from_numpy(np.stack(decoded)).movedim(3, 1).to(images) / 255
+    return from_levels(torch.from_numpy(np.stack(decoded)).movedim(3, 1).to(images))

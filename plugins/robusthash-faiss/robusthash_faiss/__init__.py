@@ -1,1 +1,1 @@
-"""FAISS binary indexes for robusthash."""
+"""FAISS indexes for robusthash."""

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Index, Neighbours, RetrieverCapabilities
+from robusthash.contracts import Index, Neighbours, RetrieverCapabilities, Space
 from robusthash_faiss.answers import Found, Octets, octets
 from robusthash_faiss.flat import FaissFlat
 
@@ -21,16 +21,15 @@ class ApproximateIndex(Index):
     hard a query is searched depends on nothing but itself, the database and the options.
 
     Args:
-        packed: the database, (size, ceil(bits / 8)) uint8.
-        bits: code length.
+        items: the database, (size, ceil(bits / 8)) uint8.
+        space: of codes.
+        key: of the database.
         capabilities: what the retriever promises.
     """
 
-    def __init__(self, packed: Tensor, bits: int, capabilities: RetrieverCapabilities) -> None:
-        self.bits = bits
-        self.size = len(packed)
-        self.capabilities = capabilities
-        self._packed = packed.cpu().clone()
+    def __init__(self, items: Tensor, space: Space, key: str, capabilities: RetrieverCapabilities) -> None:
+        super().__init__(items, space, key, capabilities)
+        self._items = items.cpu().clone()
 
     @abstractmethod
     def _widths(self, k: int) -> Iterator[int]:
@@ -42,19 +41,19 @@ class ApproximateIndex(Index):
 
     @cached_property
     def _exact(self) -> Index:
-        return FaissFlat(device="cpu").index(self._packed, self.bits)
+        return FaissFlat(device="cpu").index(self._items, self.space)
 
-    def _search(self, packed: Tensor, k: int) -> Neighbours:
-        queries = octets(packed)
-        distances, ids = np.full((2, len(queries), k), -1, dtype=np.int64)
-        short = np.arange(len(queries))
+    def _search(self, queries: Tensor, k: int) -> Neighbours:
+        packed = octets(queries)
+        distances, ids = np.full((2, len(packed), k), -1, dtype=np.int64)
+        short = np.arange(len(packed))
         for width in self._widths(k):
             if not len(short):
                 break
-            distances[short], ids[short] = self._find(queries[short], k, width)
+            distances[short], ids[short] = self._find(packed[short], k, width)
             short = np.flatnonzero(ids[:, -1] < 0)
         if len(short):
-            scan = self._exact.search(torch.from_numpy(queries[short]), k)
+            scan = self._exact.search(torch.from_numpy(packed[short]), k)
             distances[short], ids[short] = scan.distances.numpy(), scan.ids.numpy()
         order = np.lexsort((ids, distances), axis=1)
         distances, ids = (np.take_along_axis(part, order, axis=1) for part in (distances, ids))

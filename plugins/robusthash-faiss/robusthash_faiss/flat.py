@@ -1,4 +1,4 @@
-"""Exact search with FAISS's flat binary index (Douze et al., "The Faiss library", 2024)."""
+"""Exact search with FAISS's flat indexes (Douze et al., "The Faiss library", 2024): the retriever, and codes."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,14 +9,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
+from robusthash.contracts import Ball, Distance, Index, Neighbours, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import OptionError
 from robusthash.retrieval import TorchRetriever
-from robusthash_faiss.answers import ball, octets
-from robusthash_faiss.library import faiss, gpus
-
-GPU_MAX_K = 2048  #: faiss's GPU_MAX_SELECTION_K
-_GPU_QUERIES = 4096  #: searched at once on a GPU, so that their (queries, k) output fits beside the database
+from robusthash_faiss.answers import ball, octets, open_radius
+from robusthash_faiss.descriptors import DescriptorSearch, flat_descriptors
+from robusthash_faiss.library import GPU_MAX_K, GPU_QUERIES, faiss, gpus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +30,10 @@ class FaissFlat(Retriever):
 
     @property
     def capabilities(self) -> RetrieverCapabilities:
-        """Exact; on a GPU k is limited and there is no radius search."""
-        devices = frozenset({"cpu", "cuda"} if gpus() else {"cpu"})
+        """Exact, any distance; on a GPU k is limited and there is no radius search."""
         on_gpu = self._on_gpu()
         return RetrieverCapabilities(
-            exact=True, max_k=GPU_MAX_K if on_gpu else None, radius=not on_gpu, devices=devices
+            exact=True, max_k=GPU_MAX_K if on_gpu else None, radius=not on_gpu, distances=frozenset(Distance)
         )
 
     def _on_gpu(self) -> bool:
@@ -47,15 +44,19 @@ class FaissFlat(Retriever):
             )
         return self.device != "cpu" and gpus() > 0
 
-    def _index(self, packed: Tensor, bits: int) -> Index:
-        capabilities = self.capabilities
-        flat = faiss().IndexBinaryFlat(8 * packed.shape[1])
+    def _index(self, items: Tensor, space: Space, key: str) -> Index:
+        capabilities, on_gpu = self.capabilities, self._on_gpu()
+        if not space.binary:
+            return DescriptorSearch(
+                flat_descriptors(items, space, on_gpu=on_gpu), items, space, key, capabilities, on_gpu=on_gpu
+            )
+        flat = faiss().IndexBinaryFlat(8 * space.width)
         flat.use_heap = False  # counting instead: twice as fast with so few distinct distances
-        flat.add(octets(packed))
-        if not self._on_gpu():
-            return CPUIndex(flat, bits, capabilities, memory=self.memory)
+        flat.add(octets(items))
+        if not on_gpu:
+            return CPUIndex(flat, items, space, key, capabilities, memory=self.memory)
         resources = faiss().StandardGpuResources()
-        return GPUIndex(faiss().index_binary_cpu_to_gpu(resources, 0, flat), packed, bits, capabilities)
+        return GPUIndex(faiss().index_binary_cpu_to_gpu(resources, 0, flat), items, space, key, capabilities)
 
 
 class BinaryIndex(Protocol):
@@ -80,27 +81,35 @@ class CPUIndex(Index):
 
     Args:
         flat: faiss's ``IndexBinaryFlat``, filled, with ``use_heap`` off.
-        bits: code length.
+        items: the database, (size, ceil(bits / 8)) uint8.
+        space: of codes.
+        key: of the database.
         capabilities: what the retriever promises.
         memory: most bytes of scratch.
     """
 
-    def __init__(self, flat: BinaryIndex, bits: int, capabilities: RetrieverCapabilities, *, memory: int) -> None:
-        self.bits = bits
-        self.size = flat.ntotal
-        self.capabilities = capabilities
+    def __init__(
+        self,
+        flat: BinaryIndex,
+        items: Tensor,
+        space: Space,
+        key: str,
+        capabilities: RetrieverCapabilities,
+        *,
+        memory: int,
+    ) -> None:
+        super().__init__(items, space, key, capabilities)
         self._flat = flat
         self._memory = memory
 
-    def _search(self, packed: Tensor, k: int) -> Neighbours:
-        scratch = (8 * packed.shape[1] + 1) * k * 8  # of one query: k ids for each distance
+    def _search(self, queries: Tensor, k: int) -> Neighbours:
+        scratch = (8 * self.space.width + 1) * k * 8  # of one query: k ids for each distance
         self._flat.query_batch_size = min(32, max(1, self._memory // scratch))
-        distances, ids = self._flat.search(octets(packed), k)
+        distances, ids = self._flat.search(octets(queries), k)
         return Neighbours(distances=torch.from_numpy(distances).long(), ids=torch.from_numpy(ids))
 
-    def _within(self, packed: Tensor, radius: int) -> Ball:
-        # faiss's radius is an open one
-        return ball(*self._flat.range_search(octets(packed), min(radius, self.bits) + 1))
+    def _within(self, queries: Tensor, radius: float) -> Ball:
+        return ball(*self._flat.range_search(octets(queries), open_radius(radius, self.space)))
 
 
 class GPUIndex(Index):
@@ -113,29 +122,30 @@ class GPUIndex(Index):
 
     Args:
         flat: faiss's ``GpuIndexBinaryFlat``, filled.
-        packed: the database, (size, ceil(bits / 8)) uint8.
-        bits: code length.
+        items: the database, (size, ceil(bits / 8)) uint8.
+        space: of codes.
+        key: of the database.
         capabilities: what the retriever promises.
     """
 
-    def __init__(self, flat: BinaryIndex, packed: Tensor, bits: int, capabilities: RetrieverCapabilities) -> None:
-        self.bits = bits
-        self.size = flat.ntotal
-        self.capabilities = capabilities
+    def __init__(
+        self, flat: BinaryIndex, items: Tensor, space: Space, key: str, capabilities: RetrieverCapabilities
+    ) -> None:
+        super().__init__(items, space, key, capabilities)
         self._flat = flat
-        self._packed = packed.clone()
+        self._items = items.clone()
 
     @cached_property
     def _exact(self) -> Index:
-        return TorchRetriever().index(self._packed, self.bits)
+        return TorchRetriever().index(self._items, self.space)
 
-    def _search(self, packed: Tensor, k: int) -> Neighbours:
+    def _search(self, queries: Tensor, k: int) -> Neighbours:
         fetch = min(2 * k, GPU_MAX_K, self.size)
-        queries = octets(packed)
+        packed = octets(queries)
         distances, ids = torch.empty((2, len(packed), fetch), dtype=torch.int64)
-        for start in range(0, len(packed), _GPU_QUERIES):
-            part = slice(start, start + _GPU_QUERIES)
-            found = self._flat.search(queries[part], fetch)
+        for start in range(0, len(packed), GPU_QUERIES):
+            part = slice(start, start + GPU_QUERIES)
+            found = self._flat.search(packed[part], fetch)
             distances[part], ids[part] = torch.from_numpy(found[0]), torch.from_numpy(found[1])
         order = (distances * self.size + ids).argsort(dim=1)[:, :k]
         last = distances.amax(1)
@@ -143,5 +153,8 @@ class GPUIndex(Index):
         if fetch < self.size:
             cut = (distances[:, -1] == last).nonzero().squeeze(1)
             if len(cut):
-                ids[cut] = self._exact.search(packed[cut], k).ids
+                ids[cut] = self._exact.search(queries[cut], k).ids
         return Neighbours(distances=distances, ids=ids)
+
+    def _close(self) -> None:
+        del self._flat, self._items

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from robusthash.contracts import Index, Retriever, RetrieverCapabilities
+from robusthash.contracts import Index, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import OptionError
 from robusthash_faiss.answers import Found, Octets, octets
 from robusthash_faiss.approximate import ApproximateIndex
@@ -39,16 +39,16 @@ class FaissHNSW(Retriever):
     @property
     def capabilities(self) -> RetrieverCapabilities:
         """Approximate, on the CPU, any k; no radius search, for a walk does not know when it has seen all."""
-        return RetrieverCapabilities(exact=False, max_k=None, radius=False, devices=frozenset({"cpu"}))
+        return RetrieverCapabilities(exact=False, max_k=None, radius=False)
 
-    def _index(self, packed: Tensor, bits: int) -> Index:
-        codes, code_of = np.unique(octets(packed), axis=0, return_inverse=True)
+    def _index(self, items: Tensor, space: Space, key: str) -> Index:
+        codes, code_of = np.unique(octets(items), axis=0, return_inverse=True)
         graph = faiss().IndexBinaryHNSW(8 * codes.shape[1], self.m)
         graph.hnsw.efConstruction = self.ef_construction
         graph.hnsw.efSearch = self.ef_search
         with repeatable():
             graph.add(codes)
-        return HNSWIndex(graph, code_of.reshape(-1), packed, bits, self.capabilities)
+        return HNSWIndex(graph, code_of.reshape(-1), items, space, key, self.capabilities)
 
 
 class HNSWIndex(ApproximateIndex):
@@ -57,8 +57,9 @@ class HNSWIndex(ApproximateIndex):
     Args:
         graph: faiss's ``IndexBinaryHNSW`` over the distinct codes.
         code_of: (size,) the node of each item.
-        packed: the database, (size, ceil(bits / 8)) uint8.
-        bits: code length.
+        items: the database, (size, ceil(bits / 8)) uint8.
+        space: of codes.
+        key: of the database.
         capabilities: what the retriever promises.
     """
 
@@ -66,13 +67,14 @@ class HNSWIndex(ApproximateIndex):
         self,
         graph: Any,
         code_of: npt.NDArray[np.int64],
-        packed: Tensor,
-        bits: int,
+        items: Tensor,
+        space: Space,
+        key: str,
         capabilities: RetrieverCapabilities,
     ) -> None:
-        super().__init__(packed, bits, capabilities)
+        super().__init__(items, space, key, capabilities)
         self._graph = graph
-        self._items = np.argsort(code_of, kind="stable")  # of the first node, of the second, ... each ascending
+        self._by_node = np.argsort(code_of, kind="stable")  # of the first node, of the second, ... each ascending
         self._counts = np.bincount(code_of)
         self._starts = np.cumsum(self._counts) - self._counts
 
@@ -97,7 +99,7 @@ class HNSWIndex(ApproximateIndex):
             counts[distances > distances[np.searchsorted(ends, k)]] = 0
             ends = counts.cumsum()
         within = np.arange(counts.sum()) - np.repeat(ends - counts, counts)
-        ids = self._items[np.repeat(self._starts[nodes], counts) + within]
+        ids = self._by_node[np.repeat(self._starts[nodes], counts) + within]
         near = np.repeat(distances, counts)
         order = np.lexsort((ids, near))[:k]
         return near[order], ids[order]

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
-from robusthash.contracts import Ball, Index, Retriever, RetrieverCapabilities
+from robusthash.contracts import Ball, Index, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import OptionError
-from robusthash_faiss.answers import Found, Octets, ball, octets
+from robusthash_faiss.answers import Found, Octets, ball, octets, open_radius
 from robusthash_faiss.approximate import ApproximateIndex
 from robusthash_faiss.library import faiss
 
@@ -42,16 +42,16 @@ class FaissIVF(Retriever):
     @property
     def capabilities(self) -> RetrieverCapabilities:
         """Approximate, on the CPU, any k, any radius."""
-        return RetrieverCapabilities(exact=False, max_k=None, radius=True, devices=frozenset({"cpu"}))
+        return RetrieverCapabilities(exact=False, max_k=None, radius=True)
 
-    def _index(self, packed: Tensor, bits: int) -> Index:
-        codes = octets(packed)
+    def _index(self, items: Tensor, space: Space, key: str) -> Index:
+        codes = octets(items)
         centres = k_majority(codes, self.nlist or isqrt(len(codes)), seed=self.seed)
         quantiser = _flat(centres)
         lists = faiss().IndexBinaryIVF(quantiser, 8 * codes.shape[1], len(centres))
         lists.train(centres)  # the quantiser is full, so that faiss leaves it as it is
         lists.add(codes)
-        return IVFIndex(lists, packed, bits, self.capabilities, nprobe=self.nprobe)
+        return IVFIndex(lists, items, space, key, self.capabilities, nprobe=self.nprobe)
 
 
 class InvertedLists(Protocol):
@@ -74,16 +74,24 @@ class IVFIndex(ApproximateIndex):
 
     Args:
         lists: faiss's ``IndexBinaryIVF``, filled.
-        packed: the database, (size, ceil(bits / 8)) uint8.
-        bits: code length.
+        items: the database, (size, ceil(bits / 8)) uint8.
+        space: of codes.
+        key: of the database.
         capabilities: what the retriever promises.
         nprobe: lists that a search looks into.
     """
 
     def __init__(
-        self, lists: InvertedLists, packed: Tensor, bits: int, capabilities: RetrieverCapabilities, *, nprobe: int
+        self,
+        lists: InvertedLists,
+        items: Tensor,
+        space: Space,
+        key: str,
+        capabilities: RetrieverCapabilities,
+        *,
+        nprobe: int,
     ) -> None:
-        super().__init__(packed, bits, capabilities)
+        super().__init__(items, space, key, capabilities)
         self._lists = lists
         self._nprobe = min(nprobe, lists.nlist)
 
@@ -98,10 +106,9 @@ class IVFIndex(ApproximateIndex):
         self._lists.nprobe = width
         return self._lists.search(queries, k)
 
-    def _within(self, packed: Tensor, radius: int) -> Ball:
-        # faiss's radius is an open one
+    def _within(self, queries: Tensor, radius: float) -> Ball:
         self._lists.nprobe = self._nprobe
-        return ball(*self._lists.range_search(octets(packed), min(radius, self.bits) + 1))
+        return ball(*self._lists.range_search(octets(queries), open_radius(radius, self.space)))
 
 
 def k_majority(codes: Octets, count: int, *, seed: int) -> Octets:

@@ -7,6 +7,9 @@ from types import ModuleType
 
 from robusthash.errors import MissingDependencyError
 
+GPU_MAX_K = 2048  #: faiss's GPU_MAX_SELECTION_K
+GPU_QUERIES = 4096  #: searched at once on a GPU, so that their (queries, k) output fits beside the database
+
 
 def faiss() -> ModuleType:
     """The faiss module.

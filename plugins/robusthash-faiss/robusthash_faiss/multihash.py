@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
-from robusthash.contracts import Ball, Index, Retriever, RetrieverCapabilities
+from robusthash.contracts import Ball, Index, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import OptionError
-from robusthash_faiss.answers import Found, Octets, ball, octets
+from robusthash_faiss.answers import Found, Octets, ball, octets, open_radius
 from robusthash_faiss.approximate import ApproximateIndex
 from robusthash_faiss.library import faiss
 
@@ -46,10 +46,11 @@ class FaissMultiHash(Retriever):
     @property
     def capabilities(self) -> RetrieverCapabilities:
         """Approximate, on the CPU, any k, any radius."""
-        return RetrieverCapabilities(exact=False, max_k=None, radius=True, devices=frozenset({"cpu"}))
+        return RetrieverCapabilities(exact=False, max_k=None, radius=True)
 
-    def _index(self, packed: Tensor, bits: int) -> Index:
-        room = bits // self.bits_per_hash if self.bits_per_hash else round(bits / max(1.0, log2(len(packed))))
+    def _index(self, items: Tensor, space: Space, key: str) -> Index:
+        bits = space.size
+        room = bits // self.bits_per_hash if self.bits_per_hash else round(bits / max(1.0, log2(len(items))))
         hashes = self.hashes or max(1, room)
         length = self.bits_per_hash or min(bits // hashes, _MAX_BITS)
         if not 1 <= hashes * length <= bits:
@@ -57,10 +58,10 @@ class FaissMultiHash(Retriever):
                 f"{hashes} hashes of {length} bits do not fit into codes of {bits}",
                 hint="give fewer or shorter ones, or leave one of hashes and bits_per_hash null",
             )
-        codes = _low_first(packed)
+        codes = _low_first(items)
         tables = faiss().IndexBinaryMultiHash(8 * codes.shape[1], hashes, length)
         tables.add(codes)
-        return MultiHashIndex(tables, packed, bits, self.capabilities, flips=self.flips)
+        return MultiHashIndex(tables, items, space, key, self.capabilities, flips=self.flips)
 
 
 class HashTables(Protocol):
@@ -84,16 +85,24 @@ class MultiHashIndex(ApproximateIndex):
 
     Args:
         tables: faiss's ``IndexBinaryMultiHash``, filled.
-        packed: the database, (size, ceil(bits / 8)) uint8.
-        bits: code length.
+        items: the database, (size, ceil(bits / 8)) uint8.
+        space: of codes.
+        key: of the database.
         capabilities: what the retriever promises.
         flips: most bits of a key that may differ.
     """
 
     def __init__(
-        self, tables: HashTables, packed: Tensor, bits: int, capabilities: RetrieverCapabilities, *, flips: int
+        self,
+        tables: HashTables,
+        items: Tensor,
+        space: Space,
+        key: str,
+        capabilities: RetrieverCapabilities,
+        *,
+        flips: int,
     ) -> None:
-        super().__init__(packed, bits, capabilities)
+        super().__init__(items, space, key, capabilities)
         self._tables = tables
         self._flips = min(flips, tables.b)
 
@@ -108,10 +117,9 @@ class MultiHashIndex(ApproximateIndex):
         self._tables.nflip = width
         return self._tables.search(_MIRRORED[queries], k)
 
-    def _within(self, packed: Tensor, radius: int) -> Ball:
-        # faiss's radius is an open one
+    def _within(self, queries: Tensor, radius: float) -> Ball:
         self._tables.nflip = self._flips
-        return ball(*self._tables.range_search(_low_first(packed), min(radius, self.bits) + 1))
+        return ball(*self._tables.range_search(_low_first(queries), open_radius(radius, self.space)))
 
 
 def _low_first(packed: Tensor) -> Octets:

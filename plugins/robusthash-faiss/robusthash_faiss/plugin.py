@@ -8,13 +8,14 @@ from robusthash.specs import Exactness, RetrieverSpec
 
 @hookimpl
 def robusthash_retrievers() -> Iterator[RetrieverSpec]:
-    """The flat binary index, and the approximate ones."""
+    """The flat indexes, and the approximate ones over codes."""
     yield RetrieverSpec(
         name="faiss",
         factory="robusthash_faiss.flat:FaissFlat",
-        summary="FAISS flat binary index, exact, on CPU or GPU (k up to 2048 there)",
+        summary="FAISS flat indexes for codes and descriptors, exact, on CPU or GPU (k up to 2048 there)",
         paper="douze2024faiss",
         exactness=Exactness.EXACT,
+        preference=10,
     )
     yield RetrieverSpec(
         name="faiss-ivf",

@@ -349,6 +349,11 @@ def _untrained() -> Iterator[ModelSpec]:
         yield ModelSpec(
             name=name, factory=f"robusthash_models.baselines.{name}:{name.upper()}", summary=summary, paper=paper
         )
+    yield ModelSpec(
+        name="features",
+        factory="robusthash_models.baselines.features:Features",
+        summary="The backbone's features at unit norm, searched as continuous descriptors by their cosine",
+    )
     folder = "robusthash_models.perceptual"
     yield ModelSpec(
         name="phash",

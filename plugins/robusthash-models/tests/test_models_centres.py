@@ -235,7 +235,7 @@ def toy_data() -> RetrievalData:
     images += (40 * classes).to(torch.uint8).view(-1, 1, 1, 1)
 
     def split(name: str) -> Split:
-        return Split(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(60))))
+        return Split.of_images(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(60))))
 
     return RetrievalData(
         name="toy", classes=tuple("abcde"), query=split("query"), database=split("database"), train=split("train")

@@ -20,9 +20,10 @@ from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
 from robusthash.options import parse_assignments
+from robusthash.specs import Direction
 
 if TYPE_CHECKING:
-    from robusthash.evaluation import Outcome, Request
+    from robusthash.evaluation import Request, RunOutcome
 
 
 @click.command("eval")
@@ -37,10 +38,8 @@ if TYPE_CHECKING:
     "--attack",
     "attacks",
     multiple=True,
-    default=("strongest",),
-    show_default=True,
     metavar="NAME",
-    help="Attack. Repeatable.",
+    help="Attack; without one, the attack that models are ranked by. Repeatable.",
 )
 @click.option(
     "--surrogate",
@@ -52,6 +51,13 @@ if TYPE_CHECKING:
 @click.option("--bits", multiple=True, type=int, default=(32,), show_default=True, metavar="K", help="Repeatable.")
 @click.option(
     "--defense", "defenses", multiple=True, default=("none",), show_default=True, metavar="NAME", help="Repeatable."
+)
+@click.option(
+    "--direction",
+    "directions",
+    multiple=True,
+    metavar="i2i|i2t|t2i|t2t",
+    help="Modality of the queries, and of what they search, where a dataset has images and texts. Repeatable.",
 )
 @click.option(
     "--epsilon",
@@ -73,6 +79,13 @@ if TYPE_CHECKING:
 @retriever_option
 @metric_option
 @click.option(
+    "--relevance",
+    default="share-any",
+    show_default=True,
+    metavar="share-any|exact|contains-target",
+    help="When an item is relevant to a query.",
+)
+@click.option(
     "--jpeg",
     "qualities",
     multiple=True,
@@ -86,6 +99,7 @@ if TYPE_CHECKING:
 @click.option("--compile", "compiled", is_flag=True, help="Compile what is attacked.")
 @click.option("--shard-size", type=int, metavar="N", help="Queries to a batch; it fixes the compute shape.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
 @results_option
 @click.option("--force", is_flag=True, help="Evaluate again what is stored.")
 @json_option
@@ -97,6 +111,7 @@ def command(
     *,
     suite: Path | None,
     workers: int,
+    executor: str | None,
     results: Path,
     force: bool,
     as_json: bool,
@@ -114,10 +129,11 @@ def command(
     """
     request = _request(context, suite, values)
     host = load_host(context)
-    from robusthash.evaluation import evaluate
+    from robusthash.evaluation import choose_executor, evaluate
 
+    place = choose_executor(host, executor, workers=workers, options=request.setting.options)
     with progress(quiet=quiet) as report:
-        outcome = evaluate(request, host, results=results, progress=report, workers=workers, force=force)
+        outcome = evaluate(request, host, results=results, progress=report, executor=place, force=force)
     if as_json:
         click.echo(json.dumps([json.loads(record.to_json()) for record in outcome.records], indent=2))
     else:
@@ -131,7 +147,9 @@ def command(
 
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
-    from robusthash.evaluation import Request, parse_precision, read_suite
+    from robusthash.contracts import Precision
+    from robusthash.evaluation import Request, parse_choice, read_suite
+    from robusthash.metrics import Relevance
 
     if suite is not None:
         given = [
@@ -145,7 +163,10 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
         return read_suite(suite)
     grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses")}
     grid["vary"] = _sweeps(values.pop("vary"))
-    values["precision"] = parse_precision(values["precision"])
+    values["precision"] = parse_choice(Precision, "precision", values["precision"])
+    values["relevance"] = parse_choice(Relevance, "relevance", values["relevance"])
+    grid["directions"] = tuple(parse_choice(Direction, "direction", one) for one in values.pop("directions"))
+    grid["attacks"] = grid["attacks"] or None
     if values["checkpoint"] is not None and not grid["models"]:
         from robusthash.training import read_description
 
@@ -163,7 +184,7 @@ def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]
     }
 
 
-def _show(outcome: "Outcome", results: Path) -> None:
+def _show(outcome: "RunOutcome", results: Path) -> None:
     from robusthash.results import ResultStore, build_leaderboard, render
 
     if not outcome.records:

@@ -64,7 +64,7 @@ def command(
     from dataclasses import asdict
 
     from robusthash.contracts import Backbone, Objective
-    from robusthash.training import LAYOUTS, Origin, import_checkpoint
+    from robusthash.training.networks import LAYOUTS, Origin, import_checkpoint
 
     options: dict[str, Mapping[str, Any]] = {**parse_assignments(assignments)}
     for owner in options:

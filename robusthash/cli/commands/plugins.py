@@ -2,13 +2,15 @@
 
 import json
 import platform
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 import robusthash
+from robusthash.cli.columns import PIPE_WIDTH, lay_out, limit
 from robusthash.cli.common import json_option, load_host, out
 from robusthash.errors import PluginError
 from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
@@ -41,11 +43,12 @@ def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
     if as_json:
         _print_json([_summary(registered) for group in offered.values() for registered in group])
         return
-    console = out()
+    width = limit(sys.stdout) or PIPE_WIDTH
     for one, group in offered.items():
         if group:
-            console.print(_listing(one, group, papers=console.width >= WIDE))
-            console.print()
+            heading, *rows = _listing(one, group, width)
+            click.secho(heading, bold=True)
+            click.echo("".join(f"{row}\n" for row in rows))
 
 
 @command.command("show")
@@ -129,13 +132,10 @@ def _options(host: PluginHost, registered: Registered) -> list[OptionField]:
     ]
 
 
-def _listing(kind: PluginKind, group: Iterable[Registered], *, papers: bool) -> "Table":
-    table = _table(f"{kind}s", "from", "what", *(["paper"] if papers else []))
-    for registered in group:
-        spec = registered.spec
-        cells = [spec.name, str(registered.owner), spec.summary, *([spec.paper or ""] if papers else [])]
-        table.add_row(*_plain_cells(*cells))
-    return table
+def _listing(kind: PluginKind, group: Iterable[Registered], width: int) -> Iterator[str]:
+    rows = [(f"{kind}s", "from", "what", "paper")]
+    rows += [(one.spec.name, str(one.owner), one.spec.summary, one.spec.paper or "") for one in group]
+    return lay_out(rows if width >= WIDE else [row[:-1] for row in rows], folded=2, width=width)
 
 
 def _show(registered: Registered, options: list[OptionField]) -> None:

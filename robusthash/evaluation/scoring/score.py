@@ -1,42 +1,19 @@
-"""From codes to numbers: the metrics of one set of queries against one database."""
+"""From representations to numbers: the metrics of one set of queries against one database."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
-from robusthash.contracts import Index
+from robusthash.contracts import Neighbours
 from robusthash.errors import ContractError
-from robusthash.metrics import (
-    DistanceHistograms,
-    RankingMetric,
-    Relevance,
-    bootstrap_interval,
-    distance_histograms,
-)
+from robusthash.evaluation.victims.system import Database
+from robusthash.metrics import MeasuredCounts, RankingMetric, Relevance, Scores, bootstrap_interval, ranked_counts
 from robusthash.metrics.relevance import pack_labels, relevant
 from robusthash.results import Measure
 
 _PROBE = 100  #: neighbours asked of the retriever, for each query
-
-
-@dataclass(frozen=True, kw_only=True)
-class Database:
-    """What is searched.
-
-    Attributes:
-        packed: (items, bytes) uint8 codes.
-        labels: (items, classes) uint8.
-        bits: code length.
-        index: the retriever's index over the same codes.
-    """
-
-    packed: Tensor
-    labels: Tensor
-    bits: int
-    index: Index
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +34,7 @@ class Scored:
 
 
 def score(
-    packed: Tensor,
+    queries: Tensor,
     labels: Tensor,
     database: Database,
     metrics: Mapping[str, RankingMetric],
@@ -67,11 +44,11 @@ def score(
 ) -> Scored:
     """Scores queries with respect to some labels.
 
-    The metrics come from the distance histograms of all items, so no order of ties enters them; the retriever's own
-    answer is checked against the same histograms.
+    The metrics come from counts over all items, so no order of ties enters them; the retriever's own answer is checked
+    against the distances that were counted.
 
     Args:
-        packed: (queries, bytes) uint8 codes.
+        queries: a representation of the database's space.
         labels: (queries, classes) uint8; what counts as relevant to each query.
         database: what is searched.
         metrics: by name.
@@ -81,50 +58,97 @@ def score(
     Raises:
         ContractError: a retriever that claims to be exact returned wrong distances.
     """
-    counts = histograms(packed, labels, database, relevance=relevance)
-    measures, per_query = {}, {}
-    for name, metric in metrics.items():
-        scores = metric.per_query(counts)
-        low, high = bootstrap_interval(scores.expected, weights=scores.counted, seed=seed)
-        measures[name] = Measure(
-            value=scores.mean(), low=low, high=high, worst=scores.mean("worst"), best=scores.mean("best")
+    index = database.index
+    k = min(_PROBE, index.size, index.capabilities.max_k or _PROBE)
+    found = index.search(queries, k)
+    parts: dict[str, list[Scores]] = {name: [] for name in metrics}
+    answer = _Answer(found)
+    for counts in _counts(queries, labels, database, relevance, nearest=k):
+        answer.compare(counts)
+        for name, metric in metrics.items():
+            parts[name].append(metric.per_query(counts))
+    if index.capabilities.exact and answer.wrong:
+        raise ContractError(
+            f"{type(index).__name__} claims to be exact, but {answer.wrong} of {len(queries)} queries"
+            " got other distances than a full scan",
+            hint="search with --retriever torch, and report it to the retriever's author",
         )
-        per_query[name] = scores.expected
-    neighbours, recall = _search(packed, database.index, counts)
-    k = neighbours.shape[1]
-    search = {f"recall@{k}": recall, f"precision@{k}": _precision(neighbours, labels, database, relevance)}
-    return Scored(measures=measures, per_query=per_query, neighbours=neighbours.numpy(), search=search)
+    scores = {name: Scores.cat(each) for name, each in parts.items()}
+    return Scored(
+        measures={name: _measure(each, seed) for name, each in scores.items()},
+        per_query={name: each.expected for name, each in scores.items()},
+        neighbours=found.ids.numpy(),
+        search={
+            f"recall@{k}": answer.recall,
+            f"precision@{k}": _precision(found.ids, labels, database, relevance),
+        },
+    )
 
 
-def histograms(packed: Tensor, labels: Tensor, database: Database, *, relevance: Relevance) -> DistanceHistograms:
-    """Items and relevant items by distance to each query.
+def per_query(
+    metric: RankingMetric, queries: Tensor, labels: Tensor, database: Database, *, relevance: Relevance
+) -> np.ndarray:
+    """One metric of each query, ties in expectation: (queries,) float64.
 
     Args:
-        packed: (queries, bytes) uint8 codes.
+        metric: which.
+        queries: a representation of the database's space.
         labels: (queries, classes) uint8.
         database: what is searched.
         relevance: when an item is relevant to a query.
     """
-    return distance_histograms(
-        packed, database.packed, labels, database.labels, bits=database.bits, relevance=relevance
+    parts = [metric.per_query(counts) for counts in _counts(queries, labels, database, relevance)]
+    return Scores.cat(parts).expected
+
+
+class _Answer:
+    """What a retriever returned, beside the true distances, which come some queries at a time.
+
+    Args:
+        found: its answer.
+
+    Attributes:
+        wrong: queries with a distance that is not the true one, up to what float32 may be off.
+    """
+
+    def __init__(self, found: Neighbours) -> None:
+        self._distances = found.distances.numpy()
+        self._seen = 0
+        self._reached: list[np.ndarray] = []
+        self.wrong = 0
+
+    def compare(self, counts: MeasuredCounts) -> None:
+        """Looks at the next queries."""
+        rows = slice(self._seen, self._seen + len(counts.items))
+        self._seen = rows.stop
+        found = counts.comparable(self._distances[rows])
+        true = counts.nearest_distances(found.shape[1])
+        self.wrong += int((np.abs(found - true) > counts.slack).any(1).sum())
+        self._reached.append(found <= true[:, -1:] + counts.slack)
+
+    @property
+    def recall(self) -> float:
+        """The share of the answer that is no farther than the true k-th neighbour."""
+        return float(np.concatenate(self._reached).mean())
+
+
+def _counts(
+    queries: Tensor, labels: Tensor, database: Database, relevance: Relevance, *, nearest: int = 0
+) -> Iterator[MeasuredCounts]:
+    return ranked_counts(
+        queries,
+        database.representation,
+        labels,
+        database.labels,
+        space=database.space,
+        relevance=relevance,
+        nearest=nearest,
     )
 
 
-def _search(packed: Tensor, index: Index, counts: DistanceHistograms) -> tuple[Tensor, float]:
-    """What the retriever returns, and the share of it that is no farther than the true k-th neighbour."""
-    limit = index.capabilities.max_k
-    k = min(_PROBE, index.size, limit or _PROBE)
-    found = index.search(packed, k)
-    true = torch.from_numpy(nearest_distances(counts.items, k))
-    if index.capabilities.exact:
-        wrong = (found.distances.cpu() != true).any(1)
-        if wrong.any():
-            raise ContractError(
-                f"{type(index).__name__} claims to be exact, but {int(wrong.sum())} of {len(wrong)} queries"
-                " got other distances than a full scan",
-                hint="search with --retriever torch, and report it to the retriever's author",
-            )
-    return found.ids.cpu(), float((found.distances.cpu() <= true[:, -1:]).double().mean())
+def _measure(scores: Scores, seed: int) -> Measure:
+    low, high = bootstrap_interval(scores.expected, weights=scores.counted, seed=seed)
+    return Measure(value=scores.mean(), low=low, high=high, worst=scores.mean("worst"), best=scores.mean("best"))
 
 
 def _precision(neighbours: Tensor, labels: Tensor, database: Database, relevance: Relevance) -> float:
@@ -133,20 +157,3 @@ def _precision(neighbours: Tensor, labels: Tensor, database: Database, relevance
         for query, items in zip(labels, neighbours, strict=True)
     ]
     return float(np.sum(hits) / max(1, neighbours.numel()))
-
-
-def nearest_distances(items: np.ndarray, k: int) -> np.ndarray:
-    """The k smallest distances of each query, ascending, from its distance histogram.
-
-    Args:
-        items: (queries, bits + 1), number of items at each distance.
-        k: at most the number of items.
-
-    Returns:
-        (queries, k) int64.
-
-    >>> nearest_distances(np.array([[1, 0, 2]]), 2).tolist()
-    [[0, 2]]
-    """
-    within = np.cumsum(items, axis=1)
-    return np.stack([np.searchsorted(row, np.arange(1, k + 1)) for row in within]).astype(np.int64)

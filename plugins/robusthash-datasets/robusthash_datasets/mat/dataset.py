@@ -113,7 +113,7 @@ class MatSet(Dataset):
             own = slice(rows.start, rows.stop)
             images = MatImages(stack, rows, marks=marks[own], copy=copy, size=context.image_size)
             ids = tuple(f"{row:06d}" for row in rows)
-            return Split(name=name, images=images, labels=torch.from_numpy(labels[own].copy()), ids=ids)
+            return Split.of_images(name=name, images=images, labels=torch.from_numpy(labels[own].copy()), ids=ids)
 
         return RetrievalData(
             name=self.title,

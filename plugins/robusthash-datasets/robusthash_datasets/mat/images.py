@@ -8,7 +8,6 @@ from functools import cached_property
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from robusthash.contracts import Images
 from robusthash_datasets.mat.copies import PixelCopy
@@ -156,6 +155,8 @@ class MatImages(Images):
             pixels = torch.from_numpy(self._from_file(rows))
         if self.size == self._own or not len(rows):
             return pixels if self.size == self._own else torch.empty((0, 3, *self.size), dtype=torch.uint8)
+        from torchvision.transforms.v2 import functional  # slow to import, and few need it
+
         resized: Tensor = functional.resize(pixels, list(self.size), antialias=True)
         return resized
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from robusthash.errors import CheckpointError
@@ -30,6 +29,8 @@ def torchvision_network(name: str, weights: str, head: str) -> nn.Module:
     Raises:
         CheckpointError: the weights cannot be fetched or read, or do not fit.
     """
+    import torchvision  # here and below: slow to import, and options are read without it
+
     network: nn.Module = torchvision.models.get_model(name, weights=None)
     state = torchvision_state(name, weights)
     if state is not None:
@@ -59,6 +60,8 @@ def told(name: str, weights: str) -> str:
 
 def published_weights(name: str) -> Any:
     """Torchvision's entry of the first published ImageNet weights, address and preprocessing; None without such."""
+    import torchvision
+
     return torchvision.models.get_model_weights(name).__members__.get(PUBLISHED)
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-import torchvision
 from torch import nn
 
 from robusthash.errors import OptionError
@@ -28,6 +27,8 @@ class TorchvisionModel(Normalised):
     name: str  #: torchvision's name of the network, such as efficientnet_b0
 
     def __post_init__(self) -> None:
+        import torchvision  # slow to import, and other networks do without it
+
         known = torchvision.models.list_models(module=torchvision.models)
         if self.name not in known:
             near = get_close_matches(self.name, known, n=1, cutoff=0.5)
@@ -50,6 +51,8 @@ class TorchvisionModel(Normalised):
 
     def build(self, weights: str) -> tuple[nn.Module, int]:
         """All but the last layer: (n, 3, h, w) to (n, d), d as the network has it."""
+        import torchvision
+
         network: nn.Module = torchvision.models.get_model(self.name, weights=None)
         head, width = self._head(network)
         state = torchvision_state(self.name, weights)

@@ -3,9 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import torchvision
 from torch import nn
-from torchvision.models.vision_transformer import interpolate_embeddings
 
 from robusthash.errors import OptionError
 from robusthash.training import load_weights
@@ -37,6 +35,9 @@ class ViTB16(Normalised):
 
     def build(self, weights: str) -> tuple[nn.Module, int]:
         """All but the classifier: (n, 3, image_size, image_size) to (n, 768)."""
+        import torchvision  # slow to import, and options are read without it
+        from torchvision.models.vision_transformer import interpolate_embeddings
+
         network: nn.Module = torchvision.models.get_model(_NAME, weights=None, image_size=self.image_size)
         state = torchvision_state(_NAME, weights)
         if state is not None:

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import HashModel, Modality
-
-_LEVELS = 255
+from robusthash.pixels import to_levels
 
 
 class PerceptualHash(HashModel):
@@ -31,7 +30,7 @@ class PerceptualHash(HashModel):
 
         Inputs are rounded to 8 bits: the library sees what would be uploaded.
         """
-        levels = (inputs.detach().clamp(0, 1) * _LEVELS).round().to(torch.uint8)
+        levels = to_levels(inputs.detach())
         images = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
         bits = [torch.from_numpy(np.asarray(self._hash_image(image), dtype=np.float32)) for image in images]
         return 2 * torch.stack(bits).to(inputs) - 1

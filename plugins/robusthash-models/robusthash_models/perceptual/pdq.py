@@ -1,12 +1,13 @@
 """PDQ, the perceptual hash of Meta's ThreatExchange, as the package pdqhash computes it."""
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from robusthash.contracts import HashModel, ReadyModel
+from robusthash.contracts import IMAGE, HashModel, Modality, ReadyModel
 from robusthash.errors import MissingDependencyError, UsageError
 from robusthash_models.perceptual.black_box import PerceptualHash
 
@@ -31,7 +32,8 @@ class PDQ(ReadyModel):
     def bits(self) -> int:  # noqa: D102 - as in the base class
         return _BITS
 
-    def build(self, image_size: int) -> HashModel:  # noqa: D102 - as in the base class
+    def build(self, modalities: Mapping[str, Modality]) -> HashModel:  # noqa: D102 - as in the base class
+        image_size = modalities[IMAGE].shape[1]
         if image_size < _SMALLEST:
             raise UsageError(
                 f"PDQ hashes no {image_size}x{image_size} images", hint=f"give --image-size {_SMALLEST} or more"

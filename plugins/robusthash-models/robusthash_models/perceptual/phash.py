@@ -1,13 +1,14 @@
 """pHash, the perceptual hash from a discrete cosine transform, as the package ImageHash computes it."""
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from robusthash.contracts import HashModel, ReadyModel
+from robusthash.contracts import IMAGE, HashModel, Modality, ReadyModel
 from robusthash.errors import MissingDependencyError, OptionError
 from robusthash_models.perceptual.black_box import PerceptualHash
 
@@ -36,7 +37,8 @@ class PHash(ReadyModel):
     def bits(self) -> int:  # noqa: D102 - as in the base class
         return self.hash_size**2
 
-    def build(self, image_size: int) -> HashModel:  # noqa: D102 - as in the base class
+    def build(self, modalities: Mapping[str, Modality]) -> HashModel:  # noqa: D102 - as in the base class
+        image_size = modalities[IMAGE].shape[1]
         library = _library()
 
         def hash_image(image: np.ndarray) -> np.ndarray:

@@ -1,15 +1,22 @@
-"""Setting a network's hash layer in closed form."""
+"""Sets a network's hash layer in closed form."""
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts import ClosedForm, HashLayer, HashModel, Randomness, Split, TrainFeatures
+from robusthash.contracts import (
+    ClosedForm,
+    HashLayer,
+    HashModel,
+    Progress,
+    Randomness,
+    Split,
+    TrainFeatures,
+    TrainingReport,
+    silent,
+)
 from robusthash.errors import ContractError
-from robusthash.training.networks.encoding import encode
-from robusthash.training.networks.network import HashNetwork
-from robusthash.training.trainer.fitting import Progress
+from robusthash.training.networks import HashNetwork, encode
 from robusthash.training.trainer.probing import probe
-from robusthash.training.trainer.report import TrainingReport
 
 
 def set_hash_layer(
@@ -19,27 +26,27 @@ def set_hash_layer(
     *,
     seed: int,
     device: torch.device,
-    progress: Progress = lambda _done, _total, _what: None,
+    progress: Progress = silent,
 ) -> TrainingReport:
-    """Sets a network's hash layer from its features of the train split; the features stay as they are.
+    """Sets a network's hash layer from its features of the train split; the features do not change.
 
-    The projection is divided by one number, after which the logits of the train split have a root mean square of 1.
-    That changes no code, and attacks whose loss looks at the size of logits find the usual one.
+    The projection is scaled so that the logits of the train split have a root mean square of 1. This changes no code,
+    and attacks whose loss depends on the scale of the logits find the usual one.
 
     Args:
         network: afterwards on ``device``, in evaluation mode.
-        method: what makes the projection.
+        method: computes the projection.
         split: the train split.
         seed: of the method's randomness.
-        device: where the features are computed; the projection is made on the CPU.
+        device: where the features are computed; the projection is computed on the CPU.
         progress: called with (done, total, what) after each batch.
 
     Returns:
-        No epochs, no losses, and one probe. Codes that retrieve little are no failure: nothing was trained.
+        A report with one probe, and neither epochs nor losses. Poor retrieval is not an error: nothing was trained.
 
     Raises:
-        ContractError: the method gave another shape than was asked for, or numbers that are not finite.
-        UsageError: the method cannot give so many bits of these features.
+        ContractError: the projection has the wrong shape, or values that are not finite.
+        UsageError: the method cannot make so many bits from these features.
     """
     network.to(device).eval()
     what = "features of the train split"
@@ -47,7 +54,7 @@ def set_hash_layer(
         _Features(network), split.images, device=device, progress=lambda done, total: progress(done, total, what)
     )
     train = TrainFeatures(values=found.double().cpu(), labels=split.labels)
-    projection = method.project(train, network.bits, Randomness(seed=seed, purpose="hash-layer"))
+    projection = method.project(train, network.space.size, Randomness(seed=seed, purpose="hash-layer"))
     _check(projection, method, network)
     weight, bias = projection.weight.double(), projection.bias.double()
     size = (train.values @ weight.T + bias).square().mean().sqrt()
@@ -79,6 +86,6 @@ def _check(projection: HashLayer, method: ClosedForm, network: HashNetwork) -> N
     wanted = tuple(network.hash_layer.weight.shape), tuple(network.hash_layer.bias.shape)
     found = tuple(projection.weight.shape), tuple(projection.bias.shape)
     if found != wanted:
-        raise ContractError(f"{name} gave a weight and a bias of shapes {found}, not {wanted}")
+        raise ContractError(f"{name} returned a weight and a bias of shapes {found}, not {wanted}")
     if not (projection.weight.isfinite().all() and projection.bias.isfinite().all()):
-        raise ContractError(f"{name} gave a projection that is not finite")
+        raise ContractError(f"{name} returned a projection that is not finite")
