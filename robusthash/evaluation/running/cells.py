@@ -96,7 +96,7 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
         digest="",
         created="",
         dataset=resources.dataset_use,
-        victim=VictimUse(model=system.victim.use, defense=system.victim.defense, direction=str(cell.direction)),
+        victim=VictimUse(model=system.victim.use, defense=system.victim.defense, direction=cell.direction),
         attack=_attack_use(attack, cell, surrogate),
         scoring=Scoring(
             protocols={name: metric.protocol for name, metric in metrics.items()},

@@ -92,7 +92,7 @@ def _own(model: HashModel | CrossModalHashModel, name: str, owner: str, options:
         owner=owner,
         options=options,
         size=space.size,
-        distance=str(space.distance),
+        distance=space.distance,
         backbone="own",
         digest=behaviour_digest(model.eval()),
     )
@@ -140,7 +140,7 @@ def _descriptor(method: Descriptor, use: PluginUse, resources: Resources) -> Vic
         owner=use.owner,
         options={**use.options, "weights": start, "backbone": dict(backbone.use.options)},
         size=network.space.size,
-        distance=str(network.space.distance),
+        distance=network.space.distance,
         backbone=backbone.use.name,
         digest=digest(made_from),
     )
