@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from robusthash.evaluation.scoring.bench import Benches
 from torch import Tensor
 
 from robusthash.adversary import GradientAttack, find_aim
@@ -20,7 +21,6 @@ from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.scoring.score import per_query
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack

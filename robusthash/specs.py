@@ -1,4 +1,4 @@
-"""What a plugin announces: frozen specs that name a factory without importing it. Importable without torch."""
+"""Frozen specs that a plugin yields, and that name a class without importing it. Importable without torch."""
 
 import re
 from collections.abc import Mapping
@@ -35,20 +35,20 @@ _MODALITIES = {"i": "image", "t": "text"}
 
 
 class Goal(StrEnum):
-    """What an attack wants: away from the query's own label, or to a target label."""
+    """The goal of an attack: away from the query's own label, or to a target label."""
 
     UNTARGETED = "untargeted"
     TARGETED = "targeted"
 
 
 class Capability(StrEnum):
-    """What an attack may need beside the clean inputs."""
+    """What an attack may need besides the clean inputs."""
 
-    GRADIENTS = "gradients"  #: the surrogate's logits are differentiable in the inputs
+    GRADIENTS = "gradients"  #: logits of the surrogate that are differentiable with respect to the inputs
     LABELS = "labels"  #: the queries' own labels (white-box evaluations only)
-    ANCHORS = "anchors"  #: codes of database items that carry the target label
+    ANCHORS = "anchors"  #: codes of database items that have the target label
     CODE_BANK = "code-bank"  #: codes and labels of the train split
-    QUERIES = "queries"  #: the victim's service answers: codes, or ids of the nearest items
+    QUERIES = "queries"  #: the victim's service, which returns codes or ids of the nearest items
 
 
 class Distance(StrEnum):
@@ -79,15 +79,15 @@ class Direction(StrEnum):
 
 
 class Role(StrEnum):
-    """What an attack is among the others."""
+    """The role of an attack in the leaderboard."""
 
-    ATTACK = "attack"  #: one of those that are ranked
-    REFERENCE = "reference"  #: it seeks nothing, as noise does: every attack is shown beside it, and it is not ranked
-    YARDSTICK = "yardstick"  #: models are attacked with it where no attack is named, and ranked by it where it was run
+    ATTACK = "attack"  #: a ranked attack
+    REFERENCE = "reference"  #: optimises nothing, such as noise: shown beside every attack, and not ranked
+    YARDSTICK = "yardstick"  #: the default attack; models are ranked by it where it was run
 
 
 class Exactness(StrEnum):
-    """Whether a retriever's answers are the true neighbours."""
+    """Whether a retriever returns the true neighbours."""
 
     EXACT = "exact"
     APPROXIMATE = "approximate"
@@ -97,16 +97,16 @@ class Exactness(StrEnum):
 class Spec:
     """One named plugin object.
 
-    Several specs may share a factory: a published preset is a spec of its own, with the ``options`` that make it.
-    Its name may then carry the paper or repository behind a slash: ``dpsh/cgat``.
+    Several specs may share a factory: a published preset is a spec of its own, with its ``options``.
+    Its name may contain the paper or repository after a slash: ``dpsh/cgat``.
 
     Attributes:
         name: lower-case letters, digits, dots, hyphens, at signs (``map@5000``), and at most one slash.
         factory: ``package.module:attribute``, imported on first use.
-        summary: one line for listings.
+        summary: one line for listings, which stands alone.
         options: values for fields of the factory that differ from their defaults.
         paper: key of a paper in the docs' bibliography, as in ``huang2022fast``.
-        requires_api: versions of the plugin interface (``robusthash.specs.API_VERSION``) that this works with.
+        requires_api: supported versions of the plugin interface (``robusthash.specs.API_VERSION``).
 
     Raises:
         SpecError: a field is not as described.
@@ -132,11 +132,11 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(Spec):
-    """A hash model, or a way to make one.
+    """A hash model, or a way to build one.
 
     ``factory`` is one of three: an :class:`~robusthash.contracts.Objective` trains a network, a
-    :class:`~robusthash.contracts.ClosedForm` sets its hash layer, a :class:`~robusthash.contracts.ReadyModel` is a hash
-    that nobody trains.
+    :class:`~robusthash.contracts.ClosedForm` computes its hash layer, a :class:`~robusthash.contracts.ReadyModel` is a
+    hash that needs no training.
 
     Attributes:
         recipe: values for fields of :class:`~robusthash.training.Recipe` (optimiser, epochs ...), for an objective.
@@ -155,11 +155,11 @@ class AttackSpec(Spec):
     """An attack: ``factory`` is an :class:`~robusthash.contracts.Attack`.
 
     Attributes:
-        goals: what it can aim for.
+        goals: the goals that its options can have.
         needs: what it must be given.
         distances: of the models that it works on: codes, unless it says otherwise.
-        role: what it is among the others. Of all attacks that are installed one is the reference, and one the yardstick
-            of each distance.
+        role: its role in the leaderboard. Of all installed attacks one is the reference, and one the yardstick of each
+            distance.
     """
 
     goals: frozenset[Goal]
@@ -211,12 +211,12 @@ class MetricSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class PluginUse:
-    """A plugin object as it was used.
+    """A plugin object with the options that were used.
 
     Attributes:
         name: its registered name.
         owner: distribution and version, ``robusthash-attacks 0.1.0``.
-        options: every option, defaults included.
+        options: all options, including defaults.
     """
 
     name: str

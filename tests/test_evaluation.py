@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.arrays import to_npz
 from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError, UsageError
@@ -14,7 +15,6 @@ from robusthash.evaluation import Request, RunSettings, evaluate, plan, read_sui
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.results import Against, Record, ResultStore

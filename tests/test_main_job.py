@@ -208,12 +208,12 @@ def test_checkpoints_that_cannot_be_used_are_told_apart(refuse: Refuse, tmp_path
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_read_only_results_folder_is_refused_at_once(refuse: Refuse, tmp_path: Path) -> None:
     (tmp_path / "results").mkdir(mode=0o500)
-    refuse((*MAIN_JOB, *QUICK), "results", "cannot be written")
+    refuse((*MAIN_JOB, *QUICK), "results", "is not writable")
 
 
 def test_a_results_folder_that_is_a_file_is_refused_at_once(refuse: Refuse, tmp_path: Path) -> None:
     (tmp_path / "results").write_text("not a folder")
-    refuse((*MAIN_JOB, *QUICK), "results", "cannot be written")
+    refuse((*MAIN_JOB, *QUICK), "results", "is not writable")
 
 
 @pytest.mark.slow

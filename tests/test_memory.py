@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from robusthash.evaluation.scoring.bench import Benches
 from torch import Tensor
 
 from robusthash.contracts import Attack, AttackBatch, AttackContext
@@ -14,7 +15,6 @@ from robusthash.errors import MemoryLimitError
 from robusthash.evaluation import Request, RunSettings, evaluate, plan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.memory import Batches, is_out_of_memory

@@ -1,4 +1,4 @@
-"""Rich consoles that suit a terminal, a pipe and a file. Imported only by what prints with them."""
+"""Rich consoles for a terminal, a pipe and a file. Imported only where they are used: rich is slow to import."""
 
 from typing import TextIO
 
@@ -9,7 +9,7 @@ from robusthash.cli.columns import PIPE_WIDTH, limit
 
 class _Pipeable(Console):
     def on_broken_pipe(self) -> None:
-        """Lets the command line end as it does for every other output; rich would exit by itself."""
+        """Raises, so that the command line ends as for any other output; rich would exit by itself."""
         raise BrokenPipeError
 
 

@@ -1,4 +1,4 @@
-"""Options that select stored records by name, and the exit code where they select none."""
+"""Options that select stored records by name, and the exit code if none matches."""
 
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -55,7 +55,7 @@ def select(
 
 
 def nothing(reason: str, hint: str | None = None) -> NoReturn:
-    """Ends the command: there is nothing to show."""
+    """Ends the command with the exit code for an empty selection."""
     click.echo(f"nothing selected: {reason}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)

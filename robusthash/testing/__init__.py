@@ -19,7 +19,15 @@ if TYPE_CHECKING:
         ReadyModelContract,
     )
     from robusthash.testing.retrievers import RetrieverContract
-    from robusthash.testing.victims import LinearVictim, SmallVictim, toy_batch, toy_context, toy_images, toy_learning, toy_oracle
+    from robusthash.testing.victims import (
+        LinearVictim,
+        SmallVictim,
+        toy_batch,
+        toy_context,
+        toy_images,
+        toy_learning,
+        toy_oracle,
+    )
 
 __all__ = [
     "AttackContract",

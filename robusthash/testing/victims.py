@@ -121,11 +121,16 @@ def toy_images(count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
         (count, 4) uint8, one-hot.
     """
     kinds = torch.arange(count) % CLASSES
-    squares = torch.rand(CLASSES, 3, 4, 4, generator=torch.Generator().manual_seed(4))[kinds]
-    squares = squares.repeat_interleave(SIDE // 4, dim=2).repeat_interleave(SIDE // 4, dim=3)
+    squares = toy_squares()[kinds]
     noise = torch.rand(squares.shape, generator=torch.Generator().manual_seed(seed)) - 0.5
     labels: Tensor = torch.eye(CLASSES, dtype=torch.uint8)[kinds]
     return quantise(squares + 0.3 * noise), labels
+
+
+def toy_squares() -> Tensor:
+    """What the images of each label have in common: (labels, 3, 16, 16) float in [0, 1]."""
+    squares = torch.rand(CLASSES, 3, 4, 4, generator=torch.Generator().manual_seed(4))
+    return squares.repeat_interleave(SIDE // 4, dim=2).repeat_interleave(SIDE // 4, dim=3)
 
 
 def toy_context(

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.adversary import GradientAttack, find_aim
 from robusthash.contracts import AttackBatch
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.scoring.score import per_query
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import hamming, pack

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from robusthash.evaluation.scoring.bench import Bench
 
 from robusthash.errors import UsageError
 from robusthash.evaluation import Request, RunSettings, VictimPlan, evaluate
-from robusthash.evaluation.scoring.bench import Bench
 from robusthash.evaluation.tasks.harden import harden_victim
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack

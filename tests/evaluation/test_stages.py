@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.errors import OptionError
 from robusthash.evaluation import Request, RunSettings, crafting, evaluate, plan, read_suite
@@ -16,7 +17,6 @@ from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.trace import Trace, joined
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
 from robusthash.host import PluginHost

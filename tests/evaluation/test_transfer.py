@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.errors import CapabilityError
 from robusthash.evaluation import Request, RunSettings, evaluate, plan
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.results import Access, Record, ResultStore

@@ -162,7 +162,7 @@ def test_images_for_a_ready_model_are_counted_in_its_own_bits(tmp_path: Path) ->
     arguments = ["--model", "phash", "--attack", "square", "-o", "square.queries=5", "--queries", "3", "--quiet"]
     done = CliRunner().invoke(group, ["attack", *arguments, "--output", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert " of 64 bits moved" in done.stdout
+    assert " of 64 bits flipped" in done.stdout
 
 
 # --- closed forms -----------------------------------------------------------------------------------------------------

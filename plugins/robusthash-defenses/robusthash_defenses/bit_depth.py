@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from robusthash.contracts import Defense, DefenseContext, HashModel
+from robusthash.contracts import Defense, DefenseContext, HashModel, ModelWrapper
 from robusthash.errors import OptionError
 
 
-class Squeezed(HashModel):
+class Squeezed(ModelWrapper):
     """A hash model behind a quantiser.
 
     The quantiser's true gradient is zero almost everywhere, which stops a gradient attack without making the model any
@@ -21,10 +21,7 @@ class Squeezed(HashModel):
     """
 
     def __init__(self, model: HashModel, levels: int, *, masked: bool) -> None:
-        super().__init__()
-        self.model = model
-        self.bits = model.bits
-        self.modality = model.modality
+        super().__init__(model)
         self.levels = levels
         self.masked = masked
 

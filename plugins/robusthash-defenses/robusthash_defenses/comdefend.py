@@ -12,6 +12,7 @@ from robusthash.contracts import (
     DefenseContext,
     HashModel,
     LossStep,
+    ModelWrapper,
     Randomness,
     Recipe,
     TrainBatch,
@@ -51,7 +52,7 @@ class Purifier(nn.Module):
         return torch.sigmoid(self.decoder(code))
 
 
-class Purified(HashModel):
+class Purified(ModelWrapper):
     """A hash model behind a purifier.
 
     Most of the encoder's outputs are so far from zero that the sigmoid has no slope left in float32, with or without
@@ -65,11 +66,8 @@ class Purified(HashModel):
     """
 
     def __init__(self, model: HashModel, purifier: Purifier, *, stochastic: bool, masked: bool) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.purifier = purifier
-        self.bits = model.bits
-        self.modality = model.modality
         self.stochastic = stochastic
         self.masked = masked
 

@@ -8,13 +8,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from robusthash.contracts import Defense, DefenseContext, HashModel
+from robusthash.contracts import Defense, DefenseContext, HashModel, ModelWrapper
 from robusthash.errors import OptionError
 from robusthash.pixels import from_levels, to_levels
 from robusthash_defenses.differentiable_jpeg import simulate
 
 
-class Compressed(HashModel):
+class Compressed(ModelWrapper):
     """A hash model behind a JPEG encoder and decoder.
 
     The pair's true gradient is zero almost everywhere. Here it has the gradient of a JPEG whose rounding has a slope
@@ -27,10 +27,7 @@ class Compressed(HashModel):
     """
 
     def __init__(self, model: HashModel, quality: int, *, masked: bool) -> None:
-        super().__init__()
-        self.model = model
-        self.bits = model.bits
-        self.modality = model.modality
+        super().__init__(model)
         self.quality = quality
         self.masked = masked
 

@@ -1,4 +1,4 @@
-"""``robusthash eval``: train or load, attack, search, and show the leaderboard."""
+"""``robusthash eval``: train or load models, attack them, search, and show the leaderboard."""
 
 import json
 from pathlib import Path
@@ -46,11 +46,19 @@ if TYPE_CHECKING:
     "surrogates",
     multiple=True,
     metavar="NAME",
-    help="Craft on this model, as --model names one, and score on the others. Repeatable.",
+    help="Model, given as for --model, that attacks are crafted on and transferred from. Repeatable.",
 )
-@click.option("--bits", multiple=True, type=int, default=(32,), show_default=True, metavar="K", help="Repeatable.")
 @click.option(
-    "--defense", "defenses", multiple=True, default=("none",), show_default=True, metavar="NAME", help="Repeatable."
+    "--bits", multiple=True, type=int, default=(32,), show_default=True, metavar="K", help="Code length. Repeatable."
+)
+@click.option(
+    "--defense",
+    "defenses",
+    multiple=True,
+    default=("none",),
+    show_default=True,
+    metavar="NAME",
+    help="Defense of the models. Repeatable.",
 )
 @click.option(
     "--direction",
@@ -64,7 +72,7 @@ if TYPE_CHECKING:
     "epsilons",
     multiple=True,
     metavar="8/255",
-    help="L-infinity radius; the dataset has a default. Repeatable.",
+    help="L-infinity radius; by default that of the dataset. Repeatable.",
 )
 @click.option(
     "--vary",
@@ -73,7 +81,10 @@ if TYPE_CHECKING:
     help="Sweep over an option of an attack: --vary rnm.steps=10,100. Repeatable.",
 )
 @click.option(
-    "--suite", type=click.Path(path_type=Path), metavar="FILE", help="A grid in a TOML file, in place of the options."
+    "--suite",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read the grid from a TOML file instead of options.",
 )
 @setting_options
 @retriever_option
@@ -91,17 +102,23 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.IntRange(1, 100),
     metavar="QUALITY",
-    help="Hash the queries once more after JPEG of this quality. Repeatable.",
+    help="Also score the queries after JPEG compression of this quality. Repeatable.",
 )
 @click.option(
-    "--precision", default="float32", show_default=True, metavar="float32|bf16", help="Of the attacks' passes."
+    "--precision",
+    default="float32",
+    show_default=True,
+    metavar="float32|bf16",
+    help="Precision of the attacks' passes.",
 )
-@click.option("--compile", "compiled", is_flag=True, help="Compile what is attacked.")
-@click.option("--shard-size", type=int, metavar="N", help="Queries to a batch; it fixes the compute shape.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the surrogate with torch.compile.")
+@click.option("--shard-size", type=int, metavar="N", help="Queries per batch, which fixes the compute shape.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Number of processes."
+)
 @click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
 @results_option
-@click.option("--force", is_flag=True, help="Evaluate again what is stored.")
+@click.option("--force", is_flag=True, help="Evaluate stored cells again.")
 @json_option
 @quiet_option
 @click.pass_context
@@ -157,8 +174,8 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
         ]
         if given:
             raise OptionError(
-                f"--suite stands beside {', '.join(f'--{name}' for name in given)}",
-                hint="a suite holds the whole grid: put them into the file",
+                f"--suite cannot be combined with {', '.join(f'--{name}' for name in given)}",
+                hint="a suite defines the whole grid: set them in the file",
             )
         return read_suite(suite)
     grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses")}
@@ -177,7 +194,7 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
 
 
 def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What ``--vary`` names: by attack and option, the values."""
+    """The values that ``--vary`` gives, by attack and option."""
     return {
         owner: {name: tuple(str(values).split(",")) for name, values in fields.items()}
         for owner, fields in parse_assignments(assignments).items()

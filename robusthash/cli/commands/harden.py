@@ -1,4 +1,4 @@
-"""``robusthash harden``: harden a hash model by adversarial training and keep its checkpoint."""
+"""``robusthash harden``: harden a hash model by adversarial training and save its checkpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,9 @@ def command(
     quiet: bool,
     **values: Any,
 ) -> None:
-    """Harden a hash model by adversarial training, or find it in the cache.
+    """Harden a hash model by adversarial training, or find the result in the cache.
 
-    The model is trained first, unless it is in the cache or given as a checkpoint. A hardening that was killed goes on
-    where it was.
+    The model is trained first, unless it is cached or given as a checkpoint. An interrupted hardening resumes.
 
     \b
     robusthash harden cgat --model dpsh --output dpsh-cgat.safetensors

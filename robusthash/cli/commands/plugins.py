@@ -1,4 +1,4 @@
-"""``robusthash plugins``: list, show and check what is installed."""
+"""``robusthash plugins``: list, show and check the installed plugins."""
 
 import json
 import platform
@@ -20,7 +20,7 @@ from robusthash.specs import API_VERSION
 if TYPE_CHECKING:
     from rich.table import Table
 
-WIDE = 120  #: columns of a terminal that has room for the papers beside the summaries
+WIDE = 120  #: columns of a terminal with room for the papers next to the summaries
 
 _kind_option = click.option(
     "--kind", type=click.Choice([kind.value for kind in PluginKind]), help="Only plugin objects of this kind."
@@ -29,7 +29,7 @@ _kind_option = click.option(
 
 @click.group("plugins")
 def command() -> None:
-    """List, show and check what is installed."""
+    """List, show and check the installed plugins."""
 
 
 @command.command("list")
@@ -37,7 +37,7 @@ def command() -> None:
 @json_option
 @click.pass_context
 def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
-    """List what plugins offer, kind by kind."""
+    """List all plugin objects by kind."""
     host = load_host(context)
     offered = {one: host.all(one) for one in PluginKind if kind in (None, one)}
     if as_json:
@@ -57,7 +57,7 @@ def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) -> None:
-    """Show one plugin object in full: what it is, and its options.
+    """Show one plugin object in full, with its options.
 
     \b
     robusthash plugins show rnm
@@ -83,7 +83,7 @@ def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) 
 @json_option
 @click.pass_context
 def doctor(context: click.Context, *, imports: bool, as_json: bool) -> None:
-    """Check every installed plugin. Ends with 1 if one is broken."""
+    """Check every installed plugin. The exit code is 1 if one is broken."""
     host = PluginHost.load()
     failures = _import_failures(host) if imports else []
     if as_json:
@@ -111,7 +111,7 @@ def _summary(registered: Registered) -> dict[str, Any]:
 
 
 def _details(registered: Registered) -> dict[str, Any]:
-    """The fields of the spec that a listing leaves out."""
+    """The fields of the spec that a listing omits."""
     shown = {"name", "summary", "paper", "options"}
     spec = registered.spec
     return {one.name: _jsonable(getattr(spec, one.name)) for one in fields(spec) if one.name not in shown}
@@ -124,7 +124,7 @@ def _jsonable(value: object) -> object:
 
 
 def _options(host: PluginHost, registered: Registered) -> list[OptionField]:
-    """The options of the class; the spec's values are the defaults that count."""
+    """The options of the class, with the spec's values as defaults."""
     preset = registered.spec.options
     return [
         replace(option, default=plain(preset[option.name]), required=False) if option.name in preset else option
@@ -176,7 +176,7 @@ def _table(*columns: str) -> "Table":
 
 
 def _plain_cells(*texts: str) -> list[str]:
-    """Texts of plugins are shown as they are: a bracket in them is no markup."""
+    """Escapes texts of plugins, in which brackets are not markup."""
     from rich.markup import escape
 
     return [escape(text) for text in texts]
@@ -224,10 +224,10 @@ def _report(host: PluginHost, failures: list[str]) -> None:
         offered = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)
         click.echo(f"loaded: {owner}: {offered or 'observers only'}")
     for owner in host.excluded:
-        click.echo(f"left out by ROBUSTHASH_PLUGINS: {owner}")
+        click.echo(f"excluded by ROBUSTHASH_PLUGINS: {owner}")
     for group in host.duplicates():
         names = " or ".join(registered.full_name for registered in group)
-        click.echo(f"warning: {group[0].kind} {group[0].spec.name!r} has several owners: say {names}")
+        click.echo(f"warning: {group[0].kind} {group[0].spec.name!r} has several owners: write {names}")
     for problem in host.problems:
         click.echo(f"problem: {problem.message}")
         click.echo("".join(f"    {line}\n" for line in problem.details.splitlines()), nl=False)

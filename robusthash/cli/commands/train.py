@@ -1,4 +1,4 @@
-"""``robusthash train``: train a hash model and keep its checkpoint."""
+"""``robusthash train``: train a hash model and save its checkpoint."""
 
 from pathlib import Path
 from typing import Any

@@ -82,6 +82,25 @@ class HashModel(nn.Module, ABC):
             return self.space.represent(self(inputs)).clone()
 
 
+class ModelWrapper(HashModel):
+    """A hash model around another one, of the same inputs and outputs: what a defense that trains nothing returns.
+
+    Args:
+        model: the model inside.
+    """
+
+    def __init__(self, model: HashModel) -> None:
+        super().__init__()
+        self.model = model
+        self.bits = model.bits
+        self.modality = model.modality
+
+    @property
+    def space(self) -> Space:
+        """That of the model inside."""
+        return self.model.space
+
+
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
     """Puts a module in evaluation mode, and each of its parts back as it was afterwards."""
