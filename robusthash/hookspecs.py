@@ -236,7 +236,7 @@ def robusthash_cell_finished(record: "Record") -> None:
 
         @hookimpl
         def robusthash_cell_finished(record):
-            logging.getLogger("my_package").info("%s on %s", record.attack.name, record.model.name)
+            logging.getLogger("my_package").info("%s on %s", record.attack.name, record.victim.model.name)
     """
 
 
