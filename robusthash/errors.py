@@ -48,7 +48,7 @@ class RobustHashError(Exception):
 
     Args:
         message: what was wrong, and where (file, line, option, plugin and version).
-        hint: how to mend it.
+        hint: how to fix it.
     """
 
     exit_code = 1

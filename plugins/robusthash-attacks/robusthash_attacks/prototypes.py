@@ -16,9 +16,9 @@ class Training:
     """How a prototype network is trained.
 
     Attributes:
-        width: first hidden layer; None is 64 for each distinct label vector, up to the published 4096.
-        steps: of Adam; None is 100 for each distinct label vector, up to the published 30,000.
-        batch: label vectors to a step.
+        width: of the first hidden layer; None is 64 per distinct label vector, up to the published 4096.
+        steps: of Adam; None is 100 per distinct label vector, up to the published 30,000.
+        batch: label vectors per step.
         rate: learning rate.
     """
 
@@ -36,7 +36,7 @@ def train_prototypes(
     Args:
         bank: codes and labels of the train split.
         training: how.
-        random: of the first weights and of the batches.
+        random: of the initial weights and the batches.
         progress: called with (done, total, what).
 
     Returns:
