@@ -1,4 +1,4 @@
-"""Contract tests and toy victims for plugin authors. Importing it needs pytest, which the core does not depend on."""
+"""Contract tests and toy victims for plugin authors. They need pytest, which is not a dependency of the core."""
 
 from robusthash.testing.attacks import AttackContract
 from robusthash.testing.datasets import DatasetContract
