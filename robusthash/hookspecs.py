@@ -36,6 +36,7 @@ def robusthash_models() -> Iterable[ModelSpec]:
         from robusthash import hookimpl
         from robusthash.specs import ModelSpec
 
+
         @hookimpl
         def robusthash_models():
             yield ModelSpec(
@@ -58,6 +59,7 @@ def robusthash_backbones() -> Iterable[BackboneSpec]:
         from robusthash import hookimpl
         from robusthash.specs import BackboneSpec
 
+
         @hookimpl
         def robusthash_backbones():
             yield BackboneSpec(
@@ -77,6 +79,7 @@ def robusthash_attacks() -> Iterable[AttackSpec]:
 
         from robusthash import hookimpl
         from robusthash.specs import AttackSpec, Capability, Goal
+
 
         @hookimpl
         def robusthash_attacks():
@@ -100,6 +103,7 @@ def robusthash_defenses() -> Iterable[DefenseSpec]:
         from robusthash import hookimpl
         from robusthash.specs import DefenseSpec
 
+
         @hookimpl
         def robusthash_defenses():
             yield DefenseSpec(
@@ -119,6 +123,7 @@ def robusthash_retrievers() -> Iterable[RetrieverSpec]:
 
         from robusthash import hookimpl
         from robusthash.specs import Exactness, RetrieverSpec
+
 
         @hookimpl
         def robusthash_retrievers():
@@ -141,6 +146,7 @@ def robusthash_datasets() -> Iterable[DatasetSpec]:
         from robusthash import hookimpl
         from robusthash.specs import DatasetSpec
 
+
         @hookimpl
         def robusthash_datasets():
             yield DatasetSpec(
@@ -160,6 +166,7 @@ def robusthash_metrics() -> Iterable[MetricSpec]:
 
         from robusthash import hookimpl
         from robusthash.specs import MetricSpec
+
 
         @hookimpl
         def robusthash_metrics():
@@ -183,6 +190,7 @@ def robusthash_run_started(cells: int, settings: dict[str, Any]) -> None:
 
         from robusthash import hookimpl
 
+
         @hookimpl
         def robusthash_run_started(cells, settings):
             logging.getLogger("my_package").info("%d cells on %s", cells, settings["dataset"])
@@ -199,6 +207,7 @@ def robusthash_cell_finished(record: "Record") -> None:
 
         from robusthash import hookimpl
 
+
         @hookimpl
         def robusthash_cell_finished(record):
             logging.getLogger("my_package").info("%s on %s", record.attack.name, record.model.name)
@@ -214,6 +223,7 @@ def robusthash_run_finished(records: "list[Record]", seconds: float) -> None:
         import logging
 
         from robusthash import hookimpl
+
 
         @hookimpl
         def robusthash_run_finished(records, seconds):

@@ -65,8 +65,8 @@ def _broken(images: FileImages, context: DatasetContext, what: str) -> frozenset
         return frozenset(int(position) for position in json.loads(file.read_text()))
     except (OSError, ValueError, TypeError):
         positions = range(len(images))  # not cached, or damaged
-    told = faults(images, positions, f"looking for broken images, {what}", context.progress)
-    bad = frozenset(position for position, fault in zip(positions, told, strict=True) if fault)
+    messages = faults(images, positions, f"looking for broken images, {what}", context.progress)
+    bad = frozenset(position for position, fault in zip(positions, messages, strict=True) if fault)
     try:
         write_atomically(file, json.dumps(sorted(bad)).encode())
     except StorageError:

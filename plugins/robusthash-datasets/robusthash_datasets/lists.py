@@ -98,8 +98,8 @@ class Lists(FromFiles):
             raise DatasetError(error.message, hint=f"{error.hint}; {self.fetch}") from error
         widths = {listing.labels.shape[1]: listing.file for listing in listings.values()}
         if len(widths) > 1:
-            told = ", ".join(f"{width} in {file.name}" for width, file in widths.items())
-            raise DatasetError(f"lists in {folder} differ in their number of classes: {told}", hint=self.fetch)
+            counts = ", ".join(f"{width} in {file.name}" for width, file in widths.items())
+            raise DatasetError(f"lists in {folder} differ in their number of classes: {counts}", hint=self.fetch)
         if self.classes and len(self.classes) not in widths:
             raise DatasetError(
                 f"{len(self.classes)} class names for {next(iter(widths))} label columns in {folder}",

@@ -63,14 +63,14 @@ _VOC_CLASSES = (
 
 
 def _by_hand(images: str, lists: str, files: str, folder: str, *, name: str | None = None) -> str:
-    told = f"{images.format(folder=folder)}; put {files} of {lists} in {folder}, all under --data-root"
-    return told if name is None else f"{told}; {_DRAW.format(name=name)}"
+    text = f"{images.format(folder=folder)}; put {files} of {lists} in {folder}, all under --data-root"
+    return text if name is None else f"{text}; {_DRAW.format(name=name)}"
 
 
 def _by_drawing(images: str, annotations: str, folder: str, name: str) -> str:
     draw = f"robusthash data prepare {name} --source DIR --data-root DIR"
-    told = f"{images.format(folder=folder)} under --data-root; download {annotations}"
-    return f"{told}, and draw the lists into {folder} with {draw}"
+    text = f"{images.format(folder=folder)} under --data-root; download {annotations}"
+    return f"{text}, and draw the lists into {folder} with {draw}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,8 +74,8 @@ class Published(Lists):
         write_lists(folder, annotated, drawn, stems=self._stems(), prefix=self.listed, draw=draw)
         context.progress(3, 3, "writing the lists")
         first = folder / (self.images or "") / (self.listed + annotated.paths[0])
-        told = f"lists drawn with seed {self.seed} are in {folder}"
-        return told if first.is_file() else f"{told}; put the images in place, the first as {first.resolve()}"
+        message = f"lists drawn with seed {self.seed} are in {folder}"
+        return message if first.is_file() else f"{message}; put the images in place, the first as {first.resolve()}"
 
     def _draw(self, context: DatasetContext) -> Draw | None:
         return None if context.root is None else read_draw(self._folder(context))

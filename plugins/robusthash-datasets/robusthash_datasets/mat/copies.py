@@ -112,7 +112,7 @@ class PixelCopy:
             # Checked before hours of copying, and before the disk is full.
             require_room(self._pixels.parent, count * item - there)
             # The note is written first: a half-written copy must not be taken for one of an earlier file.
-            self._vouch(done)
+            self._write_note(done)
             with self._pixels.open("r+b" if there else "w+b") as file:
                 for rows in self._source.blocks(done, count):
                     pixels = self._source.read(rows)
@@ -120,12 +120,12 @@ class PixelCopy:
                     file.write(pixels.data)
                     file.flush()
                     os.fsync(file.fileno())
-                    self._vouch(rows.stop)
+                    self._write_note(rows.stop)
                     progress(rows.stop, count, "unpacking images")
         except (OSError, StorageError) as error:
             raise DatasetError(f"cannot store images in {self._pixels.parent}: {error}", hint=hint) from error
         return count - done
 
-    def _vouch(self, count: int) -> None:
+    def _write_note(self, count: int) -> None:
         note = {"stamp": self._source.mat.stamp, "count": count, "file": str(self._source.mat.file.resolve())}
         write_atomically(self._note, json.dumps(note).encode())
