@@ -55,7 +55,7 @@ class _Commands(LazyGroup):
         "rescore": ("robusthash.cli.commands.rescore:command", "Rescore stored results with other metrics."),
         "compare": (
             "robusthash.cli.commands.compare:command",
-            "Tell whether two stored results differ, query by query.",
+            "Compare two stored results, query by query.",
         ),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
