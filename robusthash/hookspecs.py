@@ -31,6 +31,7 @@ __all__ = [
     "robusthash_cell_finished",
     "robusthash_datasets",
     "robusthash_defenses",
+    "robusthash_executors",
     "robusthash_metrics",
     "robusthash_models",
     "robusthash_retrievers",
@@ -197,7 +198,7 @@ def robusthash_metrics() -> Iterable[MetricSpec]:
 
 @hookspec
 def robusthash_executors() -> Iterable[ExecutorSpec]:
-    """Yields places where the shards of an evaluation are run: processes, other machines.
+    """Yields executors, which run the shards of an evaluation in processes or on other machines.
 
     Example::
 
@@ -209,7 +210,7 @@ def robusthash_executors() -> Iterable[ExecutorSpec]:
             yield ExecutorSpec(
                 name="my-cluster",
                 factory="my_package.cluster:MyCluster",
-                summary="Shards as jobs of a cluster",
+                summary="Runs shards as jobs on a cluster",
             )
     """
     return ()
