@@ -205,6 +205,7 @@ def robusthash_executors() -> Iterable[ExecutorSpec]:
         from robusthash import hookimpl
         from robusthash.specs import ExecutorSpec
 
+
         @hookimpl
         def robusthash_executors():
             yield ExecutorSpec(
