@@ -51,6 +51,7 @@ def robusthash_models() -> Iterable[ModelSpec]:
         from robusthash import hookimpl
         from robusthash.specs import ModelSpec
 
+
         @hookimpl
         def robusthash_models():
             yield ModelSpec(
@@ -73,6 +74,7 @@ def robusthash_backbones() -> Iterable[BackboneSpec]:
         from robusthash import hookimpl
         from robusthash.specs import BackboneSpec
 
+
         @hookimpl
         def robusthash_backbones():
             yield BackboneSpec(
@@ -92,6 +94,7 @@ def robusthash_attacks() -> Iterable[AttackSpec]:
 
         from robusthash import hookimpl
         from robusthash.specs import AttackSpec, Capability, Goal
+
 
         @hookimpl
         def robusthash_attacks():
@@ -115,6 +118,7 @@ def robusthash_defenses() -> Iterable[DefenseSpec]:
         from robusthash import hookimpl
         from robusthash.specs import DefenseSpec
 
+
         @hookimpl
         def robusthash_defenses():
             yield DefenseSpec(
@@ -134,6 +138,7 @@ def robusthash_retrievers() -> Iterable[RetrieverSpec]:
 
         from robusthash import hookimpl
         from robusthash.specs import Exactness, RetrieverSpec
+
 
         @hookimpl
         def robusthash_retrievers():
@@ -156,6 +161,7 @@ def robusthash_datasets() -> Iterable[DatasetSpec]:
         from robusthash import hookimpl
         from robusthash.specs import DatasetSpec
 
+
         @hookimpl
         def robusthash_datasets():
             yield DatasetSpec(
@@ -175,6 +181,7 @@ def robusthash_metrics() -> Iterable[MetricSpec]:
 
         from robusthash import hookimpl
         from robusthash.specs import MetricSpec
+
 
         @hookimpl
         def robusthash_metrics():
@@ -218,6 +225,7 @@ def robusthash_run_started(cells: int, settings: dict[str, Any]) -> None:
 
         from robusthash import hookimpl
 
+
         @hookimpl
         def robusthash_run_started(cells, settings):
             logging.getLogger("my_package").info("%d cells on %s", cells, settings["dataset"])
@@ -234,9 +242,10 @@ def robusthash_cell_finished(record: "Record") -> None:
 
         from robusthash import hookimpl
 
+
         @hookimpl
         def robusthash_cell_finished(record):
-            logging.getLogger("my_package").info("%s on %s", record.attack.name, record.model.name)
+            logging.getLogger("my_package").info("%s on %s", record.attack.name, record.victim.model.name)
     """
 
 
@@ -249,6 +258,7 @@ def robusthash_run_finished(records: "list[Record]", seconds: float) -> None:
         import logging
 
         from robusthash import hookimpl
+
 
         @hookimpl
         def robusthash_run_finished(records, seconds):

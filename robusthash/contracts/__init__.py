@@ -20,7 +20,7 @@ from robusthash.contracts.executor import Executor, FinishedShard, Running, Shar
 from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
 from robusthash.contracts.models.descriptor import Descriptor
-from robusthash.contracts.models.model import Backbone, HashModel, evaluating
+from robusthash.contracts.models.model import Backbone, HashModel, ModelWrapper, evaluating
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
@@ -71,6 +71,7 @@ __all__ = [
     "LearningContext",
     "LossStep",
     "Modality",
+    "ModelWrapper",
     "Neighbours",
     "Objective",
     "Oracle",

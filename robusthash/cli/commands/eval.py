@@ -116,9 +116,6 @@ if TYPE_CHECKING:
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Number of processes."
 )
-@click.option("--compile", "compiled", is_flag=True, help="Compile what is attacked.")
-@click.option("--shard-size", type=int, metavar="N", help="Queries to a batch; it fixes the compute shape.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes.")
 @click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
 @results_option
 @click.option("--force", is_flag=True, help="Evaluate stored cells again.")

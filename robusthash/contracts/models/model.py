@@ -22,10 +22,12 @@ class HashModel(nn.Module, ABC):
     Attributes:
         bits: code length K; None for descriptors.
         modality: shape and box of the inputs.
+        name: what it is called where a table shows a model in memory; None is its class.
     """
 
     bits: int | None
     modality: Modality
+    name: str | None = None
 
     @property
     def space(self) -> Space:
@@ -80,6 +82,25 @@ class HashModel(nn.Module, ABC):
         """
         with evaluating(self), torch.inference_mode():
             return self.space.represent(self(inputs)).clone()
+
+
+class ModelWrapper(HashModel):
+    """A hash model around another one, of the same inputs and outputs: what a defense that trains nothing returns.
+
+    Args:
+        model: the model inside.
+    """
+
+    def __init__(self, model: HashModel) -> None:
+        super().__init__()
+        self.model = model
+        self.bits = model.bits
+        self.modality = model.modality
+
+    @property
+    def space(self) -> Space:
+        """That of the model inside."""
+        return self.model.space
 
 
 @contextmanager
