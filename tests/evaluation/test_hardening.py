@@ -180,12 +180,12 @@ def test_a_wrapper_is_not_cached_and_must_keep_the_code_length(host: PluginHost)
     chosen = resources.plugins.defense("bit-depth")
     found = harden(model, use, description, chosen, resources)
     assert (found.path, found.use) == (None, use)
-    with pytest.raises(ContractError, match="32 bits"):
+    with pytest.raises(ContractError, match=r"of the same space \(32 bit\)"):
         harden(
             model,
             use,
             description,
-            Chosen(plugin=Wrapping(16), use=chosen.use, registered=chosen.registered),
+            Chosen(plugin=Wrapping(16), use=chosen.use, full_name=chosen.full_name),
             resources,
         )
 

@@ -140,7 +140,7 @@ def test_a_code_length_of_its_own_is_planned_once_and_its_surrogates_keep_those_
 
 def test_there_is_nothing_to_train_in_a_ready_model(host: PluginHost, tmp_path: Path) -> None:
     setting = replace(SETTING, options={})
-    with pytest.raises(UsageError, match=r"nothing to train.*64 bits as it is"):
+    with pytest.raises(UsageError, match=r"'phash' of robusthash-models .* is not trained: it is used as it is"):
         train_victim("phash", 32, setting, host, output=tmp_path / "x.safetensors", progress=lambda _d, _t, _w: None)
     assert not list(tmp_path.iterdir())
 
