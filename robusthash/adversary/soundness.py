@@ -27,6 +27,7 @@ class Evidence:
         bounded: whether the attack is held to the ball.
         transferred: whether it was crafted on another model.
         passes: of each gradient, over which a randomised model is averaged.
+        all_equal: whether all items of the database have one code.
         probe: what :func:`~robusthash.adversary.probe` found on the victim; empty if nobody looked.
     """
 
@@ -43,6 +44,7 @@ class Evidence:
     transferred: bool = False
     passes: int = 1
     probe: Mapping[str, float] = field(default_factory=dict)
+    all_equal: bool = False
 
 
 def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -59,6 +61,8 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
     RH008     the victim is randomised: its codes change from pass to pass
     RH009     the victim's gradients are zero: it quantises its input
     RH010     an attack over the whole box does not turn the victim's bits
+    RH014     all codes of the database are equal: nothing is retrieved
+    RH015     the victim's codes depend on what else is in the batch
     ========  ================================================================
 
     RH011 to RH013 compare records with each other (:mod:`robusthash.results.comparing.consistency`).
@@ -66,6 +70,14 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
     yield from _of_the_run(evidence)
     if evidence.gradients and not evidence.transferred:
         yield from _of_the_gradients(evidence.probe)
+    if evidence.all_equal:
+        yield "RH014", "all codes are equal: the model tells nothing apart"
+    batched = evidence.probe.get("batched", 0.0)
+    if batched > 0:
+        yield (
+            "RH015",
+            f"batch-dependent: {batched:.0%} of the logits change with the batch: batch norm?",
+        )
     randomised = evidence.probe.get("randomised", 0.0)
     if randomised > 0:
         how = f"attacked through {evidence.passes} passes" if evidence.passes > 1 else "attacked as if it were not"

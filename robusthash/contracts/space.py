@@ -47,7 +47,16 @@ class Space:
 
         Returns:
             A representation, on the same device.
+
+        Raises:
+            ContractError: an output is NaN or infinite: it has no sign, and no distance to anything.
         """
+        broken = int((~outputs.isfinite()).any(1).sum())
+        if broken:
+            raise ContractError(
+                f"the model returned NaN or infinite outputs for {broken} of {len(outputs)} inputs",
+                hint="check its weights, and divisions and logarithms in its forward pass",
+            )
         return pack(binarise(outputs)) if self.binary else outputs.detach().to(torch.float32)
 
     def codes(self, representation: Tensor) -> Tensor:

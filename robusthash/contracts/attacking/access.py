@@ -76,7 +76,7 @@ class Surrogate:
         Raises:
             CapabilityError: gradients are asked for, and the model gives none.
         """
-        images = never_alone(inputs)
+        images = never_alone(inputs).clone()  # a model may work in place
         self.budget.forward += len(images)
         if self._half:
             with torch.autocast(images.device.type, dtype=torch.bfloat16):

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from robusthash.contracts.modality import Modality
 from robusthash.contracts.space import Space
 from robusthash.errors import ContractError
-from robusthash.hashing import binarise
 
 
 class HashModel(nn.Module, ABC):
@@ -67,9 +66,8 @@ class HashModel(nn.Module, ABC):
             ContractError: the model gives descriptors.
         """
         if not self.space.binary:
-            raise ContractError(f"{type(self).__name__} gives descriptors, not codes", hint="take `represent`")
-        with evaluating(self), torch.inference_mode():
-            return binarise(self(inputs)).clone()
+            raise ContractError(f"{type(self).__name__} returns descriptors, not codes", hint="use `represent`")
+        return self.space.codes(self.represent(inputs))
 
     def represent(self, inputs: Tensor) -> Tensor:
         """What is stored and searched of a batch, in evaluation mode and without gradient.
@@ -79,9 +77,12 @@ class HashModel(nn.Module, ABC):
 
         Returns:
             Packed codes, (n, ceil(bits / 8)) uint8; descriptors, (n, d) float32.
+
+        Raises:
+            ContractError: an output is NaN or infinite.
         """
         with evaluating(self), torch.inference_mode():
-            return self.space.represent(self(inputs)).clone()
+            return self.space.represent(self(inputs.clone())).clone()  # a model may work in place
 
 
 class ModelWrapper(HashModel):

@@ -5,8 +5,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, silent
-from robusthash.errors import RobustHashError, StorageError
+from robusthash.errors import ContractError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.result import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
 from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
@@ -20,7 +22,7 @@ from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
 from robusthash.locks import locked
-from robusthash.results import Record, ResultStore
+from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Direction, Role
 from robusthash.storage import remove_if_empty, require_writable
 
@@ -146,6 +148,7 @@ class _Run:
         self._worker = worker
         self._force = force
         self._references: dict[tuple[VictimPlan, float, Direction], Record] = {}
+        self._clean: dict[tuple[VictimPlan, Direction], np.ndarray] = {}
 
     def record(self, cell: Cell, shared: Shared) -> tuple[Record, bool]:
         """The record of a cell, and whether it was stored before."""
@@ -163,6 +166,7 @@ class _Run:
         cell = prepared.cell
         result = self._attacked(prepared)
         reference = self._references.get((cell.victim, cell.epsilon, cell.direction))
+        _require_same_victim(result, self._clean.setdefault(_place(cell), result.codes[CLEAN]), prepared)
         record, arrays = assemble(prepared, result, reference)
         database = prepared.system.database
         searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
@@ -192,3 +196,23 @@ class _Run:
         if error is not None:
             raise error
         return folder.read()
+
+
+def _place(cell: Cell) -> tuple[VictimPlan, Direction]:
+    """What all cells of the same clean queries have in common."""
+    return cell.victim, cell.direction
+
+
+def _require_same_victim(result: ShardResult, clean: np.ndarray, prepared: PreparedCell) -> None:
+    """Fails if the clean queries have other codes than in an earlier cell of the same victim.
+
+    Raises:
+        ContractError: they have: something changed the model between the two, or while it was attacked.
+    """
+    if not np.array_equal(result.codes[CLEAN], clean):
+        moved = int((result.codes[CLEAN] != clean).any(1).sum())
+        raise ContractError(
+            f"{moved} of {len(clean)} clean queries have other codes than before: the model changed while it was "
+            f"attacked by {prepared.attack.use.name!r} of {prepared.attack.use.owner}, or before",
+            hint="an attack must leave the model, its hooks and its randomness alone",
+        )

@@ -216,6 +216,8 @@ def _probe(network: nn.Module, bits: int | None, modality: Modality, name: str) 
             f"the network of {name} gave {tuple(logits.shape)} {logits.dtype} of two inputs, not {expected}",
             hint="return the hash layer's raw output, and ask for its number of bits",
         )
+    if not bool(logits.isfinite().all()):
+        raise UsageError(f"the network of {name} gave NaN or infinite logits of two inputs", hint="check its weights")
     return logits.shape[1]
 
 
