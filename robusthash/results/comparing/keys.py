@@ -9,6 +9,7 @@ from robusthash.specs import Direction, Distance, Goal, PluginUse
 from robusthash.storage import digest
 
 _CHECKPOINT = "checkpoint"  #: option of a model: the name of its file, which differs from code length to code length
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)  #: made once: json.dumps makes one per call
 _EXACT = 2**53  #: up to here, floats represent every integer
 
 
@@ -145,11 +146,13 @@ def _flat(options: Mapping[str, object], above: str = "") -> Iterator[tuple[str,
 
 
 def _json(value: object) -> str:
-    return json.dumps(_normal(value), sort_keys=True, default=str)
+    return _ENCODER.encode(_normal(value))
 
 
 def _normal(value: object) -> object:
     """The normal form of a value: lists for tuples, integers for floats without a fraction."""
+    if isinstance(value, str | bool | int | None):
+        return value
     if isinstance(value, Mapping):
         return {str(name): _normal(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

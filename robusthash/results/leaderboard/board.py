@@ -66,8 +66,8 @@ class Row:
         goal: of an attack; None for clean queries and floors.
         access: what the attack knew about the victim; None for clean queries and floors.
         surrogate: name of the model that it was crafted on; None if that is the victim.
-        rank: by strength among the attacks on this victim of the same goal and access, 1 is the strongest; None for rows
-            that are not ranked.
+        rank: by strength among the attacks on this victim of the same goal and access, 1 is the strongest; None for
+            rows that are not ranked.
         clean: the metric of the clean queries.
         score: the metric of these queries.
         target: the metric with respect to the target labels; None if there are none.
