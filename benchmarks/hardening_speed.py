@@ -26,11 +26,11 @@ import torch
 from stage import Stage, add_arguments
 from torch import Tensor
 
-from robusthash.contracts import HashModel, Split, Threat, TrainStep, evaluating
+from robusthash.contracts import HashModel, LossStep, Recipe, Split, Threat, TrainBatch, TrainStep, evaluating
 from robusthash.host import PluginKind
-from robusthash.training import LossStep, ObjectiveStep, Recipe, TrainBatch, batches
-from robusthash.training.hardening.adversarial import AdversarialStep, AdversarialTraining, Scene
-from robusthash.training.trainer.recipe import make_optimizer
+from robusthash.training import AdversarialTraining, ObjectiveStep, Scene
+from robusthash.training.hardening import AdversarialStep
+from robusthash.training.trainer import batches, make_optimizer
 
 METHODS = ("cgat/fast", "cgat", "saat")  #: whose cost is bounded
 TOLD = ("atrdh",)
@@ -131,7 +131,7 @@ def main() -> int:
         method = resources.host.create(resources.host.find(PluginKind.DEFENSE, name), {})
         if not isinstance(method, AdversarialTraining):
             raise TypeError(f"{name} trains nothing")
-        return AdversarialStep(method, objective(), epsilon=stage.epsilon)
+        return method.step(objective(), epsilon=stage.epsilon)
 
     losses = {name: hardening(name) for name in (*METHODS, *TOLD)}
     trainings = {"plain": Training(victim, objective(), split, recipe, device)}
@@ -141,20 +141,20 @@ def main() -> int:
     count = len(split) // options.batch
     passed = True
     for name, spent in times.items():
-        cost, bound = ratio(spent, times["plain"]), losses[name].method.steps + 2 if name in METHODS else None
+        cost, bound = ratio(spent, times["plain"]), losses[name].inner.steps + 2 if name in METHODS else None
         passed &= bound is None or cost <= bound
         within = "" if bound is None else f" (at most {bound})"
         print(f"{name:>9}: {median(spent) / BATCHES * count:7.2f} s/epoch  {cost:5.2f} of plain{within}")
 
     attack, training, batch = losses["cgat"], trainings["cgat"], taken[0]
     scene = Scene(labels=batch.labels, banks=attack.banks, head=None, random=attack.random, step=training.step)
-    code, steps, model = attack.method.codes(scene), attack.method.steps, training.model
+    code, steps, model = attack.method.codes(scene), attack.inner.steps, training.model
     with evaluating(model):
         inner = interleaved(
             {
                 "inner": lambda: attack.crafted(model, batch, scene),
                 "bare": lambda: bare(model, batch.images, code, steps),
-                "naive": lambda: naive(model, batch.images, code, steps, attack.threat),
+                "naive": lambda: naive(model, batch.images, code, steps, attack.inner.threat),
             },
             options.repetitions,
             synchronise,

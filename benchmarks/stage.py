@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from robusthash.evaluation.scoring.bench import Benches
 from torch import Tensor
 
-from robusthash.adversary import GradientAttack, aim_code
+from robusthash.adversary import GradientAttack, find_aim
 from robusthash.contracts import AttackBatch
 from robusthash.epsilon import parse_epsilon
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
@@ -20,7 +21,6 @@ from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.scoring.score import per_query
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
@@ -120,11 +120,11 @@ class Stage:
         )
         with torch.no_grad():
             logits = self.bench.victim.model(clean)
-        return aim_code(self.attack(name).aim, batch, logits).cpu()
+        return find_aim(self.attack(name).aim, batch, logits, self.model.space).cpu()
 
     def clean(self, rows: Sequence[int]) -> Tensor:
         """(n, 3, h, w) float, on the device."""
-        return self.bench.queries.images.pixels(list(rows)).to(self.bench.resources.device)
+        return self.bench.queries.images.inputs(list(rows)).to(self.bench.resources.device)
 
     def precisions(self, name: str, codes: Tensor, rows: Sequence[int]) -> Tensor:
         """(n,) average precisions, by the target labels if the attack is targeted, else by the queries' own."""

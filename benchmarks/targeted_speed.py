@@ -2,7 +2,7 @@
 
     python benchmarks/targeted_speed.py [--queries 200] [--naive-queries 4] [--dataset digits] [--checkpoint FILE] ...
 
-*Toolkit*: ``rnm-p2s`` with its ordinary options on all queries, in the batches that an evaluation makes. Its time is
+*robusthash*: ``rnm-p2s`` with its default options on all queries, in the batches that an evaluation makes. Its time is
 wall time, with all that the host does about an attack. The ladder runs the same attack with other numbers of steps; its
 best mean Hamming distance to the anchor codes is the *plateau*, what more steps can reach.
 
@@ -14,7 +14,7 @@ runs in full on the first ``--naive-queries`` queries, with one thread or with a
 scaled.
 
 Both are scored by what an 8-bit upload retrieves. The claim, for each ``--alpha``: the loop takes at least 50 times as
-long as the ordinary run, whose mean distance on the loop's queries is no larger, and whose t-MAP on them is no smaller
+long as the default run, whose mean distance on the loop's queries is no larger, and whose t-MAP on them is no smaller
 (but for .002). Differences are taken query by query, and what is within two standard errors of them is not held
 against either. Exits with 1 if the claim is missed. Four queries tell the time well and the outcome badly: for a claim
 about the outcome, give ``--naive-queries`` more. The quickest rung of the ladder that is as good without such leave is
@@ -22,12 +22,12 @@ told beside it.
 
 The ratio is then taken apart into factors whose product it is, up to the noise between two measurements of the loop.
 *Frozen*: a step of the loop with the gradients of the weights and without. *Batches*: a frozen step of one image
-against the engine's step of one image in a batch, with nothing dropped. *Steps*: 2,000 over the ordinary number.
+against the engine's step of one image in a batch, with nothing dropped. *Steps*: 2,000 over the default number.
 *Dropping*: the engine with every query to the end, and with finished ones left out.
 
 Nobody has to run a loop to its end. So the last lines tell what would be left of the ratio if it were cut after the
-toolkit's ordinary number of steps; and, by somebody who knew its course, at the first iterate that is in the mean as
-near as its last one, up to a tenth of a bit, or as near as the ordinary run's outcome.
+toolkit's default number of steps; and, with hindsight, at the first iterate that is in the mean as
+near as its last one, up to a tenth of a bit, or as near as the default run's outcome.
 """
 
 import argparse
@@ -194,9 +194,9 @@ def told_cuts(course: Tensor, steps: int, few: int, outcome: Outcome, ordinary: 
         ordinary: the toolkit's.
     """
     for what, cut in (
-        ("after the ordinary number of steps", steps if steps < len(course) else None),
+        ("after the default number of steps", steps if steps < len(course) else None),
         ("as near as its own end", first_within(course, course[-1].item() + NEAR)),
-        ("as near as the ordinary run", first_within(course, ordinary.distances[:few].mean().item())),
+        ("as near as the default run", first_within(course, ordinary.distances[:few].mean().item())),
     ):
         if cut is None:
             print(f"    {what}: never")
@@ -217,7 +217,7 @@ def main() -> int:
     parser.add_argument("--naive-queries", type=int, default=4, help="queries of the loop; its time is scaled to all")
     parser.add_argument("--naive-steps", type=int, default=2000)
     parser.add_argument("--alpha", nargs="+", default=["paper", "mean"], choices=ALPHAS, help="the loop's penalty")
-    parser.add_argument("--ladder", type=int, nargs="*", default=[25, 50, 400, 2000], help="steps, beside the ordinary")
+    parser.add_argument("--ladder", type=int, nargs="*", default=[25, 50, 400, 2000], help="steps, besides the default")
     options = parser.parse_args()
     stage = Stage(options)
     print(stage.title)
@@ -234,8 +234,8 @@ def main() -> int:
     print(f"{'':54}{'all queries':>18}{f'the first {trial.few}':>18}")
     print(f"{'':34}{'seconds':>11}{'ratio':>9}{'distance':>9}{'t-MAP':>9}{'distance':>9}{'t-MAP':>9}")
     for count, outcome in sorted(ladder.items()):
-        line(f"toolkit, {count} steps" + (", ordinary" if count == steps else ""), outcome, ordinary, trial.few)
-    line(f"toolkit, {steps} steps, none dropped", undropped, ordinary, trial.few)
+        line(f"robusthash, {count} steps" + (", default" if count == steps else ""), outcome, ordinary, trial.few)
+    line(f"robusthash, {steps} steps, none dropped", undropped, ordinary, trial.few)
     for name, (outcome, _) in loops.items():
         line(f"loop, {trial.steps} steps, alpha {name}", outcome, ordinary, trial.few)
 
@@ -243,7 +243,7 @@ def main() -> int:
     plateau = min(means.values())
     enough = min(count for count, mean in means.items() if mean <= plateau + NEAR)
     print(
-        f"plateau: {plateau:.2f} bits at best, {means[steps]:.2f} in the ordinary run;"
+        f"plateau: {plateau:.2f} bits at best, {means[steps]:.2f} in the default run;"
         f" within {NEAR} of it after {enough} steps, in {ladder[enough].seconds:.2f} s"
     )
     image_step = undropped.seconds / stage.queries / steps

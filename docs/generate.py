@@ -7,6 +7,7 @@ change; a test fails when a page is stale.
 import importlib
 import inspect
 import re
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -55,10 +56,18 @@ def helps() -> Iterator[tuple[str, str]]:
 
 
 def hooks(_argument: str) -> str:
-    """Every hook, with its arguments."""
+    """Every hook, with its arguments and its example."""
     return "\n\n".join(
-        f"### `{name}{_plain_signature(hook)}`\n\n{(hook.__doc__ or '').strip()}" for name, hook in hook_functions()
+        f"### `{name}{_plain_signature(hook)}`\n\n{summary}\n\n```python\n{example}\n```"
+        for name, hook in hook_functions()
+        for summary, example in [hook_doc(hook)]
     )
+
+
+def hook_doc(hook: Callable[..., Any]) -> tuple[str, str]:
+    """What a hook's docstring says, and the example in it."""
+    summary, _, example = inspect.cleandoc(hook.__doc__ or "").partition("\n\nExample::\n\n")
+    return summary, textwrap.dedent(example)
 
 
 def hook_functions() -> list[tuple[str, Callable[..., Any]]]:

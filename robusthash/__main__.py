@@ -1,4 +1,4 @@
-"""``python -m robusthash`` is the installed command."""
+"""``python -m robusthash`` runs the installed command."""
 
 from robusthash.cli import main
 

@@ -1,4 +1,4 @@
-"""Named arrays as npz bytes that depend on nothing but the arrays, written whole or not at all."""
+"""Named arrays as npz files, written atomically: equal arrays give equal bytes."""
 
 import io
 import zipfile
@@ -11,6 +11,8 @@ import numpy as np
 from robusthash.errors import InputError
 from robusthash.storage import write_atomically
 
+__all__ = ["Arrays", "read_arrays", "to_npz", "write_arrays"]
+
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -18,7 +20,7 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     """Writes arrays.
 
     Raises:
-        StorageError: the file cannot be written; what was there before stays.
+        StorageError: the file cannot be written; an existing one is unchanged.
     """
     write_atomically(path, to_npz(arrays))
 
@@ -37,7 +39,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def to_npz(arrays: Arrays) -> bytes:
-    """The bytes of an npz file without the time of day, which numpy writes."""
+    """The bytes of an npz file, without the modification time that numpy writes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():

@@ -1,15 +1,17 @@
-"""How people write epsilon. Importable without torch."""
+"""Parses and formats epsilon. Importable without torch."""
 
 from fractions import Fraction
 
 from robusthash.errors import OptionError
+
+__all__ = ["LEVELS", "SLACK", "checked_epsilon", "format_epsilon", "parse_epsilon"]
 
 LEVELS = 255  #: an uploaded image has 8 bits to the channel
 SLACK = 1e-3  #: of one level, for the rounding of float32
 
 
 def format_epsilon(epsilon: float) -> str:
-    """Epsilon as people write it: in 255ths where it is a whole number of them, unless a short decimal says the same.
+    """Formats epsilon: in 255ths if it is a whole number of them, unless a short decimal is exact.
 
     >>> format_epsilon(8 / 255), format_epsilon(64 / 255), format_epsilon(0.3), format_epsilon(51 / 255)
     ('8/255', '64/255', '0.3', '0.2')
@@ -39,10 +41,10 @@ def parse_epsilon(text: str) -> float:
 
 
 def checked_epsilon(value: float) -> float:
-    """The same value.
+    """The value, if it is in [0, 1].
 
     Raises:
-        OptionError: it is outside [0, 1].
+        OptionError: it is not.
     """
     if not 0 <= value <= 1:
         raise OptionError(f"epsilon {value:g} is outside [0, 1]", hint="pixel space is [0, 1]: write 8/255, not 8")

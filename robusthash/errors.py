@@ -1,35 +1,54 @@
-"""Every error that the toolkit raises on purpose, and the exit code each one ends a command with.
+"""All errors that robusthash raises on purpose, and the exit code that each ends a command with.
 
 ::
 
     RobustHashError                 1
-    ├── UsageError                  2   a name, option or value that cannot be used as given
+    ├── UsageError                  2   an invalid name, option or value
     │   ├── UnknownNameError        2   nothing is registered under this name
-    │   ├── AmbiguousNameError      2   two distributions own this name
+    │   ├── AmbiguousNameError      2   two distributions have this name
     │   ├── OptionError             2   an option's name or value is wrong
-    │   └── CapabilityError         2   the attack needs something that this model or threat does not give
-    ├── InputError                  2   a file or folder given by the user cannot be used
+    │   └── CapabilityError         2   the attack needs something that the model, dataset or threat does not provide
+    ├── InputError                  2   an unusable file or folder
     │   ├── DatasetError            2
     │   └── CheckpointError         2
     ├── MissingDependencyError      2   an optional package is not installed
-    ├── PluginError                 1   a plugin cannot be loaded, or broke its contract
+    ├── PluginError                 1   a plugin cannot be loaded, or violates its contract
     │   ├── SpecError               1   a hook yielded something that is not a valid spec
-    │   └── ContractError           1   a plugin object did what its contract forbids
+    │   └── ContractError           1   a plugin object violated its contract
     ├── TrainingError               1   training diverged or collapsed
-    ├── MemoryLimitError            1   memory ran out, and no smaller batch would help
+    ├── MemoryLimitError            1   out of memory even with the smallest batch
     └── StorageError                1   a result or artifact could not be written
 """
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+__all__ = [
+    "AmbiguousNameError",
+    "CapabilityError",
+    "CheckpointError",
+    "ContractError",
+    "DatasetError",
+    "InputError",
+    "MemoryLimitError",
+    "MissingDependencyError",
+    "OptionError",
+    "PluginError",
+    "RobustHashError",
+    "SpecError",
+    "StorageError",
+    "TrainingError",
+    "UnknownNameError",
+    "UsageError",
+]
+
 
 class RobustHashError(Exception):
     """Base of all errors raised on purpose.
 
     Args:
-        message: what was wrong, and where (file, line, option, plugin and version).
-        hint: how to mend it.
+        message: what is wrong, and where (file, line, option, plugin and version).
+        hint: how to fix it.
     """
 
     exit_code = 1
@@ -43,12 +62,12 @@ class RobustHashError(Exception):
         return f"{self.message} ({self.hint})" if self.hint else self.message
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Errors travel from worker processes; a subclass may be made from other arguments than its message.
+        # Errors are pickled in worker processes, and a subclass may have other arguments than the message.
         return _rebuild, (type(self), self.message, self.hint)
 
 
 class UsageError(RobustHashError):
-    """A name, option or value cannot be used as given."""
+    """A name, option or value is invalid."""
 
     exit_code = 2
 
@@ -59,7 +78,7 @@ class UnknownNameError(UsageError):
     Args:
         kind: what was looked for, in the singular: ``attack``, ``model`` ...
         name: what the user wrote.
-        known: the names that exist; the nearest is offered.
+        known: the names that exist; the closest is suggested.
         where: the option or file the name came from, if any.
     """
 
@@ -72,11 +91,11 @@ class UnknownNameError(UsageError):
 
 
 class AmbiguousNameError(UsageError):
-    """Two distributions own this short name."""
+    """Two distributions have this short name."""
 
     def __init__(self, kind: str, name: str, owners: Iterable[str]) -> None:
         full = sorted(f"{owner}/{name}" for owner in owners)
-        super().__init__(f"{kind} {name!r} has several owners", hint=f"say which: {' or '.join(full)}")
+        super().__init__(f"{kind} {name!r} has several owners", hint=f"write {' or '.join(full)}")
 
 
 class OptionError(UsageError):
@@ -84,17 +103,17 @@ class OptionError(UsageError):
 
 
 class CapabilityError(UsageError):
-    """An attack needs something that this model, dataset or threat does not give."""
+    """An attack needs something that the model, dataset or threat does not provide."""
 
 
 class InputError(RobustHashError):
-    """A file or folder given by the user cannot be used."""
+    """A file or folder given by the user is unusable."""
 
     exit_code = 2
 
 
 class DatasetError(InputError):
-    """A dataset cannot be found, read or trusted."""
+    """A dataset is missing, unreadable or inconsistent."""
 
 
 class CheckpointError(InputError):
@@ -108,7 +127,7 @@ class MissingDependencyError(RobustHashError):
 
 
 class PluginError(RobustHashError):
-    """A plugin cannot be loaded, or broke its contract."""
+    """A plugin cannot be loaded, or violates its contract."""
 
 
 class SpecError(PluginError):
@@ -116,15 +135,15 @@ class SpecError(PluginError):
 
 
 class ContractError(PluginError):
-    """A plugin object did what its contract forbids."""
+    """A plugin object violated its contract."""
 
 
 class TrainingError(RobustHashError):
-    """Training diverged, or ended in codes that retrieve nothing."""
+    """Training diverged, or its codes retrieve no better than random ones."""
 
 
 class MemoryLimitError(RobustHashError):
-    """Memory ran out, and no smaller batch would help."""
+    """Out of memory even with the smallest batch."""
 
 
 class StorageError(RobustHashError):

@@ -1,7 +1,8 @@
 """The whole extension surface.
 
 A plugin is a module named by an entry point of the group ``robusthash``. It implements any of these hooks with
-``@robusthash.hookimpl``; each yields frozen specs, and nothing heavy is imported until one of them is used.
+``@robusthash.hookimpl``. Each yields frozen specs, which name a class without importing it: the module of a class is
+imported when one of its specs is used.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from robusthash.specs import (
     BackboneSpec,
     DatasetSpec,
     DefenseSpec,
+    ExecutorSpec,
     MetricSpec,
     ModelSpec,
     RetrieverSpec,
@@ -22,62 +24,243 @@ from robusthash.specs import (
 if TYPE_CHECKING:
     from robusthash.results import Record
 
+__all__ = [
+    "hookimpl",
+    "robusthash_attacks",
+    "robusthash_backbones",
+    "robusthash_cell_finished",
+    "robusthash_datasets",
+    "robusthash_defenses",
+    "robusthash_metrics",
+    "robusthash_models",
+    "robusthash_retrievers",
+    "robusthash_run_finished",
+    "robusthash_run_started",
+]
+
 hookspec = pluggy.HookspecMarker("robusthash")
 hookimpl = pluggy.HookimplMarker("robusthash")
 
 
 @hookspec
 def robusthash_models() -> Iterable[ModelSpec]:
-    """Hash models and ways to train them, one spec for each published preset."""
+    """Yields hash models and the objectives that train them, one spec per published preset.
+
+    Example::
+
+        from robusthash import hookimpl
+        from robusthash.specs import ModelSpec
+
+
+        @hookimpl
+        def robusthash_models():
+            yield ModelSpec(
+                name="my-loss",
+                factory="my_package.loss:MyLoss",
+                summary="Pairwise loss with a margin",
+                options={"margin": 2.0},
+                recipe={"epochs": 30, "lr": 0.001},
+            )
+    """
     return ()
 
 
 @hookspec
 def robusthash_backbones() -> Iterable[BackboneSpec]:
-    """Feature networks that a hash layer is put on."""
+    """Yields feature networks, which get a hash layer on top.
+
+    Example::
+
+        from robusthash import hookimpl
+        from robusthash.specs import BackboneSpec
+
+
+        @hookimpl
+        def robusthash_backbones():
+            yield BackboneSpec(
+                name="my-network",
+                factory="my_package.network:MyNetwork",
+                summary="Five convolutions, 256 features",
+            )
+    """
     return ()
 
 
 @hookspec
 def robusthash_attacks() -> Iterable[AttackSpec]:
-    """Attacks on the queries."""
+    """Yields attacks on the queries.
+
+    Example::
+
+        from robusthash import hookimpl
+        from robusthash.specs import AttackSpec, Capability, Goal
+
+
+        @hookimpl
+        def robusthash_attacks():
+            yield AttackSpec(
+                name="my-attack",
+                factory="my_package.attack:MyAttack",
+                summary="Margin hinge on the logits, away from the query's own code",
+                goals=frozenset({Goal.UNTARGETED}),
+                needs=frozenset({Capability.GRADIENTS}),
+            )
+    """
     return ()
 
 
 @hookspec
 def robusthash_defenses() -> Iterable[DefenseSpec]:
-    """Ways to harden a trained hash model, or to wrap it."""
+    """Yields defenses, which harden or wrap a trained model.
+
+    Example::
+
+        from robusthash import hookimpl
+        from robusthash.specs import DefenseSpec
+
+
+        @hookimpl
+        def robusthash_defenses():
+            yield DefenseSpec(
+                name="my-blur",
+                factory="my_package.blur:MyBlur",
+                summary="Blurs the inputs, with the gradient of the identity",
+            )
+    """
     return ()
 
 
 @hookspec
 def robusthash_retrievers() -> Iterable[RetrieverSpec]:
-    """Exact or approximate searches."""
+    """Yields exact and approximate searches.
+
+    Example::
+
+        from robusthash import hookimpl
+        from robusthash.specs import Exactness, RetrieverSpec
+
+
+        @hookimpl
+        def robusthash_retrievers():
+            yield RetrieverSpec(
+                name="my-index",
+                factory="my_package.index:MyIndex",
+                summary="Inverted lists over substrings of the code",
+                exactness=Exactness.APPROXIMATE,
+            )
+    """
     return ()
 
 
 @hookspec
 def robusthash_datasets() -> Iterable[DatasetSpec]:
-    """Images, labels and splits."""
+    """Yields datasets: images, labels and splits.
+
+    Example::
+
+        from robusthash import hookimpl
+        from robusthash.specs import DatasetSpec
+
+
+        @hookimpl
+        def robusthash_datasets():
+            yield DatasetSpec(
+                name="my-photographs",
+                factory="my_package.photographs:MyPhotographs",
+                summary="20,000 photographs with 12 labels: 1,000 queries, 19,000 in the database",
+            )
+    """
     return ()
 
 
 @hookspec
 def robusthash_metrics() -> Iterable[MetricSpec]:
-    """Ranking metrics, each a named protocol."""
+    """Yields ranking metrics, each with a named protocol.
+
+    Example::
+
+        from robusthash import hookimpl
+        from robusthash.specs import MetricSpec
+
+
+        @hookimpl
+        def robusthash_metrics():
+            yield MetricSpec(
+                name="map@500",
+                factory="robusthash.metrics:MeanAveragePrecision",
+                summary="MAP of the first 500 ranks, divided by min(500, R)",
+                options={"k": 500},
+            )
+    """
+    return ()
+
+
+@hookspec
+def robusthash_executors() -> Iterable[ExecutorSpec]:
+    """Yields places where the shards of an evaluation are run: processes, other machines.
+
+    Example::
+
+        from robusthash import hookimpl
+        from robusthash.specs import ExecutorSpec
+
+        @hookimpl
+        def robusthash_executors():
+            yield ExecutorSpec(
+                name="my-cluster",
+                factory="my_package.cluster:MyCluster",
+                summary="Shards as jobs of a cluster",
+            )
+    """
     return ()
 
 
 @hookspec
 def robusthash_run_started(cells: int, settings: dict[str, Any]) -> None:
-    """Observes the start of an evaluation of so many cells; ``settings`` is what the user asked for."""
+    """Observes the start of an evaluation: the number of cells, and settings that all of them share.
+
+    Example::
+
+        import logging
+
+        from robusthash import hookimpl
+
+
+        @hookimpl
+        def robusthash_run_started(cells, settings):
+            logging.getLogger("my_package").info("%d cells on %s", cells, settings["dataset"])
+    """
 
 
 @hookspec
 def robusthash_cell_finished(record: "Record") -> None:
-    """Observes each record as it is stored."""
+    """Observes each record when it is stored.
+
+    Example::
+
+        import logging
+
+        from robusthash import hookimpl
+
+
+        @hookimpl
+        def robusthash_cell_finished(record):
+            logging.getLogger("my_package").info("%s on %s", record.attack.name, record.victim.model.name)
+    """
 
 
 @hookspec
 def robusthash_run_finished(records: "list[Record]", seconds: float) -> None:
-    """Observes the end of an evaluation."""
+    """Observes the end of an evaluation: its records, and its duration.
+
+    Example::
+
+        import logging
+
+        from robusthash import hookimpl
+
+
+        @hookimpl
+        def robusthash_run_finished(records, seconds):
+            logging.getLogger("my_package").info("%d records in %.0f s", len(records), seconds)
+    """

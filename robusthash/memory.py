@@ -1,4 +1,4 @@
-"""Running out of memory: telling it from other errors, and going on with smaller batches."""
+"""Out-of-memory errors: detects them, and retries with smaller batches."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -7,27 +7,29 @@ import torch
 
 from robusthash.errors import MemoryLimitError
 
+__all__ = ["Batches", "is_out_of_memory"]
+
 Part = TypeVar("Part")
 
-#: How torch's allocator of CPU memory says it, in an error of no class of its own.
+#: Messages of torch's CPU allocator, whose error has no class of its own.
 _ALLOCATOR = ("not enough memory", "can't allocate memory")
 
 
 class Batches:
-    """Splits work into the largest batches that memory allows; what did not fit once is not tried again.
+    """Splits work into the largest batches that fit into memory; a size that failed is not tried again.
 
     Attributes:
-        most: largest number of rows to try; None is no limit known yet.
+        most: largest number of rows to try; None if no limit is known yet.
     """
 
     def __init__(self) -> None:
         self.most: int | None = None
 
     def run(self, rows: Sequence[int], work: Callable[[Sequence[int]], Part]) -> list[Part]:
-        """Does some work on all rows, in order, in as few batches as memory allows.
+        """Processes all rows, in order, in as few batches as memory allows.
 
         Args:
-            rows: what to work on.
+            rows: the rows to process.
             work: called with consecutive parts of them.
 
         Raises:
@@ -48,7 +50,7 @@ class Batches:
                     raise MemoryLimitError(
                         "out of memory with a single image", hint="use smaller images, or --device cpu"
                     ) from error
-            # Outside of the handler, where the error's traceback no longer holds the tensors that did not fit.
+            # Outside the handler, where the error's traceback no longer keeps the tensors alive.
             self.most = len(part) // 2
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -56,7 +58,7 @@ class Batches:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a GPU or on the CPU."""
+    """Whether an error means that memory ran out, on a GPU or on the CPU."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _ALLOCATOR)

@@ -1,4 +1,4 @@
-"""What a plugin announces: frozen specs that name a factory without importing it. Importable without torch."""
+"""Frozen specs that a plugin yields, and that name a class without importing it. Importable without torch."""
 
 import re
 from collections.abc import Mapping
@@ -9,40 +9,88 @@ from typing import Any
 
 from robusthash.errors import SpecError
 
+__all__ = [
+    "API_VERSION",
+    "AttackSpec",
+    "BackboneSpec",
+    "Capability",
+    "DatasetSpec",
+    "DefenseSpec",
+    "Direction",
+    "Distance",
+    "Exactness",
+    "ExecutorSpec",
+    "Goal",
+    "MetricSpec",
+    "ModelSpec",
+    "PluginUse",
+    "RetrieverSpec",
+    "Role",
+    "Spec",
+]
+
 API_VERSION = "1.0"
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
+_MODALITIES = {"i": "image", "t": "text"}
 
 
 class Goal(StrEnum):
-    """What an attack wants: away from the query's own label, or to a target label."""
+    """The goal of an attack: away from the query's own label, or to a target label."""
 
     UNTARGETED = "untargeted"
     TARGETED = "targeted"
 
 
 class Capability(StrEnum):
-    """What an attack may need beside the clean inputs."""
+    """What an attack may need besides the clean inputs."""
 
-    GRADIENTS = "gradients"  #: the surrogate's logits are differentiable in the inputs
+    GRADIENTS = "gradients"  #: logits of the surrogate that are differentiable with respect to the inputs
     LABELS = "labels"  #: the queries' own labels (white-box evaluations only)
-    ANCHORS = "anchors"  #: codes of database items that carry the target label
+    ANCHORS = "anchors"  #: codes of database items that have the target label
     CODE_BANK = "code-bank"  #: codes and labels of the train split
-    QUERIES = "queries"  #: the victim's service answers: codes, or ids of the nearest items
+    QUERIES = "queries"  #: the victim's service, which returns codes or ids of the nearest items
+
+
+class Distance(StrEnum):
+    """How far apart two outputs of a model are."""
+
+    HAMMING = "hamming"  #: bits that differ, of codes
+    COSINE = "cosine"  #: 1 - cos of the angle, in [0, 2], of continuous descriptors
+    L2 = "l2"  #: Euclidean, of continuous descriptors
+
+
+class Direction(StrEnum):
+    """What searches for what: the modality of the queries, which are attacked, and that of the items searched."""
+
+    I2I = "i2i"  #: images search images
+    I2T = "i2t"  #: images search texts
+    T2I = "t2i"  #: texts search images
+    T2T = "t2t"  #: texts search texts
+
+    @property
+    def query(self) -> str:
+        """Modality of the queries."""
+        return _MODALITIES[self.value[0]]
+
+    @property
+    def item(self) -> str:
+        """Modality of the items."""
+        return _MODALITIES[self.value[2]]
 
 
 class Role(StrEnum):
-    """What an attack is among the others."""
+    """The role of an attack in the leaderboard."""
 
-    ATTACK = "attack"  #: one of those that are ranked
-    REFERENCE = "reference"  #: it seeks nothing, as noise does: every attack is shown beside it, and it is not ranked
-    YARDSTICK = "yardstick"  #: models are attacked with it where no attack is named, and ranked by it where it was run
+    ATTACK = "attack"  #: a ranked attack
+    REFERENCE = "reference"  #: optimises nothing, such as noise: shown beside every attack, and not ranked
+    YARDSTICK = "yardstick"  #: the default attack; models are ranked by it where it was run
 
 
 class Exactness(StrEnum):
-    """Whether a retriever's answers are the true neighbours."""
+    """Whether a retriever returns the true neighbours."""
 
     EXACT = "exact"
     APPROXIMATE = "approximate"
@@ -52,16 +100,16 @@ class Exactness(StrEnum):
 class Spec:
     """One named plugin object.
 
-    Several specs may share a factory: a published preset is a spec of its own, with the ``options`` that make it.
-    Its name may then carry the paper or repository behind a slash: ``dpsh/cgat``.
+    Several specs may share a factory: a published preset is a spec of its own, with its ``options``.
+    Its name may contain the paper or repository after a slash: ``dpsh/cgat``.
 
     Attributes:
         name: lower-case letters, digits, dots, hyphens, at signs (``map@5000``), and at most one slash.
         factory: ``package.module:attribute``, imported on first use.
-        summary: one line for listings.
+        summary: one line for listings, which stands alone.
         options: values for fields of the factory that differ from their defaults.
         paper: key of a paper in the docs' bibliography, as in ``huang2022fast``.
-        requires_api: versions of the plugin interface (``robusthash.specs.API_VERSION``) that this works with.
+        requires_api: supported versions of the plugin interface (``robusthash.specs.API_VERSION``).
 
     Raises:
         SpecError: a field is not as described.
@@ -87,11 +135,11 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSpec(Spec):
-    """A hash model, or a way to make one.
+    """A hash model, or a way to build one.
 
     ``factory`` is one of three: an :class:`~robusthash.contracts.Objective` trains a network, a
-    :class:`~robusthash.contracts.ClosedForm` sets its hash layer, a :class:`~robusthash.contracts.ReadyModel` is a hash
-    that nobody trains.
+    :class:`~robusthash.contracts.ClosedForm` computes its hash layer, a :class:`~robusthash.contracts.ReadyModel` is a
+    hash that needs no training.
 
     Attributes:
         recipe: values for fields of :class:`~robusthash.training.Recipe` (optimiser, epochs ...), for an objective.
@@ -110,14 +158,16 @@ class AttackSpec(Spec):
     """An attack: ``factory`` is an :class:`~robusthash.contracts.Attack`.
 
     Attributes:
-        goals: what it can aim for.
+        goals: the goals that its options can have.
         needs: what it must be given.
-        role: what it is among the others. One attack at most of all that are installed may be the yardstick, and one
-            the reference.
+        distances: of the models that it works on: codes, unless it says otherwise.
+        role: its role in the leaderboard. Of all installed attacks one is the reference, and one the yardstick of each
+            distance.
     """
 
     goals: frozenset[Goal]
     needs: frozenset[Capability] = frozenset()
+    distances: frozenset[Distance] = frozenset({Distance.HAMMING})
     role: Role = Role.ATTACK
 
     def __post_init__(self) -> None:
@@ -153,18 +203,23 @@ class DatasetSpec(Spec):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExecutorSpec(Spec):
+    """A place where shards are run: ``factory`` is an :class:`~robusthash.contracts.Executor`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
     """A ranking metric: ``factory`` is a :class:`~robusthash.metrics.RankingMetric`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PluginUse:
-    """A plugin object as it was used.
+    """A plugin object with the options that were used.
 
     Attributes:
         name: its registered name.
         owner: distribution and version, ``robusthash-attacks 0.1.0``.
-        options: every option, defaults included.
+        options: all options, including defaults.
     """
 
     name: str

@@ -1,10 +1,11 @@
-"""Writing to disk so that a crash leaves the old file or the new one, and naming things by what made them."""
+"""Atomic writes, after which a crash leaves the old file or the new one; digests; the cache folder."""
 
 import hashlib
 import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,17 @@ import platformdirs
 
 from robusthash.errors import StorageError, UsageError
 
+__all__ = ["cache_folder", "digest", "remove_if_empty", "require_writable", "write_atomically"]
+
 
 def cache_folder() -> Path:
-    """Where checkpoints and codes are kept: ``ROBUSTHASH_CACHE``, or the platform's cache folder."""
+    """The folder of cached checkpoints and codes: ``ROBUSTHASH_CACHE``, or the platform's cache folder."""
     named = os.environ.get("ROBUSTHASH_CACHE")
     return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("robusthash"))
 
 
 def digest(content: Mapping[str, Any]) -> str:
-    """SHA-256 of a mapping of plain values, whatever its order.
+    """SHA-256 of a mapping of JSON values; it does not depend on the order of keys.
 
     >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
     True
@@ -30,10 +33,10 @@ def digest(content: Mapping[str, Any]) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file under a temporary name beside it, flushes it, and renames it.
+    """Writes a file under a temporary name in the same folder, flushes it, and renames it.
 
     Raises:
-        StorageError: the folder cannot be written, or the disk is full. What was stored before stays.
+        StorageError: the folder is not writable, or the disk is full. An existing file is unchanged.
     """
     temporary: str | None = None
     try:
@@ -49,15 +52,21 @@ def write_atomically(path: Path, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
         raise StorageError(
             f"cannot write {path}: {error.strerror or error}",
-            hint="nothing stored was lost; free space or fix the folder",
+            hint="stored files are unchanged; free disk space or check the folder's permissions",
         ) from error
 
 
+def remove_if_empty(folder: Path) -> None:
+    """Removes a folder if nothing is in it; another process may put something there at any time."""
+    with suppress(OSError):
+        folder.rmdir()
+
+
 def require_writable(folder: Path, option: str) -> None:
-    """Fails early if a folder given by the user cannot be written.
+    """Fails early if a folder given by the user is not writable.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: it is not.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,5 +74,6 @@ def require_writable(folder: Path, option: str) -> None:
             pass
     except OSError as error:
         raise UsageError(
-            f"{option} {folder} cannot be written: {error.strerror or error}", hint="name a folder of your own"
+            f"{option} {folder} is not writable: {error.strerror or error}",
+            hint="choose a folder that you can write to",
         ) from error

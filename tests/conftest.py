@@ -63,15 +63,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cache folder that all tests of a session share, so that the victim is trained once."""
-    folder = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROBUSTHASH_CACHE", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="session")
 def host() -> PluginHost:
     """All that is installed."""
     return PluginHost.load()

@@ -113,9 +113,9 @@ def test_an_attack_that_leaves_the_ball_is_held_to_it_and_flagged(
     request = replace(small, attacks=("leavestheball",), epsilons=(0.1,), setting=setting)
     outcome = evaluate(request, bad_host, results=tmp_path)
     record = outcome.records[-1]
-    assert record.imagery["linf"] <= 0.1 + 1e-6
-    assert record.imagery["clipped"] > 0.5
-    assert "RH005" in {flag.id for flag in record.flags}
+    assert record.outcome.imagery["linf"] <= 0.1 + 1e-6
+    assert record.outcome.imagery["clipped"] > 0.5
+    assert "RH005" in {flag.id for flag in record.outcome.flags}
 
 
 def test_the_command_ends_with_code_1_and_shows_what_could_be_run(

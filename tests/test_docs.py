@@ -1,5 +1,6 @@
 """The documentation says what the code does: generated parts, names, links, and every file that it tells to write."""
 
+import importlib
 import importlib.util
 import inspect
 import os
@@ -9,12 +10,17 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import pluggy
 import pytest
 import torch
 
+from robusthash import hookspecs, testing
 from robusthash.contracts import HashModel
 from robusthash.evaluation import read_suite
-from robusthash.host import PluginHost, PluginKind
+from robusthash.host import Owner, PluginHost, PluginKind
+from robusthash.host.discovery import Candidate
+from robusthash.host.registration import register
+from robusthash.testing.records import make_record
 from robusthash.training import user_model
 
 ROOT = Path(__file__).parents[1]
@@ -72,8 +78,68 @@ def test_every_hook_and_its_arguments_are_documented(generate: ModuleType) -> No
         assert all(f"{argument}:" in heading[1] for argument in inspect.signature(hook).parameters), name
 
 
+def example_plugin(generate: ModuleType, hook: str) -> ModuleType:
+    """The example in a hook's docstring, as the module that a plugin author writes."""
+    _, example = generate.hook_doc(getattr(hookspecs, hook))
+    plugin = ModuleType("my_package.plugin")
+    exec(compile(example, hook, "exec"), vars(plugin))  # noqa: S102 - the code under test
+    return plugin
+
+
+@pytest.mark.parametrize("kind", PluginKind)
+def test_the_example_of_a_hook_yields_a_spec_of_its_kind(generate: ModuleType, kind: PluginKind) -> None:
+    plugin = example_plugin(generate, kind.hook)
+    manager = pluggy.PluginManager("robusthash")
+    manager.add_hookspecs(hookspecs)
+    candidate = Candidate(owner=Owner("my-package", "1.0"), name="plugin", load=lambda: plugin)
+    (registered,) = register(manager, candidate, ())
+    assert registered.kind is kind
+    assert type(registered.spec) is kind.spec
+
+
+@pytest.mark.parametrize(
+    ("hook", "arguments", "logged"),
+    [
+        ("robusthash_run_started", {"cells": 3, "settings": {"dataset": "digits"}}, "3 cells on digits"),
+        ("robusthash_cell_finished", {"record": make_record(attack="rnm", model="dpsh")}, "rnm on dpsh"),
+        ("robusthash_run_finished", {"records": [make_record()], "seconds": 2.2}, "1 records in 2 s"),
+    ],
+)
+def test_the_example_of_an_observer_is_called(
+    generate: ModuleType, caplog: pytest.LogCaptureFixture, hook: str, arguments: dict[str, object], logged: str
+) -> None:
+    manager = pluggy.PluginManager("robusthash")
+    manager.add_hookspecs(hookspecs)
+    manager.register(example_plugin(generate, hook))
+    with caplog.at_level("INFO"):
+        getattr(manager.hook, hook)(**arguments)
+    assert caplog.messages == [logged]
+
+
+def test_every_hook_has_an_example_that_is_tested(generate: ModuleType) -> None:
+    observers = {"robusthash_run_started", "robusthash_cell_finished", "robusthash_run_finished"}
+    assert {name for name, _ in generate.hook_functions()} == observers | {kind.hook for kind in PluginKind}
+    assert all(generate.hook_doc(hook)[1].startswith(("from", "import")) for _, hook in generate.hook_functions())
+
+
+@pytest.mark.parametrize("kind", PluginKind)
+def test_every_spec_has_a_row_that_names_classes_and_tests_that_exist(kind: PluginKind) -> None:
+    text = (DOCS / "plugins.md").read_text(encoding="utf-8")
+    rows = re.findall(rf"^\| `{kind.spec.__name__}` \|.*\|$", text, re.MULTILINE)
+    assert rows
+    for row in rows:
+        _, implement, test = (cell.strip() for cell in row.strip("|").split("|"))
+        names = re.findall(r"`(robusthash(?:\.\w+)+)`", implement)
+        assert names
+        for name in names:
+            module, _, attribute = name.rpartition(".")
+            assert hasattr(importlib.import_module(module), attribute), name
+        for name in re.findall(r"`(\w+Contract)`", test):
+            assert name in testing.__all__
+
+
 def test_every_soundness_flag_has_its_anchor() -> None:
-    checks = ("adversary/soundness.py", "results/consistency.py")
+    checks = ("adversary/soundness.py", "results/comparing/consistency.py")
     code = "".join((ROOT / "robusthash" / file).read_text(encoding="utf-8") for file in checks)
     ids = set(re.findall(r'"(RH\d{3})"', code))
     text = (DOCS / "soundness.md").read_text(encoding="utf-8")

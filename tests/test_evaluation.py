@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.arrays import to_npz
 from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError, UsageError
@@ -14,10 +15,9 @@ from robusthash.evaluation import Request, RunSettings, evaluate, plan, read_sui
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
-from robusthash.results import Record, ResultStore
+from robusthash.results import Against, Record, ResultStore
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -28,7 +28,7 @@ def run(
     outcome = evaluate(request, host, results=folder, **options)  # type: ignore[arg-type]  # passed through
     assert not outcome.failures, [str(failure.error) for failure in outcome.failures]
     store = ResultStore(folder)
-    return {record.attack.name: (record, store.arrays(record)) for record in outcome.records}
+    return {record.attack.name: (record, store.arrays(record).to_arrays()) for record in outcome.records}
 
 
 def same(
@@ -55,15 +55,15 @@ def undisturbed(
 def test_noise_stands_beside_every_attack(undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]]) -> None:
     assert list(undisturbed) == ["noise", "rnm"]
     noise, attack = undisturbed["noise"][0], undisturbed["rnm"][0]
-    assert noise.metrics["clean"] == attack.metrics["clean"]
-    assert attack.metrics["adversarial"]["map"].value < noise.metrics["adversarial"]["map"].value
+    assert noise.outcome.metrics["clean"] == attack.outcome.metrics["clean"]
+    assert attack.measure("adversarial").value < noise.measure("adversarial").value
 
 
 def test_a_record_counts_every_pass(undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]]) -> None:
     noise, attack = undisturbed["noise"][0], undisturbed["rnm"][0]
-    assert (noise.cost.forward, noise.cost.backward) == (0, 0)
-    assert 20 < attack.cost.forward <= 20 * 12  # the clean pass, ten steps, and the look at the last iterate
-    assert attack.cost.backward <= 20 * 10
+    assert (noise.outcome.cost.forward, noise.outcome.cost.backward) == (0, 0)
+    assert 20 < attack.outcome.cost.forward <= 20 * 12  # the clean pass, ten steps, and the look at the last iterate
+    assert attack.outcome.cost.backward <= 20 * 10
 
 
 def test_shards_in_another_order_give_the_same_bytes(
@@ -131,16 +131,16 @@ def test_a_targeted_record_is_scored_on_its_targets(
 ) -> None:
     setting = replace(small.setting, options={"train": {"epochs": "3"}, attack: {"steps": "10"}})
     record, arrays = run(replace(small, attacks=(attack,), setting=setting), host, tmp_path)[attack]
-    clean, adversarial = record.metrics["clean"]["t-map"].value, record.metrics["adversarial"]["t-map"].value
+    clean, adversarial = record.measure("clean").value, record.measure("adversarial").value
     assert clean < adversarial <= 1
-    assert record.floors["t-anchor"] > record.floors["t-random"]
+    assert record.outcome.floors[Against.TARGET]["anchor"] > record.outcome.floors[Against.TARGET]["random"]
     assert arrays["adversarial/t-map"].mean() == pytest.approx(adversarial)
 
 
 def test_epsilon_zero_gives_the_clean_score(small: Request, host: PluginHost, tmp_path: Path) -> None:
     for record, _ in run(replace(small, epsilons=(0.0,)), host, tmp_path).values():
-        assert record.metrics["adversarial"] == record.metrics["clean"]
-        assert record.flags == ()
+        assert record.outcome.metrics["adversarial"] == record.outcome.metrics["clean"]
+        assert record.outcome.flags == ()
 
 
 def test_every_name_and_option_is_checked_before_anything_is_trained(
@@ -165,7 +165,7 @@ def test_every_name_and_option_is_checked_before_anything_is_trained(
 
 def test_a_defense_is_a_victim_of_its_own(small: Request, host: PluginHost, tmp_path: Path) -> None:
     outcome = evaluate(replace(small, defenses=("none", "bit-depth")), host, results=tmp_path)
-    assert [record.defense.name if record.defense else None for record in outcome.records] == [
+    assert [record.victim.defense.name if record.victim.defense else None for record in outcome.records] == [
         None,
         None,
         "bit-depth",
@@ -213,7 +213,7 @@ def test_an_npz_depends_on_its_arrays_alone() -> None:
 def test_records_survive_json(undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]]) -> None:
     for record, _ in undisturbed.values():
         assert Record.from_json(record.to_json(), "here") == record
-        assert json.loads(record.to_json())["schema"] == 1
+        assert json.loads(record.to_json())["schema"] == 2
 
 
 def test_an_ensemble_is_its_members_worst_outcome_on_every_query(
@@ -235,10 +235,10 @@ def test_an_ensemble_is_its_members_worst_outcome_on_every_query(
     assert set(arrays["member"]) == {0, 1}  # on these queries neither is the strongest everywhere
     pixels = np.stack([their["pixels"] for _, their in members])
     np.testing.assert_array_equal(arrays["pixels"], pixels[arrays["member"], np.arange(20)])
-    assert record.cost.forward == sum(one.cost.forward for one, _ in members)
+    assert record.outcome.cost.forward == sum(one.outcome.cost.forward for one, _ in members)
     assert record.attack.options["members"]["rnm"]["steps"] == 5
     assert [record.attack.options["members"][name]["place"] for name in ("rnm", "hag")] == [0, 1]
-    assert not record.flags
+    assert not record.outcome.flags
 
 
 @pytest.mark.parametrize("member", ["rnm-p2s", "strongest", "mosaic"])

@@ -154,7 +154,9 @@ def test_another_resize_or_another_file_is_another_split(tmp_path: Path, picture
 
     def digest(resize: int) -> str:
         images = FileImages(tmp_path, ["a.png"], size=32, resize=resize)
-        return Split(name="query", images=images, labels=torch.ones((1, 2), dtype=torch.uint8), ids=("a.png",)).digest
+        return Split.of_images(
+            name="query", images=images, labels=torch.ones((1, 2), dtype=torch.uint8), ids=("a.png",)
+        ).digest
 
     before = digest(40)
     assert digest(40) == before

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from robusthash.evaluation.scoring.bench import Benches
 from torch import Tensor
 
 from robusthash.contracts import Attack, AttackBatch, AttackContext
@@ -14,7 +15,6 @@ from robusthash.errors import MemoryLimitError
 from robusthash.evaluation import Request, RunSettings, evaluate, plan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.memory import Batches, is_out_of_memory
@@ -109,10 +109,8 @@ def test_half_precision_and_compilation_are_recorded_and_scored_alike(host: Plug
         ).records[-1]
         for precision in Precision
     )
-    assert (whole.precision, half.precision) == ("float32", "bf16")
+    assert (whole.attack.precision, half.attack.precision) == ("float32", "bf16")
     assert whole.digest != half.digest
     store = ResultStore(tmp_path)
-    np.testing.assert_array_equal(store.arrays(whole)["clean"], store.arrays(half)["clean"])
-    assert half.metrics["adversarial"]["map"].value == pytest.approx(
-        whole.metrics["adversarial"]["map"].value, abs=0.05
-    )
+    np.testing.assert_array_equal(store.arrays(whole).to_arrays()["clean"], store.arrays(half).to_arrays()["clean"])
+    assert half.measure("adversarial").value == pytest.approx(whole.measure("adversarial").value, abs=0.05)

@@ -185,9 +185,9 @@ def test_what_is_no_option_class_is_refused() -> None:
     class Strange:
         table: dict[str, int] = field(default_factory=dict)
 
-    with pytest.raises(ContractError, match="no dataclass"):
+    with pytest.raises(ContractError, match="not a dataclass"):
         build_options(Bare, {}, where="mine")
-    with pytest.raises(ContractError, match="no option can have the type"):
+    with pytest.raises(ContractError, match="an option cannot have the type"):
         build_options(Strange, {"table": "x"}, where="mine")
     with pytest.raises(ContractError, match="no JSON form"):
         as_plain(Strange())

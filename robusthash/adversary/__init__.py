@@ -1,9 +1,10 @@
 """What drives an attack: the gradient engine, its step rules, the aims, and the target selector."""
 
-from robusthash.adversary.aims import Aim, aim_code
+from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.annealing import annealed_scale
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.gradient import GradientAttack
+from robusthash.adversary.nearness import distance_to
 from robusthash.adversary.probe import VictimProbe, probe
 from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.soundness import Evidence, soundness
@@ -22,10 +23,11 @@ __all__ = [
     "TargetSelector",
     "Targets",
     "VictimProbe",
-    "aim_code",
     "anchor_codes",
     "annealed_scale",
     "descend",
+    "distance_to",
+    "find_aim",
     "probe",
     "soundness",
     "step_rule",

@@ -1,11 +1,11 @@
-"""Aims: the code that an attack pulls a query to."""
+"""Aims: the code, or the descriptor, that an attack pulls a query to."""
 
 from collections.abc import Callable
 from enum import StrEnum
 
 from torch import Tensor
 
-from robusthash.contracts import AttackBatch, CodeBank
+from robusthash.contracts import AttackBatch, CodeBank, Space
 from robusthash.errors import CapabilityError
 from robusthash.hashing import centre, mainstay, sign, vote
 from robusthash.specs import Capability, Goal
@@ -47,39 +47,71 @@ _NEEDS: dict[Aim, frozenset[Capability]] = {
 }
 
 
-def aim_code(aim: Aim, batch: AttackBatch, logits: Tensor, bank: CodeBank | None = None) -> Tensor:
-    """The code to reach, for each query.
+def find_aim(aim: Aim, batch: AttackBatch, logits: Tensor, space: Space, bank: CodeBank | None = None) -> Tensor:
+    """What to reach, for each query.
+
+    In a vector space the same aims are descriptors: the reflected one is the farthest by the angle, and a mean stands
+    where a vote stands in Hamming space.
 
     Args:
-        aim: which code.
+        aim: which one.
         batch: the queries; with the anchors, labels or target labels that the aim is found by.
-        logits: (n, bits) float, of the clean queries.
+        logits: (n, size) float, the model's outputs of the clean queries.
+        space: where these are compared.
         bank: codes and labels of the train split, for the aims that represent a label.
 
     Returns:
-        (n, bits) in {-1, +1}, in the logits' dtype and on their device.
+        (n, size), in {-1, +1} for codes, in the logits' dtype and on their device.
 
     Raises:
-        CapabilityError: something that the aim needs is not there; ``learnt`` is for attacks that find it themselves.
+        CapabilityError: something that the aim needs is not there, or it is no aim of this space; ``learnt`` is for
+            attacks that find it themselves.
     """
-    return _AIMS[aim](batch, logits, bank).to(logits)
+    known = _AIMS if space.binary else _DESCRIPTOR_AIMS
+    if aim not in known:
+        raise CapabilityError(
+            f"the aim {aim.value!r} is one of codes, and the model gives descriptors ({space})",
+            hint=f"use one of: {', '.join(known)}",
+        )
+    return known[aim](batch, logits, bank).to(logits)
+
+
+Finder = Callable[[AttackBatch, Tensor, CodeBank | None], Tensor]
 
 
 def _away(_batch: AttackBatch, logits: Tensor, _bank: CodeBank | None) -> Tensor:
     return -sign(logits)
 
 
+def _reflected(_batch: AttackBatch, logits: Tensor, _bank: CodeBank | None) -> Tensor:
+    return -logits
+
+
 def _one(batch: AttackBatch, _logits: Tensor, _bank: CodeBank | None) -> Tensor:
     return vote(_given(batch.anchors, "anchor codes")[:, :1])
+
+
+def _first(batch: AttackBatch, _logits: Tensor, _bank: CodeBank | None) -> Tensor:
+    return _given(batch.anchors, "anchors")[:, 0]
 
 
 def _majority(batch: AttackBatch, _logits: Tensor, _bank: CodeBank | None) -> Tensor:
     return vote(_given(batch.anchors, "anchor codes"))
 
 
-def _represented(
-    representative: Callable[[Tensor, Tensor, Tensor], Tensor], *, flee: bool
-) -> Callable[[AttackBatch, Tensor, CodeBank | None], Tensor]:
+def _mean(batch: AttackBatch, _logits: Tensor, _bank: CodeBank | None) -> Tensor:
+    anchors = _given(batch.anchors, "anchors")
+    present = anchors.any(2).sum(1, keepdim=True).clamp_min(1)
+    return anchors.sum(1) / present
+
+
+def _mean_of_label(labels: Tensor, descriptors: Tensor, bank_labels: Tensor) -> Tensor:
+    """The mean descriptor of the items that share a label with each query: (n, d)."""
+    shared = (labels.to(descriptors) @ bank_labels.to(descriptors).T > 0).to(descriptors)
+    return shared @ descriptors / shared.sum(1, keepdim=True).clamp_min(1)
+
+
+def _represented(representative: Callable[[Tensor, Tensor, Tensor], Tensor], *, flee: bool) -> Finder:
     def find(batch: AttackBatch, _logits: Tensor, bank: CodeBank | None) -> Tensor:
         if bank is None:
             raise CapabilityError("this aim needs the code bank, and there is none", hint="use the aim 'away'")
@@ -100,7 +132,7 @@ def _given(tensor: Tensor | None, what: str) -> Tensor:
     return tensor
 
 
-_AIMS: dict[Aim, Callable[[AttackBatch, Tensor, CodeBank | None], Tensor]] = {
+_AIMS: dict[Aim, Finder] = {
     Aim.AWAY: _away,
     Aim.OTHER: _one,
     Aim.P2P: _one,
@@ -110,4 +142,12 @@ _AIMS: dict[Aim, Callable[[AttackBatch, Tensor, CodeBank | None], Tensor]] = {
     Aim.TO_CENTRE: _represented(centre, flee=False),
     Aim.TO_MAINSTAY: _represented(mainstay, flee=False),
     Aim.LEARNT: _learnt,
+}
+_DESCRIPTOR_AIMS: dict[Aim, Finder] = {
+    Aim.AWAY: _reflected,
+    Aim.OTHER: _first,
+    Aim.P2P: _first,
+    Aim.P2S: _mean,
+    Aim.CENTRE: _represented(_mean_of_label, flee=True),
+    Aim.TO_CENTRE: _represented(_mean_of_label, flee=False),
 }

@@ -1,4 +1,4 @@
-"""The gradient engine: projected descent in pixel space that keeps best iterates and drops finished queries."""
+"""The gradient engine: projected descent in the inputs' box that keeps best iterates and drops finished queries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from robusthash.adversary.nearness import distance_to, farthest
 from robusthash.adversary.smoothing import Slope, Smoother, unsmoothed
 from robusthash.adversary.steps import Step, step_rule
-from robusthash.contracts import Surrogate, Threat, to_8_bit
-from robusthash.hashing import hamming
+from robusthash.contracts import Surrogate, Threat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +20,9 @@ class Schedule:
     Attributes:
         steps: gradient steps.
         step: the step rule.
-        size: step size in pixel space; of the first step, where the rule changes it.
-        keep_best: return each query's best iterate, by Hamming distance to the aim; else its last.
-        stop: drop a query from the batch once its code is the aim's code.
+        size: step size in the inputs' units; of the first step, where the rule changes it.
+        keep_best: return each query's best iterate, by its distance to the aim; else its last.
+        stop: drop a query from the batch once it is at the aim.
     """
 
     steps: int
@@ -37,8 +37,8 @@ class Descent:
     """Where a descent ended.
 
     Attributes:
-        delta: (n, 3, h, w) float, the perturbations, before rounding to 8 bits.
-        distance: (n,) int64, Hamming distance to the aim of the code that the rounded image gets.
+        delta: (n, ...) float, the perturbations, before delivery.
+        distance: (n,) distance to the aim of what is delivered: bits, int64, where the model gives codes.
     """
 
     delta: Tensor
@@ -58,32 +58,31 @@ def descend(
 ) -> Descent:
     """Minimises a per-sample loss of the logits over the ball.
 
-    Each pass sees the image as it will be delivered, rounded to 8 bits; the rounding has the identity as its gradient,
-    and the perturbation itself is kept unrounded, so steps below one level still add up.
+    Each pass sees the inputs as they will be delivered (an image: rounded to 8 bits); the rounding has the identity as
+    its gradient, and the perturbation itself is kept unrounded, so steps below one level still add up.
 
     Args:
         surrogate: the model to be fooled, its parameters frozen.
-        clean: (n, 3, h, w) float in [0, 1], on the 8-bit grid.
+        clean: (n, ...) float, in the box and on its levels.
         delta: the same shape; where to start, inside the ball and the box.
-        aim: (n, bits) float; its signs are the code to reach.
+        aim: (n, size) float; what to reach: a code's signs, or a descriptor.
         loss: (logits, aim, progress in [0, 1)) -> (n,), to be minimised.
         threat: the ball and the box.
         schedule: how far and how long.
         smoother: what is done to a gradient before it becomes a step; None is nothing.
-        observe: called with (rows, steps, distance) after each look at the images: (m,) int64 positions of the queries
-            that were looked at, the number of steps made, and (m,) int64 what their distance would be if the descent
-            ended now.
+        observe: called with (rows, steps, distance) after each look at the inputs: (m,) int64 positions of the queries
+            that were looked at, the number of steps made, and (m,) what their distance would be if the descent ended
+            now.
     """
     smoother = smoother or unsmoothed(clean)
-    code = aim >= 0
-    best = Descent(delta=delta.clone(), distance=torch.full((len(clean),), surrogate.bits + 1, device=clean.device))
+    best = Descent(delta=delta.clone(), distance=farthest(surrogate.space, clean))
     rule = step_rule(schedule.step, size=schedule.size, steps=schedule.steps)
     active = torch.arange(len(clean), device=clean.device)
     for step in range(schedule.steps + 1):
         last = step == schedule.steps
-        image = to_8_bit(clean + delta, clean).requires_grad_(not last and not smoother.options.elsewhere)
-        logits = surrogate(image)
-        distance = hamming(logits.detach() >= 0, code)
+        delivered = threat.deliver(clean + delta, clean).requires_grad_(not last and not smoother.options.elsewhere)
+        logits = surrogate(delivered)
+        distance = distance_to(aim, logits, surrogate.space)
         _remember(best, active, delta, distance, keep_best=schedule.keep_best)
         if observe is not None:
             observe(active, step, best.distance[active])
@@ -93,15 +92,15 @@ def descend(
         progress = step / schedule.steps
         # Taken before finished queries are dropped, because it belongs to the pass that has just been made.
         losses = loss(logits[unfinished], aim[unfinished], progress)
-        found = None if smoother.options.elsewhere else _gradient(losses, image)
+        found = None if smoother.options.elsewhere else _gradient(losses, delivered)
         if not unfinished.all():
             rows = unfinished.nonzero().squeeze(1)
-            active, clean, delta, aim, code, image = (part[rows] for part in (active, clean, delta, aim, code, image))
+            active, clean, delta, aim, delivered = (part[rows] for part in (active, clean, delta, aim, delivered))
             found = None if found is None else found[rows]
             rule.keep(rows)
             smoother.keep(rows)
         if found is None:
-            found = smoother.gradient(_slope(surrogate, loss, aim, progress), image)
+            found = smoother.gradient(_slope(surrogate, loss, aim, progress), delivered)
         gradient = smoother.accumulate(found)
         inside = partial(threat.project, clean=clean)
         delta = rule.move(clean + delta, gradient, losses.detach(), inside) - clean
@@ -120,8 +119,8 @@ def _slope(
     return slope
 
 
-def _gradient(losses: Tensor, image: Tensor) -> Tensor:
-    (gradient,) = torch.autograd.grad(losses.sum(), image)
+def _gradient(losses: Tensor, points: Tensor) -> Tensor:
+    (gradient,) = torch.autograd.grad(losses.sum(), points)
     return gradient
 
 

@@ -2,15 +2,16 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from robusthash.adversary.aims import Aim, aim_code
+from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.steps import Step
-from robusthash.contracts import Attack, AttackBatch, AttackContext
+from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.specs import Capability, Goal
 
@@ -19,11 +20,13 @@ from robusthash.specs import Capability, Goal
 class GradientAttack(Attack):
     """A loss over logits, minimised by projected gradient descent toward an aim."""
 
+    effort: ClassVar[str | None] = "steps"
+
     aim: Aim = Aim.AWAY  #: the code to reach
     steps: int = 100  #: gradient steps T
     step: Step = Step.SIGN  #: how a gradient becomes a step
-    step_size: float | None = None  #: in pixel space; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon
-    random_start: bool = False  #: start at a uniform point of the ball instead of the clean image
+    step_size: float | None = None  #: in input units; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon
+    random_start: bool = False  #: start at a uniform point of the ball instead of the clean input
     restarts: int = 1  #: runs; all but the first start at a random point, and only for queries that are not there yet
     keep_best: bool = True  #: deliver the iterate nearest to the aim's code, not the last
     stop: bool = True  #: stop working on a query whose code is the aim's
@@ -40,7 +43,7 @@ class GradientAttack(Attack):
         if self.steps < 1 or self.restarts < 1:
             raise OptionError(f"steps={self.steps}, restarts={self.restarts}", hint="both are at least 1")
         if self.step_size is not None and self.step_size <= 0:
-            raise OptionError(f"step_size={self.step_size}", hint="a step size is positive, in pixel space: 1/255")
+            raise OptionError(f"step_size={self.step_size}", hint="it is positive; for images in pixel space: 1/255")
         remembers = self.smoothing.remembers  # its options are checked where they are defined
         if self.step is Step.ADAPTIVE and remembers:
             raise OptionError(
@@ -55,6 +58,14 @@ class GradientAttack(Attack):
     @property
     def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
         return self.aim.needs | {Capability.GRADIENTS}
+
+    @property
+    def averaged(self) -> int:  # noqa: D102 - as in the base class
+        return self.passes
+
+    @property
+    def modalities(self) -> frozenset[str] | None:  # noqa: D102 - as in the base class
+        return frozenset({IMAGE}) if self.diversity else None
 
     @property
     def smoothing(self) -> Smoothing:
@@ -75,8 +86,8 @@ class GradientAttack(Attack):
         """The loss of each sample, to be minimised.
 
         Args:
-            logits: (n, bits) float, of the perturbed queries.
-            aim: (n, bits) float, what :meth:`find_aim` gave.
+            logits: (n, bits) float, of the perturbed queries; descriptors, where the attack works on those.
+            aim: of the same shape, what :meth:`find_aim` gave.
             progress: share of the steps already made, in [0, 1).
 
         Returns:
@@ -94,7 +105,7 @@ class GradientAttack(Attack):
         Returns:
             (n, bits) float; its signs are the code.
         """
-        return aim_code(self.aim, batch, logits, context.bank)
+        return find_aim(self.aim, batch, logits, context.surrogate.space, context.bank)
 
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         clean = batch.inputs
@@ -127,13 +138,11 @@ class GradientAttack(Attack):
         schedule = Schedule(
             steps=self.steps,
             step=self.step,
-            size=self.step_size if self.step_size is not None else self.step.share * threat.epsilon,
+            size=self.step_size if self.step_size is not None else self.step.share * threat.radius,
             keep_best=self.keep_best,
             stop=self.stop,
         )
-        smoother = Smoother(
-            self.smoothing, context.random, ids, epsilon=threat.epsilon, size=schedule.size, restart=run
-        )
+        smoother = Smoother(self.smoothing, context.random, ids, threat=threat, size=schedule.size, restart=run)
 
         def observe(active: Tensor, step: int, distance: Tensor) -> None:
             # An earlier run's outcome is delivered unless this one's is nearer.

@@ -21,11 +21,11 @@ class VictimProbe:
     """What the look found.
 
     Attributes:
-        randomised: share of logits that differ between two passes of the same images.
-        gradients: share of images with an input gradient that is not zero; None if the model gives none at all.
+        randomised: share of logits that differ between two passes of the same inputs.
+        gradients: share of inputs with a gradient that is not zero; None if the model gives none at all.
         saturated: share of logits that are as large as the largest, within a thousandth.
-        stepped: share of images whose logits ignore a change of a quarter of a level to the last bit.
-        reached: share of bits that an attack over the whole box can flip; None without gradients.
+        stepped: share of inputs whose logits ignore a change of a quarter of a level to the last bit.
+        reached: share of bits that an attack over the whole box can flip; None without gradients, or without bits.
     """
 
     randomised: float
@@ -39,26 +39,28 @@ class VictimProbe:
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-def probe(model: HashModel, images: Tensor) -> VictimProbe:
-    """Looks at a model's gradients on some images.
+def probe(model: HashModel, inputs: Tensor) -> VictimProbe:
+    """Looks at a model's gradients on some inputs.
 
     Args:
         model: in evaluation mode, its parameters frozen.
-        images: (n, 3, h, w) float32 in [0, 1], on the model's device; a few are enough.
+        inputs: (n, ...) float32, in the box of the model's modality and on its device; a few are enough.
     """
+    box = model.modality.box
     with torch.no_grad():
-        logits, again = model(images), model(images)
+        logits, again = model(inputs), model(inputs)
         # A quantiser may round down, up or to the nearest: on one side at least it ignores a quarter of a level.
-        shifted = [model((images + side * 0.25 / LEVELS).clamp(0, 1)) for side in (-1, 1)]
+        quarter = 0.25 * box.width / (box.levels or LEVELS)
+        shifted = [model(box.clamp(inputs + side * quarter)) for side in (-1, 1)]
     differs = (logits - again).abs() > _NOISY * logits.abs().mean()
     unmoved = torch.stack([(one == logits).all(1) for one in shifted]).any(0)
-    gradients = _gradients(model, images)
+    gradients = _gradients(model, inputs)
     return VictimProbe(
         randomised=float(differs.float().mean()),
         gradients=gradients,
         saturated=float((logits.abs() > (1 - _NOISY) * logits.abs().max()).float().mean()),
         stepped=float(unmoved.float().mean()),
-        reached=None if gradients is None else _reached(model, images, sign(logits)),
+        reached=_reached(model, inputs, sign(logits)) if gradients is not None and model.space.binary else None,
     )
 
 
@@ -76,8 +78,9 @@ def _reached(model: HashModel, images: Tensor, codes: Tensor) -> float:
     def loss(logits: Tensor, aim: Tensor, _progress: float) -> Tensor:
         return -(logits * aim).mean(1)
 
-    schedule = Schedule(steps=_STEPS, step=Step.SIGN, size=_SIZE)
+    box = model.modality.box
+    schedule = Schedule(steps=_STEPS, step=Step.SIGN, size=_SIZE * box.width)
     surrogate = Surrogate(model, Budget())
     start = torch.zeros_like(images)
-    found = descend(surrogate, images, start, -codes, loss, Threat(epsilon=1.0), schedule)
-    return float(1 - found.distance.float().mean() / surrogate.bits)
+    found = descend(surrogate, images, start, -codes, loss, Threat(epsilon=1.0, box=box), schedule)
+    return float(1 - found.distance.float().mean() / surrogate.space.size)

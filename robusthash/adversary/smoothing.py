@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Randomness
+from robusthash.contracts import Randomness, Threat
 from robusthash.errors import OptionError
 
 Slope = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
@@ -71,17 +71,17 @@ class Smoother:
         options: what to do.
         random: where its numbers come from.
         ids: (n,) int64, the queries.
-        epsilon: radius of the ball.
-        size: step size in pixel space.
+        threat: the ball, whose radius neighbours are drawn by, and the box that every look stays in.
+        size: step size in the inputs' units.
         restart: which run this is.
     """
 
     def __init__(
-        self, options: Smoothing, random: Randomness, ids: Tensor, *, epsilon: float, size: float, restart: int
+        self, options: Smoothing, random: Randomness, ids: Tensor, *, threat: Threat, size: float, restart: int
     ) -> None:
         self.options = options
         self._random, self._ids, self._restart = random, ids, restart
-        self._epsilon, self._size = epsilon, size
+        self._threat, self._size = threat, size
         self._velocity: Tensor | None = None
         self._drift: Tensor | None = None
         self._draws = 0
@@ -91,19 +91,19 @@ class Smoother:
 
         Args:
             slope: the gradient of the loss at given points, through a view.
-            image: (n, 3, h, w) float, what would be delivered now.
+            image: (n, ...) float, what would be delivered now.
         """
         options = self.options
         if options.nesterov and options.decay is not None and self._velocity is not None:
-            image = (image - self._size * options.decay * self._velocity).clamp(0, 1)
+            image = self._threat.box.clamp(image - self._size * options.decay * self._velocity)
         gradient = self._averaged(slope, image)
         if not options.variance:
             return gradient
         tuned = gradient if self._drift is None else gradient + self._drift
         around = torch.zeros_like(gradient)
         for _ in range(options.variance):
-            offset = (2 * self._uniform("variance", tuple(image.shape[1:])) - 1) * options.reach * self._epsilon
-            around += self._averaged(slope, (image + offset).clamp(0, 1))
+            offset = (2 * self._uniform("variance", tuple(image.shape[1:])) - 1) * options.reach * self._threat.radius
+            around += self._averaged(slope, self._threat.box.clamp(image + offset))
         self._drift = around / options.variance - gradient
         return tuned
 
@@ -148,7 +148,8 @@ class Smoother:
 def unsmoothed(clean: Tensor) -> Smoother:
     """A smoother that leaves the gradients of some images as they are; it draws no numbers."""
     ids = torch.arange(len(clean), device=clean.device)
-    return Smoother(Smoothing(), Randomness(seed=0, purpose="none"), ids, epsilon=0.0, size=0.0, restart=0)
+    nothing = Randomness(seed=0, purpose="none")
+    return Smoother(Smoothing(), nothing, ids, threat=Threat(epsilon=0.0), size=0.0, restart=0)
 
 
 def placement(side: Tensor, place: Tensor, pixels: int) -> Tensor:

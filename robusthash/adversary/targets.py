@@ -26,7 +26,7 @@ class Targets:
         """Codes of the anchors: (n, voters, bits) int8, zeros for absent voters.
 
         Args:
-            database_codes: (items, bits) int8 in {-1, +1}.
+            database_codes: (items, bits) int8 in {-1, +1}; or descriptors, (items, d) float.
         """
         return anchor_codes(self.anchors, database_codes)
 

@@ -1,4 +1,4 @@
-"""What the commands that write a checkpoint share: where it goes, and what is told of it."""
+"""Shared by the commands that write a checkpoint: the output option, and the report."""
 
 import json
 from dataclasses import asdict
@@ -14,19 +14,21 @@ output_option = click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the checkpoint here; the cache if not given.",
+    help="Write the checkpoint to this file instead of the cache.",
 )
 
 
-def tell(path: Path, description: "Description", *, cached: bool, done: str, following: str, as_json: bool) -> None:
-    """Tells of a checkpoint that a training has made.
+def report_checkpoint(
+    path: Path, description: "Description", *, cached: bool, done: str, following: str, as_json: bool
+) -> None:
+    """Reports a checkpoint.
 
     Args:
         path: of the checkpoint.
-        description: of what made it.
-        cached: whether it was there before.
-        done: what was done otherwise, in one word.
-        following: the command to go on with.
+        description: of the checkpoint.
+        cached: whether it was found in the cache.
+        done: one word for the work done otherwise.
+        following: the command to run next.
         as_json: print JSON.
     """
     if as_json:
@@ -34,5 +36,5 @@ def tell(path: Path, description: "Description", *, cached: bool, done: str, fol
         return
     probe = description.report["probes"][-1]
     click.echo(f"{'found in the cache' if cached else done}: {path}")
-    click.echo(f"MAP within the train split: {probe['map']:.3f} (codes that say nothing: {probe['floor']:.3f})")
+    click.echo(f"MAP within the train split: {probe['map']:.3f} (random codes: {probe['floor']:.3f})")
     click.echo(f"next: {following}")

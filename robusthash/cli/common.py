@@ -1,4 +1,4 @@
-"""What commands share: the plugin host with its warnings, the consoles, and common options."""
+"""Shared by the commands: the plugin host with its warnings, the consoles, and common options."""
 
 import sys
 from pathlib import Path
@@ -35,7 +35,7 @@ results_option = click.option(
     default=Path("results"),
     show_default=True,
     metavar="DIR",
-    help="Where records are kept.",
+    help="Folder of the records.",
 )
 
 
@@ -49,12 +49,12 @@ metric_option = click.option(
     help="Ranking metric; the first is the headline. Repeatable.",
 )
 retriever_option = click.option(
-    "--retriever", default="auto", show_default=True, metavar="NAME", help="Hamming search; FAISS if installed."
+    "--retriever", default="auto", show_default=True, metavar="NAME", help="Hamming search; auto is FAISS if installed."
 )
 
 
 def load_host(context: click.Context) -> PluginHost:
-    """The plugins, as the command line asks for them. A plugin that is not loaded is a line on standard error.
+    """Loads the plugins. A plugin that fails to load is reported on standard error.
 
     Raises:
         PluginError: with ``--strict-plugins``, if there is such a plugin.
@@ -68,7 +68,7 @@ def load_host(context: click.Context) -> PluginHost:
             click.echo(problem.details, err=True)
 
     def warn_of_observers(problem: PluginProblem) -> None:
-        if problem.loaded:  # the error to come names all that are not
+        if problem.loaded:  # plugins that are not loaded are named by the error at the end
             warn(problem)
 
     return PluginHost.load(strict=session.strict_plugins, report=warn_of_observers if session.strict_plugins else warn)
@@ -80,7 +80,7 @@ def out() -> "Console":
 
 
 def console() -> "Console":
-    """Rich output for everything else, on standard error."""
+    """Rich output for everything besides results, on standard error."""
     return _console(sys.stderr)
 
 

@@ -1,7 +1,7 @@
-"""Where the command line starts and ends: the commands, and the exit code of whatever happens in them.
+"""The entry point of the command line: the commands, and the exit code of every outcome.
 
-Exit codes: 0 done, 1 failed, 2 usage or bad input, 130 interrupted, 141 the reader of the output went away. A command
-may end with a code of its own.
+Exit codes: 0 success, 1 failure, 2 usage error or bad input, 130 interrupted, 141 the reader of the output closed the
+pipe. A command may have exit codes of its own.
 """
 
 import contextlib
@@ -13,17 +13,17 @@ from typing import Any
 
 import click
 
-import robusthash
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.session import Session, session_options
 from robusthash.errors import RobustHashError
+from robusthash.version import __version__
 
 INTERRUPTED = 130
 READER_GONE = 141
 
 
 class ReaderGoneError(Exception):
-    """Standard output is a pipe that nobody reads any more."""
+    """Standard output is a pipe whose reader has closed it."""
 
 
 class _Commands(LazyGroup):
@@ -31,7 +31,7 @@ class _Commands(LazyGroup):
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError as error:  # click would make an exit code 1 of it
+        except BrokenPipeError as error:  # click would exit with code 1
             raise ReaderGoneError from error
         return result
 
@@ -45,28 +45,28 @@ class _Commands(LazyGroup):
             "robusthash.cli.commands.eval:command",
             "Evaluate hash models under attack, and show the leaderboard.",
         ),
-        "train": ("robusthash.cli.commands.train:command", "Train a hash model and keep its checkpoint."),
+        "train": ("robusthash.cli.commands.train:command", "Train a hash model and save its checkpoint."),
         "import": ("robusthash.cli.commands.import_:command", "Import a checkpoint of another repository."),
-        "harden": ("robusthash.cli.commands.harden:command", "Harden a hash model and keep its checkpoint."),
+        "harden": ("robusthash.cli.commands.harden:command", "Harden a hash model and save its checkpoint."),
         "attack": ("robusthash.cli.commands.attack:command", "Attack the queries and save the adversarial images."),
         "leaderboard": ("robusthash.cli.commands.leaderboard:command", "Rank the stored results."),
         "curve": ("robusthash.cli.commands.curve:command", "Show stored sweeps as curves."),
         "show": ("robusthash.cli.commands.show:command", "Show one stored result in full."),
-        "rescore": ("robusthash.cli.commands.rescore:command", "Score stored results again, under other metrics."),
+        "rescore": ("robusthash.cli.commands.rescore:command", "Rescore stored results with other metrics."),
         "compare": (
             "robusthash.cli.commands.compare:command",
-            "Tell whether two stored results differ, query by query.",
+            "Compare two stored results, query by query.",
         ),
-        "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check what is installed."),
+        "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(robusthash.__version__, prog_name="robusthash")
+@click.version_option(__version__, prog_name="robusthash")
 def group() -> None:
     """Measure how robust deep-hashing image retrieval is against adversarial attack.
 
-    Results go to standard output, all else to standard error.
+    Results go to standard output, everything else to standard error.
     """
 
 
@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
         arguments: without the program's name.
 
     Returns:
-        The exit code; what went wrong is on standard error.
+        The exit code; errors are printed on standard error.
     """
     session = Session()
     try:
@@ -102,7 +102,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(session, error.format_message(), None, error.exit_code)
     except RobustHashError as error:
         return _fail(session, error.message, error.hint, error.exit_code)
-    except Exception as error:  # the last resort: nobody above would turn it into one line
+    except Exception as error:  # the last resort: a bug becomes one line, too
         hint = None if session.debug else "run again with --debug for the traceback"
         return _fail(session, f"internal error: {type(error).__name__}: {error}", hint, 1)
     return result if isinstance(result, int) else 0
@@ -123,7 +123,7 @@ def _one_line(text: str) -> str:
 
 
 def _silence_output() -> None:
-    """Sends what is still in the buffer nowhere, or the interpreter would complain when it ends."""
+    """Discards what is still in the buffer, so that the interpreter does not complain at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""A group of commands that are imported when they are run, not when they are listed."""
+"""A group whose commands are imported when they are run, not when they are listed."""
 
 import importlib
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from robusthash.errors import UnknownNameError
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and help alone.
+    """A group that knows only the names and help lines of its commands.
 
     Args:
         commands: by name, where the command is (``package.module:attribute``) and its one-line help.

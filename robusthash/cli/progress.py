@@ -1,4 +1,4 @@
-"""How far long steps are: a bar on a terminal, a line now and then in a pipe, nothing when quiet."""
+"""Progress of long steps: a bar on a terminal, occasional lines in a pipe, nothing with --quiet."""
 
 import sys
 import time
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import click
 
-Report = Callable[[int, int, str], None]
+from robusthash.progress import Report, bars
 
-INTERVAL = 5.0  #: seconds between lines in a pipe; a step that takes longer is a long one
+INTERVAL = 5.0  #: seconds between lines in a pipe; a longer step is a long one
 
 
 @contextmanager
@@ -23,36 +23,12 @@ def progress(*, quiet: bool) -> Iterator[Report]:
     if quiet:
         yield lambda _done, _total, _what: None
     elif sys.stderr.isatty():
-        with _bars() as report:
+        from rich.console import Console
+
+        with bars(Console(stderr=True)) as report:
             yield report
     else:
         yield Lines(echo=lambda line: click.echo(line, err=True)).report
-
-
-@contextmanager
-def _bars() -> Iterator[Report]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    shown: dict[str, TaskID] = {}
-
-    def report(done: int, total: int, what: str) -> None:
-        if what not in shown:
-            shown[what] = bars.add_task(what, total=total)
-        bars.update(shown[what], completed=done, total=total)
-        if done >= total:
-            bars.remove_task(shown.pop(what))
-
-    with bars:
-        yield report
 
 
 @dataclass(kw_only=True)
@@ -64,8 +40,8 @@ class _Step:
 class Lines:
     """Progress as lines: when a step begins, every few seconds, and when a long step ends.
 
-    Short steps that follow one another are not told one by one: there is never more than a line in ``INTERVAL``
-    seconds, but for the ends of long steps.
+    Consecutive short steps are not reported one by one: there is at most one line per ``INTERVAL``
+    seconds, except for the ends of long steps.
 
     Args:
         echo: where lines go.
@@ -79,7 +55,7 @@ class Lines:
         self._last = -INTERVAL + clock()
 
     def report(self, done: int, total: int, what: str) -> None:
-        """Takes note of how far a step is."""
+        """Updates the progress of a step."""
         now = self._clock()
         step = self._steps.setdefault(what, _Step(started=now, done=done))
         passed = now - step.started
@@ -98,7 +74,7 @@ class Lines:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them.
+    """Formats seconds for people.
 
     >>> duration(7.6), duration(83), duration(7260)
     ('8 s', '1 min 23 s', '2 h 1 min')

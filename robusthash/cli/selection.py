@@ -1,13 +1,12 @@
-"""Options that select stored records by name, and the exit code where they select none."""
+"""Options that select stored records by name, and the exit code if none matches."""
 
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 if TYPE_CHECKING:
-    from robusthash.results import Record, ResultStore
+    from robusthash.results import Results, ResultStore
 
 NOTHING_SELECTED = 5
 
@@ -25,36 +24,39 @@ def selection_options(function: _Function) -> _Function:
 
 
 def select(
-    store: "ResultStore", *, datasets: Iterable[str], models: Iterable[str], attacks: Iterable[str]
-) -> "list[Record]":
-    """The stored records whose names fit. A file that is no record is a line on standard error.
+    store: "ResultStore",
+    *,
+    datasets: Iterable[str],
+    models: Iterable[str],
+    attacks: Iterable[str],
+    references: bool = False,
+) -> "Results":
+    """The stored records whose names fit. A file that holds no record is a line on standard error.
+
+    Args:
+        store: the results folder.
+        datasets: patterns of names; none is all.
+        models: likewise, of victims.
+        attacks: likewise.
+        references: whether noise and its like fit whatever ``attacks`` says.
 
     Raises:
         InputError: the results folder does not exist.
     """
-    records, problems = store.load_all()
-    for problem in problems:
+    from robusthash.results import load_results
+
+    everything = load_results(store.root)
+    for problem in everything.unreadable:
         click.echo(f"warning: skipped: {problem.message}", err=True)
-    selected = [
-        record
-        for record in records
-        if _matches(record.dataset.name, datasets)
-        and _matches(record.model.name, models)
-        and _matches(record.attack.name, attacks)
-    ]
+    selected = everything.select(datasets=datasets, models=models, attacks=attacks, references=references)
     if not selected:
-        nothing(f"none of the {len(records)} records in {store.root} fits")
+        nothing(f"none of the {len(everything)} records in {store.root} matches")
     return selected
 
 
 def nothing(reason: str, hint: str | None = None) -> NoReturn:
-    """Ends the command: there is nothing to show."""
+    """Ends the command with the exit code for an empty selection."""
     click.echo(f"nothing selected: {reason}", err=True)
     if hint:
         click.echo(f"hint: {hint}", err=True)
     click.get_current_context().exit(NOTHING_SELECTED)
-
-
-def _matches(name: str, patterns: Iterable[str]) -> bool:
-    wanted = tuple(patterns)
-    return not wanted or any(fnmatchcase(name, pattern) for pattern in wanted)

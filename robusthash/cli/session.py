@@ -1,4 +1,4 @@
-"""What holds for a whole run of the command line, wherever on it the user says so."""
+"""Options of a whole run, accepted anywhere on the command line."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class Session:
     """The settings of one run.
 
     Attributes:
-        debug: errors come with their tracebacks.
+        debug: errors are printed with their tracebacks.
         strict_plugins: a plugin that cannot be loaded is an error.
     """
 
@@ -29,7 +29,7 @@ def _flag(name: str, text: str, *, hidden: bool) -> click.Option:
         if value:
             setattr(context.ensure_object(Session), field, True)
 
-    # Eager: an error in the options after it must know of it.
+    # Eager, so that it is set before an error in a later option is reported.
     return click.Option(
         [name], is_flag=True, is_eager=True, expose_value=False, callback=remember, help=text, hidden=hidden
     )
@@ -39,7 +39,7 @@ def session_parameters(*, hidden: bool) -> list[click.Option]:
     """The options ``--debug`` and ``--strict-plugins``.
 
     Args:
-        hidden: keeps them out of a subcommand's help.
+        hidden: hides them in a subcommand's help.
     """
     return [
         _flag("--debug", "Show the traceback of an error.", hidden=hidden),
@@ -54,7 +54,7 @@ def session_options(group: click.Group) -> click.Group:
 
 
 def accept_session_options(command: click.Command) -> click.Command:
-    """Makes a command, and the commands in it, take the options as well."""
+    """Adds the options, hidden, to a command and its subcommands."""
     command.params.extend(session_parameters(hidden=True))
     if isinstance(command, click.Group):
         for part in command.commands.values():

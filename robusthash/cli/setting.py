@@ -1,4 +1,4 @@
-"""The options that eval, train and attack share, and the setting that they make."""
+"""The options that eval, train, harden and attack share, and the run settings that they define."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,15 +14,19 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="What is searched."),
+    click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="Dataset."),
     click.option(
         "--data-root", type=click.Path(path_type=Path), metavar="DIR", help="Folder with the dataset's files."
     ),
     click.option("--image-size", type=int, metavar="PIXELS", help="Resize images to this height and width."),
     click.option("--queries", type=int, metavar="N", help="Attack only N queries, drawn with the seed."),
-    click.option("--backbone", metavar="NAME", help="Feature network; the dataset suggests one."),
+    click.option("--backbone", metavar="NAME", help="Feature network; by default the one that the dataset suggests."),
     click.option(
-        "--weights", default="none", show_default=True, metavar="none|default|PATH", help="Where the backbone starts."
+        "--weights",
+        default="none",
+        show_default=True,
+        metavar="none|default|PATH",
+        help="Initial weights of the backbone.",
     ),
     click.option(
         "--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="Trained weights (safetensors)."
@@ -33,10 +37,10 @@ _OPTIONS = (
         "assignments",
         multiple=True,
         metavar="PLUGIN.FIELD=VALUE",
-        help="Set an option of a plugin, or of the training: -o rnm.steps=200 -o train.epochs=5.",
+        help="Set an option of a plugin or of training: -o rnm.steps=200 -o train.epochs=5.",
     ),
-    click.option("--seed", default=0, show_default=True, metavar="N", help="Of everything random."),
-    click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Where to compute."),
+    click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of all random numbers."),
+    click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Device to compute on."),
 )
 
 
@@ -48,7 +52,7 @@ def setting_options(command: Command) -> Command:
 
 
 def make_setting(assignments: tuple[str, ...], **values: Any) -> "RunSettings":
-    """The setting that the shared options make.
+    """The run settings that the shared options define.
 
     Args:
         assignments: ``plugin.field=value`` texts.

@@ -3,73 +3,109 @@
 from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
-from robusthash.contracts.attacking.threat import Threat, to_8_bit
+from robusthash.contracts.attacking.learning import LearningContext
+from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import (
-    ArrayImages,
     Dataset,
     DatasetContext,
     Finding,
-    Images,
     RetrievalData,
     Split,
 )
 from robusthash.contracts.data.files import FileImages
-from robusthash.contracts.defense import Defense, DefenseContext
-from robusthash.contracts.modality import IMAGE, TEXT, Modality
+from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
+from robusthash.contracts.defending.context import DefenseContext, Trainer
+from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
+from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Workplace
+from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
-from robusthash.contracts.models.model import Backbone, HashModel, evaluating
+from robusthash.contracts.models.descriptor import Descriptor
+from robusthash.contracts.models.model import Backbone, HashModel, ModelWrapper, evaluating
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
-from robusthash.contracts.randomness import Randomness, isolated_randomness
+from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
+from robusthash.contracts.progress import Progress, silent
+from robusthash.contracts.randomness import Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
-from robusthash.contracts.space import Distance, Space
+from robusthash.contracts.space import Space
+from robusthash.contracts.training.loss import LossStep, TrainBatch
+from robusthash.contracts.training.recipe import Recipe
+from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import format_epsilon, parse_epsilon
+from robusthash.snapshots import Snapshot, Snapshots
+from robusthash.specs import Distance
 
 __all__ = [
     "IMAGE",
+    "PIXELS",
     "TEXT",
     "Adversarial",
     "ArrayImages",
+    "ArrayTexts",
     "Attack",
     "AttackBatch",
     "AttackContext",
     "Backbone",
     "Ball",
+    "Box",
     "Budget",
     "ClosedForm",
     "CodeBank",
+    "CrossModalHashModel",
     "Dataset",
     "DatasetContext",
     "Defense",
     "DefenseContext",
+    "Descriptor",
     "Distance",
     "Ensemble",
+    "Executor",
     "FileImages",
     "Finding",
+    "FinishedShard",
     "HashLayer",
     "HashModel",
     "Images",
     "Index",
+    "Inputs",
+    "LearningContext",
+    "LossStep",
     "Modality",
+    "ModelWrapper",
     "Neighbours",
     "Objective",
     "Oracle",
     "Pairs",
     "Precision",
+    "Progress",
     "Randomness",
     "ReadyModel",
+    "Recipe",
     "RetrievalData",
     "Retriever",
     "RetrieverCapabilities",
+    "Running",
+    "ShardTask",
+    "Snapshot",
+    "Snapshots",
     "Space",
     "Split",
     "Surrogate",
     "Threat",
+    "TrainBatch",
     "TrainFeatures",
+    "TrainProbe",
     "TrainStep",
+    "TrainedDefense",
+    "TrainedWrapper",
+    "Trainer",
+    "TrainingReport",
+    "Workplace",
     "evaluating",
     "format_epsilon",
     "isolated_randomness",
     "parse_epsilon",
-    "to_8_bit",
+    "seeded",
+    "silent",
+    "tower_of",
 ]

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.contracts.space import Distance, Space
+from robusthash.contracts.space import Space
 from robusthash.errors import ContractError, UsageError
+from robusthash.specs import Distance
 
 
 @dataclass(frozen=True, kw_only=True)

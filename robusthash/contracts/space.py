@@ -1,20 +1,13 @@
 """Where a model's outputs are searched: Hamming space for codes, a vector space for continuous descriptors."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor
 
 from robusthash.errors import ContractError
-
-
-class Distance(StrEnum):
-    """How far apart two outputs of a model are."""
-
-    HAMMING = "hamming"  #: bits that differ
-    COSINE = "cosine"  #: 1 - cos of the angle, in [0, 2]; 1 where a descriptor is zero
-    L2 = "l2"  #: Euclidean
+from robusthash.hashing import binarise, pack, unpack
+from robusthash.specs import Distance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +38,21 @@ class Space:
     def binary(self) -> bool:
         """Whether it holds codes."""
         return self.distance is Distance.HAMMING
+
+    def represent(self, outputs: Tensor) -> Tensor:
+        """What is stored of a model's outputs.
+
+        Args:
+            outputs: (n, size) float, logits or descriptors.
+
+        Returns:
+            A representation, on the same device.
+        """
+        return pack(binarise(outputs)) if self.binary else outputs.detach().to(torch.float32)
+
+    def codes(self, representation: Tensor) -> Tensor:
+        """What attacks and votes work with: (n, bits) int8 in {-1, +1}; descriptors as they are."""
+        return unpack(representation, self.size) if self.binary else representation
 
     @property
     def width(self) -> int:

@@ -1,25 +1,31 @@
 """Evaluations: a plan of cells, run in shards, stored as records."""
 
-from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
+from robusthash.evaluation.planning.plan import Cell, VictimPlan
 from robusthash.evaluation.planning.request import Request, RunSettings
-from robusthash.evaluation.planning.suite import parse_precision, read_suite
-from robusthash.evaluation.running.run import Failure, Outcome, evaluate
-from robusthash.evaluation.tasks.commands import attack_images, train_victim
+from robusthash.evaluation.planning.suite import parse_choice, read_suite
+from robusthash.evaluation.running.executors import Local, Processes, choose_executor
+from robusthash.evaluation.running.run import Failure, RunOutcome, evaluate
+from robusthash.evaluation.tasks.attack import attack_images
 from robusthash.evaluation.tasks.gallery import Picture
+from robusthash.evaluation.tasks.harden import harden_victim
 from robusthash.evaluation.tasks.rescore import rescore
+from robusthash.evaluation.tasks.train import train_victim
 
 __all__ = [
     "Cell",
     "Failure",
-    "Outcome",
+    "Local",
     "Picture",
+    "Processes",
     "Request",
+    "RunOutcome",
     "RunSettings",
     "VictimPlan",
     "attack_images",
+    "choose_executor",
     "evaluate",
-    "parse_precision",
-    "plan",
+    "harden_victim",
+    "parse_choice",
     "read_suite",
     "rescore",
     "train_victim",

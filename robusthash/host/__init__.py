@@ -1,4 +1,4 @@
-"""The plugin host: finds plugins, loads each on its own, and answers by name. Importable without torch."""
+"""The plugin host: finds plugins, loads each in isolation, and looks them up by name. Importable without torch."""
 
 from robusthash.host.discovery import CORE, Owner
 from robusthash.host.loading import PluginHost, PluginProblem

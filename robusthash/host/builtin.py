@@ -1,10 +1,10 @@
-"""The core's own plugin: the exact retriever and the ranking metrics. Importable without torch."""
+"""The core's own plugin: the exact retriever, the ranking metrics, and the executors. Importable without torch."""
 
 from collections.abc import Iterable, Iterator
 
 from robusthash.hookspecs import hookimpl
 from robusthash.metrics.catalogue import CORE_METRICS
-from robusthash.specs import MetricSpec, RetrieverSpec
+from robusthash.specs import ExecutorSpec, MetricSpec, RetrieverSpec
 
 
 @hookimpl
@@ -15,6 +15,14 @@ def robusthash_retrievers() -> Iterator[RetrieverSpec]:
         factory="robusthash.retrieval:TorchRetriever",
         summary="Exact search of codes and descriptors in torch, on CPU and GPU",
     )
+
+
+@hookimpl
+def robusthash_executors() -> Iterator[ExecutorSpec]:
+    """This process, and others of this machine."""
+    module = "robusthash.evaluation.running.executors"
+    yield ExecutorSpec(name="local", factory=f"{module}:Local", summary="Shards one after another, in this process")
+    yield ExecutorSpec(name="processes", factory=f"{module}:Processes", summary="Worker processes of this machine")
 
 
 @hookimpl

@@ -1,12 +1,12 @@
-"""Which plugins are installed, and which of them may be imported. Nothing is imported here."""
+"""Finds the installed plugins, and those that the allow-list lets through. Imports none of them."""
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
-import robusthash
 from robusthash.errors import UnknownNameError
+from robusthash.version import __version__
 
 GROUP = "robusthash"
 PLUGINS_VARIABLE = "ROBUSTHASH_PLUGINS"
@@ -19,7 +19,7 @@ class Owner:
     """The distribution that a plugin comes from.
 
     Attributes:
-        distribution: its name in the normal form of package indexes: lower case, with single hyphens.
+        distribution: its normalised name, as in package indexes: lower case, with single hyphens.
         version: its version; empty if its metadata gives none.
     """
 
@@ -30,7 +30,7 @@ class Owner:
         return f"{self.distribution} {self.version}".rstrip()
 
 
-CORE = Owner("robusthash", robusthash.__version__)
+CORE = Owner("robusthash", __version__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Candidate:
     """A plugin before it is imported.
 
     Attributes:
-        owner: where it comes from.
+        owner: the distribution that it comes from.
         name: of its entry point.
         load: imports it.
     """
@@ -49,12 +49,12 @@ class Candidate:
 
     @property
     def key(self) -> str:
-        """What the plugin manager knows it by."""
+        """Its name in the plugin manager."""
         return f"{self.owner.distribution}:{self.name}"
 
 
 def same_name(distribution: str) -> str:
-    """The normal form of a distribution's name.
+    """The normalised name of a distribution.
 
     >>> same_name("My_Great.Plugin")
     'my-great-plugin'
@@ -73,7 +73,7 @@ def discover(entry_points: Iterable[EntryPoint] | None = None) -> list[Candidate
 
 
 def allowed_names(environment: Mapping[str, str]) -> frozenset[str] | None:
-    """The allow-list in ``ROBUSTHASH_PLUGINS``: None if it is not set; set but empty, it allows the core alone."""
+    """The allow-list in ``ROBUSTHASH_PLUGINS``: None if it is not set. An empty one allows only the core."""
     text = environment.get(PLUGINS_VARIABLE)
     return None if text is None else frozenset(name.strip() for name in text.split(",") if name.strip())
 
@@ -81,12 +81,12 @@ def allowed_names(environment: Mapping[str, str]) -> frozenset[str] | None:
 def select(
     candidates: Iterable[Candidate], allow: Collection[str] | None, *, where: str | None
 ) -> tuple[list[Candidate], tuple[Candidate, ...]]:
-    """Splits candidates into those to load and those to leave alone.
+    """Splits candidates into those to load and those that are excluded.
 
     Args:
         candidates: what is installed.
         allow: names of distributions or entry points; None allows all. The core's own name is always valid.
-        where: what the allow-list was read from, for the error.
+        where: the source of the allow-list, for the error.
 
     Raises:
         UnknownNameError: a name matches nothing.
@@ -108,8 +108,8 @@ def _names(candidate: Candidate) -> set[str]:
 
 
 def _installed() -> Iterator[Candidate]:
-    # Distribution by distribution, and by the text first: the standard entry_points() parses the entry points of all
-    # that is installed, and one malformed file among them makes it fail for everybody.
+    # One distribution at a time, after a check of the raw text: the standard entry_points() parses those of all
+    # installed distributions, and fails altogether if one file is malformed.
     seen: set[str] = set()
     for distribution in distributions():
         if f"[{GROUP}]" not in (distribution.read_text(_FILE) or ""):
@@ -123,7 +123,7 @@ def _installed() -> Iterator[Candidate]:
 def _candidates(distribution: Distribution, owner: Owner) -> list[Candidate]:
     try:
         return [_candidate(owner, point) for point in distribution.entry_points.select(group=GROUP)]
-    except (ValueError, TypeError):  # malformed: reading it once more, inside the host, makes it this plugin's problem
+    except (ValueError, TypeError):  # malformed: the host reads it again, and reports the error as this plugin's
         return [Candidate(owner=owner, name=_FILE, load=lambda: distribution.entry_points)]
 
 

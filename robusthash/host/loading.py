@@ -1,4 +1,4 @@
-"""The plugin host: finds plugins, loads each on its own, and answers by name. Importable without torch."""
+"""The plugin host: finds plugins, loads each in isolation, and looks them up by name. Importable without torch."""
 
 import importlib
 import os
@@ -41,14 +41,14 @@ _BUILTIN = "robusthash.host.builtin"
 
 @dataclass(frozen=True, kw_only=True)
 class PluginProblem:
-    """Something wrong with one plugin, which the others do not suffer from.
+    """A fault of one plugin, which does not affect the others.
 
     Attributes:
         owner: the distribution that it comes from.
         entry_point: name of the entry point.
         message: one line that names the distribution and its version.
         details: the traceback.
-        loaded: whether the plugin is in use all the same; only an observer of it failed.
+        loaded: whether the plugin is in use nevertheless, because only one of its observers failed.
     """
 
     owner: Owner
@@ -59,11 +59,11 @@ class PluginProblem:
 
 
 def _ignore(_problem: PluginProblem) -> None:
-    """Nobody listens."""
+    """Ignores the problem."""
 
 
 class PluginHost:
-    """The plugins of one process. Made by :meth:`load`.
+    """The plugins of one process. Create it with :meth:`load`.
 
     Args:
         report: called with each problem as it is found.
@@ -87,22 +87,22 @@ class PluginHost:
         entry_points: Iterable[EntryPoint] | None = None,
         report: Callable[[PluginProblem], None] = _ignore,
     ) -> "PluginHost":
-        """Loads the core's own plugin and every allowed one that is installed, one entry point at a time.
+        """Loads the core's own plugin and every installed one that is allowed, one entry point at a time.
 
-        A plugin that cannot be imported, breaks the interface or needs another version of it leaves nothing behind but
-        a :class:`PluginProblem`.
+        A plugin that cannot be imported, violates the interface or needs another version of it is not loaded, and
+        becomes a :class:`PluginProblem`.
 
         Args:
-            strict: a problem is an error.
-            allow: distributions or entry points to load besides the core; nothing else is even imported. None takes
-                the comma-separated list in the environment variable ``ROBUSTHASH_PLUGINS``; where that is not set,
+            strict: raise an error if there are problems.
+            allow: distributions or entry points to load besides the core; others are not imported. None reads
+                the comma-separated list in the environment variable ``ROBUSTHASH_PLUGINS``; if that is not set,
                 all are loaded.
             entry_points: instead of those installed.
             report: called with each problem as it is found.
 
         Raises:
             UnknownNameError: the allow-list names something that is not installed.
-            PluginError: with ``strict``, after all plugins have been tried; names all problems.
+            PluginError: with ``strict``, after all plugins were tried; it names all problems.
         """
         host = cls(report=report)
         host._add(Candidate(owner=CORE, name="builtin", load=lambda: importlib.import_module(_BUILTIN)))
@@ -113,30 +113,30 @@ class PluginHost:
             host._add(candidate)
         if strict and host._problems:
             messages = "; ".join(problem.message for problem in host._problems)
-            raise PluginError(messages, hint="robusthash plugins doctor shows why; mend or uninstall what is broken")
+            raise PluginError(messages, hint="robusthash plugins doctor shows why; fix or uninstall the broken plugins")
         return host
 
     @property
     def problems(self) -> tuple[PluginProblem, ...]:
-        """What went wrong so far."""
+        """All problems so far."""
         return tuple(self._problems)
 
     @property
     def owners(self) -> tuple[Owner, ...]:
-        """The distributions that something was loaded from, sorted."""
+        """The distributions with a loaded plugin, sorted."""
         return tuple(sorted({candidate.owner for candidate in self._candidates.values()}))
 
     @property
     def excluded(self) -> tuple[Owner, ...]:
-        """The distributions that the allow-list keeps out, wholly or in part, sorted."""
+        """The distributions that the allow-list excludes, wholly or in part, sorted."""
         return tuple(sorted({candidate.owner for candidate in self._excluded}))
 
     def all(self, kind: PluginKind) -> list[Registered]:
-        """Everything of one kind, sorted by name."""
+        """All plugin objects of one kind, sorted by name."""
         return sorted(self._registry[kind], key=lambda registered: (registered.spec.name, registered.full_name))
 
     def duplicates(self) -> list[tuple[Registered, ...]]:
-        """Names with several owners. Each stays reachable as ``distribution/name``."""
+        """Names with several owners. ``distribution/name`` is still unique."""
         groups: dict[tuple[PluginKind, str], list[Registered]] = defaultdict(list)
         for kind in PluginKind:
             for registered in self.all(kind):
@@ -144,16 +144,16 @@ class PluginHost:
         return [tuple(group) for group in groups.values() if len(group) > 1]
 
     def find(self, kind: PluginKind, name: str, *, where: str | None = None) -> Registered:
-        """What is registered under a name, or under ``distribution/name``.
+        """Looks up a plugin object by its name, or by ``distribution/name``.
 
         Args:
-            kind: what is looked for.
+            kind: of the plugin object.
             name: short or full.
             where: the option or file that the name comes from, for the error.
 
         Raises:
-            UnknownNameError: nothing is. The hint offers the nearest name and says which plugins are missing.
-            AmbiguousNameError: several distributions own the short name.
+            UnknownNameError: there is none. The hint suggests the closest name and names plugins that are not loaded.
+            AmbiguousNameError: several distributions have the short name.
         """
         matches = self._matches(kind, name)
         if len(matches) > 1:
@@ -163,11 +163,11 @@ class PluginHost:
         return matches[0]
 
     def find_all(self, name: str) -> list[Registered]:
-        """Everything of any kind that is registered under a name, or under ``distribution/name``.
+        """Looks up the plugin objects of all kinds by name, or by ``distribution/name``.
 
         Raises:
-            UnknownNameError: nothing is.
-            AmbiguousNameError: several distributions own the short name.
+            UnknownNameError: there is none.
+            AmbiguousNameError: several distributions have the short name.
         """
         found = [self.find(kind, name) for kind in PluginKind if self._matches(kind, name)]
         if not found:
@@ -178,8 +178,8 @@ class PluginHost:
         """The class behind a spec; its module is imported on first use.
 
         Raises:
-            PluginError: it cannot be imported, or is no class; the message names distribution, version and factory.
-            MissingDependencyError: as the plugin raised it.
+            PluginError: it cannot be imported, or is not a class; the message names distribution, version and factory.
+            MissingDependencyError: raised by the plugin.
         """
         module, _, attribute = registered.spec.factory.partition(":")
         try:
@@ -190,27 +190,27 @@ class PluginHost:
             raise PluginError(
                 f"cannot import {registered.spec.factory}, the {registered.kind} {registered.spec.name!r} of "
                 f"{registered.owner}: {_one_line(error)}",
-                hint="is all that the plugin depends on installed?",
+                hint="check that the plugin's dependencies are installed",
             ) from error
         if not isinstance(found, type):
             raise PluginError(
                 f"{registered.spec.factory}, the {registered.kind} {registered.spec.name!r} of {registered.owner}, is "
                 f"of type {type(found).__name__}",
-                hint="a factory is a class, a frozen keyword-only dataclass of options",
+                hint="a factory must be a class: a frozen keyword-only dataclass of options",
             )
         return found
 
     def create(self, registered: Registered, options: Mapping[str, Any] | None = None) -> Any:
-        """The plugin object: its class with the spec's options, and the user's laid over them.
+        """Creates the plugin object with the spec's options, overridden by the user's.
 
         Args:
-            registered: what to make.
+            registered: the spec and its owner.
             options: by field name, as for :func:`robusthash.options.convert`.
 
         Raises:
             OptionError: an option's name or value is wrong.
-            PluginError: as for :meth:`resolve`; the spec's own options do not fit its class; or the class breaks.
-            ContractError: the class is no dataclass, or its fields' types are none that an option can have.
+            PluginError: as for :meth:`resolve`; the spec's own options do not fit its class; or its constructor fails.
+            ContractError: the class is not a dataclass, or has a field with a type that options cannot have.
         """
         cls = self.resolve(registered)
         name, whose = registered.spec.name, f"{registered.kind} {registered.spec.name!r} of {registered.owner}"
@@ -228,10 +228,10 @@ class PluginHost:
         except RobustHashError:
             raise
         except Exception as error:
-            raise PluginError(f"cannot make {whose}: {_one_line(error)}", hint="report it to its authors") from error
+            raise PluginError(f"cannot create {whose}: {_one_line(error)}", hint="report it to its authors") from error
 
     def notify(self, hook: str, **arguments: Any) -> None:
-        """Calls an observer hook of each plugin that has it. An exception in one is a problem, and goes no further.
+        """Calls an observer hook of each plugin that has it. An exception in one is recorded as a problem.
 
         Args:
             hook: like ``robusthash_cell_finished``.
@@ -295,9 +295,9 @@ class PluginHost:
         missing = []
         broken = sorted({problem.owner for problem in self._problems if not problem.loaded})
         if broken:
-            missing.append(f"not all loaded: {', '.join(map(str, broken))} (see robusthash plugins doctor)")
+            missing.append(f"failed to load: {', '.join(map(str, broken))} (see robusthash plugins doctor)")
         if self._excluded:
-            missing.append(f"kept out by the allow-list: {', '.join(map(str, self.excluded))}")
+            missing.append(f"excluded by the allow-list: {', '.join(map(str, self.excluded))}")
         error.hint = "; ".join([*filter(None, [error.hint]), *missing])
         return error
 

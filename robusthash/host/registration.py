@@ -1,4 +1,4 @@
-"""Takes one plugin into the plugin manager wholly or not at all. Importable without torch."""
+"""Registers one plugin with the plugin manager, completely or not at all. Importable without torch."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from robusthash.specs import (
     BackboneSpec,
     DatasetSpec,
     DefenseSpec,
+    ExecutorSpec,
     MetricSpec,
     ModelSpec,
     RetrieverSpec,
@@ -29,7 +30,7 @@ PREFIX = "robusthash_"
 
 
 class PluginKind(StrEnum):
-    """What a plugin object can be."""
+    """The kinds of plugin objects."""
 
     MODEL = "model"
     BACKBONE = "backbone"
@@ -38,6 +39,7 @@ class PluginKind(StrEnum):
     RETRIEVER = "retriever"
     DATASET = "dataset"
     METRIC = "metric"
+    EXECUTOR = "executor"
 
     @property
     def hook(self) -> str:
@@ -58,15 +60,16 @@ _SPECS: dict[PluginKind, type[Spec]] = {
     PluginKind.RETRIEVER: RetrieverSpec,
     PluginKind.DATASET: DatasetSpec,
     PluginKind.METRIC: MetricSpec,
+    PluginKind.EXECUTOR: ExecutorSpec,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registered:
-    """A spec, and who yielded it.
+    """A spec, and its owner.
 
     Attributes:
-        kind: what it is a spec of.
+        kind: of the plugin object.
         spec: as the plugin yielded it.
         owner: distribution and version.
     """
@@ -77,32 +80,32 @@ class Registered:
 
     @property
     def full_name(self) -> str:
-        """``distribution/name``, which no other distribution can take."""
+        """``distribution/name``, which is unique."""
         return f"{self.owner.distribution}/{self.spec.name}"
 
 
 def register(
     manager: pluggy.PluginManager, candidate: Candidate, taken: Collection[tuple[PluginKind, str]]
 ) -> list[Registered]:
-    """Imports a plugin, registers it and collects its specs. After an exception nothing of it is left in the manager.
+    """Imports a plugin, registers it and collects its specs. An exception leaves nothing of it in the manager.
 
     Args:
-        manager: the plugin manager, which knows the hooks.
+        manager: the plugin manager, with the hook specifications.
         candidate: the plugin.
-        taken: kinds and names that the same distribution has already.
+        taken: kinds and names that the same distribution already has.
 
     Returns:
-        Everything that the plugin offers.
+        All specs of the plugin.
 
     Raises:
-        PluginError: it is no plugin of this interface, or one for another version of it.
+        PluginError: it is not a plugin of this interface, or needs another version of it.
         SpecError: it yielded something that is not a valid spec.
-        Exception: whatever importing it or one of its hooks raised.
+        Exception: raised by importing it or by one of its hooks.
     """
     plugin = candidate.load()
     _check_hooks(manager, plugin)
     if manager.is_registered(plugin):
-        raise PluginError("another entry point names the same plugin", hint="keep one of the two")
+        raise PluginError("another entry point names the same plugin", hint="remove one of the two")
     try:
         manager.register(plugin, candidate.key)
         return _collect(manager, plugin, candidate.owner, taken)
@@ -112,7 +115,7 @@ def register(
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
-    """Refuses what pluggy would let pass: hooks that nobody calls, because of a typo or a missing decorator."""
+    """Rejects what pluggy ignores: hooks that are never called, because of a typo or a missing decorator."""
     known = {name for name in dir(hookspecs) if name.startswith(PREFIX)}
     implemented = set()
     for name in dir(plugin):
@@ -127,11 +130,11 @@ def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
         elif not marks.get("optionalhook"):
             near = get_close_matches(hook, sorted(known), n=1)
             raise PluginError(
-                f"there is no hook {hook!r}", hint=f"did you mean {near[0]!r}?" if near else f"hooks: {sorted(known)}"
+                f"unknown hook {hook!r}", hint=f"did you mean {near[0]!r}?" if near else f"hooks: {sorted(known)}"
             )
     if not implemented:
         raise PluginError(
-            "it implements no hook", hint="the entry point must name the module that has @hookimpl functions"
+            "it implements no hook", hint="the entry point must name the module with the @hookimpl functions"
         )
 
 
@@ -144,7 +147,7 @@ def _collect(
     for kind in PluginKind:
         for spec in _specs(manager, kind, others):
             if (kind, spec.name) in names:
-                raise SpecError(f"{kind} {spec.name!r} is yielded twice by {owner}", hint="give each a name of its own")
+                raise SpecError(f"{kind} {spec.name!r} is yielded twice by {owner}", hint="names must be unique")
             names.add((kind, spec.name))
             found.append(Registered(kind=kind, spec=spec, owner=owner))
     return found
@@ -171,7 +174,7 @@ def _check_spec(kind: PluginKind, spec: object) -> None:
     if not _is_satisfied(spec.requires_api):
         raise PluginError(
             f"{kind} {spec.name!r} needs plugin interface {spec.requires_api}, this robusthash has {API_VERSION}",
-            hint="install versions of the two that go together",
+            hint="install compatible versions of the two",
         )
 
 

@@ -1,4 +1,4 @@
-"""Options of plugin objects: text and TOML values onto the fields of a dataclass. Importable without torch."""
+"""Options of plugin objects: parses text and TOML values into dataclass fields. Importable without torch."""
 
 from robusthash.options.conversion import plain
 from robusthash.options.fields import OptionField, as_plain, build_options, convert, describe, parse_assignments

@@ -1,4 +1,4 @@
-"""Values onto types: what an option's text, or its value from TOML or Python, means for its field."""
+"""Converts an option's text, or its value from TOML or Python, to the type of its field."""
 
 import math
 import types
@@ -10,20 +10,20 @@ from typing import Any, Literal, Union, get_args, get_origin
 from robusthash.errors import ContractError
 
 
-class Refused(Exception):  # noqa: N818 - an answer to the caller, not an error that anybody sees
-    """The value does not fit the type."""
+class Refused(Exception):  # noqa: N818 - control flow, caught by the caller
+    """The value does not have the type. Internal: the caller turns it into an OptionError."""
 
 
 def fit(value: Any, hint: Any) -> Any:
-    """The value as the type wants it.
+    """The value, converted to the type.
 
     Args:
-        value: a text is read by the type; anything else must already fit.
+        value: a text is parsed; anything else must already have the type.
         hint: a scalar type, an enum, a ``Literal``, a ``tuple``, a union of these.
 
     Raises:
-        Refused: it does not fit.
-        ContractError: the type is none that an option can have.
+        Refused: it cannot be converted.
+        ContractError: options cannot have this type.
     """
     if hint in _READERS:
         return _READERS[hint](value)
@@ -36,7 +36,7 @@ def fit(value: Any, hint: Any) -> Any:
         return _fit_any(value, get_args(hint))
     if get_origin(hint) is tuple:
         return _fit_tuple(value, get_args(hint))
-    raise ContractError(f"no option can have the type {type_name(hint)}", hint="options are scalars, enums or tuples")
+    raise ContractError(f"an option cannot have the type {type_name(hint)}", hint="use scalars, enums or tuples")
 
 
 def _fit_any(value: Any, hints: tuple[Any, ...]) -> Any:
@@ -62,12 +62,12 @@ def _fit_tuple(value: Any, hints: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def is_choice(hint: Any) -> bool:
-    """Whether the type is a closed list of values."""
+    """Whether the type is a ``Literal`` or an enum."""
     return get_origin(hint) is Literal or (isinstance(hint, type) and issubclass(hint, Enum))
 
 
 def choices(hint: Any) -> tuple[Any, ...]:
-    """The values of such a type."""
+    """The values of a ``Literal`` or an enum."""
     return get_args(hint) if get_origin(hint) is Literal else tuple(hint)
 
 
@@ -157,10 +157,10 @@ def type_name(hint: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON: enums and paths as texts, tuples as lists, infinities as ``"inf"``.
+    """The value as JSON: enums and paths as texts, tuples as lists, infinities as ``"inf"``.
 
     Raises:
-        ContractError: it has no such form.
+        ContractError: it has no JSON form.
     """
     if isinstance(value, Enum):
         return plain(value.value)
@@ -172,4 +172,4 @@ def plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, list | tuple):
         return [plain(part) for part in value]
-    raise ContractError(f"option value {value!r} has no JSON form", hint="options are scalars, enums or tuples")
+    raise ContractError(f"option value {value!r} has no JSON form", hint="use scalars, enums or tuples")

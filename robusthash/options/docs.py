@@ -1,4 +1,4 @@
-"""The ``#:`` comments of a dataclass: the documentation of its fields, read from the source."""
+"""Reads the ``#:`` comments of a dataclass, which document its fields, from the source."""
 
 import ast
 import inspect
@@ -8,7 +8,7 @@ import tokenize
 
 
 def field_docs(cls: type) -> dict[str, str]:
-    """The comments of all fields, bases' included: those on a field's own lines, and those right above it."""
+    """The comments of all fields, including those of base classes: on a field's own lines, or right above it."""
     docs: dict[str, str] = {}
     for owner in cls.__mro__:
         if "__annotations__" in vars(owner):
@@ -20,7 +20,7 @@ def _own_docs(cls: type) -> dict[str, str]:
     try:
         source = textwrap.dedent(inspect.getsource(cls))
         body = ast.parse(source).body[0].body  # type: ignore[attr-defined]  # the source of a class is a ClassDef
-    except (OSError, TypeError, SyntaxError):  # made at run time, or shipped without source: no comments to read
+    except (OSError, TypeError, SyntaxError):  # created at run time, or shipped without source: no comments
         return {}
     comments, alone = {}, set()
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

@@ -1,7 +1,7 @@
-"""Options of plugin objects: text and TOML values onto the fields of a dataclass. Importable without torch.
+"""Options of plugin objects: parses text and TOML values into dataclass fields. Importable without torch.
 
 The options of a plugin object are the fields of its class, a frozen keyword-only dataclass whose fields are typed and
-carry a ``#:`` comment that documents them.
+documented by a ``#:`` comment.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from robusthash.options.docs import field_docs
 
 T = TypeVar("T")
 
-_FORM = "write plugin.field=value, like rnm.steps=200"
+_FORM = "write plugin.field=value, as in rnm.steps=200"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,20 +38,20 @@ class OptionField:
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Sorts ``owner.field=value`` texts by owner. The field is what follows the last dot before the equals sign.
+    """Groups ``owner.field=value`` texts by owner. The field follows the last dot before the equals sign.
 
     >>> parse_assignments(["rnm.steps=200", "rnm.p=1", "dpsh/cgat.eta=a.b=c"])
     {'rnm': {'steps': '200', 'p': '1'}, 'dpsh/cgat': {'eta': 'a.b=c'}}
 
     Raises:
-        OptionError: a text has another form, or sets what an earlier one has set.
+        OptionError: a text has another form, or sets an option again.
     """
     found: dict[str, dict[str, str]] = {}
     for text in assignments:
         left, equals, value = text.partition("=")
         owner, _, name = left.strip().rpartition(".")
         if not equals or not owner or not name.isidentifier():
-            raise OptionError(f"cannot read option {text!r}", hint=_FORM)
+            raise OptionError(f"cannot parse option {text!r}", hint=_FORM)
         values = found.setdefault(owner, {})
         if name in values:
             raise OptionError(f"option {owner}.{name} is given twice", hint=f"keep one of {values[name]!r}, {value!r}")
@@ -60,16 +60,16 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, dict[str, str]]:
 
 
 def convert(cls: type, values: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """The values as their fields want them, checked one by one.
+    """The values, converted to the types of their fields.
 
     Args:
         cls: a dataclass.
-        values: by field name. Texts are read by the field's type; other values, from TOML or Python, must already fit.
+        values: by field name. Texts are parsed; other values, from TOML or Python, must already have the right type.
         where: the plugin's name, for errors.
 
     Raises:
-        OptionError: a name is unknown, or a value does not fit.
-        ContractError: ``cls`` is no dataclass, or a field's type is none that an option can have.
+        OptionError: a name is unknown, or a value has the wrong type.
+        ContractError: ``cls`` is not a dataclass, or has a field with a type that options cannot have.
     """
     hints = _hints(cls)
     for name in values:
@@ -91,7 +91,7 @@ def build_options(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
         where: the plugin's name, for errors.
 
     Raises:
-        OptionError: as for :func:`convert`; an option without default is missing; or the class refuses the values.
+        OptionError: as for :func:`convert`; an option without default is missing; or the class rejects the values.
         ContractError: as for :func:`convert`.
     """
     converted = convert(cls, values, where=where)
@@ -112,7 +112,7 @@ def describe(cls: type) -> list[OptionField]:
     """All options of a class, in the order of its fields.
 
     Raises:
-        ContractError: ``cls`` is no dataclass, or its types or defaults are none that an option can have.
+        ContractError: ``cls`` is not a dataclass, or has types or defaults that options cannot have.
     """
     hints, docs = _hints(cls), field_docs(cls)
     return [
@@ -128,9 +128,9 @@ def describe(cls: type) -> list[OptionField]:
 
 
 def as_plain(instance: object) -> dict[str, Any]:
-    """Every option of a plugin object as a JSON value, for the record.
+    """All options of a plugin object as JSON values, for the record.
 
-    Enums and paths become texts, tuples lists, infinities ``"inf"``; :func:`build` reads them back.
+    Enums and paths become texts, tuples lists, infinities ``"inf"``; :func:`build_options` reads them back.
 
     Raises:
         ContractError: a value has no JSON form.
@@ -141,7 +141,7 @@ def as_plain(instance: object) -> dict[str, Any]:
 def _fields(cls: type) -> list[Field[Any]]:
     if not is_dataclass(cls):
         raise ContractError(
-            f"{cls.__qualname__} is no dataclass", hint="decorate it @dataclass(frozen=True, kw_only=True)"
+            f"{cls.__qualname__} is not a dataclass", hint="decorate it with @dataclass(frozen=True, kw_only=True)"
         )
     return [option for option in fields(cls) if option.init]
 
@@ -152,7 +152,7 @@ def _hints(cls: type) -> dict[str, Any]:
         hints = get_type_hints(cls)
     except NameError as error:
         raise ContractError(
-            f"types of the options of {cls.__qualname__} cannot be read: {error}",
+            f"cannot resolve the option types of {cls.__qualname__}: {error}",
             hint="import them at run time, not under TYPE_CHECKING",
         ) from error
     return {name: hints[name] for name in names}
@@ -174,5 +174,6 @@ def _one(value: Any, hint: Any, option: str) -> Any:
         near = get_close_matches(str(value), possible, n=1, cutoff=0.5)
         wanted = type_name(hint)
         raise OptionError(
-            f"option {option} is {value!r}", hint=f"did you mean {near[0]!r}? {wanted}" if near else f"wanted: {wanted}"
+            f"option {option} is {value!r}",
+            hint=f"did you mean {near[0]!r}? {wanted}" if near else f"expected: {wanted}",
         ) from None

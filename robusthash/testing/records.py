@@ -2,13 +2,30 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
-from robusthash.results.records.record import Cost, DatasetUse, Flag, Measure, ModelUse, Record
-from robusthash.specs import PluginUse
+from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
+from robusthash.results.records.parts import (
+    AttackUse,
+    Conditions,
+    DatasetUse,
+    Effort,
+    ModelUse,
+    Scoring,
+    VictimUse,
+)
+from robusthash.results.records.record import Record
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, UNROUNDED, Against
+from robusthash.specs import Direction, Distance, Goal, PluginUse, Role
+from robusthash.storage import digest
 
 OWNER = "sample-plugin 1.0"  #: distribution and version of every plugin in these records
+
+_CREATED = "2026-01-02T03:04:05+00:00"
+_PROTOCOLS = {"map": "map/tie-expected"}
+_NAMED_ROLES = {"noise": Role.REFERENCE, "strongest": Role.YARDSTICK}
+_MADE_UP = "made-up"  #: among the versions: a digest of the numbers, so that other numbers are another record
 
 
 def make_measure(value: float) -> Measure:
@@ -16,81 +33,173 @@ def make_measure(value: float) -> Measure:
     return Measure(value=value, low=value - 0.01, high=value + 0.01, worst=value - 0.005, best=value + 0.005)
 
 
-def make_model(name: str = "dpsh", *, bits: int = 32, weights: str = "a1") -> ModelUse:
-    """A model, as victim or as surrogate: the digest of its weights is made from ``weights``."""
-    return ModelUse(name=name, owner=OWNER, bits=bits, backbone="convnet", digest=_sha(weights))
+def make_model(
+    name: str = "dpsh",
+    *,
+    bits: int = 32,
+    weights: str = "a1",
+    distance: Distance = Distance.HAMMING,
+    backbone: str = "convnet",
+    options: Mapping[str, Any] | None = None,
+) -> ModelUse:
+    """A model, as victim or as surrogate.
+
+    Args:
+        name: of the method.
+        bits: code length, or the dimension of descriptors.
+        weights: what the digest of the weights is made from.
+        distance: how its outputs are compared.
+        backbone: name of its feature network.
+        options: of the method.
+    """
+    return ModelUse(
+        name=name,
+        owner=OWNER,
+        options=options or {},
+        size=bits,
+        distance=distance,
+        backbone=backbone,
+        digest=_sha(weights),
+    )
+
+
+def make_dataset(**changes: Any) -> DatasetUse:
+    """A dataset of 200 queries; ``changes`` are fields of it."""
+    dataset = DatasetUse(
+        name="digits", owner=OWNER, digest=_sha("digits"), queries=200, query_digest=_sha("queries"), database=1297
+    )
+    return replace(dataset, **changes)
 
 
 def make_record(
     *,
-    model: str = "dpsh",
+    dataset: DatasetUse | None = None,
+    model: str | ModelUse = "dpsh",
     bits: int = 32,
     weights: str = "a1",
-    defense: str | None = None,
-    attack: str = "rnm",
+    defense: str | PluginUse | None = None,
+    direction: Direction = Direction.I2I,
+    attack: str | PluginUse = "rnm",
     options: Mapping[str, Any] | None = None,
+    role: Role | None = None,
+    effort: str = "steps",
     clean: float = 0.9,
     after: float = 0.3,
     target: float | None = None,
     epsilon: float = 8 / 255,
     flags: tuple[Flag, ...] = (),
     surrogate: ModelUse | None = None,
+    precision: str = "float32",
     queries: int = 0,
-    **changes: Any,
+    learning: Spent | None = None,
+    seed: int = 0,
+    protocols: Mapping[str, str] | None = None,
+    headline: str | None = None,
+    relevance: str = "share-any",
+    versions: Mapping[str, str] | None = None,
+    created: str = _CREATED,
+    digest: str | None = None,
 ) -> Record:
     """A whole record with the numbers that a test is about.
 
     Args:
-        model: name of the victim.
+        dataset: as of :func:`make_dataset`.
+        model: name of the victim; or a model as of :func:`make_model`, which has ``bits`` and ``weights`` of its own.
         bits: code length.
         weights: what the digest of the weights is made from.
-        defense: name of what hardened it.
-        attack: name of the attack.
+        defense: what hardened it.
+        direction: what searches for what.
+        attack: the attack; with ``options`` if it is a name.
         options: of the attack.
-        clean: MAP of the clean queries.
-        after: MAP after the attack.
-        target: t-MAP after the attack, which makes it a targeted one.
+        role: of the attack; None is that of attacks called ``noise`` and ``strongest``, and of any other.
+        effort: the option that says how long the attack runs, if it has it.
+        clean: the headline metric of the clean queries.
+        after: the same after the attack.
+        target: the same with respect to the target labels, which makes it a targeted one.
         epsilon: radius.
         flags: soundness checks that failed.
         surrogate: the model that the attack was crafted on, as of :func:`make_model`; None is the victim.
-        queries: images that the victim's service was asked about, of the 200 queries together.
-        changes: any field of :class:`~robusthash.results.Record`, taken as it is. The digest is made from all of the
-            above unless it is given.
+        precision: of the attack's passes.
+        queries: images that the victim's service was asked about, of all the queries together.
+        learning: what the attack spent on learning.
+        seed: of the run.
+        protocols: protocol ids by metric; every metric has the same numbers.
+        headline: the metric that the record is judged by; None is the first of ``protocols``.
+        relevance: what counts as relevant.
+        versions: of robusthash and torch.
+        created: when it was stored.
+        digest: None is its own; any other cannot be read back.
     """
-    stages = {"clean": {"map": make_measure(clean)}, "adversarial": {"map": make_measure(after)}}
-    stages["unrounded"] = stages["adversarial"]
-    floors = {"random": 0.1, "worst": 0.05}
-    if target is not None:
-        stages = {stage: {**measures, "t-map": make_measure(target)} for stage, measures in stages.items()}
-        stages["clean"]["t-map"] = make_measure(0.12)
-        floors |= {"t-random": 0.11, "t-anchor": 0.95}
+    use = PluginUse(name=attack, owner=OWNER, options=options or {}) if isinstance(attack, str) else attack
+    protocols = _PROTOCOLS if protocols is None else protocols
+    steps = use.options.get(effort)
     record = Record(
         digest="",
-        dataset=DatasetUse(
-            name="digits", owner=OWNER, digest=_sha("digits"), queries=200, query_digest=_sha("queries"), database=1297
+        created=created,
+        dataset=dataset or make_dataset(),
+        victim=VictimUse(
+            model=make_model(model, bits=bits, weights=weights) if isinstance(model, str) else model,
+            defense=PluginUse(name=defense, owner=OWNER) if isinstance(defense, str) else defense,
+            direction=direction,
         ),
-        model=make_model(model, bits=bits, weights=weights),
-        defense=PluginUse(name=defense, owner=OWNER) if defense else None,
-        attack=PluginUse(name=attack, owner=OWNER, options=options or {}),
-        goal="untargeted" if target is None else "targeted",
-        epsilon=epsilon,
-        seed=0,
-        relevance="share-any",
-        retriever=PluginUse(name="torch", owner=OWNER),
-        shard_size=128,
-        metrics=stages,
-        floors=floors,
-        imagery={"psnr": 34.5, "ssim": 0.95, "linf": epsilon, "l2": 0.9, "clipped": 0.0, "hamming": 11.0},
-        protocols={"map": "map/tie-expected"},
-        cost=Cost(forward=20_000, backward=20_000, seconds=2.5, queries=queries),
-        flags=flags,
-        versions={"robusthash": "0.1.0", "torch": "2.5.0"},
-        environment={"device": "cpu", "device_name": "x86_64", "threads": "2"},
-        created="2026-01-02T03:04:05+00:00",
-        surrogate=surrogate,
+        attack=AttackUse(
+            **asdict(use),
+            goal=Goal.UNTARGETED if target is None else Goal.TARGETED,
+            epsilon=epsilon,
+            surrogate=surrogate,
+            role=role or _NAMED_ROLES.get(use.name, Role.ATTACK),
+            effort=Effort(option=effort, value=steps) if isinstance(steps, int | float) else None,
+            precision=precision,
+        ),
+        scoring=Scoring(
+            protocols=protocols,
+            headline=headline or next(iter(protocols)),
+            relevance=relevance,
+            retriever=PluginUse(name="torch", owner=OWNER),
+        ),
+        conditions=Conditions(
+            seed=seed,
+            shard_size=128,
+            versions={"robusthash": "0.1.0", "torch": "2.5.0", **(versions or {})},
+            environment={"device": "cpu", "device_name": "x86_64", "threads": "2"},
+        ),
+        outcome=Outcome(
+            metrics=_metrics(protocols, clean, after, target),
+            floors=_floors(target),
+            imagery={"psnr": 34.5, "ssim": 0.95, "linf": epsilon, "l2": 0.9, "clipped": 0.0, "hamming": 11.0},
+            cost=Cost(forward=20_000, backward=20_000, seconds=2.5, queries=queries, learning=learning),
+            flags=flags,
+        ),
     )
-    record = replace(record, **changes)
-    return record if record.digest else replace(record, digest=_sha(record.to_json()))
+    return with_digest(record) if digest is None else replace(record, digest=digest)
+
+
+def with_digest(record: Record) -> Record:
+    """A record under the digest that is its own, after a test changed it. Other numbers make another digest."""
+    conditions = record.conditions
+    versions = {name: version for name, version in conditions.versions.items() if name != _MADE_UP}
+    plain = replace(record, digest="", conditions=replace(conditions, versions=versions))
+    versions[_MADE_UP] = _sha(plain.to_json())[:12]
+    made = replace(plain, conditions=replace(conditions, versions=versions))
+    return replace(made, digest=digest(made.identity()))
+
+
+def _metrics(
+    protocols: Mapping[str, str], clean: float, after: float, target: float | None
+) -> dict[str, dict[Against, dict[str, Measure]]]:
+    values = {Against.OWN: (clean, after)} | ({} if target is None else {Against.TARGET: (0.12, target)})
+    return {
+        stage: {
+            against: {name: make_measure(pair[stage != CLEAN]) for name in protocols}
+            for against, pair in values.items()
+        }
+        for stage in (CLEAN, ADVERSARIAL, UNROUNDED)
+    }
+
+
+def _floors(target: float | None) -> dict[Against, dict[str, float]]:
+    floors = {Against.OWN: {"random": 0.1, "worst": 0.05}}
+    return floors if target is None else floors | {Against.TARGET: {"random": 0.11, "anchor": 0.95}}
 
 
 def _sha(text: str) -> str:

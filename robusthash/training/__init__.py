@@ -1,51 +1,53 @@
-"""Training hash models: the network, the recipe, the loop, adversarial training, checkpoints, and users' own models."""
+"""Training hash models: networks, checkpoints, objectives, adversarial training, and user-defined models."""
 
-from robusthash.training.hardening.adversarial import AdversarialTraining, Banks, HardeningContext, Scene
-from robusthash.training.networks.checkpoint import Description, load_checkpoint, read_description, save_checkpoint
-from robusthash.training.networks.closed_form import set_hash_layer
-from robusthash.training.networks.encoding import encode
-from robusthash.training.networks.importing import LAYOUTS, Origin, import_checkpoint
-from robusthash.training.networks.network import HashNetwork, build_network
-from robusthash.training.networks.user_model import LogitModel, user_model
-from robusthash.training.networks.weights import load_tensors, load_weights, tensors_digest, weights_digest
-from robusthash.training.trainer.batches import TrainBatch, augmented, batches, epoch_order
-from robusthash.training.trainer.fitting import LossStep, Progress, optimise
-from robusthash.training.trainer.loop import ObjectiveStep, train
-from robusthash.training.trainer.recipe import Recipe
-from robusthash.training.trainer.report import TrainingReport, TrainProbe
+from robusthash.contracts import Recipe, TrainingReport
+from robusthash.tensors import load_tensors, tensors_digest
+from robusthash.training.hardening import AdversarialTraining, Banks, Scene, defense_context
+from robusthash.training.networks import (
+    Description,
+    HashNetwork,
+    LogitModel,
+    PrototypeNetwork,
+    build_descriptor,
+    build_network,
+    encode,
+    load_checkpoint,
+    load_weights,
+    prototype_loss,
+    read_description,
+    save_checkpoint,
+    user_model,
+    weights_digest,
+    wrapped,
+)
+from robusthash.training.trainer import ObjectiveStep, set_hash_layer, share_label, train
 
 __all__ = [
-    "LAYOUTS",
     "AdversarialTraining",
     "Banks",
     "Description",
-    "HardeningContext",
     "HashNetwork",
     "LogitModel",
-    "LossStep",
     "ObjectiveStep",
-    "Origin",
-    "Progress",
+    "PrototypeNetwork",
     "Recipe",
     "Scene",
-    "TrainBatch",
-    "TrainProbe",
     "TrainingReport",
-    "augmented",
-    "batches",
+    "build_descriptor",
     "build_network",
+    "defense_context",
     "encode",
-    "epoch_order",
-    "import_checkpoint",
     "load_checkpoint",
     "load_tensors",
     "load_weights",
-    "optimise",
+    "prototype_loss",
     "read_description",
     "save_checkpoint",
     "set_hash_layer",
+    "share_label",
     "tensors_digest",
     "train",
     "user_model",
     "weights_digest",
+    "wrapped",
 ]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from robusthash.evaluation.scoring.bench import Benches
 
-from robusthash.adversary import GradientAttack, aim_code
+from robusthash.adversary import GradientAttack, find_aim
 from robusthash.contracts import AttackBatch
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.scoring.score import per_query
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import hamming, pack
@@ -44,7 +44,7 @@ def test_dropping_finished_queries_changes_no_distance_and_no_map(benches: Bench
 
     batch = AttackBatch(inputs=whole.clean, ids=job.ids, anchors=job.anchors)
     with torch.no_grad():
-        aim = aim_code(attack.aim, batch, model(whole.clean))
+        aim = find_aim(attack.aim, batch, model(whole.clean), model.space)
     codes = [model.codes(run.adversarial.inputs) for run in (dropped, whole)]
     near, nearest = (hamming(code, aim) for code in codes)
     labels = bench.queries.labels if job.targets is None else job.targets

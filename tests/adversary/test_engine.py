@@ -9,7 +9,7 @@ from torch import Tensor
 
 from robusthash.adversary import Descent, Schedule, Smoother, Smoothing, Step, descend
 from robusthash.adversary.rules import Project, Sign
-from robusthash.contracts import Budget, HashModel, Modality, Randomness, Surrogate, Threat, to_8_bit
+from robusthash.contracts import PIXELS, Budget, HashModel, Modality, Randomness, Surrogate, Threat
 from robusthash.hashing import hamming, sign
 from robusthash.testing import LinearVictim, SmallVictim, toy_batch
 
@@ -99,7 +99,7 @@ def test_the_model_sees_what_is_delivered() -> None:
     assert len(seen) == 1 + 8
     for levels in seen:
         torch.testing.assert_close(levels, levels.round(), rtol=0, atol=1e-3)
-    delivered = victim.codes(to_8_bit(batch.inputs + result.delta, batch.inputs))
+    delivered = victim.codes(PIXELS.toward(batch.inputs + result.delta, batch.inputs))
     assert torch.equal(hamming(delivered, aim), result.distance)
 
 
@@ -233,6 +233,6 @@ def test_rules_are_given_the_losses_of_the_delivered_images(
     assert len(given) == 2
     for point, losses in given:
         assert len(point) == len(clean) - 1
-        expected = linear(victim(to_8_bit(point, clean[1:])), aim[1:], 0.0)
+        expected = linear(victim(PIXELS.toward(point, clean[1:])), aim[1:], 0.0)
         torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
         assert not losses.requires_grad

@@ -7,8 +7,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Step, aim_code
-from robusthash.contracts import Attack, AttackBatch, Budget, CodeBank, HashModel, Modality, Randomness, Surrogate
+from robusthash.adversary import Aim, GradientAttack, Step, find_aim
+from robusthash.contracts import (
+    Attack,
+    AttackBatch,
+    Budget,
+    CodeBank,
+    HashModel,
+    Modality,
+    Randomness,
+    Space,
+    Surrogate,
+)
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import centre, hamming, mainstay, vote
 from robusthash.specs import Capability, Goal
@@ -80,7 +90,7 @@ def batch() -> AttackBatch:
 )
 def test_aims(aim: Aim, code: list[list[int]], batch: AttackBatch) -> None:
     logits = torch.tensor([[0.5, -2.0, 0.0], [1.0, 1.0, 1.0]])
-    found = aim_code(aim, batch, logits)
+    found = find_aim(aim, batch, logits, Space.hamming(3))
     assert found.tolist() == code
     assert found.dtype == logits.dtype
 
@@ -92,7 +102,7 @@ def test_aims_of_a_label_are_its_representatives(batch: AttackBatch) -> None:
     labelled = replace(batch, labels=own, targets=other)
     logits = torch.zeros(2, 3, dtype=torch.float64)
     for flee, to, representative in ((Aim.CENTRE, Aim.TO_CENTRE, centre), (Aim.MAINSTAY, Aim.TO_MAINSTAY, mainstay)):
-        away, near = (aim_code(aim, labelled, logits, bank) for aim in (flee, to))
+        away, near = (find_aim(aim, labelled, logits, Space.hamming(3), bank) for aim in (flee, to))
         assert away.dtype == near.dtype == logits.dtype
         assert torch.equal(away, -representative(own, bank.codes, bank.labels).double())
         assert torch.equal(near, representative(other, bank.codes, bank.labels).double())
@@ -118,18 +128,18 @@ def test_what_an_aim_is_judged_by_and_needs(aim: Aim, goal: Goal, needs: set[Cap
     assert attack.needs == {Capability.GRADIENTS, *needs}
     if needs:
         with pytest.raises(CapabilityError):
-            aim_code(aim, replace(batch, anchors=None), torch.zeros(2, 3))
+            find_aim(aim, replace(batch, anchors=None), torch.zeros(2, 3), Space.hamming(3))
 
 
 def test_an_aim_of_a_label_says_what_is_missing(batch: AttackBatch) -> None:
     bank = CodeBank(codes=torch.ones(1, 3), labels=torch.ones(1, 2))
     for aim, missing in ((Aim.CENTRE, "needs labels"), (Aim.TO_MAINSTAY, "needs target labels")):
         with pytest.raises(CapabilityError, match="code bank"):
-            aim_code(aim, batch, torch.zeros(2, 3))
+            find_aim(aim, batch, torch.zeros(2, 3), Space.hamming(3))
         with pytest.raises(CapabilityError, match=missing):
-            aim_code(aim, batch, torch.zeros(2, 3), bank)
+            find_aim(aim, batch, torch.zeros(2, 3), Space.hamming(3), bank)
     with pytest.raises(CapabilityError, match="learns it"):
-        aim_code(Aim.LEARNT, batch, torch.zeros(2, 3), bank)
+        find_aim(Aim.LEARNT, batch, torch.zeros(2, 3), Space.hamming(3), bank)
 
 
 @pytest.mark.parametrize(

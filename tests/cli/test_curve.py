@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from robusthash.cli import run
-from robusthash.results import ResultStore
+from robusthash.results import QueryArrays, ResultStore
 from robusthash.testing.records import make_record
 
 
@@ -23,7 +23,7 @@ def results(tmp_path: Path) -> Path:
             steps = np.full((3, 6), 7, np.int16)
             arrays = {"trace": steps} if attack == "rnm" else {}
             record = make_record(attack=attack, options={"steps": 5}, epsilon=epsilon, after=0.5 - epsilon)
-            store.save(record, {"clean/map": np.zeros(3), **arrays})
+            store.save(record, QueryArrays(columns=arrays))
     return store.root
 
 
@@ -73,7 +73,9 @@ def test_iterations_are_read_from_the_arrays(results: Path, capsys: pytest.Captu
 
 def test_lost_arrays_cost_their_own_record_alone(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store = ResultStore(results)
-    lost = next(record for record in store.load_all()[0] if record.attack.name == "rnm" and record.epsilon == 0.1)
+    lost = next(
+        record for record in store.load_all()[0] if record.attack.name == "rnm" and record.attack.epsilon == 0.1
+    )
     store.path_of(lost).with_suffix(".npz").unlink()
     assert run(["curve", "--over", "iteration", "--results", str(results), "--format", "csv"]) == 0
     captured = capsys.readouterr()
@@ -86,7 +88,7 @@ def test_lost_arrays_cost_their_own_record_alone(results: Path, capsys: pytest.C
     [
         (["--over", "epsilon", "--model", "csq"], "none of the 4 records"),
         (["--over", "bits"], "differs from another in bits alone"),
-        (["--over", "steps"], "--vary"),
+        (["--over", "effort"], "--vary"),
         (["--over", "iteration", "--attack", "hag"], "has a trace"),
     ],
 )

@@ -34,7 +34,7 @@ def test_datasets_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_sound_data_ends_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["data", "verify", "digits", "--quiet"]) == 0
-    assert capsys.readouterr().out == "digits: nothing found\n"
+    assert capsys.readouterr().out == "digits: no problems found\n"
 
 
 def test_an_error_in_the_data_ends_with_2(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from robusthash.cli.commands.import_ import _LAYOUTS
 from robusthash.cli.entry import run
 from robusthash.errors import CheckpointError
-from robusthash.training import LAYOUTS, load_checkpoint, read_description
+from robusthash.training import load_checkpoint, read_description
+from robusthash.training.networks import LAYOUTS
 from robusthash.training.networks.importing import read_state
 
 SIZE = 16
@@ -82,7 +83,7 @@ def test_a_layout_that_normalises_says_so(tmp_path: Path, capsys: pytest.Capture
     ("more", "message"),
     [
         (["-o", "resnet18.normalise=true"], "normalise=false"),
-        (["-o", "vgg11.depth=13"], "not used here"),
+        (["-o", "vgg11.depth=13"], "which is not used"),
         (["--output", "model.pt"], "does not end in .safetensors"),
         (["--dataset", "no-such"], "unknown dataset"),
         (["--image-size", "0"], "at least 1"),
@@ -125,9 +126,9 @@ def test_a_pickled_network_is_refused_and_its_code_not_run(tmp_path: Path) -> No
 def test_anything_but_named_tensors_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.pth"
     for content, message in (
-        ({"state_dict": state(), "epoch": 3}, "holds no plain state dict: state_dict, epoch are no tensors"),
-        ({1: torch.zeros(2)}, "1 is no tensor"),
-        ({}, "holds no plain state dict: nothing"),
+        ({"state_dict": state(), "epoch": 3}, "plain state dict: not a named tensor: state_dict, epoch"),
+        ({1: torch.zeros(2)}, "not a named tensor: 1"),
+        ({}, "does not hold a plain state dict: it is empty"),
         ([torch.zeros(2)], "holds a list"),
     ):
         torch.save(content, path)

@@ -158,7 +158,7 @@ def test_doctor(good: Any) -> None:
     assert f"robusthash {robusthash.__version__}, plugin interface 1.0" in sick.stdout
     assert "problem: plugin broken-one 0.7 not loaded" in sick.stdout
     assert "    Traceback (most recent call last)" in sick.stdout
-    assert "warning: defense 'blur' has several owners: say good/blur or twin/blur" in sick.stdout
+    assert "warning: defense 'blur' has several owners: write good/blur or twin/blur" in sick.stdout
 
     twins = robusthash_command(good, "plugins", "doctor", "--json", ROBUSTHASH_PLUGINS="good,twin")
     assert twins.returncode == 0

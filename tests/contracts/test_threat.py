@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from robusthash.contracts import Threat, format_epsilon, parse_epsilon, to_8_bit
+from robusthash.contracts import PIXELS, Threat, format_epsilon, parse_epsilon
 from robusthash.errors import OptionError
 
 SHAPE = (2, 3, 2, 2)
@@ -34,7 +34,7 @@ def test_rounding_goes_to_the_grid_and_never_leaves_the_ball(
 ) -> None:
     threat = Threat(epsilon=epsilon)
     projected = threat.project(inputs, clean)
-    rounded = to_8_bit(projected, clean)
+    rounded = PIXELS.toward(projected, clean)
     assert threat.contains(rounded, clean).all()
     assert torch.equal(rounded, (rounded * 255).round().to(torch.uint8).float() / 255), "as from an 8-bit file"
     assert ((rounded - clean).abs() <= (projected - clean).abs() + threat.tolerance).all()
@@ -44,7 +44,7 @@ def test_rounding_goes_to_the_grid_and_never_leaves_the_ball(
 def test_rounding_keeps_every_image_that_is_on_the_grid() -> None:
     grid = torch.arange(256).float() / 255
     clean, inputs = grid[:, None].expand(256, 256), grid[None, :].expand(256, 256)
-    rounded = to_8_bit(inputs, clean)
+    rounded = PIXELS.toward(inputs, clean)
     assert torch.equal(rounded, inputs)
 
 

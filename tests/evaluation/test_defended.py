@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from robusthash.evaluation.scoring.bench import Bench
 
 from robusthash.errors import UsageError
 from robusthash.evaluation import Request, RunSettings, VictimPlan, evaluate
-from robusthash.evaluation.scoring.bench import Bench
 from robusthash.evaluation.tasks.harden import harden_victim
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
+from robusthash.results import Against
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -28,9 +29,9 @@ def test_a_hardened_checkpoint_is_the_defended_model(host: PluginHost, tmp_path:
     again = replace(request, models=(str(output),), defenses=("none",), setting=replace(SETTING, options={}))
     outcome = evaluate(again, host, results=tmp_path / "results")
     (given,) = outcome.records
-    assert given.defense == defended.defense
-    assert given.defense is not None
-    assert given.model == defended.model
+    assert given.victim.defense == defended.victim.defense
+    assert given.victim.defense is not None
+    assert given.victim.model == defended.victim.model
     assert outcome.reused == {defended.digest}
     with pytest.raises(UsageError, match="has been hardened by 'cgat/fast'"):
         evaluate(replace(again, defenses=("bit-depth",)), host, results=tmp_path / "results")
@@ -42,7 +43,7 @@ def test_a_defended_cell_searches_codes_of_its_own(host: PluginHost) -> None:
         Bench(VictimPlan(model="dpsh", bits=32, defense=name), resources) for name in (None, "cgat/fast")
     )
     database = resources.data.database.images
-    pixels = database.pixels(range(len(database)))
+    pixels = database.inputs(range(len(database)))
     for bench in (plain, defended):
         assert torch.equal(bench.database_codes, bench.victim.model.codes(pixels).cpu())
         assert torch.equal(bench.database.representation, pack(bench.database_codes))
@@ -62,12 +63,12 @@ def test_a_hardened_digits_model_holds_out_to_its_radius_and_no_further(host: Pl
         [
             record
             for record in outcome.records
-            if record.attack.name == "hinge" and (record.defense is not None) is defended
+            if record.attack.name == "hinge" and (record.victim.defense is not None) is defended
         ]
         for defended in (False, True)
     )
-    assert hardened[0].metrics["clean"]["map"].value > 0.9
-    left = [record.metrics["adversarial"]["map"].value for record in hardened]
-    assert left[1] > undefended[1].metrics["adversarial"]["map"].value + 0.3
+    assert hardened[0].measure("clean").value > 0.9
+    left = [record.measure("adversarial").value for record in hardened]
+    assert left[1] > undefended[1].measure("adversarial").value + 0.3
     assert left == sorted(left, reverse=True)
-    assert left[-1] < hardened[-1].floors["worst"] + 0.02
+    assert left[-1] < hardened[-1].outcome.floors[Against.OWN]["worst"] + 0.02

@@ -129,7 +129,7 @@ def test_a_cell_learns_before_its_first_shard_and_a_second_run_takes_it_from_the
         )
         assert not outcome.failures
         store = ResultStore(folder)
-        runs.append(store.arrays(outcome.records[-1]))
+        runs.append(store.arrays(outcome.records[-1]).to_arrays())
     learning = [i for i, what in enumerate(seen) if what == "prototype network"]
     attacking = [i for i, what in enumerate(seen) if what.startswith("tha on")]
     assert len(learning) == 20
@@ -154,6 +154,6 @@ def test_workers_attack_with_what_was_learnt_here(small: Request, host: PluginHo
         )
         assert not outcome.failures
         assert seen.count("prototype network") == 10
-        runs.append(ResultStore(tmp_path / str(workers)).arrays(outcome.records[-1]))
+        runs.append(ResultStore(tmp_path / str(workers)).arrays(outcome.records[-1]).to_arrays())
     for name in runs[0]:
         np.testing.assert_array_equal(runs[0][name], runs[1][name])

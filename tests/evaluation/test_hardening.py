@@ -8,7 +8,7 @@ import pytest
 from torch import Tensor, nn
 
 from robusthash.cli import run
-from robusthash.contracts import Defense, DefenseContext, HashModel, Modality, Objective
+from robusthash.contracts import Defense, DefenseContext, HashModel, Modality, Objective, Progress, Snapshots, silent
 from robusthash.errors import CheckpointError, ContractError, UsageError
 from robusthash.evaluation import RunSettings, VictimPlan
 from robusthash.evaluation.tasks.harden import harden_victim
@@ -17,18 +17,20 @@ from robusthash.evaluation.victims.making import get_victim, train_checkpoint
 from robusthash.evaluation.victims.resources import Chosen, Resources
 from robusthash.host import PluginHost
 from robusthash.results import ModelUse
-from robusthash.training import Description, Progress, load_checkpoint, tensors_digest, weights_digest
-from robusthash.training.hardening.adversarial import AdversarialTraining, HardeningContext
+from robusthash.training import (
+    AdversarialTraining,
+    Description,
+    defense_context,
+    load_checkpoint,
+    tensors_digest,
+    weights_digest,
+)
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 QUICK = {"train": {"epochs": "3"}, "cgat/fast": {"epochs": "2", "steps": "1"}}
 SETTING = RunSettings(options=QUICK, device="cpu")
 ARGUMENTS = ["-o", "train.epochs=3", "-o", "cgat/fast.epochs=2", "-o", "cgat/fast.steps=1"]
-
-
-def silent(done: int, total: int, what: str) -> None:
-    """Progress that nobody watches."""
 
 
 def workshop(host: PluginHost, setting: RunSettings = SETTING, progress: Progress = silent) -> Resources:
@@ -62,7 +64,7 @@ def test_it_is_done_once_and_told_in_full(host: PluginHost) -> None:
     assert description.defense == resources.defense("cgat/fast").use
     assert replace(description, defense=None, report=trained.report, weights_digest=trained.weights_digest) == trained
     assert description.report["hardened"]["model"]["digest"] == use.digest
-    assert not first.path.with_suffix(".partial").exists()
+    assert not list(first.path.parent.glob("*.partial*"))
 
 
 @pytest.mark.parametrize(
@@ -98,25 +100,24 @@ def test_a_broken_off_hardening_goes_on_to_the_same_bytes(host: PluginHost) -> N
     method, objective = resources.defense("cgat/fast").plugin, resources.model("dpsh").plugin
     assert isinstance(method, AdversarialTraining)
     assert isinstance(objective, Objective)
-    context = HardeningContext(
-        data=resources.data,
+    context = defense_context(
+        resources.data,
         seed=0,
         progress=stop,
         objective=objective,
         objective_seed=description.seed,
         device=resources.device,
-        partial=partial,
-        partial_seconds=0,
+        snapshots=Snapshots(partial, "test", seconds=0),
     )
     with pytest.raises(KilledError):
         method.train(model, context)
-    assert partial.exists()
+    assert len(list(partial.parent.glob("*.partial.training-*"))) == 1
     steps: list[tuple[int, int]] = []
     resumed = hardened(workshop(host, progress=lambda done, total, _what: steps.append((done, total))))
     assert not resumed.cached
     assert steps[0][0] == steps[0][1] // 2 + 1  # the second of two epochs
     assert resumed.use.digest == undisturbed.use.digest
-    assert not partial.exists()
+    assert not list(partial.parent.glob("*.partial*"))
 
 
 def test_a_model_of_unknown_origin_is_hardened_and_cached_without_description(host: PluginHost) -> None:

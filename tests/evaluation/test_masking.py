@@ -80,7 +80,7 @@ def flags(model: str, attack: str, host: PluginHost, folder: Path, setting: RunS
     outcome = evaluate(Request(models=(model,), attacks=(attack,), setting=unused), host, results=folder)
     assert not outcome.failures, outcome.failures
     record: Record = outcome.records[-1]
-    return {flag.id for flag in record.flags}
+    return {flag.id for flag in record.outcome.flags}
 
 
 @pytest.mark.parametrize(
@@ -119,4 +119,4 @@ def test_an_honest_model_is_flagged_by_nothing(seed: int, host: PluginHost, tmp_
         models=("dpsh",), attacks=("rnm", "rnm-p2s", "hinge"), epsilons=(0.1,), setting=replace(SETTING, seed=seed)
     )
     for record in evaluate(request, host, results=tmp_path).records:
-        assert record.flags == ()
+        assert record.outcome.flags == ()

@@ -40,7 +40,7 @@ def test_scoring_again_is_evaluating_again(folder: Path, host: PluginHost, tmp_p
     assert found.keys() == {record.digest for record in expected}
     for record in expected:
         assert found[record.digest].reproducible() == record.reproducible()
-        arrays, others = store.arrays(found[record.digest]), other.arrays(record)
+        arrays, others = store.arrays(found[record.digest]).to_arrays(), other.arrays(record).to_arrays()
         assert arrays.keys() == others.keys()
         for name, values in arrays.items():
             np.testing.assert_array_equal(values, others[name], err_msg=name)

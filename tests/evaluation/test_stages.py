@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.errors import OptionError
 from robusthash.evaluation import Request, RunSettings, crafting, evaluate, plan, read_suite
@@ -16,7 +17,6 @@ from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.trace import Trace, joined
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
@@ -33,7 +33,7 @@ def last(request: Request, host: PluginHost, folder: Path) -> tuple[Record, dict
     """The last record of an evaluation, and its arrays."""
     outcome = evaluate(request, host, results=folder)
     assert not outcome.failures, outcome.failures
-    return outcome.records[-1], ResultStore(folder).arrays(outcome.records[-1])
+    return outcome.records[-1], ResultStore(folder).arrays(outcome.records[-1]).to_arrays()
 
 
 def test_jpeg_is_what_pillow_makes_of_the_delivered_images(host: PluginHost, tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_jpeg_is_what_pillow_makes_of_the_delivered_images(host: PluginHost, tmp
     for stage, images in (("clean-jpeg-40", crafted.clean), ("jpeg-40", crafted.adversarial.inputs)):
         decoded = torch.stack([_through_jpeg(image, 40) for image in images])
         np.testing.assert_array_equal(arrays[stage][:8], pack(job.victim.codes(decoded)).numpy())
-    assert list(record.metrics) == ["clean", "adversarial", "unrounded", "clean-jpeg-40", "jpeg-40"]
+    assert list(record.outcome.metrics) == ["clean", "adversarial", "unrounded", "clean-jpeg-40", "jpeg-40"]
     assert (arrays["jpeg-40"] != arrays["adversarial"]).any()
     with pytest.raises(OptionError, match="JPEG"):
         RunSettings(qualities=(0,))
@@ -66,8 +66,8 @@ def test_the_trace_ends_at_what_is_delivered(host: PluginHost, tmp_path: Path) -
     trace = arrays["trace"]
     assert trace.shape == (12, 7)
     assert (np.diff(trace, axis=1) <= 0).all()  # the best so far
-    np.testing.assert_array_equal(trace[:, 0], record.model.bits)  # the aim is the opposite of the own code
-    np.testing.assert_array_equal(trace[:, -1], record.model.bits - arrays["hamming"])
+    np.testing.assert_array_equal(trace[:, 0], record.victim.model.bits)  # the aim is the opposite of the own code
+    np.testing.assert_array_equal(trace[:, -1], record.victim.model.bits - arrays["hamming"])
 
 
 def test_a_query_that_is_no_longer_told_of_keeps_its_distance() -> None:
@@ -121,14 +121,14 @@ def test_an_approximate_retriever_is_told_from_an_exact_one(host: PluginHost, tm
     options = {**SETTING.options, "faiss-ivf": {"nlist": "64", "nprobe": "1"}}
     setting = replace(SETTING, retriever="faiss-ivf", options=options)
     approximate, arrays = last(replace(REQUEST, setting=setting), host, tmp_path)
-    assert set(exact.search) == {"clean", "adversarial", "unrounded"}
-    assert all(found["recall@100"] == 1 for found in exact.search.values())
-    assert 0 < approximate.search["adversarial"]["recall@100"] < 1
-    assert exact.metrics == approximate.metrics  # they come from all distances
+    assert set(exact.outcome.search) == {"clean", "adversarial", "unrounded"}
+    assert all(found["recall@100"] == 1 for found in exact.outcome.search.values())
+    assert 0 < approximate.outcome.search["adversarial"]["recall@100"] < 1
+    assert exact.outcome.metrics == approximate.outcome.metrics  # they come from all distances
     relevant = arrays["labels"].argmax(1)
     database = ResultStore(tmp_path).database(approximate)["labels"].argmax(1)
     hits = database[arrays["clean/neighbours"]] == relevant[:, None]
-    assert approximate.search["clean"]["precision@100"] == pytest.approx(hits.mean())
+    assert approximate.outcome.search["clean"]["precision@100"] == pytest.approx(hits.mean())
 
 
 def test_members_that_were_evaluated_in_the_same_run_are_not_crafted_again(
@@ -159,6 +159,6 @@ def test_queries_that_no_member_broke_are_tried_again(host: PluginHost, tmp_path
     (first, before), (again, after) = (last(request, host, tmp_path) for request in (once, thrice))
     assert (after["adversarial/map"] <= before["adversarial/map"]).all()
     assert (after["adversarial/map"] < before["adversarial/map"]).any()
-    assert again.cost.forward > first.cost.forward
+    assert again.outcome.cost.forward > first.outcome.cost.forward
     kept = after["adversarial/map"] == before["adversarial/map"]
     np.testing.assert_array_equal(after["pixels"][kept], before["pixels"][kept])

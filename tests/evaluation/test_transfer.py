@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.errors import CapabilityError
 from robusthash.evaluation import Request, RunSettings, evaluate, plan
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.scoring.bench import Benches
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.results import Access, Record, ResultStore
@@ -26,7 +26,7 @@ MATRIX = Request(
 def by_pair(records: list[Record]) -> dict[tuple[str, str], Record]:
     """Records of the attack by (surrogate, victim)."""
     attacks = [record for record in records if record.attack.name == "hinge"]
-    return {((one.surrogate or one.model).name, one.model.name): one for one in attacks}
+    return {((one.attack.surrogate or one.victim.model).name, one.victim.model.name): one for one in attacks}
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +72,11 @@ def test_transferred_images_are_those_that_were_crafted_on_the_surrogate(
     found, store = by_pair(matrix[0]), matrix[1]
     for source, victim in (("dpsh", "hashnet"), ("hashnet", "dpsh")):
         crafted, scored = found[source, source], found[source, victim]
-        there, here = store.arrays(crafted), store.arrays(scored)
+        there, here = store.arrays(crafted).to_arrays(), store.arrays(scored).to_arrays()
         np.testing.assert_array_equal(there["pixels"], here["pixels"])
-        assert crafted.cost == scored.cost  # crafted once, and what it cost is told by both
+        assert crafted.outcome.cost == scored.outcome.cost  # crafted once, and what it cost is told by both
         assert (there["adversarial"] != here["adversarial"]).any()
-        clean = store.arrays(found[victim, victim])["clean"]
+        clean = store.arrays(found[victim, victim]).to_arrays()["clean"]
         np.testing.assert_array_equal(here["clean"], clean)
 
 
@@ -125,6 +125,6 @@ def test_checkpoints_are_models_and_surrogates(host: PluginHost, tmp_path: Path)
     )
     request = replace(MATRIX, models=(str(path),), surrogates=("dpsh",), bits=(32,))
     records = evaluate(request, host, results=tmp_path / "results").records
-    assert {record.model.digest for record in records} == {description.weights_digest}
-    assert {record.model.bits for record in records} == {16}
-    assert [record.surrogate.bits for record in records if record.surrogate] == [16]
+    assert {record.victim.model.digest for record in records} == {description.weights_digest}
+    assert {record.victim.model.bits for record in records} == {16}
+    assert [record.attack.surrogate.bits for record in records if record.attack.surrogate] == [16]

@@ -16,7 +16,7 @@ from robusthash.evaluation import Request, RunSettings, evaluate, plan, train_vi
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost, PluginKind
-from robusthash.results import Access, Record, ResultStore, build
+from robusthash.results import Access, Record, ResultStore, build_leaderboard
 from robusthash.training import load_checkpoint
 
 pytest.importorskip("imagehash", reason="the black box of these tests is ImageHash's")
@@ -41,7 +41,7 @@ def grid(host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 def one(records: list[Record], model: str, attack: str) -> Record:
-    (found,) = [record for record in records if (record.model.name, record.attack.name) == (model, attack)]
+    (found,) = [record for record in records if (record.victim.model.name, record.attack.name) == (model, attack)]
     return found
 
 
@@ -50,7 +50,7 @@ def one(records: list[Record], model: str, attack: str) -> Record:
 
 def test_a_black_box_stands_beside_a_network_on_one_leaderboard(grid: tuple[list[Record], ResultStore]) -> None:
     records = grid[0]
-    (section,) = build(records).sections
+    (section,) = build_leaderboard(records).sections
     rows = {(row.model, row.label): row for row in section.rows if row.rank is not None}
     assert {key: row.access for key, row in rows.items()} == {
         ("dpsh 32 bit", "hinge"): Access.WHITE_BOX,
@@ -65,27 +65,27 @@ def test_a_black_box_stands_beside_a_network_on_one_leaderboard(grid: tuple[list
 def test_a_black_box_is_scored_on_its_own_code(grid: tuple[list[Record], ResultStore]) -> None:
     records, store = grid
     crafted, scored = one(records, "dpsh", "hinge"), one(records, "phash", "hinge")
-    assert scored.model.bits == 64
-    assert scored.surrogate is not None
-    assert scored.surrogate.digest == crafted.model.digest
-    there, here = store.arrays(crafted), store.arrays(scored)
+    assert scored.victim.model.bits == 64
+    assert scored.attack.surrogate is not None
+    assert scored.attack.surrogate.digest == crafted.victim.model.digest
+    there, here = store.arrays(crafted).to_arrays(), store.arrays(scored).to_arrays()
     np.testing.assert_array_equal(there["pixels"], here["pixels"])
     assert here["clean"].shape == (12, 8)
     assert there["clean"].shape == (12, 4)
     moved = np.bitwise_count(here["clean"] ^ here["adversarial"]).sum(axis=1)
     np.testing.assert_array_equal(here["hamming"], moved)
-    assert scored.imagery["hamming"] == pytest.approx(moved.mean())
+    assert scored.outcome.imagery["hamming"] == pytest.approx(moved.mean())
 
 
 def test_asking_a_black_box_moves_more_bits_than_noise_and_is_counted(grid: tuple[list[Record], ResultStore]) -> None:
     asked, noise = one(grid[0], "phash", "square"), one(grid[0], "phash", "noise")
-    assert 0 < asked.cost.queries <= 12 * 30
-    assert (asked.cost.forward, asked.cost.backward) == (0, 0)
-    assert asked.imagery["hamming"] > noise.imagery["hamming"]
+    assert 0 < asked.outcome.cost.queries <= 12 * 30
+    assert (asked.outcome.cost.forward, asked.outcome.cost.backward) == (0, 0)
+    assert asked.outcome.imagery["hamming"] > noise.outcome.imagery["hamming"]
 
 
 def test_the_record_of_a_ready_model_names_its_library(grid: tuple[list[Record], ResultStore]) -> None:
-    model = one(grid[0], "phash", "square").model
+    model = one(grid[0], "phash", "square").victim.model
     assert model.options == {
         "hash_size": 8,
         "highfreq_factor": 4,
@@ -101,8 +101,8 @@ def test_another_option_of_a_ready_model_is_another_model(host: PluginHost, tmp_
         setting = replace(SETTING, options={"phash": {"hash_size": size}, "square": {"queries": "5"}})
         request = Request(models=("phash",), attacks=("square",), setting=setting)
         records.append(one(evaluate(request, host, results=tmp_path).records, "phash", "square"))
-    assert [record.model.bits for record in records] == [64, 256]
-    assert records[0].model.digest != records[1].model.digest
+    assert [record.victim.model.bits for record in records] == [64, 256]
+    assert records[0].victim.model.digest != records[1].victim.model.digest
 
 
 def test_workers_give_the_same_record(grid: tuple[list[Record], ResultStore], host: PluginHost, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_images_for_a_ready_model_are_counted_in_its_own_bits(tmp_path: Path) ->
     arguments = ["--model", "phash", "--attack", "square", "-o", "square.queries=5", "--queries", "3", "--quiet"]
     done = CliRunner().invoke(group, ["attack", *arguments, "--output", str(tmp_path)])
     assert done.exit_code == 0, done.output
-    assert " of 64 bits moved" in done.stdout
+    assert " of 64 bits flipped" in done.stdout
 
 
 # --- closed forms -----------------------------------------------------------------------------------------------------
@@ -190,9 +190,9 @@ def test_a_closed_form_can_be_attacked_with_full_knowledge(host: PluginHost, tmp
     records = evaluate(request, host, results=tmp_path).records
     attacked, noise = one(records, "itq", "hinge"), one(records, "itq", "noise")
     assert attacked.access is Access.WHITE_BOX
-    assert attacked.imagery["hamming"] > 2 * noise.imagery["hamming"]
-    assert "train" not in attacked.model.options
-    assert not attacked.flags
+    assert attacked.outcome.imagery["hamming"] > 2 * noise.outcome.imagery["hamming"]
+    assert "train" not in attacked.victim.model.options
+    assert not attacked.outcome.flags
 
 
 def test_more_bits_than_components_are_refused(host: PluginHost, tmp_path: Path) -> None:

@@ -9,25 +9,21 @@ import pytest
 from robusthash.cli import run
 from robusthash.errors import UsageError
 from robusthash.metrics import paired_comparison
-from robusthash.results import Record, ResultStore
+from robusthash.results import ADVERSARIAL, CLEAN, QueryArrays, Record, ResultStore, ScoreKey
 from robusthash.results.comparing.differences import compare
-from robusthash.testing.records import make_measure, make_model, make_record
+from robusthash.specs import Goal
+from robusthash.testing.records import make_model, make_record, with_digest
 
 
-def pair(shift: float) -> tuple[Record, dict[str, np.ndarray], Record, dict[str, np.ndarray]]:
+def pair(shift: float) -> tuple[Record, QueryArrays, Record, QueryArrays]:
     """Two attacks on the same queries, the second weaker by ``shift`` on each."""
     draw = np.random.default_rng(0)
     clean, strong = draw.uniform(0.8, 1, 50), draw.uniform(0.1, 0.3, 50)
     weak = strong + shift + draw.normal(0, 0.01, 50)
 
-    def record(name: str, after: np.ndarray) -> tuple[Record, dict[str, np.ndarray]]:
-        made = make_record(attack=name)
-        metrics = {
-            "clean": {"map": make_measure(float(clean.mean()))},
-            "adversarial": {"map": make_measure(float(after.mean()))},
-        }
-        made = replace(made, metrics=metrics, protocols={"map": "map/tie-expected/v1"})
-        return made, {"clean/map": clean, "adversarial/map": after}
+    def record(name: str, after: np.ndarray) -> tuple[Record, QueryArrays]:
+        made = make_record(attack=name, clean=float(clean.mean()), after=float(after.mean()))
+        return made, QueryArrays(scores={ScoreKey(CLEAN, "map"): clean, ScoreKey(ADVERSARIAL, "map"): after})
 
     return *record("rnm", strong), *record("hag", weak)
 
@@ -37,7 +33,9 @@ def test_a_difference_is_that_of_the_statistics() -> None:
     clean, attacked = compare(left, left_arrays, right, right_arrays)
     assert (clean.stage, clean.paired.difference) == ("clean", 0)
     assert clean.paired.p_value == 1
-    assert attacked.paired == paired_comparison(left_arrays["adversarial/map"], right_arrays["adversarial/map"], seed=0)
+    assert attacked.paired == paired_comparison(
+        *(one.scores_of(ADVERSARIAL, "map") for one in (left_arrays, right_arrays)), seed=0
+    )
     assert attacked.paired.high < 0
     assert attacked.paired.p_value < 0.01
 
@@ -47,9 +45,9 @@ def test_other_queries_databases_goals_and_protocols_are_refused() -> None:
     for other in (
         replace(right, dataset=replace(right.dataset, query_digest="other")),
         replace(right, dataset=replace(right.dataset, digest="other")),
-        replace(right, goal="targeted"),
-        replace(right, relevance="exact"),
-        replace(right, protocols={"map": "map/tie-expected/v2"}),
+        replace(right, attack=replace(right.attack, goal=Goal.TARGETED)),
+        replace(right, scoring=replace(right.scoring, relevance="exact")),
+        replace(right, scoring=replace(right.scoring, protocols={"map": "map/tie-expected/v2"})),
     ):
         with pytest.raises(UsageError):
             compare(left, left_arrays, other, right_arrays)
@@ -69,19 +67,20 @@ def test_the_command_names_the_surrogates_that_differ(tmp_path: Path, capsys: py
     left, left_arrays, right, right_arrays = pair(0.1)
     store = ResultStore(tmp_path)
     sources = [make_model("hashnet", weights=weights) for weights in ("u", "v")]
-    for record, arrays, source, digits in (
-        (left, left_arrays, sources[0], "a" * 64),
-        (right, right_arrays, sources[1], "b" * 64),
-    ):
-        store.save(replace(record, attack=left.attack, surrogate=source, digest=digits), arrays)
-    assert run(("compare", "aaaa", "bbbb", "--results", str(tmp_path))) == 0
+    crafted = [
+        with_digest(replace(record, attack=replace(left.attack, surrogate=source)))
+        for record, source in zip((left, right), sources, strict=True)
+    ]
+    for record, arrays in zip((left, *crafted), (left_arrays, left_arrays, right_arrays), strict=True):
+        store.save(record, arrays)
+    first, second = (record.digest for record in crafted)
+    assert run(("compare", first, second, "--results", str(tmp_path))) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
         f"{which}: rnm from hashnet 32 bit @{source.digest[:6]} on dpsh 32 bit"
         for which, source in zip(("first", "second"), sources, strict=True)
     ]
-    store.save(replace(left, digest="c" * 64), left_arrays)
-    assert run(("compare", "aaaa", "cccc", "--results", str(tmp_path))) == 0
+    assert run(("compare", first, left.digest, "--results", str(tmp_path))) == 0
     assert capsys.readouterr().out.splitlines()[:2] == [
         "first: rnm from hashnet 32 bit on dpsh 32 bit",
         "second: rnm on dpsh 32 bit",

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robusthash.results import Flag, Record
+from robusthash.results import ADVERSARIAL, Against, Flag, PluginUse, Record
 from robusthash.results.comparing.consistency import SLACK, inconsistencies
-from robusthash.testing.records import make_measure, make_model, make_record
+from robusthash.testing.records import make_dataset, make_measure, make_model, make_record
 
 HASHNET = make_model("hashnet", weights="h")
 OTHER = make_model("csq", weights="o")
@@ -55,11 +55,12 @@ def test_a_difference_within_the_slack_is_left_to_chance(check: str) -> None:
 @CHECKS
 def test_a_targeted_attack_is_judged_by_the_target_metric(check: str) -> None:
     suspect, witness = _pair(check, (0.1, 0.9), target=0.5)
-    better = replace(
-        witness, metrics={**witness.metrics, "adversarial": {"map": make_measure(0.9), "t-map": make_measure(0.6)}}
-    )
-    worse = replace(
-        witness, metrics={**witness.metrics, "adversarial": {"map": make_measure(0.01), "t-map": make_measure(0.4)}}
+    better, worse = (
+        replace(witness, outcome=replace(witness.outcome, metrics={**witness.outcome.metrics, ADVERSARIAL: measures}))
+        for measures in (
+            {Against.OWN: {"map": make_measure(own)}, Against.TARGET: {"map": make_measure(target)}}
+            for own, target in ((0.9, 0.6), (0.01, 0.4))
+        )
     )
     assert _found(suspect, better) == {suspect.digest: [check]}
     assert _found(suspect, worse) == {}
@@ -73,32 +74,30 @@ def test_a_targeted_attack_is_judged_by_the_target_metric(check: str) -> None:
         {"seed": 1},
         {"relevance": "exact"},
         {"protocols": {"map": "map@1000"}},
-        {"dataset": replace(make_record().dataset, digest="other")},
-        {"dataset": replace(make_record().dataset, query_digest="other")},
+        {"dataset": make_dataset(digest="other")},
+        {"dataset": make_dataset(query_digest="other")},
         {"model": make_model(weights="other")},
         {"model": make_model(bits=16)},
-        {"attack": replace(make_record().attack, name="hag")},
-        {"attack": replace(make_record().attack, options={"p": 3, "steps": 10})},
-        {"goal": "targeted"},
+        {"attack": "hag"},
+        {"options": {"p": 3, "steps": 10}},
+        {"target": 0.9},
         {"flags": (Flag(id="RH006", message="unbounded"),)},
     ],
     ids=["seed", "relevance", "protocol", "splits", "queries", "weights", "bits", "attack", "options", "goal", "bound"],
 )
 def test_what_is_not_comparable_contradicts_nothing(check: str, changes: dict[str, Any]) -> None:
-    suspect, witness = _pair(check, (0.4, 0.3))
-    if "goal" in changes:
-        stages = {stage: {**one, "t-map": make_measure(0.9)} for stage, one in witness.metrics.items()}
-        changes = {**changes, "metrics": stages}
-    assert _found(suspect, replace(witness, **changes)) == {}
+    suspect, _ = _pair(check, (0.4, 0.3))
+    _, witness = _pair(check, (0.4, 0.3), **changes)
+    assert _found(suspect, witness) == {}
 
 
 def test_a_defense_makes_another_victim() -> None:
-    suspect, witness = _pair("RH011", (0.4, 0.3))
-    defense = replace(suspect.attack, name="saat", options={"a": 1})
-    assert _found(suspect, replace(witness, defense=defense)) == {}
-    assert _found(replace(suspect, defense=defense), replace(witness, defense=defense)) == {suspect.digest: ["RH011"]}
-    other = replace(defense, options={"a": 2})
-    assert _found(replace(suspect, defense=defense), replace(witness, defense=other)) == {}
+    bare, _ = _pair("RH011", (0.4, 0.3))
+    defenses = [PluginUse(name="saat", owner="x 1", options={"a": a}) for a in (1, 2)]
+    (suspect, witness), (_, other) = (_pair("RH011", (0.4, 0.3), defense=defense) for defense in defenses)
+    assert _found(bare, witness) == {}
+    assert _found(suspect, witness) == {suspect.digest: ["RH011"]}
+    assert _found(suspect, other) == {}
 
 
 def test_a_message_names_the_strongest_that_contradicts() -> None:
@@ -127,7 +126,7 @@ def test_only_white_box_attacks_must_gain_from_a_larger_ball() -> None:
     for changes in ({"surrogate": HASHNET}, {"queries": 500}):
         assert _found(*_pair("RH011", (0.4, 0.3), **changes)) == {}
     suspect, witness = _pair("RH011", (0.4, 0.3))
-    assert _found(suspect, replace(witness, surrogate=HASHNET)) == {}
+    assert _found(suspect, replace(witness, attack=replace(witness.attack, surrogate=HASHNET))) == {}
 
 
 def test_more_steps_may_cost_transfer_but_not_queries() -> None:
@@ -138,11 +137,26 @@ def test_more_steps_may_cost_transfer_but_not_queries() -> None:
     assert _found(suspect, make_record(options={"steps": 10, "p": 2}, after=0.3)) == {}
 
 
+def test_effort_is_whatever_option_an_attack_says_it_is() -> None:
+    def record(queries: int, after: float, **other: Any) -> Record:
+        options = {"queries": queries, "p": 2}
+        return make_record(attack="square", options=options, effort="queries", queries=200, after=after, **other)
+
+    suspect, witness = record(100, 0.4), record(10, 0.3)
+    assert _found(suspect, witness) == {suspect.digest: ["RH012"]}
+    assert _messages(suspect, witness) == ["weaker than the same attack with 10 queries (0.400 against 0.300)"]
+    # An attack that does not say so runs with other options, and is another.
+    unsaid = make_record(attack="square", options={"queries": 10, "p": 2}, queries=200, after=0.3)
+    assert unsaid.attack.effort is None
+    assert _found(suspect, unsaid) == {}
+
+
 def test_transfer_is_held_against_the_same_epsilon() -> None:
     suspect, witness = _pair("RH013", (0.4, 0.3))
-    assert _found(suspect, replace(witness, epsilon=16 / 255)) == {}
+    assert _found(suspect, replace(witness, attack=replace(witness.attack, epsilon=16 / 255))) == {}
     # Nor is what asks the victim's service a transfer.
-    assert _found(suspect, replace(witness, cost=replace(witness.cost, queries=10))) == {}
+    asking = replace(witness.outcome, cost=replace(witness.outcome.cost, queries=10))
+    assert _found(suspect, replace(witness, outcome=asking)) == {}
 
 
 def test_noise_seeks_nothing() -> None:
@@ -164,9 +178,7 @@ def test_an_older_record_of_a_cell_is_no_evidence() -> None:
 
 def test_another_headline_metric_is_judged_by_itself() -> None:
     def record(epsilon: float, value: float) -> Record:
-        measures = {"precision@r2": make_measure(value)}
-        stages = {"clean": measures, "adversarial": measures}
-        return make_record(epsilon=epsilon, protocols={"precision@r2": "precision@r2/v1"}, metrics=stages)
+        return make_record(epsilon=epsilon, protocols={"precision@r2": "precision@r2/v1"}, after=value)
 
     small, large = record(4 / 255, 0.3), record(8 / 255, 0.4)
     assert _found(small, large) == {large.digest: ["RH011"]}

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,13 @@ from rich.console import Console
 
 from robusthash.errors import InputError, MissingDependencyError, OptionError, UsageError
 from robusthash.results import Flag, Record
-from robusthash.results.curves.curves import Curves, Over, Panel, Series, build_curves
-from robusthash.results.curves.exports import curves_to_csv, curves_to_json, curves_to_markdown, render_curves
+from robusthash.results.curves.curves import build_curves
+from robusthash.results.curves.files import curves_to_csv, curves_to_json, curves_to_markdown
+from robusthash.results.curves.panels import Curves, Over, Panel, Series
 from robusthash.results.curves.plots import FORMS, save_plot
-from robusthash.testing.records import make_record
+from robusthash.results.curves.terminal import render_curves
+from robusthash.specs import Distance
+from robusthash.testing.records import make_dataset, make_model, make_record
 
 LEVELS = (2 / 255, 8 / 255, 0.1)
 
@@ -107,15 +109,15 @@ def test_the_same_radius_written_in_two_ways_is_one_point() -> None:
         {"seed": 1},
         {"relevance": "exact"},
         {"protocols": {"map": "map@1000"}},
-        {"dataset": replace(make_record().dataset, digest="other")},
-        {"dataset": replace(make_record().dataset, query_digest="other")},
+        {"dataset": make_dataset(digest="other")},
+        {"dataset": make_dataset(query_digest="other")},
     ],
     ids=["seed", "relevance", "protocol", "splits", "queries"],
 )
-@pytest.mark.parametrize("over", [Over.EPSILON, Over.BITS, Over.STEPS])
+@pytest.mark.parametrize("over", [Over.EPSILON, Over.BITS, Over.EFFORT])
 def test_what_is_not_comparable_is_never_in_one_panel(over: Over, changes: dict[str, Any]) -> None:
     one, other = ({"bits": n, "epsilon": n / 255, "options": {"steps": n}} for n in (16, 32))
-    vary = {"epsilon": ("epsilon",), "bits": ("bits",), "steps": ("options",)}[over]
+    vary = {Over.EPSILON: ("epsilon",), Over.BITS: ("bits",), Over.EFFORT: ("options",)}[over]
     fixed = {name: one[name] for name in one if name not in vary}
     first, second = ({name: point[name] for name in vary} | fixed for point in (one, other))
     assert build_curves([make_record(**first), make_record(**second, **changes)], over).panels == ()
@@ -132,7 +134,7 @@ def test_what_is_not_comparable_is_never_in_one_panel(over: Over, changes: dict[
         {"defense": "saat"},
         {"attack": "hag"},
         {"options": {"p": 3.0}},
-        {"surrogate": make_record(model="hashnet", weights="h").model},
+        {"surrogate": make_model("hashnet", weights="h")},
     ],
     ids=["weights", "model", "defense", "attack", "options", "surrogate"],
 )
@@ -144,7 +146,7 @@ def test_what_is_another_victim_or_attack_is_another_series_with_a_name_of_its_o
 
 
 def test_a_transferred_attack_is_named_with_its_surrogate() -> None:
-    surrogate = make_record(model="hashnet", weights="h").model
+    surrogate = make_model("hashnet", weights="h")
     panel = _one([*_sweep(), *_sweep(surrogate=surrogate)], Over.EPSILON)
     assert [one.attack for one in panel.series] == ["rnm", "rnm from hashnet 32 bit"]
 
@@ -160,20 +162,48 @@ def test_steps_are_left_out_of_the_name_and_the_rest_of_the_options_is_not() -> 
         make_record(attack="hag", options={"steps": 10}),
         make_record(attack="x", options={"steps": None}),
     ]
-    panel = _one([*records, *others], Over.STEPS)
+    panel = _one([*records, *others], Over.EFFORT)
     assert [one.attack for one in panel.series] == ["rnm p=1", "rnm p=2"]
     assert [label for label, _ in _values(panel.series[0])] == ["10", "50", "100"]
     assert panel.series[1].points[2].value == pytest.approx(0.5 - 0.1 + 0.02)
     assert panel.common.epsilon == 8 / 255
 
 
+def test_effort_in_other_units_is_another_panel() -> None:
+    records = [make_record(options={"steps": steps}) for steps in (1, 2)]
+    records += [
+        make_record(attack="square", options={"queries": queries}, effort="queries", queries=200)
+        for queries in (500, 1000, 2000000)
+    ]
+    curves = build_curves(records, Over.EFFORT)
+    assert {panel.common.effort: [point.label for point in panel.series[0].points] for panel in curves.panels} == {
+        "steps": ["1", "2"],
+        "queries": ["500", "1000", "2000000"],
+    }
+    assert "MAP over queries" in _text(curves)
+    assert {panel.common.effort for panel in build_curves(_sweep(), Over.EPSILON).panels} == {None}
+
+
+def test_models_of_any_length_have_no_length_in_their_names() -> None:
+    """Nor does a namesake that has one in its own name lose it."""
+    records = [make_record(model="odd 0 bit", bits=bits, weights=f"{bits}") for bits in (16, 32)]
+    (series,) = _one(records, Over.BITS).series
+    assert series.victim == "odd 0 bit"
+    assert _one(_sweep(model="odd 0 bit"), Over.EPSILON).series[0].victim == "odd 0 bit 32 bit"
+
+
+def test_descriptors_have_no_code_length_to_sweep() -> None:
+    models = [make_model(bits=size, distance=Distance.COSINE, weights=str(size)) for size in (128, 256)]
+    assert build_curves([make_record(model=model) for model in models], Over.BITS).panels == ()
+
+
 def test_another_epsilon_is_another_panel_but_over_epsilon() -> None:
     records = [make_record(options={"steps": steps}, epsilon=epsilon) for steps in (1, 2) for epsilon in LEVELS]
-    assert [panel.common.epsilon for panel in build_curves(records, Over.STEPS).panels] == sorted(LEVELS)
+    assert [panel.common.epsilon for panel in build_curves(records, Over.EFFORT).panels] == sorted(LEVELS)
 
 
 def test_bits_join_victims_of_other_weights() -> None:
-    surrogates = {bits: make_record(model="hashnet", bits=bits, weights=f"h{bits}").model for bits in (16, 64)}
+    surrogates = {bits: make_model("hashnet", bits=bits, weights=f"h{bits}") for bits in (16, 64)}
     records = [
         make_record(bits=bits, weights=f"{defense}{bits}", defense=defense, surrogate=surrogate, after=bits / 100)
         for bits in (64, 16)
@@ -192,8 +222,7 @@ def test_bits_join_victims_of_other_weights() -> None:
 
 def test_bits_do_not_join_models_that_were_trained_in_other_ways() -> None:
     def record(bits: int, **model: Any) -> Record:
-        one = make_record(bits=bits, weights=str(bits))
-        return replace(one, digest=f"{bits}{model}", model=replace(one.model, **model))
+        return make_record(model=make_model(bits=bits, weights=str(bits), **model))
 
     assert build_curves([record(16), record(32, backbone="resnet")], Over.BITS).panels == ()
     epochs = [record(bits, options={"train": {"epochs": n}}) for bits, n in ((16, 3), (32, 20))]
@@ -388,7 +417,7 @@ def test_a_picture_is_the_same_bytes_again(tmp_path: Path, form: str) -> None:
     assert b"dc:date" not in first
 
 
-@pytest.mark.parametrize("over", [Over.STEPS, Over.BITS, Over.ITERATION])
+@pytest.mark.parametrize("over", [Over.EFFORT, Over.BITS, Over.ITERATION])
 def test_every_axis_can_be_drawn(tmp_path: Path, over: Over) -> None:
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     records = [make_record(bits=n, options={"steps": 100}, weights=str(n)) for n in (16, 32)]
@@ -397,7 +426,7 @@ def test_every_axis_can_be_drawn(tmp_path: Path, over: Over) -> None:
     save_plot(curves, tmp_path / "curve.svg")
     text = (tmp_path / "curve.svg").read_text()
     expected = {
-        Over.STEPS: ("steps of the attack", ">10<", ">2000<"),
+        Over.EFFORT: ("steps of the attack", ">10<", ">2000<"),
         Over.BITS: ("code length (bits)", ">16<", ">32<"),
         Over.ITERATION: ("iteration (steps made)", "Hamming distance to the aim (bits)"),
     }

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from robusthash.results import (
+    Access,
     Flag,
     ModelUse,
     PluginUse,
@@ -23,8 +24,9 @@ from robusthash.results import (
     to_markdown,
 )
 from robusthash.results.leaderboard.board import Leaderboard, Row, RowKind, Section
-from robusthash.results.records.record import Access
-from robusthash.testing.records import make_measure, make_model, make_record
+from robusthash.results.leaderboard.sheets import sheets
+from robusthash.specs import Direction, Distance, Role
+from robusthash.testing.records import make_dataset, make_model, make_record
 
 DPSH, HASHNET = make_model("dpsh", weights="dpsh"), make_model("hashnet", weights="hashnet")
 
@@ -155,7 +157,7 @@ def test_letters_before_a_rank_say_goal_and_access() -> None:
     notes = [
         "t: targeted, ranked by relevance to the target label (higher is stronger)",
         "x: crafted on another model (transfer), ranked apart from white-box attacks",
-        "q: asks the victim's service (queries), ranked apart from white-box attacks",
+        "q: queries the victim's service, ranked apart from white-box attacks",
     ]
     assert [note for note in notes if note not in _text(board)] == []
     assert [note for note in notes if note in _text(build_leaderboard(records[:1]))] == []
@@ -178,7 +180,7 @@ def test_surrogates_of_one_name_are_told_apart_by_their_weights() -> None:
 def test_a_surrogate_that_is_called_as_the_victim_is_told_from_it() -> None:
     other = make_model("dpsh", weights="other")
     row = next(row for row in _one(make_record(surrogate=other)).rows if row.kind is RowKind.ATTACK)
-    victim = make_record().model
+    victim = make_model()
     assert (row.model, row.label) == (f"dpsh 32 bit @{victim.digest[:6]}", f"rnm from dpsh 32 bit @{other.digest[:6]}")
 
 
@@ -194,6 +196,70 @@ def test_options_inside_a_mapping_are_named_by_their_path_and_its_versions_left_
         "strongest members=hinge,rnm members.hinge.steps=10 members.rnm.steps=10",
         "strongest members=hinge,rnm members.hinge.steps=20 members.rnm.steps=20",
     ]
+
+
+def _strongest(model: str, *, after: float = 0.2) -> Record:
+    """A record of the ensemble as a run makes it: its members in the order in which they were asked for."""
+    members = {
+        name: {"owner": "sample 1.0", "steps": steps, "place": place, "sizes": (1, 2.0)}
+        for place, (name, steps) in enumerate((("hinge", 100), ("hag", 50)))
+    }
+    options = {"restarts": 2, "members": members, "broken": 0.5}
+    return make_record(model=model, weights=model, attack="strongest", options=options, after=after)
+
+
+def test_stored_and_new_records_of_an_ensemble_are_the_same_attack() -> None:
+    """On disk options are sorted, and tuples are lists: that makes no other attack, and no model incomplete."""
+    new, other = _strongest("dpsh", after=0.2), _strongest("hashnet", after=0.3)
+    stored = Record.from_json(other.to_json(), "stored")
+    assert list(stored.attack.options["members"]) != list(new.attack.options["members"])
+    section = _one(new, stored)
+    assert [(one.model, one.rank, one.lacks) for one in section.standings] == [
+        ("hashnet 32 bit", 1, ()),
+        ("dpsh 32 bit", 2, ()),
+    ]
+    assert _labels(section.rows, RowKind.ATTACK) == ["strongest", "strongest"]
+    again = Record.from_json(new.to_json(), "stored")
+    assert _one(new, replace(again, created="2027-01-01T00:00:00+00:00")).superseded == 1
+
+
+def test_what_an_attack_is_among_the_others_is_its_role_and_not_its_name() -> None:
+    records = [
+        make_record(attack="salt", role=Role.REFERENCE, after=0.1),
+        make_record(attack="apgd", role=Role.YARDSTICK, after=0.3),
+        make_record(attack="noise", role=Role.ATTACK, after=0.4),
+        make_record(model="hashnet", weights="h", attack="apgd", role=Role.YARDSTICK, after=0.5),
+    ]
+    section = _one(*records)
+    assert _labels(section.rows, RowKind.REFERENCE) == ["salt"]
+    assert [(one.model, one.rank, one.attack) for one in section.standings] == [
+        ("hashnet 32 bit", 1, "apgd"),
+        ("dpsh 32 bit", 2, "apgd"),
+    ]
+
+
+def test_records_are_judged_by_the_headline_that_they_store() -> None:
+    protocols = {"recall@10": "recall@10/v1", "map": "map/tie-expected"}
+    stored, other = make_record(protocols=protocols), make_record(protocols=protocols, headline="map")
+    sections = build_leaderboard([stored, other]).sections
+    assert [section.setting.metric for section in sections] == ["map", "recall@10"]
+    assert [{row.kind for row in section.rows} for section in sections] == [
+        {RowKind.CLEAN, RowKind.ATTACK, RowKind.FLOOR},
+        {RowKind.CLEAN, RowKind.ATTACK},
+    ]
+
+
+def test_titles_tell_direction_and_distance_where_they_are_not_the_usual_ones() -> None:
+    descriptors = make_model("gem", bits=512, distance=Distance.COSINE)
+    records = [make_record(), make_record(direction=Direction.T2I), make_record(model=descriptors)]
+    usual, cosine, texts = sorted(sheet.title for sheet in sheets(build_leaderboard(records)))[::1]
+    assert {usual, cosine, texts} == {
+        "digits: 200 queries, 1297 items · Linf 8/255 · map/tie-expected · share-any · seed 0",
+        "digits: 200 queries, 1297 items · cosine · Linf 8/255 · map/tie-expected · share-any · seed 0",
+        "digits: 200 queries, 1297 items · t2i · Linf 8/255 · map/tie-expected · share-any · seed 0",
+    }
+    (row, *_) = _one(make_record(model=descriptors)).rows
+    assert row.model == "gem 512 d"
 
 
 def test_a_transfer_matrix_has_the_white_box_attack_on_its_diagonal() -> None:
@@ -267,14 +333,16 @@ def test_targeted_matrices_are_of_the_target_metric_and_each_goal_and_options_ha
         {"seed": 1},
         {"relevance": "exact"},
         {"protocols": {"map": "map@1000"}},
-        {"dataset": replace(make_record().dataset, digest="other")},
-        {"dataset": replace(make_record().dataset, query_digest="other")},
-        {"dataset": replace(make_record().dataset, name="cifar10")},
+        {"dataset": make_dataset(digest="other")},
+        {"dataset": make_dataset(query_digest="other")},
+        {"dataset": make_dataset(name="cifar10")},
+        {"direction": Direction.I2T},
+        {"model": make_model(distance=Distance.L2)},
     ],
-    ids=["epsilon", "seed", "relevance", "protocol", "splits", "queries", "dataset"],
+    ids=["epsilon", "seed", "relevance", "protocol", "splits", "queries", "dataset", "direction", "distance"],
 )
 def test_what_is_not_comparable_is_never_in_one_section(changes: dict[str, Any]) -> None:
-    board = build_leaderboard([make_record(model="dpsh"), make_record(model="hashnet", **changes)])
+    board = build_leaderboard([make_record(model="dpsh"), make_record(**{"model": "hashnet", **changes})])
     assert len(board.sections) == 2
     assert all(not section.standings for section in board.sections)
     assert all(len({row.model for row in section.rows}) == 1 for section in board.sections)
@@ -301,8 +369,7 @@ def test_namesakes_are_told_apart_by_the_options_that_differ() -> None:
 
 
 def test_two_distributions_of_one_name_are_told_apart() -> None:
-    record = make_record()
-    records = [replace(record, attack=PluginUse(name="rnm", owner=owner)) for owner in ("mine 1.0", "yours 1.0")]
+    records = [make_record(attack=PluginUse(name="rnm", owner=owner)) for owner in ("mine 1.0", "yours 1.0")]
     assert sorted(_labels(_one(*records).rows, RowKind.ATTACK)) == ["rnm by=mine", "rnm by=yours"]
 
 
@@ -336,7 +403,7 @@ def test_models_are_ranked_by_their_worst_case() -> None:
 
 def test_a_victim_that_lacks_an_attack_is_not_ranked() -> None:
     # hashnet was spared hag: over what it has it would look best
-    records = [one for one in _grid() if (one.model.name, one.attack.name) != ("hashnet", "hag")]
+    records = [one for one in _grid() if (one.victim.model.name, one.attack.name) != ("hashnet", "hag")]
     standings = [one for one in _one(*records).standings if one.goal == "untargeted"]
     assert [(one.model, one.rank, one.worst is None, one.lacks) for one in standings] == [
         ("dpsh 32 bit", 1, False, ()),
@@ -430,10 +497,7 @@ def test_nothing_makes_an_empty_board() -> None:
 
 
 def test_another_metric_is_shown_without_the_floors_of_map() -> None:
-    measures = {"precision@r2": make_measure(0.5)}
-    record = make_record(
-        protocols={"precision@r2": "precision@r2/closed"}, metrics={"clean": measures, "adversarial": measures}
-    )
+    record = make_record(protocols={"precision@r2": "precision@r2/closed"})
     section = _one(record)
     assert section.setting.metric == "precision@r2"
     assert [row.kind for row in section.rows] == [RowKind.CLEAN, RowKind.ATTACK]

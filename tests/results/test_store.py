@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 from robusthash.errors import InputError, StorageError, UsageError
-from robusthash.results import PluginUse, Record, ResultStore
+from robusthash.results import PluginUse, QueryArrays, Record, ResultStore
 from robusthash.testing.records import make_record
 
-ARRAYS = {"ids": np.array(["a.png", "b.png"]), "clean/map": np.array([0.25, 1.0]), "linf": np.zeros(2, np.float32)}
+ARRAYS = QueryArrays.from_arrays(
+    {"ids": np.array(["a.png", "b.png"]), "clean/map": np.array([0.25, 1.0]), "linf": np.zeros(2, np.float32)}
+)
 
 
 @pytest.fixture
@@ -29,9 +31,9 @@ def test_a_record_comes_back_as_it_was_saved(store: ResultStore) -> None:
     assert path == store.root / "digits" / "dpsh-32bit" / "saat" / f"rnm-{record.digest[:12]}.json"
     found = store.find(record.digest)
     assert found == record
-    arrays = store.arrays(record)
-    assert set(arrays) == set(ARRAYS)
-    for name, array in ARRAYS.items():
+    arrays = store.arrays(record).to_arrays()
+    assert set(arrays) == set(ARRAYS.to_arrays())
+    for name, array in ARRAYS.to_arrays().items():
         assert arrays[name].dtype == array.dtype
         np.testing.assert_array_equal(arrays[name], array)
 
@@ -70,7 +72,7 @@ def test_names_that_look_alike_on_disk_are_kept_apart(store: ResultStore) -> Non
         store.save(record, ARRAYS)
     found, problems = store.load_all()
     assert not problems
-    assert sorted(one.model.name for one in found) == ["a/b", "a:b", "a_b"]
+    assert sorted(one.victim.model.name for one in found) == ["a/b", "a:b", "a_b"]
 
 
 def _without(*path: str) -> Callable[[dict[str, Any]], None]:
@@ -97,17 +99,24 @@ def _with(value: object, *path: str) -> Callable[[dict[str, Any]], None]:
         (_without("schema"), "schema"),
         (_with(99, "schema"), "schema 99"),
         (_without("cost"), "cost"),
-        (_with({}, "protocols"), "protocols"),
-        (_with("high", "epsilon"), "epsilon"),
-        (_with("many", "dataset", "queries"), "queries"),
-        (_with(None, "model", "name"), "name"),
-        (_with("mean", "metrics", "clean", "map", "value"), "map of the clean"),
-        (_without("metrics", "adversarial", "map"), "map of the adversarial"),
-        (_with({"psnr": "inf"}, "imagery"), "imagery"),
-        (_with([], "attack", "options"), "options"),
-        (_with("both", "goal"), "goal"),
+        (_with({}, "protocols"), "protocols: Expected `object` of length >= 1"),
+        (_with("high", "epsilon"), "epsilon: Expected `float`, got `str`"),
+        (_with(-0.1, "epsilon"), "epsilon: Expected `float` >= 0"),
+        (_with("many", "dataset", "queries"), "dataset.queries: Expected `int`, got `str`"),
+        (_with(None, "model", "name"), "model.name: Expected `str`, got `null`"),
+        (_with(64, "model", "bits"), "model: bits is 64, and hamming of size 32 makes it 32"),
+        (_with(1, "model", "colour"), "model: Object contains unknown field `colour`"),
+        (_with("mean", "metrics", "clean", "map", "value"), "metrics[...][...].value: Expected `float`, got `str`"),
+        (_without("metrics", "adversarial", "map"), "metrics has no map of the adversarial queries"),
+        (_with({"psnr": "inf"}, "imagery"), "imagery[...]: Expected `float`, got `str`"),
+        (_with([], "attack", "options"), "attack.options: Expected `object`, got `array`"),
+        (_with("both", "goal"), "goal: Invalid enum value 'both'"),
         (_with("targeted", "goal"), "t-map"),
-        (_with(["RH001"], "flags"), "argument after"),
+        (_with("recall", "headline"), "headline is 'recall', which is none of protocols"),
+        (_with(["RH001"], "flags"), "flags[0]: Expected `object`, got `str`"),
+        (_with({"threads": "2"}, "environment"), "environment names no device"),
+        (_with(1, "seed"), "it was changed"),
+        (_with({"steps": 7}, "attack", "options"), "it was changed"),
     ],
 )
 def test_a_damaged_record_is_named_and_stops_no_other(
@@ -150,17 +159,28 @@ def test_a_folder_that_is_not_there_is_named(store: ResultStore) -> None:
         store.load_all()
 
 
+def _twins() -> tuple[Record, Record]:
+    """Two records whose digests begin alike."""
+    found: dict[str, Record] = {}
+    for seed in range(5000):
+        record = make_record(seed=seed)
+        if record.digest[:4] in found:
+            return found[record.digest[:4]], record
+        found[record.digest[:4]] = record
+    raise AssertionError("no two of 5,000 digests begin with the same four digits")
+
+
 def test_lookup_by_prefix(store: ResultStore) -> None:
-    record = make_record(digest="abcd12" + "0" * 58)
-    twin = make_record(digest="abcd12" + "1" * 58)
+    record, twin = _twins()
     for one in (record, twin):
         store.save(one, ARRAYS)
     assert store.lookup(record.digest) == record
     assert store.lookup(twin.digest[:20]) == twin
     with pytest.raises(UsageError, match="2 records"):
-        store.lookup("abcd")
+        store.lookup(record.digest[:4])
+    absent = next(f"{i:04x}" for i in range(3) if f"{i:04x}" != record.digest[:4])
     with pytest.raises(UsageError, match="no record"):
-        store.lookup("ffff")
+        store.lookup(absent)
     with pytest.raises(UsageError, match="neither a file nor a digest"):
         store.lookup("results/typo.json")
 
@@ -247,11 +267,12 @@ def test_a_read_only_folder_is_a_storage_error(store: ResultStore) -> None:
 
 def test_objects_are_not_pickled(store: ResultStore) -> None:
     with pytest.raises(ValueError, match="allow_pickle"):
-        store.save(make_record(), {"objects": np.array([{}, {}], dtype=object)})
+        store.save(make_record(), QueryArrays(columns={"objects": np.array([{}, {}], dtype=object)}))
     assert not store.root.exists()
 
 
 def test_the_path_does_not_depend_on_the_time() -> None:
     record: Record = make_record()
-    later = replace(record, created="2027-01-01T00:00:00+00:00", retriever=PluginUse(name="faiss", owner="x 1"))
+    scoring = replace(record.scoring, retriever=PluginUse(name="faiss", owner="x 1"))
+    later = replace(record, created="2027-01-01T00:00:00+00:00", scoring=scoring)
     assert ResultStore(Path("r")).path_of(record) == ResultStore(Path("r")).path_of(later)

@@ -1,6 +1,5 @@
 """Adversarial training: its banks, its inner attack, whose gradient goes where, and that it repeats."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -11,27 +10,35 @@ from torch import Tensor, nn
 
 from robusthash.contracts import (
     ArrayImages,
+    DefenseContext,
     HashModel,
     Modality,
     Objective,
     Pairs,
+    Progress,
     RetrievalData,
+    Snapshots,
     Split,
     Threat,
+    TrainBatch,
+    TrainingReport,
     TrainStep,
+    silent,
 )
-from robusthash.errors import CheckpointError, OptionError
+from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import centre, sign
 from robusthash.testing import toy_images
-from robusthash.training import ObjectiveStep, TrainBatch, encode, weights_digest
-from robusthash.training.hardening.adversarial import (
-    AdversarialStep,
+from robusthash.training import (
     AdversarialTraining,
     Banks,
-    HardeningContext,
+    ObjectiveStep,
     Scene,
+    defense_context,
+    encode,
+    weights_digest,
 )
-from robusthash.training.hardening.descent import descend_by_sign
+from robusthash.training.hardening import AdversarialStep
+from robusthash.training.hardening.inner_attack import descend_by_sign
 
 CPU = torch.device("cpu")
 STEP = TrainStep(epoch=0, epochs=2, iteration=0, bits=8)
@@ -98,7 +105,7 @@ def toy_data(items: int = 48, *, unlabelled: int = 0) -> RetrievalData:
     labels[:unlabelled] = 0
     levels = ArrayImages((images * 255).round().to(torch.uint8))
     parts = {
-        name: Split(name=name, images=levels, labels=labels, ids=tuple(map(str, range(items))))
+        name: Split.of_images(name=name, images=levels, labels=labels, ids=tuple(map(str, range(items))))
         for name in ("query", "database", "train")
     }
     return RetrievalData(name="toy", classes=("a", "b", "c", "d"), **parts)
@@ -113,14 +120,14 @@ def away(**options: object) -> Away:
 
 
 def started(method: AdversarialTraining, model: HashModel, data: RetrievalData = DATA) -> AdversarialStep:
-    step = AdversarialStep(method, ObjectiveStep(Pairwise()), epsilon=0.1)
+    step = method.step(ObjectiveStep(Pairwise()), epsilon=0.1)
     step.start(model, data.train, STEP, CPU)
     return step
 
 
 def batch(data: RetrievalData = DATA, rows: int = 16) -> TrainBatch:
     return TrainBatch(
-        images=data.train.images.pixels(range(rows)),
+        images=data.train.images.inputs(range(rows)),
         labels=data.train.labels[:rows].float(),
         indices=torch.arange(rows),
     )
@@ -181,7 +188,7 @@ def test_distinct_labels_leave_out_that_of_items_without() -> None:
 def test_it_stays_in_ball_and_box_and_lowers_what_it_minimises(epsilon: float, random_start: bool) -> None:
     model = Net()
     method = away(random_start=random_start)
-    step = AdversarialStep(method, None, epsilon=epsilon)
+    step = method.step(None, epsilon=epsilon)
     step.start(model, DATA.train, STEP, CPU)
     one = batch()
     crafted = step.crafted(model, one, scene(step, one))
@@ -259,9 +266,9 @@ def test_the_loss_is_the_hash_loss_of_the_clean_plus_the_adversarial_one() -> No
     model = Net().eval()  # so that every pass gives the same
     method = away(random_start=False)
     whole, clean, alone = (
-        AdversarialStep(method, ObjectiveStep(Pairwise()), epsilon=0.1),
+        method.step(ObjectiveStep(Pairwise()), epsilon=0.1),
         ObjectiveStep(Pairwise()),
-        AdversarialStep(method, None, epsilon=0.1),
+        method.step(None, epsilon=0.1),
     )
     for step in (whole, clean, alone):
         step.start(model, DATA.train, STEP, CPU)
@@ -273,17 +280,9 @@ def test_the_loss_is_the_hash_loss_of_the_clean_plus_the_adversarial_one() -> No
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
-def harden(
-    method: AdversarialTraining, *, partial: Path | None = None, progress: Callable[[int, int, str], None] | None = None
-) -> HashModel:
-    context = HardeningContext(
-        data=DATA,
-        seed=0,
-        objective=Pairwise(),
-        partial=partial,
-        partial_seconds=0,
-        progress=progress or (lambda _done, _total, _what: None),
-    )
+def harden(method: AdversarialTraining, *, partial: Path | None = None, progress: Progress = silent) -> HashModel:
+    snapshots = Snapshots(partial, "test", seconds=0)
+    context = defense_context(DATA, seed=0, objective=Pairwise(), snapshots=snapshots, progress=progress)
     return method.harden(Net(bits=8).eval(), context)
 
 
@@ -308,10 +307,45 @@ def test_a_hardening_broken_within_an_epoch_resumes_to_the_same_bytes(
     with pytest.raises(_Interrupted):
         harden(method, partial=partial, progress=stop)
     torch.manual_seed(2)
-    assert weights_digest(harden(method, partial=partial)) == weights_digest(undisturbed)
-    with pytest.raises(CheckpointError, match="another model"):
-        harden(replace(method, steps=4), partial=partial)
+    steps: list[int] = []
+    resumed = harden(method, partial=partial, progress=lambda done, _total, _what: steps.append(done))
+    assert steps == [7, 8, 9]
+    assert weights_digest(resumed) == weights_digest(undisturbed)
+    other = replace(method, steps=4)  # it has nothing to go on from
+    assert weights_digest(harden(other, partial=partial)) == weights_digest(harden(other))
     assert not undisturbed.training
+
+
+def test_a_context_without_a_trainer_says_so() -> None:
+    with pytest.raises(CapabilityError, match=r"cannot train.*defense_context"):
+        away().harden(Net().eval(), DefenseContext(data=DATA, seed=0))
+
+
+def test_a_defense_of_several_trainings_resumes_the_one_that_was_broken(tmp_path: Path) -> None:
+    class Twice(Away):
+        def train(self, model: HashModel, context: DefenseContext) -> tuple[HashModel, TrainingReport]:
+            once, _ = super().train(model, context)
+            return super().train(once, context)
+
+    method = Twice(**BRIEF)  # type: ignore[arg-type]  # as in away
+    undisturbed = harden(method)
+    calls: list[int] = []
+
+    def stop(done: int, _total: int, _what: str) -> None:
+        calls.append(done)
+        if len(calls) == 17:  # the last batch but one of the second training
+            raise _Interrupted
+
+    partial = tmp_path / "partial"
+    with pytest.raises(_Interrupted):
+        harden(method, partial=partial, progress=stop)
+    assert len(list(tmp_path.iterdir())) == 2
+    steps: list[int] = []
+    resumed = harden(method, partial=partial, progress=lambda done, _total, _what: steps.append(done))
+    assert steps == [7, 8, 9]  # the first is whole, and its state is loaded
+    assert weights_digest(resumed) == weights_digest(undisturbed)
+    Snapshots(partial, "test").remove()
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_the_method_learns_beside_the_model_is_trained_and_kept() -> None:
@@ -332,7 +366,7 @@ def test_what_the_method_learns_beside_the_model_is_trained_and_kept() -> None:
 def test_the_model_given_stays_as_it_is() -> None:
     model = Net().eval().requires_grad_(requires_grad=False)
     before = weights_digest(model)
-    hardened = away().harden(model, HardeningContext(data=DATA, seed=0, objective=Pairwise()))
+    hardened = away().harden(model, defense_context(DATA, seed=0, objective=Pairwise()))
     assert weights_digest(model) == before != weights_digest(hardened)
     assert not any(parameter.requires_grad for parameter in model.parameters())
     assert not model.training

@@ -149,7 +149,7 @@ def test_a_truncated_file_is_one_clear_line(tmp_path: Path, kept: int) -> None:
     save_checkpoint(path, network(), DESCRIPTION)
     path.write_bytes(path.read_bytes()[:kept])
     for read in (load_tensors, load_checkpoint, read_description):
-        with pytest.raises(CheckpointError, match="truncated or no safetensors file") as caught:
+        with pytest.raises(CheckpointError, match="truncated or not a safetensors file") as caught:
             read(path)
         assert "\n" not in str(caught.value)
         assert str(path) in str(caught.value)
@@ -162,7 +162,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         read_description(tmp_path)
     text = tmp_path / "notes.txt"
     text.write_text("weights are elsewhere")
-    with pytest.raises(CheckpointError, match="no safetensors file"):
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
         load_checkpoint(text)
     plain = tmp_path / "plain.safetensors"
     safetensors.torch.save_file(network().state_dict(), plain)
@@ -181,9 +181,9 @@ def test_a_broken_description_is_told(tmp_path: Path, text: str) -> None:
 def test_another_architecture_is_named(tmp_path: Path) -> None:
     model = network()
     before = weights_digest(model)
-    with pytest.raises(CheckpointError, match=r"16 bits instead of 12; mis-shaped: hash_layer\.weight \(16, 6\)"):
+    with pytest.raises(CheckpointError, match=r"16 bits instead of 12; misshapen: hash_layer\.weight \(16, 6\)"):
         load_weights(model, network(bits=16).state_dict(), "model.safetensors")
-    with pytest.raises(CheckpointError, match=r"mis-shaped: features\.0\.weight.* and \d more"):
+    with pytest.raises(CheckpointError, match=r"misshapen: features\.0\.weight.* and \d more"):
         load_weights(model, network(width=9).state_dict(), "model.safetensors")
     lacking = {key: value for key, value in network().state_dict().items() if key != "features.0.bias"}
     with pytest.raises(CheckpointError, match=r"missing: features\.0\.bias"):

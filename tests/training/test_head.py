@@ -22,8 +22,8 @@ from robusthash.training import (
     train,
     weights_digest,
 )
-from robusthash.training.networks.normalisation import fold_batch_norm, put_batch_norm
-from robusthash.training.trainer.recipe import make_optimizer, set_learning_rate
+from robusthash.training.networks import fold_batch_norm, put_batch_norm
+from robusthash.training.trainer import make_optimizer, set_learning_rate
 
 CPU = torch.device("cpu")
 BITS = 12
@@ -74,7 +74,7 @@ def toy_data() -> RetrievalData:
     labels = nn.functional.one_hot(classes, 4).to(torch.uint8)
 
     def split(name: str) -> Split:
-        return Split(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(96))))
+        return Split.of_images(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(96))))
 
     splits = {name: split(name) for name in ("query", "database", "train")}
     return RetrievalData(
@@ -191,7 +191,7 @@ def test_objectives_without_a_head_find_none() -> None:
 def test_the_folded_network_retrieves_what_the_loss_saw() -> None:
     model = network()
     put_batch_norm(model)
-    images = toy_data().train.images.pixels(range(96))
+    images = toy_data().train.images.inputs(range(96))
     for _ in range(30):
         model(images)  # in training mode: running statistics of all images
     normalisation = model.hash_layer[1]  # type: ignore[index]  # linear, batch normalisation
@@ -225,5 +225,5 @@ def test_the_loss_sees_normalised_logits_and_the_stored_network_has_the_usual_sh
 
 def test_a_model_without_a_linear_hash_layer_is_told() -> None:
     model: HashModel = LinearVictim()
-    with pytest.raises(UsageError, match="LinearVictim has no linear part `hash_layer`"):
+    with pytest.raises(UsageError, match="LinearVictim has no linear layer `hash_layer`"):
         put_batch_norm(model)

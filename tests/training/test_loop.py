@@ -20,16 +20,14 @@ from robusthash.training import (
     ObjectiveStep,
     Recipe,
     TrainingReport,
-    augmented,
-    batches,
     build_network,
     encode,
-    epoch_order,
     train,
     weights_digest,
 )
-from robusthash.training.trainer.probing import probe
-from robusthash.training.trainer.recipe import learning_rate, make_optimizer, set_learning_rate
+from robusthash.training.trainer import (
+    batches,
+)
 
 CPU = torch.device("cpu")
 
@@ -75,7 +73,7 @@ def toy_data(items: int = 96, size: int = 8) -> RetrievalData:
     labels = nn.functional.one_hot(classes, 4).to(torch.uint8)
 
     def split(name: str) -> Split:
-        return Split(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(items))))
+        return Split.of_images(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(items))))
 
     return RetrievalData(
         name="toy", classes=("a", "b", "c", "d"), query=split("query"), database=split("database"), train=split("train")
@@ -148,7 +146,7 @@ from dataclasses import replace
 from pathlib import Path
 import torch
 sys.path.insert(0, {folder!r})
-from test_training_loop import RECIPE, run
+from test_loop import RECIPE, run
 from robusthash.training import weights_digest
 torch.set_num_threads({threads})
 network, report = run(replace(RECIPE, epochs=40, optimizer={optimizer!r}), partial=Path({partial!r}))
@@ -293,71 +291,6 @@ def test_batch_pairs_carry_gradient_on_both_sides() -> None:
     loss.loss(network, batch, TrainStep(epoch=0, epochs=1, iteration=0, bits=12))
 
 
-# --- batches ----------------------------------------------------------------------------------------------------------
-
-
-def test_every_item_is_seen_once_an_epoch_in_an_order_of_its_own() -> None:
-    split = toy_data(items=50).train
-    plain = replace(RECIPE, augment="none")
-    orders = []
-    for epoch in (0, 1):
-        parts = list(batches(split, plain, seed=3, epoch=epoch, device=CPU))
-        order = torch.cat([part.indices for part in parts])
-        assert sorted(order.tolist()) == list(range(50))
-        assert torch.equal(order, epoch_order(50, seed=3, epoch=epoch))
-        assert [len(part.indices) for part in parts] == [16, 16, 16, 2]
-        images = torch.cat([part.images for part in parts])
-        assert torch.equal(images, split.images.pixels(order.tolist()))
-        orders.append(order)
-    assert not torch.equal(orders[0], orders[1])
-
-
-def test_a_last_batch_of_one_image_is_left_out() -> None:
-    parts = list(batches(toy_data(items=49).train, RECIPE, seed=0, epoch=0, device=CPU))
-    assert [len(part.indices) for part in parts] == [16, 16, 16]
-
-
-def test_an_unreadable_image_fails_the_epoch() -> None:
-    split = toy_data(items=40).train
-
-    class Broken(ArrayImages):
-        def read(self, indices: object) -> Tensor:
-            raise UsageError("image 3 is broken")
-
-    broken = Split(name="train", images=Broken(torch.zeros(40, 3, 8, 8).byte()), labels=split.labels, ids=split.ids)
-    with pytest.raises(UsageError, match="image 3"):
-        list(batches(broken, RECIPE, seed=0, epoch=0, device=CPU))
-
-
-def test_augmentation_depends_on_seed_epoch_and_item_alone() -> None:
-    images = torch.randint(1, 255, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    ids = torch.tensor([5, 9, 2, 31, 8, 7])
-    whole = augmented(images, ids, RECIPE, seed=0, epoch=3)
-    assert whole.dtype == torch.uint8
-    order = torch.tensor([4, 0, 5])
-    assert torch.equal(augmented(images[order], ids[order], RECIPE, seed=0, epoch=3), whole[order])
-    assert not torch.equal(augmented(images, ids, RECIPE, seed=0, epoch=4), whole)
-    assert not torch.equal(augmented(images, ids, RECIPE, seed=1, epoch=3), whole)
-
-
-@pytest.mark.parametrize(("augment", "flips"), [("crop", False), ("flip-crop", True)])
-def test_augmentation_is_a_shift_and_a_flip(augment: Augment, flips: bool) -> None:
-    recipe = replace(RECIPE, augment=augment)
-    count = 64
-    images = torch.randint(1, 255, (count, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    found = set()
-    result = augmented(images, torch.arange(count), recipe, seed=0, epoch=0)
-    padded = nn.functional.pad(images, (2, 2, 2, 2))
-    for i in range(count):
-        windows = {(dy, dx): padded[i, :, dy : dy + 16, dx : dx + 16] for dy in range(5) for dx in range(5)}
-        matches = [(*at, False) for at, window in windows.items() if torch.equal(result[i], window)]
-        matches += [(*at, True) for at, window in windows.items() if torch.equal(result[i], window.flip(2))]
-        assert len(matches) == 1
-        found.add(matches[0])
-    assert {dy for dy, _, _ in found} == set(range(5)) == {dx for _, dx, _ in found}
-    assert {flip for _, _, flip in found} == ({False, True} if flips else {False})
-
-
 # --- what is refused --------------------------------------------------------------------------------------------------
 
 
@@ -395,82 +328,3 @@ def test_recipes_out_of_range_are_refused(field: str, value: float) -> None:
         replace(RECIPE, **wrong)
     with pytest.raises(OptionError, match="nesterov"):
         Recipe(optimizer="adam", nesterov=True)
-
-
-# --- network, optimiser, schedule -------------------------------------------------------------------------------------
-
-
-def test_the_network_normalises_inside_and_its_start_is_seeded() -> None:
-    torch.manual_seed(5)
-    before = torch.get_rng_state()
-    network = build_network(Tiny(), bits=12, image_size=8, weights="none", seed=0)
-    assert torch.equal(torch.get_rng_state(), before)
-    again = build_network(Tiny(), bits=12, image_size=8, weights="none", seed=0)
-    other = build_network(Tiny(), bits=12, image_size=8, weights="none", seed=1)
-    assert weights_digest(network) == weights_digest(again) != weights_digest(other)
-    images = torch.rand(3, 3, 8, 8)
-    network.eval()
-    by_hand = network.hash_layer(network.features((images - 0.5) / 0.5))
-    assert torch.equal(network(images), by_hand)
-    assert not any(parameter is network.mean for parameter in network.parameters())
-
-
-def test_the_hash_layers_start_follows_the_backbone() -> None:
-    class Narrow(Tiny):
-        hash_init_std = 0.01
-
-    layer = build_network(Narrow(), bits=512, image_size=8, weights="none", seed=0).hash_layer
-    assert float(layer.weight.detach().std()) == pytest.approx(0.01, rel=0.05)
-    assert not layer.bias.any()
-
-
-def test_a_backbone_that_cannot_take_the_size_says_so() -> None:
-    class Big(Tiny):
-        def build(self, weights: str) -> tuple[nn.Module, int]:
-            return nn.Sequential(nn.Conv2d(3, 8, 11), nn.Flatten()), 8
-
-    with pytest.raises(UsageError, match="Big cannot take 8x8 images"):
-        build_network(Big(), bits=12, image_size=8, weights="none", seed=0)
-
-
-def test_the_backbone_learns_at_its_share_of_the_rate() -> None:
-    network = build_network(Tiny(), bits=12, image_size=8, weights="none", seed=0)
-    optimizer = make_optimizer(Recipe(backbone_lr_scale=0.1), network)
-    set_learning_rate(optimizer, 0.5)
-    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
-    assert rates[id(network.hash_layer.weight)] == 0.5
-    assert {rates[id(p)] for p in network.features.parameters()} == {0.05}
-    assert len(rates) == len(list(network.parameters()))
-
-
-def test_schedules() -> None:
-    cosine = Recipe(schedule="cosine", lr=1.0, epochs=4)
-    assert [round(learning_rate(cosine, e), 4) for e in range(4)] == [1.0, 0.8536, 0.5, 0.1464]
-    halving = Recipe(schedule="step", lr=1.0, epochs=10, step_factor=0.5, step_epochs=2)
-    assert [learning_rate(halving, e) for e in range(6)] == [1, 1, 1, 0.5, 0.5, 0.25]
-    short = Recipe(schedule="step", lr=1.0, epochs=2)
-    assert [learning_rate(short, e) for e in range(2)] == [1.0, 1.0]
-
-
-def test_the_probe_searches_train_items_among_others_and_knows_its_floor() -> None:
-    data = toy_data()
-    network = build_network(Tiny(), bits=12, image_size=8, weights="none", seed=0)
-    first = probe(network, data.train, seed=0, epoch=1, device=CPU)
-    assert network.training
-    assert first == probe(network, data.train, seed=0, epoch=1, device=CPU)
-
-    class Oracle(HashNetwork):
-        def forward(self, inputs: Tensor) -> Tensor:
-            quadrants = nn.functional.adaptive_avg_pool2d(inputs.mean(1, keepdim=True), 2).flatten(1)
-            return 2 * nn.functional.one_hot(quadrants.argmax(1), 12).float() - 1
-
-    oracle = Oracle(nn.Flatten(), 192, bits=12, image_size=8, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
-    best = probe(oracle, data.train, seed=0, epoch=1, device=CPU)
-    assert best.map == pytest.approx(1.0)
-    assert best.constant_bits == 8
-    assert 0.2 < best.floor < 0.35
-
-
-def test_milestones_drop_the_rate_at_half_and_at_three_quarters() -> None:
-    recipe = Recipe(lr=1.0, schedule="milestones", epochs=8)
-    assert [round(learning_rate(recipe, epoch), 6) for epoch in range(8)] == [1.0] * 4 + [0.1] * 2 + [0.01] * 2

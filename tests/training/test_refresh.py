@@ -9,19 +9,33 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import ArrayImages, Backbone, HashModel, Objective, Pairs, RetrievalData, Split, TrainStep
+from robusthash.contracts import (
+    ArrayImages,
+    Backbone,
+    HashModel,
+    Objective,
+    Pairs,
+    Progress,
+    RetrievalData,
+    Snapshots,
+    Split,
+    TrainStep,
+    silent,
+)
 from robusthash.testing import ObjectiveContract
 from robusthash.training import (
+    AdversarialTraining,
     HashNetwork,
     ObjectiveStep,
     Recipe,
-    batches,
+    Scene,
     build_network,
+    defense_context,
     encode,
     train,
     weights_digest,
 )
-from robusthash.training.hardening.adversarial import AdversarialTraining, HardeningContext, Scene
+from robusthash.training.trainer import batches
 
 CPU = torch.device("cpu")
 BITS, ITEMS, CLASSES = 12, 96, 4
@@ -84,7 +98,7 @@ def toy_data() -> RetrievalData:
     labels = nn.functional.one_hot(classes, CLASSES).to(torch.uint8)
 
     def split(name: str) -> Split:
-        return Split(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(ITEMS))))
+        return Split.of_images(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(ITEMS))))
 
     return RetrievalData(
         name="toy", classes=("a", "b", "c", "d"), query=split("query"), database=split("database"), train=split("train")
@@ -199,14 +213,14 @@ class Away(AdversarialTraining):
 def test_a_broken_hardening_resumes_to_the_same_bytes(tmp_path: Path) -> None:
     partial = tmp_path / "partial.safetensors"
 
-    def run(progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None) -> HashModel:
-        context = HardeningContext(
-            data=toy_data(), seed=0, objective=Followed(), partial=partial, partial_seconds=0, progress=progress
-        )
+    snapshots = Snapshots(partial, "test", seconds=0)
+
+    def run(progress: Progress = silent) -> HashModel:
+        context = defense_context(toy_data(), seed=0, objective=Followed(), snapshots=snapshots, progress=progress)
         return Away(epsilon=0.05, steps=1, epochs=3, batch_size=16).harden(network(), context)
 
     undisturbed = run()
-    partial.unlink()
+    snapshots.remove()
     with pytest.raises(_Interrupted):
         run(interrupted_after(15))  # in the last of three epochs of six batches
     assert weights_digest(run()) == weights_digest(undisturbed)

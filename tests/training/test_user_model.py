@@ -90,9 +90,11 @@ class build(HashModel):
 def test_a_hash_model_is_taken_as_it_is(write: Write) -> None:
     model = user_model(write(HASH_MODEL.replace("BITS", "bits")), bits=12, image_size=8)
     assert type(model).__name__ == "build"
-    with pytest.raises(UsageError, match=r"say \(99, \(3, 8, 8\)\), and it gives \(12, \(3, 8, 8\)\)"):
+    with pytest.raises(
+        UsageError, match=r"declares .* \(99, \(3, 8, 8\)\), but its actual ones are \(12, \(3, 8, 8\)\)"
+    ):
         user_model(write(HASH_MODEL.replace("BITS", "99")), bits=12, image_size=8)
-    with pytest.raises(UsageError, match=r"say \(None, "):
+    with pytest.raises(UsageError, match=r"declares .* \(None, "):
         user_model(write(HASH_MODEL.replace("self.bits = BITS", "pass")), bits=12, image_size=8)
 
 
@@ -102,7 +104,7 @@ def test_a_checkpoint_is_loaded_into_the_users_own_names(write: Write, tmp_path:
     safetensors.torch.save_file(weights, path)
     model = user_model(write(NETWORK), bits=8, image_size=8, checkpoint=path)
     assert torch.equal(model(torch.ones(1, 3, 8, 8)), torch.full((1, 8), 96.0))
-    with pytest.raises(CheckpointError, match=r"mis-shaped: 1\.weight \(8, 192\) instead of \(16, 192\)"):
+    with pytest.raises(CheckpointError, match=r"misshapen: 1\.weight \(8, 192\) instead of \(16, 192\)"):
         user_model(write(NETWORK), bits=16, image_size=8, checkpoint=path)
     pickled = tmp_path / "weights.pt"
     torch.save(weights, pickled)
@@ -129,8 +131,8 @@ def test_the_file_may_import_its_neighbours(write: Write, tmp_path: Path) -> Non
         ("def build(", "SyntaxError.*line 1"),
         ("\nimport no_such_package_of_mine", "ModuleNotFoundError.*line 2"),
         ("def build(bits):\n    x = 1\n    raise ValueError('no cat')", "ValueError: no cat .*line 3"),
-        ("def build(): return 5", "returned a int, no torch.nn.Module"),
-        ("def build(bits, weights): pass", "demands weights .*given bits and image_size"),
+        ("def build(): return 5", "returned a int, not a torch.nn.Module"),
+        ("def build(bits, weights): pass", "requires weights .*bits and image_size by name"),
     ],
 )
 def test_errors_in_the_file_are_named(write: Write, text: str, message: str) -> None:
@@ -142,11 +144,11 @@ def test_errors_in_the_file_are_named(write: Write, text: str, message: str) -> 
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ("nn.Flatten(), nn.Linear(192, 7)", r"\(2, 7\) torch.float32 of two images, not \(2, 8\) float logits"),
+        ("nn.Flatten(), nn.Linear(192, 7)", r"\(2, 7\) torch.float32 for two images, not \(2, 8\) float logits"),
         ("nn.Conv2d(3, 8, 3)", r"\(2, 8, 6, 6\)"),
         ("nn.Flatten(), nn.Linear(100, bits)", r"cannot take \(2, 3, 8, 8\) images: RuntimeError"),
         ("nn.Flatten(), nn.Linear(192, 8), Sign()", "torch.int8"),
-        ("nn.Flatten(), Two()", "gave a tuple, not"),
+        ("nn.Flatten(), Two()", "returned a tuple, not"),
     ],
 )
 def test_errors_in_the_logits_are_named(write: Write, layers: str, message: str) -> None:
@@ -167,7 +169,7 @@ def build(bits):
 
 @pytest.mark.parametrize("name", ["model", "model.py", "model.py:", "model.txt:build", "model.py:a b"])
 def test_names_that_are_no_path_and_attribute_are_refused(name: str) -> None:
-    with pytest.raises(UsageError, match="names no model file"):
+    with pytest.raises(UsageError, match="does not name a model file"):
         user_model(name, bits=8, image_size=8)
 
 

@@ -1,1 +1,1 @@
-"""Adversarial attacks on hashing retrieval, one method a file."""
+"""Adversarial attacks on hashing retrieval, one method per file."""

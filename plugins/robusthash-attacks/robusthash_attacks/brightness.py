@@ -1,4 +1,4 @@
-"""More light: a baseline that anybody sees (Huang et al., Machines 2022, 10, 278, figure 3)."""
+"""Brightness, a visible baseline (Huang et al., Machines 2022, 10, 278, figure 3)."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from robusthash_attacks.distortion import Distortion
 class Brightness(Distortion):
     """Adds the strength to every element, and clips to the box."""
 
-    target_psnr: float = 13.02  #: in dB, of the delivered image; one that cannot fall so low gets all there is
+    target_psnr: float = 13.02  #: in dB, of the delivered image; if out of reach, the strength is 1
 
     def distort(self, clean: Tensor, strength: Tensor) -> Tensor:  # noqa: D102 - as in the base class
         return (clean + strength).clamp(0, 1)

@@ -10,7 +10,7 @@ from robusthash.adversary import Aim, GradientAttack
 
 @dataclass(frozen=True, kw_only=True)
 class Center(GradientAttack):
-    """Flees the centre code of the query's own label: minimises ``-mean(tanh(f(x)) h)`` per sample."""
+    """Moves away from the centre code of the query's own label: minimises ``-mean(tanh(f(x)) h)`` per sample."""
 
     aim: Aim = Aim.CENTRE  #: the code to reach
     random_start: bool = True  #: start at a uniform point of the ball instead of the clean image

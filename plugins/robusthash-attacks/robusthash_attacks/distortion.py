@@ -1,4 +1,4 @@
-"""The base of visible distortions: a strength for each image, given or found by how far its PSNR falls."""
+"""The base class of visible distortions: one strength for all images, or one per image from a target PSNR."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -6,25 +6,34 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, to_8_bit
+from robusthash.contracts import IMAGE, PIXELS, Attack, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
+from robusthash.specs import Distance
 
-_HALVINGS = 30  #: of the interval that the strength is in: down to a billionth
+_HALVINGS = 30  #: steps of the bisection: down to a billionth
 
 
 @dataclass(frozen=True, kw_only=True)
 class Distortion(Attack):
-    """Alters every image by a strength in [0, 1]; the more, the lower its PSNR. It is not held to epsilon."""
+    """Alters every image by a strength in [0, 1]; PSNR falls with the strength. It is not bound by epsilon."""
 
-    strength: float | None = None  #: for all images alike, in [0, 1]; none finds each image's by target_psnr
-    target_psnr: float = 20.0  #: in dB, of the delivered image; one that cannot fall so low gets all there is
+    strength: float | None = None  #: for all images, in [0, 1]; none finds one per image from target_psnr
+    target_psnr: float = 20.0  #: in dB, of the delivered image; if out of reach, the strength is 1
 
     def __post_init__(self) -> None:
         if self.strength is not None and not 0 <= self.strength <= 1:
-            raise OptionError(f"strength={self.strength}", hint="a strength is between 0 and 1")
+            raise OptionError(f"strength={self.strength}", hint="a strength in [0, 1]")
         if not 0 < self.target_psnr < 100:
-            raise OptionError(f"target_psnr={self.target_psnr}", hint="decibels between 0 and 100")
+            raise OptionError(f"target_psnr={self.target_psnr}", hint="in dB, between 0 and 100")
+
+    @property
+    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
+        return frozenset(Distance)
+
+    @property
+    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
+        return frozenset({IMAGE})
 
     @property
     def bounded(self) -> bool:  # noqa: D102 - as in the base class
@@ -39,11 +48,11 @@ class Distortion(Attack):
             strength: (n, 1, 1, 1) float in [0, 1].
 
         Returns:
-            (n, 3, h, w) float in [0, 1]; no element is nearer to the clean image for a larger strength.
+            (n, 3, h, w) float in [0, 1]; no element moves closer to the clean image as the strength grows.
         """
 
     def match(self, clean: Tensor) -> Tensor:
-        """The least strength at which an image's PSNR is down to the target, by bisection; 1 where there is none.
+        """The smallest strength at which an image's PSNR is at most the target, by bisection; 1 if there is none.
 
         Args:
             clean: (n, 3, h, w) float in [0, 1], on the 8-bit grid.
@@ -55,7 +64,7 @@ class Distortion(Attack):
         high = torch.ones_like(low)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            image = to_8_bit(self.distort(clean, _shaped(middle, clean)), clean)
+            image = PIXELS.toward(self.distort(clean, _shaped(middle, clean)), clean)
             enough = psnr(image, clean) <= self.target_psnr
             low, high = torch.where(enough, low, middle), torch.where(enough, middle, high)
         return _shaped(high, clean)

@@ -13,7 +13,7 @@ from robusthash.hashing import sign
 
 @dataclass(frozen=True, kw_only=True)
 class HAG(GradientAttack):
-    """Drives the relaxed code to the opposite of the query's own, one half of the bits no heavier than the other.
+    """Drives the relaxed code to the opposite of the query's own, with the bits balanced.
 
     With ``h = tanh f(x)`` of the clean query, ``u = tanh(a f(x'))`` and the mask ``w`` of bits not yet flipped,
     minimises ``(<w u, w h> / sum(w) + 1)^2 + beta * mean(w u)^2`` per sample: the masked form with a bit-balance term
@@ -27,7 +27,7 @@ class HAG(GradientAttack):
         super().__post_init__()
         if self.aim is not Aim.AWAY:
             raise OptionError(
-                f"hag has the aim 'away', not {self.aim!s}", hint="use tanh-p2p or tanh-p2s to pull to a target"
+                f"hag has no aim but 'away', not {self.aim!s}", hint="use tanh-p2p or tanh-p2s to pull to a target"
             )
 
     def find_aim(  # noqa: D102 - as in the base class
@@ -37,7 +37,7 @@ class HAG(GradientAttack):
         context: AttackContext,  # noqa: ARG002 - as in the base class
     ) -> Tensor:
         relaxed = torch.tanh(logits)
-        # The sign of zero is +1, so the aim of a zero is negative, if only just.
+        # The sign of zero is +1, so the aim of a zero is the smallest negative number.
         return -torch.where(relaxed == 0, torch.finfo(relaxed.dtype).tiny, relaxed)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class

@@ -13,15 +13,15 @@ from robusthash.errors import OptionError
 class Weighting(StrEnum):
     """How much each bit counts."""
 
-    PLAIN = "plain"  #: every bit alike
-    WEIGHTED = "weighted"  #: bits that are not safely turned, the worst the most
+    PLAIN = "plain"  #: all bits equally
+    WEIGHTED = "weighted"  #: bits that have not flipped by a margin, the worst the most
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mainstay(GradientAttack):
-    """Flees the mainstay code of the query's own label, or goes to that of the target label.
+    """Moves away from the mainstay code of the query's own label, or towards that of the target label.
 
-    With ``s = tanh(a f(x)) h`` and the mask ``w = 1[s < 1/2]`` of bits that are not safely turned, minimises
+    With ``s = tanh(a f(x)) h`` and the mask ``w = 1[s < 1/2]`` of bits that have not flipped by a margin, minimises
     ``sum(w (s - 2) s) / max(sum(w), 1)`` per sample; plain, ``-mean(s)``. The slope ``a`` is annealed.
     """
 
@@ -35,7 +35,7 @@ class Mainstay(GradientAttack):
         if self.saat_compat and (self.aim is not Aim.TO_MAINSTAY or self.weighting is Weighting.PLAIN):
             raise OptionError(
                 f"saat_compat with aim={self.aim!s}, weighting={self.weighting!s}",
-                hint="it changes the weights of the aim 'to-mainstay' only",
+                hint="it needs the aim 'to-mainstay' and the weighting 'weighted'",
             )
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class

@@ -1,4 +1,4 @@
-"""A mosaic: a baseline that anybody sees (Huang et al., Machines 2022, 10, 278, figure 3)."""
+"""A mosaic, a visible baseline (Huang et al., Machines 2022, 10, 278, figure 3)."""
 
 from dataclasses import dataclass
 
@@ -6,26 +6,35 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, to_8_bit
+from robusthash.contracts import IMAGE, PIXELS, Attack, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
+from robusthash.specs import Distance
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mosaic(Attack):
-    """Replaces every block of pixels by its mean colour. It is not held to epsilon.
+    """Replaces every block of pixels by its mean colour. It is not bound by epsilon.
 
-    PSNR does not always fall with the size of the blocks, so every size is tried, and the nearest PSNR taken.
+    PSNR does not always fall with the block size, so every size is tried, and the one with the nearest PSNR taken.
     """
 
-    block: int | None = None  #: side of a block in pixels; none finds each image's by target_psnr
-    target_psnr: float = 16.66  #: in dB, of the delivered image; the nearest that any block size gives
+    block: int | None = None  #: side of a block in pixels; none finds one per image from target_psnr
+    target_psnr: float = 16.66  #: in dB, of the delivered image; the block size with the nearest one is used
 
     def __post_init__(self) -> None:
         if self.block is not None and self.block < 1:
-            raise OptionError(f"block={self.block}", hint="a block has at least one pixel")
+            raise OptionError(f"block={self.block}", hint="at least 1")
         if not 0 < self.target_psnr < 100:
-            raise OptionError(f"target_psnr={self.target_psnr}", hint="decibels between 0 and 100")
+            raise OptionError(f"target_psnr={self.target_psnr}", hint="in dB, between 0 and 100")
+
+    @property
+    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
+        return frozenset(Distance)
+
+    @property
+    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
+        return frozenset({IMAGE})
 
     @property
     def bounded(self) -> bool:  # noqa: D102 - as in the base class
@@ -39,14 +48,14 @@ class Mosaic(Attack):
         nearest = torch.full((len(clean),), torch.inf, dtype=torch.float64, device=clean.device)
         for block in range(2, max(clean.shape[2:]) + 1):
             image = mosaic(clean, block)
-            miss = (psnr(to_8_bit(image, clean), clean) - self.target_psnr).abs()
+            miss = (psnr(PIXELS.toward(image, clean), clean) - self.target_psnr).abs()
             nearer = miss < nearest
             best[nearer], nearest[nearer] = image[nearer], miss[nearer]
         return best
 
 
 def mosaic(images: Tensor, block: int) -> Tensor:
-    """Images in blocks of their mean colour; blocks at the right and lower edge may be cut.
+    """Replaces blocks by their mean colour; blocks at the right and lower edge may be smaller.
 
     Args:
         images: (n, 3, h, w) float.

@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from robusthash.contracts import Attack, AttackBatch, AttackContext
+from robusthash.specs import Distance
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(Attack):
     """Adds ``U[-epsilon, epsilon]`` to each element."""
+
+    @property
+    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
+        return frozenset(Distance)
 
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         clean = batch.inputs

@@ -1,18 +1,22 @@
 """What this distribution offers; importable without torch."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from robusthash import hookimpl
-from robusthash.specs import AttackSpec, Capability, Goal
+from robusthash.specs import AttackSpec, Capability, Distance, Goal, Role
 
 _RNM = "huang2022fast"
 _DHTA = "bai2020targeted"
 _HAG = "yang2018adversarial"
 _SAAT = "yuan2023semantic"
 _CGAT = "wang2023cgat"
+_TMA = "tolias2019targeted"
 
-#: What each aim needs beside gradients, and those that pull to a target label.
+_VECTORS = frozenset({Distance.COSINE, Distance.L2})
+
+#: What each aim needs besides gradients.
 _NEEDS = {
     "other": {Capability.ANCHORS},
     "p2p": {Capability.ANCHORS},
@@ -22,19 +26,19 @@ _NEEDS = {
     "to-mainstay": {Capability.CODE_BANK},
     "learnt": {Capability.CODE_BANK},
 }
-_TARGETED = {"p2p", "p2s", "to-mainstay", "learnt"}
+_TARGETED = {"p2p", "p2s", "to-mainstay", "learnt"}  #: aims that pull to a target label
 
-#: One unit step of the whole image's gradient, 2,000 times: as released for P2P and DHTA.
+#: 2,000 steps along the L2-normalised gradient, as released for P2P and DHTA.
 _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0}
 
-#: Ways to make an attack transfer, by preset: what it is called, and the engine's options for it.
+#: Transfer presets: the end of each summary, and the engine's options.
 _TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
-    "bim": ("from the clean image (BIM)", {}),
+    "bim": ("started at the clean image (BIM)", {}),
     "mi": ("with momentum (MI-FGSM)", {"decay": 1.0}),
-    "ni": ("with momentum and look-ahead (NI-FGSM)", {"decay": 1.0, "nesterov": True}),
-    "di": ("on images resized at random (DI-FGSM)", {"diversity": 0.5}),
-    "sini": ("over five scales, with look-ahead (SI-NI-FGSM)", {"decay": 1.0, "nesterov": True, "scales": 5}),
-    "vmi": ("with momentum tuned by neighbours (VMI-FGSM)", {"decay": 1.0, "variance": 5}),
+    "ni": ("with Nesterov momentum (NI-FGSM)", {"decay": 1.0, "nesterov": True}),
+    "di": ("on randomly resized images (DI-FGSM)", {"diversity": 0.5}),
+    "sini": ("with Nesterov momentum, over five scales (SI-NI-FGSM)", {"decay": 1.0, "nesterov": True, "scales": 5}),
+    "vmi": ("with variance-tuned momentum (VMI-FGSM)", {"decay": 1.0, "variance": 5}),
 }
 
 
@@ -46,37 +50,44 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         factory="robusthash_attacks.noise:Noise",
         summary="Uniform noise, the baseline that every attack has to beat",
         goals=frozenset({Goal.UNTARGETED}),
+        distances=frozenset(Distance),
+        role=Role.REFERENCE,
     )
     for name, what in (
-        ("mosaic", "Blocks of one colour"),
-        ("brightness", "More light"),
-        ("transparency", "A white veil over the image"),
+        ("mosaic", "Mosaic of uniform blocks"),
+        ("brightness", "Increased brightness"),
+        ("transparency", "White overlay"),
     ):
         yield AttackSpec(
             name=name,
             factory=f"robusthash_attacks.{name}:{name.title()}",
-            summary=f"{what}: a baseline of a given PSNR that is not held to epsilon",
+            summary=f"{what} at a given PSNR, a visible baseline that is not bound by epsilon",
             paper=_RNM,
             goals=frozenset({Goal.UNTARGETED}),
+            distances=frozenset(Distance),
         )
     rnm, tanh = "robusthash_attacks.rnm:RNM", "robusthash_attacks.tanh:Tanh"
     yield _gradient("rnm", rnm, "away", "Relaxation-norm method, away from the query's own code", _RNM)
     yield _gradient(
-        "rnm/other", rnm, "other", "Relaxation-norm method, untargeted as its paper does it: to another label", _RNM
+        "rnm/other",
+        rnm,
+        "other",
+        "Relaxation-norm method, untargeted as in its paper: to the code of another label",
+        _RNM,
     )
     yield _gradient("rnm-p2p", rnm, "p2p", "Relaxation-norm method, pulled to one item's code", _RNM)
     yield _gradient("rnm-p2s", rnm, "p2s", "Relaxation-norm method, pulled to an anchor code", _RNM)
     yield _gradient("tanh", tanh, "away", "Annealed tanh, away from the query's own code", _DHTA)
     yield _gradient("tanh-p2p", tanh, "p2p", "Annealed tanh, pulled to one item's code", _DHTA)
-    yield _gradient("tanh-p2p/released", tanh, "p2p", "The same, with the released 2,000 steps", _DHTA, _RELEASED)
+    yield _gradient(
+        "tanh-p2p/released", tanh, "p2p", "Annealed tanh to one item's code, 2,000 steps as released", _DHTA, _RELEASED
+    )
     yield _gradient("tanh-p2s", tanh, "p2s", "Annealed tanh, pulled to an anchor code (DHTA)", _DHTA)
-    yield _gradient("tanh-p2s/released", tanh, "p2s", "The same, with the released 2,000 steps", _DHTA, _RELEASED)
+    yield _gradient("tanh-p2s/released", tanh, "p2s", "DHTA, 2,000 steps as released", _DHTA, _RELEASED)
     hag = "robusthash_attacks.hag:HAG"
     yield _gradient("hag", hag, "away", "Hamming-space adversarial generation, away from the query's own code", _HAG)
     released = {"steps": 2000, "step": "momentum", "step_size": 100 / 128}
-    yield _gradient(
-        "hag/saat", hag, "away", "The same, with momentum and 2,000 steps as released with SAAT", _HAG, released
-    )
+    yield _gradient("hag/saat", hag, "away", "HAG with momentum and 2,000 steps, as released with SAAT", _HAG, released)
     hinge = "robusthash_attacks.hinge:Hinge"
     yield _gradient("hinge", hinge, "away", "Margin hinge on the logits, away from the query's own code")
     yield _gradient("hinge-center", hinge, "centre", "Margin hinge on the logits, away from the label's centre code")
@@ -85,37 +96,37 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         "center",
         "robusthash_attacks.center:Center",
         "centre",
-        "The attack of CgAT, away from the centre code of the query's label",
+        "CgAT's attack, away from the centre code of the query's label",
         _CGAT,
     )
     mainstay = "robusthash_attacks.mainstay:Mainstay"
     yield _gradient(
-        "mainstay", mainstay, "mainstay", "The attack of SAAT, away from the mainstay code of the query's label", _SAAT
+        "mainstay", mainstay, "mainstay", "SAAT's attack, away from the mainstay code of the query's label", _SAAT
     )
     yield _gradient(
-        "mainstay-target", mainstay, "to-mainstay", "The same, pulled to the mainstay code of the target label", _SAAT
+        "mainstay-target", mainstay, "to-mainstay", "SAAT's attack, pulled to the target label's mainstay code", _SAAT
     )
     yield _gradient(
         "mainstay-target/saat",
         mainstay,
         "to-mainstay",
-        "The same, its bits weighted as released with SAAT",
+        "SAAT's targeted attack, with the bit weights of the released code",
         _SAAT,
         {"saat_compat": True},
     )
     for preset, (what, options) in _TRANSFER.items():
-        summary = f"The attack of SAAT, {what}"
+        summary = f"SAAT's attack, {what}"
         yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, {"random_start": False, **options})
     yield _gradient(
         "tha",
         "robusthash_attacks.tha:THA",
         "learnt",
-        "Targeted hashing attack, to the code that a prototype network has learnt for the label",
+        "Targeted hashing attack, pulled to a learnt prototype code of the target label",
         "wang2021targeted",
     )
     for targeted, summary in (
-        (False, "Smart deep hashing attack, away from every relevant code"),
-        (True, "The same, to the codes of the target label"),
+        (False, "Smart deep hashing attack, away from all relevant codes"),
+        (True, "Smart deep hashing attack, towards all codes of the target label"),
     ):
         yield AttackSpec(
             name="sdha-target" if targeted else "sdha",
@@ -126,26 +137,53 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
             goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
             needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}),
         )
-    for name, feedback, told in (
+    for name, feedback, response in (
         ("square", "codes", "hash codes"),
-        ("square/ids", "ids", "the ids of the nearest items, in order"),
+        ("square/ids", "ids", "ranked ids"),
     ):
         yield AttackSpec(
             name=name,
             factory="robusthash_attacks.square:Square",
-            summary=f"Square Attack, a black box: random search on the service's answers, {told}",
+            summary=f"Square Attack: black-box random search on the {response} that the service returns",
             paper="andriushchenko2020square",
             options={"feedback": feedback},
             goals=frozenset({Goal.UNTARGETED}),
             needs=frozenset({Capability.QUERIES}),
+            distances=frozenset(Distance) if feedback == "ids" else frozenset({Distance.HAMMING}),
         )
     yield AttackSpec(
         name="strongest",
         factory="robusthash_attacks.strongest:Strongest",
-        summary="The worst outcome of complementary attacks, query by query: what models are ranked by",
+        summary="The worst outcome of complementary attacks per query: models are ranked by it",
         paper="croce2020reliable",
         goals=frozenset({Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
+        role=Role.YARDSTICK,
+    )
+    yield from _on_descriptors()
+
+
+def _on_descriptors() -> Iterator[AttackSpec]:
+    """Attacks on models that give continuous descriptors."""
+    factory = "robusthash_attacks.descriptor:DescriptorAttack"
+    for name, aim, what, options in (
+        ("descriptor", "away", "away from the query's own descriptor", {}),
+        ("descriptor/adaptive", "away", "away from the query's own descriptor, by Auto-PGD", {"step": "adaptive"}),
+        ("descriptor-center", "centre", "away from the mean descriptor of its label", {}),
+        ("descriptor-p2p", "p2p", "pulled to one item's descriptor", {}),
+        ("descriptor-p2s", "p2s", "pulled to the mean descriptor of a label's items", {}),
+    ):
+        spec = _gradient(name, factory, aim, f"Cosine of continuous descriptors, {what}", _TMA, options)
+        yield replace(spec, distances=_VECTORS)
+    yield AttackSpec(
+        name="strongest/descriptors",
+        factory="robusthash_attacks.strongest:StrongestOnDescriptors",
+        summary="Worst outcome of complementary attacks on continuous descriptors, query by query",
+        paper="croce2020reliable",
+        goals=frozenset({Goal.UNTARGETED}),
+        needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
+        distances=_VECTORS,
+        role=Role.YARDSTICK,
     )
 
 

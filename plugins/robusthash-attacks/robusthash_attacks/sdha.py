@@ -3,22 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from robusthash.adversary import Step, annealed_scale, step_rule
-from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank, to_8_bit
+from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import binarise, sign
 from robusthash.specs import Capability, Goal
 
-_CHUNK = 8192  #: items of the bank that are weighed at once
+_CHUNK = 8192  #: items of the bank that are weighted at once
 
 
 @dataclass(frozen=True, kw_only=True)
 class SDHA(Attack):
-    """Moves a query away from every relevant code of the train split, or to those of the target label.
+    """Moves a query away from all relevant codes of the train split, or towards those of the target label.
 
     With ``q = tanh(a f(x'))``, the logistic function ``s`` and the codes ``r_j`` of the items that share a label,
     minimises ``MSE(x', x) - weight / K * mean_j(d_j D_j^-z)`` per sample, where ``D_j`` is the Hamming distance, at
@@ -26,12 +27,14 @@ class SDHA(Attack):
     is added, ``d_j = sum_k |q_k - r_jk| s(-sigma q_k r_jk) / 2``.
     """
 
+    effort: ClassVar[str | None] = "steps"
+
     targeted: bool = False  #: go to the codes of the target label
     steps: int = 100  #: steps of Adam
-    step_size: float = 0.01  #: its learning rate, in pixel space
-    sigma: float | None = None  #: steepness of the logistic function; none is 5, targeted 10
-    z: float | None = None  #: how much less far codes count; none is 1/2, targeted -3/10: far codes count more
-    weight: float = 25.0  #: of the codes beside the image's mean squared error
+    step_size: float = 0.01  #: learning rate of Adam, in pixel space
+    sigma: float | None = None  #: steepness of the logistic function; none is 5, or 10 if targeted
+    z: float | None = None  #: items weigh (distance)^-z; none is 1/2, or -3/10 if targeted: far codes weigh more
+    weight: float = 25.0  #: of the codes' term, relative to the image's mean squared error
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.step_size <= 0:
@@ -47,9 +50,9 @@ class SDHA(Attack):
         return frozenset(needs if self.targeted else needs | {Capability.LABELS})
 
     def loss(self, logits: Tensor, progress: float, weigh: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
-        """The codes' part of the loss of each sample, to be minimised.
+        """The codes' term of the loss per sample, to be minimised.
 
-        Each ``d_j`` is affine in ``r_j``, so its weighted mean needs no more of the items than two sums.
+        Each ``d_j`` is affine in ``r_j``, so its weighted mean needs only two sums over the items.
 
         Args:
             logits: (n, bits) float, of the perturbed queries.
@@ -76,7 +79,7 @@ class SDHA(Attack):
             uniform = context.random.uniform(batch.ids, tuple(clean.shape[1:]), restart=context.restart)
             adversarial = context.threat.point(uniform, clean)
         for step in range(self.steps):
-            image = to_8_bit(adversarial, clean).requires_grad_()
+            image = context.threat.deliver(adversarial, clean).requires_grad_()
             codes = self.loss(context.surrogate(image), step / self.steps, weigh)
             error = (image - clean).square().flatten(1).mean(1)
             losses = error + codes
@@ -105,19 +108,19 @@ class SDHA(Attack):
                 hint="use an attack with the aim 'p2s'",
             )
         own: Tensor | None = None
-        if alone.any():  # a query that is related to nothing flees its own code
+        if alone.any():  # a query without relevant items moves away from its own code
             with torch.no_grad():
                 own = binarise(context.surrogate(batch.inputs))
         return lambda codes: _weighed(codes, bank.codes, related, z, own)
 
 
 def _weighed(codes: Tensor, bank: Tensor, related: Tensor, z: float, own: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Mean weight, and mean weighted code, over each query's items; over its own code where it has none."""
+    """Mean weight, and mean weighted code, over each query's items, or over its own code if it has none."""
     bits = codes.shape[1]
     total, pulled = codes.new_zeros(len(codes)), torch.zeros_like(codes)
     for chunk, members in zip(torch.split(bank, _CHUNK), torch.split(related, _CHUNK, dim=1), strict=True):
         items = chunk.to(codes.dtype)
-        # At distance 0 the published weight is infinite but for a tiny constant; it is that of distance 1 here.
+        # At distance 0 the published weight is huge, bounded by a tiny constant only; here it is that of distance 1.
         weights = ((bits - codes @ items.T) / 2).clamp_min(1) ** -z * members
         total, pulled = total + weights.sum(1), pulled + weights @ items
     count = related.sum(1)

@@ -1,16 +1,16 @@
-"""Square Attack (Andriushchenko et al., ECCV 2020), the L-infinity version, on the answers of a retrieval service."""
+"""Square Attack (Andriushchenko et al., ECCV 2020), L-infinity version, on the responses of a retrieval service."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, Oracle, Randomness, to_8_bit
+from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext, Oracle, Randomness
 from robusthash.errors import CapabilityError, OptionError
-from robusthash.specs import Capability
+from robusthash.specs import Capability, Distance
 
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  #: of 10,000 steps, after which p is halved
 _DRAWN = 1000  #: steps whose random numbers are drawn at once
@@ -18,42 +18,53 @@ _DRAWN = 1000  #: steps whose random numbers are drawn at once
 
 @dataclass(frozen=True, kw_only=True)
 class Square(Attack):
-    """Random search that sees answers only: squares of the image go to either end of the ball, and useful ones stay.
+    """Random search on service responses: squares are set to either extreme of the ball, and kept if they help.
 
-    It starts at vertical stripes, one pixel wide, each ``-epsilon`` or ``+epsilon`` in each channel. A step proposes
-    one square of side ``sqrt(p h w)`` anywhere in the image, all of it ``-epsilon`` or ``+epsilon`` in each channel,
-    and keeps it unless more of the clean answer is left than before (section 3, Algorithms 1 and 2). ``p`` is halved on
-    the paper's schedule, rescaled to the budget. A query is finished, and asks no more, once nothing is left.
+    It starts at vertical stripes, one pixel wide, each ``-epsilon`` or ``+epsilon`` per channel. A step proposes
+    one square of side ``sqrt(p h w)`` anywhere in the image, all of it ``-epsilon`` or ``+epsilon`` per channel,
+    and keeps it unless the overlap with the clean response grows (section 3, Algorithms 1 and 2). ``p`` is halved on
+    the paper's schedule, rescaled to the budget. An image whose overlap reaches 0 is finished and queried no more.
 
-    What is left is a whole number, to be minimised; the paper minimises a classifier's margin, and this is ours:
+    The overlap is an integer, to be minimised. It replaces the paper's margin of a classifier, and is our own:
 
-    * codes: the number of bits that are those of the clean code, K less the Hamming distance;
+    * codes: the number of bits that equal those of the clean code, K minus the Hamming distance;
     * ids: :func:`overlap` of the list with the clean list.
     """
+
+    effort: ClassVar[str | None] = "queries"
 
     queries: int = 1000  #: to the service for each image, at most; the clean image is the first
     feedback: Literal["codes", "ids"] = "codes"  #: what the service tells: the hash code, or the nearest items in order
     k: int = 100  #: length of the list of ids
     p: float = 0.8  #: share of the image that the first squares cover
-    ties: bool = True  #: keep a square after which as much is left as before
+    ties: bool = True  #: keep a square that leaves the overlap unchanged
 
     def __post_init__(self) -> None:
         if self.queries < 2:
-            raise OptionError(f"queries={self.queries}", hint="one is for the clean image; leave one or more to try")
+            raise OptionError(f"queries={self.queries}", hint="at least 2: the clean image takes one")
         if self.k < 1:
-            raise OptionError(f"k={self.k}", hint="a list has at least one id")
+            raise OptionError(f"k={self.k}", hint="at least 1")
         if not 0 < self.p <= 1:
-            raise OptionError(f"p={self.p}", hint="a square covers a share of the image in (0, 1]")
+            raise OptionError(f"p={self.p}", hint="a share of the image, in (0, 1]")
 
     @property
     def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
         return frozenset({Capability.QUERIES})
 
+    @property
+    def distances(self) -> frozenset[Distance]:
+        """Codes; any, where the service answers ids alone."""
+        return frozenset(Distance) if self.feedback == "ids" else frozenset({Distance.HAMMING})
+
+    @property
+    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
+        return frozenset({IMAGE})
+
     def side(self, step: int, height: int, width: int) -> int:
         """Side of a step's squares, in pixels.
 
         Args:
-            step: how many proposals were made before.
+            step: number of earlier proposals.
             height: of the image.
             width: of the image.
         """
@@ -65,19 +76,19 @@ class Square(Attack):
         oracle, threat, clean = context.oracle, context.threat, batch.inputs
         if oracle is None:
             raise CapabilityError(
-                "square needs the victim's service", hint="use it where queries are answered, or an attack on gradients"
+                "square needs the victim's service", hint="give context.oracle, or use a gradient attack"
             )
         # Every pixel is at one of two ends, and both are what the guard would deliver: nothing else is ever asked.
-        low, high = (to_8_bit(threat.project(clean + way * threat.epsilon, clean), clean) for way in (-1, 1))
+        low, high = (threat.deliver(threat.project(clean + way * threat.radius, clean), clean) for way in (-1, 1))
         if torch.equal(low, high):
-            return clean.clone()  # epsilon is less than a level
+            return clean.clone()  # epsilon is below one level
         channels, height, width = clean.shape[1:]
         stripes = context.random.derived("stripes").uniform(batch.ids, (channels, 1, width), restart=context.restart)
         up = (stripes < 0.5).repeat(1, 1, height, 1)
         answer = self._ask(oracle, clean)
         left = self._left(answer, self._ask(oracle, torch.where(up, high, low)))
         observe = context.observe if self.feedback == "codes" else _silent
-        observe(batch.ids, 0, torch.full_like(left, oracle.bits))
+        observe(batch.ids, 0, torch.full_like(left, oracle.space.size))
         observe(batch.ids, 1, left)  # the bits that are left are the distance to the opposite code
         for step, numbers in enumerate(_draws(context.random, batch.ids, self.queries - 2, context.restart)):
             asking = left.nonzero().squeeze(1)
@@ -101,14 +112,14 @@ class Square(Attack):
 
 
 def overlap(clean: Tensor, found: Tensor) -> Tensor:
-    """How much of the clean lists is left in others: ``sum over items in both of (k + 1 - i) (k + 1 - j)``.
+    """Weighted overlap of lists with the clean lists: ``sum over items in both of (k + 1 - i) (k + 1 - j)``.
 
-    ``i`` and ``j`` are an item's places in the two lists, from 1. It is largest for the clean list itself, falls with
-    any change of order, before an item has dropped out, and is 0 where none is left. A whole number, so that equal
-    answers are exactly equal.
+    ``i`` and ``j`` are an item's ranks in the two lists, from 1. It is largest for the clean list itself, falls with
+    any change of order, even before an item drops out, and is 0 for disjoint lists. It is an integer, so that plateaus
+    are detected exactly.
 
     Args:
-        clean: (n, k) int64 ids, no id twice in a row.
+        clean: (n, k) int64 ids, distinct within each row.
         found: (n, k) int64.
 
     Returns:
@@ -129,11 +140,11 @@ def overlap(clean: Tensor, found: Tensor) -> Tensor:
 def proposed(up: Tensor, numbers: Tensor, side: int) -> Tensor:
     """Each image with one square changed.
 
-    As released, a square that would change nothing is drawn again: here its colour, from all others.
+    As released, a square that would change nothing is redrawn; here only its colour is, from all other colours.
 
     Args:
-        up: (n, channels, h, w) bool, whether an element is at the upper end of the ball.
-        numbers: (n, 4) in [0, 1): for the square's place, top and left; for its colour; for another colour.
+        up: (n, channels, h, w) bool, whether an element is at the upper extreme of the ball.
+        numbers: (n, 4) in [0, 1): for the square's top and left, its colour, and another colour.
         side: of the square.
 
     Returns:
@@ -142,7 +153,7 @@ def proposed(up: Tensor, numbers: Tensor, side: int) -> Tensor:
     channels, height, width = up.shape[1:]
     top, left = (numbers[:, :2] * numbers.new_tensor([height - side + 1, width - side + 1])).long().unbind(1)
     inside = _span(top, side, height)[:, None, :, None] & _span(left, side, width)[:, None, None, :]
-    colours = 2**channels  # one bit a channel
+    colours = 2**channels  # one bit per channel
     first = (numbers[:, 2] * colours).long()
     other = (first + 1 + (numbers[:, 3] * (colours - 1)).long()) % colours
     proposal = torch.where(inside, _bits(first, channels), up)
@@ -151,11 +162,11 @@ def proposed(up: Tensor, numbers: Tensor, side: int) -> Tensor:
 
 
 def _silent(_ids: Tensor, _step: int, _distance: Tensor) -> None:
-    """Lists of ids tell no Hamming distance to observe."""
+    """An observer that ignores its arguments: lists of ids give no Hamming distance."""
 
 
 def _span(start: Tensor, length: int, size: int) -> Tensor:
-    """(n, size) bool: the places from start to start + length."""
+    """(n, size) bool: true from start up to start + length."""
     ahead = torch.arange(size, device=start.device) - start[:, None]
     return (ahead >= 0) & (ahead < length)
 
@@ -166,7 +177,7 @@ def _bits(numbers: Tensor, count: int) -> Tensor:
 
 
 def _draws(random: Randomness, ids: Tensor, steps: int, restart: int) -> Iterator[Tensor]:
-    """Four numbers a query for each step: (n, 4)."""
+    """Random numbers of each step: (n, 4)."""
     for start in range(0, steps, _DRAWN):
         shape = (min(_DRAWN, steps - start), 4)
         yield from random.derived(f"squares/{start}").uniform(ids, shape, restart=restart).unbind(1)

@@ -4,17 +4,17 @@ from dataclasses import dataclass
 
 from robusthash.contracts import Ensemble
 from robusthash.errors import OptionError
-from robusthash.specs import Capability
+from robusthash.specs import Capability, Distance
 
 
 @dataclass(frozen=True, kw_only=True)
 class Strongest(Ensemble):
-    """The worst outcome of complementary attacks, for each query: different losses, and different codes to flee from.
+    """The worst outcome per query of attacks with different losses and different codes to move away from.
 
-    The members flee the query's own code (hinge, tanh, RNM, HAG), the centre code of its label (hinge, tanh), its
-    mainstay code, and every code that is relevant to it (SDHA). A loss that stalls on one victim does not on another,
-    and the code that is farthest from the query's own is not always the one that retrieves least. The budget is fixed:
-    100 steps a member, less where bits are all flipped before, and once more for the queries that are not broken then.
+    The members move away from the query's own code (hinge, tanh, RNM, HAG), the centre code of its label (hinge, tanh),
+    its mainstay code, and all codes that are relevant to it (SDHA). A loss may stall on one victim and not on another,
+    and the code farthest from the query's own is not always the one that retrieves least. The budget is fixed: 100
+    steps per member, fewer once all bits have flipped, and as many again for queries that are not broken by then.
     """
 
     members: tuple[str, ...] = (
@@ -27,8 +27,8 @@ class Strongest(Ensemble):
         "mainstay",
         "sdha",
     )  #: registered names of untargeted attacks
-    restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
-    broken: float = 0.01  #: of the headline metric: a query this near to the worst possible score is not tried again
+    restarts: int = 2  #: runs; all but the first start at random points, and only for queries that are not broken
+    broken: float = 0.01  #: a query within this of the worst possible headline metric counts as broken
 
     def __post_init__(self) -> None:
         if not self.members or self.restarts < 1 or self.broken < 0:
@@ -41,3 +41,14 @@ class Strongest(Ensemble):
     def needs(self) -> frozenset[Capability]:
         """Gradients, the queries' labels, and the train split's codes."""
         return frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrongestOnDescriptors(Strongest):
+    """The same idea on continuous descriptors: away from the query's own, and from the mean of its label's."""
+
+    members: tuple[str, ...] = ("descriptor", "descriptor/adaptive", "descriptor-center")  #: registered names
+
+    @property
+    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
+        return frozenset({Distance.COSINE, Distance.L2})

@@ -1,4 +1,4 @@
-"""The annealed tanh attack: P2P, and DHTA where the aim is a vote (Bai et al., ECCV 2020, section 3.3)."""
+"""The annealed tanh attack: P2P, or DHTA if the aim is a vote (Bai et al., ECCV 2020, section 3.3)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""THA, targeted hashing attack (Wang et al., SIGIR 2021): to a prototype code that a network has learnt for a label."""
+"""THA, targeted hashing attack (Wang et al., SIGIR 2021): to a learnt prototype code of the target label."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, GradientAttack
-from robusthash.contracts import AttackBatch, AttackContext
+from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
-from robusthash_attacks.prototypes import Training, prototypes, train_prototypes
+from robusthash.training import PrototypeNetwork
+from robusthash_attacks.prototypes import Training, train_prototypes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,30 +19,30 @@ class THA(GradientAttack):
     """Minimises ``-mean(tanh(f(x)) h)`` per sample, where ``h`` is the sign of the prototype of the target label."""
 
     aim: Aim = Aim.LEARNT  #: the code to reach
-    width: int | None = None  #: first hidden layer; none is 64 for each label vector of the train split, up to 4096
-    fit_steps: int | None = None  #: of the prototype network; none is 100 for each label vector, up to 30,000
-    fit_batch: int = 32  #: label vectors to such a step
-    fit_rate: float = 1e-4  #: learning rate of Adam, a tenth of it from the half and from three quarters on
+    width: int | None = None  #: of the first hidden layer; none is 64 per label vector of the train split, up to 4096
+    fit_steps: int | None = None  #: steps of training the prototype network; none is 100 per label vector, up to 30,000
+    fit_batch: int = 32  #: label vectors per step of training
+    fit_rate: float = 1e-4  #: learning rate of Adam, divided by ten at half and again at three quarters of the steps
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.aim is not Aim.LEARNT:
-            raise OptionError(f"tha has the aim 'learnt', not {self.aim!s}", hint="use tanh-p2s to go to an anchor")
+            raise OptionError(
+                f"tha has no aim but 'learnt', not {self.aim!s}", hint="use tanh-p2s to pull to an anchor"
+            )
         sizes = {"width": self.width, "fit_steps": self.fit_steps, "fit_batch": self.fit_batch}
         for name, size in sizes.items():
             if size is not None and size < 1:
-                raise OptionError(f"{name}={size}", hint="it is at least 1")
+                raise OptionError(f"{name}={size}", hint="at least 1")
 
-    def fit(self, context: AttackContext) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class
-        if context.bank is None:
-            raise CapabilityError("tha learns from the code bank, and there is none", hint="use tanh-p2s")
+    def fit(self, context: LearningContext) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class
         training = Training(width=self.width, steps=self.fit_steps, batch=self.fit_batch, rate=self.fit_rate)
         return train_prototypes(context.bank, training, context.random, context.progress)
 
     def find_aim(self, batch: AttackBatch, logits: Tensor, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         if context.fitted is None or batch.targets is None:
-            raise CapabilityError("tha needs target labels and what it has learnt", hint="let the host call `learn`")
-        return sign(prototypes(context.fitted, batch.targets)).to(logits)
+            raise CapabilityError("tha needs target labels and the learnt network", hint="call `learn` first")
+        return sign(PrototypeNetwork.of(context.fitted)(batch.targets)).to(logits)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: ARG002, D102 - as in the base class
         return -(torch.tanh(logits) * aim).mean(1)

@@ -1,10 +1,11 @@
-"""Handwritten digits: 1,797 real images that ship inside scikit-learn, so that nothing has to be fetched."""
+"""Handwritten digits: 1,797 real images that ship with scikit-learn, without a download."""
 
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
-import sklearn
-from sklearn.datasets import load_digits
 
 from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError
@@ -12,6 +13,7 @@ from robusthash_datasets.draws import per_group
 from robusthash_datasets.pixels import in_memory, one_hot
 from robusthash_datasets.verification import verify_data
 
+_FILE = "datasets/data/digits.csv.gz"  #: in scikit-learn's folder
 _KEY = "robusthash digits 1"
 _DIGEST = "ccec6f9dae083e6f3c7511f226c3720289c5cd72a6fe58be6764d8d1c8e29951"
 
@@ -20,25 +22,25 @@ _DIGEST = "ccec6f9dae083e6f3c7511f226c3720289c5cd72a6fe58be6764d8d1c8e29951"
 class Digits(Dataset):
     """The test set of the UCI optical recognition of handwritten digits (Alpaydin and Kaynak, 1998).
 
-    An image is 8x8 with 17 levels. Here it has three equal channels of 16x16, each pixel a block of four, on the 8-bit
-    scale. 30 queries of each digit, all others are the database, and 100 of each digit in it are for training. The draw
-    is fixed: everybody has the same splits.
+    An image is 8x8 with 17 levels. Here it has three equal channels of 16x16, each pixel a 2x2 block, on the 8-bit
+    scale. 30 images of each digit are queries, all others are the database, and 100 of each digit in it are the train
+    split. The draw is fixed.
     """
 
     def load(self, context: DatasetContext) -> RetrievalData:
         """The splits, in memory.
 
         Raises:
-            DatasetError: this scikit-learn ships other digits.
+            DatasetError: this version of scikit-learn ships other digits.
         """
-        bunch = load_digits()
-        small = np.rint(bunch.images * (255 / 16)).astype(np.uint8)
+        images, targets = _original()
+        small = np.rint(images * (255 / 16)).astype(np.uint8)
         pixels = np.repeat(small.repeat(2, axis=1).repeat(2, axis=2)[..., None], 3, axis=3)
-        labels = [int(label) for label in bunch.target]
+        labels = [int(label) for label in targets]
         native = _splits(pixels, labels, None)
         if native.digest != _DIGEST:
             raise DatasetError(
-                f"the digits of scikit-learn {sklearn.__version__} have digest {native.digest}, not {_DIGEST}",
+                f"the digits of scikit-learn {version('scikit-learn')} have digest {native.digest}, not {_DIGEST}",
                 hint="install a scikit-learn whose digits are the original ones, such as 1.4",
             )
         size = context.image_size
@@ -49,13 +51,27 @@ class Digits(Dataset):
         return verify_data(self.load(context))
 
 
+def _original() -> tuple[np.ndarray, np.ndarray]:
+    """What scikit-learn's ``load_digits`` gives: images, (1797, 8, 8) float from 0 to 16, and labels, (1797,)."""
+    # Its file is read without it: importing scikit-learn takes a second, in every process that computes.
+    package = find_spec("sklearn")
+    file = Path(package.origin).parent / _FILE if package is not None and package.origin is not None else None
+    if file is None or not file.is_file():  # another version may keep it elsewhere
+        from sklearn.datasets import load_digits
+
+        bunch = load_digits()
+        return bunch.images, bunch.target
+    table = np.loadtxt(file, delimiter=",")
+    return table[:, :-1].reshape(-1, 8, 8), table[:, -1]
+
+
 def _splits(pixels: np.ndarray, labels: list[int], size: int | None) -> RetrievalData:
     query = per_group(labels, 30, f"{_KEY} query")
     database = sorted(set(range(len(labels))) - set(query))
     train = [database[i] for i in per_group([labels[i] for i in database], 100, f"{_KEY} train")]
 
     def split(name: str, rows: list[int]) -> Split:
-        return Split(
+        return Split.of_images(
             name=name,
             images=in_memory(pixels[rows], size),
             labels=one_hot([labels[row] for row in rows], 10),

@@ -50,8 +50,17 @@ def test_pixels_and_labels_are_those_of_scikit_learn(context: DatasetContext) ->
 
 
 def test_other_digits_are_refused(context: DatasetContext, monkeypatch: pytest.MonkeyPatch) -> None:
-    bunch = load_digits()
-    bunch.images[17, 3, 3] += 1
-    monkeypatch.setattr(digits, "load_digits", lambda: bunch)
+    images, targets = load_digits(return_X_y=True)
+    images = images.reshape(-1, 8, 8)
+    images[17, 3, 3] += 1
+    monkeypatch.setattr(digits, "_original", lambda: (images, targets))
     with pytest.raises(DatasetError, match="digest"):
         Digits().load(context)
+
+
+def test_a_scikit_learn_that_keeps_them_elsewhere_is_asked(
+    context: DatasetContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Digits().load(context).digest
+    monkeypatch.setattr(digits, "_FILE", "datasets/data/moved.csv.gz")
+    assert Digits().load(context).digest == read

@@ -16,7 +16,7 @@ def context() -> DefenseContext:
     images = ArrayImages((toy_images(4, seed=0)[0] * 255).round().to(torch.uint8))
     labels = torch.eye(4, dtype=torch.uint8)
     splits = {
-        name: Split(name=name, images=images, labels=labels, ids=tuple("abcd"))
+        name: Split.of_images(name=name, images=images, labels=labels, ids=tuple("abcd"))
         for name in ("query", "database", "train")
     }
     return DefenseContext(data=RetrievalData(name="toy", classes=tuple("abcd"), **splits), seed=0)

@@ -7,38 +7,44 @@ from typing import Any
 import pytest
 import torch
 
-from robusthash.contracts import ArrayImages, HashModel, RetrievalData, Split
+from robusthash.contracts import (
+    ArrayImages,
+    DefenseContext,
+    HashModel,
+    RetrievalData,
+    Snapshots,
+    Split,
+    TrainedWrapper,
+)
 from robusthash.errors import OptionError, TrainingError
 from robusthash.evaluation import RunSettings, VictimPlan
-from robusthash.evaluation.victims.hardening import TrainedWrapper
 from robusthash.evaluation.victims.making import get_victim
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost, PluginKind
 from robusthash.testing import SmallVictim, toy_images
-from robusthash.training import weights_digest
-from robusthash.training.hardening.adversarial import HardeningContext
+from robusthash.training import defense_context, weights_digest
 from robusthash_defenses.comdefend import ComDefend, Purified, Purifier, reconstruction_loss, slow_step
 
 QUICK = ComDefend(width=1, epochs=2, lr=0.01)
 
 
-def context(count: int = 40) -> HardeningContext:
+def context(count: int = 40) -> DefenseContext:
     images, classes = toy_images(count, seed=0)
     levels = ArrayImages((images * 255).round().to(torch.uint8))
     labels = torch.nn.functional.one_hot(classes.long(), 4).to(torch.uint8) if classes.ndim == 1 else classes
     ids = tuple(map(str, range(count)))
     splits = {
-        name: Split(name=name, images=levels, labels=labels.to(torch.uint8), ids=ids)
+        name: Split.of_images(name=name, images=levels, labels=labels.to(torch.uint8), ids=ids)
         for name in ("query", "database", "train")
     }
     names = tuple(map(str, range(labels.shape[1])))
-    return HardeningContext(data=RetrievalData(name="toy", classes=names, **splits), seed=0)
+    return defense_context(RetrievalData(name="toy", classes=names, **splits), seed=0)
 
 
 @pytest.fixture(autouse=True)
 def anything_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Victims with random weights retrieve nothing, which the training would refuse at its end."""
-    monkeypatch.setattr("robusthash.training.trainer.fitting.refuse_collapsed", lambda _probe, _bits: None)
+    monkeypatch.setattr("robusthash.training.trainer.loop.refuse_collapsed", lambda _probe, _bits: None)
 
 
 def around(method: ComDefend) -> tuple[HashModel, Purified]:
@@ -140,10 +146,10 @@ def test_a_seed_decides_it_and_a_broken_off_training_goes_on_to_the_same_bytes(t
     model, whole = SmallVictim().eval(), context()
     straight, _ = QUICK.train(model, whole)
     other, _ = QUICK.train(model, replace(whole, seed=1))
-    kept = replace(whole, partial=tmp_path / "partial", partial_seconds=0)
+    kept = replace(whole, snapshots=Snapshots(tmp_path / "partial", "test", seconds=0))
     with pytest.raises(KilledError):
         QUICK.train(model, replace(kept, progress=stop))
-    assert (tmp_path / "partial").exists()
+    assert len(list(tmp_path.glob("partial.training-*"))) == 1
     resumed, report = QUICK.train(model, kept)
     assert report.epochs == 2
     assert weights_digest(resumed) == weights_digest(straight) != weights_digest(other)

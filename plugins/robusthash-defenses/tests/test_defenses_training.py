@@ -9,6 +9,7 @@ from torch import Tensor
 
 from robusthash.adversary import Aim, GradientAttack
 from robusthash.contracts import (
+    ArrayImages,
     AttackBatch,
     AttackContext,
     Budget,
@@ -22,23 +23,14 @@ from robusthash.contracts import (
     Threat,
     TrainStep,
 )
-from robusthash.contracts.data.dataset import ArrayImages
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain
 from robusthash.testing import SmallVictim, toy_images
-from robusthash.training import Recipe, train
-from robusthash.training.hardening.adversarial import (
-    AdversarialStep,
-    AdversarialTraining,
-    Banks,
-    HardeningContext,
-    Scene,
-)
+from robusthash.training import AdversarialTraining, Banks, Recipe, Scene, defense_context, train
 from robusthash_defenses.atrdh import ATRDH
 from robusthash_defenses.cgat import CgAT
 from robusthash_defenses.inner_products import InnerProducts, misfit
-from robusthash_defenses.prototypes import PrototypeNetwork, prototype_loss
 from robusthash_defenses.saat import SAAT
 
 CPU = torch.device("cpu")
@@ -172,23 +164,6 @@ def test_atrdh_draws_labels_that_are_there_and_others_at_another_step() -> None:
         method.codes(TINY)
 
 
-def test_the_prototype_network_is_made_by_its_seed_alone_and_learns() -> None:
-    torch.manual_seed(1)
-    before = torch.get_rng_state()
-    one, same, other = (PrototypeNetwork(4, 32, 8, seed=seed) for seed in (0, 0, 1))
-    assert torch.equal(torch.get_rng_state(), before)
-    labels = torch.eye(4)
-    assert torch.equal(one(labels), same(labels))
-    assert not torch.equal(one(labels), other(labels))
-    codes = torch.tensor([[1.0] * 8, [-1.0] * 8, [1.0, -1.0] * 4, [-1.0, 1.0] * 4])
-    optimiser = torch.optim.Adam(one.parameters(), lr=1e-2)
-    for _ in range(100):
-        optimiser.zero_grad()
-        prototype_loss(one(labels), codes, labels @ labels.T > 0).backward()
-        optimiser.step()
-    assert torch.equal(one(labels).sign(), codes)
-
-
 def test_a_model_of_unknown_origin_is_held_by_inner_products() -> None:
     class Own(InnerProducts):
         pass
@@ -255,7 +230,10 @@ def toy_data() -> RetrievalData:
     images, labels = toy_images(160, seed=5)
     levels = ArrayImages((images * 255).round().to(torch.uint8))
     names = tuple(map(str, range(160)))
-    parts = {name: Split(name=name, images=levels, labels=labels, ids=names) for name in ("query", "database", "train")}
+    parts = {
+        name: Split.of_images(name=name, images=levels, labels=labels, ids=names)
+        for name in ("query", "database", "train")
+    }
     return RetrievalData(name="toy", classes=tuple("abcd"), **parts)
 
 
@@ -280,7 +258,7 @@ def test_a_hardened_model_loses_fewer_bits(method: type[AdversarialTraining]) ->
     victim = SmallVictim(bits=16)
     train(victim, Batchwise(), Recipe(epochs=10, batch_size=32, lr=1e-3), data, seed=0, device=CPU)
     made = method(epsilon=0.1, epochs=10, lr=1e-3, optimizer="adam", weight_decay=0.0)
-    hardened = made.harden(victim, HardeningContext(data=data, seed=0, objective=Batchwise()))
+    hardened = made.harden(victim, defense_context(data, seed=0, objective=Batchwise()))
     images, labels = toy_images(40, seed=9)
     codes = hardened.codes(images).float()
     similar = labels.float() @ labels.float().T > 0
@@ -294,7 +272,7 @@ def test_the_step_of_a_batch_is_finite_in_training() -> None:
     data = toy_data()
     model = SmallVictim(bits=16)
     for method in METHODS:
-        step = AdversarialStep(method(), None, epsilon=0.1)
+        step = method().step(None, epsilon=0.1)
         where = TrainStep(epoch=0, epochs=1, iteration=0, bits=16)
         step.start(model, data.train, where, CPU)
         assert len(step.state()["codes"]) == 160

@@ -12,11 +12,18 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from robusthash.contracts import ArrayImages, HashModel, Objective, Pairs, RetrievalData, Split, TrainStep
+from robusthash.contracts import ArrayImages, HashModel, Objective, Pairs, RetrievalData, Snapshots, Split, TrainStep
 from robusthash.errors import ContractError, OptionError
 from robusthash.testing import ObjectiveContract
-from robusthash.training import Recipe, build_network, train, weights_digest
-from robusthash.training.hardening.adversarial import AdversarialTraining, HardeningContext, Scene
+from robusthash.training import (
+    AdversarialTraining,
+    Recipe,
+    Scene,
+    build_network,
+    defense_context,
+    train,
+    weights_digest,
+)
 from robusthash_models.backbones.small import SmallCNN
 from robusthash_models.objectives.dpsh import DPSH
 from robusthash_models.objectives.dsdh import DSDH, DiscreteCodes, label_map, swept_codes
@@ -231,10 +238,10 @@ def test_without_codes_or_positions_it_says_so() -> None:
     bank, labels, rows, u, similar = batch_of_three()
     objective = DSDH()
     empty = TrainStep(epoch=0, epochs=1, iteration=0, bits=K, head=objective.head(bits=K, classes=C, seed=0))
-    with pytest.raises(ContractError, match="found no code of any item"):
+    with pytest.raises(ContractError, match="there is no code of any item"):
         take(objective, u, labels, empty, rows, bank, similar)
     _, step = refreshed(objective, bank, labels)
-    with pytest.raises(ContractError, match=r"found no step\.indices"):
+    with pytest.raises(ContractError, match=r"there is no step\.indices"):
         objective.loss(u, labels[rows], Pairs(codes=bank, similar=similar), step)
 
 
@@ -270,7 +277,9 @@ def several_labels() -> RetrievalData:
         images[:, :, row : row + 8, column : column + 8] += 150 * labels[:, c, None, None, None]
 
     def split(name: str) -> Split:
-        return Split(name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(len(labels)))))
+        return Split.of_images(
+            name=name, images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(len(labels))))
+        )
 
     return RetrievalData(
         name="corners", classes=("a", "b", "c"), query=split("query"), database=split("database"), train=split("train")
@@ -306,9 +315,8 @@ class Away(AdversarialTraining):
 
 def hardened(partial: Path, **more: Any) -> HashModel:
     model = build_network(SmallCNN(), bits=16, image_size=16, weights="none", seed=0)
-    context = HardeningContext(
-        data=several_labels(), seed=0, objective=DSDH(), partial=partial, partial_seconds=0, **more
-    )
+    snapshots = Snapshots(partial, "test", seconds=0)
+    context = defense_context(several_labels(), seed=0, objective=DSDH(), snapshots=snapshots, **more)
     return Away(epsilon=0.05, steps=1, epochs=3, batch_size=32).harden(model, context)
 
 
@@ -337,7 +345,7 @@ def test_without_the_pull_the_network_is_the_one_of_the_likelihood_alone() -> No
 def test_several_labels_to_an_item_are_learnt(tmp_path: Path) -> None:
     """An image of two corners is nearer to either corner's images than to those that share neither."""
     model, data = trained(tmp_path / "partial.safetensors"), several_labels()
-    codes = model.codes(data.train.images.pixels(range(120))).float()
+    codes = model.codes(data.train.images.inputs(range(120))).float()
     distance = (16 - codes @ codes.T) / 2
     labels = data.train.labels.float()
     two, similar = labels.sum(1) == 2, labels @ labels.T > 0

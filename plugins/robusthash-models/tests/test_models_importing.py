@@ -64,7 +64,7 @@ def normalised(layout: str, pixels: Tensor) -> Tensor:
 def layer(state: State, name: str, *shape: int) -> None:
     generator = torch.Generator().manual_seed(len(state))
     fan = shape[1] * (shape[2] ** 2 if len(shape) > 2 else 1)
-    state[f"{name}.weight"] = torch.randn(*shape, generator=generator) * (2 / fan) ** 0.5
+    state[f"{name}.weight"] = torch.empty(*shape).normal_(std=(2 / fan) ** 0.5, generator=generator)
     state[f"{name}.bias"] = torch.randn(shape[0], generator=generator) * 0.1
 
 
@@ -93,6 +93,7 @@ def sequence_logits(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_draws")
 @pytest.mark.parametrize(
     ("layout", "first", "second", "last"),
     [
@@ -115,6 +116,7 @@ def test_alexnet(layout: str, first: str, second: str, last: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_draws")
 @pytest.mark.parametrize("layout", ["prosgan", "saat"])
 def test_vgg(layout: str) -> None:
     trunk = {"classifier.0": (4096, 25088), "classifier.3": (4096, 4096), "classifier.6": (BITS, 4096)}

@@ -74,7 +74,9 @@ def digits() -> RetrievalData:
 
     def split(name: str, chosen: torch.Tensor) -> Split:
         ids = tuple(map(str, chosen.tolist()))
-        return Split(name=name, images=ArrayImages(large[chosen].contiguous()), labels=labels[chosen], ids=ids)
+        return Split.of_images(
+            name=name, images=ArrayImages(large[chosen].contiguous()), labels=labels[chosen], ids=ids
+        )
 
     return RetrievalData(
         name="digits",
@@ -93,8 +95,8 @@ def test_defaults_retrieve_digits(name: str, digits: RetrievalData) -> None:
     assert isinstance(backbone, Backbone)
     network = build_network(backbone, bits=32, image_size=16, weights="none", seed=0)
     report = train(network, objective, Recipe(**MODELS[name].recipe), digits, seed=0, device=CPU)
-    queries = pack(network.codes(digits.query.images.pixels(range(300))))
-    database = pack(network.codes(digits.database.images.pixels(range(len(digits.database)))))
+    queries = pack(network.codes(digits.query.images.inputs(range(300))))
+    database = pack(network.codes(digits.database.images.inputs(range(len(digits.database)))))
     labels = digits.query.labels, digits.database.labels
     histograms = distance_histograms(queries, database, *labels, bits=32)
     # Measured .989 to .997 over three seeds, and .983 to .996 for losses with class centres.

@@ -1,4 +1,4 @@
-"""``robusthash attack``: write adversarial images, of a dataset's queries or of the user's own photographs."""
+"""``robusthash attack``: write adversarial images, of a dataset's queries or of the user's own images."""
 
 import json
 from dataclasses import asdict
@@ -17,12 +17,16 @@ from robusthash.epsilon import parse_epsilon
 @click.option("--attack", required=True, metavar="NAME", help="Attack.")
 @click.option("--bits", type=int, default=32, show_default=True, metavar="K", help="Code length.")
 @click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
-@click.option("--epsilon", metavar="8/255", help="L-infinity radius; the dataset has a default.")
+@click.option("--epsilon", metavar="8/255", help="L-infinity radius; by default that of the dataset.")
 @setting_options
 @click.option(
-    "--input", "folder", type=click.Path(path_type=Path), metavar="DIR", help="Your own images, without labels."
+    "--input",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Attack the images in this folder instead of the queries.",
 )
-@click.option("--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Where the PNGs go.")
+@click.option("--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for the PNGs.")
 @json_option
 @quiet_option
 @click.pass_context
@@ -43,7 +47,7 @@ def command(
 ) -> None:
     """Write adversarial images as 8-bit PNGs, with a manifest.
 
-    Of your own photographs it makes pictures that look the same and no longer retrieve what they show.
+    With --input, it protects your own photographs: they look almost the same, but no longer retrieve similar images.
 
     \b
     robusthash attack --model dpsh --attack rnm --output adversarial
@@ -77,6 +81,8 @@ def command(
     moved, retained = (sum(getattr(picture, name) for picture in pictures) / count for name in ("moved", "retained"))
     click.echo(f"{count} adversarial images and manifest.json in {output}")
     click.echo(f"mean PSNR {psnr:.1f} dB, largest change {levels} levels")
-    # A checkpoint and a perceptual hash have a code length of their own, whatever was asked for.
+    # A checkpoint and a perceptual hash have a code length of their own, whatever --bits says.
     length = pictures[0].bits
-    click.echo(f"on average {moved:.1f} of {length} bits moved, {retained:.0%} of the ten nearest neighbours retained")
+    click.echo(
+        f"on average {moved:.1f} of {length} bits flipped, {retained:.0%} of the ten nearest neighbours retained"
+    )

@@ -25,7 +25,9 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
     """
     from robusthash.results import ResultStore
     from robusthash.results.comparing.differences import compare
+    from robusthash.results.comparing.keys import attack_key, victim_key
     from robusthash.results.comparing.naming import Names
+    from robusthash.results.rendering.terminal import text
 
     store = ResultStore(results)
     left, right = store.locate(first), store.locate(second)
@@ -35,25 +37,26 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
         return
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
-    from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for name in ("stage", "metric"):
         table.add_column(name)
     for name in ("first", "second", "first - second [95 %]", "p"):
-        table.add_column(name, justify="right")
+        table.add_column(text(name), justify="right")
     for one in differences:
         paired = one.paired
         sure = "bold" if paired.low > 0 or paired.high < 0 else "dim"
+        difference = text("").append(f"{paired.difference:+.3f}", style=sure)
         table.add_row(
-            one.stage,
-            one.metric,
+            text(one.stage),
+            text(one.metric),
             f"{one.left:.3f}",
             f"{one.right:.3f}",
-            f"[{sure}]{paired.difference:+.3f}[/] \\[{paired.low:+.3f}, {paired.high:+.3f}]",
+            difference.append(f" [{paired.low:+.3f}, {paired.high:+.3f}]"),
             f"{paired.p_value:.4f}",
         )
-    console, names = out(), Names((left, right))
+    console, names = out(), Names.of((left, right))
     for name, record in (("first", left), ("second", right)):
-        console.print(Text(f"{name}: {names.attack(record)} on {names.victim(record)}"))
+        victim = names.victim(victim_key(record.victim))
+        console.print(text(f"{name}: {names.attack(attack_key(record.attack))} on {victim}"))
     console.print(table)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _HINTS = {
     "epsilon": "evaluate at several: robusthash eval --epsilon 0.1 --epsilon 0.2 ...",
-    "steps": "evaluate with several: robusthash eval --vary rnm.steps=10,50,100 ...",
+    "effort": "evaluate with several: robusthash eval --vary rnm.steps=10,50,100 ...",
     "bits": "evaluate several code lengths: robusthash eval --bits 16 --bits 32 ...",
     "iteration": "gradient attacks have one: evaluate again with --force",
 }
@@ -24,9 +24,9 @@ _HINTS = {
 @click.command("curve")
 @click.option(
     "--over",
-    type=click.Choice(["epsilon", "steps", "bits", "iteration"]),
+    type=click.Choice(["epsilon", "effort", "bits", "iteration"]),
     required=True,
-    help="What differs along a curve: the radius, the attack's steps, the code length; or the steps of a single run.",
+    help="What differs along a curve: the radius, how long the attack runs, the code length; or the steps of one run.",
 )
 @results_option
 @click.option(
@@ -41,7 +41,7 @@ _HINTS = {
     "--plot",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Draw it, too: .svg, .png or .pdf. Needs robusthash[plot].",
+    help="Draw it too: .svg, .png or .pdf. Needs robusthash[plot].",
 )
 @selection_options
 def command(
@@ -54,10 +54,11 @@ def command(
     models: tuple[str, ...],
     attacks: tuple[str, ...],
 ) -> None:
-    """Show stored results as curves: the metric over epsilon, steps or bits.
+    """Show stored results as curves: the metric over epsilon, effort or bits.
 
-    Records that differ in that one thing alone are joined; one without a companion is left out. Over iteration:
-    the mean Hamming distance to the aim after each step of a gradient attack.
+    Records that differ in that one thing alone are joined; one without a companion is left out. Effort is the option
+    that says how long an attack runs, such as its steps. Over iteration: the mean Hamming distance to the aim after
+    each step of a gradient attack.
 
     A pattern is a name with the wildcards * and ?.
 
@@ -66,8 +67,10 @@ def command(
     robusthash curve --over iteration --attack 'rnm*' --plot steps.svg
     """
     from robusthash.results import ResultStore
-    from robusthash.results.curves.curves import Over, build_curves
-    from robusthash.results.curves.exports import curves_to_csv, curves_to_json, curves_to_markdown, render_curves
+    from robusthash.results.curves.curves import build_curves
+    from robusthash.results.curves.files import curves_to_csv, curves_to_json, curves_to_markdown
+    from robusthash.results.curves.panels import Over
+    from robusthash.results.curves.terminal import render_curves
 
     if plot is not None:
         from robusthash.results.curves.plots import require_plot
@@ -94,10 +97,10 @@ def command(
 def _trace(store: "ResultStore", record: "Record") -> "np.ndarray | None":
     """The array of distances to the aim; None if the record has none, or its arrays are lost."""
     from robusthash.errors import InputError
-    from robusthash.results.curves.curves import TRACE
+    from robusthash.results.records.arrays import TRACE
 
     try:
-        return store.arrays(record).get(TRACE)
+        return store.arrays(record).columns.get(TRACE)
     except InputError as error:
         click.echo(f"warning: skipped: {error}", err=True)
         return None

@@ -15,8 +15,8 @@ from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
-    from robusthash.cli.progress import Report
     from robusthash.contracts import Dataset, DatasetContext, Finding
+    from robusthash.progress import Report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,7 +47,7 @@ def command() -> None:
 @json_option
 @click.pass_context
 def list_(context: click.Context, *, as_json: bool) -> None:
-    """List the datasets, with the plugin that each comes from."""
+    """List the datasets, with the distribution that each comes from."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -77,7 +77,7 @@ def verify(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Look for everything that would make a number on a dataset wrong. Ends with 2 if there is an error.
+    """Check a dataset for faults that make results wrong. The exit code is 2 if there is an error.
 
     \b
     robusthash data verify digits
@@ -104,7 +104,7 @@ def verify(
     "--source",
     type=click.Path(path_type=Path, exists=True),
     metavar="PATH",
-    help="The original distribution, if you have it.",
+    help="Your copy of the original distribution.",
 )
 @click.pass_context
 def prepare(
@@ -116,7 +116,7 @@ def prepare(
     quiet: bool,
     source: Path | None,
 ) -> None:
-    """Fetch or convert a dataset's files, into --data-root or the cache.
+    """Download or convert a dataset's files, into --data-root or the cache.
 
     \b
     robusthash data prepare cifar10
@@ -137,7 +137,9 @@ def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tupl
     options = parse_assignments(assignments)
     for owner in options:
         if owner != name:
-            raise OptionError(f"option of {owner!r}, but the dataset is {name!r}", hint=f"write -o {name}.field=value")
+            raise OptionError(
+                f"an option of {owner!r}, but the dataset is {name!r}", hint=f"write -o {name}.field=value"
+            )
     dataset = host.create(registered, options.get(name, {}))
     if not isinstance(dataset, Dataset):
         raise ContractError(
@@ -169,4 +171,4 @@ def _show(name: str, findings: "list[Finding]") -> None:
     for finding in findings:
         click.echo(f"{finding.level}: {finding.where}: {finding.what}")
     if not findings:
-        click.echo(f"{name}: nothing found")
+        click.echo(f"{name}: no problems found")

@@ -1,4 +1,4 @@
-"""``robusthash eval``: train or load, attack, search, and show the leaderboard."""
+"""``robusthash eval``: train or load models, attack them, search, and show the leaderboard."""
 
 import json
 from pathlib import Path
@@ -20,9 +20,10 @@ from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
 from robusthash.options import parse_assignments
+from robusthash.specs import Direction
 
 if TYPE_CHECKING:
-    from robusthash.evaluation import Outcome, Request
+    from robusthash.evaluation import Request, RunOutcome
 
 
 @click.command("eval")
@@ -37,28 +38,41 @@ if TYPE_CHECKING:
     "--attack",
     "attacks",
     multiple=True,
-    default=("strongest",),
-    show_default=True,
     metavar="NAME",
-    help="Attack. Repeatable.",
+    help="Attack; without one, the attack that models are ranked by. Repeatable.",
 )
 @click.option(
     "--surrogate",
     "surrogates",
     multiple=True,
     metavar="NAME",
-    help="Craft on this model, as --model names one, and score on the others. Repeatable.",
+    help="Model, given as for --model, that attacks are crafted on and transferred from. Repeatable.",
 )
-@click.option("--bits", multiple=True, type=int, default=(32,), show_default=True, metavar="K", help="Repeatable.")
 @click.option(
-    "--defense", "defenses", multiple=True, default=("none",), show_default=True, metavar="NAME", help="Repeatable."
+    "--bits", multiple=True, type=int, default=(32,), show_default=True, metavar="K", help="Code length. Repeatable."
+)
+@click.option(
+    "--defense",
+    "defenses",
+    multiple=True,
+    default=("none",),
+    show_default=True,
+    metavar="NAME",
+    help="Defense of the models. Repeatable.",
+)
+@click.option(
+    "--direction",
+    "directions",
+    multiple=True,
+    metavar="i2i|i2t|t2i|t2t",
+    help="Modality of the queries, and of what they search, where a dataset has images and texts. Repeatable.",
 )
 @click.option(
     "--epsilon",
     "epsilons",
     multiple=True,
     metavar="8/255",
-    help="L-infinity radius; the dataset has a default. Repeatable.",
+    help="L-infinity radius; by default that of the dataset. Repeatable.",
 )
 @click.option(
     "--vary",
@@ -67,27 +81,44 @@ if TYPE_CHECKING:
     help="Sweep over an option of an attack: --vary rnm.steps=10,100. Repeatable.",
 )
 @click.option(
-    "--suite", type=click.Path(path_type=Path), metavar="FILE", help="A grid in a TOML file, in place of the options."
+    "--suite",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read the grid from a TOML file instead of options.",
 )
 @setting_options
 @retriever_option
 @metric_option
+@click.option(
+    "--relevance",
+    default="share-any",
+    show_default=True,
+    metavar="share-any|exact|contains-target",
+    help="When an item is relevant to a query.",
+)
 @click.option(
     "--jpeg",
     "qualities",
     multiple=True,
     type=click.IntRange(1, 100),
     metavar="QUALITY",
-    help="Hash the queries once more after JPEG of this quality. Repeatable.",
+    help="Also score the queries after JPEG compression of this quality. Repeatable.",
 )
 @click.option(
-    "--precision", default="float32", show_default=True, metavar="float32|bf16", help="Of the attacks' passes."
+    "--precision",
+    default="float32",
+    show_default=True,
+    metavar="float32|bf16",
+    help="Precision of the attacks' passes.",
 )
-@click.option("--compile", "compiled", is_flag=True, help="Compile what is attacked.")
-@click.option("--shard-size", type=int, metavar="N", help="Queries to a batch; it fixes the compute shape.")
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes.")
+@click.option("--compile", "compiled", is_flag=True, help="Compile the surrogate with torch.compile.")
+@click.option("--shard-size", type=int, metavar="N", help="Queries per batch, which fixes the compute shape.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Number of processes."
+)
+@click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
 @results_option
-@click.option("--force", is_flag=True, help="Evaluate again what is stored.")
+@click.option("--force", is_flag=True, help="Evaluate stored cells again.")
 @json_option
 @quiet_option
 @click.pass_context
@@ -97,6 +128,7 @@ def command(
     *,
     suite: Path | None,
     workers: int,
+    executor: str | None,
     results: Path,
     force: bool,
     as_json: bool,
@@ -114,10 +146,11 @@ def command(
     """
     request = _request(context, suite, values)
     host = load_host(context)
-    from robusthash.evaluation import evaluate
+    from robusthash.evaluation import choose_executor, evaluate
 
+    place = choose_executor(host, executor, workers=workers, options=request.setting.options)
     with progress(quiet=quiet) as report:
-        outcome = evaluate(request, host, results=results, progress=report, workers=workers, force=force)
+        outcome = evaluate(request, host, results=results, progress=report, executor=place, force=force)
     if as_json:
         click.echo(json.dumps([json.loads(record.to_json()) for record in outcome.records], indent=2))
     else:
@@ -131,7 +164,9 @@ def command(
 
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
-    from robusthash.evaluation import Request, parse_precision, read_suite
+    from robusthash.contracts import Precision
+    from robusthash.evaluation import Request, parse_choice, read_suite
+    from robusthash.metrics import Relevance
 
     if suite is not None:
         given = [
@@ -139,13 +174,16 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
         ]
         if given:
             raise OptionError(
-                f"--suite stands beside {', '.join(f'--{name}' for name in given)}",
-                hint="a suite holds the whole grid: put them into the file",
+                f"--suite cannot be combined with {', '.join(f'--{name}' for name in given)}",
+                hint="a suite defines the whole grid: set them in the file",
             )
         return read_suite(suite)
     grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses")}
     grid["vary"] = _sweeps(values.pop("vary"))
-    values["precision"] = parse_precision(values["precision"])
+    values["precision"] = parse_choice(Precision, "precision", values["precision"])
+    values["relevance"] = parse_choice(Relevance, "relevance", values["relevance"])
+    grid["directions"] = tuple(parse_choice(Direction, "direction", one) for one in values.pop("directions"))
+    grid["attacks"] = grid["attacks"] or None
     if values["checkpoint"] is not None and not grid["models"]:
         from robusthash.training import read_description
 
@@ -156,14 +194,14 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
 
 
 def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]]]:
-    """What ``--vary`` names: by attack and option, the values."""
+    """The values that ``--vary`` gives, by attack and option."""
     return {
         owner: {name: tuple(str(values).split(",")) for name, values in fields.items()}
         for owner, fields in parse_assignments(assignments).items()
     }
 
 
-def _show(outcome: "Outcome", results: Path) -> None:
+def _show(outcome: "RunOutcome", results: Path) -> None:
     from robusthash.results import ResultStore, build_leaderboard, render
 
     if not outcome.records:

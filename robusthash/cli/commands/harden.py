@@ -1,11 +1,11 @@
-"""``robusthash harden``: harden a hash model by adversarial training and keep its checkpoint."""
+"""``robusthash harden``: harden a hash model by adversarial training and save its checkpoint."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from robusthash.cli.checkpoints import output_option, tell
+from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.setting import make_setting, setting_options
 
@@ -31,10 +31,9 @@ def command(
     quiet: bool,
     **values: Any,
 ) -> None:
-    """Harden a hash model by adversarial training, or find it in the cache.
+    """Harden a hash model by adversarial training, or find the result in the cache.
 
-    The model is trained first, unless it is in the cache or given as a checkpoint. A hardening that was killed goes on
-    where it was.
+    The model is trained first, unless it is cached or given as a checkpoint. An interrupted hardening resumes.
 
     \b
     robusthash harden cgat --model dpsh --output dpsh-cgat.safetensors
@@ -50,4 +49,4 @@ def command(
     with progress(quiet=quiet) as report:
         path, description, cached = harden_victim(defense, model, bits, setting, host, output=output, progress=report)
     following = f"robusthash eval --model {path} --attack hinge"
-    tell(path, description, cached=cached, done="hardened", following=following, as_json=as_json)
+    report_checkpoint(path, description, cached=cached, done="hardened", following=following, as_json=as_json)

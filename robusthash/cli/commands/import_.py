@@ -1,4 +1,4 @@
-"""``robusthash import``: make a checkpoint of ours from another repository's."""
+"""``robusthash import``: convert a checkpoint of another repository."""
 
 import json
 from collections.abc import Mapping
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-import robusthash
 from robusthash.cli.common import json_option, load_host
 from robusthash.errors import OptionError, UsageError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain, parse_assignments
+from robusthash.version import __version__
 
 if TYPE_CHECKING:
     from robusthash.specs import PluginUse
@@ -23,17 +23,19 @@ Plugin = TypeVar("Plugin")
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--layout", required=True, type=click.Choice(_LAYOUTS), help="Whose code saved it.")
-@click.option("--model", required=True, metavar="NAME", help="Hash model that it is, such as dpsh/prosgan.")
+@click.option("--layout", required=True, type=click.Choice(_LAYOUTS), help="Code that saved the file.")
+@click.option("--model", required=True, metavar="NAME", help="Hash model in the file, such as dpsh/prosgan.")
 @click.option("--bits", required=True, type=int, metavar="K", help="Code length.")
 @click.option("--backbone", required=True, metavar="NAME", help="Feature network.")
-@click.option("--dataset", required=True, metavar="NAME", help="What it was trained on.")
-@click.option("--image-size", type=int, metavar="PIXELS", help="Its images' height and width; the backbone's own.")
+@click.option("--dataset", required=True, metavar="NAME", help="Dataset that it was trained on.")
+@click.option(
+    "--image-size", type=int, metavar="PIXELS", help="Height and width of its images; by default the backbone's."
+)
 @click.option(
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the checkpoint here; FILE-LAYOUT.safetensors in this folder if not given.",
+    help="Write the checkpoint to this file; by default FILE-LAYOUT.safetensors in the current folder.",
 )
 @click.option(
     "-o", "--option", "assignments", multiple=True, metavar="PLUGIN.FIELD=VALUE", help="Set an option of a plugin."
@@ -64,12 +66,14 @@ def command(
     from dataclasses import asdict
 
     from robusthash.contracts import Backbone, Objective
-    from robusthash.training import LAYOUTS, Origin, import_checkpoint
+    from robusthash.training.networks import LAYOUTS, Origin, import_checkpoint
 
     options: dict[str, Mapping[str, Any]] = {**parse_assignments(assignments)}
     for owner in options:
         if owner not in (model, backbone):
-            raise OptionError(f"option of {owner!r}, which is not used here", hint=f"options of {model} or {backbone}")
+            raise OptionError(
+                f"an option of {owner!r}, which is not used", hint=f"set options of {model} or {backbone}"
+            )
     if not LAYOUTS[layout].normalises:
         options[backbone] = {"normalise": False, **options.get(backbone, {})}
     _, objective = _chosen(host, PluginKind.MODEL, model, Objective, options)
@@ -80,11 +84,13 @@ def command(
         raise OptionError(f"image-size is {size}", hint="at least 1")
     path = output or Path(f"{file.stem}-{layout}.safetensors")
     if path.suffix != ".safetensors":
-        raise UsageError(f"--output {path} does not end in .safetensors", hint="eval tells a checkpoint by this ending")
+        raise UsageError(
+            f"--output {path} does not end in .safetensors", hint="eval recognises a checkpoint by this extension"
+        )
     origin = Origin(
         path=file, layout=layout, model=objective, backbone=use, bits=bits, image_size=size, dataset=dataset
     )
-    description = import_checkpoint(origin, network, path, version=robusthash.__version__)
+    description = import_checkpoint(origin, network, path, version=__version__)
     if as_json:
         click.echo(json.dumps({"path": str(path), **asdict(description)}, indent=2))
         return
@@ -95,7 +101,7 @@ def command(
 def _chosen(
     host: PluginHost, kind: PluginKind, name: str, contract: type[Plugin], options: Mapping[str, Mapping[str, Any]]
 ) -> "tuple[Plugin, PluginUse]":
-    """A plugin object by name, and what the checkpoint says of it."""
+    """A plugin object by name, and its description in the checkpoint."""
     from robusthash.specs import PluginUse
 
     registered = host.find(kind, name)
@@ -103,6 +109,8 @@ def _chosen(
     if not isinstance(plugin, contract):
         raise UsageError(
             f"{kind} {name!r} of {registered.owner} is a {type(plugin).__name__}, not a {contract.__name__}",
-            hint="name one that trains a network" if kind is PluginKind.MODEL else "report it to the plugin's author",
+            hint="name a model that is a trained network"
+            if kind is PluginKind.MODEL
+            else "report it to the plugin's author",
         )
     return plugin, PluginUse(name=registered.spec.name, owner=str(registered.owner), options=as_plain(plugin))

@@ -1,24 +1,26 @@
-"""``robusthash plugins``: list, show and check what is installed."""
+"""``robusthash plugins``: list, show and check the installed plugins."""
 
 import json
 import platform
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-import robusthash
+from robusthash.cli.columns import PIPE_WIDTH, lay_out, limit
 from robusthash.cli.common import json_option, load_host, out
 from robusthash.errors import PluginError
 from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
 from robusthash.options import OptionField, describe, plain
 from robusthash.specs import API_VERSION
+from robusthash.version import __version__
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-WIDE = 120  #: columns of a terminal that has room for the papers beside the summaries
+WIDE = 120  #: columns of a terminal with room for the papers next to the summaries
 
 _kind_option = click.option(
     "--kind", type=click.Choice([kind.value for kind in PluginKind]), help="Only plugin objects of this kind."
@@ -27,7 +29,7 @@ _kind_option = click.option(
 
 @click.group("plugins")
 def command() -> None:
-    """List, show and check what is installed."""
+    """List, show and check the installed plugins."""
 
 
 @command.command("list")
@@ -35,17 +37,18 @@ def command() -> None:
 @json_option
 @click.pass_context
 def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
-    """List what plugins offer, kind by kind."""
+    """List all plugin objects by kind."""
     host = load_host(context)
     offered = {one: host.all(one) for one in PluginKind if kind in (None, one)}
     if as_json:
         _print_json([_summary(registered) for group in offered.values() for registered in group])
         return
-    console = out()
+    width = limit(sys.stdout) or PIPE_WIDTH
     for one, group in offered.items():
         if group:
-            console.print(_listing(one, group, papers=console.width >= WIDE))
-            console.print()
+            heading, *rows = _listing(one, group, width)
+            click.secho(heading, bold=True)
+            click.echo("".join(f"{row}\n" for row in rows))
 
 
 @command.command("show")
@@ -54,7 +57,7 @@ def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) -> None:
-    """Show one plugin object in full: what it is, and its options.
+    """Show one plugin object in full, with its options.
 
     \b
     robusthash plugins show rnm
@@ -80,7 +83,7 @@ def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) 
 @json_option
 @click.pass_context
 def doctor(context: click.Context, *, imports: bool, as_json: bool) -> None:
-    """Check every installed plugin. Ends with 1 if one is broken."""
+    """Check every installed plugin. The exit code is 1 if one is broken."""
     host = PluginHost.load()
     failures = _import_failures(host) if imports else []
     if as_json:
@@ -108,7 +111,7 @@ def _summary(registered: Registered) -> dict[str, Any]:
 
 
 def _details(registered: Registered) -> dict[str, Any]:
-    """The fields of the spec that a listing leaves out."""
+    """The fields of the spec that a listing omits."""
     shown = {"name", "summary", "paper", "options"}
     spec = registered.spec
     return {one.name: _jsonable(getattr(spec, one.name)) for one in fields(spec) if one.name not in shown}
@@ -121,7 +124,7 @@ def _jsonable(value: object) -> object:
 
 
 def _options(host: PluginHost, registered: Registered) -> list[OptionField]:
-    """The options of the class; the spec's values are the defaults that count."""
+    """The options of the class, with the spec's values as defaults."""
     preset = registered.spec.options
     return [
         replace(option, default=plain(preset[option.name]), required=False) if option.name in preset else option
@@ -129,13 +132,10 @@ def _options(host: PluginHost, registered: Registered) -> list[OptionField]:
     ]
 
 
-def _listing(kind: PluginKind, group: Iterable[Registered], *, papers: bool) -> "Table":
-    table = _table(f"{kind}s", "from", "what", *(["paper"] if papers else []))
-    for registered in group:
-        spec = registered.spec
-        cells = [spec.name, str(registered.owner), spec.summary, *([spec.paper or ""] if papers else [])]
-        table.add_row(*_plain_cells(*cells))
-    return table
+def _listing(kind: PluginKind, group: Iterable[Registered], width: int) -> Iterator[str]:
+    rows = [(f"{kind}s", "from", "what", "paper")]
+    rows += [(one.spec.name, str(one.owner), one.spec.summary, one.spec.paper or "") for one in group]
+    return lay_out(rows if width >= WIDE else [row[:-1] for row in rows], folded=2, width=width)
 
 
 def _show(registered: Registered, options: list[OptionField]) -> None:
@@ -176,7 +176,7 @@ def _table(*columns: str) -> "Table":
 
 
 def _plain_cells(*texts: str) -> list[str]:
-    """Texts of plugins are shown as they are: a bracket in them is no markup."""
+    """Escapes texts of plugins, in which brackets are not markup."""
     from rich.markup import escape
 
     return [escape(text) for text in texts]
@@ -194,7 +194,7 @@ def _import_failures(host: PluginHost) -> list[str]:
 
 def _diagnosis(host: PluginHost, failures: list[str]) -> dict[str, Any]:
     return {
-        "robusthash": robusthash.__version__,
+        "robusthash": __version__,
         "interface": API_VERSION,
         "python": platform.python_version(),
         "loaded": [str(owner) for owner in host.owners],
@@ -216,18 +216,16 @@ def _problem(problem: PluginProblem) -> dict[str, str]:
 
 
 def _report(host: PluginHost, failures: list[str]) -> None:
-    click.echo(
-        f"robusthash {robusthash.__version__}, plugin interface {API_VERSION}, Python {platform.python_version()}"
-    )
+    click.echo(f"robusthash {__version__}, plugin interface {API_VERSION}, Python {platform.python_version()}")
     for owner in host.owners:
         counts = ((kind, sum(registered.owner == owner for registered in host.all(kind))) for kind in PluginKind)
         offered = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)
         click.echo(f"loaded: {owner}: {offered or 'observers only'}")
     for owner in host.excluded:
-        click.echo(f"left out by ROBUSTHASH_PLUGINS: {owner}")
+        click.echo(f"excluded by ROBUSTHASH_PLUGINS: {owner}")
     for group in host.duplicates():
         names = " or ".join(registered.full_name for registered in group)
-        click.echo(f"warning: {group[0].kind} {group[0].spec.name!r} has several owners: say {names}")
+        click.echo(f"warning: {group[0].kind} {group[0].spec.name!r} has several owners: write {names}")
     for problem in host.problems:
         click.echo(f"problem: {problem.message}")
         click.echo("".join(f"    {line}\n" for line in problem.details.splitlines()), nl=False)

@@ -1,4 +1,4 @@
-"""``robusthash rescore``: stored results under other metrics or another retriever, without attacking again."""
+"""``robusthash rescore``: score stored results with other metrics or another retriever, without attacking again."""
 
 import json
 from pathlib import Path
@@ -48,10 +48,10 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Score stored results again, under other metrics or another retriever, without attacking again.
+    """Rescore stored results with other metrics or another retriever, without attacking again.
 
-    The records that come out are those that an evaluation with these metrics would have made. Noise is always taken
-    along, since attacks are checked against it. A pattern is a name with the wildcards * and ?.
+    The new records are those that an evaluation with these options would have made. Records of noise are always
+    included, since attacks are checked against them. A pattern is a name with the wildcards * and ?.
 
     \b
     robusthash rescore --metric map@100 --metric precision@r2
@@ -59,10 +59,10 @@ def command(
     """
     host = load_host(context)
     from robusthash.evaluation import RunSettings, rescore
-    from robusthash.results import NOISE, ResultStore, build_leaderboard, render
+    from robusthash.results import ResultStore, build_leaderboard, render
 
     store = ResultStore(results)
-    selected = select(store, datasets=datasets, models=models, attacks=(*attacks, NOISE) if attacks else ())
+    selected = select(store, datasets=datasets, models=models, attacks=attacks, references=True)
     setting = RunSettings(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
     with progress(quiet=quiet) as report:
         found = rescore(selected, setting, host, results=results, progress=report)

@@ -1,6 +1,6 @@
 """``robusthash show``: everything that one record holds. Needs neither torch nor numpy."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from robusthash.results import Flag, ModelUse, PluginUse, Record
 
 Lines = list[tuple[str, str]]
-
-_STAGES = ("clean", "adversarial", "unrounded")  #: in a datum's order
 
 
 @click.command("show")
@@ -43,12 +41,12 @@ def command(*, record: str, results: Path, as_json: bool) -> None:
     path = Path(record)
     others = _siblings(path) if path.is_file() else store.load_all()[0]
     console = out()
-    for part in _parts(found, found.flags + inconsistencies(others).get(found.digest, ())):
+    for part in _parts(found, found.outcome.flags + inconsistencies(others).get(found.digest, ())):
         console.print(part)
 
 
 def _siblings(path: Path) -> "Iterator[Record]":
-    """The records in a file's own folder, where the store keeps those of one victim; what is no record is let be."""
+    """The records in a file's own folder, where the store keeps those of one victim; other files are passed over."""
     from robusthash.results import read_record
 
     for one in sorted(path.parent.glob("*.json")):
@@ -59,26 +57,24 @@ def _siblings(path: Path) -> "Iterator[Record]":
 
 
 def _parts(record: "Record", flags: "tuple[Flag, ...]") -> "Iterator[RenderableType]":
-    from rich.text import Text
+    from robusthash.results.rendering.terminal import text
 
     for name, lines in _recipe(record):
-        yield Text(name, style="bold")
+        yield text(name, style="bold")
         yield _grid(lines)
-    yield Text("metrics", style="bold")
+    yield text("metrics", style="bold")
     yield _metrics(record)
     for name, lines in _outcome(record):
-        yield Text(name, style="bold")
+        yield text(name, style="bold")
         yield _grid(lines)
-    yield Text("soundness", style="bold")
-    yield _flags(flags)
+    yield text("soundness", style="bold")
+    yield from _flags(flags)
 
 
 def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
     """What was run."""
-    from robusthash.epsilon import format_epsilon
-
-    dataset = record.dataset
-    yield "cell", [("digest", record.digest), ("created", record.created), ("schema", str(record.schema))]
+    dataset, victim, scoring, conditions = record.dataset, record.victim, record.scoring, record.conditions
+    yield "cell", [("digest", record.digest), ("created", record.created), ("direction", victim.direction)]
     yield (
         f"dataset {dataset.name}",
         [
@@ -87,69 +83,83 @@ def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
             ("queries", str(dataset.queries)),
             ("query digest", dataset.query_digest),
             ("database", f"{dataset.database} items"),
-            ("relevance", record.relevance),
         ],
     )
-    yield f"model {record.model.name}", _model(record.model)
-    if record.defense:
-        yield f"defense {record.defense.name}", _use(record.defense)
+    yield f"model {victim.model.name}", _model(victim.model)
+    if victim.defense:
+        yield f"defense {victim.defense.name}", _use(victim.defense)
     else:
         yield "defense", [("", "none")]
-    yield (
-        f"attack {record.attack.name}",
-        [
-            ("goal", record.goal),
-            ("access", record.access),
-            ("threat", f"Linf {format_epsilon(record.epsilon)} ({record.epsilon!r})"),
-            *_use(record.attack),
-        ],
-    )
-    if record.surrogate:
-        yield f"surrogate {record.surrogate.name}", _model(record.surrogate)
-    yield f"retriever {record.retriever.name}", _use(record.retriever)
+    yield f"attack {record.attack.name}", _attack(record)
+    if record.attack.surrogate:
+        yield f"surrogate {record.attack.surrogate.name}", _model(record.attack.surrogate)
+    yield f"retriever {scoring.retriever.name}", _use(scoring.retriever)
     yield (
         "run",
         [
-            ("seed", str(record.seed)),
-            ("shard size", str(record.shard_size)),
-            ("precision", record.precision + (", compiled" if record.compiled else "")),
-            *record.environment.items(),
+            ("seed", str(conditions.seed)),
+            ("shard size", str(conditions.shard_size)),
+            *conditions.environment.items(),
         ],
     )
-    yield "versions", list(record.versions.items())
-    yield "protocols", list(record.protocols.items())
+    yield "versions", list(conditions.versions.items())
+    yield "scoring", [("headline", scoring.headline), ("relevance", scoring.relevance), *scoring.protocols.items()]
+
+
+def _attack(record: "Record") -> Lines:
+    from robusthash.epsilon import format_epsilon
+
+    attack = record.attack
+    return [
+        ("goal", attack.goal),
+        ("access", record.access),
+        ("role", attack.role),
+        ("threat", f"Linf {format_epsilon(attack.epsilon)} ({attack.epsilon!r})"),
+        *([("effort", f"{attack.effort.value:g} {attack.effort.option}")] if attack.effort else []),
+        ("precision", attack.precision + (", compiled" if attack.compiled else "")),
+        *_use(attack),
+    ]
 
 
 def _outcome(record: "Record") -> Iterator[tuple[str, Lines]]:
     """What came out, beside the metrics."""
-    cost, queries = record.cost, max(1, record.dataset.queries)
-    yield "floors", [(name, f"{value:.3f}") for name, value in record.floors.items()]
-    yield "imagery", [(name, f"{value:.5g}") for name, value in record.imagery.items()]
-    yield "search", [(stage, _numbers(record.search[stage])) for stage in _ordered(record.search)]
-    yield "probe of the victim", [(name, f"{value:.3f}") for name, value in record.probe.items()]
-    yield (
-        "cost",
-        [
-            ("forward", f"{cost.forward} passes of one image"),
-            ("backward", f"{cost.backward} passes of one image"),
-            *([("queries", f"{cost.queries} images, {cost.queries / queries:.1f} an image")] if cost.queries else []),
-            ("time", f"{cost.seconds:.3g} s, {1000 * cost.seconds / queries:.3g} ms an image"),
-        ],
-    )
+    from robusthash.results.records.stages import in_order
+
+    outcome = record.outcome
+    yield "floors", [(name, f"{value:.3f}") for name, value in _floors(record)]
+    yield "imagery", [(name, f"{value:.5g}") for name, value in outcome.imagery.items()]
+    yield "search", [(stage, _numbers(outcome.search[stage])) for stage in in_order(outcome.search)]
+    yield "probe of the victim", [(name, f"{value:.3f}") for name, value in outcome.probe.items()]
+    yield "cost", _cost(record)
+
+
+def _cost(record: "Record") -> Lines:
+    cost, learning, queries = record.outcome.cost, record.outcome.cost.learning, max(1, record.dataset.queries)
+    lines = [
+        ("forward", f"{cost.forward} passes of one input"),
+        ("backward", f"{cost.backward} passes of one input"),
+        ("time", f"{cost.seconds:.3g} s, {1000 * cost.seconds / queries:.3g} ms a query"),
+    ]
+    if cost.queries:
+        lines.append(("asked", f"{cost.queries} inputs of the victim's service, {cost.queries / queries:.1f} a query"))
+    if learning:
+        passes = f"{learning.forward} forward, {learning.backward} backward"
+        lines.append(("learning", f"{passes}, {learning.seconds:.3g} s, before the first query"))
+    return lines
 
 
 def _model(model: "ModelUse") -> Lines:
-    return [*_use(model), ("bits", str(model.bits)), ("backbone", model.backbone), ("weights digest", model.digest)]
+    size = ("size", f"{model.label}, {model.distance}")
+    return [*_use(model), size, ("backbone", model.backbone), ("weights digest", model.digest)]
 
 
 def _use(use: "PluginUse") -> Lines:
     return [("from", use.owner), *((f"option {name}", _plain(value)) for name, value in use.options.items())]
 
 
-def _ordered(stages: Iterable[str]) -> list[str]:
-    """Stages in a datum's order, then those that only some evaluations have."""
-    found = set(stages)
-    return [stage for stage in _STAGES if stage in found] + sorted(found - set(_STAGES))
+def _floors(record: "Record") -> Iterator[tuple[str, float]]:
+    for against, floors in record.outcome.floors.items():
+        yield from ((against.qualify(name), value) for name, value in floors.items())
 
 
 def _numbers(values: Mapping[str, float]) -> str:
@@ -164,13 +174,14 @@ def _plain(value: Any) -> str:
 
 def _grid(lines: Lines) -> "RenderableType":
     from rich.table import Table
-    from rich.text import Text
+
+    from robusthash.results.rendering.terminal import text
 
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", min_width=16)
     grid.add_column(overflow="fold")
     for name, value in lines or [("", "none")]:
-        grid.add_row(Text(f"  {name}"), Text(value))
+        grid.add_row(text(f"  {name}"), text(value))
     return grid
 
 
@@ -178,26 +189,30 @@ def _metrics(record: "Record") -> "RenderableType":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from robusthash.results.records.stages import in_order
+    from robusthash.results.rendering.terminal import text
+
     table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
     for name in ("queries", "metric"):
         table.add_column(name)
     for name in ("value", "95 % interval", "worst to best tie order"):
         table.add_column(name, justify="right")
-    for stage in _ordered(record.metrics):
-        for name, one in record.metrics.get(stage, {}).items():
-            table.add_row(
-                stage,
-                name,
-                f"{one.value:.4f}",
-                f"{one.low:.4f} to {one.high:.4f}",
-                f"{one.worst:.4f} to {one.best:.4f}",
-            )
+    for stage in in_order(record.outcome.metrics):
+        for against, measures in record.outcome.metrics[stage].items():
+            for name, one in measures.items():
+                table.add_row(
+                    text(stage),
+                    text(against.qualify(name)),
+                    f"{one.value:.4f}",
+                    f"{one.low:.4f} to {one.high:.4f}",
+                    f"{one.worst:.4f} to {one.best:.4f}",
+                )
     return table
 
 
-def _flags(flags: "tuple[Flag, ...]") -> "RenderableType":
-    from rich.text import Text
+def _flags(flags: "tuple[Flag, ...]") -> "Iterator[RenderableType]":
+    from robusthash.results.rendering.terminal import text
 
     if not flags:
-        return Text("  no check failed", style="green")
-    return Text("\n".join(f"  {flag.id} {flag.message}" for flag in flags), style="yellow")
+        yield text("  no check failed", style="green")
+    yield from (text(f"  {flag.id} {flag.message}", style="yellow") for flag in flags)

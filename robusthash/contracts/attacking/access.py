@@ -10,13 +10,11 @@ from torch import Tensor
 from robusthash.contracts.models.model import HashModel
 from robusthash.contracts.retriever import Index
 from robusthash.errors import CapabilityError
-from robusthash.hashing import pack
-from robusthash.pixels import quantise
 
 
 @dataclass(kw_only=True)
 class Budget:
-    """What an attack has spent: passes of single images, and queries to the victim's service."""
+    """What an attack has spent: passes of single inputs, and queries to the victim's service."""
 
     forward: int = 0
     backward: int = 0
@@ -28,7 +26,7 @@ class CodeBank:
     """Codes and labels of the train split, as the surrogate sees it; on the queries' device.
 
     Attributes:
-        codes: (n, bits) int8 in {-1, +1}.
+        codes: (n, bits) int8 in {-1, +1}; descriptors, (n, d) float32, of a model that gives those.
         labels: (n, classes) uint8.
     """
 
@@ -65,13 +63,13 @@ class Surrogate:
         self.budget = budget
         self._run = model if run is None else run
         self._half = precision is Precision.BF16
-        self.bits = model.bits
+        self.space = model.space
         self.modality = model.modality
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Logits (n, bits); differentiable in the inputs if they require gradients.
 
-        A single image goes through twice: for a batch of one, libraries take matrix-vector kernels, whose rounding is
+        A single input goes through twice: for a batch of one, libraries take matrix-vector kernels, whose rounding is
         not that of any larger batch, and sign steps make much of it. So a query's outcome does not depend on whether it
         was the last one left. Both passes are counted.
 
@@ -99,7 +97,7 @@ class Surrogate:
 
 
 class Oracle:
-    """The victim as a service: 8-bit images go in, codes or ids come out, and every query is counted.
+    """The victim as a service: delivered inputs go in, codes or ids come out, and every query is counted.
 
     Args:
         model: the victim, in evaluation mode.
@@ -111,17 +109,25 @@ class Oracle:
         self._model = model
         self._index = index
         self._budget = budget
-        self.bits = model.bits
+        self.space = model.space
         self.size = index.size
 
     def codes(self, inputs: Tensor) -> Tensor:
-        """Hash codes (n, bits) int8 of images (n, 3, h, w), rounded to 8 bits as an upload is."""
-        self._budget.queries += len(inputs)
-        return self._model.codes(never_alone(quantise(inputs.detach())))[: len(inputs)]
+        """Hash codes (n, bits) int8 of inputs, rounded to what can be delivered: an upload has 8 bits.
+
+        Raises:
+            ContractError: the victim gives continuous descriptors.
+        """
+        return self._model.codes(self._delivered(inputs))[: len(inputs)]
 
     def neighbours(self, inputs: Tensor, k: int) -> Tensor:
         """Ids (n, k) int64 of the nearest database items, nearest first; on the CPU."""
-        return self._index.search(pack(self.codes(inputs)).cpu(), min(k, self.size)).ids
+        found = self._model.represent(self._delivered(inputs))[: len(inputs)]
+        return self._index.search(found.cpu(), min(k, self.size)).ids
+
+    def _delivered(self, inputs: Tensor) -> Tensor:
+        self._budget.queries += len(inputs)
+        return never_alone(self._model.modality.box.nearest(inputs.detach()))
 
 
 def never_alone(inputs: Tensor) -> Tensor:

@@ -1,19 +1,20 @@
 """What an attack is, all that it may know, and the guard that checks what it returns."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from itertools import chain
-from typing import final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self, final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from robusthash.contracts.attacking.access import CodeBank, Oracle, Surrogate
-from robusthash.contracts.attacking.threat import Threat, to_8_bit
+from robusthash.contracts.attacking.fingerprint import fingerprint
+from robusthash.contracts.attacking.learning import LearningContext
+from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.randomness import Randomness, isolated_randomness
 from robusthash.errors import ContractError
-from robusthash.specs import Capability, Goal
+from robusthash.specs import Capability, Distance, Goal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,12 +22,13 @@ class AttackBatch:
     """The queries to perturb. What an attack has no business knowing is None.
 
     Attributes:
-        inputs: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid.
+        inputs: (n, ...) float32 in the threat's box and on its levels; images are (n, 3, h, w) in [0, 1], on the 8-bit
+            grid.
         ids: (n,) int64, each query's position in the dataset's query split: the key of its randomness.
         labels: (n, classes) uint8, the queries' own labels.
         targets: (n, classes) uint8, the target labels.
         anchors: (n, voters, bits) int8 in {-1, 0, +1}: codes of database items with exactly the target label; a row of
-            zeros is an absent voter.
+            zeros is an absent voter. Descriptors, (n, voters, d) float32, where the model gives those.
     """
 
     inputs: Tensor
@@ -50,7 +52,8 @@ class AttackContext:
         restart: which try this is; a try after the first, 0, starts at a random point.
         progress: called with (done, total, what) during long steps.
         observe: called with (ids, step, distance) as the attack goes on: (n,) int64 the queries, the number of steps
-            made, and (n,) int64 the Hamming distance that what would be delivered now has to the aim.
+            made, and (n,) the distance that what would be delivered now has to the aim: bits, int64, where the model
+            gives codes.
     """
 
     surrogate: Surrogate
@@ -69,8 +72,8 @@ class Adversarial:
     """What the guard hands on.
 
     Attributes:
-        inputs: (n, 3, h, w) float32: inside the ball (of a bounded attack) and the box, rounded to 8 bits toward the
-            clean image.
+        inputs: (n, ...) float32: inside the ball (of a bounded attack) and the box, rounded to the box's levels toward
+            the clean inputs.
         unrounded: the same before rounding.
         clipped: (n,) float32, share of elements that the attack left outside of that.
     """
@@ -79,9 +82,37 @@ class Adversarial:
     unrounded: Tensor
     clipped: Tensor
 
+    @classmethod
+    def cat(cls, parts: Sequence[Self]) -> Self:
+        """Several batches as one, in their order."""
+        inputs, unrounded, clipped = zip(*((one.inputs, one.unrounded, one.clipped) for one in parts), strict=True)
+        return cls(inputs=torch.cat(inputs), unrounded=torch.cat(unrounded), clipped=torch.cat(clipped))
+
+    def where(self, rows: Tensor) -> Self:
+        """Some of the queries: (m,) int64 positions, or (n,) bool."""
+        return type(self)(inputs=self.inputs[rows], unrounded=self.unrounded[rows], clipped=self.clipped[rows])
+
+    def replaced(self, rows: Tensor, by: Self) -> Self:
+        """The same with other outcomes of some queries.
+
+        Args:
+            rows: (m,) int64 positions.
+            by: m outcomes.
+        """
+        inputs, unrounded, clipped = self.inputs.clone(), self.unrounded.clone(), self.clipped.clone()
+        inputs[rows], unrounded[rows], clipped[rows] = by.inputs, by.unrounded, by.clipped
+        return type(self)(inputs=inputs, unrounded=unrounded, clipped=clipped)
+
 
 class Attack(ABC):
-    """An attack: a frozen dataclass of options."""
+    """An attack: a frozen dataclass of options.
+
+    Attributes:
+        effort: name of the option that says how long the attack works, such as ``steps``: of two attacks that differ in
+            it alone, the longer one must not be weaker (RH012), and curves are drawn over it. None has no such option.
+    """
+
+    effort: ClassVar[str | None] = None
 
     @property
     def goal(self) -> Goal:
@@ -94,6 +125,21 @@ class Attack(ABC):
         return frozenset()
 
     @property
+    def distances(self) -> frozenset[Distance]:
+        """What the outputs of a model may be compared by for this attack to make sense: codes, unless it says so."""
+        return frozenset({Distance.HAMMING})
+
+    @property
+    def modalities(self) -> frozenset[str] | None:
+        """What it can perturb: ``image``, ``text``; None is anything in a box."""
+        return None
+
+    @property
+    def averaged(self) -> int:
+        """Passes that each gradient is averaged over, for models that draw random numbers."""
+        return 1
+
+    @property
     def bounded(self) -> bool:
         """Whether it respects the threat's ball. One that does not is flagged (RH006), and never ranked with others.
 
@@ -101,11 +147,11 @@ class Attack(ABC):
         """
         return True
 
-    def fit(self, context: AttackContext) -> Mapping[str, Tensor] | None:  # noqa: ARG002 - for subclasses
-        """Learns what the attack needs before the first query, once for each victim; the host keeps it.
+    def fit(self, context: LearningContext) -> Mapping[str, Tensor] | None:  # noqa: ARG002 - for subclasses
+        """Learns what the attack needs before the first query, once for each victim; the host caches it.
 
         Args:
-            context: all that the attack may know, but for ``fitted``.
+            context: all that it may know and use. The query split is not among it: nothing is chosen on queries.
 
         Returns:
             Tensors by name, which reach :attr:`AttackContext.fitted`; None if there is nothing to learn.
@@ -121,22 +167,21 @@ class Attack(ABC):
             context: all that the attack may know.
 
         Returns:
-            (n, 3, h, w) float32, of the shape and device of ``batch.inputs``.
+            Of the shape, dtype and device of ``batch.inputs``.
         """
 
     @final
-    def learn(self, context: AttackContext) -> Mapping[str, Tensor] | None:
+    def learn(self, context: LearningContext) -> Mapping[str, Tensor] | None:
         """Runs :meth:`fit`, and checks what it returns.
 
         Raises:
             ContractError: the attack returned anything but finite tensors by name, or changed the model.
         """
         model, name = context.surrogate.model, type(self).__name__
-        before = _fingerprint(model)
-        device = next((part.device for part in model.parameters()), torch.device("cpu"))
-        with isolated_randomness(context.random, torch.empty(0, dtype=torch.int64, device=device)):
+        before = fingerprint(model)
+        with isolated_randomness(context.random, torch.empty(0, dtype=torch.int64, device=context.device)):
             fitted = self.fit(context)
-        if _fingerprint(model) != before:
+        if fingerprint(model) != before:
             raise ContractError(f"{name} changed the model while it learnt", hint="work on a copy")
         if fitted is None:
             return None
@@ -158,13 +203,13 @@ class Attack(ABC):
                 claims to live on queries alone and passed images through the model.
         """
         model = context.surrogate.model
-        before = _fingerprint(model)
+        before = fingerprint(model)
         passes = context.surrogate.budget.forward
         clean = batch.inputs.clone()
         with isolated_randomness(context.random, batch.ids):
             result = self.perturb(batch, context)
         self._check(result, clean)
-        if _fingerprint(model) != before:
+        if fingerprint(model) != before:
             raise ContractError(f"{type(self).__name__} changed the model", hint="work on a copy")
         black_box = Capability.QUERIES in self.needs and Capability.GRADIENTS not in self.needs
         if black_box and context.surrogate.budget.forward > passes:
@@ -178,7 +223,7 @@ class Attack(ABC):
         threat = context.threat if self.bounded else replace(context.threat, epsilon=1.0)
         inside = threat.project(result, clean)
         outside = ((result - inside).abs() > context.threat.tolerance).flatten(1).float().mean(1)
-        return Adversarial(inputs=to_8_bit(inside, clean), unrounded=inside, clipped=outside)
+        return Adversarial(inputs=threat.deliver(inside, clean), unrounded=inside, clipped=outside)
 
     def _check(self, result: object, clean: Tensor) -> None:
         name = type(self).__name__
@@ -190,24 +235,4 @@ class Attack(ABC):
                 hint=f"return {tuple(clean.shape)} {clean.dtype} on {clean.device}",
             )
         if not torch.isfinite(result).all():
-            raise ContractError(f"{name} returned NaN or infinite pixels", hint="guard divisions by zero in its loss")
-
-
-@dataclass(frozen=True)
-class _Fingerprint:
-    """Everything of a model that an attack must leave alone; sums of the raw bits catch a change in a single weight."""
-
-    state: tuple[tuple[str, int], ...] = field(default=())
-    flags: tuple[bool, ...] = field(default=())
-
-
-def _fingerprint(model: nn.Module) -> _Fingerprint:
-    tensors = chain(model.named_parameters(), model.named_buffers())
-    state = tuple((name, _bits(tensor)) for name, tensor in tensors)
-    flags = [part.training for part in model.modules()] + [p.requires_grad for p in model.parameters()]
-    return _Fingerprint(state, tuple(flags))
-
-
-def _bits(tensor: Tensor) -> int:
-    whole = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
-    return int(tensor.detach().contiguous().view(whole).sum(dtype=torch.int64))
+            raise ContractError(f"{name} returned NaN or infinite values", hint="guard divisions by zero in its loss")

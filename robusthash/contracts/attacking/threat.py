@@ -1,35 +1,43 @@
 """The threat model: how far an adversarial input may be from its clean one."""
 
 from dataclasses import dataclass
+from typing import Self
 
-import torch
 from torch import Tensor
 
-from robusthash.epsilon import LEVELS, SLACK, checked_epsilon
-from robusthash.pixels import from_levels
+from robusthash.contracts.modality import PIXELS, Box, Modality
+from robusthash.epsilon import checked_epsilon
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threat:
-    """An L-infinity ball in pixel space.
+    """An L-infinity ball around each input, inside the box that its modality lives in.
 
     Attributes:
-        epsilon: radius, as a share of the pixel range, in [0, 1].
-        low: lower end of the box.
-        high: upper end of the box.
+        epsilon: radius, as a share of the box's width, in [0, 1]; in pixel space the radius itself.
+        box: the values that an element may have, and the levels that an input is delivered in.
     """
 
     epsilon: float
-    low: float = 0.0
-    high: float = 1.0
+    box: Box = PIXELS
 
     def __post_init__(self) -> None:
         checked_epsilon(self.epsilon)
 
+    @classmethod
+    def on(cls, modality: Modality, epsilon: float) -> Self:
+        """The threat to inputs of a modality."""
+        return cls(epsilon=epsilon, box=modality.box)
+
+    @property
+    def radius(self) -> float:
+        """Of the ball, in the units of the inputs."""
+        return self.epsilon * self.box.width
+
     @property
     def tolerance(self) -> float:
         """How far outside the ball float32 rounding alone may put an element."""
-        return SLACK / LEVELS
+        return self.box.tolerance
 
     def project(self, inputs: Tensor, clean: Tensor) -> Tensor:
         """Nearest point of the ball and the box, element by element.
@@ -38,8 +46,8 @@ class Threat:
             inputs: (n, ...) float.
             clean: the same shape; the ball's centres, inside the box.
         """
-        delta = (inputs - clean).clamp(-self.epsilon, self.epsilon)
-        return (clean + delta).clamp(self.low, self.high)
+        delta = (inputs - clean).clamp(-self.radius, self.radius)
+        return self.box.clamp(clean + delta)
 
     def point(self, uniform: Tensor, clean: Tensor) -> Tensor:
         """A point of the ball, cut to the box: where random starts are.
@@ -48,29 +56,19 @@ class Threat:
             uniform: the shape of ``clean``, in [0, 1): where in the ball.
             clean: (n, ...) float; the ball's centres, inside the box.
         """
-        return self.project(clean + (2 * uniform - 1) * self.epsilon, clean)
+        return self.project(clean + (2 * uniform - 1) * self.radius, clean)
+
+    def deliver(self, inputs: Tensor, clean: Tensor) -> Tensor:
+        """What arrives of inputs in the ball: rounded to the box's levels toward the clean ones.
+
+        Args:
+            inputs: (n, ...) float, inside the ball and the box.
+            clean: the same shape, on the levels.
+        """
+        return self.box.toward(inputs, clean)
 
     def contains(self, inputs: Tensor, clean: Tensor) -> Tensor:
         """(n,) bool: whether each input is in the ball and the box, but for float rounding."""
-        inside = (
-            ((inputs - clean).abs() <= self.epsilon + self.tolerance) & (inputs >= self.low) & (inputs <= self.high)
-        )
+        near = (inputs - clean).abs() <= self.radius + self.tolerance
+        inside = near & (inputs >= self.box.low) & (inputs <= self.box.high)
         return inside.flatten(1).all(1)
-
-
-def to_8_bit(inputs: Tensor, clean: Tensor) -> Tensor:
-    """Rounds to 8-bit levels toward the clean image, so that rounding never leaves the ball.
-
-    Args:
-        inputs: (n, 3, h, w) float in [0, 1].
-        clean: the same shape, on the 8-bit grid.
-
-    Returns:
-        The same shape, on the 8-bit grid.
-
-    >>> clean = torch.full((1, 3, 1, 1), 100 / 255)
-    >>> (to_8_bit(clean + 2.7 / 255, clean) * 255).round().flatten().tolist()
-    [102.0, 102.0, 102.0]
-    """
-    levels = (inputs - clean) * LEVELS
-    return from_levels((clean * LEVELS + torch.trunc(levels + levels.sign() * SLACK)).round())

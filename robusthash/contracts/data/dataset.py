@@ -1,131 +1,104 @@
-"""What a dataset is: three splits of 8-bit images with multi-hot labels, and a digest that says which ones."""
+"""What a dataset is: three splits of items with multi-hot labels, and a digest that says which ones."""
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.errors import DatasetError
-from robusthash.pixels import from_levels
-
-
-class Images(ABC):
-    """Images of one size, read a batch at a time."""
-
-    size: tuple[int, int]  #: height and width in pixels
-
-    @abstractmethod
-    def __len__(self) -> int: ...
-
-    @abstractmethod
-    def read(self, indices: Sequence[int]) -> Tensor:
-        """Some of the images, in the order asked for: (n, 3, h, w) uint8.
-
-        Raises:
-            DatasetError: a file is missing or is no image; the message names it.
-        """
-
-    def pixels(self, indices: Sequence[int]) -> Tensor:
-        """The same in pixel space: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid."""
-        return from_levels(self.read(indices))
-
-    def identity(self) -> bytes:
-        """What decides the pixels beside the items' ids; part of the split's digest."""
-        return b""
-
-
-class ArrayImages(Images):
-    """Images held in memory.
-
-    Args:
-        array: (n, 3, h, w) uint8.
-    """
-
-    def __init__(self, array: Tensor) -> None:
-        if array.dtype != torch.uint8 or array.ndim != 4 or array.shape[1] != 3:
-            raise DatasetError(f"images are {tuple(array.shape)} {array.dtype}", hint="give (n, 3, h, w) uint8")
-        self.array = array
-        self.size = (array.shape[2], array.shape[3])
-
-    def __len__(self) -> int:
-        return len(self.array)
-
-    def read(self, indices: Sequence[int]) -> Tensor:  # noqa: D102 - as in the base class
-        return self.array[torch.as_tensor(indices, dtype=torch.int64)]
-
-    def identity(self) -> bytes:
-        """SHA-256 of the pixels."""
-        return hashlib.sha256(np.ascontiguousarray(self.array.numpy()).data).digest()
+from robusthash.contracts.data.inputs import Images, Inputs
+from robusthash.contracts.modality import IMAGE, Modality
+from robusthash.errors import CapabilityError, DatasetError
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Queries, database or train items.
+    """Queries, database or train items: one view of them for each modality, aligned by id.
 
     Attributes:
         name: ``query``, ``database`` or ``train``.
-        images: the images.
+        views: by modality, ``image`` or ``text``, the items' inputs; one at least.
         labels: (n, classes) uint8, multi-hot; a row of zeros is an item without a label.
         ids: each item's lasting name: a relative path, or the position in the original distribution.
     """
 
     name: str
-    images: Images
+    views: Mapping[str, Inputs]
     labels: Tensor
     ids: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        if not len(self.images) == len(self.labels) == len(self.ids):
-            raise DatasetError(
-                f"{self.name} split: {len(self.images)} images, {len(self.labels)} label rows, {len(self.ids)} ids",
-                hint="the three must be aligned, one row an image",
-            )
+        if not self.views:
+            raise DatasetError(f"{self.name} split has no inputs", hint="give a view of one modality at least")
+        for modality, view in self.views.items():
+            if view.modality.name != modality:
+                raise DatasetError(f"the view {modality!r} of split {self.name!r} is of {view.modality.name!r}")
+            if not len(view) == len(self.labels) == len(self.ids):
+                raise DatasetError(
+                    f"{self.name} split: {len(view)} {modality}s, {len(self.labels)} label rows, {len(self.ids)} ids",
+                    hint="the three must be aligned, one row an item",
+                )
         if self.labels.dtype != torch.uint8 or self.labels.ndim != 2:
             raise DatasetError(f"labels of split {self.name!r} are not (n, classes) uint8")
 
+    @classmethod
+    def of_images(cls, *, name: str, images: Images, labels: Tensor, ids: tuple[str, ...]) -> Self:
+        """A split whose items are images alone."""
+        return cls(name=name, views={IMAGE: images}, labels=labels, ids=ids)
+
     def __len__(self) -> int:
         return len(self.ids)
+
+    def view(self, modality: str) -> Inputs:
+        """The items in one modality.
+
+        Raises:
+            CapabilityError: the dataset does not have it.
+        """
+        if modality not in self.views:
+            raise CapabilityError(
+                f"the {self.name} split has no inputs of modality {modality!r}, only {', '.join(sorted(self.views))}",
+                hint="choose another --direction, or a dataset of images and texts",
+            )
+        return self.views[modality]
+
+    @property
+    def images(self) -> Images:
+        """The items as images.
+
+        Raises:
+            CapabilityError: the dataset has none.
+        """
+        view = self.view(IMAGE)
+        if not isinstance(view, Images):
+            raise DatasetError(f"the images of split {self.name!r} are {type(view).__name__}", hint="subclass Images")
+        return view
 
     def take(self, indices: Sequence[int]) -> "Split":
         """The items at some positions, as a split of the same name."""
         chosen = list(indices)
         return Split(
             name=self.name,
-            images=_Subset(self.images, chosen),
+            views={modality: view.take(chosen) for modality, view in self.views.items()},
             labels=self.labels[chosen],
             ids=tuple(self.ids[i] for i in chosen),
         )
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over ids and labels, and over what decides the pixels."""
+        """SHA-256 over ids and labels, and over what decides the inputs."""
         sha = hashlib.sha256("\n".join(self.ids).encode())
         sha.update(np.packbits(self.labels.numpy(), axis=1).tobytes())
-        sha.update(self.images.identity())
+        # Images have no name of their own here: splits of images alone keep the digest that they have always had.
+        for modality, view in sorted(self.views.items()):
+            sha.update((b"" if modality == IMAGE else modality.encode()) + view.identity())
         return sha.hexdigest()
-
-
-class _Subset(Images):
-    def __init__(self, images: Images, indices: list[int]) -> None:
-        self._images = images
-        self._indices = indices
-        self.size = images.size
-
-    def __len__(self) -> int:
-        return len(self._indices)
-
-    def read(self, indices: Sequence[int]) -> Tensor:
-        return self._images.read([self._indices[i] for i in indices])
-
-    def identity(self) -> bytes:
-        return self._images.identity()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,7 +111,7 @@ class RetrievalData:
         query: the items searched for.
         database: the items searched in.
         train: the items that models learn from.
-        epsilon: the conventional attack radius for such images, as a share of the pixel range.
+        epsilon: the conventional attack radius for such items, as a share of the box.
         backbone: name of the backbone that suits the image size.
     """
 
@@ -152,9 +125,16 @@ class RetrievalData:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the three splits' digests and the image size."""
-        parts = [self.query.digest, self.database.digest, self.train.digest, str(self.query.images.size)]
+        """SHA-256 over the three splits' digests and the shapes of their items."""
+        parts = [self.query.digest, self.database.digest, self.train.digest]
+        for name, modality in sorted(self.modalities.items()):
+            parts.append(str(modality.shape[1:]) if name == IMAGE else f"{name} {modality}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def modalities(self) -> dict[str, Modality]:
+        """By name, what kind of inputs its items are."""
+        return {name: view.modality for name, view in self.query.views.items()}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
-from robusthash.contracts.data.dataset import Images
+from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
 
 #: What decoders raise on bytes that are no image, or a broken one.
@@ -153,6 +152,9 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _fit(image: Tensor, resize: int, size: int) -> Tensor:
     """(3, h, w) uint8 to (3, size, size): the shorter side resized, the centre cropped."""
+    # Torchvision is imported where it is used, here and in the plugins: it takes as long as torch, and few need it.
+    from torchvision.transforms.v2 import functional
+
     if min(image.shape[1:]) != resize:
         image = functional.resize(image, [resize], antialias=True)
     cropped: Tensor = functional.center_crop(image, [size, size])

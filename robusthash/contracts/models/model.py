@@ -1,4 +1,4 @@
-"""What a hash model is: images in pixel space go in, logits come out, their signs are the hash code."""
+"""What a hash model is: inputs go in, logits come out, their signs are the hash code."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -8,19 +8,40 @@ import torch
 from torch import Tensor, nn
 
 from robusthash.contracts.modality import Modality
+from robusthash.contracts.space import Space
+from robusthash.errors import ContractError
 from robusthash.hashing import binarise
 
 
 class HashModel(nn.Module, ABC):
     """A network whose logits' signs are hash codes. Normalisation lives inside.
 
+    A retrieval system that takes no signs is one too: without ``bits`` its outputs are continuous descriptors, which
+    are searched as they are (:class:`~robusthash.contracts.Descriptor`).
+
     Attributes:
-        bits: code length K.
+        bits: code length K; None for descriptors.
         modality: shape and box of the inputs.
+        name: what it is called where a table shows a model in memory; None is its class.
     """
 
-    bits: int
+    bits: int | None
     modality: Modality
+    name: str | None = None
+
+    @property
+    def space(self) -> Space:
+        """Where its outputs are searched.
+
+        Raises:
+            ContractError: it has no ``bits``, and says no other space.
+        """
+        if self.bits is None:
+            raise ContractError(
+                f"{type(self).__name__} has no bits, and does not say how its outputs are compared",
+                hint="override the property `space`",
+            )
+        return Space.hamming(self.bits)
 
     @abstractmethod
     def forward(self, inputs: Tensor) -> Tensor:
@@ -30,7 +51,7 @@ class HashModel(nn.Module, ABC):
             inputs: (n, \*modality.shape) float, inside the modality's box.
 
         Returns:
-            (n, bits) float, raw hash-layer output: no tanh, no sign.
+            (n, bits) float, raw hash-layer output: no tanh, no sign; descriptors, (n, d) float, without ``bits``.
         """
 
     def codes(self, inputs: Tensor) -> Tensor:
@@ -41,9 +62,45 @@ class HashModel(nn.Module, ABC):
 
         Returns:
             (n, bits) int8 in {-1, +1}.
+
+        Raises:
+            ContractError: the model gives descriptors.
         """
+        if not self.space.binary:
+            raise ContractError(f"{type(self).__name__} gives descriptors, not codes", hint="take `represent`")
         with evaluating(self), torch.inference_mode():
             return binarise(self(inputs)).clone()
+
+    def represent(self, inputs: Tensor) -> Tensor:
+        """What is stored and searched of a batch, in evaluation mode and without gradient.
+
+        Args:
+            inputs: as for :meth:`forward`.
+
+        Returns:
+            Packed codes, (n, ceil(bits / 8)) uint8; descriptors, (n, d) float32.
+        """
+        with evaluating(self), torch.inference_mode():
+            return self.space.represent(self(inputs)).clone()
+
+
+class ModelWrapper(HashModel):
+    """A hash model around another one, of the same inputs and outputs: what a defense that trains nothing returns.
+
+    Args:
+        model: the model inside.
+    """
+
+    def __init__(self, model: HashModel) -> None:
+        super().__init__()
+        self.model = model
+        self.bits = model.bits
+        self.modality = model.modality
+
+    @property
+    def space(self) -> Space:
+        """That of the model inside."""
+        return self.model.space
 
 
 @contextmanager

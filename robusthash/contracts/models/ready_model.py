@@ -1,8 +1,11 @@
 """What gives a hash model as it is: nothing to train, and a code length of its own."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
+from robusthash.contracts.modality import Modality
 from robusthash.contracts.models.model import HashModel
+from robusthash.contracts.models.towers import CrossModalHashModel
 
 
 class ReadyModel(ABC):
@@ -23,14 +26,14 @@ class ReadyModel(ABC):
         """Code length K. It is the model's own, whatever a run asks of the others."""
 
     @abstractmethod
-    def build(self, image_size: int) -> HashModel:
+    def build(self, modalities: Mapping[str, Modality]) -> HashModel | CrossModalHashModel:
         """Builds the model.
 
         Args:
-            image_size: height and width of the dataset's images, in pixels.
+            modalities: by name, ``image`` or ``text``, what kind of inputs the dataset's items are.
 
         Raises:
-            UsageError: it cannot take images of this size.
+            UsageError: it cannot take such inputs.
             MissingDependencyError: a library is not installed. Better raised when the options are made, before
                 anything else of a run is computed.
         """

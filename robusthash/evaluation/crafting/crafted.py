@@ -1,17 +1,18 @@
 """Queries that were attacked: what was delivered and what it cost; several batches as one; on disk and back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from robusthash.arrays import read_arrays, write_arrays
-from robusthash.contracts import Adversarial, Budget
+from robusthash.contracts import Adversarial, Threat
 from robusthash.evaluation.crafting.trace import joined
-from robusthash.pixels import from_levels, to_levels
+from robusthash.results import Cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,88 +20,79 @@ class Crafted:
     """Some queries, attacked.
 
     Attributes:
-        clean: (n, 3, h, w) float32, the clean inputs.
+        clean: (n, ...) float32, the clean inputs.
         adversarial: what the guard handed on.
-        budget: what was spent.
-        seconds: the time spent.
+        cost: what was spent.
         batch: most queries that were attacked at once.
         member: (n,) int64, for an ensemble, the member that each query's outcome is from.
-        trace: (n, steps + 1) int16, the distance to the aim of what would be delivered after so many steps; None if the
+        trace: (n, steps + 1), the distance to the aim of what would be delivered after so many steps; None if the
             attack does not tell.
     """
 
     clean: Tensor
     adversarial: Adversarial
-    budget: Budget
-    seconds: float
+    cost: Cost
     batch: int
     member: Tensor | None = None
     trace: np.ndarray | None = None
 
+    @classmethod
+    def cat(cls, parts: Sequence[Self]) -> Self:
+        """Several batches as one, in their order."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            clean=torch.cat([part.clean for part in parts]),
+            adversarial=Adversarial.cat([part.adversarial for part in parts]),
+            cost=sum((part.cost for part in parts), Cost()),
+            batch=max(part.batch for part in parts),
+            trace=joined([part.trace for part in parts if part.trace is not None]),
+        )
 
-def together(parts: Sequence[Crafted]) -> Crafted:
-    """Several batches as one, in their order."""
-    if len(parts) == 1:
-        return parts[0]
-    inputs, unrounded, clipped = (
-        torch.cat([getattr(part.adversarial, name) for part in parts]) for name in ("inputs", "unrounded", "clipped")
-    )
-    return Crafted(
-        clean=torch.cat([part.clean for part in parts]),
-        adversarial=Adversarial(inputs=inputs, unrounded=unrounded, clipped=clipped),
-        budget=summed(parts),
-        seconds=sum(part.seconds for part in parts),
-        batch=max(part.batch for part in parts),
-        trace=joined([part.trace for part in parts if part.trace is not None]),
-    )
+    def write(self, path: Path) -> None:
+        """Writes what was delivered, for other cells of the run.
 
+        Raises:
+            StorageError: the file cannot be written.
+        """
+        outcome, cost = self.adversarial, self.cost
+        arrays = {
+            "unrounded": outcome.unrounded.cpu().numpy(),
+            "clipped": outcome.clipped.cpu().numpy(),
+            "spent": np.array([cost.forward, cost.backward, cost.queries, self.batch]),
+            "seconds": np.array([cost.seconds]),
+        }
+        write_arrays(path, arrays if self.trace is None else arrays | {"trace": self.trace})
 
-def summed(parts: Sequence[Crafted]) -> Budget:
-    """What several batches spent."""
-    forward, backward, queries = (
-        sum(getattr(part.budget, name) for part in parts) for name in ("forward", "backward", "queries")
-    )
-    return Budget(forward=forward, backward=backward, queries=queries)
+    @classmethod
+    def read(cls, path: Path, clean: Tensor, threat: Threat) -> Self:
+        """Reads what :meth:`write` wrote.
 
+        Args:
+            path: of the file.
+            clean: (n, ...) float32, the clean inputs, on the device.
+            threat: that the attack was held to, which says how what was kept unrounded is delivered.
 
-def write_crafted(path: Path, crafted: Crafted) -> None:
-    """Writes what was delivered, for other cells of the run.
+        Raises:
+            InputError: the file is damaged.
+        """
+        arrays = read_arrays(path)
+        forward, backward, queries, batch = (int(count) for count in arrays["spent"])
+        unrounded, clipped = (torch.from_numpy(arrays[name]).to(clean.device) for name in ("unrounded", "clipped"))
+        return cls(
+            clean=clean,
+            adversarial=Adversarial(inputs=threat.deliver(unrounded, clean), unrounded=unrounded, clipped=clipped),
+            cost=Cost(forward=forward, backward=backward, queries=queries, seconds=float(arrays["seconds"][0])),
+            batch=batch,
+            trace=arrays.get("trace"),
+        )
 
-    Raises:
-        StorageError: the file cannot be written.
-    """
-    outcome, budget = crafted.adversarial, crafted.budget
-    arrays = {
-        "inputs": to_levels(outcome.inputs).cpu().numpy(),
-        "unrounded": outcome.unrounded.cpu().numpy(),
-        "clipped": outcome.clipped.cpu().numpy(),
-        "spent": np.array([budget.forward, budget.backward, budget.queries, crafted.batch]),
-        "seconds": np.array([crafted.seconds]),
-    }
-    write_arrays(path, arrays if crafted.trace is None else arrays | {"trace": crafted.trace})
+    def judged_from(self, member: Tensor, spent: Sequence["Crafted"]) -> Self:
+        """The same as the outcome of an ensemble.
 
-
-def read_crafted(path: Path, clean: Tensor) -> Crafted:
-    """Reads what :func:`write_crafted` wrote.
-
-    Args:
-        path: of the file.
-        clean: (n, 3, h, w) float32, the clean inputs, on the device.
-
-    Raises:
-        InputError: the file is damaged.
-    """
-    arrays = read_arrays(path)
-    forward, backward, queries, batch = (int(count) for count in arrays["spent"])
-    return Crafted(
-        clean=clean,
-        adversarial=Adversarial(
-            inputs=from_levels(torch.from_numpy(arrays["inputs"]).to(clean.device)),
-            unrounded=torch.from_numpy(arrays["unrounded"]).to(clean.device),
-            clipped=torch.from_numpy(arrays["clipped"]).to(clean.device),
-        ),
-        budget=Budget(forward=forward, backward=backward, queries=queries),
-        seconds=float(arrays["seconds"][0]),
-        batch=batch,
-        trace=arrays.get("trace"),
-    )
+        Args:
+            member: (n,) int64, which member each query's outcome is from.
+            spent: everything that was tried.
+        """
+        cost = sum((one.cost for one in spent), Cost())
+        return replace(self, cost=cost, batch=max(one.batch for one in spent), member=member, trace=None)

@@ -1,76 +1,140 @@
 """A job: one attack on one victim, with all that it is handed, ready to run on any of its queries."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Attack, CodeBank, HashModel, Images, Index, Precision, Threat
+from robusthash.contracts import (
+    Attack,
+    AttackBatch,
+    AttackContext,
+    Budget,
+    CodeBank,
+    HashModel,
+    Index,
+    Inputs,
+    Oracle,
+    Precision,
+    Randomness,
+    Surrogate,
+    Threat,
+)
+from robusthash.evaluation.crafting.learning import Learnt
+from robusthash.evaluation.crafting.trace import Trace
+from robusthash.evaluation.scoring.scale import Scale
 from robusthash.memory import Batches
+from robusthash.results import Spent
 
 
-class Judge(Protocol):
-    """What decides which outcome of an ensemble is worst."""
-
-    def headline(self, packed: Tensor, rows: Sequence[int]) -> np.ndarray:
-        """The headline metric of some queries: (rows,) float64, by their packed codes (rows, bytes) uint8."""
-        ...
-
-    def worst_possible(self, rows: Sequence[int]) -> np.ndarray:
-        """The least that the headline metric of these queries can be: (rows,) float64."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Job:
-    """One attack on one victim, ready to run on any of its queries.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Knowledge:
+    """What an attack may know beside its queries; None is what it has no business knowing.
 
     Attributes:
-        victim: scored; in evaluation mode, parameters frozen, on the device.
-        surrogate: crafted on; the victim itself in a white-box evaluation.
-        attack: what perturbs the queries.
-        purpose: key of the attack's randomness, its full name.
-        images: all queries to attack.
-        ids: (n,) int64, their positions in the dataset's query split.
-        threat: how far the attack may go.
-        seed: of the run.
-        device: where to compute.
-        members: of an ensemble, the jobs of its attacks.
-        judge: of an ensemble, what decides which outcome is worst.
-        labels: (n, classes) uint8, their labels; None where the attack has no business knowing them.
+        labels: (n, classes) uint8, the queries' own.
         targets: (n, classes) uint8, target labels of a targeted attack.
-        anchors: (n, voters, bits) int8, codes with the target label.
-        bank: codes and labels of the train split, where the attack needs them; on the device.
-        index: what the victim's service searches, where the attack asks it.
-        fitted: what the attack has learnt, on the device.
-        precision: of the passes through the surrogate.
-        run: a compiled form of the surrogate; None is the surrogate itself.
-        batches: how many queries fit into memory at once.
-        kept: folder where outcomes are kept that other cells need too; None keeps nothing.
+        anchors: (n, voters, bits) int8, codes of items with the target label; descriptors where the model gives those.
+        bank: codes and labels of the train split, on the device.
+        index: what the victim's service searches.
+        learnt: what the attack has learnt, on the device, and what that cost.
     """
 
-    victim: HashModel
-    surrogate: HashModel
-    attack: Attack
-    purpose: str
-    images: Images
-    ids: Tensor
-    threat: Threat
-    seed: int
-    device: torch.device
-    members: "tuple[Job, ...]" = ()
-    judge: Judge | None = None
     labels: Tensor | None = None
     targets: Tensor | None = None
     anchors: Tensor | None = None
     bank: CodeBank | None = None
     index: Index | None = None
-    fitted: Mapping[str, Tensor] | None = None
+    learnt: Learnt | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Compute:
+    """How an attack's passes are computed.
+
+    Attributes:
+        device: where.
+        precision: of the passes through the surrogate.
+        compiled: a compiled form of the surrogate; None is the surrogate itself.
+        batches: how many queries fit into memory at once.
+    """
+
+    device: torch.device
     precision: Precision = Precision.FLOAT32
-    run: Callable[[Tensor], Tensor] | None = None
+    compiled: Callable[[Tensor], Tensor] | None = None
     batches: Batches = field(default_factory=Batches)
-    kept: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Job:
+    """One attack on one victim, ready to run on any of its queries.
+
+    Attributes:
+        attack: what perturbs the queries.
+        victim: scored; in evaluation mode, parameters frozen, on the device.
+        surrogate: crafted on; the victim itself in a white-box evaluation.
+        inputs: all queries to attack.
+        ids: (n,) int64, their positions in the dataset's query split.
+        threat: how far the attack may go.
+        random: randomness of this attack and seed.
+        knowledge: what the attack may know.
+        compute: how it is computed.
+        members: of an ensemble, the jobs of its attacks.
+        judge: of an ensemble, what decides which outcome is worst.
+        shared: folder of the outcomes that other cells need too; None shares nothing.
+    """
+
+    attack: Attack
+    victim: HashModel
+    surrogate: HashModel
+    inputs: Inputs
+    ids: Tensor
+    threat: Threat
+    random: Randomness
+    knowledge: Knowledge
+    compute: Compute
+    members: "tuple[Job, ...]" = ()
+    judge: Scale | None = None
+    shared: Path | None = None
+
+    @property
+    def learning(self) -> Spent | None:
+        """What learning has cost, the members' included; None if nothing is learnt."""
+        own = [self.knowledge.learnt.spent] if self.knowledge.learnt is not None else []
+        spent = own + [member.learning for member in self.members if member.learning is not None]
+        return sum(spent[1:], spent[0]) if spent else None
+
+    def batch(self, rows: Tensor) -> AttackBatch:
+        """Some of the queries, on the device, with what the attack may know of each: (n,) int64 positions."""
+        known, device = self.knowledge, self.compute.device
+        own = (known.labels, known.targets, known.anchors)
+        labels, targets, anchors = (None if part is None else part[rows].to(device) for part in own)
+        return AttackBatch(
+            inputs=self.inputs.inputs(rows.tolist()).to(device),
+            ids=self.ids[rows].to(device),
+            labels=labels,
+            targets=targets,
+            anchors=anchors,
+        )
+
+    def context(self, budget: Budget, trace: Trace, restart: int) -> AttackContext:
+        """All that the attack may know of everything else.
+
+        Args:
+            budget: where passes and queries are counted.
+            trace: where distances are noted.
+            restart: which try this is.
+        """
+        known, compute = self.knowledge, self.compute
+        return AttackContext(
+            surrogate=Surrogate(self.surrogate, budget, run=compute.compiled, precision=compute.precision),
+            threat=self.threat,
+            random=self.random,
+            bank=known.bank,
+            oracle=Oracle(self.victim, known.index, budget) if known.index is not None else None,
+            fitted=known.learnt.tensors if known.learnt is not None else None,
+            restart=restart,
+            observe=trace,
+        )

@@ -20,14 +20,19 @@ class Trace:
 
     def __call__(self, ids: Tensor, step: int, distance: Tensor) -> None:
         """As :attr:`robusthash.contracts.AttackContext.observe` is called."""
-        self._seen.append((ids, step, distance.to(torch.int16)))
+        kept = distance.to(torch.float32 if distance.is_floating_point() else torch.int16)
+        self._seen.append((ids, step, kept))
 
     def matrix(self) -> np.ndarray | None:
-        """(n, steps + 1) int16; a query that is no longer told of keeps its last distance. None if nothing was told."""
+        """(n, steps + 1), int16 for bits and float32 for other distances; None if nothing was told.
+
+        A query that is no longer told of keeps its last distance.
+        """
         if not self._seen:
             return None
         place = {query: row for row, query in enumerate(self._ids.tolist())}
-        told = np.full((len(place), 1 + max(step for _, step, _ in self._seen)), -1, dtype=np.int16)
+        kind = np.float32 if self._seen[0][2].is_floating_point() else np.int16
+        told = np.full((len(place), 1 + max(step for _, step, _ in self._seen)), -1, dtype=kind)
         for ids, step, distance in self._seen:
             told[[place[query] for query in ids.tolist()], step] = distance.cpu().numpy()
         return _carried(told)

@@ -1,20 +1,16 @@
 """From a request to cells: the grid, in the order in which it is run."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
-from robusthash.evaluation.planning.request import Request
-from robusthash.results import NOISE
+from robusthash.evaluation.planning.names import AnyAttack, AnyDefense, AnyModel, checkpoint_path, shown
+from robusthash.evaluation.planning.request import NO_DEFENSE, Request
+from robusthash.specs import Direction
 from robusthash.training import read_description
 
-NO_DEFENSE = "none"
-_NONE: Mapping[str, int] = MappingProxyType({})
-
-Varied = tuple[tuple[str, Any], ...]
+Varied = tuple[tuple[str, Any], ...]  #: options of an attack that a sweep varies, with one value each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +18,18 @@ class VictimPlan:
     """One model to be scored, or to be crafted on.
 
     Attributes:
-        model: registered name, ``path/to/file.py:build``, or a checkpoint's path.
-        bits: code length.
-        defense: registered name of what hardens it; None if nothing does.
+        model: a registered name, ``path/to/file.py:build``, a checkpoint's path, or the model itself.
+        bits: code length; None is the model's own.
+        defense: what hardens it; None if nothing does.
     """
 
-    model: str
-    bits: int
-    defense: str | None = None
+    model: AnyModel
+    bits: int | None
+    defense: AnyDefense | None = None
 
     def __str__(self) -> str:
-        name = Path(self.model).stem if checkpoint_path(self.model) else self.model
-        return f"{name} {self.bits} bit" + (f" + {self.defense}" if self.defense else "")
+        size = "" if self.bits is None else f" {self.bits} bit"
+        return f"{shown(self.model)}{size}" + (f" + {shown(self.defense)}" if self.defense else "")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,98 +38,138 @@ class Cell:
 
     Attributes:
         victim: the model.
-        attack: the attack's name as asked for.
-        epsilon: radius as a share of the pixel range.
+        attack: the attack as asked for.
+        epsilon: radius as a share of the box.
         surrogate: the model that it is crafted on; None is the victim.
         options: of the attack, beside those of the setting.
+        direction: what searches for what.
     """
 
     victim: VictimPlan
-    attack: str
+    attack: AnyAttack
     epsilon: float
     surrogate: VictimPlan | None = None
     options: Varied = ()
+    direction: Direction = Direction.I2I
 
     @property
-    def source(self) -> VictimPlan:
-        """The model that it is crafted on."""
+    def crafted_on(self) -> VictimPlan:
+        """The surrogate, or the victim itself."""
         return self.surrogate or self.victim
+
+    @property
+    def crafting(self) -> tuple[VictimPlan, AnyAttack, Varied, float, Direction]:
+        """What two cells with the same adversarial inputs have in common."""
+        return self.crafted_on, self.attack, self.options, self.epsilon, self.direction
 
     def __str__(self) -> str:
         options = "".join(f" {name}={value}" for name, value in self.options)
         crafted = f" from {self.surrogate}" if self.surrogate else ""
-        return f"{self.attack}{options}{crafted} on {self.victim}"
+        direction = "" if self.direction is Direction.I2I else f", {self.direction}"
+        return f"{shown(self.attack)}{options}{crafted} on {self.victim}{direction}"
 
 
-def plan(
-    request: Request, default_epsilon: float, *, blind: Collection[str] = (), own_bits: Mapping[str, int] = _NONE
-) -> list[Cell]:
-    """The cells of a request, noise of the same radius before the attacks it is beside.
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What the plan has to know of plugins and data, which only those who load them can say.
+
+    Attributes:
+        epsilon: the dataset's own radius.
+        directions: what its items can search for.
+        reference: the attack that every other one is shown beside.
+        yardstick: by model, the attack that it is ranked by.
+        model_independent: attacks that look at no model, and so have no surrogate.
+        sizes: code lengths of the models that have one of their own, None for descriptors; their surrogates have those
+            of the request.
+    """
+
+    epsilon: float
+    directions: tuple[Direction, ...]
+    reference: AnyAttack
+    yardstick: dict[AnyModel, AnyAttack]
+    model_independent: frozenset[AnyAttack] = frozenset()
+    sizes: dict[AnyModel, int | None]
+
+
+def plan(request: Request, known: Known) -> list[Cell]:
+    """The cells of a request, the reference at the same radius before the attacks it is beside.
 
     What is crafted on the victim itself comes victim after victim; then what is crafted on surrogates, attack after
-    attack, so that one set of images serves all victims.
-
-    Args:
-        request: the grid.
-        default_epsilon: the dataset's own, for a request without radii.
-        blind: attacks that look at no model, and so have no surrogate.
-        own_bits: code lengths of the models that have one of their own. Their surrogates have those of the request.
+    attack, so that one set of adversarial inputs serves all victims.
 
     Raises:
         CheckpointError: a model is a checkpoint that cannot be read.
     """
-    epsilons = tuple(dict.fromkeys(request.epsilons or (default_epsilon,)))
-    victims = [
-        victim if defense == NO_DEFENSE else replace(victim, defense=defense)
-        for model, bits, defense in product(
-            dict.fromkeys(request.models), dict.fromkeys(request.bits), dict.fromkeys(request.defenses)
-        )
-        for victim in [_victim(model, bits, own_bits)]
-    ]
-    victims = list(dict.fromkeys(victims))
-    attacks = list(dict.fromkeys((NOISE, *request.attacks)))
-    own, transferred = [], []
-    for victim in victims:
-        lengths = request.bits if victim.model in own_bits else (victim.bits,)
-        surrogates = list(dict.fromkeys(_victim(*one, own_bits) for one in product(request.surrogates, lengths)))
+    epsilons = _distinct(request.epsilons or (known.epsilon,))
+    directions = _distinct(request.directions or known.directions[:1])
+    own: list[Cell] = []
+    transferred: list[Cell] = []
+    for victim, direction in product(_victims(request, known), directions):
+        attacks = _attacks(request, victim, known)
+        surrogates = _surrogates(request, victim, known)
         itself = not surrogates or victim in surrogates
-        direct = [name for name in attacks if itself or name in blind or name == NOISE]
+        direct = [name for name in attacks if itself or name in known.model_independent or name == known.reference]
+        indirect = [name for name in attacks if name not in known.model_independent and name != known.reference]
         own += [
-            Cell(victim=victim, attack=attack, epsilon=epsilon, options=options)
+            Cell(victim=victim, attack=attack, epsilon=epsilon, options=options, direction=direction)
             for epsilon in epsilons
             for attack in direct
             for options in _sweep(request, attack)
         ]
         transferred += [
-            Cell(victim=victim, attack=attack, epsilon=epsilon, options=options, surrogate=surrogate)
+            Cell(
+                victim=victim,
+                attack=attack,
+                epsilon=epsilon,
+                options=options,
+                surrogate=surrogate,
+                direction=direction,
+            )
             for surrogate, epsilon in product(surrogates, epsilons)
             if surrogate != victim
-            for attack in attacks
-            if attack not in blind and attack != NOISE
+            for attack in indirect
             for options in _sweep(request, attack)
         ]
     return own + list(_by_crafting(transferred))
 
 
-def checkpoint_path(model: str) -> Path | None:
-    """The file of a model given as a checkpoint, or None."""
-    return Path(model) if model.endswith(".safetensors") else None
+def _victims(request: Request, known: Known) -> list[VictimPlan]:
+    grid = product(_distinct(request.models), _distinct(request.bits), _distinct(request.defenses))
+    victims = [
+        replace(_victim(model, bits, known), defense=None if defense == NO_DEFENSE else defense)
+        for model, bits, defense in grid
+    ]
+    return _distinct(victims)
 
 
-def _victim(model: str, bits: int, own_bits: Mapping[str, int]) -> VictimPlan:
+def _surrogates(request: Request, victim: VictimPlan, known: Known) -> list[VictimPlan]:
+    lengths = request.bits if victim.model in known.sizes else (victim.bits,)
+    return _distinct([_victim(model, bits, known) for model, bits in product(request.surrogates, lengths)])
+
+
+def _attacks(request: Request, victim: VictimPlan, known: Known) -> list[AnyAttack]:
+    attacks = (known.yardstick[victim.model],) if request.attacks is None else request.attacks
+    return _distinct((known.reference, *attacks))
+
+
+def _victim(model: AnyModel, bits: int | None, known: Known) -> VictimPlan:
     path = checkpoint_path(model)
-    return VictimPlan(model=model, bits=read_description(path).bits if path else own_bits.get(model, bits))
+    size = read_description(path).bits if path else known.sizes.get(model, bits)
+    return VictimPlan(model=model, bits=size)
 
 
-def _sweep(request: Request, attack: str) -> Iterator[Varied]:
+def _sweep(request: Request, attack: AnyAttack) -> Iterator[Varied]:
     """Every combination of the values that the attack's options are to take."""
-    varied = request.vary.get(attack, {})
+    varied = request.vary.get(shown(attack), {})
     for values in product(*varied.values()):
         yield tuple(zip(varied, values, strict=True))
 
 
 def _by_crafting(cells: Sequence[Cell]) -> Iterator[Cell]:
-    """The same cells, those with the same adversarial images one after the other."""
-    groups = dict.fromkeys((cell.source, cell.attack, cell.options, cell.epsilon) for cell in cells)
-    for group in groups:
-        yield from (cell for cell in cells if (cell.source, cell.attack, cell.options, cell.epsilon) == group)
+    """The same cells, those with the same adversarial inputs one after the other."""
+    for crafting in dict.fromkeys(cell.crafting for cell in cells):
+        yield from (cell for cell in cells if cell.crafting == crafting)
+
+
+def _distinct(values: Sequence[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))

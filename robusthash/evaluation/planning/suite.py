@@ -3,13 +3,18 @@
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from robusthash.contracts import Precision
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.metrics import Relevance
+from robusthash.specs import Direction
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def read_suite(path: Path) -> Request:
@@ -45,7 +50,9 @@ def read_suite(path: Path) -> Request:
         **dict.fromkeys(("models", "attacks", "surrogates", "bits", "defenses", "metrics", "qualities"), _tuple),
         "epsilons": lambda name, value: tuple(parse_epsilon(str(epsilon)) for epsilon in _tuple(name, value)),
         "vary": _sweeps,
-        "precision": lambda _name, value: parse_precision(value),
+        "precision": lambda name, value: parse_choice(Precision, name, value),
+        "relevance": lambda name, value: parse_choice(Relevance, name, value),
+        "directions": lambda name, value: tuple(parse_choice(Direction, name, one) for one in _tuple(name, value)),
         **dict.fromkeys(("data_root", "checkpoint"), lambda _name, value: path.parent / value),
     }
     try:
@@ -56,16 +63,21 @@ def read_suite(path: Path) -> Request:
     return Request(**read, setting=RunSettings(**setting))
 
 
-def parse_precision(name: str) -> Precision:
-    """The precision of this name.
+def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:
+    """One of several choices by its name.
+
+    Args:
+        choices: an enumeration.
+        what: is chosen, for the error.
+        name: of the choice.
 
     Raises:
-        OptionError: there is none.
+        OptionError: there is none of this name.
     """
     try:
-        return Precision(name)
+        return choices(name)
     except ValueError:
-        raise OptionError(f"unknown precision {name!r}", hint=" or ".join(Precision)) from None
+        raise OptionError(f"unknown {what} {name!r}", hint=f"one of: {', '.join(choices)}") from None
 
 
 class _NoListError(Exception):

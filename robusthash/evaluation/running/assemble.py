@@ -1,171 +1,133 @@
 """From the shards of a cell to its record."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from robusthash.adversary import Evidence, soundness
-from robusthash.evaluation.crafting.shards import Arrays
-from robusthash.evaluation.running.cells import CellWork
-from robusthash.evaluation.scoring.score import Database, Scored, score
-from robusthash.hashing import pack, vote
-from robusthash.metrics import RankingMetric, Relevance, random_floor, worst_floor
-from robusthash.results import Cost, Flag, Measure, Record
+from robusthash.adversary import Evidence, distance_to, soundness
+from robusthash.contracts import Space
+from robusthash.evaluation.crafting.result import ShardResult
+from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.scoring.scale import Scale
+from robusthash.results import ADVERSARIAL, CLEAN, Against, Flag, QueryArrays, Record, ScoreKey
 from robusthash.specs import Capability, Goal
 
-_IMAGERY = ("psnr", "ssim", "linf", "l2", "clipped")
-_PLAIN = ("ids", *_IMAGERY, "pixels", "member", "trace")  #: arrays of the shards that are kept as they are
 
-
-@dataclass(frozen=True, kw_only=True)
-class Scale:
-    """What codes are scored on.
-
-    Attributes:
-        database: what is searched.
-        labels: (queries, classes) uint8, the queries' own.
-        targets: (queries, classes) uint8, the target labels of a targeted attack; None for an untargeted one.
-        anchors: (queries, bytes) uint8, the packed codes that a targeted attack is drawn to; likewise.
-        metrics: by name, the headline first.
-        relevance: when an item is relevant.
-        seed: of the bootstrap.
-    """
-
-    database: Database
-    labels: Tensor
-    targets: Tensor | None
-    anchors: Tensor | None
-    metrics: Mapping[str, RankingMetric]
-    relevance: Relevance
-    seed: int
-
-    def score(self, packed: Tensor, labels: Tensor) -> Scored:
-        """Scores codes of the queries with respect to some labels."""
-        return score(packed, labels, self.database, self.metrics, seed=self.seed, relevance=self.relevance)
-
-
-def assemble(work: CellWork, arrays: Arrays, noise: Record | None) -> tuple[Record, Arrays]:
+def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) -> tuple[Record, QueryArrays]:
     """The record of a cell whose shards are all there, and its arrays: one row a query.
 
     Args:
         work: the cell.
-        arrays: of all shards.
-        noise: the record of noise on the same victim at the same radius, if there is one.
+        result: of all shards.
+        reference: the record of the reference attack on the same victim at the same radius, if there is one.
     """
-    bench, attack = work.bench, work.attack.plugin
+    system, attack, queries = work.system, work.attack.plugin, work.scene.queries
     targeted = attack.goal is Goal.TARGETED
-    stages = ["clean", "adversarial", "unrounded"]
-    stages += [name for quality in work.record.qualities for name in (f"clean-jpeg-{quality}", f"jpeg-{quality}")]
-    moved = _hamming(arrays["clean"], arrays["adversarial"])
-    kept = {name: arrays[name] for name in (*stages, *_PLAIN) if name in arrays}
-    kept |= {"hamming": moved, "labels": bench.queries.labels.numpy()}
+    scale = Scale.of(system, queries, targeted=targeted)
+    moved = _moved(result, system.space)
+    columns = {**result.columns, **moved, "labels": queries.labels.numpy()}
     if targeted:
-        kept |= {"targets": bench.targets.labels.numpy(), "anchors": bench.targets.anchors.numpy()}
-    forward, backward, queries = (int(count) for count in arrays["spent"])
+        columns |= {"targets": queries.targets.labels.numpy(), "anchors": queries.targets.anchors.numpy()}
+    outcome = replace(
+        work.record.outcome,
+        imagery={name: float(values.mean()) for name, values in {**result.imagery, **moved}.items()},
+        cost=replace(result.cost, learning=work.job.learning),
+        probe=system.probe.plain(),
+    )
+    conditions = work.record.conditions
     record = replace(
         work.record,
-        imagery={name: float(arrays[name].mean()) for name in _IMAGERY} | {"hamming": float(moved.mean())},
-        cost=Cost(forward=forward, backward=backward, queries=queries, seconds=float(arrays["seconds"][0])),
-        probe=bench.probe.plain(),
-        environment={**work.record.environment, "batch": str(int(arrays["batch"][0]))},
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
+        outcome=outcome,
+        conditions=replace(conditions, environment={**conditions.environment, "batch": str(result.batch)}),
     )
-    anchors = pack(vote(bench.targets.anchor_codes(bench.database_codes))) if targeted else None
-    scale = Scale(
-        database=bench.database,
-        labels=bench.queries.labels,
-        targets=bench.targets.labels if targeted else None,
-        anchors=anchors,
-        metrics=bench.resources.metrics,
-        relevance=Relevance.SHARE_ANY,
-        seed=bench.resources.setting.seed,
-    )
-    gradients, bounded = Capability.GRADIENTS in attack.needs, attack.bounded
-    return scored(record, kept, stages, scale, noise, gradients=gradients, bounded=bounded)
+    arrays = QueryArrays(codes=result.codes, columns=columns)
+    gradients = Capability.GRADIENTS in attack.needs
+    return scored(record, arrays, scale, reference, gradients=gradients, bounded=attack.bounded)
 
 
 def scored(
     record: Record,
-    arrays: Arrays,
-    stages: Iterable[str],
+    arrays: QueryArrays,
     scale: Scale,
-    noise: Record | None,
+    reference: Record | None,
     *,
     gradients: bool,
     bounded: bool,
-) -> tuple[Record, Arrays]:
+) -> tuple[Record, QueryArrays]:
     """The record and its arrays with the numbers that its codes come to.
 
     Args:
         record: all but the numbers.
-        arrays: with the packed codes of each stage.
-        stages: which arrays are codes.
+        arrays: with the codes of each stage.
         scale: what they are scored on.
-        noise: the record of noise on the same victim at the same radius, scored alike.
+        reference: the record of the reference attack on the same victim at the same radius, scored alike.
         gradients: whether the attack works with gradients.
         bounded: whether the attack is held to the ball.
     """
-    metrics: dict[str, dict[str, Measure]] = {}
-    search: dict[str, Mapping[str, float]] = {}
-    kept = dict(arrays)
-    views = {"": scale.labels} | ({"t-": scale.targets} if scale.targets is not None else {})
-    for stage in stages:
-        metrics[stage] = {}
-        for prefix, labels in views.items():
-            found = scale.score(torch.from_numpy(arrays[stage]), labels)
-            metrics[stage] |= {f"{prefix}{name}": measure for name, measure in found.measures.items()}
-            kept |= {f"{stage}/{prefix}{name}": values for name, values in found.per_query.items()}
-            if not prefix:
-                search[stage] = found.search
-                if stage in ("clean", "adversarial"):
-                    kept[f"{stage}/neighbours"] = found.neighbours
-    record = replace(record, metrics=metrics, search=search, floors=_floors(scale))
-    flags = _flags(record, float(arrays["linf"].max()), noise, gradients=gradients, bounded=bounded)
-    return replace(record, flags=flags), kept
+    found = {
+        (stage, against): scale.score(torch.from_numpy(codes), against)
+        for stage, codes in arrays.codes.items()
+        for against in scale.labels
+    }
+    outcome = replace(
+        record.outcome,
+        metrics={
+            stage: {against: found[stage, against].measures for against in scale.labels} for stage in arrays.codes
+        },
+        search={stage: found[stage, Against.OWN].search for stage in arrays.codes},
+        floors=scale.floors,
+    )
+    scores = {
+        ScoreKey(stage, name, against): values
+        for (stage, against), one in found.items()
+        for name, values in one.per_query.items()
+    }
+    neighbours = {stage: found[stage, Against.OWN].neighbours for stage in (CLEAN, ADVERSARIAL)}
+    record = replace(record, outcome=outcome)
+    linf = float(arrays.column("linf").max())
+    flags = _flags(record, linf, reference, gradients=gradients, bounded=bounded)
+    return (
+        replace(record, outcome=replace(outcome, flags=flags)),
+        replace(arrays, scores=scores, neighbours=neighbours),
+    )
 
 
-def _flags(record: Record, linf: float, noise: Record | None, *, gradients: bool, bounded: bool) -> tuple[Flag, ...]:
-    headline = next(iter(record.protocols))
-    beside = noise.metrics["adversarial"][headline].value if noise else None
-    if record.goal == Goal.TARGETED:
-        # Noise is run untargeted; what a targeted attack must beat is the clean queries' score on the same targets.
-        headline = f"t-{headline}"
-        beside = record.metrics["clean"][headline].value
+def now() -> str:
+    """UTC time, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _moved(result: ShardResult, space: Space) -> dict[str, np.ndarray]:
+    """How far each query's code or descriptor moved, under the name of the distance."""
+    clean, adversarial = (space.codes(torch.from_numpy(result.codes[stage])) for stage in (CLEAN, ADVERSARIAL))
+    return {str(space.distance): distance_to(clean, adversarial, space).numpy()}
+
+
+def _flags(
+    record: Record, linf: float, reference: Record | None, *, gradients: bool, bounded: bool
+) -> tuple[Flag, ...]:
+    attack, outcome = record.attack, record.outcome
+    if attack.against is Against.TARGET:
+        # The reference is untargeted: a targeted attack must beat the clean queries' score on the same targets.
+        beside: float | None = record.measure(CLEAN).value
+    else:
+        beside = reference.measure(metric=record.scoring.headline).value if reference else None
     evidence = Evidence(
-        goal=Goal(record.goal),
-        epsilon=record.epsilon,
+        goal=attack.goal,
+        epsilon=attack.epsilon,
         linf=linf,
-        clipped=record.imagery["clipped"],
-        clean=record.metrics["clean"][headline].value,
-        attacked=record.metrics["adversarial"][headline].value,
+        clipped=outcome.imagery["clipped"],
+        clean=record.measure(CLEAN).value,
+        attacked=record.measure(ADVERSARIAL).value,
         noise=beside,
-        moved=record.imagery["hamming"],
+        moved=outcome.imagery[record.victim.model.distance],
         gradients=gradients,
         bounded=bounded,
-        transferred=record.surrogate is not None,
-        passes=int(record.attack.options.get("passes", 1)),
-        probe=record.probe,
+        transferred=attack.surrogate is not None,
+        passes=attack.passes,
+        probe=outcome.probe,
     )
     return tuple(Flag(id=name, message=message) for name, message in soundness(evidence))
-
-
-def _floors(scale: Scale) -> dict[str, float]:
-    items = scale.database.labels
-    floors = {
-        "random": random_floor(scale.labels, items, relevance=scale.relevance),
-        "worst": worst_floor(scale.labels, items, relevance=scale.relevance),
-    }
-    if scale.targets is not None and scale.anchors is not None:
-        headline = next(iter(scale.metrics))
-        floors["t-random"] = random_floor(scale.targets, items, relevance=scale.relevance)
-        floors["t-anchor"] = scale.score(scale.anchors, scale.targets).measures[headline].value
-    return floors
-
-
-def _hamming(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    moved: np.ndarray = np.bitwise_count(left ^ right).sum(axis=1, dtype=np.int64)
-    return moved

@@ -1,198 +1,145 @@
-"""One cell made ready: the attack, the job that its shards run, and the record that is to be filled."""
+"""One cell made ready: its systems, its attack, and the record that is to be filled."""
 
 import platform
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 import torch
-from torch import Tensor
 
-import robusthash
-from robusthash.contracts import (
-    Attack,
-    AttackContext,
-    Budget,
-    CodeBank,
-    Ensemble,
-    Randomness,
-    Surrogate,
-    Threat,
-)
-from robusthash.errors import CapabilityError
+from robusthash.contracts import Attack
 from robusthash.evaluation.crafting.job import Job
-from robusthash.evaluation.crafting.learning import fitted
-from robusthash.evaluation.crafting.shared import Kept
+from robusthash.evaluation.crafting.preparing import Scene, make_job
+from robusthash.evaluation.crafting.shards import ShardFolder, shard_ranges
+from robusthash.evaluation.crafting.shared import Shared
+from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import Cell
-from robusthash.evaluation.scoring.bench import Bench, Benches
-from robusthash.evaluation.victims.resources import Chosen
-from robusthash.metrics import Relevance
-from robusthash.results import Cost, Record
-from robusthash.specs import Capability, Goal
+from robusthash.evaluation.victims.plugins import Chosen
+from robusthash.evaluation.victims.system import System, Systems
+from robusthash.results import AttackUse, Conditions, Effort, Outcome, Record, Scoring, VictimUse
 from robusthash.storage import digest
-
-_NOTHING: Kept = MappingProxyType({})
+from robusthash.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class CellWork:
+class PreparedCell:
     """A cell made ready.
 
     Attributes:
         cell: what was asked for.
-        bench: its victim.
-        source: what the attack is crafted on: the victim, or a surrogate.
+        scene: its systems and queries.
         attack: the attack with its options.
         record: everything that could change the numbers, and no numbers yet.
-        kept: by attack, this one or a member of an ensemble, where images are kept that other cells need too.
+        shared: by attack, this one or a member of an ensemble, the folder of outcomes that other cells need too.
     """
 
     cell: Cell
-    bench: Bench
-    source: Bench
+    scene: Scene
     attack: Chosen[Attack]
     record: Record
-    kept: Kept = field(default_factory=dict)
+    shared: Shared
 
     @property
-    def threat(self) -> Threat:
-        """How far the attack may go."""
-        return Threat(epsilon=self.cell.epsilon)
+    def system(self) -> System:
+        """The victim and what it searches."""
+        return self.scene.system
+
+    @property
+    def shards(self) -> list[range]:
+        """Which queries are in which shard."""
+        return shard_ranges(len(self.scene.queries), self.system.resources.shard_size)
+
+    def folder(self, root: Path) -> ShardFolder:
+        """Where finished shards are."""
+        return ShardFolder(root / self.record.digest[:32], len(self.shards))
 
     @cached_property
     def job(self) -> Job:
         """What the shards run.
 
         Raises:
-            CapabilityError: the attack needs what this dataset or this threat does not give.
+            CapabilityError: the attack needs what this dataset, this model or this threat does not give.
         """
-        return self._job(self.attack, self.record, self.kept.get(self.cell.attack))
-
-    def _job(self, chosen: Chosen[Attack], record: Record, kept: Path | None) -> Job:
-        attack, bench, source = chosen.plugin, self.bench, self.source
-        needs, targeted = attack.needs, attack.goal is Goal.TARGETED
-        self._check(chosen)
-        members = attack.members if isinstance(attack, Ensemble) else ()
-        bank = source.bank if Capability.CODE_BANK in needs else None
-        return Job(
-            victim=bench.victim.model,
-            surrogate=source.victim.model,
-            attack=attack,
-            members=tuple(self._member(name) for name in members),
-            judge=bench if members else None,
-            purpose=chosen.registered.full_name,
-            images=bench.queries.images,
-            ids=bench.query_ids,
-            labels=bench.queries.labels if Capability.LABELS in needs else None,
-            targets=bench.targets.labels if targeted else None,
-            anchors=bench.targets.anchor_codes(source.database_codes) if Capability.ANCHORS in needs else None,
-            bank=bank,
-            index=bench.database.index if Capability.QUERIES in needs else None,
-            fitted=self._fitted(chosen, bank),
-            threat=self.threat,
-            seed=bench.resources.setting.seed,
-            device=bench.resources.device,
-            precision=bench.resources.setting.precision,
-            run=source.compiled,
-            batches=bench.resources.batches,
-            kept=kept / digest(record.crafting())[:32] if kept else None,
-        )
-
-    def _member(self, name: str) -> Job:
-        member = self.bench.resources.attack(name)
-        return self._job(member, replace(self.record, attack=member.use), self.kept.get(name))
-
-    def _check(self, chosen: Chosen[Attack]) -> None:
-        """Refuses what the attack needs and may not have."""
-        attack, name = chosen.plugin, chosen.use.name
-        wants_labels = attack.goal is Goal.TARGETED or Capability.ANCHORS in attack.needs
-        if wants_labels and not self.bench.resources.data.database.labels.any():
-            raise CapabilityError(f"attack {name!r} needs labels, and the database has none")
-        if self.cell.surrogate is None:
-            return
-        if isinstance(attack, Ensemble):
-            raise CapabilityError(
-                f"{name!r} is judged on the victim, which a transfer attack does not know",
-                hint=f"name its members one by one: {', '.join(attack.members)}",
-            )
-        if Capability.LABELS in attack.needs:
-            raise CapabilityError(
-                f"attack {name!r} needs the queries' labels, which a transfer attack does not know",
-                hint=f"let it flee the query's own code: -o {name}.aim=away",
-            )
-
-    def _fitted(self, chosen: Chosen[Attack], bank: CodeBank | None) -> Mapping[str, Tensor] | None:
-        """What the attack learns on its surrogate, from the cache if it did so before."""
-        source, resources = self.source, self.source.resources
-        context = AttackContext(
-            surrogate=Surrogate(source.victim.model, Budget()),
-            threat=self.threat,
-            random=Randomness(seed=resources.setting.seed, purpose=chosen.registered.full_name),
-            bank=bank,
-            progress=resources.progress,
-        )
-        made_from = {
-            **source.victim.identity,
-            "train": resources.data.train.digest,
-            "size": list(resources.data.train.images.size),
-            "attack": asdict(chosen.use),
-            "epsilon": self.cell.epsilon,
-            "seed": resources.setting.seed,
-            "versions": versions(),
-            "device": resources.device.type,
+        # A folder is shared by what was crafted alike; whatever else could change it is in the name of a subfolder.
+        crafting = {
+            shown(name): folder / digest(self._crafting(shown(name)))[:32] for name, folder in self.shared.items()
         }
-        return fitted(chosen.plugin, context, made_from, device=resources.device)
+        return make_job(self.attack, self.scene, crafting)
+
+    def _crafting(self, name: str) -> dict[str, object]:
+        """What an attack's outcomes depend on: this one's, or a member's as if it were evaluated alone."""
+        if name == self.attack.use.name:
+            return self.record.crafting()
+        member = self.system.resources.plugins.attack(name)
+        use = replace(self.record.attack, name=member.use.name, owner=member.use.owner, options=member.use.options)
+        return replace(self.record, attack=use).crafting()
 
 
-def make_ready(cell: Cell, benches: Benches, *, kept: Kept = _NOTHING) -> CellWork:
+def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
     """Looks up the attack, and names the cell by everything that could change its numbers.
 
     Args:
         cell: what was asked for.
-        benches: the victims.
-        kept: by attack, where adversarial images are kept that other cells need too.
+        systems: the victims.
+        shared: by attack, where adversarial inputs are that other cells need too.
     """
-    resources = benches.resources
-    source = benches.get(cell.source)
-    bench = benches.get(cell.victim)
-    attack = resources.attack(cell.attack, dict(cell.options))
+    resources = systems.resources
+    surrogate = systems.get(cell.crafted_on, cell.direction)
+    system = systems.get(cell.victim, cell.direction)
+    attack = resources.plugins.attack(cell.attack, dict(cell.options))
+    found = versions()
+    scene = Scene(system=system, surrogate=surrogate, queries=resources.queries, epsilon=cell.epsilon, versions=found)
     setting = resources.setting
+    metrics = resources.metrics_for(system.space)
     blank = Record(
         digest="",
-        dataset=bench.dataset_use,
-        model=bench.victim.use,
-        defense=bench.victim.defense,
-        surrogate=source.victim.use if cell.surrogate else None,
-        attack=attack.use,
-        goal=str(attack.plugin.goal),
-        epsilon=cell.epsilon,
-        seed=setting.seed,
-        relevance=str(Relevance.SHARE_ANY),
-        retriever=resources.retriever.use,
-        shard_size=resources.shard_size,
-        precision=str(setting.precision),
-        compiled=setting.compiled,
-        qualities=setting.qualities,
-        protocols=resources.protocols,
-        versions=versions(),
-        environment=environment(resources.device),
-        metrics={},
-        floors={},
-        imagery={},
-        cost=Cost(forward=0, backward=0, seconds=0.0),
-        flags=(),
         created="",
+        dataset=resources.dataset_use,
+        victim=VictimUse(model=system.victim.use, defense=system.victim.defense, direction=cell.direction),
+        attack=_attack_use(attack, cell, surrogate),
+        scoring=Scoring(
+            protocols={name: metric.protocol for name, metric in metrics.items()},
+            headline=next(iter(metrics)),
+            relevance=str(setting.relevance),
+            retriever=system.retriever.use,
+            qualities=setting.qualities,
+        ),
+        conditions=Conditions(
+            seed=setting.seed,
+            shard_size=resources.shard_size,
+            versions=found,
+            environment=environment(resources.device),
+        ),
+        outcome=Outcome(),
     )
     record = replace(blank, digest=digest(blank.identity()))
-    return CellWork(cell=cell, bench=bench, source=source, attack=attack, record=record, kept=kept)
+    return PreparedCell(cell=cell, scene=scene, attack=attack, record=record, shared=shared)
+
+
+def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> AttackUse:
+    plugin, use, setting = attack.plugin, attack.use, surrogate.resources.setting
+    effort = None
+    if plugin.effort is not None:
+        effort = Effort(option=plugin.effort, value=getattr(plugin, plugin.effort))
+    return AttackUse(
+        name=use.name,
+        owner=use.owner,
+        options=use.options,
+        goal=plugin.goal,
+        epsilon=cell.epsilon,
+        surrogate=surrogate.victim.use if cell.surrogate else None,
+        role=attack.role,
+        effort=effort,
+        passes=plugin.averaged,
+        precision=str(setting.precision),
+        compiled=setting.compiled,
+    )
 
 
 def versions() -> dict[str, str]:
     """Versions of what computes, for the record."""
-    return {"robusthash": robusthash.__version__, "torch": torch.__version__, "numpy": np.__version__}
+    return {"robusthash": __version__, "torch": torch.__version__, "numpy": np.__version__}
 
 
 def environment(device: torch.device) -> dict[str, str]:

@@ -1,29 +1,31 @@
 """Runs a grid of cells: what is stored is not run again, what is half done goes on, and one bad cell stops no other."""
 
 import time
-from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, silent
 from robusthash.errors import RobustHashError, StorageError
-from robusthash.evaluation.crafting.shards import Arrays, ShardFolder, run_shard, shard_ranges
-from robusthash.evaluation.crafting.shared import Kept, SharedCraft
-from robusthash.evaluation.planning.plan import NO_DEFENSE, Cell, VictimPlan, checkpoint_path, plan
+from robusthash.evaluation.crafting.result import ShardResult
+from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
+from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
 from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.running.assemble import assemble
-from robusthash.evaluation.running.cells import CellWork, make_ready
-from robusthash.evaluation.running.workers import WorkerPool
-from robusthash.evaluation.scoring.bench import Benches
-from robusthash.evaluation.victims.resources import Resources, user_path
-from robusthash.host import PluginHost, PluginKind
-from robusthash.results import NOISE, Record, ResultStore
-from robusthash.specs import Capability
-from robusthash.storage import require_writable
-from robusthash.training import Progress
+from robusthash.evaluation.running.cells import PreparedCell, prepare
+from robusthash.evaluation.running.checking import check, known
+from robusthash.evaluation.running.executors import Local
+from robusthash.evaluation.running.work import CellTask, ShardWorker, WorkerFactory
+from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.system import Systems
+from robusthash.host import PluginHost
+from robusthash.locks import locked
+from robusthash.results import Record, ResultStore
+from robusthash.specs import Direction, Role
+from robusthash.storage import remove_if_empty, require_writable
 
 _SHARDS = ".shards"  #: folder of half-done cells, inside the results folder
-_CRAFTED = ".crafted"  #: folder of adversarial images that several cells of a run need
+_CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells of a run need
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class RunOutcome:
     """What a run came to.
 
     Attributes:
@@ -63,11 +65,10 @@ def evaluate(
     host: PluginHost,
     *,
     results: Path,
-    progress: Progress = lambda _done, _total, _what: None,
-    workers: int = 1,
+    progress: Progress = silent,
+    executor: Executor | None = None,
     force: bool = False,
-    order: Callable[[Sequence[int]], Sequence[int]] = tuple,
-) -> Outcome:
+) -> RunOutcome:
     """Evaluates every cell of a request, and stores a record of each.
 
     Args:
@@ -75,9 +76,8 @@ def evaluate(
         host: the plugins.
         results: the results folder.
         progress: called with (done, total, what) during long steps.
-        workers: processes that run shards; 1 runs them here.
+        executor: where shards are run; None is this process.
         force: evaluate again what is stored.
-        order: in which a cell's missing shards are run; it changes nothing.
 
     Raises:
         UsageError: a name, an option or the results folder cannot be used.
@@ -88,25 +88,35 @@ def evaluate(
     resources = Resources(request.setting, host, progress)
     check(request, resources)
     require_writable(results, "--results")
-    own_bits = resources.own_bits(registered_models(request))
-    cells = plan(request, resources.data.epsilon, blind=_blind(request, resources), own_bits=own_bits)
-    host.notify("robusthash_run_started", cells=len(cells), settings={"dataset": request.setting.dataset})
-    outcome = Outcome()
+    cells = plan(request, known(request, resources))
+    host.notify("robusthash_run_started", cells=len(cells), settings={"dataset": resources.data.name})
+    outcome = RunOutcome()
     with ExitStack() as stack:
-        pool = stack.enter_context(WorkerPool(request.setting, workers)) if workers > 1 else None
-        run = _Run(resources, results, pool, order, force=force)
-        shared = SharedCraft(cells, resources, results / _CRAFTED)
+        systems = Systems(resources)
+        stack.callback(systems.close)
+        worker = ShardWorker(systems)
+        workplace = Workplace(
+            here=worker,
+            elsewhere=WorkerFactory(setting=request.setting),
+            settings={"dataset": resources.data.name, "device": resources.device.type},
+        )
+        running = stack.enter_context((executor or Local()).start(workplace))
+        run = _Run(systems, results, running, worker, force=force)
+        shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
+        stack.callback(remove_if_empty, results / _SHARDS)
         for cell in cells:
             # A victim that cannot be had ends the run, before any of its cells; a cell that fails stops no other.
-            victim, _ = run.benches.get(cell.victim).victim, run.benches.get(cell.source).victim
+            victim = systems.get(cell.victim, cell.direction).victim
+            systems.get(cell.crafted_on, cell.direction)
             outcome.victims[str(cell.victim)] = victim.origin
             try:
                 record, reused = run.record(cell, shared.folders(cell))
             except StorageError:
                 raise
             except RobustHashError as error:
-                outcome.failures.append(Failure(cell=cell, owner=_owner(cell, resources), error=error))
-                run.benches.drop(cell.source)  # what failed may have changed the model
+                owner = resources.plugins.attack(cell.attack, dict(cell.options)).use.owner
+                outcome.failures.append(Failure(cell=cell, owner=owner, error=error))
+                systems.drop(cell.crafted_on)  # what failed may have changed the model
                 continue
             finally:
                 shared.finished(cell)
@@ -121,116 +131,64 @@ class _Run:
     """One run's way through its cells.
 
     Args:
-        resources: the dataset and the plugins.
+        systems: the victims.
         results: the results folder.
-        pool: worker processes; None runs the shards here.
-        order: in which a cell's missing shards are run.
+        running: where shards are run.
+        worker: what runs them here.
         force: evaluate again what is stored.
     """
 
-    def __init__(
-        self,
-        resources: Resources,
-        results: Path,
-        pool: WorkerPool | None,
-        order: Callable[[Sequence[int]], Sequence[int]],
-        *,
-        force: bool,
-    ) -> None:
-        self.resources = resources
-        self.benches = Benches(resources)
-        self._results = results
+    def __init__(self, systems: Systems, results: Path, running: Running, worker: ShardWorker, *, force: bool) -> None:
+        self._systems = systems
+        self._shards_root = results / _SHARDS
         self._store = ResultStore(results)
-        self._pool = pool
-        self._order = order
+        self._running = running
+        self._worker = worker
         self._force = force
-        self._noise: dict[tuple[VictimPlan, float], Record] = {}
+        self._references: dict[tuple[VictimPlan, float, Direction], Record] = {}
 
-    def record(self, cell: Cell, kept: Kept) -> tuple[Record, bool]:
+    def record(self, cell: Cell, shared: Shared) -> tuple[Record, bool]:
         """The record of a cell, and whether it was stored before."""
-        work = make_ready(cell, self.benches, kept=kept)
-        stored = None if self._force else self._store.find(work.record.digest)
-        record = stored or self._evaluated(work)
-        if cell.attack == NOISE:
-            self._noise[cell.victim, cell.epsilon] = record
+        prepared = prepare(cell, self._systems, shared)
+        # Another run on this folder may be at work on the same cell: then this one waits, and takes what it stored.
+        with locked(self._shards_root / f"{prepared.record.digest[:32]}.lock"):
+            stored = None if self._force else self._store.find(prepared.record.digest)
+            record = stored or self._evaluated(prepared)
+            prepared.folder(self._shards_root).remove()
+        if prepared.attack.role is Role.REFERENCE:
+            self._references[cell.victim, cell.epsilon, cell.direction] = record
         return record, stored is not None
 
-    def _evaluated(self, work: CellWork) -> Record:
-        arrays = self._shards(work)
-        record, kept = assemble(work, arrays, self._noise.get((work.cell.victim, work.cell.epsilon)))
-        database = work.bench.database
-        self._store.save_database(
-            record, {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
-        )
-        self._store.save(record, kept)
-        self._folder(work).remove()
-        self.resources.host.notify("robusthash_cell_finished", record=record)
+    def _evaluated(self, prepared: PreparedCell) -> Record:
+        cell = prepared.cell
+        result = self._attacked(prepared)
+        reference = self._references.get((cell.victim, cell.epsilon, cell.direction))
+        record, arrays = assemble(prepared, result, reference)
+        database = prepared.system.database
+        searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
+        self._store.save_database(record, searched)
+        self._store.save(record, arrays)
+        self._systems.resources.host.notify("robusthash_cell_finished", record=record)
         return record
 
-    def _shards(self, work: CellWork) -> Arrays:
+    def _attacked(self, prepared: PreparedCell) -> ShardResult:
         """Runs the shards that are missing, and reads them all."""
-        folder, progress = self._folder(work), self.resources.progress
-        missing = self._order(folder.missing())
-        queries = len(work.bench.queries)
-        ranges = shard_ranges(queries, self.resources.shard_size)
-        done = queries - sum(len(ranges[shard]) for shard in missing)
-        progress(done, queries, str(work.cell))
-        job = work.job  # made here for workers too: what the attack learns is in the cache before they look for it
-        if self._pool:
-            finished = self._pool.run(work.cell, missing, work.kept)
-        else:
-            qualities = self.resources.setting.qualities
-            finished = ((shard, run_shard(job, ranges[shard], qualities=qualities)) for shard in missing)
-        for shard, arrays in finished:
-            folder.write(shard, arrays)
-            done += len(ranges[shard])
-            progress(done, queries, str(work.cell))
+        folder, progress = prepared.folder(self._shards_root), self._systems.resources.progress
+        shards, missing = prepared.shards, folder.missing()
+        queries, what = len(prepared.scene.queries), str(prepared.cell)
+        done = queries - sum(len(shards[shard]) for shard in missing)
+        progress(done, queries, what)
+        _ = prepared.job  # made here for workers too: what the attack learns is in the cache before they look for it
+        self._worker.take(prepared)
+        asked = CellTask(cell=prepared.cell, shared=prepared.shared)
+        error: RobustHashError | None = None
+        for finished in self._running.run([ShardTask(cell=asked, shard=shard) for shard in missing]):
+            if finished.error is not None:
+                error = error or finished.error
+                continue
+            folder.write(finished.task.shard, finished.result)
+            done += len(shards[finished.task.shard])
+            progress(done, queries, what)
+        if error is not None:
+            raise error
         return folder.read()
-
-    def _folder(self, work: CellWork) -> ShardFolder:
-        shards = shard_ranges(len(work.bench.queries), self.resources.shard_size)
-        return ShardFolder(self._results / _SHARDS / work.record.digest[:32], len(shards))
-
-
-def check(request: Request, resources: Resources) -> None:
-    """Looks up every name and reads every option of a request, before anything is trained.
-
-    Raises:
-        UsageError: a name is unknown, or an option is wrong.
-    """
-    setting = request.setting
-    registered = registered_models(request)
-    for name in registered:
-        resources.model(name)
-    members: list[str] = []
-    for name in dict.fromkeys((NOISE, *request.attacks)):
-        members += resources.attack(name).use.options.get("members", ())
-        for option, values in request.vary.get(name, {}).items():
-            for value in values:
-                resources.attack(name, {option: value})
-    for name in request.defenses:
-        if name != NO_DEFENSE:
-            resources.defense(name)
-    backbones = resources.host.all(PluginKind.BACKBONE)
-    used = [*registered, NOISE, *request.attacks, *members, *request.defenses, setting.dataset, *setting.metrics]
-    resources.check_option_owners([*used, resources.retriever.use.name, *(entry.spec.name for entry in backbones)])
-    if setting.backbone is not None:
-        resources.backbone(setting.backbone)
-    tuple(resources.metrics.values())
-
-
-def registered_models(request: Request) -> list[str]:
-    """Victims and surrogates that are neither a file of the user's nor a checkpoint."""
-    models = (*request.models, *request.surrogates)
-    return [name for name in models if user_path(name) is None and checkpoint_path(name) is None]
-
-
-def _blind(request: Request, resources: Resources) -> set[str]:
-    """Attacks that look at no model, and so are crafted on none."""
-    looks = {Capability.GRADIENTS, Capability.CODE_BANK, Capability.ANCHORS}
-    names = dict.fromkeys((NOISE, *request.attacks))
-    return {name for name in names if not looks & resources.attack(name).plugin.needs}
-
-
-def _owner(cell: Cell, resources: Resources) -> str:
-    return str(resources.host.find(PluginKind.ATTACK, cell.attack).owner)

@@ -6,30 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from robusthash.contracts import Index, Neighbours, Space
+from robusthash.contracts import Neighbours
 from robusthash.errors import ContractError
+from robusthash.evaluation.victims.system import Database
 from robusthash.metrics import MeasuredCounts, RankingMetric, Relevance, Scores, bootstrap_interval, ranked_counts
 from robusthash.metrics.relevance import pack_labels, relevant
 from robusthash.results import Measure
 
 _PROBE = 100  #: neighbours asked of the retriever, for each query
-
-
-@dataclass(frozen=True, kw_only=True)
-class Database:
-    """What is searched.
-
-    Attributes:
-        representation: packed codes or descriptors of the items.
-        labels: (items, classes) uint8.
-        space: what the items are compared in.
-        index: the retriever's index over the same representation.
-    """
-
-    representation: Tensor
-    labels: Tensor
-    space: Space
-    index: Index
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +12,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from robusthash.adversary import TargetSelector
-from robusthash.contracts import Images, Index
+from robusthash.adversary import distance_to
+from robusthash.contracts import IMAGE, Index, Progress
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
-from robusthash.evaluation.crafting.shards import shard_ranges
-from robusthash.evaluation.running.cells import CellWork
-from robusthash.hashing import hamming, pack
+from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.metrics import linf, psnr, ssim
-from robusthash.pixels import from_levels, to_levels
-from robusthash.specs import Capability
+from robusthash.pixels import LEVELS, to_levels
 from robusthash.storage import write_atomically
-from robusthash.training import Progress
 
 _NEIGHBOURS = 10
 
@@ -39,11 +35,11 @@ class Picture:
         psnr: to the clean image, in dB.
         ssim: to the clean image.
         linf: largest change of an element, in 8-bit levels.
-        moved: Hamming distance between the clean and the adversarial code.
-        bits: code length.
+        moved: distance between the clean and the adversarial code or descriptor.
+        bits: code length; None for descriptors.
         retained: share of the clean image's ten nearest database items that are still among the adversarial one's.
-        clean_code: packed, hexadecimal.
-        adversarial_code: packed, hexadecimal.
+        clean_code: packed, hexadecimal; None for descriptors.
+        adversarial_code: likewise.
     """
 
     source: str
@@ -51,38 +47,34 @@ class Picture:
     psnr: float
     ssim: float
     linf: int
-    moved: int
-    bits: int
+    moved: float
+    bits: int | None
     retained: float
-    clean_code: str
-    adversarial_code: str
+    clean_code: str | None
+    adversarial_code: str | None
 
 
-def save_gallery(
-    work: CellWork, output: Path, progress: Progress, *, images: Images | None = None, names: Sequence[str] = ()
-) -> list[Picture]:
+def save_gallery(prepared: PreparedCell, output: Path, progress: Progress) -> list[Picture]:
     """Attacks images and writes each as a PNG, with ``manifest.json`` beside them.
 
     Args:
-        work: the attack and its victim.
+        prepared: the attack, its victim and the queries.
         output: the folder; files of the same names are replaced.
         progress: called after each batch.
-        images: the user's own, of the model's size and without labels; None is the dataset's queries.
-        names: the images' lasting names, for ``images``.
 
     Raises:
         StorageError: a file cannot be written.
         PluginError: the attack failed.
     """
-    bench = work.bench
-    job = work.job if images is None else _own(work, images)
-    names = bench.queries.ids if images is None else names
+    names, system = prepared.scene.queries.split.ids, prepared.system
+    if system.modality.name != IMAGE:
+        raise CapabilityError(f"{system.modality.name}s are not written as pictures", hint="use robusthash eval")
     files = [f"{position:05d}-{Path(name).stem}.png" for position, name in enumerate(names)]
     pictures: list[Picture] = []
-    for rows in shard_ranges(len(names), bench.resources.shard_size):
-        pictures += _batch(job, rows, names, files, output, bench.database.index)
-        progress(rows.stop, len(names), str(work.cell))
-    manifest = {**_recipe(work), "images": [asdict(picture) for picture in pictures]}
+    for rows in prepared.shards:
+        pictures += _batch(prepared.job, rows, names, files, output, system.database.index)
+        progress(rows.stop, len(names), str(prepared.cell))
+    manifest = {**_recipe(prepared), "images": [asdict(picture) for picture in pictures]}
     write_atomically(output / "manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
     return pictures
 
@@ -91,20 +83,19 @@ def _batch(
     job: Job, rows: range, names: Sequence[str], files: Sequence[str], output: Path, index: Index
 ) -> list[Picture]:
     crafted = craft(job, rows)
-    clean, delivered = crafted.clean, crafted.adversarial.inputs
-    levels = to_levels(delivered)
-    before, after = job.victim.codes(clean), job.victim.codes(from_levels(levels))
-    retained = _retained(index, pack(before), pack(after))
+    clean, delivered, space = crafted.clean, crafted.adversarial.inputs, job.victim.space
+    before, after = job.victim.represent(clean), job.victim.represent(delivered)
     measured = zip(
         psnr(delivered, clean).tolist(),
         ssim(delivered, clean).tolist(),
-        to_levels(linf(delivered, clean)).tolist(),
-        hamming(before, after).tolist(),
-        retained,
-        (bytes(row).hex() for row in pack(before).cpu().numpy()),
-        (bytes(row).hex() for row in pack(after).cpu().numpy()),
+        (linf(delivered, clean) * LEVELS).round().int().tolist(),
+        distance_to(space.codes(before), space.codes(after), space).tolist(),
+        _retained(index, before, after),
+        _written(before),
+        _written(after),
         strict=True,
     )
+    levels = to_levels(delivered)
     pictures = []
     for row, image, (db, similarity, most, moved, kept, old, new) in zip(rows, levels, measured, strict=True):
         write_atomically(output / files[row], _png(image))
@@ -125,21 +116,11 @@ def _batch(
     return pictures
 
 
-def _own(work: CellWork, images: Images) -> Job:
-    """The cell's job on images of the user's own: they have no labels, so any label of the database is a target."""
-    resources = work.bench.resources
-    if Capability.LABELS in work.job.attack.needs:
-        raise CapabilityError(
-            f"attack {work.cell.attack!r} needs labels, and images of your own have none", hint="use rnm, hag or hinge"
-        )
-    ids = torch.arange(len(images))
-    job = replace(work.job, images=images, ids=ids, labels=None)
-    if job.anchors is None and job.targets is None:
-        return job
-    database = resources.data.database.labels
-    unlabelled = torch.zeros((len(ids), database.shape[1]), dtype=torch.uint8)
-    targets = TargetSelector(seed=resources.setting.seed).select(unlabelled, ids, database)
-    return replace(job, targets=targets.labels, anchors=targets.anchor_codes(work.bench.database_codes))
+def _written(representation: Tensor) -> list[str | None]:
+    """Packed codes in hexadecimal; descriptors are not written."""
+    if representation.dtype != torch.uint8:
+        return [None] * len(representation)
+    return [bytes(row).hex() for row in representation.cpu().numpy()]
 
 
 def _retained(index: Index, before: Tensor, after: Tensor) -> list[float]:
@@ -154,13 +135,13 @@ def _png(image: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def _recipe(work: CellWork) -> dict[str, Any]:
-    bench = work.bench
+def _recipe(prepared: PreparedCell) -> dict[str, Any]:
+    system = prepared.system
     return {
-        "attack": asdict(work.attack.use),
-        "epsilon": work.cell.epsilon,
-        **bench.victim.identity,
-        "dataset": bench.resources.data.name,
-        "dataset_digest": bench.resources.data.digest,
-        "seed": bench.resources.setting.seed,
+        "attack": asdict(prepared.attack.use),
+        "epsilon": prepared.cell.epsilon,
+        **system.victim.identity,
+        "dataset": system.resources.data.name,
+        "dataset_digest": system.resources.data.digest,
+        "seed": system.resources.setting.seed,
     }

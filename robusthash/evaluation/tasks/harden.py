@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
+from robusthash.contracts import IMAGE, Progress, TrainedDefense, TrainedWrapper
 from robusthash.errors import CheckpointError, UsageError
-from robusthash.evaluation.planning.plan import VictimPlan, checkpoint_path
+from robusthash.evaluation.planning.names import checkpoint_path, user_path
+from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import Request, RunSettings
-from robusthash.evaluation.running.run import check
+from robusthash.evaluation.running.checking import check
+from robusthash.evaluation.victims.checkpoints import train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
-from robusthash.evaluation.victims.making import get_victim, train_checkpoint
-from robusthash.evaluation.victims.resources import Resources, user_path
+from robusthash.evaluation.victims.making import get_victim
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.storage import write_atomically
-from robusthash.training import Description, Progress, read_description
-from robusthash.training.hardening.adversarial import AdversarialTraining
+from robusthash.training import Description, read_description
 
 
 def harden_victim(
@@ -45,8 +47,8 @@ def harden_victim(
     """
     resources = Resources(setting, host, progress)
     check(Request(models=(model,), attacks=(), bits=(bits,), defenses=(defense,), setting=setting), resources)
-    chosen = resources.defense(defense)
-    if not isinstance(chosen.plugin, AdversarialTraining):
+    chosen = resources.plugins.defense(defense)
+    if not isinstance(chosen.plugin, TrainedDefense) or isinstance(chosen.plugin, TrainedWrapper):
         raise UsageError(
             f"defense {defense!r} leaves the model itself as it is, so there is no checkpoint to write",
             hint=f"robusthash eval --model {model} --defense {defense}",
@@ -64,7 +66,7 @@ def harden_victim(
             f"{path} has model {description.model.name}, not {model}", hint=f"--model {description.model.name}"
         )
     victim = get_victim(VictimPlan(model=str(path), bits=description.bits), resources)
-    hardened = harden(victim.model, victim.use, description, chosen, resources)
+    hardened = harden(victim.tower(IMAGE), victim.use, description, chosen, resources)
     assert hardened.path is not None  # noqa: S101 - it trains
     if output is not None:
         write_atomically(output, hardened.path.read_bytes())

@@ -6,26 +6,22 @@ each victim. What comes out is the record that an evaluation with these metrics 
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from robusthash.adversary import anchor_codes
-from robusthash.contracts import Space
-from robusthash.evaluation.crafting.shards import Arrays
+from robusthash.contracts import Progress, Space, silent
 from robusthash.evaluation.planning.request import RunSettings
-from robusthash.evaluation.running.assemble import Scale, scored
-from robusthash.evaluation.scoring.score import Database
+from robusthash.evaluation.running.assemble import now, scored
+from robusthash.evaluation.scoring.scale import Scale, representative
 from robusthash.evaluation.victims.resources import Resources
-from robusthash.hashing import pack, unpack, vote
+from robusthash.evaluation.victims.system import Database
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance
-from robusthash.results import NOISE, Record, ResultStore
-from robusthash.specs import Goal
+from robusthash.results import Against, QueryArrays, Record, ResultStore
+from robusthash.specs import Distance, Role
 from robusthash.storage import digest
-from robusthash.training import Progress
 
 
 def rescore(
@@ -34,20 +30,20 @@ def rescore(
     host: PluginHost,
     *,
     results: Path,
-    progress: Progress = lambda _done, _total, _what: None,
+    progress: Progress = silent,
 ) -> list[Record]:
     """Scores records again, and stores what comes out beside them.
 
     Args:
-        records: stored ones; noise among them is what the others are checked against.
+        records: stored ones; the reference among them is what the others are checked against.
         setting: metrics, retriever, and their options; nothing else of it is used.
         host: the plugins.
         results: the results folder.
         progress: called with (done, total, what).
 
     Returns:
-        The new records, noise first; one that is stored already is taken as it is, and one that several of the given
-        records lead to (they differed in what is replaced) is there once.
+        The new records, the reference first; one that is stored already is taken as it is, and one that several of the
+        given records lead to (they differed in what is replaced) is there once.
 
     Raises:
         UsageError: a metric or the retriever is unknown, or an option is wrong.
@@ -56,64 +52,86 @@ def rescore(
     """
     resources = Resources(setting, host, progress)
     store = ResultStore(results)
-    names = [*setting.metrics, resources.retriever.use.name]
-    resources.check_option_owners(names)
-    noise: dict[str, Record] = {}
+    resources.plugins.check_option_owners([*setting.metrics, *_retrievers(records, resources)])
+    references: dict[str, Record] = {}
     found: dict[str, Record] = {}
-    for done, record in enumerate(sorted(records, key=lambda one: one.attack.name != NOISE), start=1):
-        new = replace(record, protocols=resources.protocols, retriever=resources.retriever.use)
-        new = replace(new, digest=digest(new.identity()))
+    for done, record in enumerate(sorted(records, key=lambda one: one.attack.role is not Role.REFERENCE), start=1):
+        new = _asked(record, resources)
         stored = store.find(new.digest)
         if stored is None:
-            stored, arrays = _again(record, new, store, resources, noise.get(_place(record)))
+            stored, arrays = _again(record, new, store, resources, references.get(_place(record)))
             store.save(stored, arrays)
-        if record.attack.name == NOISE:
-            noise[_place(record)] = stored
+        if record.attack.role is Role.REFERENCE:
+            references[_place(record)] = stored
         found[stored.digest] = stored
         progress(done, len(records), "scoring again")
     return list(found.values())
 
 
+def _asked(record: Record, resources: Resources) -> Record:
+    """The record with the scoring that is asked for, and the digest that this gives it."""
+    space = _space(record)
+    metrics = resources.metrics_for(space)
+    scoring = replace(
+        record.scoring,
+        protocols={name: metric.protocol for name, metric in metrics.items()},
+        headline=next(iter(metrics)),
+        retriever=resources.retriever(space.distance).use,
+    )
+    new = replace(record, scoring=scoring)
+    return replace(new, digest=digest(new.identity()))
+
+
 def _again(
-    old: Record, new: Record, store: ResultStore, resources: Resources, noise: Record | None
-) -> tuple[Record, Arrays]:
-    arrays, database = store.arrays(old), store.database(old)
-    stages = list(old.metrics)
-    packed, items = torch.from_numpy(database["packed"]), torch.from_numpy(database["labels"])
-    targeted = old.goal == Goal.TARGETED
-    space = Space.hamming(old.model.bits)
-    scale = Scale(
-        database=Database(
-            representation=packed,
-            labels=items,
-            space=space,
-            index=resources.retriever_for(space.distance).plugin.index(packed, space),
-        ),
-        labels=torch.from_numpy(arrays["labels"]),
-        targets=torch.from_numpy(arrays["targets"]) if targeted else None,
-        anchors=_anchors(unpack(packed, space.size), torch.from_numpy(arrays["anchors"])) if targeted else None,
-        metrics=resources.metrics,
-        relevance=Relevance(old.relevance),
-        seed=old.seed,
-    )
-    plain = {name: values for name, values in arrays.items() if "/" not in name}
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return scored(
-        replace(new, created=created), plain, stages, scale, noise, gradients=old.cost.backward > 0, bounded=old.bounded
-    )
+    old: Record, new: Record, store: ResultStore, resources: Resources, reference: Record | None
+) -> tuple[Record, QueryArrays]:
+    arrays, stored, space = store.arrays(old), store.database(old), _space(old)
+    items = torch.from_numpy(stored["packed"])
+    with resources.retriever(space.distance).plugin.index(items, space) as index:
+        database = Database(representation=items, labels=torch.from_numpy(stored["labels"]), space=space, index=index)
+        labels = {Against.OWN: torch.from_numpy(arrays.column("labels"))}
+        anchors = None
+        if old.attack.against is Against.TARGET:
+            labels[Against.TARGET] = torch.from_numpy(arrays.column("targets"))
+            places = torch.from_numpy(arrays.column("anchors"))
+            anchors = representative(anchor_codes(places, database.codes), database)
+        scale = Scale(
+            database=database,
+            labels=labels,
+            anchors=anchors,
+            metrics=resources.metrics_for(space),
+            relevance=Relevance(old.scoring.relevance),
+            seed=old.conditions.seed,
+        )
+        return scored(
+            replace(new, created=now()),
+            arrays,
+            scale,
+            reference,
+            gradients=old.outcome.cost.backward > 0,
+            bounded=old.bounded,
+        )
 
 
-def _anchors(codes: Tensor, anchors: Tensor) -> Tensor:
-    return pack(vote(anchor_codes(anchors, codes)))
+def _space(record: Record) -> Space:
+    model = record.victim.model
+    return Space(distance=Distance(model.distance), size=model.size)
+
+
+def _retrievers(records: Sequence[Record], resources: Resources) -> list[str]:
+    """Names of what searches again."""
+    distances = {_space(record).distance for record in records}
+    return [resources.retriever(distance).use.name for distance in distances]
 
 
 def _place(record: Record) -> str:
-    """What noise has to share with the record that is checked against it."""
+    """What the reference has to share with the record that is checked against it."""
+    defense = record.victim.defense
     return digest(
         {
             "dataset": record.dataset.query_digest,
-            "victim": [record.model.digest, record.defense.name if record.defense else None],
-            "epsilon": record.epsilon,
-            "seed": record.seed,
+            "victim": [record.victim.model.digest, defense.name if defense else None, record.victim.direction],
+            "epsilon": record.attack.epsilon,
+            "seed": record.conditions.seed,
         }
     )

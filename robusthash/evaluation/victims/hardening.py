@@ -4,41 +4,29 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
-from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-import robusthash
-from robusthash.contracts import ClosedForm, Defense, DefenseContext, HashModel, Objective, ReadyModel
+from robusthash.contracts import (
+    Defense,
+    HashModel,
+    Objective,
+    Snapshots,
+    TrainedDefense,
+    TrainedWrapper,
+    TrainingReport,
+)
 from robusthash.errors import CheckpointError, ContractError, UsageError
-from robusthash.evaluation.victims.resources import Chosen, Resources
+from robusthash.evaluation.victims.plugins import METHODS, Chosen
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
 from robusthash.results import ModelUse
-from robusthash.storage import cache_folder, digest, write_atomically
-from robusthash.training import (
-    Description,
-    TrainingReport,
-    load_checkpoint,
-    load_tensors,
-    load_weights,
-    save_checkpoint,
-    tensors_digest,
-)
-from robusthash.training.hardening.adversarial import AdversarialTraining, HardeningContext
-from robusthash.training.networks.weights import plain_tensors
-
-
-@runtime_checkable
-class TrainedWrapper(Protocol):
-    """A defense that trains something of its own before a model, whose weights stay; a purifier, say."""
-
-    def around(self, model: HashModel, seed: int) -> HashModel:
-        """The model behind what has learnt nothing yet."""
-
-    def train(self, model: HashModel, context: HardeningContext) -> tuple[HashModel, TrainingReport]:
-        """A copy of the model behind what has learnt, of the same tensors as :meth:`around`'s; and how it went."""
+from robusthash.storage import cache_folder, digest
+from robusthash.tensors import load_tensors, save_tensors, tensors_digest
+from robusthash.training import Description, defense_context, load_checkpoint, load_weights, save_checkpoint
+from robusthash.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,14 +71,14 @@ def harden(
             f"{use.name} has been hardened by {description.defense.name!r}, and {chosen.use.name!r} would come on top",
             hint="harden the undefended model, or evaluate this one with --defense none",
         )
-    if isinstance(chosen.plugin, AdversarialTraining | TrainedWrapper):
+    if isinstance(chosen.plugin, TrainedDefense):
         return _trained(chosen.plugin, model, use, description, chosen, resources)
-    context = DefenseContext(data=resources.data, seed=resources.setting.seed, progress=resources.progress)
+    context = defense_context(resources.data, seed=resources.setting.seed, progress=resources.progress)
     return Hardened(model=_checked(chosen.plugin.harden(model, context), model, chosen), use=use)
 
 
 def _trained(
-    method: AdversarialTraining | TrainedWrapper,
+    method: TrainedDefense,
     model: HashModel,
     use: ModelUse,
     description: Description | None,
@@ -98,9 +86,8 @@ def _trained(
     resources: Resources,
 ) -> Hardened:
     made_from = _made_from(use, description, chosen, resources)
-    name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.bits}bit-{digest(made_from)[:16]}".replace(
-        "/", "-"
-    )
+    key = digest(made_from)
+    name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.size}bit-{key[:16]}".replace("/", "-")
     path = cache_folder() / "hardened" / f"{name}.safetensors"
     wrapper = method if isinstance(method, TrainedWrapper) else None
     described = None if wrapper else description  # a description builds the network alone, not what is around it
@@ -113,20 +100,20 @@ def _trained(
         raise UsageError(
             f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains", hint="try --defense jpeg"
         )
-    partial = path.with_suffix(".partial")
-    context = HardeningContext(
-        data=resources.data,
+    snapshots = Snapshots(path.with_suffix(".partial"), key)
+    context = defense_context(
+        resources.data,
         seed=resources.setting.seed,
         progress=resources.progress,
         objective=_objective(description, resources),
         objective_seed=description.seed if description is not None else resources.setting.seed,
         device=resources.device,
-        partial=partial,
+        snapshots=snapshots,
     )
     hardened, report = method.train(model, context)
     _checked(hardened, model, chosen)
     found = _store(path, hardened, report, made_from, described, chosen)
-    partial.unlink(missing_ok=True)
+    snapshots.remove()
     return Hardened(model=hardened, use=replace(use, digest=found), path=path)
 
 
@@ -135,7 +122,7 @@ def _made_from(
 ) -> dict[str, Any]:
     """Plain values that name everything that could change the outcome."""
     return {
-        "model": asdict(use),
+        "model": use.identity(),
         "objective": {**asdict(description.model), "seed": description.seed} if description is not None else None,
         "defense": asdict(chosen.use),
         "dataset": resources.data.digest,
@@ -143,7 +130,7 @@ def _made_from(
         "epsilon": resources.data.epsilon,
         "seed": resources.setting.seed,
         "device": resources.device.type,
-        "versions": {"robusthash": robusthash.__version__, "torch": torch.__version__},
+        "versions": {"robusthash": __version__, "torch": torch.__version__},
     }
 
 
@@ -151,8 +138,8 @@ def _objective(description: Description | None, resources: Resources) -> Objecti
     """What trained a model; None if no objective did, or nobody knows."""
     if description is None:
         return None
-    kinds = (Objective, ClosedForm, ReadyModel)
-    method = resources.choose(PluginKind.MODEL, description.model.name, kinds, description.model.options).plugin
+    model = description.model
+    method = resources.plugins.choose(PluginKind.MODEL, model.name, METHODS, model.options).plugin
     return method if isinstance(method, Objective) else None
 
 
@@ -166,9 +153,8 @@ def _store(
 ) -> str:
     """Writes the hardened weights, with a description where the victim has one; returns their digest."""
     if description is None:
-        tensors = plain_tensors(hardened)
-        write_atomically(path, save_tensors(tensors))
-        return tensors_digest(tensors)
+        save_tensors(path, hardened.state_dict())
+        return tensors_digest(hardened.state_dict())
     told = {**asdict(report), "hardened": {name: made_from[name] for name in ("model", "dataset", "seed", "device")}}
     return save_checkpoint(path, hardened, replace(description, defense=chosen.use, report=told)).weights_digest
 
@@ -184,8 +170,6 @@ def _read(path: Path, *, described: bool) -> dict[str, Tensor] | None:
 
 
 def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
-    if not isinstance(hardened, HashModel) or hardened.bits != model.bits:
-        raise ContractError(
-            f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of {model.bits} bits"
-        )
+    if not isinstance(hardened, HashModel) or hardened.space != model.space:
+        raise ContractError(f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of {model.space}")
     return hardened

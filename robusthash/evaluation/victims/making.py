@@ -1,64 +1,35 @@
-"""Victims: models made here, taken from the cache, read from a checkpoint, built by the user, or ready as they are."""
+"""Victims: trained here or cached, read from a checkpoint, built by the user, given in memory, or used as they are."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-import robusthash
-from robusthash.contracts import ClosedForm, HashModel, Objective, ReadyModel
-from robusthash.errors import CheckpointError, ContractError, MissingDependencyError, UsageError
-from robusthash.evaluation.planning.plan import VictimPlan, checkpoint_path
+from robusthash.contracts import CrossModalHashModel, Descriptor, HashModel, ReadyModel
+from robusthash.errors import CapabilityError, CheckpointError, ContractError, MissingDependencyError, UsageError
+from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, shown, user_path
+from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.victims.checkpoints import image_side, start_of, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
-from robusthash.evaluation.victims.resources import TRAIN, Chosen, Method, Resources, user_path
-from robusthash.options import as_plain, build_options
+from robusthash.evaluation.victims.plugins import IN_MEMORY, TRAIN
+from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.victim import Victim, behaviour_digest
 from robusthash.results import ModelUse, PluginUse
-from robusthash.storage import cache_folder, digest
+from robusthash.storage import digest
 from robusthash.training import (
     Description,
-    HashNetwork,
-    Recipe,
-    TrainingReport,
+    build_descriptor,
     build_network,
     load_checkpoint,
     load_tensors,
     load_weights,
     read_description,
-    save_checkpoint,
-    set_hash_layer,
-    tensors_digest,
-    train,
     user_model,
     weights_digest,
 )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Victim:
-    """A model ready to be attacked.
-
-    Attributes:
-        model: on the device, in evaluation mode, its parameters frozen.
-        use: what the record says of it.
-        defense: what hardened it; None if nothing did.
-        origin: where it came from, in a few words for the user.
-        description: all that made the model; None if nobody knows.
-    """
-
-    model: HashModel
-    use: ModelUse
-    defense: PluginUse | None
-    origin: str
-    description: Description | None = None
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """The model and what hardened it, as plain values: what a digest or a manifest names it by."""
-        return {"model": asdict(self.use), "defense": asdict(self.defense) if self.defense else None}
 
 
 def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
@@ -72,124 +43,108 @@ def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
         CheckpointError: the checkpoint given is of another model, code length or image size.
         TrainingError: training diverged or collapsed.
     """
-    path = checkpoint_path(plan.model)
-    if user_path(plan.model) is not None:
-        victim = _built_by_user(plan, resources)
-    elif path is not None:
-        victim = _from_file(path, resources)
-    elif resources.setting.checkpoint is not None:
-        victim = _from_checkpoint(plan, resources, resources.setting.checkpoint)
-    else:
-        chosen = resources.model(plan.model)
-        method = chosen.plugin
-        victim = _ready(method, chosen.use, resources) if isinstance(method, ReadyModel) else _trained(plan, resources)
+    victim = _undefended(plan, resources)
     if plan.defense is not None:
         victim = _defended(victim, plan.defense, resources)
     victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
     return victim
 
 
-def train_checkpoint(
-    plan: VictimPlan, resources: Resources, output: Path | None = None
-) -> tuple[Path, Description, bool]:
-    """Trains a model, or sets its hash layer in closed form, unless the very same is in the cache.
+def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
+    named = plan.model
+    if not isinstance(named, str):
+        return _in_memory(named, resources)
+    path = checkpoint_path(named)
+    if user_path(named) is not None:
+        return _built_by_user(named, plan.bits, resources)
+    if path is not None:
+        return _from_file(path, resources)
+    if resources.setting.checkpoint is not None:
+        return _from_checkpoint(named, plan.bits, resources, resources.setting.checkpoint)
+    chosen = resources.plugins.model(named)
+    if isinstance(chosen.plugin, ReadyModel):
+        return _ready(chosen.plugin, chosen.use, resources)
+    if isinstance(chosen.plugin, Descriptor):
+        return _descriptor(chosen.plugin, chosen.use, resources)
+    return _trained(plan, resources)
 
-    Args:
-        plan: which model and how many bits.
-        resources: the dataset and the plugins.
-        output: where the checkpoint goes; None is the cache.
 
-    Returns:
-        The checkpoint's path, its description, and whether it was there before.
+def _in_memory(model: HashModel | CrossModalHashModel, resources: Resources) -> Victim:
+    """A model that the caller has built. It stays the caller's: it is frozen while it is used, and nothing else."""
+    _require_inputs(model, resources, shown(model))
+    use = _own(model, shown(model), f"{IN_MEMORY} {type(model).__module__}:{type(model).__qualname__}", {})
+    return Victim(model=model, use=use, defense=None, origin="given in memory")
 
-    Raises:
-        UsageError: the model is ready as it is, or the images are not square.
-        TrainingError: training diverged or collapsed.
-    """
-    chosen = resources.model(plan.model)
-    method = chosen.plugin
-    if isinstance(method, ReadyModel):
-        raise UsageError(
-            f"there is nothing to train: model {plan.model!r} of {chosen.use.owner} is a hash of {method.bits} bits "
-            "as it is",
-            hint=f"robusthash eval --model {plan.model} --attack square",
-        )
-    backbone = resources.backbone(resources.setting.backbone or resources.data.backbone)
-    recipe = _recipe(chosen, resources)
-    height = _side(resources)
-    described = Description(
-        model=chosen.use,
-        backbone=backbone.use,
-        pretrained=_start(resources.setting.weights),
-        recipe={} if isinstance(method, ClosedForm) else as_plain(recipe),
-        bits=plan.bits,
-        image_size=height,
-        dataset=resources.setting.dataset,
-        dataset_digest=resources.data.digest,
-        classes=resources.data.classes,
-        seed=resources.setting.seed,
-        versions={"robusthash": robusthash.__version__, "torch": torch.__version__},
-        report={},
+
+def _built_by_user(name: str, bits: int | None, resources: Resources) -> Victim:
+    checkpoint = resources.setting.checkpoint
+    model = user_model(name, bits=bits, modalities=resources.data.modalities, checkpoint=checkpoint)
+    options = {"checkpoint": checkpoint.name if checkpoint else None}
+    use = _own(model, Path(name.rpartition(":")[0]).stem, name, options)
+    return Victim(model=model, use=use, defense=None, origin=f"built by {name}")
+
+
+def _own(model: HashModel | CrossModalHashModel, name: str, owner: str, options: Mapping[str, str | None]) -> ModelUse:
+    """What the record says of a model of the user's own."""
+    space = model.space
+    return ModelUse(
+        name=name,
+        owner=owner,
+        options=options,
+        size=space.size,
+        distance=space.distance,
+        backbone="own",
+        digest=behaviour_digest(model.eval()),
     )
-    key = digest({**asdict(described), "device": resources.device.type})[:16]
-    name = f"{plan.model.replace('/', '-')}-{resources.data.name.replace('/', '-')}-{plan.bits}bit-{key}.safetensors"
-    cached = cache_folder() / "checkpoints" / name
-    path = output or cached
-    if output is None and cached.exists():
-        return cached, load_checkpoint(cached)[1], True
-    network = build_network(
-        backbone.plugin,
-        bits=plan.bits,
-        image_size=height,
-        weights=resources.setting.weights,
-        seed=resources.setting.seed,
-    )
-    partial = cached.with_suffix(".partial")
-    report = _learn(network, method, recipe, resources, partial)
-    description = replace(described, report=asdict(report))
-    saved = save_checkpoint(path, network, description)
-    partial.unlink(missing_ok=True)
-    return path, saved, False
 
 
-def _recipe(chosen: Chosen[Method], resources: Resources) -> Recipe:
-    """How an objective trains: the model's own values, and the user's over them."""
-    values = {**getattr(chosen.registered.spec, "recipe", {}), **resources.setting.options.get(TRAIN, {})}
-    return build_options(Recipe, values, where="the training recipe")
-
-
-def _learn(
-    network: HashNetwork, method: Objective | ClosedForm, recipe: Recipe, resources: Resources, partial: Path
-) -> TrainingReport:
-    seed, device, progress = resources.setting.seed, resources.device, resources.progress
-    if isinstance(method, ClosedForm):
-        return set_hash_layer(network, method, resources.data.train, seed=seed, device=device, progress=progress)
-    return train(network, method, recipe, resources.data, seed=seed, device=device, progress=progress, partial=partial)
-
-
-def _side(resources: Resources) -> int:
-    """Height and width of the images."""
-    height, width = resources.data.query.images.size
-    if height != width:
-        raise UsageError(f"images are {height}x{width}", hint="models take square images: give --image-size")
-    return height
+def _require_inputs(model: HashModel | CrossModalHashModel, resources: Resources, name: str) -> None:
+    """Refuses a model that cannot take the dataset's items."""
+    towers = model.towers.values() if isinstance(model, CrossModalHashModel) else [model]
+    for tower in towers:
+        assert isinstance(tower, HashModel)  # noqa: S101 - a module dictionary forgets its type
+        wanted = resources.data.modalities.get(tower.modality.name)
+        if wanted is not None and wanted.shape != tower.modality.shape:
+            raise UsageError(
+                f"{name} takes {tower.modality.name}s of shape {tower.modality.shape}, and the dataset's are "
+                f"{wanted.shape}",
+                hint="build it for these, or give --image-size",
+            )
 
 
 def _ready(method: ReadyModel, use: PluginUse, resources: Resources) -> Victim:
     """A hash that nobody trains. Its libraries' versions stand beside its options, and decide its digest."""
-    side = _side(resources)
-    model = method.build(side)
-    shaped = isinstance(model, HashModel) and (model.bits, model.modality.shape) == (method.bits, (3, side, side))
-    if not shaped:
-        raise ContractError(
-            f"model {use.name!r} of {use.owner} built no HashModel of {method.bits} bits for {side}x{side} images"
-        )
+    model = method.build(resources.data.modalities)
+    if not isinstance(model, HashModel | CrossModalHashModel) or model.space.size != method.bits:
+        raise ContractError(f"model {use.name!r} of {use.owner} built no hash model of {method.bits} bits")
+    _require_inputs(model, resources, f"model {use.name!r} of {use.owner}")
     options = {**use.options, "libraries": {name: _version(name, use) for name in method.libraries}}
     made_from = {**asdict(use), "options": options, "weights": weights_digest(model)}
     told = ModelUse(
-        name=use.name, owner=use.owner, options=options, bits=method.bits, backbone="none", digest=digest(made_from)
+        name=use.name, owner=use.owner, options=options, size=method.bits, backbone="none", digest=digest(made_from)
     )
-    return Victim(model=model, use=told, defense=None, origin=f"ready as it is, {method.bits} bits: {use.owner}")
+    return Victim(model=model, use=told, defense=None, origin=f"used as it is, {method.bits} bits: {use.owner}")
+
+
+def _descriptor(method: Descriptor, use: PluginUse, resources: Resources) -> Victim:
+    """A backbone's features, with the weights that it is told to start from."""
+    setting = resources.setting
+    backbone = resources.plugins.backbone(setting.backbone or resources.data.backbone)
+    network = build_descriptor(
+        backbone.plugin, method, image_size=image_side(resources), weights=setting.weights, seed=setting.seed
+    )
+    start = start_of(setting.weights)
+    made_from = {**asdict(use), "backbone": asdict(backbone.use), "weights": weights_digest(network)}
+    told = ModelUse(
+        name=use.name,
+        owner=use.owner,
+        options={**use.options, "weights": start, "backbone": dict(backbone.use.options)},
+        size=network.space.size,
+        distance=network.space.distance,
+        backbone=backbone.use.name,
+        digest=digest(made_from),
+    )
+    return Victim(model=network, use=told, defense=None, origin=f"features of {backbone.use.name}, weights: {start}")
 
 
 def _version(library: str, use: PluginUse) -> str:
@@ -208,12 +163,9 @@ def _trained(plan: VictimPlan, resources: Resources) -> Victim:
     return _from_description(load_tensors(path), path, description, resources, origin)
 
 
-def _from_checkpoint(plan: VictimPlan, resources: Resources, path: Path) -> Victim:
+def _from_checkpoint(name: str, bits: int | None, resources: Resources, path: Path) -> Victim:
     description = read_description(path)
-    for what, found, wanted in (
-        ("model", description.model.name, plan.model),
-        ("bits", description.bits, plan.bits),
-    ):
+    for what, found, wanted in (("model", description.model.name, name), ("bits", description.bits, bits)):
         if found != wanted:
             raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"ask for {what} {found}")
     return _from_file(path, resources)
@@ -230,7 +182,7 @@ def _from_file(path: Path, resources: Resources) -> Victim:
 def _from_description(
     tensors: Mapping[str, Tensor], path: Path, description: Description, resources: Resources, origin: str
 ) -> Victim:
-    backbone = resources.backbone(description.backbone.name, description.backbone.options)
+    backbone = resources.plugins.backbone(description.backbone.name, description.backbone.options)
     network = build_network(
         backbone.plugin, bits=description.bits, image_size=description.image_size, weights="none", seed=description.seed
     )
@@ -241,35 +193,20 @@ def _from_description(
         name=description.model.name,
         owner=description.model.owner,
         options={**description.model.options, **({TRAIN: dict(description.recipe)} if description.recipe else {})},
-        bits=description.bits,
+        size=description.bits,
         backbone=description.backbone.name,
         digest=description.weights_digest,
     )
     return Victim(model=network, use=use, defense=description.defense, origin=origin, description=description)
 
 
-def _built_by_user(plan: VictimPlan, resources: Resources) -> Victim:
-    checkpoint = resources.setting.checkpoint
-    model = user_model(
-        plan.model, bits=plan.bits, image_size=resources.data.query.images.size[0], checkpoint=checkpoint
-    )
-    use = ModelUse(
-        name=Path(plan.model.rpartition(":")[0]).stem,
-        owner=plan.model,
-        options={"checkpoint": checkpoint.name if checkpoint else None},
-        bits=model.bits,
-        backbone="own",
-        digest=weights_digest(model),
-    )
-    return Victim(model=model, use=use, defense=None, origin=f"built by {plan.model}")
-
-
-def _defended(victim: Victim, name: str, resources: Resources) -> Victim:
-    chosen = resources.defense(name)
+def _defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:
+    chosen = resources.plugins.defense(named)
+    if not isinstance(victim.model, HashModel):
+        raise CapabilityError(
+            f"defense {chosen.use.name!r} hardens one model, and {victim.use.name} has several towers",
+            hint="evaluate it with --defense none",
+        )
     hardened = harden(victim.model, victim.use, victim.description, chosen, resources)
     origin = f"{victim.origin}; hardened: {hardened.path}" if hardened.path else victim.origin
     return replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)
-
-
-def _start(weights: str) -> str:
-    return weights if weights in {"none", "default"} else f"sha256:{tensors_digest(load_tensors(Path(weights)))}"

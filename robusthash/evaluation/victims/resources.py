@@ -1,60 +1,25 @@
-"""What the cells of a run share, each made once: plugin objects, the dataset, the device."""
+"""What the cells of a run share, each made once: the plugins, the dataset, the queries, the device."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Generic, TypeVar
 
 import torch
 
-from robusthash.contracts import (
-    Attack,
-    Backbone,
-    ClosedForm,
-    Dataset,
-    DatasetContext,
-    Defense,
-    Distance,
-    Ensemble,
-    Objective,
-    ReadyModel,
-    RetrievalData,
-    Retriever,
-)
-from robusthash.errors import ContractError, OptionError, UnknownNameError, UsageError
-from robusthash.evaluation.planning.request import RunSettings
-from robusthash.evaluation.victims.codes import query_subset
+from robusthash.contracts import DatasetContext, Distance, Progress, RetrievalData, Retriever, Space
+from robusthash.errors import CapabilityError, UsageError
+from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
+from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
+from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.searching import check_promises, preferred
-from robusthash.host import CORE, PluginHost, PluginKind, Registered
+from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
-from robusthash.metrics import RankingMetric, by_name
-from robusthash.options import as_plain
-from robusthash.results import PluginUse
-from robusthash.specs import Goal
+from robusthash.metrics import RankingMetric, by_name, metrics_of
+from robusthash.results import DatasetUse, PluginUse
+from robusthash.specs import Direction
 from robusthash.storage import cache_folder
-from robusthash.training import Progress
 
-TRAIN = "train"  #: the owner of training options: ``-o train.epochs=5``
 AUTO = "auto"
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
 _SMALL_IMAGE = 64
-_SHARD_SIZES = (128, 32)  #: queries to a shard, for small and for large images
-
-Plugin = TypeVar("Plugin")
-Method = (
-    Objective | ClosedForm | ReadyModel
-)  #: what a registered model may be: a loss, a projection, or the model itself
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chosen(Generic[Plugin]):
-    """A plugin object with its options, and what the record says of it."""
-
-    plugin: Plugin
-    use: PluginUse
-    registered: Registered
+_SHARD_SIZES = (128, 32)  #: queries to a shard, for small and for large inputs
 
 
 class Resources:
@@ -66,6 +31,7 @@ class Resources:
         progress: called with (done, total, what) during long steps.
 
     Attributes:
+        plugins: plugin objects with the run's options.
         batches: how many queries fit into memory at once.
     """
 
@@ -73,6 +39,7 @@ class Resources:
         self.setting = setting
         self.host = host
         self.progress = progress
+        self.plugins = Plugins(host, setting.options)
         self.batches = Batches()
 
     @cached_property
@@ -92,44 +59,65 @@ class Resources:
         return torch.device(name)
 
     @cached_property
-    def dataset(self) -> "Chosen[Dataset]":
-        """The dataset, before it is loaded."""
-        return self.choose(PluginKind.DATASET, self.setting.dataset, Dataset)
-
-    @cached_property
     def data(self) -> RetrievalData:
         """The loaded dataset.
 
         Raises:
             DatasetError: files are missing or wrong.
         """
+        named = self.setting.dataset
+        if isinstance(named, RetrievalData):
+            return named
         context = DatasetContext(
             root=self.setting.data_root,
             cache=cache_folder(),
             image_size=self.setting.image_size,
             progress=self.progress,
         )
-        return self.dataset.plugin.load(context)
+        return self.plugins.dataset(named).plugin.load(context)
 
     @cached_property
-    def query_positions(self) -> list[int]:
-        """Positions, in the query split, of the queries to attack."""
-        return query_subset(len(self.data.query), self.setting.queries, self.setting.seed)
+    def queries(self) -> Queries:
+        """The queries to attack."""
+        return Queries.drawn(self.data, self.setting.queries, self.setting.seed)
+
+    @cached_property
+    def dataset_use(self) -> DatasetUse:
+        """What the record says of the dataset."""
+        named, data, queries = self.setting.dataset, self.data, self.queries
+        if isinstance(named, RetrievalData):
+            use = PluginUse(name=data.name, owner=IN_MEMORY)
+        else:
+            use = self.plugins.dataset(named).use
+        return DatasetUse(
+            name=data.name,
+            owner=use.owner,
+            options=use.options,
+            digest=data.digest,
+            queries=len(queries),
+            query_digest=queries.split.digest,
+            database=len(data.database),
+        )
+
+    @cached_property
+    def directions(self) -> tuple[Direction, ...]:
+        """What the dataset's items can search for, images for images first."""
+        modalities = self.data.modalities
+        found = tuple(one for one in Direction if one.query in modalities and one.item in modalities)
+        if not found:
+            raise CapabilityError(f"dataset {self.data.name} has no images and no texts, only {', '.join(modalities)}")
+        return found
 
     @cached_property
     def shard_size(self) -> int:
         """Queries to a shard."""
         small, large = _SHARD_SIZES
-        default = small if max(self.data.query.images.size) <= _SMALL_IMAGE else large
+        sides = [max(modality.shape[1:], default=0) for modality in self.data.modalities.values()]
+        default = small if max(sides) <= _SMALL_IMAGE else large
         return self.setting.shard_size or default
 
-    @cached_property
-    def retriever(self) -> "Chosen[Retriever]":
-        """The search of codes; the record says which."""
-        return self.retriever_for(Distance.HAMMING)
-
-    def retriever_for(self, distance: Distance) -> "Chosen[Retriever]":
-        """The retriever that the setting names, or the one that is preferred for a distance.
+    def retriever(self, distance: Distance) -> Chosen[Retriever]:
+        """What searches: the retriever that the setting names, or the preferred one; the record says which.
 
         Args:
             distance: what the run searches by.
@@ -139,124 +127,21 @@ class Resources:
             ContractError: the retriever's capabilities are not what its spec says.
         """
         if self.setting.retriever != AUTO:
-            return check_promises(self.choose(PluginKind.RETRIEVER, self.setting.retriever, Retriever))
-
-        def make(one: Registered) -> "Chosen[Retriever]":
-            options = self.setting.options.get(one.spec.name, {})
-            return self.choose(PluginKind.RETRIEVER, one.full_name, Retriever, options)
-
-        return preferred(self.host.all(PluginKind.RETRIEVER), distance, make, core=CORE)
+            return check_promises(self.plugins.retriever(self.setting.retriever))
+        return preferred(self.host.all(PluginKind.RETRIEVER), distance, self.plugins.retriever, core=CORE)
 
     @cached_property
-    def metrics(self) -> "dict[str, RankingMetric]":
-        """The ranking metrics by their own names, which carry their options; the headline first."""
-        return by_name(self.choose(PluginKind.METRIC, name, RankingMetric).plugin for name in self.setting.metrics)
+    def metrics(self) -> dict[str, RankingMetric]:
+        """The ranking metrics by name, the headline first. A metric is named by what it computes, options included."""
+        return by_name(self.plugins.metric(named).plugin for named in self.setting.metrics)
 
-    @property
-    def protocols(self) -> dict[str, str]:
-        """Each metric's protocol id."""
-        return {name: metric.protocol for name, metric in self.metrics.items()}
-
-    def attack(self, name: str, varied: Mapping[str, Any] = _NOTHING) -> "Chosen[Attack]":
-        """An attack by name. Of an ensemble, the record has every member's options.
+    def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
+        """Those of the metrics that exist in a space, the headline first.
 
         Args:
-            name: registered name.
-            varied: options beside the setting's.
+            space: what is searched in.
 
         Raises:
-            ContractError: a member of an ensemble is an ensemble itself, pulls to a target, or is not held to epsilon.
+            UsageError: a metric that the user named does not exist there.
         """
-        chosen = self.choose(PluginKind.ATTACK, name, Attack, {**self.setting.options.get(name, {}), **varied})
-        if not isinstance(chosen.plugin, Ensemble):
-            return chosen
-        members = [self.choose(PluginKind.ATTACK, member, Attack) for member in chosen.plugin.members]
-        for member in members:
-            plugin = member.plugin
-            if isinstance(plugin, Ensemble) or plugin.goal is Goal.TARGETED or not plugin.bounded:
-                raise ContractError(f"{member.use.name!r} cannot be a member of {name!r} of {chosen.use.owner}")
-        # The place is told because JSON keeps no order, and the arrays name the member of each query by it.
-        told = {
-            member.use.name: {"place": place, "owner": member.use.owner, **member.use.options}
-            for place, member in enumerate(members)
-        }
-        return replace(chosen, use=replace(chosen.use, options={**chosen.use.options, "members": told}))
-
-    def defense(self, name: str) -> "Chosen[Defense]":
-        """A defense by name."""
-        return self.choose(PluginKind.DEFENSE, name, Defense)
-
-    def model(self, name: str) -> "Chosen[Method]":
-        """What makes a model, by the model's name."""
-        return self.choose(PluginKind.MODEL, name, (Objective, ClosedForm, ReadyModel))
-
-    def own_bits(self, names: Iterable[str]) -> dict[str, int]:
-        """Code lengths of the models, of these, that have one of their own.
-
-        Args:
-            names: registered names.
-        """
-        found = {name: self.model(name).plugin for name in names}
-        return {name: method.bits for name, method in found.items() if isinstance(method, ReadyModel)}
-
-    def backbone(self, name: str, options: Mapping[str, Any] | None = None) -> "Chosen[Backbone]":
-        """A backbone by name.
-
-        Args:
-            name: registered name.
-            options: in place of the setting's, as a checkpoint describes them.
-        """
-        return self.choose(PluginKind.BACKBONE, name, Backbone, options)
-
-    def choose(
-        self,
-        kind: PluginKind,
-        name: str,
-        contract: type[Plugin] | tuple[type[Plugin], ...],
-        options: Mapping[str, Any] | None = None,
-    ) -> "Chosen[Plugin]":
-        """A plugin object by kind and name, with the setting's options.
-
-        Args:
-            kind: what it is.
-            name: registered name.
-            contract: what it must be, or one of several.
-            options: in place of the setting's.
-
-        Raises:
-            UnknownNameError: nothing is registered under this name.
-            OptionError: an option of it is wrong.
-            UsageError: its factory does not make such a thing.
-        """
-        registered = self.host.find(kind, name)
-        given = self.setting.options.get(name, {}) if options is None else options
-        plugin = self.host.create(registered, given)
-        if not isinstance(plugin, contract):
-            wanted = " or ".join(one.__name__ for one in (contract if isinstance(contract, tuple) else (contract,)))
-            raise UsageError(
-                f"{kind} {name!r} of {registered.owner} is a {type(plugin).__name__}, not a {wanted}",
-                hint="report it to the plugin's author",
-            )
-        use = PluginUse(name=registered.spec.name, owner=str(registered.owner), options=as_plain(plugin))
-        return Chosen(plugin=plugin, use=use, registered=registered)
-
-    def check_option_owners(self, names: Iterable[str]) -> None:
-        """Refuses options of plugins that this run does not use.
-
-        Args:
-            names: of the plugins in use.
-
-        Raises:
-            OptionError: an option belongs to none of them.
-        """
-        used = {*names, TRAIN}
-        for owner in self.setting.options:
-            if owner not in used:
-                unknown = UnknownNameError("option owner", owner, used)
-                raise OptionError(unknown.message, hint=unknown.hint)
-
-
-def user_path(name: str) -> Path | None:
-    """The file of a model given as ``path/to/file.py:build``, or None for a registered name."""
-    path, separator, _ = name.rpartition(":")
-    return Path(path) if separator and path.endswith(".py") else None
+        return metrics_of(space, self.metrics, named=self.setting.metrics != DEFAULT_METRICS)[0]

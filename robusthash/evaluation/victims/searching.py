@@ -1,24 +1,21 @@
 """Which retriever a run searches with."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from robusthash.contracts import Distance, Retriever
 from robusthash.errors import ContractError, MissingDependencyError, UsageError
+from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.host import Owner, Registered
 from robusthash.specs import Exactness, RetrieverSpec
-
-if TYPE_CHECKING:
-    from robusthash.evaluation.victims.resources import Chosen
 
 
 def preferred(
     registered: Sequence[Registered],
     distance: Distance,
-    choose: "Callable[[Registered], Chosen[Retriever]]",
+    choose: Callable[[str], Chosen[Retriever]],
     *,
     core: Owner,
-) -> "Chosen[Retriever]":
+) -> Chosen[Retriever]:
     """The exact retriever with the highest preference that serves a distance; of equals the core's own, then by name.
 
     One whose library is not installed is passed over.
@@ -26,7 +23,7 @@ def preferred(
     Args:
         registered: all retrievers.
         distance: what the run searches by.
-        choose: makes one.
+        choose: makes one, by its full name.
         core: who the core is.
 
     Raises:
@@ -37,7 +34,7 @@ def preferred(
         filter(_exact, registered), key=lambda one: (-_spec(one).preference, one.owner != core, one.full_name)
     ):
         try:
-            chosen = choose(one)
+            chosen = choose(one.full_name)
             capabilities = check_promises(chosen).plugin.capabilities
         except MissingDependencyError:
             continue
@@ -46,14 +43,14 @@ def preferred(
     raise UsageError(f"no exact retriever serves {distance} distance", hint="robusthash plugins list --kind retriever")
 
 
-def check_promises(chosen: "Chosen[Retriever]") -> "Chosen[Retriever]":
+def check_promises(chosen: Chosen[Retriever]) -> Chosen[Retriever]:
     """The same, if its capabilities are what its spec says.
 
     Raises:
         ContractError: they are not.
     """
-    exact = chosen.plugin.capabilities.exact
-    if exact != _exact(chosen.registered):
+    exact, spec = chosen.plugin.capabilities.exact, chosen.spec
+    if isinstance(spec, RetrieverSpec) and exact != (spec.exactness is Exactness.EXACT):
         raise ContractError(
             f"retriever {chosen.use.name!r} of {chosen.use.owner} is listed as "
             f"{'approximate' if exact else 'exact'}, and its capabilities say that it is not",

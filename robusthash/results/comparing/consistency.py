@@ -5,20 +5,14 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from robusthash.epsilon import format_epsilon
-from robusthash.results.comparing.judging import counts, headline, judged, strength
-from robusthash.results.comparing.naming import (
-    PluginKey,
-    as_run,
-    attack_key,
-    model_name,
-    plugin_key,
-    surrogate_key,
-    victim_key,
-)
-from robusthash.results.records.record import Access, Flag, Record
+from robusthash.results.comparing.comparable import Comparable
+from robusthash.results.comparing.judging import counts, strength
+from robusthash.results.comparing.keys import ModelKey, PluginKey, attack_key, method_key, model_key, victim_key
+from robusthash.results.records.outcome import Flag
+from robusthash.results.records.parts import Access, Effort
+from robusthash.results.records.record import Record
 
 SLACK = 0.01  #: of the metric: a smaller difference is left to chance
-_STEPS = "steps"  #: the option that says how long an attack runs
 
 
 def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]:
@@ -26,13 +20,13 @@ def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]
 
     ========  =====================================================================
     RH011     white-box, and weaker than the same attack with a smaller epsilon
-    RH012     weaker than the same attack with fewer steps, its options being equal
+    RH012     weaker than the same attack with less effort, its options being equal
     RH013     white-box, and weaker than the same attack crafted on another model
     ========  =====================================================================
 
     Weaker is by more than :data:`SLACK`. The flag is on the record that is weaker than it should be, and names the
-    strongest result that says so. Noise and what is not held to epsilon are passed over, and so are older records of a
-    cell that was evaluated again.
+    strongest result that says so. References such as noise and what is not held to epsilon are passed over, and so are
+    older records of a cell that was evaluated again.
 
     Args:
         records: of any number of victims and settings.
@@ -47,6 +41,16 @@ def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]
     return {digest: failed for digest, failed in flags.items() if failed}
 
 
+def flagged(records: Iterable[Record]) -> list[Record]:
+    """Records with the checks among their flags that fail beside all the others."""
+    everything = list(records)
+    found = inconsistencies(everything)
+    return [
+        replace(record, outcome=replace(record.outcome, flags=record.outcome.flags + found.get(record.digest, ())))
+        for record in everything
+    ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Trial:
     """A record, with what it is compared by.
@@ -55,32 +59,37 @@ class _Trial:
         record: the record.
         strength: smaller is stronger.
         method: the attack with its options.
-        endless: the same without the number of steps.
-        steps: this number; None if the attack has none.
+        endless: the same, however long it runs.
+        effort: how long it runs; None if the attack does not say.
+        surrogate: what it was crafted on; None is the victim.
     """
 
     record: Record
     strength: float
     method: PluginKey
     endless: PluginKey
-    steps: float | None
+    effort: Effort | None
+    surrogate: ModelKey | None
 
     @classmethod
     def of(cls, record: Record) -> "_Trial":
-        run = as_run(record)
-        options = dict(run.options)
-        steps = options.pop(_STEPS, None)
+        attack = record.attack
         return cls(
             record=record,
-            strength=strength(record, headline(record)),
-            method=plugin_key(run),
-            endless=plugin_key(replace(run, options=options)),
-            steps=steps if isinstance(steps, int | float) else None,
+            strength=strength(record),
+            method=method_key(attack),
+            endless=method_key(attack, any_effort=True),
+            effort=attack.effort,
+            surrogate=model_key(attack.surrogate) if attack.surrogate else None,
         )
 
     @property
     def value(self) -> float:
-        return judged(self.record, "adversarial", headline(self.record)).value
+        return self.record.measure().value
+
+    @property
+    def epsilon(self) -> float:
+        return self.record.attack.epsilon
 
 
 def _newest(records: Iterable[Record]) -> Iterable[Record]:
@@ -88,15 +97,13 @@ def _newest(records: Iterable[Record]) -> Iterable[Record]:
     kept: dict[Hashable, Record] = {}
     for record in sorted(records, key=lambda record: (record.created, record.digest)):
         if counts(record):
-            kept[_setting(record), attack_key(record), record.epsilon] = record
+            kept[_setting(record), attack_key(record.attack), record.attack.epsilon] = record
     return kept.values()
 
 
 def _setting(record: Record) -> Hashable:
     """What two records must share to be compared."""
-    metric, dataset = headline(record), record.dataset
-    scored = (dataset.digest, dataset.query_digest, metric, record.protocols[metric], record.relevance, record.seed)
-    return scored, victim_key(record), record.goal
+    return Comparable.of(record), victim_key(record.victim), record.attack.goal
 
 
 def _failed(trial: _Trial, group: Iterable[_Trial]) -> Iterator[Flag]:
@@ -113,38 +120,37 @@ def _failed(trial: _Trial, group: Iterable[_Trial]) -> Iterator[Flag]:
 
 def _has_smaller_ball(trial: _Trial, other: _Trial) -> bool:
     white_box = trial.record.access is Access.WHITE_BOX and other.record.access is Access.WHITE_BOX
-    return white_box and other.method == trial.method and other.record.epsilon < trial.record.epsilon
+    return white_box and other.method == trial.method and other.epsilon < trial.epsilon
 
 
-def _has_fewer_steps(trial: _Trial, other: _Trial) -> bool:
+def _has_less_effort(trial: _Trial, other: _Trial) -> bool:
     # On a surrogate, further steps may fit the surrogate alone: that they cost transfer is a finding, not a defect.
     access = trial.record.access
-    if access is Access.TRANSFER or other.record.access is not access or trial.steps is None or other.steps is None:
+    if access is Access.TRANSFER or other.record.access is not access or trial.effort is None or other.effort is None:
         return False
-    alike = other.endless == trial.endless and other.record.epsilon == trial.record.epsilon
-    return alike and surrogate_key(other.record) == surrogate_key(trial.record) and other.steps < trial.steps
+    alike = other.endless == trial.endless and other.epsilon == trial.epsilon and other.surrogate == trial.surrogate
+    return alike and other.effort.option == trial.effort.option and other.effort.value < trial.effort.value
 
 
 def _is_transferred(trial: _Trial, other: _Trial) -> bool:
     crosses = trial.record.access is Access.WHITE_BOX and other.record.access is Access.TRANSFER
-    return crosses and other.method == trial.method and other.record.epsilon == trial.record.epsilon
+    return crosses and other.method == trial.method and other.epsilon == trial.epsilon
 
 
 def _epsilon(trial: _Trial) -> str:
-    return f"at epsilon {format_epsilon(trial.record.epsilon)}"
+    return f"at epsilon {format_epsilon(trial.epsilon)}"
 
 
-def _steps(trial: _Trial) -> str:
-    return f"with {trial.steps:g} steps"
+def _effort(trial: _Trial) -> str:
+    return f"with {trial.effort.value:g} {trial.effort.option}" if trial.effort else "with less effort"
 
 
 def _surrogate(trial: _Trial) -> str:
-    surrogate = trial.record.surrogate
-    return f"crafted on {model_name(surrogate)}" if surrogate else "white-box"
+    return f"crafted on {trial.surrogate}" if trial.surrogate else "white-box"
 
 
 _CHECKS: tuple[tuple[str, Callable[[_Trial, _Trial], bool], Callable[[_Trial], str]], ...] = (
     ("RH011", _has_smaller_ball, _epsilon),
-    ("RH012", _has_fewer_steps, _steps),
+    ("RH012", _has_less_effort, _effort),
     ("RH013", _is_transferred, _surrogate),
 )

@@ -1,16 +1,16 @@
 """Two records of the same queries, compared query by query."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from robusthash.errors import UsageError
 from robusthash.metrics import PairedComparison, paired_comparison
+from robusthash.results.records.arrays import QueryArrays
 from robusthash.results.records.record import Record
-from robusthash.specs import Goal
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against, ScoreKey
 
-STAGES = ("clean", "adversarial")
+STAGES = (CLEAN, ADVERSARIAL)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,9 @@ class Difference:
 
 def compare(
     left: Record,
-    left_arrays: Mapping[str, np.ndarray],
+    left_arrays: QueryArrays,
     right: Record,
-    right_arrays: Mapping[str, np.ndarray],
+    right_arrays: QueryArrays,
     *,
     seed: int = 0,
 ) -> list[Difference]:
@@ -54,41 +54,51 @@ def compare(
         their queries are not paired.
 
     Raises:
-        UsageError: the two are not about the same queries, database, relevance, targets or protocols.
+        UsageError: the two are not about the same queries, database, direction, relevance, targets or protocols.
     """
     for what, one, other in (
         ("queries", left.dataset.query_digest, right.dataset.query_digest),
         ("dataset", left.dataset.digest, right.dataset.digest),
-        ("relevance", left.relevance, right.relevance),
-        ("goal", left.goal, right.goal),
-        *((("seed of the targets", left.seed, right.seed),) if left.goal == Goal.TARGETED else ()),
+        ("direction", left.victim.direction, right.victim.direction),
+        ("relevance", left.scoring.relevance, right.scoring.relevance),
+        ("goal", left.attack.goal, right.attack.goal),
+        *([("seed of the targets", *(one.conditions.seed for one in (left, right)))] if _targeted(left) else []),
     ):
         if one != other:
             raise UsageError(
                 f"the records differ in {what}: {one} and {other}", hint="compare records of the same queries and goal"
             )
-    shared = [name for name, protocol in left.protocols.items() if right.protocols.get(name) == protocol]
+    shared = [
+        name for name, protocol in left.scoring.protocols.items() if right.scoring.protocols.get(name) == protocol
+    ]
     if not shared:
         raise UsageError("the records share no metric of the same protocol", hint="evaluate with the same --metric")
-    names = [f"{prefix}{name}" for prefix in _prefixes(left) for name in shared]
+    keys = [ScoreKey(stage, name, against) for stage in STAGES for against in _labels(left) for name in shared]
+    scored = [(key, left_arrays.scores_of(*key), right_arrays.scores_of(*key)) for key in keys]
     return [
         Difference(
-            stage=stage,
-            metric=name,
-            left=left.metrics[stage][name].value,
-            right=right.metrics[stage][name].value,
-            paired=paired_comparison(left_arrays[key], right_arrays[key], seed=seed),
+            stage=key.stage,
+            metric=key.against.qualify(key.metric),
+            left=_mean(left, key),
+            right=_mean(right, key),
+            paired=paired_comparison(one, other, seed=seed),
         )
-        for stage in STAGES
-        for name in names
-        for key in (f"{stage}/{name}",)
-        if _is_plain_mean(left_arrays[key], left, stage, name) and _is_plain_mean(right_arrays[key], right, stage, name)
+        for key, one, other in scored
+        if _is_plain_mean(one, _mean(left, key)) and _is_plain_mean(other, _mean(right, key))
     ]
 
 
-def _prefixes(record: Record) -> tuple[str, ...]:
-    return ("", "t-") if record.goal == Goal.TARGETED else ("",)
+def _targeted(record: Record) -> bool:
+    return record.attack.against is Against.TARGET
 
 
-def _is_plain_mean(values: np.ndarray, record: Record, stage: str, name: str) -> bool:
-    return bool(np.isclose(values.mean(), record.metrics[stage][name].value, rtol=0, atol=1e-9))
+def _labels(record: Record) -> tuple[Against, ...]:
+    return tuple(Against) if _targeted(record) else (Against.OWN,)
+
+
+def _mean(record: Record, key: ScoreKey) -> float:
+    return record.measure(key.stage, metric=key.metric, against=key.against).value
+
+
+def _is_plain_mean(values: np.ndarray, mean: float) -> bool:
+    return bool(np.isclose(values.mean(), mean, rtol=0, atol=1e-9))

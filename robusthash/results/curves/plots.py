@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robusthash.errors import MissingDependencyError, OptionError
-from robusthash.results.curves.curves import HAMMING, Curves, Over, Panel
-from robusthash.results.curves.exports import axis_title, panel_title
+from robusthash.results.curves.panels import HAMMING, Common, Curves, Over, Panel
+from robusthash.results.curves.sheets import x_name, y_title
+from robusthash.results.rendering.escaping import visible
 from robusthash.storage import write_atomically
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _MARKED = 30  #: points of a series that are few enough to be marked
 _NEAREST = 0.05  #: of the axis, between two numbers below it
 _AXES = {
     Over.EPSILON: "epsilon (L∞ radius, share of the pixel range)",
-    Over.STEPS: "steps of the attack",
     Over.BITS: "code length (bits)",
     Over.ITERATION: "iteration (steps made)",
 }
@@ -90,7 +90,7 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
         line, colour = ("--", _GREY) if one.reference else next(styles)
         xs = [point.x for point in one.points]
         marker = "o" if len(xs) <= _MARKED else ""
-        label = f"{one.victim}, {one.attack}"
+        label = _literal(f"{one.victim}, {one.attack}")
         axes.plot(
             xs, [point.value for point in one.points], line, color=colour, marker=marker, markersize=4, label=label
         )
@@ -98,21 +98,31 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
         lows = [point.value if point.low is None else point.low for point in one.points]
         highs = [point.value if point.high is None else point.high for point in one.points]
         axes.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0)
-    axes.set_title(panel_title(panel.common), fontsize="small", wrap=True)
-    axes.set_xlabel(_AXES[over])
-    axes.set_ylabel(axis_title(panel.common))
+    axes.set_title(_literal(panel.common.text), fontsize="small", wrap=True)
+    axes.set_xlabel(_x_title(over, panel.common))
+    axes.set_ylabel(y_title(panel.common))
     largest = max(point.value for point in points)
     axes.set_ylim(0, None if panel.common.metric == HAMMING or largest > 1 else 1.02)
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize="small")
     if over is not Over.ITERATION:
         every = sorted({(point.x, point.label) for point in points})
-        logarithmic = over is Over.STEPS and every[0][0] > 0
+        logarithmic = over is Over.EFFORT and every[0][0] > 0
         if logarithmic:
             axes.set_xscale("log")
         ticks = _apart(every, logarithmic=logarithmic)
         axes.set_xticks([x for x, _ in ticks], [label for _, label in ticks])
         axes.set_xticks([], minor=True)
+
+
+def _x_title(over: Over, common: Common) -> str:
+    return _literal(f"{x_name(over, common)} of the attack") if over is Over.EFFORT else _AXES[over]
+
+
+def _literal(text: str) -> str:
+    """Text of which matplotlib takes nothing for mathematics or for a name to be left out of the legend."""
+    shown = visible(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
 
 
 def _apart(ticks: Sequence[tuple[float, str]], *, logarithmic: bool) -> list[tuple[float, str]]:

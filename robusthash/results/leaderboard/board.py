@@ -2,16 +2,22 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from robusthash.results.comparing.comparable import Comparable
-from robusthash.results.records.record import Access, Flag
+from robusthash.results.records.outcome import Flag
+from robusthash.results.records.parts import Access
+from robusthash.specs import Goal
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 
 class RowKind(StrEnum):
     """What a row of the leaderboard is."""
 
     CLEAN = "clean"
-    NOISE = "noise"
+    REFERENCE = "reference"  #: an attack that seeks nothing, such as noise: shown beside the others, and not ranked
     UNBOUNDED = "unbounded"  #: an alteration that is not held to epsilon: shown, and not ranked
     ATTACK = "attack"
     FLOOR = "floor"
@@ -56,12 +62,12 @@ class Row:
     Attributes:
         kind: what it is.
         model: the victim, as named in this section.
-        label: the attack, as named in this section, or what the reference is.
-        goal: of an attack; None for references.
-        access: what the attack knew of the victim; None for references.
+        label: the attack, as named in this section; else what the numbers are of.
+        goal: of an attack; None for clean queries and floors.
+        access: what the attack knew of the victim; None for clean queries and floors.
         surrogate: the model that it was crafted on, as named in this section; None for the victim itself.
-        rank: strength among the victim's attacks of this goal and access, 1 is the strongest; None for references,
-            noise and what is not held to epsilon.
+        rank: strength among the victim's attacks of this goal and access, 1 is the strongest; None where nothing is
+            ranked: clean queries, floors, references, and what is not held to epsilon.
         clean: the metric of the clean queries.
         score: the metric of these queries.
         target: the same with respect to the target labels; None if there are none.
@@ -75,7 +81,7 @@ class Row:
     kind: RowKind
     model: str
     label: str
-    goal: str | None = None
+    goal: Goal | None = None
     access: Access | None = None
     surrogate: str | None = None
     rank: int | None = None
@@ -101,11 +107,11 @@ class Standing:
         worst: its score under the strongest of the attacks that all ranked victims have; None without a rank. Relevance
             to the target labels for targeted attacks.
         attack: the strongest attack; None without a rank.
-        lacks: what it was not attacked with, and must be for a place: the ensemble ``strongest`` where another victim
-            has it, else every attack that another victim has.
+        lacks: what it was not attacked with, and must be for a place: the yardstick where another victim has it, else
+            every attack that another victim has.
     """
 
-    goal: str
+    goal: Goal
     rank: int | None
     model: str
     clean: float
@@ -129,7 +135,7 @@ class Transfer:
     """
 
     attack: str
-    goal: str
+    goal: Goal
     surrogates: tuple[str, ...]
     victims: tuple[str, ...]
     clean: tuple[float, ...]
@@ -144,7 +150,7 @@ class Section:
         setting: what they have in common.
         standings: the victims, most robust first, goal after goal; empty with a single victim.
         transfers: attack after attack, those that were crafted on another model than the victim.
-        rows: victim after victim: clean, noise, attacks by access, goal and strength, floors.
+        rows: victim after victim: clean, references, unbounded, attacks by access, goal and strength, floors.
         superseded: older records of cells that were evaluated again, and are not shown.
     """
 
@@ -157,6 +163,21 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Leaderboard:
-    """Sections, of which no two are comparable."""
+    """Sections, of which no two are comparable. Shown as tables by rich, in a notebook, and by ``print``."""
 
     sections: tuple[Section, ...]
+
+    def __rich__(self) -> "RenderableType":
+        from robusthash.results.leaderboard.terminal import render  # which shows what is made here
+
+        return render(self)
+
+    def __str__(self) -> str:
+        from robusthash.results.rendering.terminal import as_text
+
+        return as_text(self.__rich__())
+
+    def _repr_html_(self) -> str:
+        from robusthash.results.leaderboard.files import to_html
+
+        return to_html(self)

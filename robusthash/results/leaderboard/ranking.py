@@ -1,174 +1,117 @@
 """The leaderboard: a pure function of records, that ranks only what may be compared."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 
 from robusthash.epsilon import format_epsilon
-from robusthash.results.comparing.comparable import fields_of
-from robusthash.results.comparing.consistency import inconsistencies
-from robusthash.results.comparing.judging import HEADLINE, NOISE, counts, headline, judged, strength
-from robusthash.results.comparing.naming import AttackKey, Names, VictimKey, attack_key, victim_key
-from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, RowKind, Score, Section, Standing
+from robusthash.results.comparing.comparable import Comparable
+from robusthash.results.comparing.consistency import flagged
+from robusthash.results.comparing.judging import counts, strength
+from robusthash.results.comparing.keys import AttackKey, VictimKey, attack_key, model_key, victim_key
+from robusthash.results.comparing.naming import Names
+from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, RowKind, Score, Section
+from robusthash.results.leaderboard.standings import clean, ranked, score, standings
 from robusthash.results.leaderboard.transfers import transfers
-from robusthash.results.records.record import Access, Measure, Record
-from robusthash.specs import Goal
+from robusthash.results.records.parts import Access
+from robusthash.results.records.record import Record
+from robusthash.results.records.stages import CLEAN, Against
+from robusthash.specs import Goal, Role
 
-STRONGEST = "strongest"  #: the ensemble that models are ranked by, where it was run
+_FLOORED = "map"  #: the metric that stored floors are of, over the whole list
+_FLOORS = (("anchor codes", "anchor"), ("random codes", "random"), ("worst possible", "worst"))
 
 
 def build_leaderboard(records: Iterable[Record]) -> Leaderboard:
     """Sorts records into sections and ranks within each; each record is flagged beside all the others."""
-    everything = list(records)
-    found = inconsistencies(everything)
     groups: dict[Heading, list[Record]] = defaultdict(list)
-    for record in everything:
-        flags = record.flags + found.get(record.digest, ())
-        groups[_setting(record)].append(replace(record, flags=flags))
+    for record in flagged(records):
+        groups[_heading(record)].append(record)
     ordered = sorted(groups.items(), key=lambda item: tuple(asdict(item[0]).values()))
-    return Leaderboard(sections=tuple(_section(setting, group) for setting, group in ordered))
+    return Leaderboard(sections=tuple(_section(heading, group) for heading, group in ordered))
 
 
-def _setting(record: Record) -> Heading:
-    metric = headline(record)
-    return Heading(
-        **fields_of(record, metric, record.protocols[metric]),
-        epsilon=record.epsilon,
-        threat=f"Linf {format_epsilon(record.epsilon)}",
-    )
+def _heading(record: Record) -> Heading:
+    epsilon = record.attack.epsilon
+    return Heading(**asdict(Comparable.of(record)), epsilon=epsilon, threat=f"Linf {format_epsilon(epsilon)}")
 
 
-def _section(setting: Heading, records: Sequence[Record]) -> Section:
+def _section(heading: Heading, records: Sequence[Record]) -> Section:
     newest: dict[tuple[VictimKey, AttackKey], Record] = {}
     for record in sorted(records, key=lambda record: (record.created, record.digest)):
-        newest[victim_key(record), attack_key(record)] = record
-    names = Names(newest.values())
+        newest[victim_key(record.victim), attack_key(record.attack)] = record
+    names = Names(newest)
     victims: dict[VictimKey, list[Record]] = defaultdict(list)
     for (victim, _), record in newest.items():
         victims[victim].append(record)
-    standings = tuple(_standings(victims, names, setting.metric)) if len(victims) > 1 else ()
-    places = {one.model: i for i, one in reversed(list(enumerate(standings)))}
-    ordered = sorted(
-        victims.values(), key=lambda group: (places.get(names.victim(group[0]), 0), names.victim(group[0]))
-    )
-    rows = tuple(row for group in ordered for row in _rows(group, names, setting.metric))
+    placed = tuple(standings(victims, names)) if len(victims) > 1 else ()
+    places = {one.model: i for i, one in reversed(list(enumerate(placed)))}
+    named = [(names.victim(victim), group) for victim, group in victims.items()]
+    named.sort(key=lambda one: (places.get(one[0], 0), one[0]))
     return Section(
-        setting=setting,
-        standings=standings,
-        transfers=tuple(transfers(newest.values(), names, setting.metric)),
-        rows=rows,
+        setting=heading,
+        standings=placed,
+        transfers=tuple(transfers(newest.values(), names)),
+        rows=tuple(row for name, group in named for row in _rows(name, group, names)),
         superseded=len(records) - len(newest),
     )
 
 
-def _rows(group: Sequence[Record], names: Names, metric: str) -> Iterator[Row]:
+def _rows(model: str, group: Sequence[Record], names: Names) -> Iterator[Row]:
     """The rows of one victim."""
-    latest, targeted = group[-1], [record for record in group if record.goal == Goal.TARGETED]
-    model = names.victim(latest)
-    clean = latest.metrics["clean"][metric]
-    aimed = targeted[-1].metrics["clean"][f"t-{metric}"] if targeted else None
+    latest, targeted = group[-1], [record for record in group if record.attack.against is Against.TARGET]
     yield Row(
         kind=RowKind.CLEAN,
         model=model,
         label="clean queries",
-        clean=clean.value,
-        score=_score(clean),
-        target=_score(aimed) if aimed else None,
+        clean=clean(latest),
+        score=score(latest, CLEAN, Against.OWN),
+        target=score(targeted[-1], CLEAN, Against.TARGET) if targeted else None,
     )
-    noise = [record for record in group if record.attack.name == NOISE]
-    yield from (
-        _attack_row(record, RowKind.NOISE, None, names, metric) for record in _by_strength(noise, names, metric)
-    )
-    unbounded = [record for record in group if not record.bounded and record.attack.name != NOISE]
-    for record in _by_strength(unbounded, names, metric):
-        yield _attack_row(record, RowKind.UNBOUNDED, None, names, metric)
+    references = [record for record in group if record.attack.role is Role.REFERENCE]
+    unbounded = [record for record in group if not record.bounded and record.attack.role is not Role.REFERENCE]
+    for kind, unranked in ((RowKind.REFERENCE, references), (RowKind.UNBOUNDED, unbounded)):
+        yield from (_attack_row(model, record, kind, None, names) for record in ranked(unranked, names))
     for access in Access:
         for goal in Goal:
-            attacks = _by_strength(_attacks(group, goal, access), names, metric)
-            strengths = [strength(record, metric) for record in attacks]
+            attacks = ranked((one for one in group if _competes(one, goal, access)), names)
+            strengths = [strength(record) for record in attacks]
             for record, own in zip(attacks, strengths, strict=True):
-                yield _attack_row(record, RowKind.ATTACK, 1 + strengths.index(own), names, metric)
-    floors = dict(latest.floors) | (dict(targeted[-1].floors) if targeted else {})
-    for label, plain, aim in (
-        ("anchor codes", None, "t-anchor"),
-        ("random codes", "random", "t-random"),
-        ("worst possible", "worst", None),
-    ):
-        score, target = (Score(value=floors[name]) if name in floors else None for name in (plain, aim))
-        # The stored floors are those of MAP over the whole list, and say nothing about another metric.
-        if metric == HEADLINE and (score or target):
-            yield Row(kind=RowKind.FLOOR, model=model, label=label, score=score, target=target)
+                yield _attack_row(model, record, RowKind.ATTACK, 1 + strengths.index(own), names)
+    if latest.scoring.headline == _FLOORED:
+        yield from _floors(model, {**latest.outcome.floors, **(targeted[-1].outcome.floors if targeted else {})})
 
 
-def _attack_row(record: Record, kind: RowKind, rank: int | None, names: Names, metric: str) -> Row:
-    after, queries, cost = record.metrics["adversarial"], max(1, record.dataset.queries), record.cost
+def _competes(record: Record, goal: Goal, access: Access) -> bool:
+    """Whether an attack is ranked with those of this goal and access."""
+    return record.attack.goal == goal and record.access is access and counts(record)
+
+
+def _floors(model: str, floors: Mapping[Against, Mapping[str, float]]) -> Iterator[Row]:
+    for label, name in _FLOORS:
+        own, target = (
+            Score(value=floors[against][name]) if name in floors.get(against, {}) else None for against in Against
+        )
+        if own or target:
+            yield Row(kind=RowKind.FLOOR, model=model, label=label, score=own, target=target)
+
+
+def _attack_row(model: str, record: Record, kind: RowKind, rank: int | None, names: Names) -> Row:
+    attack, cost, queries = record.attack, record.outcome.cost, max(1, record.dataset.queries)
     return Row(
         kind=kind,
-        model=names.victim(record),
-        label=names.attack(record),
-        goal=record.goal,
+        model=model,
+        label=names.attack(attack_key(attack)),
+        goal=attack.goal,
         access=record.access,
-        surrogate=names.surrogate(record.surrogate) if record.surrogate else None,
+        surrogate=names.surrogate(model_key(attack.surrogate)) if attack.surrogate else None,
         rank=rank,
-        clean=record.metrics["clean"][metric].value,
-        score=_score(after[metric]),
-        target=_score(after[f"t-{metric}"]) if record.goal == Goal.TARGETED else None,
-        psnr=record.imagery.get("psnr"),
+        clean=clean(record),
+        score=score(record, against=Against.OWN),
+        target=score(record) if attack.against is Against.TARGET else None,
+        psnr=record.outcome.imagery.get("psnr"),
         seconds=cost.seconds / queries,
         queries=cost.queries / queries if cost.queries else None,
-        flags=record.flags,
+        flags=record.outcome.flags,
         record=record.digest,
     )
-
-
-def _standings(victims: dict[VictimKey, list[Record]], names: Names, metric: str) -> Iterator[Standing]:
-    """Victims by their score under the strongest white-box attack that all who are ranked have.
-
-    A victim is ranked if it has the ensemble ``strongest``, where any victim has it: a single attack that another one
-    has besides would say less. Without the ensemble it must have every attack.
-    """
-    for goal in Goal:
-        attacks = {
-            key: {names.attack(record): record for record in _attacks(group, goal, Access.WHITE_BOX)}
-            for key, group in victims.items()
-        }
-        everything = {name: record for found in attacks.values() for name, record in found.items()}
-        if not everything:
-            continue
-        ensembles = {name for name, record in everything.items() if record.attack.name == STRONGEST}
-        needed = ensembles or set(everything)
-        lacks = {key: tuple(sorted(needed - set(found))) for key, found in attacks.items()}
-        complete = [key for key in victims if not lacks[key]]
-        shared = set(everything).intersection(*(attacks[key] for key in complete))
-        strongest = {
-            key: _by_strength([attacks[key][name] for name in sorted(shared)], names, metric)[0] for key in complete
-        }
-        strengths = sorted((strength(record, metric) for record in strongest.values()), reverse=True)
-        standings = []
-        for key, group in victims.items():
-            record = strongest.get(key)
-            standings.append(
-                Standing(
-                    goal=goal,
-                    rank=1 + strengths.index(strength(record, metric)) if record else None,
-                    model=names.victim(group[0]),
-                    clean=group[-1].metrics["clean"][metric].value,
-                    worst=_score(judged(record, "adversarial", metric)) if record else None,
-                    attack=names.attack(record) if record else None,
-                    lacks=lacks[key],
-                )
-            )
-        yield from sorted(standings, key=lambda one: (one.rank is None, one.rank or 0, one.model))
-
-
-def _attacks(group: Iterable[Record], goal: Goal, access: Access) -> list[Record]:
-    """Those that are ranked with each other."""
-    return [record for record in group if record.goal == goal and record.access is access and counts(record)]
-
-
-def _by_strength(records: Iterable[Record], names: Names, metric: str) -> list[Record]:
-    return sorted(records, key=lambda record: (strength(record, metric), names.attack(record)))
-
-
-def _score(measure: Measure) -> Score:
-    return Score(**asdict(measure))

@@ -3,62 +3,64 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from robusthash.results.comparing.judging import counts, judged
-from robusthash.results.comparing.naming import Names, PluginKey, VictimKey, as_run, plugin_key, victim_key
+from robusthash.results.comparing.judging import counts
+from robusthash.results.comparing.keys import PluginKey, VictimKey, method_key, model_key, victim_key
+from robusthash.results.comparing.naming import Names
 from robusthash.results.leaderboard.board import Transfer
-from robusthash.results.records.record import Access, ModelUse, Record
+from robusthash.results.records.parts import Access, ModelUse
+from robusthash.results.records.record import Record
+from robusthash.results.records.stages import CLEAN
 from robusthash.specs import Goal
 
-_Weights = tuple[str, int]  #: digest and bits: the same model, whatever it is called
+_Weights = tuple[str, int]  #: digest and size: the same model, whatever it is called
 
 
-def transfers(records: Iterable[Record], names: Names, metric: str) -> Iterator[Transfer]:
+def transfers(records: Iterable[Record], names: Names) -> Iterator[Transfer]:
     """The matrices of one section, goal after goal, attacks by name.
 
     Args:
         records: of the section, one a cell.
         names: in the section.
-        metric: shown there.
     """
-    methods: dict[tuple[int, str, PluginKey], list[Record]] = defaultdict(list)
+    methods: dict[tuple[Goal, PluginKey], list[Record]] = defaultdict(list)
     for record in records:
         if counts(record):
-            goal = tuple(Goal).index(Goal(record.goal))
-            methods[goal, names.method(record), plugin_key(as_run(record))].append(record)
-    for _, group in sorted(methods.items()):
+            methods[record.attack.goal, method_key(record.attack)].append(record)
+    order = list(Goal)
+    sought = sorted(methods, key=lambda key: (order.index(key[0]), names.method(key[1])))
+    for goal, method in sought:
+        group = methods[goal, method]
         crafted = [record for record in group if record.access is Access.TRANSFER]
         if crafted:
-            yield _matrix(crafted, group, names, metric)
+            yield _matrix(names.method(method), crafted, group, names)
 
 
-def _matrix(crafted: Sequence[Record], group: Iterable[Record], names: Names, metric: str) -> Transfer:
+def _matrix(name: str, crafted: Sequence[Record], group: Iterable[Record], names: Names) -> Transfer:
     sources: dict[_Weights, str] = {}
     cells: dict[tuple[_Weights, VictimKey], Record] = {}
     for record in crafted:
-        if record.surrogate:
-            sources[_weights(record.surrogate)] = names.surrogate(record.surrogate)
-            cells[_weights(record.surrogate), victim_key(record)] = record
+        if record.attack.surrogate:
+            source = _weights(record.attack.surrogate)
+            sources[source] = names.surrogate(model_key(record.attack.surrogate))
+            cells[source, victim_key(record.victim)] = record
     for record in group:
         # Behind a defense, the white-box attack sees the defense too: it is not the one that the bare model gives.
-        if record.access is Access.WHITE_BOX and record.defense is None and _weights(record.model) in sources:
-            cells[_weights(record.model), victim_key(record)] = record
+        victim, own = record.victim, _weights(record.victim.model)
+        if record.access is Access.WHITE_BOX and victim.defense is None and own in sources:
+            cells[own, victim_key(victim)] = record
     victims = {victim: record for (_, victim), record in cells.items()}
-    columns = sorted(victims, key=lambda victim: names.victim(victims[victim]))
+    columns = sorted(victims, key=names.victim)
     rows = sorted(sources, key=lambda source: sources[source])
-
-    def after(source: _Weights, victim: VictimKey) -> float | None:
-        record = cells.get((source, victim))
-        return judged(record, "adversarial", metric).value if record else None
-
+    after = {cell: record.measure().value for cell, record in cells.items()}
     return Transfer(
-        attack=names.method(crafted[0]),
-        goal=crafted[0].goal,
+        attack=name,
+        goal=crafted[0].attack.goal,
         surrogates=tuple(sources[source] for source in rows),
-        victims=tuple(names.victim(victims[victim]) for victim in columns),
-        clean=tuple(judged(victims[victim], "clean", metric).value for victim in columns),
-        after=tuple(tuple(after(source, victim) for victim in columns) for source in rows),
+        victims=tuple(names.victim(victim) for victim in columns),
+        clean=tuple(victims[victim].measure(CLEAN).value for victim in columns),
+        after=tuple(tuple(after.get((source, victim)) for victim in columns) for source in rows),
     )
 
 
 def _weights(model: ModelUse) -> _Weights:
-    return model.digest, model.bits
+    return model.digest, model.size

@@ -1,96 +1,153 @@
-"""Reading a record from disk, whoever wrote it: its names and the values that the tables need are checked."""
+"""Reading a record from disk, whoever wrote it and whenever: checked by its schema, and by its own digest."""
 
-import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict
 
 from robusthash.errors import InputError
+from robusthash.results.records.flat import SCHEMA, by_labels, identity
+from robusthash.results.records.migration import migrated
+from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
+from robusthash.results.records.parts import (
+    AttackUse,
+    Conditions,
+    DatasetUse,
+    Effort,
+    ModelUse,
+    Scoring,
+    VictimUse,
+)
 from robusthash.results.records.record import Record
-from robusthash.specs import Goal
+from robusthash.results.records.schema import CostPart, File1, File2, ModelPart2, PluginPart
+from robusthash.results.rendering.escaping import visible
+from robusthash.specs import PluginUse
+from robusthash.storage import digest
 
-_TEXTS = {
-    "": ("digest", "goal", "relevance", "created"),
-    "dataset": ("name", "digest", "query_digest"),
-    "model": ("name", "digest", "backbone", "owner"),
-    "defense": ("name", "owner"),
-    "attack": ("name", "owner"),
-    "surrogate": ("name", "digest", "backbone", "owner"),
-}
-_NUMBERS = {
-    "": ("epsilon", "seed"),
-    "dataset": ("queries", "database"),
-    "model": ("bits",),
-    "surrogate": ("bits",),
-    "cost": ("forward", "backward", "seconds"),
-}
-_MAPPINGS = {"attack": ("options",), "defense": ("options",), "": ("metrics", "protocols")}
-_TABLES = {"": ("floors", "imagery")}
+#: What files of schema 1 may lack, and what it was then.
+_UNSAID: Mapping[str, Any] = {"surrogate": None, "precision": "float32", "compiled": False, "qualities": []}
 
 
 def read_record(path: Path) -> Record:
     """Reads one record.
 
     Raises:
-        InputError: it cannot be read, or is not a whole record.
+        InputError: it cannot be read, is not a whole record, or has a digest that is not its own.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}", hint="remove it, or evaluate again") from error
-    record = Record.from_json(text, str(path))
-    defect = next(_defects(json.loads(text)), None)
-    if defect is not None:
-        raise InputError(f"{path} is not a record: {defect}", hint="remove it, or evaluate again")
-    return record
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", hint="fix its permissions") from error
+    return parse_record(content, str(path))
 
 
-def _defects(content: dict[str, object]) -> Iterator[str]:
-    """What is wrong with the values of a record whose names are right."""
-    for wanted, kind, fits in _WANTED:
-        for where, names in wanted.items():
-            part = content.get(where) if where else content
-            absent = [] if part is None else [name for name in names if not fits(_get(part, name))]
-            yield from (f"{where or 'it'} has no {kind} {name!r}" for name in absent)
-    if content["goal"] not in tuple(Goal):
-        yield f"goal is {content['goal']!r}"
-    yield from _metric_defects(content)
+def parse_record(content: bytes | str, where: str) -> Record:
+    """Reads the content of a record's file.
+
+    Args:
+        content: JSON, of this schema or an earlier one.
+        where: the file's path, for the error.
+
+    Raises:
+        InputError: it is not a whole record, or has a digest that is not its own.
+    """
+    try:
+        plain = msgspec.json.decode(content)
+        file = _checked(plain, where)
+        own = digest(identity({**_UNSAID, **plain}))
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        hint = "remove it, or evaluate again"
+        raise InputError(f"{where} is not a record: {_told(error)}", hint=hint) from error
+    if own != file.digest:
+        raise InputError(
+            f"{where} has the digest {file.digest[:12]}..., and its content makes {own[:12]}...: it was changed",
+            hint="restore it, or evaluate again",
+        )
+    return _record(file)
 
 
-def _metric_defects(content: dict[str, object]) -> Iterator[str]:
-    protocols = content["protocols"]
-    if not isinstance(protocols, dict) or not protocols or not all(isinstance(one, str) for one in protocols.values()):
-        yield "protocols names no metric"
-        return
-    prefixes = ("", "t-") if content["goal"] == Goal.TARGETED else ("",)
-    for stage in ("clean", "adversarial"):
-        for name in (f"{prefix}{metric}" for metric in sorted(protocols) for prefix in prefixes):
-            if not _is_table(_get(_get(content["metrics"], stage), name)):
-                yield f"metrics has no {name} of the {stage} queries"
+def _checked(plain: Any, where: str) -> File2:
+    schema = plain.get("schema") if isinstance(plain, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise InputError(
+            f"{where} has schema {schema}, and this version reads up to {SCHEMA}", hint="update robusthash"
+        )
+    if schema == 1:
+        return migrated(msgspec.convert(plain, File1))
+    return msgspec.convert(plain, File2)
 
 
-def _get(content: object, name: str) -> object:
-    return content.get(name) if isinstance(content, dict) else None
+def _told(error: Exception) -> str:
+    """What msgspec says of a defect, the place first; names in it are the file's, and may be anything.
+
+    >>> _told(ValueError("Expected `int`, got `str` - at `$.dataset.queries`"))
+    'dataset.queries: Expected `int`, got `str`'
+    """
+    what, _, place = visible(str(error)).partition(" - at `$")
+    return f"{place.strip('.`')}: {what}" if place.strip(".`") else what
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+def _record(file: File2) -> Record:
+    return Record(
+        digest=file.digest,
+        created=file.created,
+        dataset=DatasetUse(**asdict(file.dataset)),
+        victim=VictimUse(
+            model=_model(file.model),
+            defense=_plugin(file.defense) if file.defense else None,
+            direction=file.direction,
+        ),
+        attack=AttackUse(
+            **asdict(file.attack),
+            goal=file.goal,
+            epsilon=file.epsilon,
+            surrogate=_model(file.surrogate) if file.surrogate else None,
+            role=file.role,
+            effort=Effort(**asdict(file.effort)) if file.effort else None,
+            passes=file.passes,
+            precision=file.precision,
+            compiled=file.compiled,
+        ),
+        scoring=Scoring(
+            protocols=file.protocols,
+            headline=file.headline,
+            relevance=file.relevance,
+            retriever=_plugin(file.retriever),
+            qualities=file.qualities,
+        ),
+        conditions=Conditions(
+            seed=file.seed, shard_size=file.shard_size, versions=file.versions, environment=file.environment
+        ),
+        outcome=_outcome(file),
+    )
 
 
-def _is_dict(value: object) -> bool:
-    return isinstance(value, dict)
+def _outcome(file: File2) -> Outcome:
+    return Outcome(
+        metrics={
+            stage: by_labels({name: Measure(**asdict(one)) for name, one in measures.items()})
+            for stage, measures in file.metrics.items()
+        },
+        search=file.search,
+        floors=by_labels(file.floors),
+        imagery=file.imagery,
+        cost=_cost(file.cost),
+        flags=tuple(Flag(**asdict(flag)) for flag in file.flags),
+        probe=file.probe,
+    )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _cost(cost: CostPart) -> Cost:
+    learning = Spent(**asdict(cost.learning)) if cost.learning else None
+    return Cost(**{**asdict(cost), "learning": learning})
 
 
-def _is_table(value: object) -> bool:
-    return isinstance(value, dict) and all(_is_number(one) for one in value.values())
+def _plugin(part: PluginPart) -> PluginUse:
+    return PluginUse(**asdict(part))
 
 
-_WANTED = (
-    (_TEXTS, "text", _is_text),
-    (_NUMBERS, "number", _is_number),
-    (_MAPPINGS, "mapping", _is_dict),
-    (_TABLES, "table of numbers", _is_table),
-)
+def _model(part: ModelPart2) -> ModelUse:
+    content: Mapping[str, Any] = {name: value for name, value in asdict(part).items() if name != "bits"}
+    return ModelUse(**content)

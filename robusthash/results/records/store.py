@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robusthash.errors import InputError, RobustHashError, UsageError
+from robusthash.results.records.arrays import QueryArrays
 from robusthash.results.records.reading import read_record
 from robusthash.results.records.record import Record
+from robusthash.specs import Direction
 from robusthash.storage import digest, write_atomically
 
 if TYPE_CHECKING:
@@ -43,15 +45,16 @@ class ResultStore:
 
     def path_of(self, record: Record) -> Path:
         """Where a record is kept; its arrays have the same name with ``.npz``."""
+        model = record.victim.model
         return (
             self.root
             / _safe(record.dataset.name)
-            / f"{_safe(record.model.name)}-{record.model.bits}bit"
-            / (_safe(record.defense.name) if record.defense else "none")
+            / f"{_safe(model.name)}-{_safe(model.label.replace(' ', ''))}"
+            / (_safe(record.victim.defense.name) if record.victim.defense else "none")
             / f"{_safe(record.attack.name)}-{record.digest[:_NAMED]}.json"
         )
 
-    def save(self, record: Record, arrays: Mapping[str, "np.ndarray"]) -> Path:
+    def save(self, record: Record, arrays: QueryArrays) -> Path:
         """Writes the arrays and then the record, each at once or not at all: a record that is there is whole.
 
         Args:
@@ -67,7 +70,7 @@ class ResultStore:
         from robusthash.arrays import write_arrays
 
         path = self.path_of(record)
-        write_arrays(path.with_suffix(".npz"), arrays)
+        write_arrays(path.with_suffix(".npz"), arrays.to_arrays())
         write_atomically(path, record.to_json().encode())
         return path
 
@@ -98,11 +101,14 @@ class ResultStore:
         return read_arrays(self._database_path(record))
 
     def _database_path(self, record: Record) -> Path:
-        defense = asdict(record.defense) if record.defense else None
-        name = digest({"dataset": record.dataset.digest, "model": record.model.digest, "defense": defense})
+        defense = asdict(record.victim.defense) if record.victim.defense else None
+        made_from = {"dataset": record.dataset.digest, "model": record.victim.model.digest, "defense": defense}
+        if record.victim.direction != Direction.I2I:
+            made_from["direction"] = record.victim.direction
+        name = digest(made_from)
         return self.path_of(record).with_name(f"database-{name[:_NAMED]}.npz")
 
-    def arrays(self, record: Record) -> dict[str, "np.ndarray"]:
+    def arrays(self, record: Record) -> QueryArrays:
         """The per-query arrays that were saved with a record.
 
         Raises:
@@ -110,7 +116,7 @@ class ResultStore:
         """
         from robusthash.arrays import read_arrays
 
-        return read_arrays(self.path_of(record).with_suffix(".npz"))
+        return QueryArrays.from_arrays(read_arrays(self.path_of(record).with_suffix(".npz")))
 
     def find(self, digest: str) -> Record | None:
         """The record of a cell; None where there is none, or its file is damaged and so has to be made again."""
@@ -156,7 +162,7 @@ class ResultStore:
         path = Path(name)
         return read_record(path) if path.is_file() else self.lookup(name)
 
-    def arrays_beside(self, name: str, record: Record) -> dict[str, "np.ndarray"]:
+    def arrays_beside(self, name: str, record: Record) -> QueryArrays:
         """The arrays of a record that was found by :meth:`locate`: those beside its file, wherever that is.
 
         Raises:
@@ -165,7 +171,9 @@ class ResultStore:
         from robusthash.arrays import read_arrays
 
         path = Path(name)
-        return read_arrays(path.with_suffix(".npz")) if path.is_file() else self.arrays(record)
+        if not path.is_file():
+            return self.arrays(record)
+        return QueryArrays.from_arrays(read_arrays(path.with_suffix(".npz")))
 
     def load_all(self) -> tuple[list[Record], list[UnreadableRecord]]:
         """Every record, in the order of the paths, and every JSON file that is none.

@@ -1,4 +1,4 @@
-"""A trained model on disk: its weights, and a description of all that made it."""
+"""A trained model on disk: its weights, and a description of how it was made."""
 
 import json
 from collections.abc import Mapping
@@ -6,20 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
 from torch import Tensor, nn
 
 from robusthash.errors import CheckpointError
 from robusthash.specs import PluginUse
-from robusthash.storage import write_atomically
-from robusthash.training.networks.weights import (
-    load_tensors,
-    plain_tensors,
-    refuse_other_formats,
-    tensors_digest,
-    unreadable,
-)
+from robusthash.tensors import load_tensors, read_metadata, save_tensors, tensors_digest
 
 FORMAT = 1
 _KEY = "robusthash"
@@ -27,24 +18,24 @@ _KEY = "robusthash"
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
-    """All that made a model.
+    """How a model was made.
 
     Attributes:
         model: the objective that trained it, or the closed form that set its hash layer.
         backbone: its feature network.
-        pretrained: what the backbone started from: ``none``, ``default``, a file's name, or ``unknown``.
+        pretrained: the backbone's initial weights: ``none``, ``default``, a file's digest, or ``unknown``.
         defense: what hardened it; None if nothing did.
-        recipe: every field of the recipe; empty for a closed form; the layout of a model ``imported`` from elsewhere.
+        recipe: every field of the recipe; empty for a closed form; the layout of an ``imported`` model.
         bits: code length K.
         image_size: height and width of its inputs, in pixels.
         dataset: registered name of the dataset.
-        dataset_digest: of its three splits; empty for a model that was trained elsewhere.
-        classes: label names; none for such a model.
+        dataset_digest: of its three splits; empty for an imported model.
+        classes: label names; empty for an imported model.
         seed: of the training.
-        versions: of robusthash, every plugin used, and torch.
-        report: what the training said about itself, as plain values.
-        weights_digest: of the weights; filled in by :func:`save_checkpoint`.
-        format: of this description.
+        versions: of robusthash and torch.
+        report: the training's report, as plain values.
+        weights_digest: of the weights; set by :func:`save_checkpoint`.
+        format: version of this description.
     """
 
     model: PluginUse
@@ -68,9 +59,9 @@ def save_checkpoint(path: Path, model: nn.Module, description: Description) -> D
     """Writes a model, whole or not at all; the same model and description give the same bytes.
 
     Args:
-        path: of a ``.safetensors`` file; an old one is replaced.
+        path: of a ``.safetensors`` file; an existing one is replaced.
         model: the network.
-        description: what made it.
+        description: how it was made.
 
     Returns:
         The description as stored, with the weights' digest.
@@ -78,27 +69,27 @@ def save_checkpoint(path: Path, model: nn.Module, description: Description) -> D
     Raises:
         StorageError: it cannot be written.
     """
-    tensors = plain_tensors(model)
+    tensors = model.state_dict()
     stored = replace(description, weights_digest=tensors_digest(tensors))
-    text = json.dumps(asdict(stored), sort_keys=True, allow_nan=False)
-    write_atomically(path, safetensors.torch.save(tensors, metadata={_KEY: text}))
+    save_tensors(path, tensors, metadata={_KEY: json.dumps(asdict(stored), sort_keys=True, allow_nan=False)})
     return stored
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], Description]:
-    """Reads what :func:`save_checkpoint` wrote, and checks that the weights are those that were described.
+    """Reads a file that :func:`save_checkpoint` wrote, and checks the weights against the description.
 
     Raises:
-        CheckpointError: no such file, a pickle, truncated, of another format, without a description, or changed since.
+        CheckpointError: the file is missing, a pickle, truncated, of another format, without a description, or was
+            changed.
     """
     description = read_description(path)
     tensors = load_tensors(path)
     found = tensors_digest(tensors)
     if found != description.weights_digest:
         raise CheckpointError(
-            f"the weights in {path} are not those that were saved: digest {found[:12]}, "
-            f"described {description.weights_digest[:12]}",
-            hint="copy or train it again",
+            f"the weights in {path} are not those that were saved: their digest is {found[:12]}, "
+            f"the description says {description.weights_digest[:12]}",
+            hint="copy the file or train the model again",
         )
     return tensors, description
 
@@ -109,12 +100,7 @@ def read_description(path: Path) -> Description:
     Raises:
         CheckpointError: as for :func:`load_checkpoint`.
     """
-    refuse_other_formats(path)
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-    except (safetensors.SafetensorError, OSError) as error:
-        raise unreadable(path, error) from error
+    metadata = read_metadata(path)
     if _KEY not in metadata:
         raise CheckpointError(
             f"{path} holds weights without robusthash's description of them",
@@ -128,7 +114,7 @@ def _parse(text: str, path: Path) -> Description:
         content = json.loads(text)
         if content["format"] != FORMAT:
             raise CheckpointError(
-                f"{path} has format {content['format']}, this version reads {FORMAT}", hint="train it again"
+                f"{path} has format {content['format']}, but this version reads {FORMAT}", hint="train it again"
             )
         content["model"] = PluginUse(**content["model"])
         content["backbone"] = PluginUse(**content["backbone"])

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from robusthash.contracts import HashModel, Images, evaluating
+from robusthash.contracts import HashModel, Inputs, evaluating
 from robusthash.memory import Batches
 
 ENCODING_BATCH = 256  #: images to a forward pass
@@ -15,19 +15,19 @@ ENCODING_BATCH = 256  #: images to a forward pass
 
 def encode(
     model: HashModel,
-    images: Images,
+    images: Inputs,
     *,
     device: torch.device,
     indices: Tensor | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Tensor:
-    """Logits of images, in evaluation mode and without gradient.
+    """Logits of images, in evaluation mode and without gradients.
 
     Args:
         model: on ``device``.
-        images: what to encode.
-        device: where.
-        indices: (n,) int64, which of the images; None is all.
+        images: the images.
+        device: where to compute.
+        indices: (n,) int64, which images; None is all.
         progress: called with (done, total) after each batch.
 
     Returns:
@@ -53,11 +53,11 @@ def _logits(model: HashModel, pixels: Tensor, rows: Sequence[int]) -> Tensor:
     return logits
 
 
-def _read_ahead(images: Images, chunks: Sequence[Tensor], device: torch.device) -> Iterator[Tensor]:
+def _read_ahead(images: Inputs, chunks: Sequence[Tensor], device: torch.device) -> Iterator[Tensor]:
     """Batches on the device; each is read, and on its way to a GPU, while the one before it is computed with."""
 
     def read(chunk: Tensor) -> Tensor:
-        pixels = images.pixels(chunk.tolist())
+        pixels = images.inputs(chunk.tolist())
         return pixels.pin_memory() if device.type == "cuda" else pixels
 
     with ThreadPoolExecutor(max_workers=1) as reader:

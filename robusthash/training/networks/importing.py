@@ -1,4 +1,4 @@
-"""Checkpoints of other repositories: their tensors under our names, with a description of where they came from."""
+"""Imports checkpoints of other repositories: renames their tensors, and describes where they came from."""
 
 import pickle
 import re
@@ -14,23 +14,24 @@ from torch import Tensor
 from robusthash.contracts import Backbone
 from robusthash.errors import CheckpointError
 from robusthash.specs import PluginUse
+from robusthash.tensors import is_pickle, load_tensors, tensors_digest
 from robusthash.training.networks.checkpoint import Description, save_checkpoint
 from robusthash.training.networks.network import HashNetwork, build_network
-from robusthash.training.networks.weights import is_pickle, load_tensors, load_weights, tensors_digest
+from robusthash.training.networks.weights import load_weights
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _AS_THEY_ARE = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-_WRAPPERS = ("module.", "model.")  #: what DataParallel, and a module that holds the network, put before every name
+_WRAPPERS = ("module.", "model.")  #: prefixes that DataParallel or a wrapping module put before every name
 
 Rule = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How a repository names the tensors of its hash networks, and what it feeds them.
+    """How a repository names the tensors of its hash networks, and how it normalises images.
 
     Attributes:
-        rules: pattern of a whole name, and our name for it; the first that fits counts. Several may name one tensor.
+        rules: pairs of a pattern for a whole name and our name; the first match counts. Several may map to one tensor.
         normalisation: mean and deviation of each channel, in pixel space.
     """
 
@@ -39,14 +40,14 @@ class Layout:
 
     @property
     def normalises(self) -> bool:
-        """Whether images are normalised at all."""
+        """Whether images are normalised."""
         return self.normalisation != _AS_THEY_ARE
 
     def rename(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The tensors under our names; what no rule knows keeps its own.
+        """The tensors under our names; a name that no rule matches is kept.
 
         Raises:
-            CheckpointError: two names of one tensor hold different ones.
+            CheckpointError: two names of one tensor have different values.
         """
         renamed: dict[str, Tensor] = {}
         sources: dict[str, str] = {}
@@ -54,7 +55,8 @@ class Layout:
             ours = self._renamed(name)
             if ours in renamed and not torch.equal(renamed[ours], tensor):
                 raise CheckpointError(
-                    f"{sources[ours]} and {name} differ, and are one tensor in this layout", hint="save the state again"
+                    f"{sources[ours]} and {name} differ, but are one tensor in this layout",
+                    hint="save the state again",
                 )
             renamed[ours], sources[ours] = tensor, name
         return renamed
@@ -66,7 +68,7 @@ class Layout:
         return name
 
 
-# The names of residual networks: each part once under torchvision's name, and once more in a sequence.
+# Residual networks: each part has torchvision's name, and a second one in a sequence.
 _RESIDUAL: tuple[Rule, ...] = (
     (r"((?:conv1|bn1|layer[1-4])\..+)", r"features.\1"),
     (r"feature_layers\.0\.(weight)", r"features.conv1.\1"),
@@ -81,14 +83,14 @@ _SEQUENCE: tuple[Rule, ...] = (
     (r"classifier\.6\.(.+)", r"hash_layer.\1"),
     (r"classifier\.([0-5]\..+)", r"features.classifier.\1"),
 )
-# ProS-GAN's networks for HashNet: the hash layer stands alone, and the parts are in a sequence as well.
+# ProS-GAN's networks for HashNet: the hash layer is separate, and the parts also have names in a sequence.
 _HASHNET: tuple[Rule, ...] = (
     (r"classifier\.classifier([0-5]\..+)", r"features.classifier.\1"),
     (r"feature_layers\.0\.(\d+\..+)", r"features.features.\1"),
     (r"feature_layers\.1\.classifier([0-5]\..+)", r"features.classifier.\1"),
 )
 
-#: By name. ProS-GAN's code has its normalisation commented out; DeepHash-pytorch normalises while it loads the images.
+#: By name. ProS-GAN's code has its normalisation commented out; DeepHash-pytorch normalises images when loading them.
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(
     {
         "prosgan": Layout(rules=_SEQUENCE + _HASHNET + _RESIDUAL, normalisation=_AS_THEY_ARE),
@@ -108,7 +110,7 @@ LAYOUTS: Mapping[str, Layout] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """What the user says of a foreign checkpoint.
+    """What the user says about a foreign checkpoint.
 
     Attributes:
         path: a state dict, ``.pt``, ``.pth`` or safetensors.
@@ -130,21 +132,21 @@ class Origin:
 
 
 def import_checkpoint(origin: Origin, backbone: Backbone, output: Path, *, version: str) -> Description:
-    """Writes a foreign checkpoint as one of ours, with the same logits.
+    """Converts a foreign checkpoint to one of ours, with the same logits.
 
-    The splits that it was trained on are not known, so the description has no digest of them and no classes.
+    The splits that it was trained on are unknown, so the description has neither a dataset digest nor classes.
 
     Args:
-        origin: the file, and what is said of it.
+        origin: the file, and what the user says about it.
         backbone: the feature network.
         output: where the checkpoint goes.
-        version: robusthash's.
+        version: of robusthash.
 
     Returns:
         Its description.
 
     Raises:
-        CheckpointError: the file is no plain state dict, or one of another network, layout or code length.
+        CheckpointError: the file is not a plain state dict, or is of another network, layout or code length.
         StorageError: the checkpoint cannot be written.
     """
     state = read_state(origin.path)
@@ -173,28 +175,28 @@ def import_network(state: Mapping[str, Tensor], origin: Origin, backbone: Backbo
     Args:
         state: its tensors, under the repository's names.
         origin: as for :func:`import_checkpoint`.
-        backbone: likewise.
+        backbone: as for :func:`import_checkpoint`.
 
     Returns:
         A network on the CPU, in evaluation mode.
 
     Raises:
-        CheckpointError: missing, unexpected or mis-shaped tensors; or the backbone does not normalise as the layout.
+        CheckpointError: missing, unexpected or misshapen tensors, or another normalisation than the layout's.
     """
     layout = LAYOUTS[origin.layout]
     if (backbone.mean, backbone.std) != layout.normalisation:
         raise CheckpointError(
-            f"layout {origin.layout} has mean and deviation {layout.normalisation}, "
-            f"and backbone {origin.backbone.name} {(backbone.mean, backbone.std)}",
-            hint=f"set -o {origin.backbone.name}.normalise={str(layout.normalises).lower()}, or take another backbone",
+            f"layout {origin.layout} normalises with mean and deviation {layout.normalisation}, "
+            f"but backbone {origin.backbone.name} with {(backbone.mean, backbone.std)}",
+            hint=f"set -o {origin.backbone.name}.normalise={str(layout.normalises).lower()}, or use another backbone",
         )
     network = build_network(backbone, bits=origin.bits, image_size=origin.image_size, weights="none", seed=0)
     renamed = layout.rename(state)
     for name in ("mean", "std"):
         if name in renamed:
             raise CheckpointError(
-                f"{origin.path} has a tensor {name!r}, which networks of layout {origin.layout} have not",
-                hint="its images may be normalised in another way; remove it if that is the layout's",
+                f"{origin.path} has a tensor {name!r}, which networks of layout {origin.layout} do not have",
+                hint="it may normalise images differently; remove the tensor if the layout's normalisation is right",
             )
         renamed[name] = network.get_buffer(name)
     load_weights(network, renamed, f"{origin.path}, read in layout {origin.layout},")
@@ -202,31 +204,31 @@ def import_network(state: Mapping[str, Tensor], origin: Origin, backbone: Backbo
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Reads a plain state dict. No code in the file is run: a pickle is opened by a reader that knows tensors alone.
+    """Reads a plain state dict. No code in the file is run: a pickle is opened by a reader that only accepts tensors.
 
     Raises:
-        CheckpointError: it cannot be read, would run code, or holds something beside named tensors.
+        CheckpointError: it cannot be read, would run code, or holds anything but named tensors.
     """
     if not is_pickle(path):
         return load_tensors(path)
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # it is read, or is an error below
+            warnings.filterwarnings("ignore", message="Detected pickle protocol")  # it is read, or raises below
             content = torch.load(path, weights_only=True, map_location="cpu")
     except pickle.UnpicklingError as error:
         raise _refused(path, error) from error
-    except Exception as error:  # the reader of a damaged file raises whatever it stumbled on
+    except Exception as error:  # on a damaged file the reader raises all kinds of errors
         raise CheckpointError(
             f"{path} cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
             hint="copy or download it again",
         ) from error
     if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path} holds a {type(content).__name__}, no state dict", hint=_SAVE)
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a state dict", hint=_SAVE)
     others = [str(name) for name, value in content.items() if not (isinstance(name, str) and isinstance(value, Tensor))]
     if others or not content:
         raise CheckpointError(
-            f"{path} holds no plain state dict: {', '.join(others[:3]) or 'nothing'} "
-            f"{'is no tensor' if len(others) < 2 else 'are no tensors'}",
+            f"{path} does not hold a plain state dict: "
+            + (f"not a named tensor: {', '.join(others[:3])}" if others else "it is empty"),
             hint=_SAVE,
         )
     return {name: tensor.contiguous() for name, tensor in content.items()}
@@ -237,7 +239,7 @@ _SAVE = "save the network's own state: torch.save(network.state_dict(), 'state.p
 
 def _refused(path: Path, error: pickle.UnpicklingError) -> CheckpointError:
     found = re.search(r"GLOBAL ([\w.]+)", str(error))
-    what = f"names {found[1]}, so opening it would run code" if found else "is no pickle of tensors"
+    what = f"names {found[1]}, so opening it would run code" if found else "is not a pickle of tensors"
     return CheckpointError(
         f"{path} {what}; only plain state dicts are imported",
         hint="if it is a whole network and you trust it, open it where its code is, and save its state alone: "

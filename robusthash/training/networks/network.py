@@ -1,26 +1,24 @@
-"""The network that is trained: normalisation, features, hash layer."""
+"""The trained network: normalisation, features, hash layer."""
 
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import Backbone, HashModel, Modality, evaluating
-from robusthash.contracts.randomness import Randomness
+from robusthash.contracts import Backbone, HashModel, Modality, Randomness, evaluating, seeded
 from robusthash.errors import ContractError, UsageError
-from robusthash.training.trainer.seeding import seeded
 
 
 class HashNetwork(HashModel):
-    """A feature network with a linear hash layer on it.
+    """A feature network with a linear hash layer on top.
 
     Args:
         features: from normalised images (n, 3, h, w) to features (n, width).
         width: number of features.
         bits: code length K.
         image_size: height and width of the inputs, in pixels.
-        mean: of each channel, in pixel space; subtracted.
-        std: likewise; divided by.
-        hash_init_std: standard deviation of a normal start of the hash layer, its bias 0; ``None`` is torch's
-            own start.
+        mean: of each channel in pixel space; it is subtracted.
+        std: of each channel in pixel space; it is divided by.
+        hash_init_std: the hash layer's weights are drawn from a normal distribution of this standard deviation, and its
+            bias is 0; None is torch's default initialisation.
     """
 
     mean: Tensor
@@ -55,14 +53,14 @@ class HashNetwork(HashModel):
 
 
 def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: str, seed: int) -> HashNetwork:
-    """Builds a network to be trained, its start a pure function of the arguments.
+    """Builds a network to be trained; its initial weights are a pure function of the arguments.
 
     Args:
         backbone: the feature network.
         bits: code length K.
         image_size: height and width of the dataset's images, in pixels.
         weights: ``none``, ``default`` or the path of a safetensors file; see :meth:`Backbone.build`.
-        seed: of the random start. Torch's global randomness is left as it was.
+        seed: of the initial weights. Torch's global random state is left unchanged.
 
     Returns:
         A network on the CPU, in training mode.
@@ -70,13 +68,12 @@ def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: st
     Raises:
         UsageError: ``bits`` is not positive, or the backbone cannot take images of this size.
         CheckpointError: the weights cannot be fetched or read, or do not fit.
-        ContractError: the backbone does not give the features that it promised.
+        ContractError: the backbone does not return the features that it promised.
     """
     if bits < 1:
-        raise UsageError(f"a code of {bits} bits", hint="ask for at least 1")
+        raise UsageError(f"a code of {bits} bits", hint="request at least 1")
     with seeded(Randomness(seed=seed, purpose="network")):
-        features, width = backbone.build(weights)
-        _probe(backbone, features, width, image_size)
+        features, width = build_features(backbone, image_size=image_size, weights=weights)
         return HashNetwork(
             features,
             width,
@@ -88,15 +85,24 @@ def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: st
         ).train()
 
 
-def _probe(backbone: Backbone, features: nn.Module, width: int, image_size: int) -> None:
+def build_features(backbone: Backbone, *, image_size: int, weights: str) -> tuple[nn.Module, int]:
+    """A backbone's feature network and its width, from torch's global randomness.
+
+    Raises:
+        UsageError: it cannot take images of this size.
+        CheckpointError: the weights cannot be fetched or read, or do not fit.
+        ContractError: it does not give the features that it promised.
+    """
+    features, width = backbone.build(weights)
     name = type(backbone).__name__
     try:
         with evaluating(features), torch.inference_mode():
             shape = tuple(features(torch.zeros(2, 3, image_size, image_size)).shape)
-    except (RuntimeError, AssertionError, ValueError) as error:  # transformers assert the size of their images
+    except (RuntimeError, AssertionError, ValueError) as error:  # transformers assert their image size
         raise UsageError(
             f"backbone {name} cannot take {image_size}x{image_size} images: {str(error).splitlines()[0]}",
-            hint=f"it is meant for {backbone.image_size}x{backbone.image_size}; enlarge the images or take another",
+            hint=f"it is meant for {backbone.image_size}x{backbone.image_size}; enlarge the images or use another",
         ) from error
     if shape != (2, width):
         raise ContractError(f"backbone {name} promised (2, {width}) features of two images and gave {shape}")
+    return features, width

@@ -1,4 +1,4 @@
-"""A batch normalisation behind the hash layer while a network learns, folded into that layer afterwards."""
+"""A batch normalisation after the hash layer during training, folded into that layer afterwards."""
 
 from torch import nn
 from torch.nn.utils.fusion import fuse_linear_bn_eval
@@ -8,10 +8,10 @@ from robusthash.errors import UsageError
 
 
 def put_batch_norm(model: HashModel) -> None:
-    """Puts a batch normalisation of the logits behind a model's hash layer, on its device.
+    """Puts a batch normalisation of the logits after a model's hash layer, on its device.
 
     Args:
-        model: its ``hash_layer`` is linear, and its outputs are the logits; changed in place.
+        model: changed in place; its ``hash_layer`` is linear, and gives the logits.
 
     Raises:
         UsageError: the model has no such layer.
@@ -19,18 +19,18 @@ def put_batch_norm(model: HashModel) -> None:
     layer = getattr(model, "hash_layer", None)
     if not isinstance(layer, nn.Linear):
         raise UsageError(
-            f"{type(model).__name__} has no linear part `hash_layer` for a batch normalisation to follow",
-            hint="name the last layer of the network so, or train with another objective",
+            f"{type(model).__name__} has no linear layer `hash_layer` that a batch normalisation could follow",
+            hint="give the network's last layer this name, or train with another objective",
         )
     normalisation = nn.BatchNorm1d(layer.out_features, device=layer.weight.device, dtype=layer.weight.dtype)
     model.hash_layer = nn.Sequential(layer, normalisation)
 
 
 def fold_batch_norm(model: HashModel) -> None:
-    """Folds what :func:`put_batch_norm` added into the hash layer: in evaluation mode the logits stay the same.
+    """Folds what :func:`put_batch_norm` added into the hash layer; evaluation-mode logits do not change.
 
-    With its running mean and deviation a batch normalisation is an affine map, and a linear layer followed by one is a
-    linear layer.
+    With its running statistics a batch normalisation is an affine map, and a linear layer followed by an affine map is
+    a linear layer.
 
     Args:
         model: changed in place.

@@ -1,11 +1,11 @@
-"""A hash model of the user's own: a Python file that builds it, and perhaps a checkpoint."""
+"""A hash model of the user's own, built by a function in a Python file; its weights may come from a checkpoint."""
 
 import hashlib
 import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import HashModel, Modality, evaluating
+from robusthash.contracts import IMAGE, CrossModalHashModel, HashModel, Modality, evaluating
 from robusthash.errors import UsageError
-from robusthash.training.networks.weights import load_tensors, load_weights
+from robusthash.tensors import load_tensors
+from robusthash.training.networks.weights import load_weights
 
 
 class LogitModel(HashModel):
@@ -39,16 +40,23 @@ class LogitModel(HashModel):
         return logits
 
 
-def user_model(name: str, *, bits: int | None = None, image_size: int, checkpoint: Path | None = None) -> HashModel:
+def user_model(
+    name: str,
+    *,
+    bits: int | None = None,
+    modalities: Mapping[str, Modality],
+    checkpoint: Path | None = None,
+) -> HashModel | CrossModalHashModel:
     """Builds the user's model.
 
-    The function named is called with those of ``bits`` and ``image_size`` that it takes, and returns a
-    :class:`HashModel`, or any network that gives logits (n, bits) of pixel-space images.
+    The function named is called with those of ``bits``, ``image_size`` and ``modalities`` that it takes, and returns a
+    :class:`HashModel`, a :class:`CrossModalHashModel`, or any network that gives logits (n, bits) of pixel-space
+    images.
 
     Args:
         name: ``path/to/file.py:build``.
         bits: code length asked for; None takes the model's own.
-        image_size: height and width of the dataset's images, in pixels.
+        modalities: by name, ``image`` or ``text``, what kind of inputs the dataset's items are.
         checkpoint: safetensors file with the network's state; None keeps what the function built.
 
     Returns:
@@ -59,31 +67,65 @@ def user_model(name: str, *, bits: int | None = None, image_size: int, checkpoin
         CheckpointError: the checkpoint cannot be read, or belongs to another network.
     """
     path, attribute = _split(name)
-    offered = {"image_size": image_size} | ({"bits": bits} if bits is not None else {})
+    image = modalities.get(IMAGE)
+    offered: dict[str, Any] = {"modalities": dict(modalities)}
+    offered |= {} if image is None else {"image_size": image.shape[1]}
+    offered |= {} if bits is None else {"bits": bits}
     with _importable(path.parent.resolve()):
         function = _function(path, attribute)
         built = _run(lambda: function(**_accepted(function, offered, name)), name, path)
     if not isinstance(built, nn.Module):
-        raise UsageError(f"{name} returned {_kind(built)}, no torch.nn.Module", hint="return the network")
+        raise UsageError(f"{name} returned {_kind(built)}, not a torch.nn.Module", hint="return the network")
     if checkpoint is not None:
         load_weights(built, load_tensors(checkpoint), str(checkpoint))
-    own_bits = _probe(built, bits, image_size, name)
-    if isinstance(built, HashModel):
-        said = getattr(built, "bits", None), getattr(getattr(built, "modality", None), "shape", None)
-        given = own_bits, (3, image_size, image_size)
-        if said != given:
-            raise UsageError(
-                f"{name} built a HashModel whose bits and modality say {said}, and it gives {given}",
-                hint="set bits and modality to what the model gives and takes",
-            )
-        return built.eval()
-    return LogitModel(built, bits=own_bits, image_size=image_size).eval()
+    return wrapped(built, bits=bits, modalities=modalities, name=name)
+
+
+def wrapped(
+    network: nn.Module, *, bits: int | None, modalities: Mapping[str, Modality], name: str
+) -> HashModel | CrossModalHashModel:
+    """A network of the user's as a hash model, after a look at what it gives.
+
+    Args:
+        network: a hash model, a cross-modal one, or any network from pixel-space images to logits.
+        bits: code length asked for; None takes the model's own.
+        modalities: what kind of inputs the dataset's items are.
+        name: of the model, for errors.
+
+    Returns:
+        The model, in evaluation mode; the network itself if it is one.
+
+    Raises:
+        UsageError: it does not take such inputs, or gives something else than logits.
+    """
+    towers = dict(network.towers) if isinstance(network, CrossModalHashModel) else {"": network}
+    for tower in towers.values():
+        own = tower.modality if isinstance(tower, HashModel) else modalities.get(IMAGE)
+        if own is None:
+            raise UsageError(f"{name} takes images, and the dataset has none", hint="return a HashModel of texts")
+        asked = None if isinstance(tower, HashModel) and tower.bits is None else bits
+        size = _probe(tower, asked, modalities.get(own.name, own), name)
+        if isinstance(tower, HashModel):
+            _require_promises(tower, size, modalities.get(own.name, own), name)
+        else:
+            return LogitModel(tower, bits=size, image_size=own.shape[1]).eval()
+    return network.eval()  # type: ignore[return-value]  # one of the two, as the loop has seen
+
+
+def _require_promises(model: HashModel, size: int, modality: Modality, name: str) -> None:
+    """Fails unless a hash model's own words are what it does."""
+    said, given = (model.space.size, model.modality.shape), (size, modality.shape)
+    if said != given:
+        raise UsageError(
+            f"{name} built a HashModel whose bits and modality say {said}, and it gives {given}",
+            hint="set bits and modality to what the model gives and takes",
+        )
 
 
 def _split(name: str) -> tuple[Path, str]:
     file, colon, attribute = name.rpartition(":")
     if not colon or not file.endswith(".py") or not attribute.isidentifier():
-        raise UsageError(f"{name!r} names no model file", hint="write path/to/file.py:build")
+        raise UsageError(f"{name!r} does not name a model file", hint="write path/to/file.py:build")
     path = Path(file).expanduser()
     if not path.is_file():
         raise UsageError(f"there is no file {path}", hint="check the path in --model path/to/file.py:build")
@@ -92,7 +134,7 @@ def _split(name: str) -> tuple[Path, str]:
 
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    """Lets the user's file import its neighbours, as a script could."""
+    """Lets the user's file import modules from its own folder, as a script can."""
     sys.path.insert(0, str(folder))
     try:
         yield
@@ -102,7 +144,7 @@ def _importable(folder: Path) -> Iterator[None]:
 
 
 def _function(path: Path, attribute: str) -> Callable[..., Any]:
-    # The name is the file's own, so that two files called model.py do not share an entry in sys.modules.
+    # The name is derived from the path, so that two files called model.py do not share an entry in sys.modules.
     name = f"robusthash_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -122,7 +164,7 @@ def _function(path: Path, attribute: str) -> Callable[..., Any]:
 
 
 def _accepted(function: Callable[..., Any], offered: dict[str, Any], name: str) -> dict[str, Any]:
-    """Those of the values offered that the function takes."""
+    """The offered values that the function takes."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except ValueError:  # some builtins have no signature
@@ -136,40 +178,42 @@ def _accepted(function: Callable[..., Any], offered: dict[str, Any], name: str) 
     ]
     if demanded:
         raise UsageError(
-            f"{name} demands {', '.join(demanded)}", hint=f"it is given {' and '.join(sorted(offered))}, by name"
+            f"{name} requires {', '.join(demanded)}", hint=f"it is called with {' and '.join(sorted(offered))} by name"
         )
     return {key: value for key, value in offered.items() if takes_all or key in by_name}
 
 
 def _run(call: Callable[[], Any], name: str, path: Path) -> Any:
-    """Runs the user's code; what it raises is named with the line of the user's file that raised it."""
+    """Runs the user's code; an error names the line of the user's file that raised it."""
     try:
         return call()
     except Exception as error:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == path.name]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
         where = f"{path}, line {line}" if line else str(path)
-        raise UsageError(f"{name} failed: {type(error).__name__}: {error} ({where})", hint="mend the file") from error
+        raise UsageError(f"{name} failed: {type(error).__name__}: {error} ({where})", hint="fix the file") from error
 
 
-def _probe(network: nn.Module, bits: int | None, image_size: int, name: str) -> int:
-    """Code length that the network gives of two grey images."""
+def _probe(network: nn.Module, bits: int | None, modality: Modality, name: str) -> int:
+    """Size of what the network gives of two inputs in the middle of the box."""
+    box = modality.box
+    inputs = torch.full((2, *modality.shape), (box.low + box.high) / 2)
     try:
         with evaluating(network), torch.no_grad():
-            logits = network(torch.full((2, 3, image_size, image_size), 0.5))
+            logits = network(inputs)
     except Exception as error:
         raise UsageError(
-            f"the network of {name} cannot take (2, 3, {image_size}, {image_size}) images: "
+            f"the network of {name} cannot take {tuple(inputs.shape)} {modality.name}s: "
             f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
             hint="it must take pixel-space images of the dataset's size; normalise inside the network",
         ) from error
     expected = f"(2, {bits if bits is not None else 'bits'}) float logits"
     if not isinstance(logits, Tensor):
-        raise UsageError(f"the network of {name} gave {_kind(logits)}, not {expected}", hint="return the logits alone")
+        raise UsageError(f"the network of {name} returned {_kind(logits)}, not {expected}", hint="return the logits")
     shaped = logits.ndim == 2 and len(logits) == 2 and (bits is None or logits.shape[1] == bits)
     if not shaped or not logits.is_floating_point():
         raise UsageError(
-            f"the network of {name} gave {tuple(logits.shape)} {logits.dtype} of two images, not {expected}",
+            f"the network of {name} gave {tuple(logits.shape)} {logits.dtype} of two inputs, not {expected}",
             hint="return the hash layer's raw output, and ask for its number of bits",
         )
     return logits.shape[1]

@@ -1,1 +1,22 @@
-"""The training loop, its recipe, and its snapshots."""
+"""Training a hash model: by any loss, by an objective, or in closed form."""
+
+from robusthash.training.trainer.batches import augmented, batches, epoch_order
+from robusthash.training.trainer.closed_form import set_hash_layer
+from robusthash.training.trainer.loop import optimise, training_identity
+from robusthash.training.trainer.objective import ObjectiveStep, share_label, train
+from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
+
+__all__ = [
+    "ObjectiveStep",
+    "augmented",
+    "batches",
+    "epoch_order",
+    "learning_rate",
+    "make_optimizer",
+    "optimise",
+    "set_hash_layer",
+    "set_learning_rate",
+    "share_label",
+    "train",
+    "training_identity",
+]

@@ -1,30 +1,13 @@
-"""Batches of the train split: their order, their augmentation, and their way to the device."""
+"""Batches of the train split: order, augmentation, and transfer to the device."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Randomness, Split
+from robusthash.contracts import Randomness, Recipe, Split, TrainBatch
 from robusthash.pixels import from_levels
-from robusthash.training.trainer.recipe import Recipe
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrainBatch:
-    """One batch on the training device.
-
-    Attributes:
-        images: (n, 3, h, w) float in [0, 1], augmented.
-        labels: (n, classes) float in {0, 1}.
-        indices: (n,) int64, positions in the train split.
-    """
-
-    images: Tensor
-    labels: Tensor
-    indices: Tensor
 
 
 def epoch_order(items: int, *, seed: int, epoch: int) -> Tensor:
@@ -38,7 +21,7 @@ def epoch_order(items: int, *, seed: int, epoch: int) -> Tensor:
 
 
 def batch_count(items: int, batch_size: int) -> int:
-    """Batches in an epoch; a last batch of a single image is left out, since batch normalisation cannot train on it.
+    """Batches per epoch; a last batch of one image is left out, since batch normalisation cannot train on it.
 
     >>> batch_count(129, 64), batch_count(130, 64), batch_count(128, 64)
     (2, 3, 2)
@@ -47,14 +30,14 @@ def batch_count(items: int, batch_size: int) -> int:
 
 
 def batches(split: Split, recipe: Recipe, *, seed: int, epoch: int, device: torch.device) -> Iterator[TrainBatch]:
-    """The batches of one epoch; the next one is read while a batch is in use.
+    """The batches of one epoch; the next batch is read while one is in use.
 
     Args:
         split: the train split.
         recipe: batch size and augmentation.
         seed: of the run.
         epoch: counted from 0.
-        device: where the batches go.
+        device: of the batches.
 
     Raises:
         DatasetError: an image cannot be read.
@@ -81,17 +64,17 @@ def batches(split: Split, recipe: Recipe, *, seed: int, epoch: int, device: torc
 
 
 def augmented(images: Tensor, indices: Tensor, recipe: Recipe, *, seed: int, epoch: int) -> Tensor:
-    """Randomly crops, and flips, each image: a pure function of (seed, epoch, item).
+    """Randomly crops and flips each image, as a pure function of (seed, epoch, item).
 
     Args:
         images: (n, 3, h, w).
         indices: (n,) int64, the items' positions in the train split.
-        recipe: says which augmentation.
+        recipe: which augmentation.
         seed: of the run.
         epoch: counted from 0.
 
     Returns:
-        The same shape and dtype. A crop moves an image by up to 1/8 of its side; what comes in is black.
+        The same shape and dtype. A crop shifts an image by up to 1/8 of its side; the border is black.
     """
     if recipe.augment == "none":
         return images

@@ -1,139 +1,196 @@
-"""Training with an objective: its code bank, pairs and similarities, and what it has beside the network."""
+"""The training loop: minimises any loss of a hash model's batches, and resumes after an interruption."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+import math
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from robusthash.contracts import HashModel, Objective, Pairs, Randomness, RetrievalData, Split, TrainStep
-from robusthash.training.networks.encoding import encode
-from robusthash.training.networks.normalisation import fold_batch_norm, put_batch_norm
-from robusthash.training.trainer.batches import TrainBatch
-from robusthash.training.trainer.fitting import PARTIAL_SECONDS, LossStep, Progress, optimise
-from robusthash.training.trainer.recipe import Recipe
-from robusthash.training.trainer.report import TrainingReport
-from robusthash.training.trainer.seeding import seeded
-from robusthash.training.trainer.snapshot import prefixed, under
+from robusthash.contracts import (
+    HashModel,
+    LossStep,
+    Progress,
+    Randomness,
+    Recipe,
+    Split,
+    TrainingReport,
+    TrainStep,
+    seeded,
+    silent,
+)
+from robusthash.errors import TrainingError, UsageError
+from robusthash.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
+from robusthash.storage import digest
+from robusthash.training.networks import weights_digest
+from robusthash.training.trainer.batches import batch_count, batches
+from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
+from robusthash.training.trainer.probing import probe, refuse_collapsed
+from robusthash.training.trainer.snapshot import Position, optimizer_state, prefixed, restore_optimizer, under
 
-
-class ObjectiveStep(LossStep):
-    """An objective's loss, with the code bank, the head and the batch normalisation if it wants them.
-
-    The bank holds the relaxed codes of the whole train split, detached. It starts with one encoding pass: a bank that
-    starts at zeros says "dissimilar" to nine pairs of ten, and collapses small training sets. A batch's rows are
-    written before its loss is taken. What is refreshed from the bank is refreshed before an epoch's first batch.
-
-    Args:
-        objective: the loss.
-        seed: of the training; the head is built from it.
-    """
-
-    def __init__(self, objective: Objective, *, seed: int = 0) -> None:
-        self.objective = objective
-        self.seed = seed
-        self._head: nn.Module | None = None
-        self._codes = torch.empty(0)
-        self._labels = torch.empty(0)
-        self._epoch = 0
-
-    @property
-    def _banked(self) -> bool:
-        return self.objective.pairing == "bank" or self.objective.refreshed
-
-    def identity(self) -> str:  # noqa: D102 - as in the base class
-        kind = type(self.objective)
-        return f"{kind.__module__}.{self.objective!r}"
-
-    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
-        # A head should be a pure function of its arguments; one that draws from torch's globals repeats here too.
-        with seeded(Randomness(seed=self.seed, purpose="head")):
-            head = self.objective.head(bits=model.bits, classes=split.labels.shape[1], seed=self.seed)
-        self._head = head.to(device) if head is not None else None
-        if self.objective.batch_norm:
-            put_batch_norm(model)
-        if self._banked:
-            self._labels = split.labels.to(device).float()
-            logits = encode(model, split.images, device=device)
-            self._codes = self.objective.relax(logits, replace(step, head=self._head)).detach()
-        # A resumed training refreshes here too: it gives the head's buffers the shapes that restore() fills.
-        self._refresh(step)
-
-    def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
-        return [] if self._head is None else [p for p in self._head.parameters() if p.requires_grad]
-
-    def finish(self, model: HashModel) -> None:  # noqa: D102
-        if self.objective.batch_norm:
-            fold_batch_norm(model)
-
-    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: D102
-        if step.epoch != self._epoch:
-            self._refresh(step)
-        step = replace(step, head=self._head, indices=batch.indices)
-        relaxed = self.objective.relax(model(batch.images), step)
-        return self.objective.loss(relaxed, batch.labels, self._pairs(relaxed, batch), step)
-
-    def state(self) -> dict[str, Tensor]:  # noqa: D102
-        bank = {"bank": self._codes} if self._banked else {}
-        return bank | (prefixed("head", self._head.state_dict()) if self._head is not None else {})
-
-    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102
-        if self._banked:
-            self._codes = state["bank"]
-        if self._head is not None:
-            self._head.load_state_dict(under("head", dict(state)))
-
-    def _refresh(self, step: TrainStep) -> None:
-        self._epoch = step.epoch
-        if self.objective.refreshed:
-            self.objective.refresh(self._codes, self._labels, replace(step, head=self._head))
-
-    def _pairs(self, relaxed: Tensor, batch: TrainBatch) -> Pairs:
-        if self._banked:
-            self._codes[batch.indices] = relaxed.detach()
-        if self.objective.pairing == "batch":
-            return Pairs(codes=relaxed, similar=share_label(batch.labels, batch.labels))
-        return Pairs(codes=self._codes, similar=share_label(batch.labels, self._labels))
+PROBES = 5  #: number of probes in a training, including the last
 
 
-def share_label(left: Tensor, right: Tensor) -> Tensor:
-    """Similarity of labels: 1 where two items share one.
-
-    Args:
-        left: (n, classes) float, multi-hot.
-        right: (m, classes) float, multi-hot.
-
-    Returns:
-        (n, m) float in {0, 1}.
-
-    >>> share_label(torch.tensor([[1.0, 1.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
-    tensor([[1., 0.]])
-    """
-    return (left @ right.T > 0).to(left.dtype)
-
-
-def train(
-    network: HashModel,
-    objective: Objective,
+def optimise(
+    model: HashModel,
+    loss: LossStep,
     recipe: Recipe,
-    data: RetrievalData,
+    split: Split,
     *,
     seed: int,
     device: torch.device,
-    progress: Progress = lambda _done, _total, _what: None,
+    progress: Progress = silent,
     partial: Path | None = None,
-    partial_seconds: float = PARTIAL_SECONDS,
+    partial_seconds: float = SNAPSHOT_SECONDS,
 ) -> TrainingReport:
-    """Trains a hash model on a dataset's train split; the arguments and errors are those of :func:`optimise`."""
-    return optimise(
-        network,
-        ObjectiveStep(objective, seed=seed),
-        recipe,
-        data.train,
-        seed=seed,
-        device=device,
-        progress=progress,
-        partial=partial,
-        partial_seconds=partial_seconds,
+    """Trains a model in place. On the same CPU the same arguments give the same bytes, interrupted or not.
+
+    Args:
+        model: initialised; afterwards it is trained, on ``device``, and in evaluation mode.
+        loss: what is minimised.
+        recipe: how.
+        split: the train split.
+        seed: of order, augmentation and dropout.
+        device: where to train.
+        progress: called with (done, total, what) after each batch.
+        partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
+            removed at the end: remove it once the trained model is stored.
+        partial_seconds: least time between two snapshots, which are taken between epochs.
+
+    Returns:
+        How the training went.
+
+    Raises:
+        TrainingError: the loss was not finite, or the codes retrieve nothing.
+        CheckpointError: ``partial`` cannot be read, or belongs to another training.
+        UsageError: the split's images do not fit the model, or are too few.
+        StorageError: ``partial`` cannot be written.
+    """
+    _require_fit(model, split)
+    identity = training_identity(model, loss, recipe, split, seed)
+    model.to(device)
+    position = Position()
+    loss.start(model, split, _step(model, recipe, position), device)
+    optimizer = make_optimizer(recipe, model, loss.parameters())
+    snapshots = Snapshots(partial, identity, seconds=partial_seconds)
+    found = snapshots.load()
+    if found is not None:
+        position = _restore(found, model, optimizer, loss, device)
+    while position.epochs < recipe.epochs:
+        position = _epoch(model, loss, recipe, split, optimizer, position, seed=seed, device=device, progress=progress)
+        if _probe_due(position.epochs, recipe.epochs):
+            taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
+            position = replace(position, probes=(*position.probes, taken))
+        if snapshots.due:
+            _save(snapshots, model, optimizer, loss, position)
+    loss.finish(model)
+    refuse_collapsed(position.probes[-1], model.space.size)
+    model.eval()
+    return TrainingReport(
+        epochs=position.epochs, iterations=position.iterations, losses=position.losses, probes=position.probes
     )
+
+
+def training_identity(model: HashModel, loss: LossStep, recipe: Recipe, split: Split, seed: int) -> str:
+    """Digest of everything that determines a training.
+
+    Args:
+        model: initialised.
+        loss: what is minimised.
+        recipe: how.
+        split: the train split.
+        seed: of order, augmentation and dropout.
+    """
+    return digest(
+        {
+            "loss": loss.identity(),
+            "recipe": asdict(recipe),
+            "split": split.digest,
+            "seed": seed,
+            "start": weights_digest(model),
+            "torch": torch.__version__,
+        }
+    )
+
+
+def _epoch(
+    model: HashModel,
+    loss: LossStep,
+    recipe: Recipe,
+    split: Split,
+    optimizer: torch.optim.Optimizer,
+    position: Position,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress,
+) -> Position:
+    epoch, count = position.epochs, batch_count(len(split), recipe.batch_size)
+    iterations = position.iterations
+    total = 0.0
+    known = f", MAP {position.probes[-1].map:.3f} within the train split" if position.probes else ""
+    set_learning_rate(optimizer, learning_rate(recipe, epoch))
+    model.train()
+    with seeded(Randomness(seed=seed, purpose="train-dropout"), epoch, device=device):
+        for number, batch in enumerate(batches(split, recipe, seed=seed, epoch=epoch, device=device), start=1):
+            optimizer.zero_grad()
+            value = loss.loss(model, batch, _step(model, recipe, position, iterations))
+            where = f"epoch {epoch + 1}/{recipe.epochs}"
+            total += _finite(value, f"{where}, batch {number}/{count}")
+            torch.autograd.backward(value)
+            optimizer.step()
+            iterations += 1
+            progress(epoch * count + number, recipe.epochs * count, f"{where}, loss {total / number:.4f}{known}")
+    return Position(
+        epochs=epoch + 1, iterations=iterations, losses=(*position.losses, total / count), probes=position.probes
+    )
+
+
+def _finite(loss: Tensor, where: str) -> float:
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"the training diverged: the loss is {value} at {where}",
+            hint="lower the learning rate (recipe.lr), and check the pretrained weights and the images",
+        )
+    return value
+
+
+def _step(model: HashModel, recipe: Recipe, position: Position, iterations: int | None = None) -> TrainStep:
+    made = position.iterations if iterations is None else iterations
+    return TrainStep(epoch=position.epochs, epochs=recipe.epochs, iteration=made, bits=model.space.size)
+
+
+def _probe_due(epochs: int, total: int) -> bool:
+    return epochs == total or epochs % max(1, total // PROBES) == 0
+
+
+def _require_fit(model: HashModel, split: Split) -> None:
+    if model.modality.shape != (3, *split.images.size):
+        raise UsageError(
+            f"the model takes inputs of shape {model.modality.shape}, the train split has {(3, *split.images.size)}",
+            hint="build the model for the dataset's image size",
+        )
+    if len(split) < 2:
+        raise UsageError(f"the train split has {len(split)} images", hint="pairs need at least 2")
+
+
+def _save(
+    snapshots: Snapshots, model: HashModel, optimizer: torch.optim.Optimizer, loss: LossStep, position: Position
+) -> None:
+    moments, scalars = optimizer_state(optimizer)
+    tensors = {
+        **prefixed("model", model.state_dict()),
+        **prefixed("optimizer", moments),
+        **prefixed("loss", loss.state()),
+    }
+    snapshots.save(tensors, {"position": position.plain(), "scalars": scalars})
+
+
+def _restore(
+    snapshot: Snapshot, model: HashModel, optimizer: torch.optim.Optimizer, loss: LossStep, device: torch.device
+) -> Position:
+    model.load_state_dict(under("model", snapshot.tensors))
+    restore_optimizer(optimizer, under("optimizer", snapshot.tensors), snapshot.about["scalars"])
+    loss.restore({name: tensor.to(device) for name, tensor in under("loss", snapshot.tensors).items()})
+    return Position.of(snapshot.about["position"])

@@ -1,29 +1,28 @@
-"""Retrieval within the train split, to see a training fail before it ends."""
+"""Measures retrieval within the train split, to notice early that a training fails."""
 
 import torch
 
-from robusthash.contracts import HashModel, Randomness, Split
+from robusthash.contracts import HashModel, Randomness, Split, TrainProbe
 from robusthash.errors import TrainingError
 from robusthash.hashing import binarise, pack
 from robusthash.metrics import Relevance, distance_histograms, random_floor
 from robusthash.metrics.protocols import MeanAveragePrecision
-from robusthash.training.networks.encoding import encode
-from robusthash.training.trainer.report import TrainProbe
+from robusthash.training.networks import encode
 
-PROBE_QUERIES = 200  #: train items that search, at most; a fifth of a small split
-PROBE_DATABASE = 2_000  #: other train items that are searched, at most
-COLLAPSE = 0.02  #: a model that covers less of the way from the floor to 1 has learned nothing
+PROBE_QUERIES = 200  #: largest number of train items used as queries; a fifth of a small split
+PROBE_DATABASE = 2_000  #: largest number of other train items that are searched
+COLLAPSE = 0.02  #: least share of the distance from the floor to 1; a model below it has learnt nothing
 
 
 def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torch.device) -> TrainProbe:
-    """Lets some of the train items search others; the query split is not touched.
+    """Searches some train items among others; the query split is not used.
 
     Args:
         model: on ``device``.
         split: the train split.
-        seed: of the run; the items are the same at each epoch.
-        epoch: epochs finished.
-        device: where.
+        seed: of the run; the items are the same in each epoch.
+        epoch: number of finished epochs.
+        device: where to compute.
     """
     keys = Randomness(seed=seed, purpose="train-probe").uniform(torch.zeros(1, dtype=torch.int64), (len(split),))[0]
     order = torch.argsort(keys, stable=True)
@@ -33,7 +32,7 @@ def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torc
     labels = split.labels[chosen]
     packed = pack(codes)
     histograms = distance_histograms(
-        packed[:queries], packed[queries:], labels[:queries], labels[queries:], bits=model.bits
+        packed[:queries], packed[queries:], labels[:queries], labels[queries:], bits=model.space.size
     )
     return TrainProbe(
         epoch=epoch,
@@ -44,14 +43,14 @@ def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torc
 
 
 def refuse_collapsed(last: TrainProbe, bits: int) -> None:
-    """Fails if codes retrieve no better than codes that say nothing.
+    """Fails if the codes retrieve no better than random codes.
 
     Raises:
         TrainingError: they do not; the message says what to try.
     """
     if last.map - last.floor < COLLAPSE * (1 - last.floor):
         raise TrainingError(
-            f"the training collapsed: MAP {last.map:.3f} within the train split, codes that say nothing score "
-            f"{last.floor:.3f}; {last.constant_bits} of {bits} bits are the same for every image. It is not saved",
+            f"the training collapsed: MAP {last.map:.3f} within the train split, where random codes have "
+            f"{last.floor:.3f}; {last.constant_bits} of {bits} bits are the same for every image. Nothing is saved",
             hint="try another learning rate (recipe.lr), more epochs (recipe.epochs), or a batch-paired objective",
         )

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from robusthash.errors import CheckpointError
 from robusthash.training import load_tensors, load_weights
 
 PUBLISHED = "IMAGENET1K_V1"  #: torchvision's name for the first published ImageNet weights
-TIMEOUT = 15.0  #: seconds that a download may stand still
+TIMEOUT = 15.0  #: seconds after which a stalled download fails
 
 
 def torchvision_network(name: str, weights: str, head: str) -> nn.Module:
@@ -30,6 +29,8 @@ def torchvision_network(name: str, weights: str, head: str) -> nn.Module:
     Raises:
         CheckpointError: the weights cannot be fetched or read, or do not fit.
     """
+    import torchvision  # here and below: slow to import, and options are read without it
+
     network: nn.Module = torchvision.models.get_model(name, weights=None)
     state = torchvision_state(name, weights)
     if state is not None:
@@ -59,6 +60,8 @@ def told(name: str, weights: str) -> str:
 
 def published_weights(name: str) -> Any:
     """Torchvision's entry of the first published ImageNet weights, address and preprocessing; None without such."""
+    import torchvision
+
     return torchvision.models.get_model_weights(name).__members__.get(PUBLISHED)
 
 
@@ -68,7 +71,7 @@ def _published(name: str) -> dict[str, Tensor]:
     if published is None:
         raise CheckpointError(
             f"torchvision publishes no {PUBLISHED} weights of {name}",
-            hint="give a safetensors file with --weights, or start at random with --weights none",
+            hint="give a safetensors file with --weights, or use random weights with --weights none",
         )
     try:
         with _timeout(TIMEOUT):
@@ -81,7 +84,7 @@ def _published(name: str) -> dict[str, Tensor]:
         raise CheckpointError(
             f"cannot fetch the published weights of {name} from {published.url}: {reason}",
             hint=f"put {file} into {Path(torch.hub.get_dir()) / 'checkpoints'}, or convert it to safetensors and give "
-            f"its path with --weights; --weights none starts at random",
+            f"its path with --weights; --weights none uses random weights",
         ) from error
     return _modern_names(state) if name.startswith("densenet") else state
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-import torchvision
 from torch import nn
 
 from robusthash.errors import OptionError
@@ -12,14 +11,14 @@ from robusthash_models.backbones.normalised import Normalised
 from robusthash_models.backbones.pretrained import published_weights, told, torchvision_state
 
 _CLASSES = 1000
-_TWO_OUTPUTS = ("googlenet", "inception_v3")  #: in training they give an auxiliary classifier's scores beside their own
+_TWO_OUTPUTS = ("googlenet", "inception_v3")  #: in training mode they also return an auxiliary classifier's scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchvisionModel(Normalised):
-    """A classifier whose last fully connected layer, the one that scores the 1000 classes, is left out.
+    """A classifier without its last fully connected layer, which scores the 1000 classes.
 
-    Image size, mean and deviation are those of its published weights. The hash layer has torch's own start.
+    Image size, mean and deviation are those of its published weights. The hash layer has torch's default start.
 
     Raises:
         OptionError: torchvision has no classifier of this name, or it does not end in such a layer.
@@ -28,6 +27,8 @@ class TorchvisionModel(Normalised):
     name: str  #: torchvision's name of the network, such as efficientnet_b0
 
     def __post_init__(self) -> None:
+        import torchvision  # slow to import, and other networks do without it
+
         known = torchvision.models.list_models(module=torchvision.models)
         if self.name not in known:
             near = get_close_matches(self.name, known, n=1, cutoff=0.5)
@@ -37,8 +38,8 @@ class TorchvisionModel(Normalised):
             )
         if self.name in _TWO_OUTPUTS:
             raise OptionError(
-                f"torchvision's {self.name} has auxiliary classifiers, which a hash model has no place for",
-                hint="take another network",
+                f"torchvision's {self.name} has auxiliary classifiers, which a hash model cannot use",
+                hint="use another network",
             )
         published = published_weights(self.name)
         if published is not None:
@@ -50,6 +51,8 @@ class TorchvisionModel(Normalised):
 
     def build(self, weights: str) -> tuple[nn.Module, int]:
         """All but the last layer: (n, 3, h, w) to (n, d), d as the network has it."""
+        import torchvision
+
         network: nn.Module = torchvision.models.get_model(self.name, weights=None)
         head, width = self._head(network)
         state = torchvision_state(self.name, weights)
@@ -67,7 +70,7 @@ class TorchvisionModel(Normalised):
         if heads != [name] or not isinstance(last, nn.Linear):
             raise OptionError(
                 f"torchvision's {self.name} does not end in one fully connected layer of {_CLASSES} classes, "
-                "and where else to cut it is not known",
-                hint="take another network, or write a backbone that cuts it",
+                "so it is not known where to cut it",
+                hint="use another network, or write a backbone that cuts it",
             )
         return name, last.in_features

@@ -1,0 +1,27 @@
+"""An attack on continuous descriptors: the cosine to an aim, which most attacks on image retrieval come to."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+from robusthash.adversary import GradientAttack
+from robusthash.specs import Distance
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescriptorAttack(GradientAttack):
+    """Minimises ``-cos(f(x), d)`` per sample, where ``d`` is the aim: its own descriptor reflected, or a label's.
+
+    The loss of Tolias et al., ICCV 2019 (equation 3), with its sign turned where the aim is to be fled. At unit norm
+    the Euclidean distance is a function of the cosine, so one loss serves both.
+    """
+
+    random_start: bool = True  #: at the clean image the cosine to the reflected descriptor has no slope
+
+    @property
+    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
+        return frozenset({Distance.COSINE, Distance.L2})
+
+    def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: ARG002, D102 - as in the base class
+        return -cosine_similarity(logits, aim, dim=1)

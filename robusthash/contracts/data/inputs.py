@@ -1,0 +1,173 @@
+"""What models take, item by item: images and texts, read a batch at a time."""
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robusthash.contracts.modality import Modality
+from robusthash.errors import DatasetError
+from robusthash.pixels import from_levels
+
+
+class Inputs(ABC):
+    """The items of a split in one modality."""
+
+    @property
+    @abstractmethod
+    def modality(self) -> Modality:
+        """Shape and box of an item."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def inputs(self, indices: Sequence[int]) -> Tensor:
+        r"""Some of the items, in the order asked for: (n, \*modality.shape) float32, in the box and on its levels.
+
+        Raises:
+            DatasetError: an item cannot be read; the message names it.
+        """
+
+    def identity(self) -> bytes:
+        """What decides the inputs beside the items' ids; part of the split's digest."""
+        return b""
+
+    def take(self, indices: Sequence[int]) -> "Inputs":
+        """Some of the items."""
+        return Taken(self, list(indices))
+
+
+View = TypeVar("View", bound=Inputs)
+
+
+class Taken(Inputs, Generic[View]):
+    """Some of the items of other inputs.
+
+    Args:
+        whole: all of them.
+        indices: positions of those that are taken.
+    """
+
+    def __init__(self, whole: View, indices: list[int]) -> None:
+        self.whole = whole
+        self.indices = indices
+
+    @property
+    def modality(self) -> Modality:  # noqa: D102 - as in the base class
+        return self.whole.modality
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def inputs(self, indices: Sequence[int]) -> Tensor:  # noqa: D102 - as in the base class
+        return self.whole.inputs(self.positions(indices))
+
+    def positions(self, indices: Sequence[int]) -> list[int]:
+        """Where items are among all of them."""
+        return [self.indices[i] for i in indices]
+
+    def identity(self) -> bytes:  # noqa: D102 - as in the base class
+        return self.whole.identity()
+
+
+class Images(Inputs):
+    """Images of one size."""
+
+    size: tuple[int, int]  #: height and width in pixels
+
+    @property
+    def modality(self) -> Modality:
+        """RGB images of this size."""
+        return Modality.image(*self.size)
+
+    @abstractmethod
+    def read(self, indices: Sequence[int]) -> Tensor:
+        """Some of the images, in the order asked for: (n, 3, h, w) uint8.
+
+        Raises:
+            DatasetError: a file is missing or is no image; the message names it.
+        """
+
+    def inputs(self, indices: Sequence[int]) -> Tensor:
+        """The same in pixel space: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid."""
+        return from_levels(self.read(indices))
+
+    def take(self, indices: Sequence[int]) -> "Images":
+        """Some of the images."""
+        return _TakenImages(self, list(indices))
+
+
+class _TakenImages(Taken[Images], Images):
+    def __init__(self, whole: Images, indices: list[int]) -> None:
+        super().__init__(whole, indices)
+        self.size = whole.size
+
+    def read(self, indices: Sequence[int]) -> Tensor:
+        return self.whole.read(self.positions(indices))
+
+
+class ArrayImages(Images):
+    """Images held in memory.
+
+    Args:
+        array: (n, 3, h, w) uint8.
+    """
+
+    def __init__(self, array: Tensor) -> None:
+        if array.dtype != torch.uint8 or array.ndim != 4 or array.shape[1] != 3:
+            raise DatasetError(f"images are {tuple(array.shape)} {array.dtype}", hint="give (n, 3, h, w) uint8")
+        self.array = array
+        self.size = (array.shape[2], array.shape[3])
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def read(self, indices: Sequence[int]) -> Tensor:  # noqa: D102 - as in the base class
+        return self.array[torch.as_tensor(indices, dtype=torch.int64)]
+
+    def identity(self) -> bytes:
+        """SHA-256 of the pixels."""
+        return hashlib.sha256(np.ascontiguousarray(self.array.numpy()).data).digest()
+
+
+class ArrayTexts(Inputs):
+    """Text features held in memory.
+
+    Args:
+        array: (n, d) float32, in the modality's box.
+        modality: its shape and box; None is continuous in [0, 1].
+
+    Raises:
+        DatasetError: another shape or type, or values outside the box.
+    """
+
+    def __init__(self, array: Tensor, modality: Modality | None = None) -> None:
+        if array.dtype != torch.float32 or array.ndim != 2:
+            raise DatasetError(f"text features are {tuple(array.shape)} {array.dtype}", hint="give (n, d) float32")
+        self._modality = modality or Modality.text(array.shape[1])
+        box = self._modality.box
+        if self._modality.shape != (array.shape[1],) or not torch.equal(box.nearest(array), array):
+            raise DatasetError(
+                f"text features of {array.shape[1]} dimensions are not inside the box of {self._modality}",
+                hint="scale them into the box, and give its levels only if they are on them",
+            )
+        self.array = array
+
+    @property
+    def modality(self) -> Modality:  # noqa: D102 - as in the base class
+        return self._modality
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def inputs(self, indices: Sequence[int]) -> Tensor:  # noqa: D102 - as in the base class
+        return self.array[torch.as_tensor(indices, dtype=torch.int64)]
+
+    def identity(self) -> bytes:
+        """SHA-256 of the features."""
+        return hashlib.sha256(np.ascontiguousarray(self.array.numpy()).data).digest()

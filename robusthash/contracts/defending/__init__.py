@@ -1,0 +1,1 @@
+"""Defenses, and their context."""

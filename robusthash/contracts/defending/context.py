@@ -1,0 +1,68 @@
+"""The context of a defense."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+
+from robusthash.contracts.data.dataset import RetrievalData
+from robusthash.contracts.models.model import HashModel
+from robusthash.contracts.models.objective import Objective
+from robusthash.contracts.progress import Progress, silent
+from robusthash.contracts.training.loss import LossStep
+from robusthash.contracts.training.recipe import Recipe
+from robusthash.contracts.training.report import TrainingReport
+from robusthash.errors import CapabilityError
+from robusthash.snapshots import Snapshots
+
+#: Trains a model in place, with the context's data, seed, device, progress and snapshots.
+Trainer = Callable[["DefenseContext", HashModel, LossStep, Recipe], TrainingReport]
+
+
+def _nowhere() -> Snapshots:
+    return Snapshots(None, "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefenseContext:
+    """What a defense may use. ``robusthash.training.defense_context`` makes one that can train.
+
+    Attributes:
+        data: the dataset; its query split is reserved for the evaluation.
+        seed: of the run.
+        progress: called with (done, total, what) during long steps.
+        device: where to compute; None is where the model is.
+        objective: what trained the model; None if no objective did, or if it is unknown.
+        objective_seed: of that training; the objective's head, such as class centres, is rebuilt from it.
+        snapshots: where a training loop of the defense's own stores its unfinished state. :meth:`train` stores its
+            state in parts of it.
+        trainer: what :meth:`train` calls; a context without one cannot train.
+    """
+
+    data: RetrievalData
+    seed: int
+    progress: Progress = silent
+    device: torch.device | None = None
+    objective: Objective | None = None
+    objective_seed: int = 0
+    snapshots: Snapshots = field(default_factory=_nowhere)
+    trainer: Trainer | None = None
+
+    def train(self, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
+        """Trains a model in place on the train split; an unfinished training is resumed.
+
+        Args:
+            model: initialised; afterwards it is trained and in evaluation mode.
+            loss: what is minimised.
+            recipe: how.
+
+        Raises:
+            CapabilityError: this context cannot train.
+            TrainingError: the loss was not finite, or the codes retrieve nothing.
+            CheckpointError: the snapshot of the unfinished training cannot be read.
+        """
+        if self.trainer is None:
+            raise CapabilityError(
+                "this context cannot train a model", hint="make it with robusthash.training.defense_context"
+            )
+        return self.trainer(self, model, loss, recipe)

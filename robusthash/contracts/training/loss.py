@@ -1,0 +1,63 @@
+"""What a training minimises on each batch, and the state that it keeps between batches."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts.data.dataset import Split
+from robusthash.contracts.models.model import HashModel
+from robusthash.contracts.models.objective import TrainStep
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainBatch:
+    """One batch on the training device.
+
+    Attributes:
+        images: (n, 3, h, w) float in [0, 1], augmented.
+        labels: (n, classes) float in {0, 1}.
+        indices: (n,) int64, positions in the train split.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+
+
+class LossStep(ABC):
+    """What is minimised on a batch, and the state that it keeps between batches.
+
+    The trainer calls :meth:`start` once, then :meth:`loss` for every batch, then :meth:`finish`. A loss that sees
+    relaxed codes alone is simpler as an :class:`~robusthash.contracts.Objective`, which the trainer makes a step of.
+    """
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Everything that could change the outcome, as text: class and options."""
+
+    @abstractmethod
+    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:
+        """The loss of one batch: a scalar, differentiable in the model's parameters."""
+
+    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: B027 - optional
+        """Prepares the state; called once, with the model on the device, before the optimiser is made.
+
+        It may add modules to the model, which are then trained and stored with an unfinished training.
+        """
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What is trained alongside the model, at the hash layer's rate; called after :meth:`start`."""
+        return ()
+
+    def finish(self, model: HashModel) -> None:  # noqa: B027 - as for start
+        """Removes what :meth:`start` added to the model, without changing its codes; called after the last batch."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Tensors that :meth:`restore` needs to resume; by default none."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - as for start
+        """Restores what :meth:`state` returned; called after :meth:`start`."""

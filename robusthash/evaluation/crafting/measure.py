@@ -1,0 +1,101 @@
+"""A shard: its queries attacked, measured against the clean ones, and hashed at every stage."""
+
+import hashlib
+import io
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from robusthash.contracts import IMAGE, Modality, Randomness, isolated_randomness
+from robusthash.errors import CapabilityError
+from robusthash.evaluation.crafting.craft import craft
+from robusthash.evaluation.crafting.crafted import Crafted
+from robusthash.evaluation.crafting.job import Job
+from robusthash.evaluation.crafting.result import ShardResult
+from robusthash.metrics import l2, linf, psnr, ssim
+from robusthash.pixels import from_levels, to_levels
+from robusthash.results import ADVERSARIAL, CLEAN, UNROUNDED, after_jpeg
+
+Distances = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
+
+_IMAGERY: Distances = {"psnr": psnr, "ssim": ssim, "linf": linf, "l2": l2}
+_ANY: Distances = {"linf": linf, "l2": l2}
+
+
+def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -> ShardResult:
+    """Attacks, measures and hashes one shard.
+
+    Args:
+        job: the attack and its victim.
+        rows: which queries.
+        qualities: of JPEG, at which images are hashed once more after compression.
+
+    Raises:
+        PluginError: the attack failed.
+        CapabilityError: what is no image has no JPEG.
+    """
+    crafted = craft(job, rows)
+    delivered = crafted.adversarial.inputs
+    measured = {name: measure(delivered, crafted.clean) for name, measure in distances(job.victim.modality).items()}
+    measured["clipped"] = crafted.adversarial.clipped
+    ids = job.ids[torch.as_tensor(rows)]
+    return ShardResult(
+        ids=ids.numpy(),
+        codes=_codes(job, ids, _stages(crafted, job.victim.modality, qualities)),
+        imagery={name: values.double().cpu().numpy() for name, values in measured.items()},
+        pixels=np.stack([_digest(one) for one in _delivered(delivered, job.victim.modality)]),
+        cost=crafted.cost,
+        batch=crafted.batch,
+        member=None if crafted.member is None else crafted.member.numpy(),
+        trace=crafted.trace,
+    )
+
+
+def distances(modality: Modality) -> Distances:
+    """How far an adversarial input is from its clean one, by name: PSNR and SSIM are of images."""
+    return _IMAGERY if modality.name == IMAGE else _ANY
+
+
+def _stages(crafted: Crafted, modality: Modality, qualities: Sequence[int]) -> dict[str, Tensor]:
+    """The inputs at each stage."""
+    clean, adversarial = crafted.clean, crafted.adversarial
+    stages = {CLEAN: clean, ADVERSARIAL: adversarial.inputs, UNROUNDED: adversarial.unrounded}
+    if qualities and modality.name != IMAGE:
+        raise CapabilityError(f"a {modality.name} has no JPEG", hint="leave out --jpeg")
+    levels = [to_levels(images) for images in (clean, adversarial.inputs)] if qualities else []
+    for quality in qualities:
+        for name, images in zip(after_jpeg(quality), levels, strict=True):
+            stages[name] = _compressed(images.cpu().numpy(), quality).to(clean.device)
+    return stages
+
+
+def _codes(job: Job, ids: Tensor, stages: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    random = Randomness(seed=job.random.seed, purpose="victim")
+    codes = {}
+    for name, inputs in stages.items():
+        # A randomised victim draws the same numbers in every run, and others for each stage.
+        with isolated_randomness(random.derived(name), ids.to(job.compute.device)):
+            codes[name] = job.victim.represent(inputs).cpu().numpy()
+    return codes
+
+
+def _delivered(inputs: Tensor, modality: Modality) -> np.ndarray:
+    """Inputs as they are uploaded: images in 8 bits, everything else as it is."""
+    return (to_levels(inputs) if modality.name == IMAGE else inputs).cpu().numpy()
+
+
+def _digest(delivered: np.ndarray) -> np.ndarray:
+    return np.frombuffer(hashlib.blake2b(delivered.tobytes(), digest_size=16).digest(), dtype=np.uint8)
+
+
+def _compressed(levels: np.ndarray, quality: int) -> Tensor:
+    """What a service gets of images that are uploaded as JPEG: (n, 3, h, w) float32 in [0, 1]."""
+    decoded = []
+    for image in levels:
+        buffer = io.BytesIO()
+        Image.fromarray(np.ascontiguousarray(image.transpose(1, 2, 0))).save(buffer, format="JPEG", quality=quality)
+        decoded.append(np.asarray(Image.open(buffer)).transpose(2, 0, 1))
+    return from_levels(torch.from_numpy(np.stack(decoded)))

@@ -1,0 +1,156 @@
+"""The executors of the core: in this process, and in worker processes, which load what they need once."""
+
+import multiprocessing
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
+from multiprocessing.queues import Queue
+
+import torch
+
+from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
+from robusthash.errors import OptionError, RobustHashError, StorageError
+from robusthash.evaluation.planning.request import PluginOptions
+from robusthash.evaluation.victims.plugins import Plugins
+from robusthash.host import PluginHost, PluginKind
+
+_NOTHING: PluginOptions = {}
+_POLL = 1.0  #: seconds between looks at whether a worker has died
+
+
+@dataclass(frozen=True, kw_only=True)
+class Local(Executor):
+    """Runs shards in this process, one after another."""
+
+    @contextmanager
+    def start(self, workplace: Workplace) -> Iterator[Running]:  # noqa: D102 - as in the base class
+        yield _Here(workplace)
+
+
+class _Here(Running):
+    def __init__(self, workplace: Workplace) -> None:
+        self._work = workplace.here
+
+    def run(self, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
+        for task in tasks:
+            finished = self._work(task)
+            yield finished
+            if finished.error is not None:
+                return
+
+
+@dataclass(frozen=True, kw_only=True)
+class Processes(Executor):
+    """Runs shards in worker processes. The number of threads is each worker's own, as in a run without workers."""
+
+    workers: int = 2  #: processes
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise OptionError(f"workers={self.workers}", hint="at least 1")
+
+    @contextmanager
+    def start(self, workplace: Workplace) -> Iterator[Running]:  # noqa: D102 - as in the base class
+        context = multiprocessing.get_context("spawn")
+        tasks: Queue[ShardTask | None] = context.Queue()
+        answers: Queue[FinishedShard] = context.Queue()
+        arguments = (workplace.elsewhere, tasks, answers, torch.get_num_threads())
+        processes = [context.Process(target=_serve, args=arguments, daemon=True) for _ in range(self.workers)]
+        try:
+            for process in processes:
+                process.start()
+            yield _Pool(processes, tasks, answers)
+        finally:
+            for process in processes:
+                if process.pid is not None:
+                    process.terminate()
+                    process.join()
+
+
+class _Pool(Running):
+    def __init__(
+        self,
+        processes: Sequence[BaseProcess],
+        tasks: "Queue[ShardTask | None]",
+        answers: "Queue[FinishedShard]",
+    ) -> None:
+        self._processes = processes
+        self._tasks = tasks
+        self._answers = answers
+
+    def run(self, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
+        for task in tasks:
+            self._tasks.put(task)
+        for _ in tasks:
+            yield self._next()
+
+    def _next(self) -> FinishedShard:
+        while True:
+            try:
+                return self._answers.get(timeout=_POLL)
+            except queue.Empty:
+                dead = [process.exitcode for process in self._processes if process.exitcode is not None]
+                if dead:
+                    raise StorageError(
+                        f"a worker process died with exit code {dead[0]}",
+                        hint="finished shards are kept: run again, with fewer --workers if memory ran out",
+                    ) from None
+
+
+def choose_executor(
+    host: PluginHost, name: str | None, *, workers: int = 1, options: PluginOptions = _NOTHING
+) -> Executor:
+    """An executor by name, or worker processes of this machine, or this process.
+
+    Args:
+        host: the plugins.
+        name: registered name; None is this process, or processes where there are several workers.
+        workers: how many processes; for no other executor than those.
+        options: by plugin name, then by field.
+
+    Raises:
+        UnknownNameError: nothing is registered under the name.
+        OptionError: workers stand beside another executor, or an option is wrong.
+    """
+    if name is None:
+        return Processes(workers=workers) if workers > 1 else Local()
+    if workers > 1:
+        raise OptionError(
+            f"--workers {workers} stands beside --executor {name}", hint=f"set -o {name}.workers={workers}"
+        )
+    return Plugins(host, options).choose(PluginKind.EXECUTOR, name, Executor).plugin
+
+
+def _serve(
+    make: "Callable[[], Callable[[ShardTask], FinishedShard]]",
+    tasks: "Queue[ShardTask | None]",
+    answers: "Queue[FinishedShard]",
+    threads: int,
+) -> None:
+    """A worker's life: until there are no more tasks, or its parent is gone."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    work: Callable[[ShardTask], FinishedShard] | None = None
+    while (task := tasks.get()) is not None:
+        try:
+            work = work or make()
+            answers.put(work(task))
+        except RobustHashError as error:
+            answers.put(FinishedShard(task=task, error=error))
+        except Exception as error:
+            # Whatever it is, it may not survive the way to the parent; its text does.
+            told = RobustHashError(f"{type(error).__name__}: {error}")
+            answers.put(FinishedShard(task=task, error=told))
+
+
+def _end_with_parent() -> None:
+    """Ends this process when the one that started it is gone, however it went: it would hold models, and a terminal."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        with suppress(ChildProcessError):
+            parent.join()
+        os._exit(1)

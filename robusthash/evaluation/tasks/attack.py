@@ -1,0 +1,78 @@
+"""Adversarial images of the dataset's queries, or of a folder of the user's own."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from robusthash.contracts import FileImages, Progress
+from robusthash.errors import InputError
+from robusthash.evaluation.planning.plan import plan
+from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
+from robusthash.evaluation.running.cells import prepare
+from robusthash.evaluation.running.checking import check, known
+from robusthash.evaluation.tasks.gallery import Picture, save_gallery
+from robusthash.evaluation.victims.queries import Queries
+from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.system import Systems
+from robusthash.host import PluginHost
+
+_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+
+
+def attack_images(
+    model: str,
+    bits: int,
+    attack: str,
+    setting: RunSettings,
+    host: PluginHost,
+    *,
+    output: Path,
+    defense: str = NO_DEFENSE,
+    epsilon: float | None = None,
+    folder: Path | None = None,
+    progress: Progress,
+) -> list[Picture]:
+    """Writes adversarial images.
+
+    Args:
+        model: registered name, or ``path/to/file.py:build``.
+        bits: code length.
+        attack: registered name.
+        setting: dataset, backbone, options.
+        host: the plugins.
+        output: where the PNGs and their manifest go.
+        defense: registered name, or ``none``.
+        epsilon: radius; None is the dataset's own.
+        folder: of the user's images, without labels; None is the dataset's queries.
+        progress: called with (done, total, what).
+
+    Raises:
+        InputError: the folder holds no images.
+        DatasetError: an image cannot be read.
+    """
+    resources = Resources(setting, host, progress)
+    epsilons = () if epsilon is None else (epsilon,)
+    request = Request(
+        models=(model,), attacks=(attack,), bits=(bits,), defenses=(defense,), epsilons=epsilons, setting=setting
+    )
+    check(request, resources)
+    cell = plan(request, known(request, resources))[-1]
+    own = None if folder is None else _own_images(folder, resources)
+    systems = Systems(resources)
+    try:
+        prepared = prepare(cell, systems, {})
+        if own is not None:
+            prepared = replace(prepared, scene=replace(prepared.scene, queries=own))
+        return save_gallery(prepared, output, progress)
+    finally:
+        systems.close()
+
+
+def _own_images(folder: Path, resources: Resources) -> Queries:
+    if not folder.is_dir():
+        raise InputError(f"--input {folder} is no folder", hint="name a folder of images")
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    if not paths:
+        raise InputError(f"--input {folder} holds no images", hint=f"known endings: {', '.join(sorted(_SUFFIXES))}")
+    names = tuple(str(path.relative_to(folder)) for path in paths)
+    images = FileImages(folder, names, size=resources.data.query.images.size[0])
+    return Queries.unlabelled(images, names, resources.data, resources.setting.seed)

@@ -1,0 +1,33 @@
+"""Training alone: a checkpoint of a model."""
+
+from pathlib import Path
+
+from robusthash.contracts import Progress
+from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.evaluation.running.checking import check
+from robusthash.evaluation.victims.checkpoints import train_checkpoint
+from robusthash.evaluation.victims.resources import Resources
+from robusthash.host import PluginHost
+from robusthash.training import Description
+
+
+def train_victim(
+    model: str, bits: int, setting: RunSettings, host: PluginHost, *, output: Path | None, progress: Progress
+) -> tuple[Path, Description, bool]:
+    """Trains a model, or finds it in the cache.
+
+    Args:
+        model: registered name.
+        bits: code length.
+        setting: dataset, backbone, options.
+        host: the plugins.
+        output: where the checkpoint goes; None is the cache.
+        progress: called with (done, total, what).
+
+    Returns:
+        The checkpoint's path, its description, and whether it was in the cache.
+    """
+    resources = Resources(setting, host, progress)
+    check(Request(models=(model,), attacks=(), bits=(bits,), setting=setting), resources)
+    return train_checkpoint(VictimPlan(model=model, bits=bits), resources, output)

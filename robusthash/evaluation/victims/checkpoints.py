@@ -1,0 +1,117 @@
+"""Checkpoints of trained models: made here unless the very same is in the cache."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+
+from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, Recipe, TrainingReport
+from robusthash.errors import UsageError
+from robusthash.evaluation.planning.names import shown
+from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
+from robusthash.evaluation.victims.resources import Resources
+from robusthash.options import as_plain, build_options
+from robusthash.storage import cache_folder, digest
+from robusthash.training import (
+    Description,
+    HashNetwork,
+    build_network,
+    load_checkpoint,
+    load_tensors,
+    save_checkpoint,
+    set_hash_layer,
+    tensors_digest,
+    train,
+)
+from robusthash.version import __version__
+
+
+def train_checkpoint(
+    plan: VictimPlan, resources: Resources, output: Path | None = None
+) -> tuple[Path, Description, bool]:
+    """Trains a model, or sets its hash layer in closed form, unless the very same is in the cache.
+
+    Args:
+        plan: which model and how many bits.
+        resources: the dataset and the plugins.
+        output: where the checkpoint goes; None is the cache.
+
+    Returns:
+        The checkpoint's path, its description, and whether it was there before.
+
+    Raises:
+        UsageError: there is nothing to train, or the images are not square.
+        TrainingError: training diverged or collapsed.
+    """
+    name, bits = shown(plan.model), plan.bits
+    if bits is None:
+        raise UsageError(f"model {name!r} has no code length to be trained for", hint="give --bits")
+    chosen = resources.plugins.model(name)
+    method, setting = chosen.plugin, resources.setting
+    if isinstance(method, ReadyModel | Descriptor):
+        raise UsageError(
+            f"model {name!r} of {chosen.use.owner} is not trained: it is used as it is",
+            hint=f"robusthash eval --model {name}",
+        )
+    backbone = resources.plugins.backbone(setting.backbone or resources.data.backbone)
+    recipe = _recipe(chosen, resources)
+    side = image_side(resources)
+    described = Description(
+        model=chosen.use,
+        backbone=backbone.use,
+        pretrained=start_of(setting.weights),
+        recipe={} if isinstance(method, ClosedForm) else as_plain(recipe),
+        bits=bits,
+        image_size=side,
+        dataset=setting.dataset if isinstance(setting.dataset, str) else resources.data.name,
+        dataset_digest=resources.data.digest,
+        classes=resources.data.classes,
+        seed=setting.seed,
+        versions={"robusthash": __version__, "torch": torch.__version__},
+        report={},
+    )
+    key = digest({**asdict(described), "device": resources.device.type})[:16]
+    stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
+    cached = cache_folder() / "checkpoints" / f"{stem}.safetensors"
+    if output is None and cached.exists():
+        return cached, load_checkpoint(cached)[1], True
+    network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
+    partial = cached.with_suffix(".partial")
+    report = _learn(network, method, recipe, resources, partial)
+    path = output or cached
+    saved = save_checkpoint(path, network, replace(described, report=asdict(report)))
+    partial.unlink(missing_ok=True)
+    return path, saved, False
+
+
+def image_side(resources: Resources) -> int:
+    """Height and width of the dataset's images.
+
+    Raises:
+        UsageError: they are not square.
+    """
+    height, width = resources.data.query.images.size
+    if height != width:
+        raise UsageError(f"images are {height}x{width}", hint="models take square images: give --image-size")
+    return height
+
+
+def start_of(weights: str) -> str:
+    """What a backbone starts from, for the record: a file is named by its digest."""
+    return weights if weights in {"none", "default"} else f"sha256:{tensors_digest(load_tensors(Path(weights)))}"
+
+
+def _recipe(chosen: Chosen[Method], resources: Resources) -> Recipe:
+    """How an objective trains: the model's own values, and the user's over them."""
+    values = {**getattr(chosen.spec, "recipe", {}), **resources.setting.options.get(TRAIN, {})}
+    return build_options(Recipe, values, where="the training recipe")
+
+
+def _learn(
+    network: HashNetwork, method: Objective | ClosedForm, recipe: Recipe, resources: Resources, partial: Path
+) -> TrainingReport:
+    seed, device, progress = resources.setting.seed, resources.device, resources.progress
+    if isinstance(method, ClosedForm):
+        return set_hash_layer(network, method, resources.data.train, seed=seed, device=device, progress=progress)
+    return train(network, method, recipe, resources.data, seed=seed, device=device, progress=progress, partial=partial)

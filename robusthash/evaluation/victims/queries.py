@@ -1,0 +1,78 @@
+"""The queries of a run: which items, and what a targeted attack pulls each of them to. The same for every victim."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robusthash.adversary import Targets, TargetSelector
+from robusthash.contracts import Inputs, RetrievalData, Split
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Queries:
+    """The queries to attack.
+
+    Attributes:
+        split: the items.
+        ids: (n,) int64, their positions in the dataset's query split: the key of their randomness.
+        database_labels: (items, classes) uint8, what targets are drawn from.
+        seed: of the run.
+    """
+
+    split: Split
+    ids: Tensor
+    database_labels: Tensor
+    seed: int
+
+    @classmethod
+    def drawn(cls, data: RetrievalData, wanted: int | None, seed: int) -> Self:
+        """All queries of a dataset, or a seeded draw of some.
+
+        Args:
+            data: the dataset.
+            wanted: how many; None is all.
+            seed: of the run.
+        """
+        positions = query_subset(len(data.query), wanted, seed)
+        return cls(
+            split=data.query.take(positions),
+            ids=torch.tensor(positions, dtype=torch.int64),
+            database_labels=data.database.labels,
+            seed=seed,
+        )
+
+    @classmethod
+    def unlabelled(cls, inputs: Inputs, names: tuple[str, ...], data: RetrievalData, seed: int) -> Self:
+        """Inputs of the user's own: they have no labels, so any label of the database is a target."""
+        labels = torch.zeros((len(inputs), data.database.labels.shape[1]), dtype=torch.uint8)
+        split = Split(name="query", views={inputs.modality.name: inputs}, labels=labels, ids=names)
+        return cls(split=split, ids=torch.arange(len(inputs)), database_labels=data.database.labels, seed=seed)
+
+    def __len__(self) -> int:
+        return len(self.split)
+
+    @property
+    def labels(self) -> Tensor:
+        """(n, classes) uint8."""
+        return self.split.labels
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Target labels and anchors: the same for every victim and attack of this dataset and seed."""
+        return TargetSelector(seed=self.seed).select(self.labels, self.ids, self.database_labels)
+
+
+def query_subset(count: int, wanted: int | None, seed: int) -> list[int]:
+    """Positions of the queries to attack, ascending: all of them, or a seeded draw of some.
+
+    >>> query_subset(5, None, 0)
+    [0, 1, 2, 3, 4]
+    """
+    if wanted is None or wanted >= count:
+        return list(range(count))
+    draw = np.random.Generator(np.random.Philox(key=seed)).permutation(count)[:wanted]
+    return sorted(int(position) for position in draw)

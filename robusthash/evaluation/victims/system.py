@@ -1,0 +1,164 @@
+"""A victim with what it searches: the retrieval system that an attack is made on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from robusthash.adversary import VictimProbe, probe
+from robusthash.contracts import (
+    CodeBank,
+    HashModel,
+    Index,
+    Modality,
+    Randomness,
+    Retriever,
+    Space,
+    Split,
+    isolated_randomness,
+)
+from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.victims.codes import cached_representation
+from robusthash.evaluation.victims.making import get_victim
+from robusthash.evaluation.victims.plugins import Chosen
+from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.victim import Victim
+from robusthash.specs import Direction
+from robusthash.storage import digest
+
+PROBED = 16  #: queries that a victim's gradients are looked at on
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Database:
+    """What is searched.
+
+    Attributes:
+        representation: packed codes or descriptors, one row an item.
+        labels: (items, classes) uint8.
+        space: what the items are compared in.
+        index: the retriever's index over the same representation.
+    """
+
+    representation: Tensor
+    labels: Tensor
+    space: Space
+    index: Index
+
+    @property
+    def codes(self) -> Tensor:
+        """(items, bits) int8 in {-1, +1}; descriptors as they are."""
+        return self.space.codes(self.representation)
+
+
+class System:
+    """A victim with the database that it searches, in one direction.
+
+    Args:
+        victim: the model.
+        direction: what searches for what: it chooses the attacked tower and the searched one.
+        resources: the dataset and the plugins.
+    """
+
+    def __init__(self, victim: Victim, direction: Direction, resources: Resources) -> None:
+        self.victim = victim
+        self.direction = direction
+        self.resources = resources
+        self.query_model: HashModel = victim.tower(direction.query)
+        self.item_model: HashModel = victim.tower(direction.item)
+
+    @property
+    def space(self) -> Space:
+        """Where queries and items are compared."""
+        return self.query_model.space
+
+    @property
+    def modality(self) -> Modality:
+        """What the queries are."""
+        return self.query_model.modality
+
+    @cached_property
+    def retriever(self) -> Chosen[Retriever]:
+        """What searches."""
+        return self.resources.retriever(self.space.distance)
+
+    @cached_property
+    def database(self) -> Database:
+        """What is searched."""
+        split = self.resources.data.database
+        items = self._represented(split)
+        index = self.retriever.plugin.index(items, self.space)
+        return Database(representation=items, labels=split.labels, space=self.space, index=index)
+
+    @cached_property
+    def bank(self) -> CodeBank:
+        """Codes and labels of the train split, as the searched tower sees it, on the device."""
+        train, device = self.resources.data.train, self.resources.device
+        codes = self.space.codes(self._represented(train))
+        return CodeBank(codes=codes.to(device), labels=train.labels.to(device))
+
+    @cached_property
+    def compiled(self) -> Callable[[Tensor], Tensor] | None:
+        """The attacked tower's compiled form, where that is asked for. Its batch may shrink with every step."""
+        return torch.compile(self.query_model, dynamic=True) if self.resources.setting.compiled else None
+
+    @cached_property
+    def probe(self) -> VictimProbe:
+        """A look at the victim's gradients, on its first queries."""
+        queries, device = self.resources.queries, self.resources.device
+        rows = range(min(PROBED, len(queries)))
+        inputs = queries.split.view(self.direction.query).inputs(rows).to(device)
+        with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), queries.ids.to(device)):
+            return probe(self.query_model, inputs)
+
+    def close(self) -> None:
+        """Closes the index, if there is one."""
+        if "database" in self.__dict__:
+            self.database.index.close()
+
+    def _represented(self, split: Split) -> Tensor:
+        resources = self.resources
+        return cached_representation(
+            self.item_model,
+            digest(self.victim.identity),
+            split,
+            device=resources.device,
+            progress=resources.progress,
+        )
+
+
+class Systems:
+    """An LRU cache of victims, each with its systems: a victim holds a model, so only the last few are kept.
+
+    Args:
+        resources: the dataset and the plugins.
+    """
+
+    most = 4
+
+    def __init__(self, resources: Resources) -> None:
+        self.resources = resources
+        self._victims: dict[VictimPlan, dict[Direction, System]] = {}
+
+    def get(self, plan: VictimPlan, direction: Direction) -> System:
+        """A victim's system in one direction, made on first use."""
+        known = self._victims.pop(plan, None) or {}
+        self._victims[plan] = known
+        if direction not in known:
+            victim = next(iter(known.values())).victim if known else get_victim(plan, self.resources)
+            known[direction] = System(victim, direction, self.resources)
+        if len(self._victims) > self.most:
+            self.drop(next(iter(self._victims)))
+        return known[direction]
+
+    def drop(self, plan: VictimPlan) -> None:
+        """Forgets a victim, such as one whose model may have been changed."""
+        for system in self._victims.pop(plan, {}).values():
+            system.close()
+
+    def close(self) -> None:
+        """Closes every index."""
+        for plan in list(self._victims):
+            self.drop(plan)

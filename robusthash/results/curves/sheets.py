@@ -1,0 +1,90 @@
+"""Curves as tables of text: the same in a terminal, in Markdown and in HTML."""
+
+from collections.abc import Iterable, Iterator
+
+from robusthash.results.comparing.comparable import metric_title
+from robusthash.results.curves.panels import HAMMING, Common, Curves, Over, Panel, Point, Series
+from robusthash.results.records.stages import Against
+from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
+
+Tick = tuple[float, str]  #: an x, and how people write it
+
+
+def sheets(curves: Curves) -> Iterator[Sheet]:
+    """A sheet for each panel: a row a series, a column an x, with whole intervals."""
+    for panel in curves.panels:
+        at = ticks(panel, curves.over)
+        columns = (
+            Column(name="model", words=True),
+            Column(name="attack", words=True),
+            *(Column(name=label) for _, label in at),
+        )
+        lines = (
+            Line(
+                cells=(one.victim, one.attack, *(_whole(point, panel) for point in points_at(one, at))),
+                emphasis=Emphasis.FAINT if one.reference else Emphasis.NONE,
+            )
+            for one in panel.series
+        )
+        yield Sheet(
+            title=panel.common.text,
+            lead=f"{y_title(panel.common)} [95 %] over {x_name(curves.over, panel.common)}",
+            tables=(Table(columns=columns, lines=tuple(lines)),),
+            notes=tuple(notes(panel)),
+        )
+
+
+def y_title(common: Common) -> str:
+    """What is shown over x, with its unit if it has one."""
+    if common.metric == HAMMING:
+        return "Hamming distance to the aim (bits)"
+    against, metric = Against.parse(common.metric)
+    return metric_title(metric, against)
+
+
+def x_name(over: Over, common: Common) -> str:
+    """What differs along a series, in a word."""
+    return common.effort or str(over)
+
+
+def number(value: float, panel: Panel) -> str:
+    """A value of a panel as people write it."""
+    return f"{value:.1f}" if panel.common.metric == HAMMING else f"{value:.3f}"
+
+
+def ticks(panel: Panel, over: Over) -> list[Tick]:
+    """The columns: every x, or of the iterations 0, 1, 2, 5, 10, 20, 50 ... and the last of each series."""
+    every = {point.label: point.x for one in panel.series for point in one.points}
+    found = sorted((x, label) for label, x in every.items())
+    if over is not Over.ITERATION:
+        return found
+    kept = {0.0, *(one.points[-1].x for one in panel.series)}
+    kept |= {head * 10.0**power for power in range(len(str(int(found[-1][0])))) for head in (1, 2, 5)}
+    return [(x, label) for x, label in found if x in kept]
+
+
+def points_at(one: Series, at: Iterable[Tick]) -> list[Point | None]:
+    """A series' points in these columns; None where it has none."""
+    points = {point.label: point for point in one.points}
+    return [points.get(label) for _, label in at]
+
+
+def notes(panel: Panel) -> Iterator[Note]:
+    """What has to be said below the table."""
+    for one in panel.series:
+        for point in one.points:
+            for flag in point.flags:
+                told = f"{flag.id} {one.victim}, {one.attack}, {point.label}: {flag.message}"
+                yield Note(text=told, warning=True)
+    if panel.superseded:
+        many = "s" if panel.superseded > 1 else ""
+        yield Note(text=f"not shown: {panel.superseded} older record{many} of points that were evaluated again")
+
+
+def _whole(point: Point | None, panel: Panel) -> str:
+    if point is None:
+        return ""
+    value = number(point.value, panel)
+    if point.low is None or point.high is None:
+        return value
+    return f"{value} [{number(point.low, panel)}, {number(point.high, panel)}]"

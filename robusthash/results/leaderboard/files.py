@@ -1,0 +1,65 @@
+"""A leaderboard for other tools: Markdown and HTML to show, CSV and JSON with everything."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, fields
+
+from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, Score
+from robusthash.results.leaderboard.sheets import sheets
+from robusthash.results.rendering.csv import lines_to_csv
+from robusthash.results.rendering.html import sheets_to_html
+from robusthash.results.rendering.markdown import sheets_to_markdown
+
+
+def to_markdown(leaderboard: Leaderboard, *, ties: bool = False) -> str:
+    """The tables in Markdown.
+
+    Args:
+        leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.
+        ties: show the band between the worst and the best order of ties, in place of the 95 % interval.
+    """
+    return sheets_to_markdown(sheets(leaderboard, ties=ties))
+
+
+def to_html(leaderboard: Leaderboard, *, ties: bool = False) -> str:
+    """The tables in HTML, for a notebook or a page.
+
+    Args:
+        leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.
+        ties: show the band between the worst and the best order of ties, in place of the 95 % interval.
+    """
+    return sheets_to_html(sheets(leaderboard, ties=ties))
+
+
+def to_csv(leaderboard: Leaderboard) -> str:
+    """One line a row, with everything: the section's heading, full precision, intervals and tie bands.
+
+    A heading's ``queries`` are the images attacked; a row's are in ``queries_per_image``.
+    """
+    headings, scores = ([entry.name for entry in fields(kind)] for kind in (Heading, Score))
+    names = [*headings, *_plain(), "queries_per_image", *scores, *(f"target_{name}" for name in scores), "flags"]
+    return lines_to_csv(names, _lines(leaderboard))
+
+
+def to_json(leaderboard: Leaderboard) -> str:
+    """The whole leaderboard, in full precision."""
+    return json.dumps(asdict(leaderboard), indent=2, allow_nan=False) + "\n"
+
+
+def _plain() -> list[str]:
+    return [entry.name for entry in fields(Row) if entry.name not in ("score", "target", "flags", "queries")]
+
+
+def _lines(leaderboard: Leaderboard) -> Iterator[dict[str, object]]:
+    for section in leaderboard.sections:
+        for row in section.rows:
+            score = asdict(row.score) if row.score else {}
+            target = asdict(row.target) if row.target else {}
+            yield {
+                **asdict(section.setting),
+                **{name: getattr(row, name) for name in _plain()},
+                **score,
+                **{f"target_{name}": value for name, value in target.items()},
+                "queries_per_image": row.queries,
+                "flags": " ".join(flag.id for flag in row.flags),
+            }

@@ -1,0 +1,183 @@
+"""A leaderboard as tables of text: the same in a terminal, in Markdown and in HTML."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from robusthash.results.comparing.comparable import metric_title
+from robusthash.results.leaderboard.board import (
+    Heading,
+    Leaderboard,
+    Row,
+    RowKind,
+    Score,
+    Section,
+    Standing,
+    Transfer,
+)
+from robusthash.results.records.parts import Access
+from robusthash.results.records.stages import Against
+from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
+from robusthash.specs import Goal
+
+MODEL, ATTACK, FLAGS, CLEAN, PSNR, TIME = "model", "attack", "flags", "clean", "PSNR", "time/img"
+
+_LETTERS = {Access.WHITE_BOX: "", Access.TRANSFER: "x", Access.QUERIES: "q"}  #: before a rank
+_EMPHASIS = {RowKind.CLEAN: Emphasis.CLEAN, RowKind.FLOOR: Emphasis.FAINT}
+
+
+def sheets(leaderboard: Leaderboard, *, ties: bool = False) -> Iterator[Sheet]:
+    """A sheet for each section: standings, transfer matrices, and every row.
+
+    Args:
+        leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.
+        ties: show the band between the worst and the best order of ties, in place of the 95 % interval.
+    """
+    for section in leaderboard.sections:
+        heading = section.setting
+        ranks = (
+            _standings(goal, heading, list(found), ties=ties)
+            for goal, found in groupby(section.standings, key=lambda one: one.goal)
+        )
+        matrices = (_transfer(transfer, heading) for transfer in section.transfers)
+        yield Sheet(
+            title=heading.title(heading.threat),
+            tables=(*ranks, *matrices, rows_table(section, ties=ties)),
+            notes=tuple(_notes(section)),
+        )
+
+
+def rows_table(section: Section, *, ties: bool) -> Table:
+    """Every row of a section."""
+    own, band = metric_title(section.setting.metric), _band(ties=ties)
+    target = metric_title(section.setting.metric, Against.TARGET)
+    columns = (
+        Column(name="#"),
+        Column(name=MODEL, words=True),
+        Column(name=ATTACK, words=True),
+        Column(name=CLEAN),
+        Column(name=f"{own} {band}"),
+        *([Column(name=f"{target} {band}")] if _has_targets(section) else []),
+        Column(name=PSNR),
+        *([Column(name="queries/img")] if _has_queries(section) else []),
+        Column(name=TIME),
+        Column(name=FLAGS, words=True),
+    )
+    lines = (Line(cells=_cells(row, section, ties=ties), emphasis=_emphasis(row)) for row in section.rows)
+    return Table(columns=columns, lines=tuple(lines))
+
+
+def _cells(row: Row, section: Section, *, ties: bool) -> tuple[str, ...]:
+    return (
+        f"{_letters(row)}{row.rank}" if row.rank else "",
+        row.model,
+        row.label,
+        _number(row.clean) if row.kind is not RowKind.CLEAN else "",
+        _interval(row.score, ties=ties),
+        *([_interval(row.target, ties=ties)] if _has_targets(section) else []),
+        f"{row.psnr:.1f}" if row.psnr is not None else "",
+        *([f"{row.queries:.1f}" if row.queries is not None else ""] if _has_queries(section) else []),
+        _duration(row.seconds),
+        " ".join(flag.id for flag in row.flags),
+    )
+
+
+def _emphasis(row: Row) -> Emphasis:
+    return Emphasis.BEST if row.rank == 1 else _EMPHASIS.get(row.kind, Emphasis.NONE)
+
+
+def _letters(row: Row) -> str:
+    """What tells ranks of one table apart that are not about the same attacks: ``xt`` for a targeted transfer."""
+    return (_LETTERS[row.access] if row.access else "") + ("t" if row.goal == Goal.TARGETED else "")
+
+
+def _standings(goal: Goal, heading: Heading, found: list[Standing], *, ties: bool) -> Table:
+    columns = (
+        Column(name="#"),
+        Column(name=MODEL, words=True),
+        Column(name=CLEAN),
+        Column(name=f"worst {_judged(goal, heading)} {_band(ties=ties)}"),
+        Column(name="under", words=True),
+    )
+    lines = (
+        Line(
+            cells=(
+                str(one.rank) if one.rank else "-",
+                one.model,
+                _number(one.clean),
+                _interval(one.worst, ties=ties),
+                one.attack or f"incomplete (lacks {', '.join(one.lacks)})",
+            ),
+            emphasis=Emphasis.BEST if one.rank == 1 else Emphasis.NONE if one.rank else Emphasis.FAINT,
+        )
+        for one in found
+    )
+    return Table(columns=columns, lines=tuple(lines))
+
+
+def _transfer(transfer: Transfer, heading: Heading) -> Table:
+    lines = [Line(cells=("clean queries", *(_number(value) for value in transfer.clean)))]
+    for surrogate, values in zip(transfer.surrogates, transfer.after, strict=True):
+        lines.append(Line(cells=(surrogate, *("-" if value is None else _number(value) for value in values))))
+    return Table(
+        columns=(
+            Column(name="surrogate", words=True),
+            *(Column(name=victim, wraps=True) for victim in transfer.victims),
+        ),
+        lines=tuple(lines),
+        caption=f"{transfer.attack}: {_judged(transfer.goal, heading)} by surrogate (rows) and victim (columns)",
+    )
+
+
+def _notes(section: Section) -> Iterator[Note]:
+    """What has to be said below the tables."""
+    for row in section.rows:
+        for flag in row.flags:
+            yield Note(text=f"{flag.id} {row.model}, {row.label}: {flag.message}", warning=True)
+    if _has_targets(section):
+        yield Note(text="t: targeted, ranked by relevance to the target label (higher is stronger)")
+    accesses = {row.access for row in section.rows if row.rank}
+    if Access.TRANSFER in accesses:
+        yield Note(text="x: crafted on another model (transfer), ranked apart from white-box attacks")
+    if Access.QUERIES in accesses:
+        yield Note(text="q: queries the victim's service, ranked apart from white-box attacks")
+    if section.superseded:
+        many = "s" if section.superseded > 1 else ""
+        yield Note(text=f"not shown: {section.superseded} older record{many} of cells that were evaluated again")
+
+
+def _has_targets(section: Section) -> bool:
+    return any(row.target for row in section.rows)
+
+
+def _has_queries(section: Section) -> bool:
+    return any(row.queries is not None for row in section.rows)
+
+
+def _judged(goal: Goal, heading: Heading) -> str:
+    return metric_title(heading.metric, Against.TARGET if goal is Goal.TARGETED else Against.OWN)
+
+
+def _band(*, ties: bool) -> str:
+    return "[ties]" if ties else "[95 %]"
+
+
+def _interval(score: Score | None, *, ties: bool) -> str:
+    if score is None:
+        return ""
+    low, high = (score.worst, score.best) if ties else (score.low, score.high)
+    return _number(score.value) + (f" [{_number(low)}, {_number(high)}]" if low is not None else "")
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _duration(seconds: float | None) -> str:
+    """Time in three digits and a unit.
+
+    >>> _duration(0.0123), _duration(4.5), _duration(90.0)
+    ('12.3 ms', '4.5 s', '90 s')
+    """
+    if seconds is None:
+        return ""
+    return f"{seconds * 1000:.3g} ms" if seconds < 1 else f"{seconds:.3g} s"

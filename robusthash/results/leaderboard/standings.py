@@ -1,0 +1,76 @@
+"""The victims of a section, most robust first."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+
+from robusthash.results.comparing.judging import counts, strength
+from robusthash.results.comparing.keys import VictimKey, attack_key
+from robusthash.results.comparing.naming import Names
+from robusthash.results.leaderboard.board import Score, Standing
+from robusthash.results.records.parts import Access
+from robusthash.results.records.record import Record
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
+from robusthash.specs import Goal, Role
+
+
+def standings(victims: Mapping[VictimKey, Sequence[Record]], names: Names) -> Iterator[Standing]:
+    """Victims by their score under the strongest white-box attack that all who are ranked have.
+
+    A victim is ranked if it has the yardstick, where any victim has it: a single attack that another one has besides
+    would say less. Without a yardstick it must have every attack.
+
+    Args:
+        victims: the records of each, from old to new, one an attack.
+        names: in the section.
+    """
+    for goal in Goal:
+        attacks = {
+            victim: {attack_key(record.attack): record for record in group if _decides(record, goal)}
+            for victim, group in victims.items()
+        }
+        everything = {key: record for found in attacks.values() for key, record in found.items()}
+        if not everything:
+            continue
+        yardsticks = {key for key, record in everything.items() if record.attack.role is Role.YARDSTICK}
+        needed = yardsticks or set(everything)
+        lacks = {
+            victim: tuple(sorted(names.attack(key) for key in needed - set(found))) for victim, found in attacks.items()
+        }
+        complete = [victim for victim in victims if not lacks[victim]]
+        shared = set(everything).intersection(*(attacks[victim] for victim in complete))
+        strongest = {victim: ranked((attacks[victim][key] for key in shared), names)[0] for victim in complete}
+        strengths = sorted((strength(record) for record in strongest.values()), reverse=True)
+        found = []
+        for victim, group in victims.items():
+            record = strongest.get(victim)
+            found.append(
+                Standing(
+                    goal=goal,
+                    rank=1 + strengths.index(strength(record)) if record else None,
+                    model=names.victim(victim),
+                    clean=clean(group[-1]),
+                    worst=score(record) if record else None,
+                    attack=names.attack(attack_key(record.attack)) if record else None,
+                    lacks=lacks[victim],
+                )
+            )
+        yield from sorted(found, key=lambda one: (one.rank is None, one.rank or 0, one.model))
+
+
+def ranked(records: Iterable[Record], names: Names) -> list[Record]:
+    """Records of one victim, the strongest first."""
+    return sorted(records, key=lambda record: (strength(record), names.attack(attack_key(record.attack))))
+
+
+def clean(record: Record) -> float:
+    """The headline of the clean queries, by their own labels."""
+    return record.measure(CLEAN, against=Against.OWN).value
+
+
+def score(record: Record, stage: str = ADVERSARIAL, against: Against | None = None) -> Score:
+    """The headline of a stage; None are the labels that the attack is judged by."""
+    return Score(**asdict(record.measure(stage, against=against)))
+
+
+def _decides(record: Record, goal: Goal) -> bool:
+    return record.attack.goal == goal and record.access is Access.WHITE_BOX and counts(record)

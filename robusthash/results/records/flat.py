@@ -1,0 +1,128 @@
+"""A record as it stands on disk: plain values, few levels; and which of them its digest is over."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from robusthash.results.records.parts import ModelUse
+from robusthash.results.records.stages import Against
+from robusthash.specs import Direction, Distance, PluginUse
+
+if TYPE_CHECKING:
+    from robusthash.results.records.record import Record
+
+SCHEMA = 2
+
+_Value = TypeVar("_Value")
+
+#: What the adversarial inputs depend on, beside the model that they are crafted on; and what the scoring does.
+_CRAFTING = ("dataset", "attack", "goal", "epsilon", "seed", "shard_size", "precision", "compiled", "versions")
+_SCORING = ("defense", "relevance", "protocols", "retriever", "qualities")
+
+
+def flatten(record: "Record") -> dict[str, Any]:
+    """A record as plain values: what :meth:`Record.to_json` writes."""
+    victim, attack, scoring, conditions = record.victim, record.attack, record.scoring, record.conditions
+    outcome = record.outcome
+    return {
+        "schema": SCHEMA,
+        "digest": record.digest,
+        "created": record.created,
+        "dataset": asdict(record.dataset),
+        "model": _model(victim.model),
+        "defense": asdict(victim.defense) if victim.defense else None,
+        "direction": str(victim.direction),
+        "attack": asdict(PluginUse(name=attack.name, owner=attack.owner, options=attack.options)),
+        "goal": str(attack.goal),
+        "epsilon": attack.epsilon,
+        "surrogate": _model(attack.surrogate) if attack.surrogate else None,
+        "role": str(attack.role),
+        "effort": asdict(attack.effort) if attack.effort else None,
+        "passes": attack.passes,
+        "precision": attack.precision,
+        "compiled": attack.compiled,
+        "protocols": dict(scoring.protocols),
+        "headline": scoring.headline,
+        "relevance": scoring.relevance,
+        "retriever": asdict(scoring.retriever),
+        "qualities": list(scoring.qualities),
+        "seed": conditions.seed,
+        "shard_size": conditions.shard_size,
+        "versions": dict(conditions.versions),
+        "environment": dict(conditions.environment),
+        "metrics": {
+            stage: {
+                against.qualify(name): asdict(measure)
+                for against, found in measures.items()
+                for name, measure in found.items()
+            }
+            for stage, measures in outcome.metrics.items()
+        },
+        "search": {stage: dict(found) for stage, found in outcome.search.items()},
+        "floors": {
+            against.qualify(name): value for against, floors in outcome.floors.items() for name, value in floors.items()
+        },
+        "imagery": dict(outcome.imagery),
+        "cost": asdict(outcome.cost),
+        "flags": [asdict(flag) for flag in outcome.flags],
+        "probe": dict(outcome.probe),
+    }
+
+
+def by_labels(qualified: Mapping[str, _Value]) -> dict[Against, dict[str, _Value]]:
+    """Values by the labels that they are told against, then by name, from their names on disk.
+
+    >>> by_labels({"map": 0.1, "t-map": 0.9})
+    {<Against.OWN: 'own'>: {'map': 0.1}, <Against.TARGET: 'target'>: {'map': 0.9}}
+    """
+    found: dict[Against, dict[str, _Value]] = {}
+    for name, value in qualified.items():
+        against, plain = Against.parse(name)
+        found.setdefault(against, {})[plain] = value
+    return found
+
+
+def crafting(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What the adversarial inputs of a flat record depend on, whoever is to judge them."""
+    source = (
+        {"model": _identity(content["surrogate"]), "defense": None}
+        if content["surrogate"]
+        else {"model": _identity(content["model"]), "defense": content["defense"]}
+    )
+    direction = content.get("direction", Direction.I2I)
+    return {
+        **{name: content[name] for name in _CRAFTING},
+        "source": source,
+        "device": content["environment"]["device"],
+        **({} if direction == Direction.I2I else {"direction": direction}),
+    }
+
+
+def identity(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything in a flat record that could change its numbers.
+
+    What schema 1 could not say is left out where it says what schema 1 meant: a digest of then is one of now.
+    """
+    headline = content.get("headline")
+    usual = usual_headline(content["protocols"])
+    return {
+        **crafting(content),
+        **{name: content[name] for name in _SCORING},
+        "model": _identity(content["model"]),
+        **({} if headline in (None, usual) else {"headline": headline}),
+    }
+
+
+def usual_headline(protocols: Mapping[str, str]) -> str:
+    """The headline of a record that does not name it, as those of schema 1 did not."""
+    return "map" if "map" in protocols else min(protocols)
+
+
+def _model(use: ModelUse) -> dict[str, Any]:
+    return {**asdict(use), "distance": str(use.distance), "bits": use.bits}
+
+
+def _identity(model: Mapping[str, Any]) -> dict[str, Any]:
+    """A flat model as :meth:`ModelUse.identity` has it."""
+    left_out = ("distance", "size") if model.get("distance", Distance.HAMMING) == Distance.HAMMING else ("bits",)
+    return {name: value for name, value in model.items() if name not in left_out}

@@ -1,0 +1,179 @@
+"""The files of records, as msgspec checks them: schema 2, and schema 1 before it."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
+from robusthash.specs import Direction, Distance, Goal, Role
+
+_DEEPEST = 20  #: levels of options in each other; what walks through them is recursive
+
+Count = Annotated[int, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(ge=0)]
+Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class Part(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A part of a file: a name that is not expected is as wrong as one that is missing."""
+
+
+class PluginPart(Part):
+    """A plugin object as it was used."""
+
+    name: str
+    owner: str
+    options: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        level: list[Any] = [self.options]
+        for _ in range(_DEEPEST):
+            level = [one for value in level for one in _inside(value)]
+        if level:
+            raise ValueError(f"options are nested more than {_DEEPEST} levels deep")
+
+
+class DatasetPart(PluginPart):
+    """The dataset."""
+
+    digest: str
+    queries: Count
+    query_digest: str
+    database: Count
+
+
+class ModelPart1(PluginPart):
+    """A model of schema 1: all of them hash."""
+
+    bits: Positive
+    backbone: str
+    digest: str
+
+
+class ModelPart2(PluginPart, kw_only=True):
+    """A model."""
+
+    bits: Positive | None
+    distance: Distance
+    size: Positive
+    backbone: str
+    digest: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expected = self.size if self.distance is Distance.HAMMING else None
+        if self.bits != expected:
+            raise ValueError(f"bits is {self.bits}, and {self.distance} of size {self.size} makes it {expected}")
+
+
+class MeasurePart(Part):
+    """A metric's mean over the queries."""
+
+    value: float
+    low: float
+    high: float
+    worst: float
+    best: float
+
+
+class FlagPart(Part):
+    """A soundness check that failed."""
+
+    id: str
+    message: str
+
+
+class SpentPart(Part):
+    """What an attack spent on learning."""
+
+    forward: Count
+    backward: Count
+    seconds: Seconds
+
+
+class CostPart(Part, kw_only=True):
+    """What an attack spent on its queries."""
+
+    forward: Count
+    backward: Count
+    seconds: Seconds
+    queries: Count = 0
+    learning: SpentPart | None = None
+
+
+class EffortPart(Part, kw_only=True):
+    """How long an attack runs."""
+
+    option: str
+    value: int | float
+
+
+class CommonPart(Part, kw_only=True):
+    """What both schemas have."""
+
+    digest: Digest
+    created: str
+    dataset: DatasetPart
+    defense: PluginPart | None
+    attack: PluginPart
+    goal: Goal
+    epsilon: Annotated[float, Meta(ge=0)]
+    precision: str = "float32"
+    compiled: bool = False
+    protocols: Annotated[dict[str, str], Meta(min_length=1)]
+    relevance: str
+    retriever: PluginPart
+    qualities: tuple[int, ...] = ()
+    seed: int
+    shard_size: Positive
+    versions: dict[str, str]
+    environment: dict[str, str]
+    metrics: dict[str, dict[str, MeasurePart]]
+    search: dict[str, dict[str, float]] = {}
+    floors: dict[str, float]
+    imagery: dict[str, float]
+    cost: CostPart
+    flags: tuple[FlagPart, ...]
+    probe: dict[str, float] = {}
+
+    def __post_init__(self) -> None:
+        if "device" not in self.environment:
+            raise ValueError("environment names no device")
+        labels = (Against.OWN, Against.TARGET) if self.goal is Goal.TARGETED else (Against.OWN,)
+        for stage in (CLEAN, ADVERSARIAL):
+            for name in (against.qualify(metric) for metric in self.protocols for against in labels):
+                if name not in self.metrics.get(stage, {}):
+                    raise ValueError(f"metrics has no {name} of the {stage} queries")
+
+
+class File1(CommonPart, kw_only=True):
+    """Schema 1."""
+
+    schema: Literal[1]
+    model: ModelPart1
+    surrogate: ModelPart1 | None = None
+
+
+class File2(CommonPart, kw_only=True):
+    """Schema 2."""
+
+    schema: Literal[2]
+    model: ModelPart2
+    surrogate: ModelPart2 | None
+    direction: Direction
+    role: Role
+    effort: EffortPart | None
+    passes: Positive
+    headline: str
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.headline not in self.protocols:
+            raise ValueError(f"headline is {self.headline!r}, which is none of protocols")
+
+
+def _inside(value: object) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

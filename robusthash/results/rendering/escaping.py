@@ -1,0 +1,46 @@
+"""Names that strangers chose, made harmless for where they are shown. Every export escapes here, and nowhere else."""
+
+import html
+import re
+
+_FORMULA = frozenset("=+-@＝＋－＠")  #: what a spreadsheet takes for the start of a formula
+_MARKDOWN = re.compile(r"[\\`*~|]|(?<!\w)_|_(?!\w)|\](?=[\[(])")
+
+
+def visible(text: str) -> str:
+    r"""Text for one line of a terminal: control characters, line breaks and direction marks as escapes.
+
+    >>> visible("a\x1b[2Jb\n\u202ec")
+    'a\\x1b[2Jb\\n\\u202ec'
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
+def for_markdown(text: str) -> str:
+    r"""Text for one cell or line of Markdown: no HTML, no code, no links, no further cells.
+
+    >>> for_markdown("a|b <img> [x](y)")
+    'a\\|b &lt;img&gt; [x\\](y)'
+    """
+    return _MARKDOWN.sub(r"\\\g<0>", html.escape(visible(text), quote=False))
+
+
+def for_html(text: str) -> str:
+    """Text for HTML, as content or as the value of an attribute.
+
+    >>> for_html('<b> "x"')
+    '&lt;b&gt; &quot;x&quot;'
+    """
+    return html.escape(visible(text))
+
+
+def for_csv(value: object) -> object:
+    """A cell of a spreadsheet: text that would be taken for a formula gets an apostrophe before it; a number stays.
+
+    >>> for_csv("=1+1"), for_csv(-0.5)
+    ("'=1+1", -0.5)
+    """
+    if not isinstance(value, str):
+        return value
+    text = visible(value)
+    return f"'{text}" if text.lstrip()[:1] in _FORMULA else text

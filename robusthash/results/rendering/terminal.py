@@ -1,0 +1,74 @@
+"""Text and tables for a terminal, with rich; markup in a name is shown as it is."""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Literal
+
+from robusthash.results.rendering.escaping import visible
+from robusthash.results.rendering.sheet import Column, Emphasis, Note, Table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+_STYLES = {Emphasis.NONE: "", Emphasis.BEST: "bold", Emphasis.CLEAN: "green", Emphasis.FAINT: "dim"}
+_PLAIN_WIDTH = 120  #: columns of a terminal that is a string
+
+
+def text(content: str, style: str = "") -> "Text":
+    """Text as it is: no markup, and control characters as escapes."""
+    from rich.text import Text
+
+    return Text(visible(content), style=style)
+
+
+def empty_table(columns: Iterable[Column]) -> "RichTable":
+    """A table without lines."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+
+    table = RichTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
+    for column in columns:
+        justify: Literal["left", "right"] = "left" if column.words else "right"
+        broken = re.sub(r"(?=/img$)", "\n", visible(column.name))
+        table.add_column(text_of(broken), justify=justify, no_wrap=not (column.words or column.wraps), overflow="fold")
+    return table
+
+
+def text_of(escaped: str) -> "Text":
+    """Text that is made visible already, and may have lines of ours."""
+    from rich.text import Text
+
+    return Text(escaped)
+
+
+def table(content: Table) -> "Iterator[RenderableType]":
+    """A table, and its caption above it."""
+    if content.caption:
+        yield text(content.caption)
+    made = empty_table(content.columns)
+    for line in content.lines:
+        made.add_row(*map(text, line.cells), style=_STYLES[line.emphasis])
+    yield made
+
+
+def style_of(emphasis: Emphasis) -> str:
+    """How rich writes it."""
+    return _STYLES[emphasis]
+
+
+def note(content: Note) -> "Text":
+    """One line below the tables."""
+    return text(content.text, style="yellow" if content.warning else "dim")
+
+
+def as_text(content: "RenderableType") -> str:
+    """What a terminal without colours shows, for ``print``."""
+    from io import StringIO
+
+    from rich.console import Console
+
+    file = StringIO()
+    Console(file=file, width=_PLAIN_WIDTH, no_color=True, highlight=False).print(content)
+    return file.getvalue()

@@ -1,0 +1,66 @@
+"""Codes of the train split during adversarial training, and what a method may use in each step."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts import Randomness, TrainStep
+from robusthash.hashing import sign
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Banks:
+    """Latest codes of the whole train split, and its labels, on the training device.
+
+    The two kinds of codes share no memory. A batch's rows of both are updated in place after its images are attacked
+    and before its loss is computed.
+
+    Attributes:
+        codes: (items, bits) float in {-1, +1}, for the codes that represent labels.
+        relaxed: (items, bits) float in [-1, 1], tanh of the logits, for losses.
+        labels: (items, classes) float in {0, 1}.
+    """
+
+    codes: Tensor
+    relaxed: Tensor
+    labels: Tensor
+
+    @classmethod
+    def of(cls, logits: Tensor, labels: Tensor) -> "Banks":
+        """The banks of logits (items, bits) and labels (items, classes)."""
+        banks = cls(codes=torch.empty_like(logits), relaxed=torch.empty_like(logits), labels=labels.to(logits))
+        banks.write(torch.arange(len(logits), device=logits.device), logits)
+        return banks
+
+    def write(self, rows: Tensor, logits: Tensor) -> None:
+        """Updates the rows of some items, (n,) int64, from their new logits (n, bits)."""
+        self.codes[rows] = sign(logits.detach()).to(self.codes)
+        self.relaxed[rows] = torch.tanh(logits.detach())
+
+    @cached_property
+    def distinct(self) -> Tensor:
+        """The distinct label vectors, without that of unlabelled items: (m, classes)."""
+        found: Tensor = torch.unique(self.labels, dim=0)
+        return found[found.any(1)]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scene:
+    """What a method may use when a batch is attacked, and when its loss is computed.
+
+    Attributes:
+        labels: (n, classes) float in {0, 1}, of the batch.
+        banks: of the train split. The batch's rows are from its previous visit during the attack, and up to date in the
+            loss.
+        head: what :meth:`AdversarialTraining.head` built, or None.
+        random: for random draws; derive a stream for each purpose, and draw by ``step.iteration``.
+        step: the position in the training.
+    """
+
+    labels: Tensor
+    banks: Banks
+    head: nn.Module | None
+    random: Randomness
+    step: TrainStep

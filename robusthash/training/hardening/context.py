@@ -1,0 +1,66 @@
+"""The context of a defense, with the training loop of this package."""
+
+import torch
+
+from robusthash.contracts import (
+    DefenseContext,
+    HashModel,
+    LossStep,
+    Objective,
+    Progress,
+    Recipe,
+    RetrievalData,
+    Snapshots,
+    TrainingReport,
+    silent,
+)
+from robusthash.training.trainer import optimise, training_identity
+
+
+def defense_context(
+    data: RetrievalData,
+    *,
+    seed: int,
+    objective: Objective | None = None,
+    objective_seed: int = 0,
+    device: torch.device | None = None,
+    progress: Progress = silent,
+    snapshots: Snapshots | None = None,
+) -> DefenseContext:
+    """What a defense may use, including a way to train.
+
+    Args:
+        data: the dataset; the defense trains on its train split.
+        seed: of the run: of order, augmentation, dropout and the defense's random draws.
+        objective: what trained the model; None if no objective did, or if it is unknown.
+        objective_seed: of that training.
+        device: where to train; None is where the model is.
+        progress: called with (done, total, what) after each batch.
+        snapshots: where unfinished trainings are stored; None stores nothing. Remove them once the outcome is stored.
+    """
+    return DefenseContext(
+        data=data,
+        seed=seed,
+        objective=objective,
+        objective_seed=objective_seed,
+        device=device,
+        progress=progress,
+        snapshots=snapshots or Snapshots(None, ""),
+        trainer=_train,
+    )
+
+
+def _train(context: DefenseContext, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
+    """Trains with a snapshot file of its own, named by the training's identity: a defense may train several times."""
+    identity = training_identity(model, loss, recipe, context.data.train, context.seed)
+    return optimise(
+        model,
+        loss,
+        recipe,
+        context.data.train,
+        seed=context.seed,
+        device=context.device or next((part.device for part in model.parameters()), torch.device("cpu")),
+        progress=context.progress,
+        partial=context.snapshots.part(f"training-{identity[:16]}").path,
+        partial_seconds=context.snapshots.seconds,
+    )

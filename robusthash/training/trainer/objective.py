@@ -1,0 +1,172 @@
+"""Training with an objective: its code bank, pairs, similarities and head."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from robusthash.contracts import (
+    HashModel,
+    LossStep,
+    Objective,
+    Pairs,
+    Progress,
+    Randomness,
+    Recipe,
+    RetrievalData,
+    Split,
+    TrainBatch,
+    TrainingReport,
+    TrainStep,
+    seeded,
+    silent,
+)
+from robusthash.snapshots import SNAPSHOT_SECONDS
+from robusthash.training.networks import encode, fold_batch_norm, put_batch_norm
+from robusthash.training.trainer.loop import optimise
+from robusthash.training.trainer.snapshot import prefixed, under
+
+
+class ObjectiveStep(LossStep):
+    """An objective's loss, with the code bank, the head and the batch normalisation that it asks for.
+
+    The bank holds the detached relaxed codes of the whole train split. It is initialised by encoding the split: a bank
+    of zeros says "dissimilar" to nine pairs of ten, and collapses small training sets. A batch's rows are updated
+    before its loss is computed. The head is refreshed from the bank before the first batch of each epoch.
+
+    Args:
+        objective: the loss.
+        seed: of the training; the head is a function of it.
+    """
+
+    def __init__(self, objective: Objective, *, seed: int = 0) -> None:
+        self.objective = objective
+        self.seed = seed
+        self._head: nn.Module | None = None
+        self._codes = torch.empty(0)
+        self._labels = torch.empty(0)
+        self._epoch = 0
+
+    @property
+    def _banked(self) -> bool:
+        return self.objective.pairing == "bank" or self.objective.refreshed
+
+    def identity(self) -> str:  # noqa: D102 - as in the base class
+        kind = type(self.objective)
+        return f"{kind.__module__}.{self.objective!r}"
+
+    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
+        # A head should be a pure function of its arguments; one that draws from torch's global state repeats as well.
+        with seeded(Randomness(seed=self.seed, purpose="head")):
+            head = self.objective.head(bits=model.space.size, classes=split.labels.shape[1], seed=self.seed)
+        self._head = head.to(device) if head is not None else None
+        if self.objective.batch_norm:
+            put_batch_norm(model)
+        if self._banked:
+            self._labels = split.labels.to(device).float()
+            logits = encode(model, split.images, device=device)
+            self._codes = self.objective.relax(logits, replace(step, head=self._head)).detach()
+        # A resumed training is refreshed too: this gives the head's buffers the shapes that restore() fills.
+        self._refresh(step)
+
+    def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
+        return [] if self._head is None else [p for p in self._head.parameters() if p.requires_grad]
+
+    def finish(self, model: HashModel) -> None:  # noqa: D102
+        if self.objective.batch_norm:
+            fold_batch_norm(model)
+
+    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: D102
+        if step.epoch != self._epoch:
+            self._refresh(step)
+        step = replace(step, head=self._head, indices=batch.indices)
+        relaxed = self.objective.relax(model(batch.images), step)
+        return self.objective.loss(relaxed, batch.labels, self._pairs(relaxed, batch), step)
+
+    def state(self) -> dict[str, Tensor]:  # noqa: D102
+        bank = {"bank": self._codes} if self._banked else {}
+        return bank | (prefixed("head", self._head.state_dict()) if self._head is not None else {})
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102
+        if self._banked:
+            self._codes = state["bank"]
+        if self._head is not None:
+            self._head.load_state_dict(under("head", dict(state)))
+
+    def _refresh(self, step: TrainStep) -> None:
+        self._epoch = step.epoch
+        if self.objective.refreshed:
+            self.objective.refresh(self._codes, self._labels, replace(step, head=self._head))
+
+    def _pairs(self, relaxed: Tensor, batch: TrainBatch) -> Pairs:
+        if self._banked:
+            self._codes[batch.indices] = relaxed.detach()
+        if self.objective.pairing == "batch":
+            return Pairs(codes=relaxed, similar=share_label(batch.labels, batch.labels))
+        return Pairs(codes=self._codes, similar=share_label(batch.labels, self._labels))
+
+
+def share_label(left: Tensor, right: Tensor) -> Tensor:
+    """Similarity of items by their labels: 1 where two items share a label.
+
+    Args:
+        left: (n, classes) float, multi-hot.
+        right: (m, classes) float, multi-hot.
+
+    Returns:
+        (n, m) float in {0, 1}.
+
+    >>> share_label(torch.tensor([[1.0, 1.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
+    tensor([[1., 0.]])
+    """
+    return (left @ right.T > 0).to(left.dtype)
+
+
+def train(
+    network: HashModel,
+    objective: Objective,
+    recipe: Recipe,
+    data: RetrievalData,
+    *,
+    seed: int,
+    device: torch.device,
+    progress: Progress = silent,
+    partial: Path | None = None,
+    partial_seconds: float = SNAPSHOT_SECONDS,
+) -> TrainingReport:
+    """Trains a hash model on a dataset's train split. On the same CPU the same arguments give the same bytes.
+
+    Args:
+        network: initialised; afterwards it is trained, on ``device``, and in evaluation mode.
+        objective: the loss.
+        recipe: how.
+        data: the dataset.
+        seed: of the head, order, augmentation and dropout.
+        device: where to train.
+        progress: called with (done, total, what) after each batch.
+        partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
+            removed at the end: remove it once the trained model is stored.
+        partial_seconds: least time between two snapshots, which are taken between epochs.
+
+    Returns:
+        How the training went.
+
+    Raises:
+        TrainingError: the loss was not finite, or the codes retrieve nothing.
+        CheckpointError: ``partial`` cannot be read, or belongs to another training.
+        UsageError: the split's images do not fit the model, or are too few.
+        StorageError: ``partial`` cannot be written.
+    """
+    return optimise(
+        network,
+        ObjectiveStep(objective, seed=seed),
+        recipe,
+        data.train,
+        seed=seed,
+        device=device,
+        progress=progress,
+        partial=partial,
+        partial_seconds=partial_seconds,
+    )

@@ -1,0 +1,72 @@
+"""The optimiser of a recipe, and its learning rate in each epoch."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import nn
+
+from robusthash.contracts import Recipe
+
+
+def learning_rate(recipe: Recipe, epoch: int) -> float:
+    """Learning rate of the hash layer during an epoch.
+
+    ``step`` follows the ProS-GAN family of repositories: *after* epoch e (from 0) the rate becomes
+    ``lr * factor ** (e // step)``, so the first drop takes effect in epoch ``step + 1``. ``milestones`` drops it at
+    half and at three quarters of the epochs.
+
+    Args:
+        recipe: the options.
+        epoch: counted from 0.
+
+    >>> recipe = Recipe(lr=1.0, schedule="step", epochs=100)
+    >>> [round(learning_rate(recipe, epoch), 4) for epoch in (0, 33, 34, 66, 67)]
+    [1.0, 1.0, 0.1, 0.1, 0.01]
+    """
+    match recipe.schedule:
+        case "step":
+            every = recipe.step_epochs or max(1, recipe.epochs // 3)
+            return recipe.lr * recipe.step_factor ** (max(0, epoch - 1) // every)
+        case "milestones":
+            return recipe.lr * recipe.step_factor ** sum(epoch >= share * recipe.epochs for share in (0.5, 0.75))
+        case "cosine":
+            return recipe.lr * 0.5 * (1 + math.cos(math.pi * epoch / recipe.epochs))
+        case "none":
+            return recipe.lr
+
+
+def make_optimizer(recipe: Recipe, model: nn.Module, of_loss: Iterable[nn.Parameter] = ()) -> torch.optim.Optimizer:
+    """The recipe's optimiser; the ``lr_scale`` of a parameter group is its share of the learning rate.
+
+    Args:
+        recipe: the options.
+        model: if it has a ``hash_layer``, that learns at the full rate and the rest at ``backbone_lr_scale`` of it; a
+            model without one learns at the full rate.
+        of_loss: parameters of the loss, which learn at the full rate.
+    """
+    head = getattr(model, "hash_layer", model)
+    own = {id(parameter) for parameter in head.parameters()}
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in own]
+    groups: list[dict[str, Any]] = [{"params": list(head.parameters()), "lr_scale": 1.0}]
+    if rest:
+        groups.append({"params": rest, "lr_scale": recipe.backbone_lr_scale})
+    if others := list(of_loss):
+        groups.append({"params": others, "lr_scale": 1.0})
+    decay = recipe.weight_decay
+    match recipe.optimizer:
+        case "adam":
+            return torch.optim.Adam(groups, lr=recipe.lr, weight_decay=decay)
+        case "rmsprop":
+            return torch.optim.RMSprop(groups, lr=recipe.lr, weight_decay=decay)
+        case "sgd":
+            return torch.optim.SGD(
+                groups, lr=recipe.lr, weight_decay=decay, momentum=recipe.momentum, nesterov=recipe.nesterov
+            )
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Sets each parameter group's share of a learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["lr_scale"]
