@@ -100,6 +100,7 @@ def wrapped(
     """
     towers = dict(network.towers) if isinstance(network, CrossModalHashModel) else {"": network}
     for tower in towers.values():
+        _require_attributes(tower, name)
         own = tower.modality if isinstance(tower, HashModel) else modalities.get(IMAGE)
         if own is None:
             raise UsageError(f"{name} takes images, and the dataset has none", hint="return a HashModel of texts")
@@ -110,6 +111,13 @@ def wrapped(
         else:
             return LogitModel(tower, bits=size, image_size=own.shape[1]).eval()
     return network.eval()  # type: ignore[return-value]  # one of the two, as the loop has seen
+
+
+def _require_attributes(network: nn.Module, name: str) -> None:
+    """Fails where a hash model does not say what it is."""
+    missing = [part for part in ("bits", "modality") if not hasattr(network, part)]
+    if isinstance(network, HashModel) and missing:
+        raise UsageError(f"{name} built a HashModel without {' and '.join(missing)}", hint="set them in its __init__")
 
 
 def _require_promises(model: HashModel, size: int, modality: Modality, name: str) -> None:
