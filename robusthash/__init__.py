@@ -7,13 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from robusthash.hookspecs import hookimpl
+from robusthash.version import __version__
 
 if TYPE_CHECKING:
     from robusthash import contracts, errors, metrics, results
     from robusthash.api import Checkpoint, attack, evaluate, harden, load_dataset, train, wrap
     from robusthash.results import Results, load_results
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Checkpoint",

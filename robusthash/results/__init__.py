@@ -1,7 +1,9 @@
 """Records of evaluations, the folder that keeps them, and what is made of them: tables, curves, comparisons."""
 
 from robusthash.results.collection import Results, load_results
-from robusthash.results.comparing.judging import NOISE
+from robusthash.results.comparing.consistency import inconsistencies
+from robusthash.results.curves.curves import build_curves
+from robusthash.results.curves.panels import Curves, Over
 from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, Section, Standing
 from robusthash.results.leaderboard.files import to_csv, to_html, to_json, to_markdown
 from robusthash.results.leaderboard.ranking import build_leaderboard
@@ -27,13 +29,13 @@ from robusthash.specs import PluginUse
 __all__ = [
     "ADVERSARIAL",
     "CLEAN",
-    "NOISE",
     "UNROUNDED",
     "Access",
     "Against",
     "AttackUse",
     "Conditions",
     "Cost",
+    "Curves",
     "DatasetUse",
     "Effort",
     "Flag",
@@ -42,6 +44,7 @@ __all__ = [
     "Measure",
     "ModelUse",
     "Outcome",
+    "Over",
     "PluginUse",
     "QueryArrays",
     "Record",
@@ -56,7 +59,9 @@ __all__ = [
     "UnreadableRecord",
     "VictimUse",
     "after_jpeg",
+    "build_curves",
     "build_leaderboard",
+    "inconsistencies",
     "load_results",
     "read_record",
     "render",

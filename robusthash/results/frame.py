@@ -1,6 +1,6 @@
 """Records as the columns of a data frame."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from robusthash.results.comparing.consistency import flagged
 from robusthash.results.comparing.keys import attack_key, model_key, victim_key
@@ -10,8 +10,7 @@ from robusthash.results.records.record import Record
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
 
 _Value = str | int | float | bool | None
-
-_IMAGERY = ("psnr", "ssim", "linf", "hamming")
+_Column = Callable[[Record], _Value]
 
 
 def columns(records: Iterable[Record]) -> dict[str, list[_Value]]:
@@ -22,54 +21,65 @@ def columns(records: Iterable[Record]) -> dict[str, list[_Value]]:
     """
     everything = flagged(records)
     names = Names.of(everything)
-    told = [_told(record, names) for record in everything]
-    return {name: [one[name] for one in told] for name in (told[0] if told else ())}
+    return {name: [value(record) for record in everything] for name, value in _columns(names).items()}
 
 
-def _told(record: Record, names: Names) -> dict[str, _Value]:
-    dataset, victim, attack, scoring = record.dataset, record.victim, record.attack, record.scoring
-    cost, learning = record.outcome.cost, record.outcome.cost.learning or Spent()
+def _columns(names: Names) -> Mapping[str, _Column]:
     return {
-        "dataset": dataset.name,
-        "queries": dataset.queries,
-        "database": dataset.database,
-        "victim": names.victim(victim_key(victim)),
-        "model": victim.model.name,
-        "size": victim.model.size,
-        "distance": str(victim.model.distance),
-        "defense": victim.defense.name if victim.defense else None,
-        "direction": str(victim.direction),
-        "attack": names.attack(attack_key(attack)),
-        "goal": str(attack.goal),
-        "access": str(record.access),
-        "role": str(attack.role),
-        "bounded": record.bounded,
-        "surrogate": names.surrogate(model_key(attack.surrogate)) if attack.surrogate else None,
-        "epsilon": attack.epsilon,
-        "effort": attack.effort.value if attack.effort else None,
-        "seed": record.conditions.seed,
-        "metric": scoring.headline,
-        "protocol": scoring.protocol,
-        "relevance": scoring.relevance,
-        **_measured(record, "clean", CLEAN, Against.OWN),
-        **_measured(record, "attacked", ADVERSARIAL, Against.OWN),
-        **_measured(record, "target", ADVERSARIAL, Against.TARGET),
-        **{name: record.outcome.imagery.get(name) for name in _IMAGERY},
-        "forward": cost.forward,
-        "backward": cost.backward,
-        "service_queries": cost.queries,
-        "seconds": cost.seconds,
-        "learning_forward": learning.forward,
-        "learning_backward": learning.backward,
-        "learning_seconds": learning.seconds,
-        "flags": " ".join(flag.id for flag in record.outcome.flags),
-        "created": record.created,
-        "digest": record.digest,
+        "dataset": lambda one: one.dataset.name,
+        "queries": lambda one: one.dataset.queries,
+        "database": lambda one: one.dataset.database,
+        "victim": lambda one: names.victim(victim_key(one.victim)),
+        "model": lambda one: one.victim.model.name,
+        "size": lambda one: one.victim.model.size,
+        "distance": lambda one: str(one.victim.model.distance),
+        "defense": lambda one: one.victim.defense.name if one.victim.defense else None,
+        "direction": lambda one: str(one.victim.direction),
+        "attack": lambda one: names.attack(attack_key(one.attack)),
+        "goal": lambda one: str(one.attack.goal),
+        "access": lambda one: str(one.access),
+        "role": lambda one: str(one.attack.role),
+        "bounded": lambda one: one.bounded,
+        "surrogate": lambda one: names.surrogate(model_key(one.attack.surrogate)) if one.attack.surrogate else None,
+        "epsilon": lambda one: one.attack.epsilon,
+        "effort": lambda one: one.attack.effort.value if one.attack.effort else None,
+        "seed": lambda one: one.conditions.seed,
+        "metric": lambda one: one.scoring.headline,
+        "protocol": lambda one: one.scoring.protocol,
+        "relevance": lambda one: one.scoring.relevance,
+        **_measured("clean", CLEAN, Against.OWN),
+        **_measured("attacked", ADVERSARIAL, Against.OWN),
+        **_measured("target", ADVERSARIAL, Against.TARGET),
+        "psnr": lambda one: one.outcome.imagery.get("psnr"),
+        "ssim": lambda one: one.outcome.imagery.get("ssim"),
+        "linf": lambda one: one.outcome.imagery.get("linf"),
+        "hamming": lambda one: one.outcome.imagery.get("hamming"),
+        "forward": lambda one: one.outcome.cost.forward,
+        "backward": lambda one: one.outcome.cost.backward,
+        "service_queries": lambda one: one.outcome.cost.queries,
+        "seconds": lambda one: one.outcome.cost.seconds,
+        "learning_forward": lambda one: _learning(one).forward,
+        "learning_backward": lambda one: _learning(one).backward,
+        "learning_seconds": lambda one: _learning(one).seconds,
+        "flags": lambda one: " ".join(flag.id for flag in one.outcome.flags),
+        "created": lambda one: one.created,
+        "digest": lambda one: one.digest,
     }
 
 
-def _measured(record: Record, name: str, stage: str, against: Against) -> dict[str, _Value]:
-    if against not in record.outcome.metrics[stage]:
-        return dict.fromkeys((name, f"{name}_low", f"{name}_high"))
-    one = record.measure(stage, against=against)
-    return {name: one.value, f"{name}_low": one.low, f"{name}_high": one.high}
+def _learning(record: Record) -> Spent:
+    return record.outcome.cost.learning or Spent()
+
+
+def _measured(name: str, stage: str, against: Against) -> Mapping[str, _Column]:
+    """The headline of a stage and its 95 % interval; empty where it was not measured."""
+
+    def part(field: str) -> _Column:
+        def value(record: Record) -> _Value:
+            measured = against in record.outcome.metrics[stage]
+            found: float | None = getattr(record.measure(stage, against=against), field) if measured else None
+            return found
+
+        return value
+
+    return {name: part("value"), f"{name}_low": part("low"), f"{name}_high": part("high")}

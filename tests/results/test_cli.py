@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from robusthash.cli import run
-from robusthash.results import Flag, QueryArrays, Record, ResultStore, ScoreKey
+from robusthash.results import Flag, QueryArrays, Record, ResultStore, ScoreKey, Spent
 from robusthash.testing.records import make_model, make_record
 
 ARRAYS = QueryArrays(scores={ScoreKey("clean", "map"): np.zeros(2)})
@@ -105,7 +105,7 @@ def test_show_prints_the_whole_recipe(results: Path, capsys: pytest.CaptureFixtu
         FLAGGED.victim.model.digest,
         *("defense saat", "convnet", "targeted", "Linf 8/255", "123", "start=0.5", "sample-plugin 1.0", "share-any"),
         *("map/tie-expected", "0.7000", "0.6900 to 0.7100", "0.6950 to 0.7050", "t-anchor", "psnr", "RH004"),
-        *("20000 passes", "12.5 ms an image", "2.5.0", "x86_64"),
+        *("20000 passes", "12.5 ms a query", "2.5.0", "x86_64"),
     ]
     assert [part for part in expected if part not in shown] == []
 
@@ -142,7 +142,14 @@ def test_show_names_the_surrogate_and_the_queries(tmp_path: Path, capsys: pytest
     surrogate = make_model("hashnet", bits=64, weights="h")
     for record, expected in (
         (make_record(surrogate=surrogate), ("surrogate hashnet", surrogate.digest, "transfer")),
-        (make_record(attack="square", queries=200 * 512), ("queries", "102400 images, 512.0 an image")),
+        (
+            make_record(attack="gan", options={"epochs": 3}, effort="epochs", learning=Spent(forward=7, seconds=2.0)),
+            ("3 epochs", "7 forward, 0 backward, 2 s, before the first query", "white-box"),
+        ),
+        (
+            make_record(attack="square", queries=200 * 512),
+            ("asked", "102400 inputs of the victim's service, 512.0 a query"),
+        ),
     ):
         store.save(record, ARRAYS)
         assert run(["show", record.digest, "--results", str(tmp_path)]) == 0

@@ -46,7 +46,7 @@ def command(*, record: str, results: Path, as_json: bool) -> None:
 
 
 def _siblings(path: Path) -> "Iterator[Record]":
-    """The records in a file's own folder, where the store keeps those of one victim; what is no record is let be."""
+    """The records in a file's own folder, where the store keeps those of one victim; other files are passed over."""
     from robusthash.results import read_record
 
     for one in sorted(path.parent.glob("*.json")):
@@ -57,26 +57,24 @@ def _siblings(path: Path) -> "Iterator[Record]":
 
 
 def _parts(record: "Record", flags: "tuple[Flag, ...]") -> "Iterator[RenderableType]":
-    from rich.text import Text
+    from robusthash.results.rendering.terminal import text
 
     for name, lines in _recipe(record):
-        yield Text(name, style="bold")
+        yield text(name, style="bold")
         yield _grid(lines)
-    yield Text("metrics", style="bold")
+    yield text("metrics", style="bold")
     yield _metrics(record)
     for name, lines in _outcome(record):
-        yield Text(name, style="bold")
+        yield text(name, style="bold")
         yield _grid(lines)
-    yield Text("soundness", style="bold")
-    yield _flags(flags)
+    yield text("soundness", style="bold")
+    yield from _flags(flags)
 
 
 def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
     """What was run."""
-    from robusthash.epsilon import format_epsilon
-
-    dataset = record.dataset
-    yield "cell", [("digest", record.digest), ("created", record.created), ("headline", record.scoring.headline)]
+    dataset, victim, scoring, conditions = record.dataset, record.victim, record.scoring, record.conditions
+    yield "cell", [("digest", record.digest), ("created", record.created), ("direction", victim.direction)]
     yield (
         f"dataset {dataset.name}",
         [
@@ -85,61 +83,74 @@ def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
             ("queries", str(dataset.queries)),
             ("query digest", dataset.query_digest),
             ("database", f"{dataset.database} items"),
-            ("relevance", record.scoring.relevance),
         ],
     )
-    yield f"model {record.victim.model.name}", _model(record.victim.model)
-    if record.victim.defense:
-        yield f"defense {record.victim.defense.name}", _use(record.victim.defense)
+    yield f"model {victim.model.name}", _model(victim.model)
+    if victim.defense:
+        yield f"defense {victim.defense.name}", _use(victim.defense)
     else:
         yield "defense", [("", "none")]
-    yield (
-        f"attack {record.attack.name}",
-        [
-            ("goal", record.attack.goal),
-            ("access", record.access),
-            ("threat", f"Linf {format_epsilon(record.attack.epsilon)} ({record.attack.epsilon!r})"),
-            *_use(record.attack),
-        ],
-    )
+    yield f"attack {record.attack.name}", _attack(record)
     if record.attack.surrogate:
         yield f"surrogate {record.attack.surrogate.name}", _model(record.attack.surrogate)
-    yield f"retriever {record.scoring.retriever.name}", _use(record.scoring.retriever)
+    yield f"retriever {scoring.retriever.name}", _use(scoring.retriever)
     yield (
         "run",
         [
-            ("seed", str(record.conditions.seed)),
-            ("shard size", str(record.conditions.shard_size)),
-            ("precision", record.attack.precision + (", compiled" if record.attack.compiled else "")),
-            *record.conditions.environment.items(),
+            ("seed", str(conditions.seed)),
+            ("shard size", str(conditions.shard_size)),
+            *conditions.environment.items(),
         ],
     )
-    yield "versions", list(record.conditions.versions.items())
-    yield "protocols", list(record.scoring.protocols.items())
+    yield "versions", list(conditions.versions.items())
+    yield "scoring", [("headline", scoring.headline), ("relevance", scoring.relevance), *scoring.protocols.items()]
+
+
+def _attack(record: "Record") -> Lines:
+    from robusthash.epsilon import format_epsilon
+
+    attack = record.attack
+    return [
+        ("goal", attack.goal),
+        ("access", record.access),
+        ("role", attack.role),
+        ("threat", f"Linf {format_epsilon(attack.epsilon)} ({attack.epsilon!r})"),
+        *([("effort", f"{attack.effort.value:g} {attack.effort.option}")] if attack.effort else []),
+        ("precision", attack.precision + (", compiled" if attack.compiled else "")),
+        *_use(attack),
+    ]
 
 
 def _outcome(record: "Record") -> Iterator[tuple[str, Lines]]:
     """What came out, beside the metrics."""
     from robusthash.results.records.stages import in_order
 
-    cost, queries = record.outcome.cost, max(1, record.dataset.queries)
+    outcome = record.outcome
     yield "floors", [(name, f"{value:.3f}") for name, value in _floors(record)]
-    yield "imagery", [(name, f"{value:.5g}") for name, value in record.outcome.imagery.items()]
-    yield "search", [(stage, _numbers(record.outcome.search[stage])) for stage in in_order(record.outcome.search)]
-    yield "probe of the victim", [(name, f"{value:.3f}") for name, value in record.outcome.probe.items()]
-    yield (
-        "cost",
-        [
-            ("forward", f"{cost.forward} passes of one image"),
-            ("backward", f"{cost.backward} passes of one image"),
-            *([("queries", f"{cost.queries} images, {cost.queries / queries:.1f} an image")] if cost.queries else []),
-            ("time", f"{cost.seconds:.3g} s, {1000 * cost.seconds / queries:.3g} ms an image"),
-        ],
-    )
+    yield "imagery", [(name, f"{value:.5g}") for name, value in outcome.imagery.items()]
+    yield "search", [(stage, _numbers(outcome.search[stage])) for stage in in_order(outcome.search)]
+    yield "probe of the victim", [(name, f"{value:.3f}") for name, value in outcome.probe.items()]
+    yield "cost", _cost(record)
+
+
+def _cost(record: "Record") -> Lines:
+    cost, learning, queries = record.outcome.cost, record.outcome.cost.learning, max(1, record.dataset.queries)
+    lines = [
+        ("forward", f"{cost.forward} passes of one input"),
+        ("backward", f"{cost.backward} passes of one input"),
+        ("time", f"{cost.seconds:.3g} s, {1000 * cost.seconds / queries:.3g} ms a query"),
+    ]
+    if cost.queries:
+        lines.append(("asked", f"{cost.queries} inputs of the victim's service, {cost.queries / queries:.1f} a query"))
+    if learning:
+        passes = f"{learning.forward} forward, {learning.backward} backward"
+        lines.append(("learning", f"{passes}, {learning.seconds:.3g} s, before the first query"))
+    return lines
 
 
 def _model(model: "ModelUse") -> Lines:
-    return [*_use(model), ("size", model.label), ("backbone", model.backbone), ("weights digest", model.digest)]
+    size = ("size", f"{model.label}, {model.distance}")
+    return [*_use(model), size, ("backbone", model.backbone), ("weights digest", model.digest)]
 
 
 def _use(use: "PluginUse") -> Lines:
@@ -163,13 +174,14 @@ def _plain(value: Any) -> str:
 
 def _grid(lines: Lines) -> "RenderableType":
     from rich.table import Table
-    from rich.text import Text
+
+    from robusthash.results.rendering.terminal import text
 
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", min_width=16)
     grid.add_column(overflow="fold")
     for name, value in lines or [("", "none")]:
-        grid.add_row(Text(f"  {name}"), Text(value))
+        grid.add_row(text(f"  {name}"), text(value))
     return grid
 
 
@@ -178,6 +190,7 @@ def _metrics(record: "Record") -> "RenderableType":
     from rich.table import Table
 
     from robusthash.results.records.stages import in_order
+    from robusthash.results.rendering.terminal import text
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
     for name in ("queries", "metric"):
@@ -188,8 +201,8 @@ def _metrics(record: "Record") -> "RenderableType":
         for against, measures in record.outcome.metrics[stage].items():
             for name, one in measures.items():
                 table.add_row(
-                    stage,
-                    against.qualify(name),
+                    text(stage),
+                    text(against.qualify(name)),
                     f"{one.value:.4f}",
                     f"{one.low:.4f} to {one.high:.4f}",
                     f"{one.worst:.4f} to {one.best:.4f}",
@@ -197,9 +210,9 @@ def _metrics(record: "Record") -> "RenderableType":
     return table
 
 
-def _flags(flags: "tuple[Flag, ...]") -> "RenderableType":
-    from rich.text import Text
+def _flags(flags: "tuple[Flag, ...]") -> "Iterator[RenderableType]":
+    from robusthash.results.rendering.terminal import text
 
     if not flags:
-        return Text("  no check failed", style="green")
-    return Text("\n".join(f"  {flag.id} {flag.message}" for flag in flags), style="yellow")
+        yield text("  no check failed", style="green")
+    yield from (text(f"  {flag.id} {flag.message}", style="yellow") for flag in flags)

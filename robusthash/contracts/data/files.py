@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from robusthash.contents import content_digests
 from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
 
@@ -91,14 +92,10 @@ class FileImages(Images):
         return str(self.root / self.names[index]) if self._origin is None else self._origin(index)
 
     def identity(self) -> bytes:
-        """Resizing, crop, and the length of every file: cheap, and another picture hardly ever has the same length."""
+        """Resizing, crop, and the content of every file."""
         sha = hashlib.sha256(f"shorter side {self.resize}, crop {self.size}".encode())
-        for name in self.names:
-            try:
-                length = (self.root / name).stat().st_size
-            except OSError:
-                length = -1  # missing: reading it is the error, and naming the dataset is not
-            sha.update(length.to_bytes(8, "little", signed=True))
+        for digest in content_digests([self.root / name for name in self.names]):
+            sha.update(digest)
         return sha.digest()
 
     def _load(self, index: int) -> Tensor:

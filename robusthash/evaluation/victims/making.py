@@ -16,7 +16,7 @@ from robusthash.evaluation.victims.checkpoints import image_side, start_of, trai
 from robusthash.evaluation.victims.hardening import harden
 from robusthash.evaluation.victims.plugins import IN_MEMORY, TRAIN, Plugins
 from robusthash.evaluation.victims.resources import Resources
-from robusthash.evaluation.victims.victim import Victim, behaviour_digest
+from robusthash.evaluation.victims.victim import Victim
 from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import digest
 from robusthash.training import (
@@ -44,9 +44,9 @@ def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
         CheckpointError: the checkpoint given is of another model, code length or image size.
         TrainingError: training diverged or collapsed.
     """
-    victim = _undefended(plan, resources)
+    victim = _undefended(plan, resources).identified()
     if plan.defense is not None:
-        victim = _defended(victim, plan.defense, resources)
+        victim = _defended(victim, plan.defense, resources).identified()
     victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
     return victim
 
@@ -96,7 +96,7 @@ def _own(model: HashModel | CrossModalHashModel, name: str, owner: str, options:
         size=space.size,
         distance=space.distance,
         backbone="own",
-        digest=behaviour_digest(model.eval()),
+        digest=weights_digest(model),
     )
 
 

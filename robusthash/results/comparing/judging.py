@@ -4,8 +4,6 @@ from robusthash.results.records.record import Record
 from robusthash.results.records.stages import Against
 from robusthash.specs import Role
 
-NOISE = "noise"  #: until a run asks its plugins for the reference
-
 
 def strength(record: Record) -> float:
     """What to sort by: smaller is a stronger attack, larger a more robust victim."""

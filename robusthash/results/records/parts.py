@@ -53,7 +53,7 @@ class ModelUse(PluginUse):
     @property
     def bits(self) -> int | None:
         """Code length; None for descriptors."""
-        return self.size if self.distance is Distance.HAMMING else None
+        return self.size if self.distance == Distance.HAMMING else None
 
     @property
     def label(self) -> str:
@@ -73,7 +73,7 @@ def size_label(size: int, distance: Distance) -> str:
     >>> size_label(32, Distance.HAMMING), size_label(512, Distance.COSINE)
     ('32 bit', '512 d')
     """
-    return f"{size} {'bit' if distance is Distance.HAMMING else 'd'}"
+    return f"{size} {'bit' if distance == Distance.HAMMING else 'd'}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -103,7 +103,7 @@ class ResultStore:
     def _database_path(self, record: Record) -> Path:
         defense = asdict(record.victim.defense) if record.victim.defense else None
         made_from = {"dataset": record.dataset.digest, "model": record.victim.model.digest, "defense": defense}
-        if record.victim.direction is not Direction.I2I:
+        if record.victim.direction != Direction.I2I:
             made_from["direction"] = record.victim.direction
         name = digest(made_from)
         return self.path_of(record).with_name(f"database-{name[:_NAMED]}.npz")

@@ -1,0 +1,197 @@
+"""Records of strangers, whose names are chosen to do harm where they are shown."""
+
+import csv
+import io
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from robusthash.cli import run
+from robusthash.results import (
+    Flag,
+    PluginUse,
+    QueryArrays,
+    Record,
+    ResultStore,
+    build_leaderboard,
+    to_csv,
+    to_html,
+    to_json,
+    to_markdown,
+)
+from robusthash.results.curves.curves import build_curves
+from robusthash.results.curves.files import curves_to_csv, curves_to_html, curves_to_markdown
+from robusthash.results.curves.panels import Over
+from robusthash.results.curves.plots import save_plot
+from robusthash.results.rendering.escaping import for_csv, for_html, for_markdown, visible
+from robusthash.testing.records import make_dataset, make_model, make_record
+
+ESCAPE = "\x1b[2J\x1b]0;owned\x07"
+HTML = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+NAMES = (
+    ESCAPE,
+    HTML,
+    "[bold red]x[/]",
+    "a|b\n| c | d |\n# e",
+    "`code` **bold** _it_ ~~no~~ [link](javascript:alert(1)) ![i](http://x)",
+    "\u202egnp.exe",
+    '"><b x="',
+    "=HYPERLINK(1)",
+    "@cmd",
+    "+1\t-1",
+    "\\",
+    "$\\frac{1}{0}$",
+)
+
+
+def _hostile(name: str) -> list[Record]:
+    """Records that bear the name wherever a record has one."""
+    use = PluginUse(name=name, owner=f"{name} 1.0", options={name: name, "steps": 5})
+    common = {"dataset": make_dataset(name=name), "flags": (Flag(id=name, message=name),), "protocols": {name: name}}
+    models = [make_model(name, weights=weights) for weights in "ab"]
+    return [
+        make_record(model=models[0], attack=use, defense=use, relevance=name, epsilon=epsilon, **common)
+        for epsilon in (0.1, 0.2)
+    ] + [make_record(model=models[1], attack=use, surrogate=models[0], relevance=name, epsilon=0.1, **common)]
+
+
+class _Tags(HTMLParser):
+    """What a browser would make of a page."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_no_name_reaches_a_terminal_as_anything_but_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    store = ResultStore(tmp_path)
+    records = _hostile(name)
+    for record in records:
+        store.save(record, QueryArrays())
+    for command in (
+        ["leaderboard"],
+        ["curve", "--over", "epsilon"],
+        *(["show", record.digest] for record in records),
+    ):
+        assert run([*command, "--results", str(tmp_path)]) == 0
+        shown = capsys.readouterr().out
+        assert all(line.isprintable() for line in shown.split("\n"))
+        assert visible(name).split()[0][:12] in "".join(shown.split("\n"))
+
+
+def test_a_damaged_file_reaches_no_terminal_as_anything_but_text(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = ResultStore(tmp_path)
+    store.save(make_record(attack="good"), QueryArrays())
+    content = json.loads(make_record().to_json())
+    (tmp_path / "bad.json").write_text(json.dumps(content | {ESCAPE: 1, "goal": ESCAPE}))
+    assert run(["leaderboard", "--results", str(tmp_path)]) == 0
+    warning = capsys.readouterr().err
+    assert "bad.json" in warning
+    assert warning.strip().isprintable()
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_no_name_makes_html_of_its_own(name: str) -> None:
+    records = _hostile(name)
+    for page in (to_html(build_leaderboard(records)), curves_to_html(build_curves(records, Over.EPSILON))):
+        found = _Tags(page)
+        assert found.tags <= {"div", "p", "strong", "table", "caption", "thead", "tbody", "tr", "th", "td"}
+        assert found.attributes <= {"style", "scope"}
+        assert visible(name) in found.text
+        assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_no_name_makes_markdown_of_its_own(name: str) -> None:
+    records = _hostile(name)
+    for page in (to_markdown(build_leaderboard(records)), curves_to_markdown(build_curves(records, Over.EPSILON))):
+        assert re.findall(r"(?<!\\)<", page) == []
+        assert "](" not in page.replace("\\](", "")
+        assert re.findall(r"(?<!\\)`", page) == []
+        tables = [block.splitlines() for block in page.split("\n\n") if block.startswith("|")]
+        for table in tables:
+            cells = {len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in table}
+            assert len(cells) == 1
+        starts = {line.split(" ")[0] for line in page.splitlines() if line}
+        assert starts <= {"|", "##", "###", "-", for_markdown(name).split(" ")[0]}
+
+
+@pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
+def test_no_name_is_a_formula_in_a_spreadsheet(name: str) -> None:
+    records = _hostile(name)
+    for text in (to_csv(build_leaderboard(records)), curves_to_csv(build_curves(records, Over.EPSILON))):
+        lines = list(csv.reader(io.StringIO(text)))
+        assert len({len(line) for line in lines}) == 1
+        for cell in (cell for line in lines for cell in line):
+            assert cell.isprintable()
+            assert not cell.startswith(("=", "+", "@"))
+            assert not cell.startswith("-") or float(cell) < 0
+
+
+def test_numbers_in_a_spreadsheet_stay_numbers() -> None:
+    record = make_record(attack="-1", after=0.005)
+    (line,) = [line for line in csv.DictReader(io.StringIO(to_csv(build_leaderboard([record])))) if line["goal"]]
+    assert (line["label"], float(line["low"])) == ("'-1", 0.005 - 0.01)
+    assert for_csv(-1) == -1
+    assert for_csv(" =1") == "' =1"
+
+
+def test_json_holds_every_name_as_it_is() -> None:
+    for name in NAMES:
+        content = json.loads(to_json(build_leaderboard(_hostile(name))))
+        assert content["sections"][0]["setting"]["dataset"] == name
+
+
+def test_a_name_is_no_formula_and_no_hidden_line_in_a_picture(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    for i, name in enumerate(("$\\frac{1}{0}$", "_hidden", ESCAPE)):
+        path = tmp_path / f"{i}.svg"
+        records = [make_record(model=name, attack=name, epsilon=epsilon) for epsilon in (0.1, 0.2)]
+        save_plot(build_curves(records, Over.EPSILON), path)
+        assert visible(name) in path.read_text().replace("&gt;", ">")
+
+
+@given(st.text())
+def test_escapes_hold_for_any_text(text: str) -> None:
+    assert visible(text).isprintable()
+    assert _Tags(for_html(text)).tags == set()
+    assert _Tags(f"<p title='{for_html(text)}'>").attributes == {"title"}
+    assert "\n" not in for_markdown(text)
+    cell = for_csv(text)
+    assert isinstance(cell, str)
+    assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+@given(st.text(st.characters(codec="ascii", categories=["L", "N"])))
+def test_a_harmless_name_is_shown_as_it_is(text: str) -> None:
+    assert visible(text) == for_html(text) == for_markdown(text) == for_csv(text) == text
+
+
+def test_rich_shows_a_board_by_itself() -> None:
+    board = build_leaderboard([make_record(attack="[bold]x")])
+    file = io.StringIO()
+    Console(file=file, width=120).print(board)
+    assert "[bold]x" in file.getvalue()
+    assert "[bold]x" in str(board)
+    assert board._repr_html_() == to_html(board)
