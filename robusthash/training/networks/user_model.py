@@ -25,13 +25,13 @@ class LogitModel(HashModel):
     Args:
         network: from (n, 3, h, w) in [0, 1] to (n, bits).
         bits: code length K.
-        image_size: height and width of the inputs, in pixels.
+        image_size: height and width of the inputs, in pixels; one number for square ones.
     """
 
-    def __init__(self, network: nn.Module, *, bits: int, image_size: int) -> None:
+    def __init__(self, network: nn.Module, *, bits: int, image_size: int | tuple[int, int]) -> None:
         super().__init__()
         self.bits = bits
-        self.modality = Modality.image(image_size)
+        self.modality = Modality.image(*((image_size,) if isinstance(image_size, int) else image_size))
         self.network = network
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -109,7 +109,7 @@ def wrapped(
         if isinstance(tower, HashModel):
             _require_promises(tower, size, modalities.get(own.name, own), name)
         else:
-            return LogitModel(tower, bits=size, image_size=own.shape[1]).eval()
+            return LogitModel(tower, bits=size, image_size=(own.shape[1], own.shape[2])).eval()
     return network.eval()  # type: ignore[return-value]  # one of the two, as the loop has seen
 
 
@@ -208,7 +208,8 @@ def _run(call: Callable[[], Any], name: str, path: Path) -> Any:
 def _probe(network: nn.Module, bits: int | None, modality: Modality, name: str) -> int:
     """The network's code length or number of dimensions, measured on two inputs in the middle of the box."""
     box = modality.box
-    inputs = torch.full((2, *modality.shape), (box.low + box.high) / 2)
+    device = next((part.device for part in network.parameters()), None)
+    inputs = torch.full((2, *modality.shape), (box.low + box.high) / 2, device=device)
     try:
         with evaluating(network), torch.no_grad():
             logits = network(inputs)
