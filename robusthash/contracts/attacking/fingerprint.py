@@ -1,4 +1,4 @@
-"""Everything of a model that an attack must leave alone."""
+"""A fingerprint of everything in a model that an attack must not change."""
 
 from itertools import chain
 
@@ -9,7 +9,10 @@ Fingerprint = tuple[tuple[tuple[str, int], ...], tuple[bool, ...]]
 
 
 def fingerprint(model: nn.Module) -> Fingerprint:
-    """Sums of the raw bits of weights and buffers, which catch a change in a single one; and the parts' flags."""
+    """Sums of the raw bits of each parameter and buffer, which change with any single element, and all flags.
+
+    Flags are ``training`` of every submodule and ``requires_grad`` of every parameter.
+    """
     tensors = chain(model.named_parameters(), model.named_buffers())
     state = tuple((name, _bits(tensor)) for name, tensor in tensors)
     flags = [part.training for part in model.modules()] + [p.requires_grad for p in model.parameters()]
