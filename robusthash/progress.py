@@ -1,4 +1,4 @@
-"""Bars for long steps, on a terminal and in a notebook."""
+"""Progress bars on a terminal and in a notebook."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,10 +12,13 @@ Report = Callable[[int, int, str], None]  #: called with (done, total, what)
 
 @contextmanager
 def bars(console: "Console") -> Iterator[Report]:
-    """A bar for each step that is under way; a finished one goes.
+    """Shows a bar for each unfinished step, and removes it when the step is done.
 
     Args:
-        console: a terminal's or a notebook's.
+        console: of a terminal or a notebook.
+
+    Yields:
+        What the steps report to.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
