@@ -31,6 +31,7 @@ __all__ = [
     "robusthash_cell_finished",
     "robusthash_datasets",
     "robusthash_defenses",
+    "robusthash_executors",
     "robusthash_metrics",
     "robusthash_models",
     "robusthash_retrievers",
@@ -50,6 +51,7 @@ def robusthash_models() -> Iterable[ModelSpec]:
 
         from robusthash import hookimpl
         from robusthash.specs import ModelSpec
+
 
         @hookimpl
         def robusthash_models():
@@ -73,6 +75,7 @@ def robusthash_backbones() -> Iterable[BackboneSpec]:
         from robusthash import hookimpl
         from robusthash.specs import BackboneSpec
 
+
         @hookimpl
         def robusthash_backbones():
             yield BackboneSpec(
@@ -92,6 +95,7 @@ def robusthash_attacks() -> Iterable[AttackSpec]:
 
         from robusthash import hookimpl
         from robusthash.specs import AttackSpec, Capability, Goal
+
 
         @hookimpl
         def robusthash_attacks():
@@ -115,6 +119,7 @@ def robusthash_defenses() -> Iterable[DefenseSpec]:
         from robusthash import hookimpl
         from robusthash.specs import DefenseSpec
 
+
         @hookimpl
         def robusthash_defenses():
             yield DefenseSpec(
@@ -134,6 +139,7 @@ def robusthash_retrievers() -> Iterable[RetrieverSpec]:
 
         from robusthash import hookimpl
         from robusthash.specs import Exactness, RetrieverSpec
+
 
         @hookimpl
         def robusthash_retrievers():
@@ -156,6 +162,7 @@ def robusthash_datasets() -> Iterable[DatasetSpec]:
         from robusthash import hookimpl
         from robusthash.specs import DatasetSpec
 
+
         @hookimpl
         def robusthash_datasets():
             yield DatasetSpec(
@@ -176,6 +183,7 @@ def robusthash_metrics() -> Iterable[MetricSpec]:
         from robusthash import hookimpl
         from robusthash.specs import MetricSpec
 
+
         @hookimpl
         def robusthash_metrics():
             yield MetricSpec(
@@ -190,19 +198,20 @@ def robusthash_metrics() -> Iterable[MetricSpec]:
 
 @hookspec
 def robusthash_executors() -> Iterable[ExecutorSpec]:
-    """Yields places where the shards of an evaluation are run: processes, other machines.
+    """Yields executors, which run the shards of an evaluation in processes or on other machines.
 
     Example::
 
         from robusthash import hookimpl
         from robusthash.specs import ExecutorSpec
 
+
         @hookimpl
         def robusthash_executors():
             yield ExecutorSpec(
                 name="my-cluster",
                 factory="my_package.cluster:MyCluster",
-                summary="Shards as jobs of a cluster",
+                summary="Runs shards as jobs on a cluster",
             )
     """
     return ()
@@ -217,6 +226,7 @@ def robusthash_run_started(cells: int, settings: dict[str, Any]) -> None:
         import logging
 
         from robusthash import hookimpl
+
 
         @hookimpl
         def robusthash_run_started(cells, settings):
@@ -234,6 +244,7 @@ def robusthash_cell_finished(record: "Record") -> None:
 
         from robusthash import hookimpl
 
+
         @hookimpl
         def robusthash_cell_finished(record):
             logging.getLogger("my_package").info("%s on %s", record.attack.name, record.victim.model.name)
@@ -249,6 +260,7 @@ def robusthash_run_finished(records: "list[Record]", seconds: float) -> None:
         import logging
 
         from robusthash import hookimpl
+
 
         @hookimpl
         def robusthash_run_finished(records, seconds):

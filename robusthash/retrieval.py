@@ -21,7 +21,7 @@ from robusthash.metrics.distances import DescriptorDistances
 
 _CPU_CHUNK = 1 << 21  #: distances of descriptors held at once on the CPU, about 12 bytes each
 
-__all__ = ["TorchRetriever"]
+__all__ = ["DescriptorIndex", "TorchRetriever"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,9 @@ output_option = click.option(
 )
 
 
-def tell(path: Path, description: "Description", *, cached: bool, done: str, following: str, as_json: bool) -> None:
+def report_checkpoint(
+    path: Path, description: "Description", *, cached: bool, done: str, following: str, as_json: bool
+) -> None:
     """Reports a checkpoint.
 
     Args:

@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
-import robusthash
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.session import Session, session_options
 from robusthash.errors import RobustHashError
+from robusthash.version import __version__
 
 INTERRUPTED = 130
 READER_GONE = 141
@@ -55,14 +55,14 @@ class _Commands(LazyGroup):
         "rescore": ("robusthash.cli.commands.rescore:command", "Rescore stored results with other metrics."),
         "compare": (
             "robusthash.cli.commands.compare:command",
-            "Tell whether two stored results differ, query by query.",
+            "Compare two stored results, query by query.",
         ),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(robusthash.__version__, prog_name="robusthash")
+@click.version_option(__version__, prog_name="robusthash")
 def group() -> None:
     """Measure how robust deep-hashing image retrieval is against adversarial attack.
 

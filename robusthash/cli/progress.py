@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import click
 
-Report = Callable[[int, int, str], None]
+from robusthash.progress import Report, bars
 
 INTERVAL = 5.0  #: seconds between lines in a pipe; a longer step is a long one
 
@@ -23,36 +23,12 @@ def progress(*, quiet: bool) -> Iterator[Report]:
     if quiet:
         yield lambda _done, _total, _what: None
     elif sys.stderr.isatty():
-        with _bars() as report:
+        from rich.console import Console
+
+        with bars(Console(stderr=True)) as report:
             yield report
     else:
         yield Lines(echo=lambda line: click.echo(line, err=True)).report
-
-
-@contextmanager
-def _bars() -> Iterator[Report]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    shown: dict[str, TaskID] = {}
-
-    def report(done: int, total: int, what: str) -> None:
-        if what not in shown:
-            shown[what] = bars.add_task(what, total=total)
-        bars.update(shown[what], completed=done, total=total)
-        if done >= total:
-            bars.remove_task(shown.pop(what))
-
-    with bars:
-        yield report
 
 
 @dataclass(kw_only=True)

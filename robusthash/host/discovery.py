@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
-import robusthash
 from robusthash.errors import UnknownNameError
+from robusthash.version import __version__
 
 GROUP = "robusthash"
 PLUGINS_VARIABLE = "ROBUSTHASH_PLUGINS"
@@ -30,7 +30,7 @@ class Owner:
         return f"{self.distribution} {self.version}".rstrip()
 
 
-CORE = Owner("robusthash", robusthash.__version__)
+CORE = Owner("robusthash", __version__)
 
 
 @dataclass(frozen=True, kw_only=True)

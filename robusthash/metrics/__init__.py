@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from robusthash.metrics.counts import MeasuredCounts, RankedCounts
     from robusthash.metrics.distances import DescriptorDistances
     from robusthash.metrics.floors import best_ceiling, random_floor, worst_counts, worst_floor
+    from robusthash.metrics.functional import (
+        core_metric,
+        map,  # noqa: A004 - the field's name
+        precision,
+        precision_within,
+        score,
+    )
     from robusthash.metrics.histograms import DistanceHistograms, distance_histograms
     from robusthash.metrics.imagery import l2, linf, perceptibility, psnr, rmse, ssim
     from robusthash.metrics.protocols import RankingMetric
@@ -31,16 +38,21 @@ __all__ = [
     "best_ceiling",
     "bootstrap_interval",
     "by_name",
+    "core_metric",
     "distance_histograms",
     "l2",
     "linf",
+    "map",
     "metrics_of",
     "paired_comparison",
     "perceptibility",
+    "precision",
+    "precision_within",
     "psnr",
     "random_floor",
     "ranked_counts",
     "rmse",
+    "score",
     "ssim",
     "worst_counts",
     "worst_floor",
@@ -52,6 +64,7 @@ _MODULES = {
     "counts": ("MeasuredCounts", "RankedCounts"),
     "distances": ("DescriptorDistances",),
     "floors": ("best_ceiling", "random_floor", "worst_counts", "worst_floor"),
+    "functional": ("core_metric", "map", "precision", "precision_within", "score"),
     "histograms": ("DistanceHistograms", "distance_histograms"),
     "imagery": ("l2", "linf", "perceptibility", "psnr", "rmse", "ssim"),
     "protocols": ("RankingMetric",),

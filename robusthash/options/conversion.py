@@ -10,7 +10,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from robusthash.errors import ContractError
 
 
-class Refused(Exception):  # noqa: N818 - an answer to the caller, not an error that anybody sees
+class Refused(Exception):  # noqa: N818 - control flow, caught by the caller
     """The value does not have the type. Internal: the caller turns it into an OptionError."""
 
 

@@ -1,4 +1,4 @@
-"""The tests that every attack must pass: subclass :class:`AttackContract` and give the ``attack`` fixture.
+"""The tests that every attack must pass: subclass :class:`AttackContract` and override the ``attack`` fixture.
 
 ::
 
@@ -7,10 +7,10 @@
         def attack(self) -> Attack:
             return Mine(steps=20)
 
-An attack that needs queries is given a service over a toy database. If it has an option ``queries``, the most that it
-asks for each image, it is held to that; make it small here.
+An attack that needs queries gets a service over a toy database. Its option ``queries``, if it has one, is checked as
+the limit per image; set it to a small number.
 
-Importing this module needs pytest, which the core does not depend on.
+Importing this module needs pytest, which is not a dependency of the core.
 """
 
 from collections.abc import Iterator
@@ -41,13 +41,13 @@ from robusthash.testing.victims import LinearVictim, SmallVictim, toy_batch, toy
 
 
 class AttackContract:
-    """What an attack promises to the host, and what makes it an attack.
+    """The contract of attacks.
 
     Attributes:
-        equal_pixels: least share of pixels that another batch size must leave as they are: another batch shape changes
+        equal_pixels: smallest share of pixels that must not change with the batch size: another batch shape changes
             the low-order bits of the kernels, and steps may amplify them.
         beats_noise: whether it moves codes further than uniform noise of the same epsilon; False for a baseline.
-        turns_every_bit: whether its loss wants every bit at the aim, however far the others are; gradient attacks only.
+        turns_every_bit: whether its loss pulls every bit to the aim independently of the others; gradient attacks only.
     """
 
     equal_pixels = 0.999
@@ -57,11 +57,11 @@ class AttackContract:
     @pytest.fixture
     def attack(self) -> Attack:
         """The attack under test; a subclass overrides this."""
-        pytest.skip("give the fixture `attack` in a subclass")
+        pytest.skip("override the fixture `attack` in a subclass")
 
     @pytest.fixture
     def spec(self) -> AttackSpec | None:
-        """The spec that announces it; a subclass overrides this."""
+        """The spec of the attack; a subclass overrides this."""
         return None
 
     @pytest.fixture
@@ -71,7 +71,7 @@ class AttackContract:
 
     @pytest.fixture
     def context(self, attack: Attack, victim: HashModel) -> AttackContext:
-        """A context of the victim, with what the attack learnt on it; passes and queries go to one budget."""
+        """A context with the victim as surrogate, and what the attack learnt on it; one budget counts everything."""
         return _fitted(attack, victim)
 
     @pytest.fixture
@@ -80,17 +80,17 @@ class AttackContract:
         return toy_batch(victim)
 
     def test_spec_says_what_it_is(self, attack: Attack, spec: AttackSpec | None) -> None:
-        """The announced goals and needs are those of the object."""
+        """The goals and needs in the spec are those of the object."""
         if spec is None:
-            pytest.skip("give the fixture `spec` in a subclass")
+            pytest.skip("override the fixture `spec` in a subclass")
         assert attack.goal in spec.goals
         assert attack.needs == spec.needs
         assert attack.distances == spec.distances
 
     def test_epsilon_zero_returns_the_inputs(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
-        """With nowhere to go, the images come back bit by bit, and nothing had to be clipped."""
+        """At epsilon 0, the images are returned bit for bit, and nothing is clipped."""
         if not attack.bounded:
-            pytest.skip("not held to epsilon")
+            pytest.skip("not bound by epsilon")
         still = replace(context, threat=replace(context.threat, epsilon=0.0))
         result = attack(batch, still)
         assert torch.equal(result.inputs, batch.inputs)
@@ -101,9 +101,9 @@ class AttackContract:
     def test_stays_in_ball_and_box(
         self, attack: Attack, context: AttackContext, batch: AttackBatch, epsilon: float
     ) -> None:
-        """Before and after rounding, without the host's clipping; what is delivered is on the 8-bit grid.
+        """Before and after rounding, without the host's clipping; the delivered images are on the 8-bit grid.
 
-        An unbounded attack stays in the box, and takes no notice of epsilon.
+        An unbounded attack stays in the box, and ignores epsilon.
         """
         threat = replace(context.threat, epsilon=epsilon)
         result = attack(batch, replace(context, threat=threat))
@@ -118,7 +118,7 @@ class AttackContract:
     def test_leaves_everything_as_it_was(
         self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
     ) -> None:
-        """Queries, weights, buffers, gradients and flags; the guard looks after the global random generators."""
+        """Queries, weights, buffers, gradients and flags; the guard protects the global random generators."""
         queries = _copy(batch)
         state = {name: tensor.clone() for name, tensor in victim.state_dict().items()}
         attack(batch, context)
@@ -134,7 +134,7 @@ class AttackContract:
         assert torch.equal(again.unrounded, first.unrounded)
 
     def test_order_changes_nothing(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
-        """A query's outcome depends on the query, not on its place in the batch, but for the kernels' own rounding."""
+        """The outcome does not depend on the order of the batch, except for the kernels' own rounding."""
         order = torch.randperm(len(batch.ids), generator=torch.Generator().manual_seed(5))
         expected = attack(batch, context).inputs[order]
         equal = (attack(_rows(batch, order), context).inputs - expected).abs() < context.threat.tolerance
@@ -144,12 +144,15 @@ class AttackContract:
         """But for the kernels' own rounding: some queries alone, and the others in batches of at most seven."""
         whole = attack(batch, context).inputs
         rows = torch.arange(len(whole))
-        pieces = [attack(_rows(batch, part), context).inputs for part in (*rows[:3].split(1), *rows[3:].split(7))]
+        pieces = [
+            attack(_rows(batch, part), context).inputs
+            for part in (*torch.split(rows[:3], 1), *torch.split(rows[3:], 7))
+        ]
         equal = (torch.cat(pieces) - whole).abs() < context.threat.tolerance
         assert equal.float().mean() >= self.equal_pixels
 
     def test_randomness_comes_from_the_seed(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
-        """Another seed gives another outcome if the attack draws from ``context.random``, and only then."""
+        """Another seed gives another outcome if and only if the attack draws from ``context.random``."""
         outcomes, draws = [], []
         for seed in (0, 1):
             recorded = _Recorded(seed=seed, purpose="toy")
@@ -157,11 +160,11 @@ class AttackContract:
             draws.append(recorded.draws)
         if not any(draws):
             assert torch.equal(*outcomes)
-        elif not isinstance(attack, GradientAttack) or attack.random_start:  # a restart may be in vain
+        elif not isinstance(attack, GradientAttack) or attack.random_start:  # a restart may not improve anything
             assert not torch.equal(*outcomes)
 
     def test_what_it_learns_repeats(self, attack: Attack, victim: HashModel) -> None:
-        """Tensors by name, the same again for the same seed, and no trace left on the model or the generators."""
+        """Named tensors, equal for equal seeds; model and random generators are unchanged."""
         context = toy_learning(victim)
         state = {name: tensor.clone() for name, tensor in victim.state_dict().items()}
         generator = torch.get_rng_state()
@@ -175,7 +178,7 @@ class AttackContract:
         assert torch.equal(torch.get_rng_state(), generator)
 
     def test_beats_noise(self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel) -> None:
-        """It gets the codes further than uniform noise of the same epsilon does: from themselves, or to the target."""
+        """It moves the codes further than uniform noise of the same epsilon: from themselves, or towards the target."""
         if not self.beats_noise:
             pytest.skip("a baseline, by its class attribute `beats_noise`")
         uniform = Randomness(seed=9, purpose="noise").uniform(batch.ids, tuple(batch.inputs.shape[1:]))
@@ -199,7 +202,7 @@ class AttackContract:
     def test_budget_counts_every_pass(
         self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
     ) -> None:
-        """The budget is what hooks on the model and the service count; a black box makes no pass of its own."""
+        """The budget equals the counts of hooks on the model and the service; a black-box attack makes no pass."""
         seen, service = Budget(), _watched(context)
 
         def backward(gradient: Tensor) -> None:
@@ -225,10 +228,10 @@ class AttackContract:
             assert not seen.forward
 
     def test_asks_no_more_than_it_says(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
-        """Its option ``queries``, if it has one, is the most that it asks for each image, alone or in a batch."""
+        """Its option ``queries``, if it has one, limits the queries per image, alone or in a batch."""
         limit = getattr(attack, "queries", None)
         if Capability.QUERIES not in attack.needs or not isinstance(limit, int):
-            pytest.skip("it asks nothing, or has no option `queries`")
+            pytest.skip("it makes no queries, or has no option `queries`")
         for part in (batch, _rows(batch, torch.tensor([0])), _rows(batch, torch.arange(3))):
             service = _watched(context)
             assert service is not None, "an attack that needs queries needs a context with a service"
@@ -238,7 +241,7 @@ class AttackContract:
     def test_asks_for_what_it_needs_and_no_more(
         self, attack: Attack, context: AttackContext, batch: AttackBatch
     ) -> None:
-        """Without something that it needs it raises CapabilityError; without all else it works."""
+        """Without one of its needs it raises CapabilityError; with nothing but its needs it works."""
         unneeded = set(Capability) - attack.needs
         attack(*_withhold(batch, context, unneeded, targets=attack.goal is Goal.UNTARGETED))
         for need in attack.needs:
@@ -247,9 +250,9 @@ class AttackContract:
                 attack(poorer, less)
 
     def test_reaches_the_analytic_optimum(self, attack: Attack) -> None:
-        """On a linear victim whose bits share no pixels, every bit within reach is turned to the aim, and no other."""
+        """On a linear victim whose bits share no pixels, exactly the reachable bits match the aim."""
         if not isinstance(attack, GradientAttack) or not self.turns_every_bit:
-            pytest.skip("not a gradient attack that wants every bit")
+            pytest.skip("not a gradient attack, or its bits depend on each other (`turns_every_bit`)")
         victim = LinearVictim()
         batch, context = toy_batch(victim), _fitted(attack, victim)
         aim = sign(attack.find_aim(batch, context.surrogate(batch.inputs), context))
@@ -263,7 +266,7 @@ class AttackContract:
 
 @dataclass(frozen=True, kw_only=True)
 class _Recorded(Randomness):
-    """Randomness that remembers whether it was asked."""
+    """Randomness that records its draws."""
 
     draws: list[str] = field(default_factory=list)
 
@@ -277,7 +280,7 @@ class _Recorded(Randomness):
 
 
 class _Watched(Oracle):
-    """A service that counts what it is asked, and says when it is answering."""
+    """A service that counts its queries, and knows when it is answering one."""
 
     def __init__(self, service: Oracle) -> None:
         self._service = service

@@ -39,6 +39,7 @@ class ToyTower(HashModel):
         seed: of the classes' codes.
     """
 
+    middle: Tensor
     prototypes: Tensor
     codes_of_classes: Tensor
 
@@ -90,10 +91,13 @@ class ToyPairs(Dataset):
     items: int = 200  #: of the database
 
     def load(self, context: DatasetContext) -> RetrievalData:  # noqa: ARG002, D102 - as in the base class
-        sizes = {"query": 24, "database": self.items, "train": 40}
-        splits = {name: toy_pairs(name, size, seed=seed) for seed, (name, size) in enumerate(sizes.items(), start=5)}
         return RetrievalData(
-            name="toy-pairs", classes=tuple(f"class {i}" for i in range(CLASSES)), **splits, epsilon=0.1
+            name="toy-pairs",
+            classes=tuple(f"class {i}" for i in range(CLASSES)),
+            query=toy_pairs("query", 24, seed=5),
+            database=toy_pairs("database", self.items, seed=6),
+            train=toy_pairs("train", 40, seed=7),
+            epsilon=0.1,
         )
 
     def verify(self, context: DatasetContext) -> list[Finding]:  # noqa: ARG002, D102 - as in the base class

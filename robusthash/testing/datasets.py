@@ -1,4 +1,4 @@
-"""The tests that every dataset must pass: subclass :class:`DatasetContract`, give ``dataset`` and maybe ``context``.
+"""The tests that every dataset must pass: subclass :class:`DatasetContract` and override its fixtures.
 
 ::
 
@@ -12,7 +12,7 @@
             ...  # a few files in the real layout, written by the test
             return DatasetContext(root=tmp_path, cache=tmp_path / "cache")
 
-Importing this module needs pytest, which the core does not depend on.
+Importing this module needs pytest, which is not a dependency of the core.
 """
 
 from dataclasses import FrozenInstanceError, fields, replace
@@ -30,10 +30,10 @@ _FEW = 8  #: images read by a test
 
 
 class DatasetContract:
-    """What a dataset promises to everybody who computes a number on it.
+    """The contract of datasets.
 
     Attributes:
-        queries_in_database: whether the published splits have queries in the database, which is their fault.
+        queries_in_database: whether the published splits have queries in the database, which is a fault of the splits.
     """
 
     queries_in_database = False
@@ -41,11 +41,11 @@ class DatasetContract:
     @pytest.fixture
     def dataset(self) -> Dataset:
         """The dataset under test; a subclass overrides this."""
-        pytest.skip("give the fixture `dataset` in a subclass")
+        pytest.skip("override the fixture `dataset` in a subclass")
 
     @pytest.fixture
     def context(self, tmp_path: Path) -> DatasetContext:
-        """Where its files are; a subclass overrides this if it needs any."""
+        """The folders; a subclass overrides this if the dataset needs files."""
         return DatasetContext(root=None, cache=tmp_path / "cache")
 
     @pytest.fixture
@@ -54,7 +54,7 @@ class DatasetContract:
         return dataset.load(context)
 
     def test_options_are_a_frozen_dataclass(self, dataset: Dataset) -> None:
-        """Every option can be listed, stored in a record, and read back."""
+        """Every option is documented, and can be stored in a record and read back."""
         described = describe(type(dataset))
         assert all(option.doc for option in described), "an option has no #: comment"
         assert build_options(type(dataset), as_plain(dataset), where="test") == dataset
@@ -63,7 +63,7 @@ class DatasetContract:
                 setattr(dataset, fields(type(dataset))[0].name, None)  # type: ignore[arg-type]  # a Dataset is a dataclass
 
     def test_splits_are_as_described(self, data: RetrievalData) -> None:
-        """Three splits that are not empty; aligned, multi-hot labels; one column a class; images of one size."""
+        """Three non-empty splits; aligned, multi-hot labels; one column per class; images of one size."""
         assert len(set(data.classes)) == len(data.classes) > 0
         for name in ("query", "database", "train"):
             split: Split = getattr(data, name)
@@ -76,7 +76,7 @@ class DatasetContract:
             assert all(split.ids)
 
     def test_images_are_eight_bit(self, data: RetrievalData) -> None:
-        """(n, 3, h, w) uint8 of the promised size, and the same on [0, 1] in pixel space; not all of one colour."""
+        """(n, 3, h, w) uint8 of the declared size, equal to pixel space times 255; not uniform."""
         for split in (data.query, data.database, data.train):
             few = range(min(_FEW, len(split)))
             read = split.images.read(few)
@@ -87,7 +87,7 @@ class DatasetContract:
         assert data.query.images.read([]).shape == (0, 3, *data.query.images.size)
 
     def test_pixels_do_not_depend_on_the_order(self, data: RetrievalData) -> None:
-        """An image is the same alone, among others, and when read again."""
+        """An image is the same when it is read alone, among others, or again."""
         for split in (data.query, data.database, data.train):
             order = list(range(min(_FEW, len(split))))
             together = split.images.read(order)
@@ -96,7 +96,7 @@ class DatasetContract:
                 assert torch.equal(split.images.read([position])[0], together[position])
 
     def test_a_train_item_is_the_same_in_the_database(self, data: RetrievalData) -> None:
-        """One id is one image with one row of labels, in whatever split."""
+        """An id has the same image and labels in all splits."""
         position = {name: i for i, name in enumerate(data.database.ids)}
         shared = [(i, position[name]) for i, name in enumerate(data.train.ids) if name in position]
         train, database = [i for i, _ in shared], [j for _, j in shared]
@@ -104,7 +104,7 @@ class DatasetContract:
         assert torch.equal(data.train.images.read(train[:_FEW]), data.database.images.read(database[:_FEW]))
 
     def test_queries_and_database_do_not_overlap(self, data: RetrievalData) -> None:
-        """A query that finds itself says nothing about retrieval."""
+        """A query in the database would find itself."""
         overlap = set(data.query.ids) & set(data.database.ids)
         assert bool(overlap) == self.queries_in_database
         assert len(set(data.query.ids)) == len(data.query)
@@ -139,7 +139,7 @@ class DatasetContract:
         assert torch.equal(torch.rand(3), expected)
 
     def test_verification_finds_no_error(self, dataset: Dataset, context: DatasetContext) -> None:
-        """Findings of known levels, each with a place and one line; no errors in data that is sound."""
+        """Findings have a known level, a place and one line; valid data has no errors."""
         findings = dataset.verify(context)
         for finding in findings:
             assert isinstance(finding, Finding)
@@ -151,7 +151,7 @@ class DatasetContract:
         assert bool(errors) == self.queries_in_database, errors
 
     def test_what_cannot_be_prepared_says_so(self, dataset: Dataset, context: DatasetContext) -> None:
-        """Preparing works, or ends with the typed error and a hint."""
+        """A dataset without a preparation raises the typed error with a hint."""
         if type(dataset).prepare is not Dataset.prepare:
             pytest.skip("it has a preparation of its own")
         with pytest.raises(DatasetError) as caught:

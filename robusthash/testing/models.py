@@ -1,7 +1,7 @@
-"""The tests that every hash model, and every way to make one, must pass.
+"""The tests that every hash model, and every way to build one, must pass.
 
 Subclass :class:`ModelContract`, :class:`ObjectiveContract`, :class:`ClosedFormContract` or :class:`ReadyModelContract`,
-and give its fixture::
+and override its fixture::
 
     class TestMyNetwork(ModelContract):
         @pytest.fixture
@@ -23,7 +23,7 @@ and give its fixture::
         def method(self) -> ReadyModel:
             return MyReadyHash()
 
-Importing this module needs pytest, which the core does not depend on.
+Importing this module needs pytest, which is not a dependency of the core.
 """
 
 from collections.abc import Callable
@@ -56,12 +56,12 @@ _RANDOM = Randomness(seed=0, purpose="contract")
 
 
 class HashContract:
-    """What every hash model promises, a black box too."""
+    """The contract of all hash models, including black boxes."""
 
     @pytest.fixture
     def build(self) -> Callable[[], HashModel]:
         """Builds the model under test, a new one each time; a subclass overrides this."""
-        pytest.skip("give the fixture `build` in a subclass")
+        pytest.skip("override the fixture `build` in a subclass")
 
     @pytest.fixture
     def model(self, build: Callable[[], HashModel]) -> HashModel:
@@ -76,7 +76,7 @@ class HashContract:
         return modality.box.low + modality.box.width * uniform
 
     def test_gives_logits(self, model: HashModel, inputs: Tensor) -> None:
-        """One finite float for each bit, for any batch size, in every corner of the box."""
+        """One finite float per bit, for any batch size, also in the corners of the box."""
         corners = torch.full_like(inputs, model.modality.box.low), torch.full_like(inputs, model.modality.box.high)
         for batch in (inputs, inputs[:1], *corners):
             logits = model(batch)
@@ -85,7 +85,7 @@ class HashContract:
             assert logits.isfinite().all()
 
     def test_images_are_in_pixel_space(self, model: HashModel) -> None:
-        """Images are RGB in [0, 1]: a model that wants them normalised normalises them itself."""
+        """Images are RGB in [0, 1]: normalisation is part of the model."""
         modality = model.modality
         if modality.name != IMAGE:
             pytest.skip("not an image model")
@@ -94,7 +94,7 @@ class HashContract:
         assert modality.shape[0] == 3
 
     def test_codes_are_the_signs_in_evaluation_mode(self, model: HashModel, inputs: Tensor) -> None:
-        """Codes carry no gradient, and leave flags and running statistics of a model in training as they are."""
+        """Codes carry no gradient, and do not change flags or running statistics of a model in training mode."""
         expected = binarise(model(inputs))
         model.train()
         next(model.modules()).training = True
@@ -108,7 +108,7 @@ class HashContract:
         assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
 
     def test_an_input_is_hashed_alone(self, model: HashModel, inputs: Tensor) -> None:
-        """In evaluation mode the logits of an input do not depend on its batch, nor on chance."""
+        """In evaluation mode the logits of an input depend neither on its batch nor on random numbers."""
         with torch.no_grad():
             together = model(inputs)
             alone = torch.cat([model(row[None]) for row in inputs])
@@ -117,14 +117,14 @@ class HashContract:
 
 
 class ModelContract(HashContract):
-    """What a network promises: all of :class:`HashContract`, and that attacks can follow its gradient."""
+    """The contract of networks: that of :class:`HashContract`, and gradients that attacks can follow."""
 
     def test_logits_are_not_binarised(self, model: HashModel, inputs: Tensor) -> None:
-        """The logits are no signs: attacks and objectives need their size."""
+        """The logits are not signs: attacks and objectives need their magnitude."""
         assert len(model(inputs).detach().abs().unique()) > 1
 
     def test_gradient_reaches_every_input(self, model: HashModel, inputs: Tensor) -> None:
-        """Finite, not zero, and for each input its own: with the parameters frozen, as an attack finds them."""
+        """Finite, non-zero, and independent between inputs, with frozen parameters as in an attack."""
         model.requires_grad_(requires_grad=False)
         images = inputs.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(model(images)[:2].sum(), images)
@@ -133,7 +133,7 @@ class ModelContract(HashContract):
         assert not gradient[2:].any()
 
     def test_weights_survive_safetensors(self, build: Callable[[], HashModel], inputs: Tensor) -> None:
-        """The state dict is the whole model: stored and loaded into another one, it gives the same logits."""
+        """The state dict is complete: loaded into another instance, it gives the same logits."""
         first, second = build().eval(), build().eval()
         with torch.no_grad():
             for part in (*second.parameters(), *second.buffers()):
@@ -144,14 +144,14 @@ class ModelContract(HashContract):
 
 
 class ObjectiveContract:
-    """What a hashing loss promises."""
+    """The contract of hashing losses."""
 
     bits = 16  #: code length of the tests
 
     @pytest.fixture
     def objective(self) -> Objective:
         """The objective under test; a subclass overrides this."""
-        pytest.skip("give the fixture `objective` in a subclass")
+        pytest.skip("override the fixture `objective` in a subclass")
 
     @pytest.fixture
     def labels(self) -> Tensor:
@@ -164,7 +164,7 @@ class ObjectiveContract:
         return torch.randn(len(labels), self.bits, generator=torch.Generator().manual_seed(0))
 
     def test_loss_is_a_finite_scalar(self, objective: Objective, logits: Tensor, labels: Tensor) -> None:
-        """From the first step to the last, and for logits far beyond the usual."""
+        """From the first epoch to the last, and for logits of unusual magnitude."""
         for epoch in (0, 9):
             for scale in (0.0, 1.0, 100.0):
                 loss = self.loss(objective, scale * logits, labels, epoch)
@@ -172,7 +172,7 @@ class ObjectiveContract:
                 assert loss.isfinite()
 
     def test_gradient_reaches_every_item(self, objective: Objective, logits: Tensor, labels: Tensor) -> None:
-        """Finite, and not zero in any row."""
+        """Finite, and non-zero in every row."""
         logits = logits.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(self.loss(objective, logits, labels), logits)
         assert gradient.isfinite().all()
@@ -186,7 +186,7 @@ class ObjectiveContract:
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
     def test_descent_brings_similar_items_together(self, objective: Objective, logits: Tensor, labels: Tensor) -> None:
-        """Free logits that follow its gradient end with similar items nearer to each other than the others are."""
+        """Gradient descent on free logits brings similar items closer to each other than dissimilar ones."""
         logits = logits.clone().requires_grad_()
         head = objective.head(bits=self.bits, classes=labels.shape[1], seed=0)
         learnt = list(head.parameters()) if head is not None else []
@@ -201,7 +201,7 @@ class ObjectiveContract:
         assert distance[similar].mean() < 0.5 * distance[~similar].mean()
 
     def test_the_head_is_made_by_bits_classes_and_seed_alone(self, objective: Objective) -> None:
-        """The same again from the same three, whatever torch's global generator holds; it is left as it was."""
+        """Equal for equal arguments, whatever the state of torch's global generator, which is unchanged."""
         heads = []
         with torch.random.fork_rng():
             for outside in (1, 2):
@@ -226,14 +226,14 @@ class ObjectiveContract:
         *,
         head: nn.Module | None = None,
     ) -> Tensor:
-        """The loss of the items compared with themselves, as the trainer would take it of an epoch's only batch.
+        """The loss of the items compared with themselves, as in an epoch with a single batch.
 
         Args:
             objective: the objective.
             logits: (n, bits) float.
             labels: (n, classes) float, multi-hot.
             epoch: of ten.
-            head: what the objective has beside the network; None builds it anew.
+            head: the objective's head; None builds a new one.
         """
         head = head or objective.head(bits=self.bits, classes=labels.shape[1], seed=0)
         step = TrainStep(epoch=epoch, epochs=10, iteration=20 * epoch, bits=self.bits, head=head)
@@ -246,14 +246,14 @@ class ObjectiveContract:
 
 
 class ReadyModelContract(HashContract):
-    """What a model that nobody trains promises."""
+    """The contract of models that need no training."""
 
     image_size = 24  #: height and width of the tests' images, in pixels
 
     @pytest.fixture
     def method(self) -> ReadyModel:
         """The plugin object under test; a subclass overrides this."""
-        pytest.skip("give the fixture `method` in a subclass")
+        pytest.skip("override the fixture `method` in a subclass")
 
     @pytest.fixture
     def build(self, method: ReadyModel) -> Callable[[], HashModel]:
@@ -265,28 +265,28 @@ class ReadyModelContract(HashContract):
         return built
 
     def test_it_is_what_was_declared(self, method: ReadyModel, model: HashModel) -> None:
-        """The code length that the plugin declares, for images of the size that was asked for."""
+        """The code length that the plugin declares, for images of the requested size."""
         assert model.bits == method.bits
         assert model.modality.shape == (3, self.image_size, self.image_size)
 
     def test_every_build_is_the_same_hash(self, build: Callable[[], HashModel], inputs: Tensor) -> None:
-        """Workers build their own: nothing of it may be left to chance."""
+        """Deterministic, because every worker builds its own."""
         assert torch.equal(build().codes(inputs), build().codes(inputs))
 
 
 class ClosedFormContract:
-    """What a projection in closed form promises."""
+    """The contract of closed-form projections."""
 
     bits = 16  #: code length of the tests
 
     @pytest.fixture
     def method(self) -> ClosedForm:
         """The plugin object under test; a subclass overrides this."""
-        pytest.skip("give the fixture `method` in a subclass")
+        pytest.skip("override the fixture `method` in a subclass")
 
     @pytest.fixture
     def train(self) -> TrainFeatures:
-        """Features of 200 items of four classes, far from the origin, as those behind a ReLU are: (200, 32)."""
+        """Features of 200 items of four classes, far from the origin like those after a ReLU: (200, 32)."""
         generator = torch.Generator().manual_seed(0)
         kinds = torch.arange(200) % 4
         centres = torch.randn(4, 32, generator=generator, dtype=torch.float64)
@@ -294,7 +294,7 @@ class ClosedFormContract:
         return TrainFeatures(values=20 + centres[kinds] + 0.5 * noise, labels=torch.eye(4, dtype=torch.uint8)[kinds])
 
     def test_gives_a_hash_layer(self, method: ClosedForm, train: TrainFeatures) -> None:
-        """A finite weight and bias for any code length, and the features are left as they were."""
+        """A finite weight and bias for any code length; the features are unchanged."""
         before = train.values.clone()
         for bits in (1, self.bits):
             found = method.project(train, bits, _RANDOM)
@@ -305,18 +305,18 @@ class ClosedFormContract:
         assert torch.equal(train.values, before)
 
     def test_repeats(self, method: ClosedForm, train: TrainFeatures) -> None:
-        """The same randomness gives the same layer."""
+        """Equal randomness gives equal layers."""
         one, other = (method.project(train, self.bits, _RANDOM) for _ in range(2))
         assert torch.equal(one.weight, other.weight)
         assert torch.equal(one.bias, other.bias)
 
     def test_every_bit_says_something(self, method: ClosedForm, train: TrainFeatures) -> None:
-        """No bit is the same for all items, wherever the features lie."""
+        """No bit is constant, wherever the features lie."""
         codes = _codes(method.project(train, self.bits, _RANDOM), train)
         assert (codes != codes[0]).any(0).all()
 
     def test_near_features_get_near_codes(self, method: ClosedForm, train: TrainFeatures) -> None:
-        """Items of one cluster are nearer to each other than to the others."""
+        """Items of the same cluster have closer codes than others."""
         codes = _codes(method.project(train, self.bits, _RANDOM), train)
         distance = (codes[:, None] != codes[None]).sum(2).float()
         same = (train.labels.float() @ train.labels.float().T) > 0

@@ -1,6 +1,6 @@
-"""Toy victims, and ready queries and contexts to attack them with.
+"""Toy victims, with queries and contexts to attack them.
 
-Small enough that an attack on them takes a fraction of a second, and plain enough that its best outcome is known.
+Small enough that an attack on them takes a fraction of a second, and simple enough that its optimum is known.
 """
 
 import torch
@@ -30,13 +30,13 @@ CLASSES = 4  #: toy labels
 
 
 class LinearVictim(HashModel):
-    """A seeded linear map whose bits share no pixels, so that the best L-infinity attack is known in closed form.
+    """A seeded linear map whose bits share no pixels, so that the best L-infinity attack has a closed form.
 
-    Logits are of order 1, and at epsilon 8/255 about half of the bits of a toy image are within reach.
+    Logits are of order 1, and at epsilon 8/255 about half of the bits of a toy image can be flipped.
 
     Args:
         bits: code length K.
-        seed: of the weights and of the pixels that each bit reads.
+        seed: of the weights and of the pixels of each bit.
     """
 
     def __init__(self, bits: int = 8, *, seed: int = 0) -> None:
@@ -55,10 +55,10 @@ class LinearVictim(HashModel):
         return logits
 
     def extreme(self, inputs: Tensor, aim: Tensor, threat: Threat) -> Tensor:
-        """The optimum: the logits of the 8-bit image in the ball and the box that goes furthest toward an aim.
+        """The optimum: the logits of the 8-bit image in the ball and the box that goes furthest towards an aim.
 
-        Every pixel serves one bit, so all bits go their whole way ``sum_i |w_i| r_i`` at once; r_i is the room that
-        the ball and the box leave pixel i.
+        Every pixel belongs to one bit, so all bits reach their maximum ``sum_i |w_i| r_i`` at once, where r_i is the
+        distance that the ball and the box allow for pixel i.
 
         Args:
             inputs: (n, 3, h, w) float in [0, 1], on the 8-bit grid.
@@ -113,11 +113,11 @@ def toy_images(count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Noisy coloured squares; images of one label share their squares.
 
     Args:
-        count: number of images; their labels go round.
-        seed: of the noise. The squares never change.
+        count: number of images; labels cycle through the classes.
+        seed: of the noise; the squares are fixed.
 
     Returns:
-        Images (count, 3, 16, 16) float32 in [0, 1] on the 8-bit grid, some pixels at either end of the box; and labels
+        Images (count, 3, 16, 16) float32 in [0, 1] on the 8-bit grid, some pixels at the limits of the box; and labels
         (count, 4) uint8, one-hot.
     """
     kinds = torch.arange(count) % CLASSES
@@ -136,14 +136,14 @@ def toy_squares() -> Tensor:
 def toy_context(
     model: HashModel, *, epsilon: float = 8 / 255, seed: int = 0, train: int = 40, items: int = 400
 ) -> AttackContext:
-    """A context with everything that an attack may be given, and one budget at zero for passes and queries.
+    """A context with everything that an attack may need, and an empty budget for passes and queries.
 
     Args:
         model: a victim of toy images; it is frozen and put in evaluation mode, as the host does.
         epsilon: radius of the ball.
         seed: of the attack's randomness.
-        train: items of the code bank.
-        items: of the database that the victim's service searches.
+        train: number of items of the code bank.
+        items: number of items that the victim's service searches.
     """
     model.eval().requires_grad_(False)
     images, labels = toy_images(train, seed=1)
@@ -180,12 +180,12 @@ def toy_learning(model: HashModel, *, epsilon: float = 8 / 255, seed: int = 0, t
 
 
 def toy_oracle(model: HashModel, budget: Budget, *, items: int = 400) -> Oracle:
-    """A victim's service over a database of toy images, searched exactly.
+    """A victim's service over a database of toy images, with an exact search.
 
     Args:
         model: a victim of toy images, in evaluation mode.
-        budget: where the queries are counted.
-        items: of the database.
+        budget: counts the queries.
+        items: number of items of the database.
     """
     images, _ = toy_images(items, seed=3)
     index = TorchRetriever(device="cpu").index(pack(model.codes(images)), model.space)
@@ -196,10 +196,10 @@ def toy_batch(model: HashModel, *, size: int = 12, seed: int = 2, voters: int = 
     """Queries with labels, target labels and anchor codes.
 
     Args:
-        model: the victim whose codes the anchors are.
+        model: the victim that hashes the anchors.
         size: number of queries.
         seed: of the queries' noise.
-        voters: anchors of each query.
+        voters: number of anchors per query.
     """
     inputs, labels = toy_images(size, seed=seed)
     targets = labels.roll(1, dims=1)

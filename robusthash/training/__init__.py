@@ -18,6 +18,7 @@ from robusthash.training.networks import (
     save_checkpoint,
     user_model,
     weights_digest,
+    wrapped,
 )
 from robusthash.training.trainer import ObjectiveStep, set_hash_layer, share_label, train
 
@@ -48,4 +49,5 @@ __all__ = [
     "train",
     "user_model",
     "weights_digest",
+    "wrapped",
 ]

@@ -41,7 +41,7 @@ class THA(GradientAttack):
 
     def find_aim(self, batch: AttackBatch, logits: Tensor, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         if context.fitted is None or batch.targets is None:
-            raise CapabilityError("tha needs target labels and what it has learnt", hint="let the host call `learn`")
+            raise CapabilityError("tha needs target labels and the learnt network", hint="call `learn` first")
         return sign(PrototypeNetwork.of(context.fitted)(batch.targets)).to(logits)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: ARG002, D102 - as in the base class

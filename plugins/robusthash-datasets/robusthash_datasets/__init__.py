@@ -1,1 +1,1 @@
-"""Retrieval datasets, one a file, and the splits, lists and checks that they share."""
+"""Retrieval datasets, one per file, and the splits, lists and checks that they share."""

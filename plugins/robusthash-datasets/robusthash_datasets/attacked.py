@@ -1,4 +1,4 @@
-"""List files of a paper that attacks only some of its queries, which a file of its code numbers."""
+"""List files of a paper that attacks only some of its queries; a file of its code has their numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,14 +11,14 @@ from robusthash_datasets.listfiles import Listing
 from robusthash_datasets.published import Published
 from robusthash_datasets.verification import Findings
 
-FILE = "attack_query_index.txt"  #: as in the folder reproduce of DHTA's code: a number a line, the first query is 0
+FILE = "attack_query_index.txt"  #: from the folder reproduce of DHTA's code: a number per line, the first query is 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attacked(Published):
-    """List files, and beside them the numbers of the queries that the paper attacks."""
+    """List files, with the numbers of the queries that the paper attacks."""
 
-    queries: Literal["all", "attacked"] = "all"  #: all of the listed queries, or those of attack_query_index.txt
+    queries: Literal["all", "attacked"] = "all"  #: all listed queries, or those in attack_query_index.txt
 
     def _data(self, context: DatasetContext, listings: Mapping[str, Listing]) -> RetrievalData:
         if self.queries == "all":
@@ -32,7 +32,7 @@ class Attacked(Published):
                 f"{self._folder(context) / FILE}: no query {max(numbers)}; {query.file} has {len(there)}",
                 hint=self.fetch,
             )
-        kept = [there[number] for number in numbers if number in there]  # a bad line may have been left out
+        kept = [there[number] for number in numbers if number in there]  # bad lines may have been skipped
         chosen = replace(
             query,
             paths=tuple(query.paths[item] for item in kept),
@@ -68,11 +68,11 @@ class Attacked(Published):
                 value = float(text)  # NumPy wrote them, as 3.380000000000000000e+03
                 number = int(value)
             except (ValueError, OverflowError):
-                raise DatasetError(f"{file}:{line}: {text!r} is no number", hint=hint) from None
+                raise DatasetError(f"{file}:{line}: {text!r} is not a number", hint=hint) from None
             if number != value or number < 0:
-                raise DatasetError(f"{file}:{line}: {text} is no number of a query", hint=hint)
+                raise DatasetError(f"{file}:{line}: {text} is not a query number", hint=hint)
             if number in numbers:
-                raise DatasetError(f"{file}:{line}: query {number} is in line {numbers[number]} already", hint=hint)
+                raise DatasetError(f"{file}:{line}: query {number} is already on line {numbers[number]}", hint=hint)
             numbers[number] = line
         if not numbers:
             raise DatasetError(f"{file} is empty", hint=hint)

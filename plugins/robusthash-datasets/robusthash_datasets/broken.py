@@ -1,4 +1,4 @@
-"""Items whose images cannot be read: found once, and left out."""
+"""Leaves out items with unreadable images; the result of the search is cached."""
 
 import hashlib
 import json
@@ -15,16 +15,16 @@ _VERSION = "robusthash broken 1"
 
 
 def without_broken(data: RetrievalData, context: DatasetContext) -> RetrievalData:
-    """The data without the items whose images cannot be read.
+    """The data without items whose images cannot be read.
 
-    Every image is decoded for it. What was found is kept in the cache until a file's size or time changes.
+    This decodes every image. The result is cached until a file's size or modification time changes.
 
     Args:
         data: splits with images in files.
-        context: where the cache is, and who is told of the progress.
+        context: cache folder and progress callback.
 
     Raises:
-        DatasetError: nothing is left of a split.
+        DatasetError: a split is empty.
     """
     splits: dict[str, Any] = {}
     for name in ("query", "database", "train"):
@@ -33,7 +33,9 @@ def without_broken(data: RetrievalData, context: DatasetContext) -> RetrievalDat
             continue
         bad = _broken(split.images, context, name)
         if len(bad) == len(split):
-            raise DatasetError(f"no image of the {name} split can be read: {split.images.root}", hint="are they there?")
+            raise DatasetError(
+                f"no image of the {name} split can be read: {split.images.root}", hint="check the folder"
+            )
         if bad:
             kept = [position for position in range(len(split)) if position not in bad]
             splits[name] = Split.of_images(
@@ -62,11 +64,11 @@ def _broken(images: FileImages, context: DatasetContext, what: str) -> frozenset
     try:
         return frozenset(int(position) for position in json.loads(file.read_text()))
     except (OSError, ValueError, TypeError):
-        positions = range(len(images))  # not looked at yet, or not kept whole
-    told = faults(images, positions, f"looking for broken images, {what}", context.progress)
-    bad = frozenset(position for position, fault in zip(positions, told, strict=True) if fault)
+        positions = range(len(images))  # not cached, or damaged
+    messages = faults(images, positions, f"looking for broken images, {what}", context.progress)
+    bad = frozenset(position for position, fault in zip(positions, messages, strict=True) if fault)
     try:
         write_atomically(file, json.dumps(sorted(bad)).encode())
     except StorageError:
-        return bad  # found again the next time, which costs time and nothing else
+        return bad  # without a cache, the search is only repeated
     return bad

@@ -21,7 +21,7 @@ Protocol = Literal["cifar10", "cifar10-1", "cifar10-2"]
 
 _KEY = "robusthash cifar10 1"
 
-#: Which part of each class's 6,000 images, in the order of the draw, is in a split.
+#: The slice of each class's 6,000 images, in the order of the draw, that is in each split.
 _SLICES: Mapping[str, Mapping[str, tuple[int, int]]] = MappingProxyType(
     {
         "cifar10": {"query": (0, 100), "train": (100, 600), "database": (600, 6000)},
@@ -44,19 +44,19 @@ _DIGESTS: Mapping[tuple[str, str], str] = MappingProxyType(
 class Cifar10(Dataset):
     """CIFAR-10 (Krizhevsky, 2009): 60,000 images of 32x32 in ten classes.
 
-    Training and test images are put together and drawn from class by class, as DeepHash-pytorch does it, but with a
-    fixed seed: everybody has the same splits. Of each class, ``cifar10`` has 100 queries, 500 train items and the
-    other 5,400 as its database; ``cifar10-1`` (GreedyHash) has the train items in the database, too; ``cifar10-2``
+    Training and test images are pooled, and splits are drawn class by class, as in DeepHash-pytorch, but with a
+    fixed seed. Of each class, ``cifar10`` has 100 queries, 500 train items and the
+    other 5,400 as its database; in ``cifar10-1`` (GreedyHash) the train items are also in the database; ``cifar10-2``
     has 1,000 queries, and all others are both train items and database.
 
-    Results on the JPEG copy, or on a part of the splits, have a name that says so.
+    Results on the JPEG copy, or on a subset of the splits, have a different dataset name.
     """
 
-    protocol: Protocol = "cifar10"  #: which of the three splits
-    source: Literal["official", "jpeg"] = "official"  #: the authors' files, or an archive with copies as JPEG bytes
-    queries: int | None = None  #: only so many queries, balanced; none: all
-    database: int | None = None  #: only so many database items, balanced; none: all
-    train: int | None = None  #: only so many train items, balanced; none: all
+    protocol: Protocol = "cifar10"  #: name of the split
+    source: Literal["official", "jpeg"] = "official"  #: the authors' files, or an archive of JPEG copies
+    queries: int | None = None  #: number of queries, balanced over the classes; none is all
+    database: int | None = None  #: number of database items, balanced over the classes; none is all
+    train: int | None = None  #: number of train items, balanced over the classes; none is all
 
     def __post_init__(self) -> None:
         for split, count in self._counts().items():
@@ -69,7 +69,7 @@ class Cifar10(Dataset):
         """The splits, in memory.
 
         Raises:
-            DatasetError: the files are missing, cannot be downloaded, or are not what they should be.
+            DatasetError: the files are missing, cannot be downloaded, or have another content.
         """
         everything = _READERS[self.source](context)
         orders = class_orders(everything.labels)
@@ -78,7 +78,7 @@ class Cifar10(Dataset):
         if expected is not None and ids_digest(full) != expected:
             raise DatasetError(
                 f"the splits of {self.protocol} have digest {ids_digest(full)}, not {expected}",
-                hint="the labels of this copy are others than those of the one known",
+                hint="the labels of this copy differ from those of the known one",
             )
         counts = self._counts()
         rows = {name: draw(orders, *part, count=counts[name]) for name, part in _SLICES[self.protocol].items()}
@@ -92,10 +92,10 @@ class Cifar10(Dataset):
         """Unpacks the authors' archive, from ``source`` or downloaded, into ``--data-root`` or the cache.
 
         Raises:
-            DatasetError: the archive cannot be had, or is another one; or the JPEG copy is asked for.
+            DatasetError: the archive is not available, or is another file; or the source is the JPEG copy.
         """
         if self.source != "official":
-            raise DatasetError("the JPEG copy needs no preparation", hint="give --data-root, the folder that it is in")
+            raise DatasetError("the JPEG copy needs no preparation", hint="set --data-root to its folder")
         cifar_official.fetch(context, source)
 
     def _counts(self) -> dict[str, int | None]:
@@ -141,7 +141,7 @@ def draw(orders: list[list[int]], start: int, end: int, count: int | None = None
         orders: from :func:`class_orders`.
         start: first position in each class's order.
         end: position after the last.
-        count: only so many in all, the first ones of each class; a smaller count is a part of a larger one.
+        count: total number, the first ones of each class; a smaller draw is a subset of a larger one.
 
     Returns:
         Ascending rows.

@@ -17,20 +17,20 @@ from robusthash_datasets.cifar_official import CLASSES, Source
 
 NAME = "cifar10_jpeg_all60k.npz"
 _HINT = (
-    f"put {NAME} into --data-root: arrays jpeg (bytes of all files), offset (where each begins, and the end), "
-    "label, split and classes; or take the official files"
+    f"put {NAME} into --data-root: arrays jpeg (bytes of all files), offset (start of each file, and the end), "
+    "label, split and classes; or use the official files"
 )
 
 
 def read_jpeg(context: DatasetContext) -> Source:
-    """The archive under ``--data-root``; what was decoded once is kept in the cache.
+    """Reads the archive under ``--data-root``; decoded images are cached.
 
     Raises:
-        DatasetError: it is not there, or not such an archive.
+        DatasetError: it is missing, or not such an archive.
         StorageError: the cache cannot be written.
     """
     if context.root is None:
-        raise DatasetError(f"where is {NAME}?", hint=f"give --data-root; {_HINT}")
+        raise DatasetError(f"the folder of {NAME} is not known", hint=f"give --data-root; {_HINT}")
     places = [context.root / NAME, context.root / "cifar10" / NAME]
     file = next((place for place in places if place.is_file()), None)
     if file is None:
@@ -40,7 +40,7 @@ def read_jpeg(context: DatasetContext) -> Source:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             jpeg, offset, labels, classes = (archive[name] for name in ("jpeg", "offset", "label", "classes"))
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{file} is not as it should be: {error}", hint=_HINT) from error
+        raise DatasetError(f"{file} has another format: {error}", hint=_HINT) from error
     if tuple(classes.tolist()) != CLASSES or len(offset) != len(labels) + 1:
         raise DatasetError(f"{file} has other classes or lengths than CIFAR-10", hint=_HINT)
     digest = hashlib.sha256(content).hexdigest()
@@ -54,7 +54,7 @@ def _decoded(jpeg: np.ndarray, offset: np.ndarray, file: Path, digest: str, cont
         try:
             pixels: np.ndarray = np.load(kept, allow_pickle=False)
         except (OSError, ValueError, EOFError):
-            pixels = np.empty(0)  # damaged: it is made again
+            pixels = np.empty(0)  # damaged: decode again
         if pixels.shape == shape and pixels.dtype == np.uint8:
             return pixels
     pixels = _decode(jpeg, offset, file, context)

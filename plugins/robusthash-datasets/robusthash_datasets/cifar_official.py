@@ -1,4 +1,4 @@
-"""CIFAR-10 as its authors distribute it: pickled batches, read only if they are theirs to the last bit."""
+"""CIFAR-10 as its authors distribute it: pickled batches, read only if their digests match."""
 
 import io
 import pickle
@@ -19,7 +19,7 @@ ARCHIVE, ARCHIVE_MD5 = "cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e7434
 FOLDER = "cifar-10-batches-py"
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
-#: The batches in the order that gives an image its number, with the MD5 of each.
+#: The batches in the order that numbers the images, with the MD5 of each.
 BATCHES: Mapping[str, str] = {
     "data_batch_1": "c99cafc152244af753f735de768cd75f",
     "data_batch_2": "d4bba439e000b95fd0a9bffe97cbabec",
@@ -29,7 +29,7 @@ BATCHES: Mapping[str, str] = {
     "test_batch": "40351d587109b95175f43aff81a1287e",
 }
 
-#: All that an array needs to be unpickled.
+#: All that is needed to unpickle an array.
 _ALLOWED = {
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy._core.multiarray", "_reconstruct"),
@@ -41,7 +41,7 @@ _ALLOWED = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Source:
-    """All 60,000 images, whatever the distribution.
+    """All 60,000 images, from either distribution.
 
     Attributes:
         pixels: (60000, 32, 32, 3) uint8.
@@ -53,10 +53,10 @@ class Source:
 
 
 def read_official(context: DatasetContext) -> Source:
-    """The batches under ``--data-root``, or in the cache, where they are downloaded to if need be.
+    """Reads the batches under ``--data-root``, or in the cache, where they are downloaded if missing.
 
     Raises:
-        DatasetError: they are not there and cannot be downloaded, or are not the authors' files.
+        DatasetError: they are missing and cannot be downloaded, or are not the authors' files.
     """
     home = home_of(context)
     folder = next((place for place in (home / FOLDER, home) if (place / "test_batch").is_file()), None)
@@ -76,24 +76,24 @@ def read_official(context: DatasetContext) -> Source:
 
 
 def home_of(context: DatasetContext) -> Path:
-    """Where the batches' folder is: in ``--data-root``, or in the cache."""
+    """The parent of the batches' folder: ``--data-root``, or the cache."""
     return context.root if context.root is not None else context.cache / "datasets"
 
 
 def how_to_get(home: Path) -> str:
-    """What to fetch and where to put it."""
-    return f"fetch {URL} and unpack it, so that there is {home / FOLDER / 'test_batch'}"
+    """Instructions for a download by hand."""
+    return f"download {URL} and unpack it as {home / FOLDER}"
 
 
 def fetch(context: DatasetContext, source: Path | None) -> None:
-    """Puts the batches in their place, from the authors' archive.
+    """Unpacks the batches from the authors' archive.
 
     Args:
         context: where they go.
         source: the archive, or a folder with it; None downloads it.
 
     Raises:
-        DatasetError: the archive cannot be had, or is another one.
+        DatasetError: the archive is not available, or is another file.
     """
     home = home_of(context)
     if source is None:
@@ -106,9 +106,9 @@ def fetch(context: DatasetContext, source: Path | None) -> None:
     try:
         content = archive.read_bytes()
     except OSError as error:
-        raise DatasetError(f"cannot read {archive}: {error.strerror}", hint=f"fetch {URL}") from error
+        raise DatasetError(f"cannot read {archive}: {error.strerror}", hint=f"download {URL}") from error
     if md5(content) != ARCHIVE_MD5:
-        raise DatasetError(f"{archive} has MD5 {md5(content)}, not {ARCHIVE_MD5}", hint=f"fetch {URL} again")
+        raise DatasetError(f"{archive} has MD5 {md5(content)}, not {ARCHIVE_MD5}", hint=f"download {URL} again")
     _unpack(content, home)
 
 
@@ -119,14 +119,14 @@ def _unpack(content: bytes, home: Path) -> None:
             for name in BATCHES:
                 member = archive.extractfile(f"{FOLDER}/{name}")
                 if member is None:
-                    raise DatasetError(f"no file {FOLDER}/{name} in {ARCHIVE}", hint=f"fetch {URL} again")
+                    raise DatasetError(f"no file {FOLDER}/{name} in {ARCHIVE}", hint=f"download {URL} again")
                 target = home / FOLDER / name
                 part = target.with_name(f"{name}.part")
                 part.write_bytes(member.read())
                 part.replace(target)
     except (OSError, tarfile.TarError, KeyError) as error:
         raise DatasetError(
-            f"cannot unpack {ARCHIVE} to {home}: {error}", hint="is there room, and may you write?"
+            f"cannot unpack {ARCHIVE} to {home}: {error}", hint="check free space and permissions"
         ) from error
 
 
@@ -145,9 +145,9 @@ def _batch(file: Path, digest: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """MD5 can be made to collide; a pickle that wants anything but arrays is refused all the same."""
+    """Refuses anything but arrays: MD5 is not collision-resistant, so a matching digest is not enough."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise DatasetError(f"the batch wants to import {module}.{name}", hint=f"fetch {URL} again")
+            raise DatasetError(f"the batch would import {module}.{name}", hint=f"download {URL} again")
         return super().find_class(module, name)

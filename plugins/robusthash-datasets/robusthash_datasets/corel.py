@@ -1,4 +1,4 @@
-"""Corel-5K: 4,999 photographs with words, and the compact disc that each was sold on as its theme."""
+"""Corel-5K: 4,999 photographs labelled by words, or by their compact disc as the theme."""
 
 import zipfile
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from robusthash_datasets.verification import Findings
 
 _FOLDER = "corel5k"
 _HINT = (
-    "it was sold on discs and cannot be fetched; put the photographs in corel5k/images under --data-root, and "
-    "corel5k/annot.npz with name, Y (words, multi-hot), words, split (train or test) and cd (theme) beside them"
+    "it was sold on discs and cannot be downloaded; put the photographs in corel5k/images under --data-root, and add "
+    "corel5k/annot.npz with name, Y (words, multi-hot), words, split (train or test) and cd (theme)"
 )
 _COUNTS = {"query": 499, "database": 4500, "train": 4500}
 _CLASSES = {"words": 260, "themes": 50}
@@ -26,25 +26,25 @@ _CLASSES = {"words": 260, "themes": 50}
 class Corel5k(FromFiles):
     """Corel-5K (Duygulu et al., ECCV 2002), in its standard split: 499 test images are the queries.
 
-    The 4,500 others are both database and train items. By ``words``, 260 columns, an image has none to five labels; by
-    ``themes`` it has one of 50. Images of one theme are often near-duplicates.
+    The 4,500 others are both database and train items. With ``words``, an image has up to five of 260 labels; with
+    ``themes``, one of 50. Images of the same theme are often near-duplicates.
     """
 
-    labels: Literal["words", "themes"] = "words"  #: what makes two images similar
+    labels: Literal["words", "themes"] = "words"  #: labels that define similarity
     size: int = 128  #: height and width of the images, in pixels
-    resize: int | None = None  #: length of the shorter side before the crop; none: 146 for 128, and in proportion
+    resize: int | None = None  #: length of the shorter side before the crop; none is 146 for 128, and in proportion
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise OptionError(
-                f"size={self.size}", hint="1 or more; the photographs have 128 pixels on the shorter side"
+                f"size={self.size}", hint="at least 1; the photographs have 128 pixels on the shorter side"
             )
 
     def load(self, context: DatasetContext) -> RetrievalData:
-        """The splits; images are read when they are asked for.
+        """Loads the splits; images are read on demand.
 
         Raises:
-            DatasetError: the annotations are missing or not as they should be.
+            DatasetError: the annotations are missing or malformed.
         """
         return self.finished(self._data(context), context)
 
@@ -63,12 +63,12 @@ class Corel5k(FromFiles):
         return found.all() + self.findings(data, context)
 
     def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - nothing can be fetched
-        """Says what to put where.
+        """Explains where to put the files.
 
         Raises:
             DatasetError: always.
         """
-        raise DatasetError("corel5k has to be put there by hand", hint=_HINT)
+        raise DatasetError("corel5k has to be installed by hand", hint=_HINT)
 
     def _data(self, context: DatasetContext) -> RetrievalData:
         place = _place(context)
@@ -94,13 +94,13 @@ class Corel5k(FromFiles):
 
 def _place(context: DatasetContext) -> Path:
     if context.root is None:
-        raise DatasetError("where is corel5k?", hint=f"give --data-root; {_HINT}")
-    # The folder itself may be given, too.
+        raise DatasetError("the folder of corel5k is not known", hint=f"give --data-root; {_HINT}")
+    # --data-root may be the folder itself.
     return context.root if (context.root / "annot.npz").is_file() else context.root / _FOLDER
 
 
 def _annotations(file: Path, labels: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
-    """File names, which are queries, (n, classes) uint8 rows, and the names of their columns."""
+    """File names, a mask of the queries, (n, classes) uint8 labels, and the names of the classes."""
     try:
         with np.load(file) as kept:
             names, split, words, themes = kept["name"], kept["split"], kept["words"], kept["cd"]

@@ -1,7 +1,7 @@
-"""Images decoded once, into a memory-mapped file in the cache: for data that is read many times.
+"""Images decoded once into a memory-mapped file in the cache, for data that is read many times.
 
-Beside the pixels stands each image file's size and time of change when it was decoded. An image whose file has changed
-since is decoded from the file, so what is read is never old.
+The size and modification time of each image file are stored with its pixels. An image whose file has changed
+is decoded from the file, so the cache is never stale.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from robusthash_datasets.verification import Progress
 
 _VERSION = "robusthash decoded 1"
 _CHUNK = 256  #: images that a process decodes at a time
-_FEW = 512  #: up to so many are decoded here: a process takes seconds to start
+_FEW = 512  #: up to this number, images are decoded in this process: others take seconds to start
 
 
 class DecodedImages(Images):
@@ -53,7 +53,7 @@ class DecodedImages(Images):
         return images
 
     def identity(self) -> bytes:
-        """As that of the files: the pixels are the same."""
+        """That of the files, because the pixels are the same."""
         return self.files.identity()
 
 
@@ -61,11 +61,11 @@ class DecodedStore:
     """The decoded copies of images in one folder, at one size.
 
     Args:
-        files: the images of the splits, in one folder and at one size; a name that occurs twice is kept once.
+        files: the images of the splits, in one folder and at one size; repeated names are stored once.
         cache: the cache folder.
 
     Raises:
-        DatasetError: the cache has no room for them, or cannot be written.
+        DatasetError: the cache has no space for them, or cannot be written.
     """
 
     def __init__(self, files: Sequence[FileImages], cache: Path) -> None:
@@ -83,31 +83,31 @@ class DecodedStore:
             self._stamps = _mapped(self._stamps_file, (len(self._rows), 2), np.int64)
         except (OSError, ValueError) as error:
             raise DatasetError(
-                f"cannot keep decoded images in {place.parent}: {error}",
+                f"cannot store decoded images in {place.parent}: {error}",
                 hint="delete that folder, or set the option decoded to none or query-train",
             ) from error
 
     def fill(self, progress: Progress, workers: int | None = None) -> int:
-        """Decodes the images that are not there, or whose files have changed.
+        """Decodes the images that are missing, or whose files have changed.
 
-        An image that cannot be read is passed over: reading it is the error, as without a store.
+        An unreadable image is skipped: reading it raises the error later, as without a store.
 
         Args:
             progress: called with (done, total, what).
-            workers: processes; None is one for each processor, at most 8. Few images are decoded in this one.
+            workers: processes; None is one per processor, at most 8. A few images are decoded in this process.
 
         Returns:
-            How many were decoded.
+            The number of decoded images.
         """
         pending = [name for name in self._rows if not self._fresh(name)]
         parts = [pending[first : first + _CHUNK] for first in range(0, len(pending), _CHUNK)]
-        # A copy that is half written must not pass for one of an earlier file that comes back.
+        # A half-written copy must not match the stamp of an earlier file that is restored.
         self._stamps[[self._rows[name] for name in pending]] = 0
         self._stamps.flush()
         done = filled = 0
         for part, (good, stamps) in zip(parts, self._decode(parts, workers), strict=True):
             rows = [self._rows[part[position]] for position in good]
-            # First the pixels, then the stamps that vouch for them: an interruption leaves no half of an image.
+            # First the pixels, then the stamps that validate them: an interruption leaves no partial image.
             self._pixels.flush()
             if rows:
                 self._stamps[rows] = stamps
@@ -117,10 +117,10 @@ class DecodedStore:
         return filled
 
     def read(self, names: Sequence[str]) -> tuple[list[bool], Tensor]:
-        """Decoded copies of images by their names.
+        """Decoded copies of images by name.
 
         Returns:
-            Which of them are there and as their files are now, and (n, 3, h, w) uint8; zeros for the others.
+            A flag per image, whether its copy exists and is current, and (n, 3, h, w) uint8, zeros for the others.
         """
         images = torch.zeros((len(names), 3, *self._size), dtype=torch.uint8)
         found = [self._fresh(name) for name in names]
@@ -130,19 +130,19 @@ class DecodedStore:
         return found, images
 
     def _fresh(self, name: str) -> bool:
-        # A missing file has the stamp of a row that was never filled.
+        # The stamp of a missing file equals that of an empty row.
         now = stamp(self._root / name)
         return now != (0, 0) and now == tuple(self._stamps[self._rows[name]].tolist())
 
     def _decode(self, parts: list[list[str]], workers: int | None) -> Iterator[tuple[list[int], list[tuple[int, int]]]]:
         tasks = [self._task(part) for part in parts]
         count = min(workers or min(8, os.cpu_count() or 1), len(tasks))
-        # A process of the pool of an evaluation may not start others.
+        # A worker of an evaluation must not start processes.
         if count < 2 or sum(map(len, parts)) <= _FEW or current_process().daemon:
             yield from map(_decode, tasks)
             return
         try:
-            # Fresh processes: a fork of one whose libraries have threads may hang.
+            # Spawned processes: a fork may hang if libraries have started threads.
             with ProcessPoolExecutor(
                 count, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
             ) as pool:
@@ -158,7 +158,7 @@ class DecodedStore:
 
 
 class _Task:
-    """Some images to decode, and where to. Knows no list files: it goes to another process."""
+    """Images to decode, and the target file. It is pickled, so it has no list files."""
 
     def __init__(self, target: Path, names: list[str], rows: list[int], like: FileImages) -> None:
         self.target, self.root, self.names, self.rows = target, like.root, names, rows
@@ -166,7 +166,7 @@ class _Task:
 
 
 def _decode(task: _Task) -> tuple[list[int], list[tuple[int, int]]]:
-    """Decodes into the file: the positions of those that could be read, and their files' stamps before that."""
+    """Decodes into the file: the positions of readable images, and their files' stamps before decoding."""
     pixels = np.lib.format.open_memmap(task.target, mode="r+")
     images = FileImages(task.root, task.names, size=task.size, resize=task.resize, workers=1)
     good, stamps = [], []
@@ -175,7 +175,7 @@ def _decode(task: _Task) -> tuple[list[int], list[tuple[int, int]]]:
         try:
             pixels[row] = images.read([position])[0].numpy()
         except DatasetError:
-            continue  # its reader is told, with the line that names it
+            continue  # reading it raises the error, with the line that names it
         good.append(position)
         stamps.append(before)
     pixels.flush()
@@ -185,12 +185,12 @@ def _decode(task: _Task) -> tuple[list[int], list[tuple[int, int]]]:
 def _mapped(file: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
-        # The file is made without its content; to run out of room later would end the process without a word.
+        # The file is sparse at first; running out of space later would kill the process without a message.
         require_room(file.parent, int(np.prod(shape)) * np.dtype(kind).itemsize)
         temporary = file.with_name(f".{os.getpid()}.{file.name}")
         try:
             np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape).flush()
-            # Never over another process's file: it would go on with one that nobody else sees.
+            # Never replace another process's file, which it would keep writing to unseen.
             with suppress(FileExistsError):
                 file.hardlink_to(temporary)
         finally:
@@ -202,7 +202,12 @@ def _mapped(file: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
 
 
 def require_room(folder: Path, need: int) -> None:
-    """Raises an OSError if a folder's disk has less than so many bytes free."""
+    """Raises an OSError if a folder's disk has less free space than needed.
+
+    Args:
+        folder: on that disk.
+        need: bytes.
+    """
     free = shutil.disk_usage(folder).free
     if need > free:
         raise OSError(f"{need / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free")
@@ -213,7 +218,7 @@ def with_decoded(images: dict[str, FileImages], context: DatasetContext) -> dict
 
     Args:
         images: by split.
-        context: where the cache is, and who is told of the progress.
+        context: cache folder and progress callback.
     """
     store = DecodedStore(list(images.values()), context.cache)
     store.fill(context.progress)

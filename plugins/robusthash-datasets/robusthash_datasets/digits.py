@@ -1,4 +1,4 @@
-"""Handwritten digits: 1,797 real images that ship inside scikit-learn, so that nothing has to be fetched."""
+"""Handwritten digits: 1,797 real images that ship with scikit-learn, without a download."""
 
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,16 +22,16 @@ _DIGEST = "ccec6f9dae083e6f3c7511f226c3720289c5cd72a6fe58be6764d8d1c8e29951"
 class Digits(Dataset):
     """The test set of the UCI optical recognition of handwritten digits (Alpaydin and Kaynak, 1998).
 
-    An image is 8x8 with 17 levels. Here it has three equal channels of 16x16, each pixel a block of four, on the 8-bit
-    scale. 30 queries of each digit, all others are the database, and 100 of each digit in it are for training. The draw
-    is fixed: everybody has the same splits.
+    An image is 8x8 with 17 levels. Here it has three equal channels of 16x16, each pixel a 2x2 block, on the 8-bit
+    scale. 30 images of each digit are queries, all others are the database, and 100 of each digit in it are the train
+    split. The draw is fixed.
     """
 
     def load(self, context: DatasetContext) -> RetrievalData:
         """The splits, in memory.
 
         Raises:
-            DatasetError: this scikit-learn ships other digits.
+            DatasetError: this version of scikit-learn ships other digits.
         """
         images, targets = _original()
         small = np.rint(images * (255 / 16)).astype(np.uint8)
@@ -41,7 +41,7 @@ class Digits(Dataset):
         if native.digest != _DIGEST:
             raise DatasetError(
                 f"the digits of scikit-learn {version('scikit-learn')} have digest {native.digest}, not {_DIGEST}",
-                hint="install a scikit-learn whose digits are the original ones, such as 1.4",
+                hint="install a version of scikit-learn with the original digits, such as 1.4",
             )
         size = context.image_size
         return native if size in (None, pixels.shape[1]) else _splits(pixels, labels, size)

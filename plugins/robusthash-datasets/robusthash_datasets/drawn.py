@@ -1,4 +1,4 @@
-"""Lists that were drawn here, with the record of the draw beside them: ``drawn.json``."""
+"""Lists drawn by ``data prepare``, with the record of the draw in ``drawn.json``."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ class Draw:
 
     Attributes:
         dataset: the dataset that the lists are for.
-        recipe: how they were drawn, in words.
+        recipe: description of the draw.
         seed: of the draw.
         classes: the label names, column by column.
         counts: items of each split.
@@ -38,7 +38,7 @@ class Draw:
 
 
 def read_draw(folder: Path) -> Draw | None:
-    """The record in a folder with lists; None if there is none, as beside lists that were fetched.
+    """The record in a folder with lists; None if the lists were not drawn.
 
     Raises:
         DatasetError: it cannot be read.
@@ -51,32 +51,32 @@ def read_draw(folder: Path) -> Draw | None:
         return Draw(**content | {"classes": tuple(content["classes"])})
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DatasetError(
-            f"{file} is not what was written: {error}", hint="draw the lists again with robusthash data prepare"
+            f"{file} is damaged: {error}", hint="draw the lists again with robusthash data prepare"
         ) from error
 
 
 def write_lists(
     folder: Path, annotated: Annotated, drawn: Drawn, *, stems: Mapping[str, str], prefix: str, draw: Draw
 ) -> None:
-    """Writes the lists of the three splits, and the record last: it vouches for them.
+    """Writes the lists of the three splits, and last the record that validates them.
 
     Args:
-        folder: where to.
+        folder: for the lists.
         annotated: the images and their labels.
-        drawn: which of them are in which split.
+        drawn: the rows of each split.
         stems: of the files, by split.
         prefix: put before each path.
         draw: the record; its counts and digests are filled in here.
 
     Raises:
-        DatasetError: there are lists already that were not drawn, or cannot be written.
+        DatasetError: there are already lists that were not drawn, or the lists cannot be written.
     """
     earlier = read_draw(folder)
     for stem in stems.values():
         for file in list_files(folder, stem):
             known = None if earlier is None else earlier.sha256.get(file.name)
             if known != hashlib.sha256(file.read_bytes()).hexdigest():
-                raise DatasetError(f"{file} is there already, and was not drawn", hint="move it, or keep using it")
+                raise DatasetError(f"{file} already exists, and was not drawn", hint="move it, or keep using it")
     digests, counts = {}, {}
     try:
         for split, stem in stems.items():
@@ -90,4 +90,4 @@ def write_lists(
         record = asdict(draw) | {"counts": counts, "sha256": digests}
         write_atomically(folder / NAME, (json.dumps(record, indent=2) + "\n").encode())
     except StorageError as error:
-        raise DatasetError(error.message, hint="give a --data-root that can be written") from error
+        raise DatasetError(error.message, hint="give a writable --data-root") from error

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 
 
 def shuffled(items: Iterable[int], key: str) -> list[int]:
-    """The items in an order that looks random and depends on nothing but them and the key.
+    """The items in a pseudo-random order that depends only on them and the key.
 
-    They are sorted by the SHA-256 of key and item: the generators of numpy and torch may change with their versions.
+    They are sorted by the SHA-256 of key and item, because the generators of numpy and torch may change between
+    versions.
 
     >>> shuffled(range(5), "example")
     [2, 0, 4, 3, 1]
@@ -16,7 +17,7 @@ def shuffled(items: Iterable[int], key: str) -> list[int]:
 
 
 def shares(sizes: Sequence[int], count: int) -> list[int]:
-    """How many to take from groups of these sizes, in proportion, by largest remainder.
+    """Numbers to take from groups of these sizes, in proportion, by largest remainder.
 
     >>> shares([10, 10, 10], 4), shares([90, 10], 10)
     ([2, 1, 1], [9, 1])
@@ -37,12 +38,12 @@ def shares(sizes: Sequence[int], count: int) -> list[int]:
 
 
 def stratified(groups: Sequence[int], count: int, key: str) -> list[int]:
-    """Positions of ``count`` items, each group as often as its share, in ascending order.
+    """Positions of ``count`` items, in proportion to the size of each group, in ascending order.
 
     Args:
         groups: each item's group.
-        count: how many to draw.
-        key: of the draw; a smaller draw with the same key is not always part of a larger one.
+        count: number of items to draw.
+        key: of the draw; a smaller draw with the same key is not always a subset of a larger one.
 
     Raises:
         ValueError: there are fewer than ``count``.
@@ -60,8 +61,8 @@ def per_group(groups: Sequence[int], each: int, key: str) -> list[int]:
 
     Args:
         groups: each item's group.
-        each: how many of every group.
-        key: of the draw; a smaller draw with the same key is part of a larger one.
+        each: number of items per group.
+        key: of the draw; a smaller draw with the same key is a subset of a larger one.
 
     Raises:
         ValueError: a group has fewer.

@@ -1,4 +1,4 @@
-"""Downloads that are checked before anything of them is used."""
+"""Downloads that are verified before they are used."""
 
 import hashlib
 import os
@@ -15,22 +15,22 @@ _TIMEOUT = 60  #: seconds without an answer
 
 
 def md5(content: bytes) -> str:
-    """MD5 in hexadecimal: what the authors of older datasets published."""
+    """MD5 in hexadecimal, which the authors of older datasets published."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def download(url: str, target: Path, *, digest: str, progress: Callable[[int, int, str], None], remedy: str) -> None:
-    """Downloads a file. Under its name there is either all of it or nothing.
+    """Downloads a file atomically.
 
     Args:
-        url: where it is.
-        target: where it goes; its folder is made.
+        url: of the file.
+        target: path of the download; its folder is created.
         digest: its MD5 in hexadecimal.
-        progress: called with (bytes, bytes in all, what).
-        remedy: how to get it without this, for errors.
+        progress: called with (bytes, total bytes, what).
+        remedy: instructions for a download by hand, for errors.
 
     Raises:
-        DatasetError: it cannot be had, is another file, or cannot be written; the message says from where and how else.
+        DatasetError: it is not available, is another file, or cannot be written; the hint is the remedy.
     """
     temporary: Path | None = None
     try:
@@ -50,7 +50,7 @@ def download(url: str, target: Path, *, digest: str, progress: Callable[[int, in
             raise DatasetError(f"{url} has MD5 {found.hexdigest()}, not {digest}", hint=remedy)
         temporary.replace(target)
     except urllib.error.HTTPError as error:
-        error.close()  # it is the server's answer, and holds the connection
+        error.close()  # the error is the server's response, and keeps the connection open
         raise DatasetError(f"cannot download {url}: {error}", hint=remedy) from error
     except urllib.error.URLError as error:
         raise DatasetError(f"cannot download {url}: {error.reason}", hint=remedy) from error

@@ -1,4 +1,4 @@
-"""Anybody's own pictures: a folder for each class, or a table of labels."""
+"""The user's own images: a folder per class, or a table of labels."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from robusthash_datasets.verification import Findings
 _TABLE = "labels.csv"
 _KINDS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _HINT = (
-    "lay it out as query/CLASS/picture.jpg, database/CLASS/... and train/CLASS/..., or as CLASS/picture.jpg, or with a "
+    "arrange it as query/CLASS/picture.jpg, database/CLASS/... and train/CLASS/..., or as CLASS/picture.jpg, or with a "
     f"table {_TABLE}"
 )
-_SMALL = 64  #: pixels; up to this the small network is suggested
+_SMALL = 64  #: pixels; up to this size the small network is suggested
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,22 +40,23 @@ class _Content:
 
 @dataclass(frozen=True, kw_only=True)
 class Folder(FromFiles):
-    """The pictures under ``--data-root``, in the first of three layouts that is found.
+    """The images under ``--data-root``, in one of three layouts; the first that fits is used.
 
     1. ``labels.csv`` (see :mod:`robusthash_datasets.labelfile`), with paths relative to it;
     2. ``query/CLASS/*``, ``database/CLASS/*`` and ``train/CLASS/*``; without the last, the database is the train split;
     3. ``CLASS/*``.
 
-    Where the layout names no splits, they are drawn: ``query_share`` of each class's pictures are queries, all others
-    are the database, and ``train_share`` of those are train items, too. It depends on paths, classes and ``seed``.
+    If the layout has no splits, they are drawn: ``query_share`` of each class's images are queries, the others
+    are the database, and ``train_share`` of the database is also the train split. The draw depends only on paths,
+    classes and ``seed``.
     """
 
     title: str = "folder"  #: name of the dataset in results
     size: int = 224  #: height and width of the images, in pixels
-    resize: int | None = None  #: length of the shorter side before the crop; none: 256 for 224, and in proportion
-    query_share: float = 0.1  #: share of the pictures that are queries, where the layout does not say
-    train_share: float = 0.5  #: share of the database that is for training, where the layout does not say
-    seed: int = 0  #: of the draw, where the layout does not say
+    resize: int | None = None  #: length of the shorter side before the crop; none is 256 for 224, and in proportion
+    query_share: float = 0.1  #: share of the images that are queries, if the layout has no splits
+    train_share: float = 0.5  #: share of the database that is the train split, if the layout has no splits
+    seed: int = 0  #: of the draw, if the layout has no splits
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -65,10 +66,10 @@ class Folder(FromFiles):
                 raise OptionError(f"{name}={getattr(self, name)}", hint="above 0, at most 1")
 
     def load(self, context: DatasetContext) -> RetrievalData:
-        """The splits; images are read when they are asked for.
+        """Loads the splits; images are read on demand.
 
         Raises:
-            DatasetError: no pictures are found, a split would be empty, or the table has a bad line.
+            DatasetError: no images are found, a split would be empty, or the table has a bad line.
         """
         root = _root(context)
         content = _read(root)
@@ -78,7 +79,7 @@ class Folder(FromFiles):
         return self.finished(self._data(root, content, context.image_size), context, left_out=len(content.faults))
 
     def verify(self, context: DatasetContext) -> list[Finding]:
-        """Checks the table's lines, the splits against each other, and every picture."""
+        """Checks the table's lines, the splits against each other, and every image."""
         root = _root(context)
         content = _read(root)
         found = Findings()
@@ -93,7 +94,7 @@ class Folder(FromFiles):
         if content.faults and self.skip_broken:
             found.left_out(_TABLE, len(content.faults), "bad line")
         if content.faults and not all(self._splits(content).values()):
-            return found.all()  # nothing left to look at
+            return found.all()  # nothing left to check
         data = self._data(root, content, context.image_size)
         return found.all() + self.findings(data, context)
 
@@ -102,7 +103,7 @@ class Folder(FromFiles):
         splits = {}
         for name, items in self._splits(content).items():
             if not items:
-                raise DatasetError(f"no picture in the {name} split of {root}", hint=_HINT)
+                raise DatasetError(f"no image in the {name} split of {root}", hint=_HINT)
             labels = torch.zeros((len(items), len(content.classes)), dtype=torch.uint8)
             for row, item in enumerate(items):
                 labels[row, list(item.labels)] = 1
@@ -141,7 +142,7 @@ class Folder(FromFiles):
 
 
 def _share(items: list[_Item], share: float, key: str) -> list[int]:
-    """Positions of a share of the items, rounded up; of several labels the first is taken for the strata."""
+    """Positions of a share of the items, at least one; items are stratified by their first label."""
     groups = [item.labels[0] if item.labels else -1 for item in items]
     return stratified(groups, min(len(items), max(1, round(len(items) * share))), f"robusthash folder {key}")
 
@@ -162,7 +163,7 @@ class _Origin:
 
 def _root(context: DatasetContext) -> Path:
     if context.root is None:
-        raise DatasetError("where are the pictures?", hint=f"give --data-root; {_HINT}")
+        raise DatasetError("the folder of the images is not known", hint=f"give --data-root; {_HINT}")
     if not context.root.is_dir():
         raise DatasetError(f"no folder {context.root}", hint=_HINT)
     return context.root
@@ -194,7 +195,7 @@ def _from_folders(root: Path, places: Mapping[str, str | None]) -> _Content:
         for picture in _pictures(folder)
     ]
     if not items:
-        raise DatasetError(f"no pictures in {root}", hint=_HINT)
+        raise DatasetError(f"no images in {root}", hint=_HINT)
     return _Content(classes=tuple(classes), items=tuple(items))
 
 

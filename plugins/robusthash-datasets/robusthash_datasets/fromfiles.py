@@ -1,4 +1,4 @@
-"""What every dataset with its images in files can do: leave out broken items, and decode each image once."""
+"""The base class of datasets with images in files: leaves out broken items, and decodes each image once."""
 
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -15,19 +15,19 @@ _KEPT = {"none": (), "query-train": ("query", "train"), "all": ("query", "databa
 class FromFiles(Dataset):
     """A dataset with its images in files."""
 
-    skip_broken: bool = False  #: leave out items whose line or image cannot be used, rather than refuse the data
-    decoded: Literal["none", "query-train", "all"] = "none"  #: splits whose images are decoded once, into the cache
+    skip_broken: bool = False  #: leave out items with a bad line or image instead of raising an error
+    decoded: Literal["none", "query-train", "all"] = "none"  #: splits whose images are decoded once into the cache
 
     def finished(self, data: RetrievalData, context: DatasetContext, *, left_out: int = 0) -> RetrievalData:
-        """The data as the options want it. If items were left out, its name says so.
+        """Applies the options to loaded data. If items were left out, its name ends in ``-part``.
 
         Args:
-            data: all of it, with images in files.
-            context: where the cache is.
-            left_out: items that are missing from it already.
+            data: with images in files.
+            context: with the cache folder.
+            left_out: number of items that are already left out.
 
         Raises:
-            DatasetError: nothing is left of a split, or the cache has no room.
+            DatasetError: a split is empty, or the cache has no space.
         """
         if self.skip_broken:
             whole, data = _items(data), without_broken(data, context)
@@ -46,7 +46,7 @@ class FromFiles(Dataset):
         return replace(data, **read)
 
     def findings(self, data: RetrievalData, context: DatasetContext) -> list[Finding]:
-        """What :func:`verify_data` finds; an image that is left out on request is a warning, and counted."""
+        """The findings of :func:`verify_data`; images left out on request are warnings, and counted."""
         return verify_data(data, progress=context.progress, skipped=self.skip_broken)
 
 

@@ -1,4 +1,4 @@
-"""A table of pictures and their labels: ``labels.csv``, for data of the user's own with several labels a picture.
+"""A table of images and their labels, ``labels.csv``, for the user's own multi-label data.
 
 The first line names the columns: ``path,labels`` with labels like ``sky;water``, or ``path,sky,water`` with a 0 or 1
 for each. A column ``split`` with ``query``, ``database`` or ``train`` is optional.
@@ -12,20 +12,20 @@ from robusthash.errors import DatasetError
 from robusthash_datasets.listfiles import Fault
 
 SPLITS = ("query", "database", "train")
-_HINT = "the first line is path,labels or path and the label names, with a column named split if you like"
+_HINT = "the first line is path,labels, or path and the label names; a column named split is optional"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What the file says.
+    """The content of the file.
 
     Attributes:
         classes: label names: those of the columns, or all that occur, sorted.
         paths: relative paths, with forward slashes.
-        labels: the label numbers of each picture.
-        splits: the split of each picture; empty if there is no such column.
-        lines: the line of each picture.
-        faults: the lines that cannot be used; they have no picture.
+        labels: the label numbers of each image.
+        splits: the split of each image; empty if there is no such column.
+        lines: the line of each image.
+        faults: the bad lines, which have no image here.
     """
 
     classes: tuple[str, ...]
@@ -40,7 +40,7 @@ def read_table(file: Path) -> Table:
     """Reads the file.
 
     Raises:
-        DatasetError: it cannot be read, has no picture, or its first line does not name the columns.
+        DatasetError: it cannot be read, has no image, or its first line does not name the columns.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
@@ -49,7 +49,7 @@ def read_table(file: Path) -> Table:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"cannot read {file}: {error}", hint="save it as comma-separated UTF-8 text") from error
     if len(rows) < 2:
-        raise DatasetError(f"{file} names no picture", hint=_HINT)
+        raise DatasetError(f"{file} names no image", hint=_HINT)
     header = rows[0][1]
     names = [name for name in header if name not in {"path", "split"}]
     if "path" not in header or not names or len(set(header)) != len(header):
@@ -81,7 +81,7 @@ def _fault(cells: list[str], header: list[str], names: list[str]) -> tuple[str, 
     if not row["path"]:
         return "the path is empty", "empty paths"
     if row.get("split", "query") not in SPLITS:
-        return f"split {row['split']!r} is none of {', '.join(SPLITS)}", "unknown splits"
+        return f"split {row['split']!r} is not one of {', '.join(SPLITS)}", "unknown splits"
     wrong = [row[name] for name in names if names != ["labels"] and row[name] not in {"0", "1"}]
     return (f"label {wrong[0]!r} is neither 0 nor 1", "labels neither 0 nor 1") if wrong else None
 

@@ -1,4 +1,4 @@
-"""Rows of zeros and ones at the ends of text lines, read thousands at a time."""
+"""Parses rows of zeros and ones at the ends of text lines, thousands at a time."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,19 +7,19 @@ import numpy as np
 
 from robusthash.errors import DatasetError
 
-_CHUNK = 4096  #: rows at a time: the memory for their places stays small
+_CHUNK = 4096  #: rows at a time, to limit memory
 _SPACES = np.frombuffer(b" \t\r\v\f", dtype=np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Lines:
-    """A text file's lines, as places in its bytes.
+    """A text file's lines, as offsets into its bytes.
 
     Attributes:
         file: the file.
         data: its content, without a byte order mark.
         starts: (n,) int64, each line's first byte.
-        ends: (n,) int64, the byte after each line's last that is no white space.
+        ends: (n,) int64, the byte after each line's last non-space byte.
     """
 
     file: Path
@@ -31,17 +31,17 @@ class Lines:
         return len(self.starts)
 
     def text(self, line: int, before: int = 0) -> str:
-        """A line without the white space around it.
+        """A line without surrounding white space.
 
         Args:
             line: from 0.
-            before: so many bytes at its end are left out.
+            before: number of bytes to cut off its end.
         """
         return self.data[self.starts[line] : self.ends[line] - before].decode().strip()
 
 
 def split_lines(data: bytes, file: Path) -> Lines:
-    """The lines of a list file; empty ones at its end do not count.
+    """The lines of a list file, without empty ones at its end.
 
     Args:
         data: the file's content.
@@ -52,12 +52,12 @@ def split_lines(data: bytes, file: Path) -> Lines:
     """
     data = data.removeprefix(b"\xef\xbb\xbf").rstrip()
     if not data:
-        raise DatasetError(f"{file} is empty", hint="fetch it again")
+        raise DatasetError(f"{file} is empty", hint="download it again")
     if not data.isascii():
         try:
             data.decode()
         except UnicodeDecodeError as error:
-            raise DatasetError(f"{file} is no UTF-8 text: byte {error.start}", hint="save the list as UTF-8") from error
+            raise DatasetError(f"{file} is not UTF-8: byte {error.start}", hint="save the list as UTF-8") from error
     letters = np.frombuffer(data, dtype=np.uint8)
     breaks = np.flatnonzero(letters == ord("\n"))
     starts = np.concatenate([[0], breaks + 1])
@@ -70,15 +70,15 @@ def split_lines(data: bytes, file: Path) -> Lines:
 
 
 def read_rows(lines: Lines, classes: int, *, after_path: bool) -> tuple[np.ndarray, list[int]]:
-    """The labels at the end of each line, where they are written in the usual way: one space between two of them.
+    """The labels at the end of each line, if they are separated by single spaces as usual.
 
     Args:
         lines: of a list file.
-        classes: labels to a line.
+        classes: labels per line.
         after_path: whether a path and a space come before them.
 
     Returns:
-        (n, classes) uint8, and the lines that are written in another way; their rows are zeros.
+        (n, classes) uint8, and the lines in another format, whose rows are zeros.
     """
     letters = np.frombuffer(lines.data, dtype=np.uint8)
     labels = np.zeros((len(lines), classes), dtype=np.uint8)
@@ -92,7 +92,7 @@ def read_rows(lines: Lines, classes: int, *, after_path: bool) -> tuple[np.ndarr
         starts, ends = lines.starts[part], lines.ends[part]
         length = ends - starts
         fits = length >= width + 2 if after_path else length == width
-        ends = np.where(fits, ends, width)  # any place that exists: these rows are not used
+        ends = np.where(fits, ends, width)  # any valid offset: these rows are not used
         tails = letters[ends[:, None] + offsets]
         fits &= (tails[:, 1::2] == ord(" ")).all(1) & ((tails[:, ::2] | 1) == ord("1")).all(1)
         if after_path:

@@ -1,4 +1,4 @@
-"""List files in a form that is read at once: labels as bits, under the digest of the files."""
+"""A cache of parsed list files: labels as bits, under the digest of the files."""
 
 import hashlib
 import io
@@ -11,30 +11,30 @@ import numpy as np
 from robusthash.errors import StorageError
 from robusthash.storage import write_atomically
 
-_VERSION = "robusthash listing 1"  #: changes with what is made of the files
+_VERSION = "robusthash listing 1"  #: changes with the content of the cache
 
 
 def read(cache: Path, digests: Sequence[str]) -> tuple[tuple[str, ...], np.ndarray] | None:
-    """What was kept of list files.
+    """Reads cached list files.
 
     Args:
         cache: the cache folder.
         digests: SHA-256 of the files.
 
     Returns:
-        Paths, and (n, classes) uint8 labels; None if there is nothing, or nothing of use.
+        Paths, and (n, classes) uint8 labels; None if they are not cached, or the cache is damaged.
     """
     try:
         with _file(cache, digests).open("rb") as file, np.load(file) as kept:
             paths = tuple(kept["paths"].tobytes().decode().split("\n"))
             labels = np.unpackbits(kept["packed"], axis=1, count=int(kept["classes"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # the files are there to be read again
+        return None  # the files are parsed again
     return (paths, labels) if len(paths) == len(labels) else None
 
 
 def write(cache: Path, digests: Sequence[str], paths: Sequence[str], labels: np.ndarray) -> bool:
-    """Keeps what list files say.
+    """Caches parsed list files.
 
     Args:
         cache: the cache folder.
@@ -43,7 +43,7 @@ def write(cache: Path, digests: Sequence[str], paths: Sequence[str], labels: np.
         labels: (n, classes) uint8, zeros and ones.
 
     Returns:
-        Whether it could be kept: a cache that cannot be written costs time, and nothing else.
+        Whether it was written: without a cache, the files are only parsed again.
     """
     content = io.BytesIO()
     text = np.frombuffer("\n".join(paths).encode(), dtype=np.uint8)

@@ -1,7 +1,7 @@
-"""The list files of the literature: which images a split has, and a row of zeros and ones for each.
+"""The list files of the literature: the images of a split, and a row of zeros and ones for each.
 
-Two layouts are in use. *Pairs* (ProS-GAN and its relatives): ``test_img.txt`` with a path a line beside
-``test_label.txt`` with a row a line. *Columns* (HashNet, DeepHash): ``test.txt`` with ``path 0 1 0 ...`` a line.
+Two layouts are in use. *Pairs* (ProS-GAN and its relatives): ``test_img.txt`` with a path per line, and
+``test_label.txt`` with a row per line. *Columns* (HashNet, DeepHash): ``test.txt`` with ``path 0 1 0 ...`` per line.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ from robusthash_datasets.labelrows import Lines, read_rows, split_lines
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A line that cannot be used.
+    """A bad line.
 
     Attributes:
         where: file and line.
         what: what is wrong with it.
-        kind: the same for all lines with the same fault.
-        row: the item that the line is for; None where it is not known which, so that no item can be left out for it.
+        kind: equal for all lines with the same kind of fault.
+        row: the item of the line; None if it is unknown, so that no item can be left out.
     """
 
     where: str
@@ -37,13 +37,13 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Listing:
-    """What a split's list files say.
+    """The content of a split's list files.
 
     Attributes:
         file: the file with the paths.
         paths: as listed, but with forward slashes.
-        labels: (n, classes) uint8; a row that cannot be used is all zeros.
-        faults: the lines that cannot be used.
+        labels: (n, classes) uint8; the row of a bad line is all zeros.
+        faults: the bad lines.
         digests: SHA-256 of each list file, by its name.
         lines: the line of each item, from 1; None if item ``i`` is line ``i + 1``.
     """
@@ -60,7 +60,7 @@ class Listing:
         return f"{self.file}:{item + 1 if self.lines is None else self.lines[item]}"
 
     def sound(self) -> "Listing":
-        """The listing without the items whose lines cannot be used; faults that are no item's stay."""
+        """The listing without the items of bad lines; faults without an item remain."""
         bad = {fault.row for fault in self.faults if fault.row is not None}
         if not bad:
             return self
@@ -75,7 +75,7 @@ class Listing:
 
 
 def list_files(folder: Path, split: str) -> tuple[Path, ...]:
-    """A split's list files in whichever of the two layouts the folder has; none if it has neither."""
+    """A split's list files, in the layout of the folder; empty if it has neither layout."""
     pairs, columns = (folder / f"{split}_img.txt", folder / f"{split}_label.txt"), folder / f"{split}.txt"
     if all(file.is_file() for file in pairs):
         return pairs
@@ -83,21 +83,21 @@ def list_files(folder: Path, split: str) -> tuple[Path, ...]:
 
 
 def read_listing(folder: Path, split: str, cache: Path | None = None) -> Listing:
-    """Reads a split in whichever of the two layouts the folder has.
+    """Reads a split, in the layout of the folder.
 
     Args:
         folder: with the list files.
         split: their stem, such as ``test``.
-        cache: where a listing without faults is kept in a form that is read at once.
+        cache: folder where a listing without faults is cached.
 
     Raises:
-        DatasetError: no file, an empty one, or not a text.
+        DatasetError: the file is missing, empty, or not a text.
     """
     files = list_files(folder, split)
     if not files:
         raise DatasetError(
             f"no list of the {split} split in {folder}",
-            hint=f"it needs {split}_img.txt and {split}_label.txt, or {split}.txt with a path and its labels a line",
+            hint=f"add {split}_img.txt and {split}_label.txt, or {split}.txt with a path and its labels on each line",
         )
     contents = [_content(file) for file in files]
     digests = {file.name: hashlib.sha256(text).hexdigest() for file, text in zip(files, contents, strict=True)}
@@ -117,7 +117,7 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise DatasetError(f"cannot read {file}: {error.strerror}", hint="is it the list file?") from error
+        raise DatasetError(f"cannot read {file}: {error.strerror}", hint="check that it is the list file") from error
 
 
 def _pairs(paths: Lines, rows: Lines) -> Listing:
@@ -135,7 +135,7 @@ def _pairs(paths: Lines, rows: Lines) -> Listing:
     classes = len(rows.text(0).split())
     labels, unusual = read_rows(rows, classes, after_path=False)
     for row in unusual:
-        faults += _mend(labels, row, rows.text(row).split(), rows.file)
+        faults += _parse_row(labels, row, rows.text(row).split(), rows.file)
     faults = [fault for fault in faults if fault.row is None or fault.row < kept]
     return Listing(
         file=paths.file,
@@ -154,9 +154,9 @@ def _columns(lines: Lines) -> Listing:
     odd: dict[int, str] = {}
     faults: list[Fault] = []
     for row in unusual:
-        path, *words = lines.text(row).rsplit(None, classes) or [""]  # a path may hold spaces
+        path, *words = lines.text(row).rsplit(None, classes) or [""]  # a path may contain spaces
         odd[row] = path
-        faults += _mend(labels, row, words, lines.file)
+        faults += _parse_row(labels, row, words, lines.file)
     before = 2 * classes  # the labels, the spaces between them, and the one after the path
     paths = (odd[row] if row in odd else lines.text(row, before) for row in range(len(lines)))
     return Listing(
@@ -169,7 +169,7 @@ def _columns(lines: Lines) -> Listing:
 
 
 def _trailing(words: list[str]) -> int:
-    """How many words at the end are 0 or 1; the first is a path whatever it is."""
+    """Number of words at the end that are 0 or 1; the first word is always the path."""
     count = 0
     for word in reversed(words[1:]):
         if word not in {"0", "1"}:
@@ -178,8 +178,8 @@ def _trailing(words: list[str]) -> int:
     return count
 
 
-def _mend(labels: np.ndarray, row: int, words: list[str], file: Path) -> list[Fault]:
-    """Fills in a row that is not written in the usual way, or says why it cannot be used."""
+def _parse_row(labels: np.ndarray, row: int, words: list[str], file: Path) -> list[Fault]:
+    """Parses a row in an unusual format into ``labels``, or returns its fault."""
     where, classes = f"{file}:{row + 1}", labels.shape[1]
     if len(words) != classes:
         what = f"{len(words)} labels, not {classes} as in line 1"

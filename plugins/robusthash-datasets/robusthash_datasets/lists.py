@@ -1,4 +1,4 @@
-"""Images named by the list files of a paper's code: the way the large datasets of the literature arrive."""
+"""Images named by the list files of a paper's code, as the large datasets of the literature are published."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ class Lists(FromFiles):
     The images are found at ``images / prefix + (listed path without strip)``.
     """
 
-    known: ClassVar[Mapping[str, int]] = {}  #: items of each split as published, and ``classes``
-    fetch: ClassVar[str] = "set --data-root to the folder with the lists"  #: where the files come from, for errors
+    known: ClassVar[Mapping[str, int]] = {}  #: published number of items of each split, and of ``classes``
+    fetch: ClassVar[str] = "set --data-root to the folder with the lists"  #: how to get the files, for errors
 
     title: str = "lists"  #: name of the dataset in results
     folder: str = ""  #: folder of the lists, in --data-root
     query: str = "test"  #: stem of the queries' list files
     database: str = "database"  #: stem of the database's list files
     train: str = "train"  #: stem of the train items' list files
-    images: Path | None = None  #: folder that the listed paths start from, relative to the lists; none: the lists'
-    strip: str = ""  #: start of the listed paths that is taken away
-    prefix: str = ""  #: put before the listed paths after that
-    classes: tuple[str, ...] = ()  #: names of the label columns; none: their numbers
+    images: Path | None = None  #: root of the listed paths, relative to the folder of the lists; none is that folder
+    strip: str = ""  #: prefix that is removed from the listed paths
+    prefix: str = ""  #: prefix that is added to the listed paths after that
+    classes: tuple[str, ...] = ()  #: names of the label columns; if empty, their numbers
     size: int = 224  #: height and width of the images, in pixels
-    resize: int | None = None  #: length of the shorter side before the crop; none: 256 for 224, and in proportion
+    resize: int | None = None  #: length of the shorter side before the crop; none is 256 for 224, and in proportion
     backbone: str = "resnet18"  #: suggested backbone
 
     def __post_init__(self) -> None:
@@ -40,7 +40,7 @@ class Lists(FromFiles):
             raise OptionError("the title is empty", hint="a short name for results")
 
     def load(self, context: DatasetContext) -> RetrievalData:
-        """The lists; images are read when they are asked for.
+        """Reads the lists; images are read on demand.
 
         Raises:
             DatasetError: a list is missing or has a bad line; the message names file and line.
@@ -57,7 +57,7 @@ class Lists(FromFiles):
         return self.finished(self._data(context, listings), context, left_out=int(skipped))
 
     def verify(self, context: DatasetContext) -> list[Finding]:
-        """Checks every line of the lists, the splits against each other and against what is known, and every image."""
+        """Checks every line of the lists, the splits against each other and the published counts, and every image."""
         listings = self._listings(context)
         found = Findings()
         for name, listing in listings.items():
@@ -71,16 +71,16 @@ class Lists(FromFiles):
         if self.skip_broken:
             listings = {name: listing.sound() for name, listing in listings.items()}
         if any(listing.faults for listing in listings.values()):
-            return found.all()  # rows may be shifted against paths: anything else would be guesswork
+            return found.all()  # labels and paths may be misaligned, so further checks are meaningless
         return found.all() + self.findings(self._data(context, listings), context)
 
     def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - nothing can be fetched
-        """Says from where to fetch the files by hand.
+        """Explains where to download the files by hand.
 
         Raises:
-            DatasetError: always; their terms ask every user to fetch them.
+            DatasetError: always; their terms require every user to download them.
         """
-        raise DatasetError(f"{self.title} has to be fetched by hand", hint=self.fetch)
+        raise DatasetError(f"{self.title} has to be downloaded by hand", hint=self.fetch)
 
     def _compare(self, context: DatasetContext, listings: Mapping[str, Listing], found: Findings) -> None:  # noqa: ARG002 - for subclasses
         for name, listing in listings.items():
@@ -98,8 +98,8 @@ class Lists(FromFiles):
             raise DatasetError(error.message, hint=f"{error.hint}; {self.fetch}") from error
         widths = {listing.labels.shape[1]: listing.file for listing in listings.values()}
         if len(widths) > 1:
-            told = ", ".join(f"{width} in {file.name}" for width, file in widths.items())
-            raise DatasetError(f"lists in {folder} differ in their number of classes: {told}", hint=self.fetch)
+            counts = ", ".join(f"{width} in {file.name}" for width, file in widths.items())
+            raise DatasetError(f"lists in {folder} differ in their number of classes: {counts}", hint=self.fetch)
         if self.classes and len(self.classes) not in widths:
             raise DatasetError(
                 f"{len(self.classes)} class names for {next(iter(widths))} label columns in {folder}",
@@ -124,9 +124,9 @@ class Lists(FromFiles):
 
     def _folder(self, context: DatasetContext) -> Path:
         if context.root is None:
-            raise DatasetError(f"where is {self.title}?", hint=f"give --data-root; {self.fetch}")
+            raise DatasetError(f"the folder of {self.title} is not known", hint=f"give --data-root; {self.fetch}")
         inside = context.root / self.folder
-        # The folder itself may be given, too.
+        # --data-root may be the folder itself.
         return context.root if not inside.is_dir() and list_files(context.root, self.query) else inside
 
     def _data(self, context: DatasetContext, listings: Mapping[str, Listing]) -> RetrievalData:

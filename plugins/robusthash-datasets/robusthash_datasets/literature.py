@@ -22,34 +22,34 @@ _PROSGAN = "github.com/xunguangwang/ProS-GAN (folder data)"
 _DEEPHASH = "github.com/swuxyj/DeepHash-pytorch (folder data)"
 _HASHNET = "github.com/thuml/HashNet (folder data of its caffe part)"
 _DHTA = "github.com/jiawangbai/DHTA-master (folder data/imagenet)"
-_TORCHCMH = "github.com/WangGodder/deep-cross-modal-hashing (its folder torchcmh/dataset says where they are)"
+_TORCHCMH = "github.com/WangGodder/deep-cross-modal-hashing (see its folder torchcmh/dataset)"
 _DRAW = "or draw lists from the original: robusthash data prepare {name} --source DIR --data-root DIR"
 
-_MIRFLICKR = "fetch mirflickr25k.zip from press.liacs.nl/mirflickr and unpack it as FLICKR-25K/mirflickr"
-_NUSWIDE = "fetch the images named on the NUS-WIDE page (lms.comp.nus.edu.sg) into {folder}/images"
+_MIRFLICKR = "download mirflickr25k.zip from press.liacs.nl/mirflickr and unpack it as FLICKR-25K/mirflickr"
+_NUSWIDE = "download the images listed on the NUS-WIDE page (lms.comp.nus.edu.sg) into {folder}/images"
 _NUSWIDE_M = (
-    "fetch NUS-WIDE-m, the copies of NUS-WIDE's images (lms.comp.nus.edu.sg) that github.com/thuml/HashNet names, into "
+    "download NUS-WIDE-m, copies of NUS-WIDE's images (lms.comp.nus.edu.sg) linked at github.com/thuml/HashNet, into "
     "nuswide_81/images"
 )
-_COCO = "fetch train2014.zip and val2014.zip from cocodataset.org and unpack them in {folder}"
+_COCO = "download train2014.zip and val2014.zip from cocodataset.org and unpack them in {folder}"
 _IMAGENET = (
-    "fetch the ILSVRC 2012 images from image-net.org (an account is needed), and put those that the lists name into "
+    "download the ILSVRC 2012 images from image-net.org (an account is needed), and put those in the lists into "
     "{folder}/image and {folder}/val_image"
 )
 _IMAGENET_TREE = (
-    "fetch the ILSVRC 2012 images from image-net.org (an account is needed) and unpack them as imagenet/ILSVRC2012/"
-    "train and val, with a folder for each class"
+    "download the ILSVRC 2012 images from image-net.org (an account is needed) and unpack them as imagenet/ILSVRC2012/"
+    "train and val, with a folder per class"
 )
-_VOC = "fetch VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it in voc2012"
+_VOC = "download VOCtrainval_11-May-2012.tar from host.robots.ox.ac.uk/pascal/VOC/voc2012 and unpack it in voc2012"
 
-#: The order of DeepHash-pytorch's columns, which is that of the names.
+#: DeepHash-pytorch's columns, in alphabetical order.
 _FLICKR_BY_NAME = (
     *("animals", "baby", "baby_r1", "bird", "bird_r1", "car", "car_r1", "clouds", "clouds_r1", "dog", "dog_r1"),
     *("female", "female_r1", "flower", "flower_r1", "food", "indoor", "lake", "male", "male_r1", "night", "night_r1"),
     *("people", "people_r1", "plant_life", "portrait", "portrait_r1", "river", "river_r1", "sea", "sea_r1", "sky"),
     *("structures", "sunset", "transport", "tree", "tree_r1", "water"),
 )
-#: The order of ProS-GAN's columns: those of the same content, image by image, as DeepHash-pytorch's of these names.
+#: ProS-GAN's columns, named by comparing their content with DeepHash-pytorch's.
 _FLICKR_PROSGAN = (
     *("clouds", "sky", "lake", "tree", "indoor", "female_r1", "portrait", "dog", "river_r1", "flower_r1", "animals"),
     *("car", "sea", "night", "transport", "sunset", "people", "bird_r1", "flower", "clouds_r1", "food", "baby_r1"),
@@ -63,21 +63,21 @@ _VOC_CLASSES = (
 
 
 def _by_hand(images: str, lists: str, files: str, folder: str, *, name: str | None = None) -> str:
-    told = f"{images.format(folder=folder)}; put {files} of {lists} in {folder}, all under --data-root"
-    return told if name is None else f"{told}; {_DRAW.format(name=name)}"
+    text = f"{images.format(folder=folder)}; put {files} of {lists} in {folder}, all under --data-root"
+    return text if name is None else f"{text}; {_DRAW.format(name=name)}"
 
 
 def _by_drawing(images: str, annotations: str, folder: str, name: str) -> str:
     draw = f"robusthash data prepare {name} --source DIR --data-root DIR"
-    told = f"{images.format(folder=folder)} under --data-root; fetch {annotations}"
-    return f"{told}, and draw the lists into {folder} with {draw}"
+    text = f"{images.format(folder=folder)} under --data-root; download {annotations}"
+    return f"{text}, and draw the lists into {folder} with {draw}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flickr25k(Published):
     """MIRFLICKR-25K (Huiskes and Lew, MIR 2008) with 38 labels, in the splits of ProS-GAN, CgAT and SAAT.
 
-    The published train list has 504 rows twice, and 38 queries, 381 database and 95 train rows have no label.
+    The published train list has 504 duplicate rows, and 38 queries, 381 database and 95 train rows are unlabelled.
     """
 
     known: ClassVar[Mapping[str, int]] = {"query": 1700, "database": 23300, "train": 5000, "classes": 38}
@@ -113,7 +113,7 @@ class Flickr25kDeepHash(Published):
 
     title: str = "flickr25k/deephash"  #: name of the dataset in results
     folder: str = "FLICKR-25K/deephash"  #: folder of the lists, in --data-root
-    images: Path | None = Path("../mirflickr")  #: folder that the listed paths start from, relative to the lists
+    images: Path | None = Path("../mirflickr")  #: root of the listed paths, relative to the folder of the lists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,15 +133,15 @@ class Flickr25kRnm(Published):
 
     title: str = "flickr25k/rnm"  #: name of the dataset in results
     folder: str = "FLICKR-25K/rnm"  #: folder of the lists, in --data-root
-    images: Path | None = Path("../mirflickr")  #: folder that the listed paths start from, relative to the lists
+    images: Path | None = Path("../mirflickr")  #: root of the listed paths, relative to the folder of the lists
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flickr25kCrossModal(Published):
-    """MIRFLICKR-25K with 24 labels, in the sizes that cross-modal papers use, FPAD among them.
+    """MIRFLICKR-25K with 24 labels, in the sizes used by cross-modal papers such as FPAD.
 
-    Of the 25,000 images they keep 20,015 that have a tag of at least 20 images. Their splits are the first rows of a
-    MATLAB file; here they are drawn.
+    They keep 20,015 of the 25,000 images, those with a tag that at least 20 images have. Their splits are the first
+    rows of a MATLAB file; here they are drawn.
     """
 
     known: ClassVar[Mapping[str, int]] = {"query": 2000, "database": 18015, "train": 5000, "classes": 24}
@@ -153,14 +153,14 @@ class Flickr25kCrossModal(Published):
 
     title: str = "flickr25k/crossmodal"  #: name of the dataset in results
     folder: str = "FLICKR-25K/crossmodal"  #: folder of the lists, in --data-root
-    images: Path | None = Path("../mirflickr")  #: folder that the listed paths start from, relative to the lists
+    images: Path | None = Path("../mirflickr")  #: root of the listed paths, relative to the folder of the lists
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flickr25kTorchCmh(TorchCmh):
-    """MIRFLICKR-25K with 24 labels, in the splits of torchcmh (deep-cross-modal-hashing), of the sizes of DCMH's.
+    """MIRFLICKR-25K with 24 labels, in the splits of torchcmh (deep-cross-modal-hashing), with DCMH's sizes.
 
-    Its files list 20,015 images. The seed of the permutation is its own.
+    Its files list 20,015 images. The seed of the permutation is torchcmh's.
     """
 
     known: ClassVar[Mapping[str, int]] = {"query": 2000, "database": 18015, "train": 10000, "classes": 24}
@@ -169,12 +169,12 @@ class Flickr25kTorchCmh(TorchCmh):
 
     title: str = "flickr25k/torchcmh"  #: name of the dataset in results
     folder: str = "FLICKR-25K/torchcmh"  #: folder of the lists, in --data-root
-    images: Path | None = Path("../mirflickr")  #: folder that the listed paths start from, relative to the lists
+    images: Path | None = Path("../mirflickr")  #: root of the listed paths, relative to the folder of the lists
 
 
 @dataclass(frozen=True, kw_only=True)
 class NusWide21(Published):
-    """NUS-WIDE (Chua et al., CIVR 2009): the 195,834 images with one of the 21 most frequent concepts, as ProS-GAN."""
+    """NUS-WIDE (Chua et al., CIVR 2009): 195,834 images with one of the 21 commonest concepts, split of ProS-GAN."""
 
     known: ClassVar[Mapping[str, int]] = {"query": 2100, "database": 193734, "train": 10500, "classes": 21}
     released: ClassVar[Mapping[str, str]] = {"query": "c7a6a20d9e0e8db3", "train": "fd441f776c43a888"}
@@ -189,7 +189,7 @@ class NusWide21(Published):
 
 @dataclass(frozen=True, kw_only=True)
 class NusWide21DeepHash(Published):
-    """NUS-WIDE with 21 concepts, in the splits of DeepHash-pytorch: other items than ProS-GAN's, and as many."""
+    """NUS-WIDE with 21 concepts, in the splits of DeepHash-pytorch: the sizes of ProS-GAN's, with other items."""
 
     known: ClassVar[Mapping[str, int]] = {"query": 2100, "database": 193734, "train": 10500, "classes": 21}
     released: ClassVar[Mapping[str, str]] = {"query": "af2d5814cfce12bb", "train": "50802b6b68afd79b"}
@@ -202,14 +202,14 @@ class NusWide21DeepHash(Published):
 
     title: str = "nuswide21/deephash"  #: name of the dataset in results
     folder: str = "NUS-WIDE/deephash"  #: folder of the lists, in --data-root
-    images: Path | None = Path("..")  #: folder that the listed paths start from, relative to the lists
+    images: Path | None = Path("..")  #: root of the listed paths, relative to the folder of the lists
 
 
 @dataclass(frozen=True, kw_only=True)
 class NusWide21M(Published):
     """NUS-WIDE-m, HashNet's copies of the images, with 21 concepts: the lists that CSQ and DeepHash-pytorch use.
 
-    They call it ``nuswide_21_m``. Its database is not all that the 21 concepts have.
+    They call it ``nuswide_21_m``. Its database is a subset of the images with these concepts.
     """
 
     known: ClassVar[Mapping[str, int]] = {"query": 2100, "train": 10500, "classes": 21}
@@ -218,14 +218,14 @@ class NusWide21M(Published):
 
     title: str = "nuswide21/m"  #: name of the dataset in results
     folder: str = "nuswide_21_m"  #: folder of the lists, in --data-root
-    images: Path | None = Path("../nuswide_81")  #: folder that the listed paths start from, relative to the lists
+    images: Path | None = Path("../nuswide_81")  #: root of the listed paths, relative to the folder of the lists
 
 
 @dataclass(frozen=True, kw_only=True)
 class NusWide81(Published):
-    """NUS-WIDE with all 81 concepts, in the splits of HashNet, which are of images that its authors fetched again.
+    """NUS-WIDE with all 81 concepts, in the splits of HashNet, on images that its authors downloaded again.
 
-    Of the released queries 1,131 have no label.
+    1,131 of the released queries are unlabelled.
     """
 
     known: ClassVar[Mapping[str, int]] = {"query": 5000, "train": 10000, "classes": 81}
@@ -237,7 +237,7 @@ class NusWide81(Published):
 
     title: str = "nuswide81"  #: name of the dataset in results
     folder: str = "nuswide_81"  #: folder of the lists, in --data-root
-    strip: str = "./data/nuswide_81/"  #: start of the listed paths that is taken away
+    strip: str = "./data/nuswide_81/"  #: prefix that is removed from the listed paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,12 +255,12 @@ class NusWide81Rnm(Published):
 
     title: str = "nuswide81/rnm"  #: name of the dataset in results
     folder: str = "NUS-WIDE/rnm"  #: folder of the lists, in --data-root
-    images: Path | None = Path("..")  #: folder that the listed paths start from, relative to the lists
+    images: Path | None = Path("..")  #: root of the listed paths, relative to the folder of the lists
 
 
 @dataclass(frozen=True, kw_only=True)
 class MsCoco(Published):
-    """MS-COCO 2014 (Lin et al., ECCV 2014): the 122,218 images of train2014 and val2014 that have a category.
+    """MS-COCO 2014 (Lin et al., ECCV 2014): the 122,218 images of train2014 and val2014 with a category.
 
     The splits are those of ProS-GAN. Its queries and train items are HashNet's, in another order.
     """
@@ -277,9 +277,9 @@ class MsCoco(Published):
 
 @dataclass(frozen=True, kw_only=True)
 class MsCocoHashNet(Published):
-    """MS-COCO 2014 in the lists released with HashNet, whose database holds all queries, and no train item.
+    """MS-COCO 2014 in the lists released with HashNet, whose database contains all queries and no train item.
 
-    A query finds itself there, so a score on these lists is too high; ``data verify`` says so.
+    A query finds itself, so scores on these lists are too high; ``data verify`` reports it.
     """
 
     known: ClassVar[Mapping[str, int]] = {"query": 5000, "database": 112218, "train": 10000, "classes": 80}
@@ -292,12 +292,12 @@ class MsCocoHashNet(Published):
 
     title: str = "mscoco/hashnet"  #: name of the dataset in results
     folder: str = "coco"  #: folder of the lists, in --data-root
-    strip: str = "./data/coco/"  #: start of the listed paths that is taken away
+    strip: str = "./data/coco/"  #: prefix that is removed from the listed paths
 
 
 @dataclass(frozen=True, kw_only=True)
 class MsCocoDeepHash(Published):
-    """MS-COCO 2014 in the splits of DeepHash-pytorch: other items than HashNet's, and as many."""
+    """MS-COCO 2014 in the splits of DeepHash-pytorch: the sizes of HashNet's, with other items."""
 
     known: ClassVar[Mapping[str, int]] = {"query": 5000, "train": 10000, "classes": 80}
     released: ClassVar[Mapping[str, str]] = {"query": "764f736862ad4d33", "train": "3b4e97f9b71205d2"}
@@ -309,12 +309,12 @@ class MsCocoDeepHash(Published):
 
     title: str = "mscoco/deephash"  #: name of the dataset in results
     folder: str = "MS-COCO/deephash"  #: folder of the lists, in --data-root
-    images: Path | None = Path("..")  #: folder that the listed paths start from, relative to the lists
+    images: Path | None = Path("..")  #: root of the listed paths, relative to the folder of the lists
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNet100(Published):
-    """100 classes of ImageNet (Russakovsky et al., IJCV 2015), in the splits of HashNet; ProS-GAN's items are the same.
+    """100 classes of ImageNet (Russakovsky et al., IJCV 2015), in the splits of HashNet, which ProS-GAN uses too.
 
     The validation images of the classes are the queries; the train items are 130 of each class.
     """
@@ -331,22 +331,22 @@ class ImageNet100(Published):
 
     title: str = "imagenet100"  #: name of the dataset in results
     folder: str = "imagenet"  #: folder of the lists, in --data-root
-    strip: str = "./data/imagenet/"  #: start of the listed paths that is taken away
+    strip: str = "./data/imagenet/"  #: prefix that is removed from the listed paths
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNet100Dhta(Attacked):
-    """100 classes of ImageNet in the lists of DHTA (Bai et al., ECCV 2020): all but seven are others than HashNet's.
+    """100 classes of ImageNet in the lists of DHTA (Bai et al., ECCV 2020), only seven of which are HashNet's.
 
     The validation images of the classes are the queries, 100 of which DHTA attacks; the train items are 100 of each
-    class. Its database was not released as a list.
+    class. The list of its database was not released.
     """
 
     known: ClassVar[Mapping[str, int]] = {"query": 5000, "train": 10000, "classes": 100, "attacked": 100}
     released: ClassVar[Mapping[str, str]] = {"query": "91c31ebd1e578ea4", "train": "748d5c9a5ae30002"}
     fetch: ClassVar[str] = _by_hand(
         _IMAGENET_TREE,
-        f"{_DHTA}, and a database.txt of the same form, which it has not,",
+        f"{_DHTA}, and a database.txt of your own in the same format,",
         "query.txt and train.txt",
         "imagenet/dhta",
         name="imagenet100/dhta",
@@ -357,7 +357,7 @@ class ImageNet100Dhta(Attacked):
     title: str = "imagenet100/dhta"  #: name of the dataset in results
     folder: str = "imagenet/dhta"  #: folder of the lists, in --data-root
     query: str = "query"  #: stem of the queries' list files
-    images: Path | None = Path("..")  #: folder that the listed paths start from, relative to the lists
+    images: Path | None = Path("..")  #: root of the listed paths, relative to the folder of the lists
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Images in memory: class numbers to multi-hot rows, channels first, another size."""
+"""Images in memory: one-hot labels, channels-first layout, resizing."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,14 @@ _CHUNK = 1024
 
 
 def one_hot(labels: Sequence[int], classes: int) -> Tensor:
-    """Class numbers as labels: (n,) to (n, classes) uint8."""
+    """One-hot labels of class numbers: (n,) to (n, classes) uint8."""
     rows = torch.zeros((len(labels), classes), dtype=torch.uint8)
     rows[torch.arange(len(labels)), torch.tensor(labels, dtype=torch.int64)] = 1
     return rows
 
 
 def in_memory(pixels: np.ndarray, size: int | None) -> ArrayImages:
-    """Images in memory, resized if another size is wanted.
+    """Images in memory, resized if a size is given.
 
     Args:
         pixels: (n, h, w, 3) uint8.

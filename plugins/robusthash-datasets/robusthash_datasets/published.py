@@ -1,4 +1,4 @@
-"""Datasets with splits of a paper: the counts and digests that are published, and how to draw such splits anew."""
+"""Datasets with a paper's splits: published counts and digests, and a way to draw such splits."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,21 +20,21 @@ from robusthash_datasets.verification import Findings
 class Published(Lists):
     """List files with the names and counts of a paper filled in.
 
-    Where a paper's own lists were released, lists that are drawn in their stead make another experiment: its results'
-    name ends in ``-drawn``.
+    If a paper's own lists were released, drawn lists are a different experiment: the name in results ends in
+    ``-drawn``.
     """
 
-    released: ClassVar[Mapping[str, str]] = {}  #: start of the SHA-256 of each split's ids as released
-    columns: ClassVar[tuple[str, ...]] = ()  #: names of the label columns of the released lists, where they are known
-    lists_released: ClassVar[bool] = True  #: whether the paper's own lists can be had
+    released: ClassVar[Mapping[str, str]] = {}  #: prefix of the SHA-256 of each split's released ids
+    columns: ClassVar[tuple[str, ...]] = ()  #: names of the label columns of the released lists, if known
+    lists_released: ClassVar[bool] = True  #: whether the paper's own lists are available
     original: ClassVar[Original | None] = None  #: reads the original distribution
     recipe: ClassVar[Recipe | None] = None  #: draws the splits from it
-    listed: ClassVar[str] = ""  #: put before the original's paths in lists that are drawn
+    listed: ClassVar[str] = ""  #: prefix of the original's paths in drawn lists
 
-    seed: int = 0  #: of lists that `data prepare` draws
+    seed: int = 0  #: of the lists drawn by `data prepare`
 
     def load(self, context: DatasetContext) -> RetrievalData:
-        """The lists; images are read when they are asked for.
+        """Reads the lists; images are read on demand.
 
         Raises:
             DatasetError: a list is missing, has a bad line, or was drawn with another seed.
@@ -51,12 +51,12 @@ class Published(Lists):
         """Draws lists from the original distribution, into ``--data-root``.
 
         Raises:
-            DatasetError: there is no ``source`` or no way to draw, or the original is not as it should be.
+            DatasetError: there is no ``source`` or no recipe, or the original is incomplete or malformed.
         """
         if source is None or self.original is None or self.recipe is None:
             return super().prepare(context, source)
         if context.root is None:
-            raise DatasetError("where should the lists go?", hint="give --data-root")
+            raise DatasetError("the folder for the lists is not known", hint="give --data-root")
         folder = context.root / self.folder
         context.progress(0, 3, "reading the annotations")
         annotated = self.original.read(source)
@@ -74,8 +74,8 @@ class Published(Lists):
         write_lists(folder, annotated, drawn, stems=self._stems(), prefix=self.listed, draw=draw)
         context.progress(3, 3, "writing the lists")
         first = folder / (self.images or "") / (self.listed + annotated.paths[0])
-        told = f"lists drawn with seed {self.seed} are in {folder}"
-        return told if first.is_file() else f"{told}; put the images where they say, the first as {first.resolve()}"
+        message = f"lists drawn with seed {self.seed} are in {folder}"
+        return message if first.is_file() else f"{message}; put the images in place, the first as {first.resolve()}"
 
     def _draw(self, context: DatasetContext) -> Draw | None:
         return None if context.root is None else read_draw(self._folder(context))
@@ -94,18 +94,20 @@ class Published(Lists):
             for listing in listings.values():
                 for name, digest in listing.digests.items():
                     if draw.sha256.get(name) != digest:
-                        what = f"{name} is not what was drawn: SHA-256 {digest}"
+                        what = f"{name} was changed after the draw: SHA-256 {digest}"
                         found.add("error", name, "changed lists", where=str(folder / NAME), what=what)
             if draw.seed != self.seed:
-                what = f"drawn with seed {draw.seed}, asked for {self.seed}"
+                what = f"drawn with seed {draw.seed}, not {self.seed}"
                 found.add("error", NAME, "other seeds", where=str(folder / NAME), what=what)
             if self.lists_released:
-                what = f"the lists were drawn here with seed {draw.seed}: no published number is on these splits"
+                what = (
+                    f"the lists were drawn here with seed {draw.seed}: results are not comparable with published ones"
+                )
                 found.add("warning", NAME, "drawn lists", where=str(folder / NAME), what=what)
             return
         for name, digest in self.released.items():
             if not self._ids_digest(listings[name]).startswith(digest):
-                what = "the items or their order are not those of the released list"
+                what = "the items or their order differ from the released list"
                 found.add("warning", name, "other lists", where=str(listings[name].file), what=what)
 
     def _ids_digest(self, listing: Listing) -> str:
@@ -114,4 +116,4 @@ class Published(Lists):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.seed < 0:
-            raise OptionError(f"seed={self.seed}", hint="0 or more")
+            raise OptionError(f"seed={self.seed}", hint="at least 0")

@@ -1,4 +1,4 @@
-"""How a paper draws its splits, with a fixed seed: for datasets without the paper's own lists."""
+"""Recipes that draw a paper's splits with a fixed seed, for datasets without the paper's own lists."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,10 +9,12 @@ from robusthash.errors import DatasetError
 from robusthash_datasets.draws import shuffled
 from robusthash_datasets.originals import Annotated
 
+_INCOMPLETE = "check that the original distribution is complete"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """Rows of the annotations that are in each split, in ascending order."""
+    """The rows of the annotations in each split, in ascending order."""
 
     query: tuple[int, ...]
     database: tuple[int, ...]
@@ -21,7 +23,7 @@ class Drawn:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(ABC):
-    """A way to draw splits; the draw depends on the annotations, the recipe and the seed alone."""
+    """A way to draw splits; the draw depends only on the annotations, the recipe and the seed."""
 
     def draw(self, annotated: Annotated, seed: int) -> Drawn:
         """Draws the splits.
@@ -38,15 +40,13 @@ class Recipe(ABC):
         query, database, train = self._parts(annotated, order)
         for name, part in (("query", query), ("database", database), ("train", train)):
             if not part:
-                raise DatasetError(
-                    f"{count} images are too few: the {name} split would be empty", hint="is it all of the original?"
-                )
+                raise DatasetError(f"{count} images are too few: the {name} split would be empty", hint=_INCOMPLETE)
         return Drawn(query=tuple(sorted(query)), database=tuple(sorted(database)), train=tuple(sorted(train)))
 
     @property
     @abstractmethod
     def words(self) -> str:
-        """What it does, in one sentence."""
+        """A description of the draw, in one sentence."""
 
     @abstractmethod
     def _parts(self, annotated: Annotated, order: list[int]) -> tuple[list[int], list[int], list[int]]: ...
@@ -54,17 +54,17 @@ class Recipe(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class AtRandom(Recipe):
-    """Queries at random, then train items at random; the database is all that are no queries."""
+    """Queries at random, then train items at random; the database is all items that are not queries."""
 
     queries: int  #: items of the query split
-    train: int | None  #: items of the train split; None: the whole database
-    disjoint: bool = False  #: whether train items are taken out of the database
+    train: int | None  #: items of the train split; None is the whole database
+    disjoint: bool = False  #: whether train items are removed from the database
 
     @property
     def words(self) -> str:
-        """What it does, in one sentence."""
+        """A description of the draw, in one sentence."""
         train = "all of the others are train items" if self.train is None else f"{self.train} of the others train items"
-        return f"{self.queries} queries at random, {train}" + (", taken out of the database" if self.disjoint else "")
+        return f"{self.queries} queries at random, {train}" + (", removed from the database" if self.disjoint else "")
 
     def _parts(self, annotated: Annotated, order: list[int]) -> tuple[list[int], list[int], list[int]]:  # noqa: ARG002 - labels do not matter
         _enough(len(order), self.queries + (self.train or 1))
@@ -75,14 +75,14 @@ class AtRandom(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class PerClass(Recipe):
-    """So many queries of each class, then so many train items of each of the rest; the rarest class chooses first."""
+    """A number of queries per class, then a number of train items per class from the rest, the rarest class first."""
 
-    queries: int  #: for each class
-    train: int  #: for each class
+    queries: int  #: per class
+    train: int  #: per class
 
     @property
     def words(self) -> str:
-        """What it does, in one sentence."""
+        """A description of the draw, in one sentence."""
         return f"{self.queries} queries of each class at random, then {self.train} train items of each from the others"
 
     def _parts(self, annotated: Annotated, order: list[int]) -> tuple[list[int], list[int], list[int]]:
@@ -94,21 +94,21 @@ class PerClass(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class Greedy(Recipe):
-    """The walk of DeepHash-pytorch (``data/nuswide_21/code.py``).
+    """The greedy pass of DeepHash-pytorch (``data/nuswide_21/code.py``).
 
-    In a random order each image goes to the first of its classes that still wants train items; if there is none, to
-    the first that still wants queries; if there is none, to the database. Train items are in the database, too.
+    In a random order each image goes to the first of its classes that still needs train items; if there is none, to
+    the first that still needs queries; if there is none, to the database. Train items are also in the database.
     """
 
-    queries: int  #: for each class
-    train: int  #: for each class
+    queries: int  #: per class
+    train: int  #: per class
 
     @property
     def words(self) -> str:
-        """What it does, in one sentence."""
+        """A description of the draw, in one sentence."""
         return (
             f"in a random order, to the first of its classes with less than {self.train} train items, else to the "
-            f"first with less than {self.queries} queries, else to the database; train items are in the database, too"
+            f"first with less than {self.queries} queries, else to the database; train items are also in the database"
         )
 
     def _parts(self, annotated: Annotated, order: list[int]) -> tuple[list[int], list[int], list[int]]:
@@ -128,7 +128,7 @@ class Greedy(Recipe):
                 label = next(i for i, count in enumerate(missing) if count)
                 raise DatasetError(
                     f"class {annotated.classes[label]!r} has {missing[label]} {split} items too few",
-                    hint="is it all of the original?",
+                    hint=_INCOMPLETE,
                 )
         query = set(taken["query"])
         return taken["query"], [row for row in order if row not in query], taken["train"]
@@ -138,11 +138,11 @@ class Greedy(Recipe):
 class HeldOut(Recipe):
     """The original's own validation images are the queries; the others are the database."""
 
-    train: int  #: for each class
+    train: int  #: per class
 
     @property
     def words(self) -> str:
-        """What it does, in one sentence."""
+        """A description of the draw, in one sentence."""
         return f"the validation images are queries, {self.train} of the others of each class at random train items"
 
     def _parts(self, annotated: Annotated, order: list[int]) -> tuple[list[int], list[int], list[int]]:
@@ -151,7 +151,7 @@ class HeldOut(Recipe):
 
 
 def _of_each(annotated: Annotated, order: list[int], each: int) -> list[int]:
-    """The first ``each`` rows of every class that no class before it took; the rarest class takes first."""
+    """The first ``each`` rows of every class that no earlier class has taken, the rarest class first."""
     totals = annotated.labels.sum(0, dtype=np.int64)
     taken: set[int] = set()
     for label in sorted(range(len(totals)), key=lambda label: (totals[label], label)):
@@ -159,7 +159,7 @@ def _of_each(annotated: Annotated, order: list[int], each: int) -> list[int]:
         if len(own) < each:
             raise DatasetError(
                 f"class {annotated.classes[label]!r} has {len(own)} images to draw from, not {each}",
-                hint="is it all of the original?",
+                hint=_INCOMPLETE,
             )
         taken.update(own)
     return sorted(taken)
@@ -167,4 +167,4 @@ def _of_each(annotated: Annotated, order: list[int], each: int) -> list[int]:
 
 def _enough(count: int, wanted: int) -> None:
     if count < wanted:
-        raise DatasetError(f"{count} images are too few to draw {wanted} from", hint="is it all of the original?")
+        raise DatasetError(f"{count} images are too few to draw {wanted} from", hint=_INCOMPLETE)

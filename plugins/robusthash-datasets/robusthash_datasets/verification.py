@@ -1,4 +1,4 @@
-"""What makes a number on a dataset wrong: items twice, queries in the database, rows without labels, bad images."""
+"""Checks for faults that make results wrong: duplicates, queries in the database, unlabelled items, bad images."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,26 +8,26 @@ from typing import Literal
 from robusthash.contracts import ArrayImages, FileImages, Finding, Images, RetrievalData, Split
 from robusthash.errors import DatasetError
 
-LISTED = 5  #: findings of one kind that are listed one by one; the others are counted
+LISTED = 5  #: findings of one kind that are listed; the others are counted
 
 Level = Literal["error", "warning"]
 Progress = Callable[[int, int, str], None]
 
 
 class Findings:
-    """Findings by kind, of which the first few are kept in full."""
+    """Findings by kind: the first few of each, and their total."""
 
     def __init__(self) -> None:
         self._listed: dict[tuple[Level, str, str], list[Finding]] = {}
         self._counts: Counter[tuple[Level, str, str]] = Counter()
 
     def add(self, level: Level, part: str, kind: str, *, where: str, what: str) -> None:
-        """Takes note of one.
+        """Adds a finding.
 
         Args:
             level: as in :class:`~robusthash.contracts.Finding`.
-            part: the split or file that the count is for.
-            kind: what the count is of, as in ``rows without a label``.
+            part: the split or file that it is counted for.
+            kind: that it is counted as, in the plural: ``unreadable images``.
             where: file and line, or split and item.
             what: what is wrong there.
         """
@@ -37,18 +37,18 @@ class Findings:
             self._listed.setdefault(key, []).append(Finding(level=level, where=where, what=what))
 
     def left_out(self, part: str, count: int, why: str) -> None:
-        """Takes note of how many items of a split are left out on request.
+        """Adds the number of items of a split that are left out on request.
 
         Args:
             part: the split.
-            count: how many.
-            why: what is wrong with each, in the singular.
+            count: the number of items.
+            why: the fault of each, in the singular.
         """
         what = f"{count} left out for a {why}" if count == 1 else f"{count} left out, each for a {why}"
         self.add("warning", part, f"items left out for a {why}", where=part, what=what)
 
     def all(self) -> list[Finding]:
-        """Every kind's first few, and its total where there are more."""
+        """The first few findings of every kind, and its total if there are more."""
         result = []
         for key, listed in self._listed.items():
             result += listed
@@ -59,7 +59,7 @@ class Findings:
 
 
 def place(split: Split, position: int) -> str:
-    """Where to look for an item: the line that names it, its file, or at least split and id."""
+    """The place of an item, for messages: the line that names it, its file, or split and id."""
     if isinstance(split.images, FileImages):
         return split.images.place(position)
     return f"{split.name}, item {split.ids[position]}"
@@ -72,13 +72,13 @@ def verify_data(
     skipped: bool = False,
     read: bool = True,
 ) -> list[Finding]:
-    """Everything that can be found wrong with loaded splits.
+    """Checks loaded splits.
 
     Args:
         data: the splits.
         progress: called with (done, total, what) while images are read.
-        skipped: whether images that cannot be read are left out on request; then they are warnings, and counted.
-        read: whether to read every image; not if that was done already.
+        skipped: whether unreadable images are left out on request; then they are warnings, and counted.
+        read: whether to read every image.
     """
     found = Findings()
     for split in (data.query, data.database, data.train):
@@ -92,21 +92,21 @@ def verify_data(
 
 
 def _repeated(split: Split, found: Findings) -> None:
-    # Twice in train weighs an item double; twice among queries or in the database makes every score another one.
+    # A duplicate in train has double weight; one among queries or in the database changes every score.
     level: Level = "warning" if split.name == "train" else "error"
     first: dict[str, int] = {}
     for position, name in enumerate(split.ids):
         earlier = first.setdefault(name, position)
         if earlier != position:
-            what = f"{name} is in the {split.name} split before: {place(split, earlier)}"
+            what = f"{name} is a duplicate in the {split.name} split, first: {place(split, earlier)}"
             found.add(level, split.name, "repeated items", where=place(split, position), what=what)
 
 
 def _unlabelled(split: Split, found: Findings) -> None:
     why = {
-        "query": "nothing is relevant to it, which caps the mean average precision",
-        "database": "it is relevant to nothing",
-        "train": "nothing is similar to it",
+        "query": "it has no relevant items, which caps the mean average precision",
+        "database": "it is relevant to no query",
+        "train": "it has no similar items",
     }[split.name]
     for position in (split.labels.sum(1) == 0).nonzero()[:, 0].tolist():
         what = f"{split.ids[position]} has no label: {why}"
@@ -120,7 +120,7 @@ def _overlaps(data: RetrievalData, found: Findings) -> None:
     for position, name in enumerate(data.query.ids):
         for other, split in ((database, data.database), (train, data.train)):
             if name in other:
-                what = f"query {name} is in the {split.name} split too: {place(split, other[name])}"
+                what = f"query {name} is also in the {split.name} split: {place(split, other[name])}"
                 kind = f"queries in the {split.name} split"
                 found.add("error", "query", kind, where=place(data.query, position), what=what)
     outside = [position for name, position in train.items() if name not in database and name not in query]
@@ -148,12 +148,12 @@ def _unreadable(data: RetrievalData, found: Findings, progress: Progress, *, ski
 
 
 def faults(images: Images, positions: Sequence[int], what: str, progress: Progress) -> Iterator[str | None]:
-    """What is wrong with each of some images; None if it can be read.
+    """The fault of each image; None if it can be read.
 
     Args:
-        images: any.
-        positions: which of them.
-        what: told with the progress.
+        images: the images of a split.
+        positions: of the images to check.
+        what: description for the progress.
         progress: called with (done, total, what).
     """
 

@@ -71,10 +71,10 @@ def test_a_line_that_is_left_out_does_not_shift_the_others(given: DatasetContext
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (("1", "x"), r"attack_query_index\.txt:2: 'x' is no number"),
-        (("1", "0.5"), r"attack_query_index\.txt:2: 0\.5 is no number of a query"),
-        (("1", "-1"), r"attack_query_index\.txt:2: -1 is no number of a query"),
-        (("1", "2", "1"), r"attack_query_index\.txt:3: query 1 is in line 1 already"),
+        (("1", "x"), r"attack_query_index\.txt:2: 'x' is not a number"),
+        (("1", "0.5"), r"attack_query_index\.txt:2: 0\.5 is not a query number"),
+        (("1", "-1"), r"attack_query_index\.txt:2: -1 is not a query number"),
+        (("1", "2", "1"), r"attack_query_index\.txt:3: query 1 is already on line 1"),
         (("1", "6"), r"attack_query_index\.txt: no query 6; .*query\.txt has 6"),
         ((), r"attack_query_index\.txt is empty"),
     ],

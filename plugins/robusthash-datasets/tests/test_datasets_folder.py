@@ -101,12 +101,12 @@ def test_a_table_may_name_the_splits(tree: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("path,labels\n", "names no picture"),
+        ("path,labels\n", "names no image"),
         ("file,labels\na.png,x\n", r"labels\.csv:1: the columns are file, labels"),
         ("path\na.png\n", r"labels\.csv:1"),
         ("path,labels\na.png,x\nb.png\n", r"labels\.csv:3: 1 cells, not 2"),
         ("path,cat,dog\na.png,1,2\n", r"labels\.csv:2: label '2' is neither 0 nor 1"),
-        ("path,labels,split\na.png,x,test\n", r"labels\.csv:2: split 'test' is none of query"),
+        ("path,labels,split\na.png,x,test\n", r"labels\.csv:2: split 'test' is not one of query"),
         ("path,labels\n,x\n", r"labels\.csv:2: the path is empty"),
     ],
 )
@@ -162,7 +162,7 @@ def test_nothing_to_find_is_said_with_the_layouts(tmp_path: Path) -> None:
 def test_an_empty_split_is_refused(tree: Any) -> None:
     tree.pictures(["query/cat/1.png"])
     (tree.root / "database").mkdir()
-    with pytest.raises(DatasetError, match="no picture in the database split"):
+    with pytest.raises(DatasetError, match="no image in the database split"):
         Folder().load(at(tree.root))
 
 

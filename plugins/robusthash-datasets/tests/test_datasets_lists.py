@@ -161,7 +161,14 @@ def test_images_may_be_elsewhere(tree: Any, tmp_path: Path) -> None:
 
 def kinds(found: list[Finding]) -> Counter[str]:
     """How many findings say what, by a word of it."""
-    words = ("before", "has no label", "database split too", "train split too", "not in the database", "no image")
+    words = (
+        "duplicate",
+        "has no label",
+        "also in the database split",
+        "also in the train split",
+        "not in the database",
+        "no image",
+    )
     return Counter(word for finding in found for word in words if word in finding.what)
 
 
@@ -175,15 +182,15 @@ def test_everything_wrong_is_found(tree: Any) -> None:
     )
     found = Lists(**SMALL).verify(given)
     assert kinds(found) == {
-        "before": 3,
+        "duplicate": 3,
         "has no label": 1,
-        "database split too": 1,
-        "train split too": 1,
+        "also in the database split": 1,
+        "also in the train split": 1,
         "not in the database": 1,
     }
     levels = {finding.what: finding.level for finding in found}
     assert sum(level == "error" for level in levels.values()) == 4
-    repeated = next(finding for finding in found if "q1.jpg is in the query split before" in finding.what)
+    repeated = next(finding for finding in found if "q1.jpg is a duplicate in the query split" in finding.what)
     assert Path(repeated.where).name == "test_img.txt:4"
     assert repeated.what.endswith("test_img.txt:2")
 

@@ -133,7 +133,7 @@ def test_other_axes_are_an_option(plain: Path) -> None:
     assert torch.equal(data.query.images.read([1])[0], torch.from_numpy(swapped["IAll"][1].copy()))
     assert data.digest != Tiny().load(context(plain)).digest
     with pytest.raises(
-        DatasetError, match=r"IAll is \(16, 16, 3, 12\), so that axes \(0, 1, 2, 3\) make 16 images of 16"
+        DatasetError, match=r"IAll is \(16, 16, 3, 12\), so that axes \(0, 1, 2, 3\) give 16 images of 16"
     ):
         Tiny(axes=(0, 1, 2, 3)).load(context(plain))
     with pytest.raises(OptionError, match="axes=3,2,0,0"):
@@ -179,7 +179,7 @@ def test_a_copy_that_is_cut_off_is_made_again(plain: Path) -> None:
 def test_a_full_disk_is_told_before_anything_is_written(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 100})
     monkeypatch.setattr("robusthash_datasets.decoded.shutil.disk_usage", lambda _: usage)
-    with pytest.raises(DatasetError, match=r"cannot keep images in .*GiB are needed") as caught:
+    with pytest.raises(DatasetError, match=r"cannot store images in .*GiB are needed") as caught:
         Tiny().load(context(plain))
     assert "decoded" in str(caught.value.hint)
     assert len(Tiny(decoded="none").load(context(plain)).database) == 9
@@ -235,8 +235,8 @@ def test_images_go_to_other_processes(plain: Path, decoded: str) -> None:
 def _wrong() -> Iterator[tuple[str, dict[str, np.ndarray], str]]:
     values = content()
     yield "key", {key: value for key, value in values.items() if key != "LAll"}, r"it has no LAll; it has IAll, TAll"
-    yield "labels", values | {"LAll": values["LAll"][:5]}, r"LAll is \(4, 5\) as h5py reads it, not \(classes, 12\)"
-    yield "turned", values | {"LAll": values["LAll"].T}, r"LAll is \(12, 4\) as h5py reads it, not \(classes, 12\)"
+    yield "labels", values | {"LAll": values["LAll"][:5]}, r"LAll is \(4, 5\) as read by h5py, not \(classes, 12\)"
+    yield "turned", values | {"LAll": values["LAll"].T}, r"LAll is \(12, 4\) as read by h5py, not \(classes, 12\)"
     bad = values["LAll"].copy()
     bad[6, 1] = 3
     yield "values", values | {"LAll": bad}, r"LAll, row 7, column 2: 3 is neither 0 nor 1"
@@ -268,7 +268,7 @@ def test_a_truncated_file_is_told(version: str, length: int, tmp_path: Path) -> 
     file = tmp_path / "Tiny.mat"
     (write73 if version == "7.3" else write5)(file, content())
     file.write_bytes(file.read_bytes()[:length])
-    with pytest.raises(DatasetError, match=r"Tiny\.mat: it (is truncated or broken|is no MATLAB file|has no IAll)"):
+    with pytest.raises(DatasetError, match=r"Tiny\.mat: it (is truncated or damaged|is not a MATLAB file|has no IAll)"):
         Tiny().load(context(tmp_path))
 
 
@@ -314,7 +314,7 @@ def test_published_counts_and_tags_are_compared(tmp_path: Path) -> None:
         ("error", "7 database items, published: 9"),
         ("error", "5 classes, published: 4"),
         ("error", "5 columns of tags, published: 7"),
-        ("warning", "000001 has no label: nothing is relevant to it, which caps the mean average precision"),
+        ("warning", "000001 has no label: it has no relevant items, which caps the mean average precision"),
     ]
     del values["TAll"]
     write73(tmp_path / "Tiny.mat", values)
@@ -368,7 +368,7 @@ def test_the_command_line_prepares_and_verifies(
     monkeypatch.setenv("ROBUSTHASH_CACHE", str(tmp_path / "cache"))
     place = ["--data-root", str(tmp_path)]
     assert run(["data", "prepare", "wiki/ta-dch", *place]) == 2
-    assert "fetch WIKIPEDIA.mat" in capsys.readouterr().err
+    assert "download WIKIPEDIA.mat" in capsys.readouterr().err
     monkeypatch.setattr(crossmodal.WikiMat, "known", Tiny.known)
     write73(tmp_path / "WIKIPEDIA.mat", content())
     assert run(["data", "prepare", "wiki/ta-dch", *place]) == 0

@@ -92,10 +92,10 @@ def test_wrong_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"imgList\.mat: it has no FAll; it has names"):
         Small().load(given)
     (tmp_path / FOLDER / "imgList.mat").write_bytes(b"im1.jpg\n" * 100)
-    with pytest.raises(DatasetError, match=r"imgList\.mat: it is no MATLAB file"):
+    with pytest.raises(DatasetError, match=r"imgList\.mat: it is not a MATLAB file"):
         Small().load(given)
     (tmp_path / FOLDER / "imgList.mat").write_bytes(b"\x89HDF\r\n\x1a\n" * 100)
-    with pytest.raises(DatasetError, match=r"imgList\.mat: it is of MATLAB version 7\.3, and version 5 is asked for"):
+    with pytest.raises(DatasetError, match=r"imgList\.mat: it is of MATLAB version 7\.3, not version 5"):
         Small().load(given)
 
 

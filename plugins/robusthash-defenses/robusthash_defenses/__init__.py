@@ -1,1 +1,1 @@
-"""Defenses of hashing retrieval, one method a file."""
+"""Defenses of hashing retrieval, one method per file."""

@@ -9,15 +9,15 @@ from robusthash.errors import OptionError
 
 
 class Squeezed(ModelWrapper):
-    """A hash model behind a quantiser.
+    """A hash model with quantised inputs.
 
-    The quantiser's true gradient is zero almost everywhere, which stops a gradient attack without making the model any
-    more robust. Here it has the identity as its gradient (BPDA; Athalye et al., ICML 2018), so an attack sees through.
+    The quantiser's true gradient is zero almost everywhere, which stops gradient attacks without making the model more
+    robust. Here its gradient is the identity (BPDA; Athalye et al., ICML 2018), as in an adaptive attack.
 
     Args:
-        model: the model behind it.
-        levels: values left to each channel.
-        masked: keep the quantiser's true gradient, to show what masking looks like.
+        model: the hash model.
+        levels: number of values per channel.
+        masked: use the quantiser's true gradient, to demonstrate gradient masking.
     """
 
     def __init__(self, model: HashModel, levels: int, *, masked: bool) -> None:
@@ -36,14 +36,14 @@ class Squeezed(ModelWrapper):
 
 @dataclass(frozen=True, kw_only=True)
 class BitDepth(Defense):
-    """Rounds each channel to ``2**depth`` levels before the model sees it."""
+    """Rounds each channel of the input to ``2**depth`` levels."""
 
-    depth: int = 3  #: bits left to a channel, 1 to 8
-    masked: bool = False  #: give attacks the quantiser's own gradient, zero, in place of the identity
+    depth: int = 3  #: bits per channel, 1 to 8
+    masked: bool = False  #: use the quantiser's true gradient, which is zero, instead of the identity
 
     def __post_init__(self) -> None:
         if not 1 <= self.depth <= 8:
-            raise OptionError(f"depth={self.depth}", hint="1 to 8 bits a channel")
+            raise OptionError(f"depth={self.depth}", hint="use 1 to 8 bits per channel")
 
     def harden(self, model: HashModel, context: DefenseContext) -> HashModel:  # noqa: ARG002, D102 - as in the base class
         return Squeezed(model, 2**self.depth, masked=self.masked)

@@ -12,17 +12,19 @@ from robusthash_defenses.inner_products import InnerProducts
 
 @dataclass(frozen=True, kw_only=True)
 class CgAT(AdversarialTraining):
-    """Pushes images away from the centre code of their label, and teaches the model to keep them there.
+    """Pushes images away from the centre code of their label, and trains the model to keep them near it.
 
     With the centre code c of an image's label::
 
         min_f  L_hash(u) - weight mean(u' c),    x' = argmin_x'  mean(tanh f(x') c)
 
-    The inner attack turns on the centre code of the codes before the step, the loss on that of the codes after it.
+    The inner attack uses the centre codes of the bank before the step, the loss those of the updated bank.
     """
 
-    weight: float = 1.0  #: λ, of the adversarial term
-    jaccard: bool = True  #: weight relevant items by the labels' Jaccard similarity, as printed; else by 1, as released
+    weight: float = 1.0  #: λ, weight of the adversarial term
+    jaccard: bool = (
+        True  #: weight relevant items by the labels' Jaccard similarity, as in the paper; else by 1, as released
+    )
 
     def hash_objective(self, own: Objective | None) -> Objective:  # noqa: D102 - as in the base class
         return own or InnerProducts()

@@ -1,4 +1,4 @@
-"""ComDefend, a trained purifier (Jia, Wei, Cao and Foroosh, CVPR 2019), as implemented again in SAAT's code."""
+"""ComDefend, a trained purifier (Jia, Wei, Cao and Foroosh, CVPR 2019), as reimplemented in SAAT's code."""
 
 from collections.abc import Sequence
 from copy import deepcopy
@@ -23,16 +23,16 @@ from robusthash.contracts import (
 )
 from robusthash.errors import OptionError
 
-CODE_CHANNELS = 12  #: of the compressed image, one bit each
-_WIDTHS = (1, 2, 4, 8, 16, 8, 4, 2)  #: channels of the encoder's layers, in units of the first; the decoder's reversed
+CODE_CHANNELS = 12  #: channels of the compressed image, one bit each
+_WIDTHS = (1, 2, 4, 8, 16, 8, 4, 2)  #: channels of the encoder's layers, in units of the first; reversed in the decoder
 
 
 class Purifier(nn.Module):
     """An encoder from an image to 12 bits a pixel, and a decoder back.
 
     Args:
-        width: channels of the widest layer are 16 times as many.
-        noise: standard deviation of what is taken from the encoder's output.
+        width: channels of the first layer; the widest has 16 times as many.
+        noise: standard deviation of the noise on the encoder's output.
     """
 
     def __init__(self, width: int, noise: float) -> None:
@@ -53,16 +53,16 @@ class Purifier(nn.Module):
 
 
 class Purified(ModelWrapper):
-    """A hash model behind a purifier.
+    """A hash model with purified inputs.
 
-    Most of the encoder's outputs are so far from zero that the sigmoid has no slope left in float32, with or without
-    rounding. So the code has the slope of :func:`slow_step` instead (BPDA; Athalye et al., ICML 2018).
+    Most of the encoder's outputs are so far from zero that the slope of the sigmoid vanishes in float32, with or
+    without rounding. So the gradient of :func:`slow_step` is used instead (BPDA; Athalye et al., ICML 2018).
 
     Args:
-        model: the model behind it.
-        purifier: what comes before it.
+        model: the hash model.
+        purifier: applied to its inputs.
         stochastic: keep the noise, and do not round.
-        masked: keep the code's true gradient, to show what masking looks like.
+        masked: use the code's true gradient, to demonstrate gradient masking.
     """
 
     def __init__(self, model: HashModel, purifier: Purifier, *, stochastic: bool, masked: bool) -> None:
@@ -76,7 +76,7 @@ class Purified(ModelWrapper):
         return logits
 
     def purify(self, inputs: Tensor) -> Tensor:
-        """What the model sees of images (n, 3, h, w): the same shape."""
+        """The model's inputs for images (n, 3, h, w): the same shape."""
         purifier = self.purifier
         encoded = purifier.encoder(inputs)
         if self.stochastic:
@@ -91,7 +91,7 @@ class Purified(ModelWrapper):
 
 
 def slow_step(values: Tensor, scale: float) -> Tensor:
-    """A step from 0 to 1 that no float saturates on: ``(1 + v / (scale + |v|)) / 2``.
+    """A step from 0 to 1 that does not saturate in floating point: ``(1 + v / (scale + |v|)) / 2``.
 
     >>> slow_step(torch.tensor([-20.0, 0.0, 20.0]), 20.0)
     tensor([0.2500, 0.5000, 0.7500])
@@ -101,14 +101,14 @@ def slow_step(values: Tensor, scale: float) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class ComDefend(TrainedWrapper):
-    """Compresses each image to 12 bits a pixel and decodes it, by networks that learn to from the train split.
+    """Compresses each image to 12 bits per pixel and decodes it, by networks trained on the train split.
 
     With the encoder's output z and the code b = sigmoid(z - noise N(0, 1)), they minimise ::
 
         mean((dec(b) - x)²) + sparsity mean(b²)
 
-    The noise teaches the encoder to stay away from zero, so that later ``round(sigmoid(z))`` loses little. The model
-    behind it learns nothing.
+    The noise drives the encoder's outputs away from zero, so that ``round(sigmoid(z))`` loses little at inference. The
+    hash model is not trained.
 
     Raises:
         OptionError: a value is outside its range.
@@ -118,16 +118,16 @@ class ComDefend(TrainedWrapper):
     noise: float = 20.0  #: standard deviation of the noise on the encoder's output
     sparsity: float = 1e-4  #: weight of the mean square of the code
     epochs: int = 50  #: passes over the train split
-    batch_size: int = 32  #: images to a step
+    batch_size: int = 32  #: images per step
     lr: float = 1e-4  #: learning rate, of Adam
-    stochastic: bool = False  #: keep the noise after the training too, and do not round, as SAAT's code
-    masked: bool = False  #: give attacks the code's own gradient, which is zero
+    stochastic: bool = False  #: keep the noise at inference, and do not round, as in SAAT's code
+    masked: bool = False  #: use the code's true gradient, which is zero
 
     def __post_init__(self) -> None:
         if self.width < 1:
-            raise OptionError(f"width={self.width}", hint="it is at least 1")
+            raise OptionError(f"width={self.width}", hint="it must be at least 1")
         if not self.noise >= 0 or not self.sparsity >= 0:
-            raise OptionError(f"noise={self.noise}, sparsity={self.sparsity}", hint="neither is negative")
+            raise OptionError(f"noise={self.noise}, sparsity={self.sparsity}", hint="they must not be negative")
         _ = self.recipe  # checks the rest
 
     @property
@@ -136,30 +136,30 @@ class ComDefend(TrainedWrapper):
         return Recipe(optimizer="adam", lr=self.lr, epochs=self.epochs, batch_size=self.batch_size)
 
     def around(self, model: HashModel, seed: int) -> Purified:
-        """A model behind networks that have learnt nothing; the weights are drawn from the seed."""
+        """A model with an untrained purifier, whose initial weights are drawn from the seed."""
         with seeded(Randomness(seed=seed, purpose="purifier")):
             purifier = Purifier(self.width, self.noise)
         return Purified(model, purifier, stochastic=self.stochastic, masked=self.masked).eval()
 
     def train(self, model: HashModel, context: DefenseContext) -> tuple[HashModel, TrainingReport]:
-        """A copy of a model behind trained networks, and what their training says about itself.
+        """A copy of a model with a trained purifier, and how its training went.
 
         Args:
-            model: trained; it stays as it is.
+            model: trained; it is not changed.
             context: one that can train.
 
         Raises:
             CapabilityError: the context cannot train.
-            TrainingError: the loss was not finite, or what the networks decode retrieves nothing.
+            TrainingError: the loss was not finite, or the decoded images retrieve nothing.
             UsageError: the model does not take the train split's images.
-            CheckpointError: the unfinished training cannot be read, or is of another model.
+            CheckpointError: the snapshot of the unfinished training cannot be read.
         """
         purified = self.around(deepcopy(model).requires_grad_(requires_grad=False), context.seed)
         return purified, context.train(purified, _Reconstruction(self), self.recipe)
 
 
 class _Reconstruction(LossStep):
-    """How far the decoded images are from the images, and how full the code is. The model behind is not asked."""
+    """The reconstruction error, and the size of the code; the hash model is not used."""
 
     def __init__(self, method: ComDefend) -> None:
         self.method = method
@@ -167,7 +167,7 @@ class _Reconstruction(LossStep):
     def identity(self) -> str:
         return f"{type(self.method).__module__}.{self.method!r}"
 
-    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: ARG002 - alike in all steps
+    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: ARG002 - the same in all steps
         purifier = model.purifier
         assert isinstance(purifier, Purifier)  # noqa: S101 - around made it
         return reconstruction_loss(purifier, batch.images, self.method.sparsity)

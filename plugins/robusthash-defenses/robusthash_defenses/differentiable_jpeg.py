@@ -1,4 +1,4 @@
-"""JPEG as a function of tensors, whose rounding has a slope."""
+"""JPEG as a differentiable function of tensors."""
 
 import io
 import math
@@ -11,18 +11,18 @@ from torch import Tensor, nn
 
 from robusthash.pixels import LEVELS
 
-BLOCK = 8  #: pixels to the side of a block
-BLUR = 0.2  #: standard deviation of the noise that the rounding's slope is a mean over, in steps of the table
-#: (Y, Cb, Cr) of (R, G, B), as JFIF has it; the colours are centred on 0 here
+BLOCK = 8  #: pixels per side of a block
+BLUR = 0.2  #: standard deviation of the noise over which the rounding's slope is averaged, in steps of the table
+#: from (R, G, B) to (Y, Cb, Cr), as in JFIF; the chroma is centred at 0 here
 _TO_YCBCR = ((0.299, 0.587, 0.114), (-0.168736, -0.331264, 0.5), (0.5, -0.418688, -0.081312))
 _TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136, -0.714136), (1.0, 1.772, 0.0))
 
 
 class BlurredRounding(torch.autograd.Function):
-    """Rounding, with the slope that its mean has over Gaussian noise of standard deviation :data:`BLUR`.
+    """Rounding whose slope is that of its mean over Gaussian noise of standard deviation :data:`BLUR`.
 
-    It is steep where a little more tips a value over, and nearly flat where it does not. So a direction counts for as
-    much as is left of it after the rounding.
+    It is steep near a half, where a small change alters the rounded value, and nearly flat elsewhere. So a direction
+    has the weight of what the rounding leaves of it.
     """
 
     @staticmethod
@@ -37,7 +37,7 @@ class BlurredRounding(torch.autograd.Function):
 
 
 def blurred_slope(values: Tensor) -> Tensor:
-    """The slope at values of the mean of ``round(v + BLUR * N(0, 1))``: a Gaussian around each half.
+    """The slope of the mean of ``round(v + BLUR * N(0, 1))``: a Gaussian around each half.
 
     >>> blurred_slope(torch.tensor([0.0, 0.5, 1.0]))
     tensor([0.1753, 1.9947, 0.1753])
@@ -49,11 +49,11 @@ def blurred_slope(values: Tensor) -> Tensor:
 
 
 def simulate(images: Tensor, quality: int) -> Tensor:
-    """What JPEG makes of images, but for the arithmetic in whole numbers of libjpeg.
+    """Images after JPEG compression, without libjpeg's integer arithmetic.
 
     Args:
         images: (n, 3, h, w) float in [0, 1].
-        quality: 1 to 100; the colours are subsampled as Pillow does by default.
+        quality: 1 to 100; the chroma is subsampled as Pillow does by default.
 
     Returns:
         The same shape, not clipped to [0, 1]; differentiable in the images, with the slope of :class:`BlurredRounding`.
@@ -72,7 +72,7 @@ def simulate(images: Tensor, quality: int) -> Tensor:
 
 @cache
 def tables(quality: int) -> tuple[list[list[float]], list[list[float]]]:
-    """The quantisation tables, 8x8, of brightness and of colours that Pillow uses for a quality."""
+    """The 8x8 quantisation tables of luma and chroma that Pillow uses for a quality."""
     file = io.BytesIO()
     Image.new("RGB", (BLOCK, BLOCK)).save(file, format="JPEG", quality=quality)
     found = Image.open(file).quantization  # type: ignore[attr-defined]
@@ -81,7 +81,7 @@ def tables(quality: int) -> tuple[list[list[float]], list[list[float]]]:
 
 
 def _quantised(planes: Tensor, table: Tensor) -> Tensor:
-    """Planes (n, c, h, w) after their blocks' cosine coefficients were rounded to multiples of a table's."""
+    """Planes (n, c, h, w) with the cosine coefficients of their blocks rounded to multiples of a table."""
     height, width = planes.shape[2:]
     padded = nn.functional.pad(planes, (0, -width % BLOCK, 0, -height % BLOCK), mode="replicate")
     blocks = padded.unfold(2, BLOCK, BLOCK).unfold(3, BLOCK, BLOCK)  # (n, c, rows, columns, 8, 8)
@@ -93,7 +93,7 @@ def _quantised(planes: Tensor, table: Tensor) -> Tensor:
 
 
 def _cosines(like: Tensor) -> Tensor:
-    """The orthonormal cosine transform of 8 numbers, (8, 8)."""
+    """The orthonormal cosine transform of size 8, (8, 8)."""
     place = torch.arange(BLOCK, dtype=torch.float64)
     rows = torch.cos(math.pi / BLOCK * place[:, None] * (place + 0.5)) * math.sqrt(2 / BLOCK)
     rows[0] /= math.sqrt(2)
@@ -101,13 +101,13 @@ def _cosines(like: Tensor) -> Tensor:
 
 
 def _even(planes: Tensor) -> Tensor:
-    """Planes of even height and width: an odd last row or column stands twice."""
+    """Planes padded to even height and width by repeating the last row or column."""
     height, width = planes.shape[2:]
     return nn.functional.pad(planes, (0, width % 2, 0, height % 2), mode="replicate")
 
 
 def _doubled(blocks: Tensor, dim: int) -> Tensor:
-    """Twice as many pixels along a dimension, each three quarters of its block and a quarter of the nearest other."""
+    """Twice as many pixels along a dimension, each 3/4 of its block and 1/4 of the nearest other block."""
     last = blocks.shape[dim] - 1
     before = torch.cat((blocks.narrow(dim, 0, 1), blocks.narrow(dim, 0, last)), dim)
     after = torch.cat((blocks.narrow(dim, 1, last), blocks.narrow(dim, last, 1)), dim)

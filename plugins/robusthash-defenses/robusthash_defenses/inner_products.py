@@ -1,4 +1,4 @@
-"""The least-squares loss of relaxed codes that holds a hash model together where its own loss is not known."""
+"""The least-squares loss of relaxed codes that stands in for the loss of a model whose objective is unknown."""
 
 from torch import Tensor
 
@@ -6,9 +6,9 @@ from robusthash.contracts import Objective, Pairs, TrainStep
 
 
 def misfit(relaxed: Tensor, codes: Tensor, similar: Tensor) -> Tensor:
-    """The mean squared misfit of scaled inner products to similarities.
+    """The mean squared misfit between scaled inner products and similarities.
 
-    With n relaxed codes and m that they are compared with, ``sum_ij (<u_i, U_j> / K - (2 s_ij - 1))^2 / (n m)``.
+    For n relaxed codes that are compared with m codes, ``sum_ij (<u_i, U_j> / K - (2 s_ij - 1))^2 / (n m)``.
 
     Args:
         relaxed: (n, bits) float.
@@ -22,7 +22,7 @@ def misfit(relaxed: Tensor, codes: Tensor, similar: Tensor) -> Tensor:
 
 
 class InnerProducts(Objective):
-    """That misfit within a batch: the loss of DPH, as attack papers train their victims."""
+    """The misfit within a batch: the loss of DPH, with which attack papers train their victims."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -15,15 +15,15 @@ from robusthash_defenses.differentiable_jpeg import simulate
 
 
 class Compressed(ModelWrapper):
-    """A hash model behind a JPEG encoder and decoder.
+    """A hash model with JPEG-compressed inputs.
 
-    The pair's true gradient is zero almost everywhere. Here it has the gradient of a JPEG whose rounding has a slope
-    (BPDA; Athalye et al., ICML 2018): an attack sees through.
+    The true gradient of the compression is zero almost everywhere. Here it is that of a differentiable JPEG (BPDA;
+    Athalye et al., ICML 2018), as in an adaptive attack.
 
     Args:
-        model: the model behind it.
+        model: the hash model.
         quality: of the compression, 1 to 100.
-        masked: keep the true gradient, to show what masking looks like.
+        masked: use the true gradient, to demonstrate gradient masking.
     """
 
     def __init__(self, model: HashModel, quality: int, *, masked: bool) -> None:
@@ -40,25 +40,25 @@ class Compressed(ModelWrapper):
 
 @dataclass(frozen=True, kw_only=True)
 class Jpeg(Defense):
-    """Sends each image through a JPEG file before the model sees it."""
+    """Compresses each input with JPEG."""
 
     quality: int = 75  #: of the compression, 1 to 100
-    masked: bool = False  #: give attacks the compression's own gradient, which is zero
+    masked: bool = False  #: use the compression's true gradient, which is zero
 
     def __post_init__(self) -> None:
         if not 1 <= self.quality <= 100:
-            raise OptionError(f"quality={self.quality}", hint="from 1 to 100")
+            raise OptionError(f"quality={self.quality}", hint="it must be from 1 to 100")
 
     def harden(self, model: HashModel, context: DefenseContext) -> HashModel:  # noqa: ARG002, D102 - as in the base class
         return Compressed(model, self.quality, masked=self.masked)
 
 
 def compress(images: Tensor, quality: int) -> Tensor:
-    """Images after a trip through a JPEG file.
+    """Images after JPEG compression.
 
     Args:
         images: (n, 3, h, w) float in [0, 1]; rounded to 8 bits first.
-        quality: 1 to 100; the colours are subsampled as Pillow does by default.
+        quality: 1 to 100; the chroma is subsampled as Pillow does by default.
 
     Returns:
         The same shape, dtype and device, on the 8-bit grid.

@@ -13,8 +13,8 @@ _SAAT_PAPER = "yuan2023semantic"
 _ATRDH = "robusthash_defenses.atrdh:ATRDH"
 _ATRDH_PAPER = "wang2021targeted"
 
-# What the three repositories have in common: 7 steps of 2/255 within 8/255, on a model in training mode; a rate that is
-# divided by ten at half and at three quarters.
+# Common to the three repositories: 7 steps of 2/255 within 8/255 on a model in training mode, and a learning rate that
+# is divided by ten at half and at three quarters of the epochs.
 _RELEASED = {"epsilon": 8 / 255, "step_size": 2 / 255, "inner_train": True, "schedule": "milestones"}
 
 
@@ -24,13 +24,13 @@ def robusthash_defenses() -> Iterator[DefenseSpec]:
     yield DefenseSpec(
         name="bit-depth",
         factory="robusthash_defenses.bit_depth:BitDepth",
-        summary="Rounds the inputs to a few levels a channel, with a gradient that attacks can follow",
+        summary="Quantises the inputs to a few levels per channel, with gradients for adaptive attacks",
         paper="xu2018feature",
     )
     yield DefenseSpec(
         name="jpeg",
         factory="robusthash_defenses.jpeg:Jpeg",
-        summary="Sends the inputs through JPEG, with a gradient that attacks can follow",
+        summary="Compresses the inputs with JPEG, with gradients for adaptive attacks",
         paper="guo2018countering",
     )
     yield from _comdefend()
@@ -44,11 +44,17 @@ def _comdefend() -> Iterator[DefenseSpec]:
         factory = "robusthash_defenses.comdefend:ComDefend"
         return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper="jia2019comdefend")
 
-    yield preset("comdefend", "Compresses and decodes the inputs by trained networks, with a gradient for attacks", {})
-    fast = {"width": 4, "lr": 0.003, "epochs": 20}
-    yield preset("comdefend/fast", "ComDefend with a quarter of the channels, a larger rate and fewer epochs", fast)
     yield preset(
-        "comdefend/saat", "ComDefend as in SAAT's code: its noise is kept, its code not rounded", {"stochastic": True}
+        "comdefend", "Compresses and decodes the inputs by trained networks, with gradients for adaptive attacks", {}
+    )
+    fast = {"width": 4, "lr": 0.003, "epochs": 20}
+    yield preset(
+        "comdefend/fast", "ComDefend with a quarter of the channels, a larger learning rate and fewer epochs", fast
+    )
+    yield preset(
+        "comdefend/saat",
+        "ComDefend as in SAAT's code, with noise and without rounding at inference",
+        {"stochastic": True},
     )
 
 

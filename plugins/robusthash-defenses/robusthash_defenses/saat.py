@@ -12,18 +12,18 @@ from robusthash_defenses.inner_products import InnerProducts
 
 @dataclass(frozen=True, kw_only=True)
 class SAAT(AdversarialTraining):
-    """Pushes images away from the mainstay code of their label, and teaches the model to keep them there, near binary.
+    """Pushes images away from the mainstay code of their label, and trains the model to keep them near it.
 
     With the mainstay code c of an image's label::
 
         min_f  L_hash(u) - weight mean(u' c) + quantisation mean((u' - sgn u')^2),    x' = argmin_x'  mean(tanh f(x') c)
 
-    The inner attack turns on the mainstay code of the codes before the step, the loss on that of the codes after it.
+    The inner attack uses the mainstay codes of the bank before the step, the loss those of the updated bank.
     """
 
     epochs: int = 20  #: passes over the train split
-    weight: float = 1.0  #: λ, of the adversarial term
-    quantisation: float = 1e-4  #: μ, of the distance between the crafted images' relaxed codes and their signs
+    weight: float = 1.0  #: λ, weight of the adversarial term
+    quantisation: float = 1e-4  #: μ, weight of the distance between the attacked images' relaxed codes and their signs
 
     def hash_objective(self, own: Objective | None) -> Objective:  # noqa: D102 - as in the base class
         return own or InnerProducts()

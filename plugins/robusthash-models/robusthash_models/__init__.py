@@ -1,1 +1,1 @@
-"""Deep hashing objectives and backbones."""
+"""Hash models: deep objectives, classical baselines, perceptual hashes, and backbones."""

@@ -35,7 +35,7 @@ _DEEPHASH = {"optimizer": "rmsprop", "lr": 1e-5, "weight_decay": 1e-5, "epochs":
 
 @hookimpl
 def robusthash_models() -> Iterator[ModelSpec]:
-    """Objectives, with presets of our own for small set-ups and those of public repositories; and untrained models."""
+    """Objectives, with our presets for small images and those of public repositories; and untrained models."""
     yield from _dpsh()
     yield from _hashnet()
     yield from _pairwise()
@@ -48,18 +48,18 @@ def _dpsh() -> Iterator[ModelSpec]:
     def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
         return ModelSpec(name=name, factory=_DPSH, summary=summary, options=options, recipe=recipe, paper=_DPSH_PAPER)
 
-    yield preset("dpsh", "Pairwise likelihood; batch pairs, tuned here for small images and few epochs", {}, _OURS)
+    yield preset("dpsh", "Pairwise likelihood, batch pairs; tuned for small images and few epochs", {}, _OURS)
     sums = {"pairing": "bank", "eta": 50.0, "divisor": "pairs"}
     yield preset("dpsh/prosgan", "DPSH as in ProS-GAN's code", sums, _PROSGAN)
     yield preset("dpsh/saat", "DPSH as in SAAT's code", sums, _SAAT)
-    # That code crops 224 of images resized to 256; here the crop pads by an eighth of the side.
+    # That code crops 224 of images resized to 256; here the crop follows a padding by an eighth of the side.
     yield preset(
         "dpsh/cgat",
         "DPSH as in CgAT's code",
         {"pairing": "bank", "eta": 0.001},
         _SAAT | {"batch_size": 64, "augment": "flip-crop"},
     )
-    # That code flips and crops images resized to 256, CIFAR excepted; here nothing is augmented unless asked for.
+    # That code flips and crops images resized to 256, except on CIFAR; here there is no augmentation by default.
     yield preset(
         "dpsh/deephash",
         "DPSH as in DeepHash-pytorch",
@@ -80,7 +80,12 @@ def _hashnet() -> Iterator[ModelSpec]:
             name=name, factory=_HASHNET, summary=summary, options=options, recipe=recipe, paper=_HASHNET_PAPER
         )
 
-    yield preset("hashnet", "Continuation; batch pairs, tuned here for small images and few epochs", {}, _OURS)
+    yield preset(
+        "hashnet",
+        "Pairwise likelihood with continuation, batch pairs; tuned for small images and few epochs",
+        {},
+        _OURS,
+    )
     by_iteration = {"unit": "iteration", "every": 200}
     bank = {"pairing": "bank"} | by_iteration
     yield preset("hashnet/prosgan", "HashNet as in ProS-GAN's code", bank | {"alpha": 0.1}, _PROSGAN)
@@ -95,7 +100,7 @@ def _hashnet() -> Iterator[ModelSpec]:
     # of 72 is compared with itself, and the steps are counted in epochs of about 140 (10,000 training images).
     yield preset(
         "hashnet/official",
-        "HashNet as in its authors' code; one batch of 72 for their two of 36",
+        "HashNet as in its authors' code, with one batch of 72 instead of two of 36",
         {"positive_weight": 1.0} | by_iteration,
         {
             "optimizer": "sgd",
@@ -124,14 +129,14 @@ def _dsh() -> Iterator[ModelSpec]:
     def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
         return ModelSpec(name=name, factory=_DSH, summary=summary, options=options, recipe=recipe, paper=_DSH_PAPER)
 
-    yield preset("dsh", "Contrastive loss; batch pairs, tuned here for small images and few epochs", {}, _OURS)
+    yield preset("dsh", "Contrastive loss, batch pairs; tuned for small images and few epochs", {}, _OURS)
     yield preset(
         "dsh/deephash",
         "DSH as in DeepHash-pytorch",
         {"pairing": "bank", "alpha": 0.1},
         _DEEPHASH | {"epochs": 250, "batch_size": 64},
     )
-    # The loss is the paper's, and so is its weight.
+    # The loss and its weight are the paper's.
     yield preset(
         "dsh/weixu",
         "DSH as in DSH-pytorch",
@@ -144,7 +149,7 @@ def _dph() -> Iterator[ModelSpec]:
     def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
         return ModelSpec(name=name, factory=_DPH, summary=summary, options=options, recipe=recipe, paper=_DPH_PAPER)
 
-    yield preset("dph", "Least squares on pairs; batch pairs, tuned here for small images and few epochs", {}, _OURS)
+    yield preset("dph", "Least squares on pairs, batch pairs; tuned for small images and few epochs", {}, _OURS)
     bank = {"pairing": "bank"}
     yield preset("dph/prosgan", "DPH as in ProS-GAN's code", bank, _PROSGAN)
     yield preset("dph/atrdh", "DPH as in ATRDH's code", bank, _SAAT | {"batch_size": 24})
@@ -156,7 +161,7 @@ def _dch() -> Iterator[ModelSpec]:
     def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
         return ModelSpec(name=name, factory=_DCH, summary=summary, options=options, recipe=recipe, paper=_DCH_PAPER)
 
-    yield preset("dch", "Cauchy likelihood; batch pairs, tuned here for small images and few epochs", {}, _OURS)
+    yield preset("dch", "Pairwise Cauchy likelihood, batch pairs; tuned for small images and few epochs", {}, _OURS)
     yield preset(
         "dch/deephash",
         "DCH as in DeepHash-pytorch",
@@ -170,32 +175,32 @@ def _dsdh() -> Iterator[ModelSpec]:
     def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
         return ModelSpec(name=name, factory=_DSDH, summary=summary, options=options, recipe=recipe, paper=_DSDH_PAPER)
 
-    yield preset("dsdh", f"Pairs, and discrete codes that the labels choose; {_TUNED}", {}, _OURS)
-    # Both lack the term by which the network would feel the discrete codes.
+    yield preset("dsdh", f"Pairwise likelihood, with discrete codes that fit the labels; {_TUNED}", {}, _OURS)
+    # Both lack the term through which the discrete codes would affect the network.
     likelihood = {"pairing": "bank", "eta": 55.0, "pull": False}
     yield preset(
         "dsdh/deephash",
-        "DSDH as in DeepHash-pytorch, whose network feels the pairs alone",
+        "DSDH as in DeepHash-pytorch, where only the pairs affect the network",
         likelihood | {"relaxation": "identity"},
         _DEEPHASH | {"batch_size": 128},
     )
     yield preset(
         "dsdh/cgat",
-        "DSDH as in CgAT's code, whose network feels the pairs alone",
+        "DSDH as in CgAT's code, where only the pairs affect the network",
         likelihood,
         _SAAT | {"batch_size": 64, "augment": "flip-crop"},
     )
 
 
 def _with_classes() -> Iterator[ModelSpec]:
-    """Losses that compare an item with its classes: a classifier, or centres."""
+    """Losses that compare an item with its classes, by a classifier or by centres."""
     yield from _greedyhash()
     yield from _csq()
     yield from _dpn()
     yield from _orthohash()
 
 
-_TUNED = "tuned here for small images and few epochs"
+_TUNED = "tuned for small images and few epochs"
 
 
 def _greedyhash() -> Iterator[ModelSpec]:
@@ -209,7 +214,7 @@ def _greedyhash() -> Iterator[ModelSpec]:
             paper="su2018greedy",
         )
 
-    yield preset("greedyhash", f"Classifies the binary codes, the sign with a straight gradient; {_TUNED}", {}, _OURS)
+    yield preset("greedyhash", f"Classification of the binary codes, with a straight-through sign; {_TUNED}", {}, _OURS)
     deephash = {
         "optimizer": "sgd",
         "lr": 1e-3,
@@ -246,7 +251,7 @@ def _csq() -> Iterator[ModelSpec]:
             paper="yuan2020central",
         )
 
-    yield preset("csq", f"Each item to the hash centre of its classes; {_TUNED}", {}, _OURS)
+    yield preset("csq", f"Central similarity: pulls items to the hash centres of their classes; {_TUNED}", {}, _OURS)
     yield preset("csq/saat", "CSQ as in SAAT's code", {"quantisation": 0.05}, _SAAT)
     yield preset(
         "csq/deephash",
@@ -258,7 +263,7 @@ def _csq() -> Iterator[ModelSpec]:
     # The authors compare the halves of a batch of 64, and have two more layers before the hash layer.
     yield preset(
         "csq/official",
-        "CSQ as in its authors' code, with the pairs' likelihood; one hash layer",
+        "CSQ as in its authors' code, with the pairwise likelihood and a single hash layer",
         {"quantisation": 0.05, "likelihood": 0.2},
         {
             "optimizer": "adam",
@@ -284,7 +289,7 @@ def _dpn() -> Iterator[ModelSpec]:
             paper="fan2020deep",
         )
 
-    yield preset("dpn", f"Each bit a margin to the side of its class's target; {_TUNED}", {}, _OURS)
+    yield preset("dpn", f"Pushes each bit to the side of its class's target by a margin; {_TUNED}", {}, _OURS)
     random = {"targets": "random"}
     yield preset("dpn/deephash", "DPN as in DeepHash-pytorch", random, _DEEPHASH | {"batch_size": 32})
     yield preset("dpn/saat", "DPN as in SAAT's code", random | {"relaxation": "tanh"}, _SAAT)
@@ -301,10 +306,10 @@ def _orthohash() -> Iterator[ModelSpec]:
             paper="hoe2021one",
         )
 
-    yield preset("orthohash", f"Cosine to a fixed binary code of the class; {_TUNED}", {}, _OURS)
+    yield preset("orthohash", f"Cosine to a fixed binary code of the class, with a margin; {_TUNED}", {}, _OURS)
     random = {"targets": "random"}
-    # That code normalises over the batch in training alone; here retrieval sees what training saw.
-    yield preset("orthohash/saat", "OrthoHash as in SAAT's code, the normalisation kept for retrieval", random, _SAAT)
+    # That code normalises over the batch only in training; here retrieval uses the logits that training saw.
+    yield preset("orthohash/saat", "OrthoHash as in SAAT's code, but retrieval keeps the normalisation", random, _SAAT)
     yield preset(
         "orthohash/official",
         "OrthoHash as in its authors' code",
@@ -322,7 +327,7 @@ def _orthohash() -> Iterator[ModelSpec]:
 
 
 def _wasserstein() -> Iterator[ModelSpec]:
-    """HSWD, mixed into other losses."""
+    """HSWD added to other losses."""
 
     def preset(name: str, of: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
         return ModelSpec(
@@ -335,16 +340,16 @@ def _wasserstein() -> Iterator[ModelSpec]:
         )
 
     for of in ("DPSH", "HashNet", "CSQ"):
-        yield preset(f"{of.lower()}-hswd", of, f"{of} whose codes are matched to a fair coin's; {_TUNED}", {}, _OURS)
+        yield preset(f"{of.lower()}-hswd", of, f"{of} with codes matched to a fair coin's; {_TUNED}", {}, _OURS)
     by_iteration = {"pairing": "bank", "unit": "iteration", "every": 200}
     yield preset("hashnet-hswd/saat", "HashNet", "HashNet with HSWD as in SAAT's code", by_iteration, _SAAT)
 
 
 def _untrained() -> Iterator[ModelSpec]:
-    """What no gradient step makes: projections of features in closed form, and perceptual hashes."""
+    """Models without gradient training: projections of features in closed form, and perceptual hashes."""
     for name, summary, paper in (
         ("lsh", "Random projections of the backbone's features", "charikar2002similarity"),
-        ("itq", "Principal components of the backbone's features, rotated to the cube", "gong2011iterative"),
+        ("itq", "Principal components of the backbone's features, rotated towards binary codes", "gong2011iterative"),
     ):
         yield ModelSpec(
             name=name, factory=f"robusthash_models.baselines.{name}:{name.upper()}", summary=summary, paper=paper
@@ -358,23 +363,25 @@ def _untrained() -> Iterator[ModelSpec]:
     yield ModelSpec(
         name="phash",
         factory=f"{folder}.phash:PHash",
-        summary="Perceptual hash of ImageHash, a black box of 64 bits",
+        summary="Perceptual hash of the library ImageHash: a black box of 64 bits",
         paper="zauner2010implementation",
     )
     yield ModelSpec(
         name="pdq",
         factory=f"{folder}.pdq:PDQ",
-        summary="Perceptual hash of Meta's ThreatExchange, a black box of 256 bits",
+        summary="Perceptual hash of Meta's ThreatExchange: a black box of 256 bits",
         paper="dalins2019pdq",
     )
 
 
 @hookimpl
 def robusthash_backbones() -> Iterator[BackboneSpec]:
-    """A small network for small images, torchvision's and timm's."""
+    """A network for small images, and those of torchvision and timm."""
     folder = "robusthash_models.backbones"
     yield BackboneSpec(
-        name="small-cnn", factory=f"{folder}.small:SmallCNN", summary="Three convolutions, for images from 8x8 up"
+        name="small-cnn",
+        factory=f"{folder}.small:SmallCNN",
+        summary="Three convolutions, for small images of 8x8 and more",
     )
     for depth in ("18", "34", "50", "101", "152"):
         yield BackboneSpec(
@@ -388,14 +395,14 @@ def robusthash_backbones() -> Iterator[BackboneSpec]:
         yield BackboneSpec(
             name=f"vgg{depth}",
             factory=f"{folder}.vgg:VGG",
-            summary=f"VGG of {depth} layers, with its fully connected ones",
+            summary=f"VGG of {depth} layers, including its first two fully connected ones",
             options={"depth": depth},
             paper="simonyan2015very",
         )
     yield BackboneSpec(
         name="alexnet",
         factory=f"{folder}.alexnet:AlexNet",
-        summary="AlexNet, with its fully connected layers",
+        summary="AlexNet, including its first two fully connected layers",
         paper="krizhevsky2012imagenet",
     )
     yield BackboneSpec(
@@ -417,16 +424,16 @@ def _more_backbones(folder: str) -> Iterator[BackboneSpec]:
     yield BackboneSpec(
         name="mobilenet-v1",
         factory=f"{folder}.mobilenet:MobileNetV1",
-        summary="Depthwise separable convolutions, by the first paper",
+        summary="Depthwise separable convolutions, the first version",
         paper="howard2017mobilenets",
     )
     yield BackboneSpec(
         name="torchvision",
         factory=f"{folder}.torchvision_models:TorchvisionModel",
-        summary="Any classifier of torchvision without its last layer, by its option name",
+        summary="Any classifier of torchvision without its last layer, named by the option name",
     )
     yield BackboneSpec(
         name="timm",
         factory=f"{folder}.timm_models:TimmModel",
-        summary="Any network of timm without its classifier, by its option name",
+        summary="Any network of timm without its classifier, named by the option name",
     )

@@ -75,7 +75,7 @@ def test_too_many_classes_for_a_power_of_two_are_drawn_too_and_differ() -> None:
 
 
 def test_classes_without_room_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"30 classes do not get different centres of 4 bits.*more bits"):
+    with pytest.raises(UsageError, match=r"no 30 different centres of 4 bits were found.*more bits"):
         spread_centres(bits=4, classes=30, seed=0)
 
 
@@ -107,7 +107,7 @@ def test_several_labels_vote_and_ties_go_one_way() -> None:
 def test_a_loss_without_its_centres_says_so() -> None:
     logits, labels, _ = problem()
     for objective in (CSQ(), DPN(), OrthoHash()):
-        with pytest.raises(ContractError, match=r"needs a Centres as step.head and found Linear"):
+        with pytest.raises(ContractError, match=r"needs a Centres as step.head, not Linear"):
             take(objective, logits, labels, nn.Linear(2, 2))
 
 

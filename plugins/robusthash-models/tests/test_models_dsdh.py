@@ -238,10 +238,10 @@ def test_without_codes_or_positions_it_says_so() -> None:
     bank, labels, rows, u, similar = batch_of_three()
     objective = DSDH()
     empty = TrainStep(epoch=0, epochs=1, iteration=0, bits=K, head=objective.head(bits=K, classes=C, seed=0))
-    with pytest.raises(ContractError, match="found no code of any item"):
+    with pytest.raises(ContractError, match="there is no code of any item"):
         take(objective, u, labels, empty, rows, bank, similar)
     _, step = refreshed(objective, bank, labels)
-    with pytest.raises(ContractError, match=r"found no step\.indices"):
+    with pytest.raises(ContractError, match=r"there is no step\.indices"):
         objective.loss(u, labels[rows], Pairs(codes=bank, similar=similar), step)
 
 

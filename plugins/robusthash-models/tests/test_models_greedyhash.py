@@ -80,7 +80,7 @@ def test_the_classifier_starts_as_torchs_would_and_by_its_seed() -> None:
 
 def test_without_its_classifier_it_says_so() -> None:
     u, classes, _ = problem()
-    with pytest.raises(ContractError, match=r"needs a Classifier as step.head and found NoneType"):
+    with pytest.raises(ContractError, match=r"needs a Classifier as step.head, not NoneType"):
         take(GreedyHash(), u, one_hot(classes, 4).double(), None)
 
 

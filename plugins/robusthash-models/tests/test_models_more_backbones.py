@@ -139,7 +139,7 @@ def test_the_line_that_converts_a_pickle_works_for_mobilenets_file(tmp_path: Pat
 
 
 def test_mobilenet_has_no_address_to_be_fetched_from() -> None:
-    with pytest.raises(CheckpointError, match="no address"):
+    with pytest.raises(CheckpointError, match="no weights of mobilenet-v1 to download"):
         MobileNetV1().build("default")
 
 
@@ -278,7 +278,7 @@ def test_timms_normalisation_and_size_are_its_weights() -> None:
         build_network(TimmModel(name="vit_tiny_patch16_224"), bits=8, image_size=64, weights="none", seed=0)
     with pytest.raises(OptionError, match="no network 'resnet81'"):
         TimmModel(name="resnet81")
-    with pytest.raises(OptionError, match="no weights 'foo' of resnet18"):
+    with pytest.raises(OptionError, match="no weights 'foo' for resnet18"):
         TimmModel(name="resnet18.foo")
 
 

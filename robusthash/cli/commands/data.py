@@ -15,8 +15,8 @@ from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
-    from robusthash.cli.progress import Report
     from robusthash.contracts import Dataset, DatasetContext, Finding
+    from robusthash.progress import Report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

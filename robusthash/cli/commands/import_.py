@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-import robusthash
 from robusthash.cli.common import json_option, load_host
 from robusthash.errors import OptionError, UsageError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain, parse_assignments
+from robusthash.version import __version__
 
 if TYPE_CHECKING:
     from robusthash.specs import PluginUse
@@ -90,7 +90,7 @@ def command(
     origin = Origin(
         path=file, layout=layout, model=objective, backbone=use, bits=bits, image_size=size, dataset=dataset
     )
-    description = import_checkpoint(origin, network, path, version=robusthash.__version__)
+    description = import_checkpoint(origin, network, path, version=__version__)
     if as_json:
         click.echo(json.dumps({"path": str(path), **asdict(description)}, indent=2))
         return

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-import robusthash
 from robusthash.cli.columns import PIPE_WIDTH, lay_out, limit
 from robusthash.cli.common import json_option, load_host, out
 from robusthash.errors import PluginError
 from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
 from robusthash.options import OptionField, describe, plain
 from robusthash.specs import API_VERSION
+from robusthash.version import __version__
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -194,7 +194,7 @@ def _import_failures(host: PluginHost) -> list[str]:
 
 def _diagnosis(host: PluginHost, failures: list[str]) -> dict[str, Any]:
     return {
-        "robusthash": robusthash.__version__,
+        "robusthash": __version__,
         "interface": API_VERSION,
         "python": platform.python_version(),
         "loaded": [str(owner) for owner in host.owners],
@@ -216,9 +216,7 @@ def _problem(problem: PluginProblem) -> dict[str, str]:
 
 
 def _report(host: PluginHost, failures: list[str]) -> None:
-    click.echo(
-        f"robusthash {robusthash.__version__}, plugin interface {API_VERSION}, Python {platform.python_version()}"
-    )
+    click.echo(f"robusthash {__version__}, plugin interface {API_VERSION}, Python {platform.python_version()}")
     for owner in host.owners:
         counts = ((kind, sum(registered.owner == owner for registered in host.all(kind))) for kind in PluginKind)
         offered = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from robusthash.cli.checkpoints import output_option, tell
+from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.setting import make_setting, setting_options
 
@@ -37,4 +37,4 @@ def command(
     with progress(quiet=quiet) as report:
         path, description, cached = train_victim(model, bits, setting, host, output=output, progress=report)
     following = f"robusthash eval --model {model} --bits {bits} --checkpoint {path} --attack rnm"
-    tell(path, description, cached=cached, done="trained", following=following, as_json=as_json)
+    report_checkpoint(path, description, cached=cached, done="trained", following=following, as_json=as_json)

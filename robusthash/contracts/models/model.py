@@ -22,10 +22,12 @@ class HashModel(nn.Module, ABC):
     Attributes:
         bits: code length K; None for descriptors.
         modality: shape and box of the inputs.
+        name: what it is called where a table shows a model in memory; None is its class.
     """
 
     bits: int | None
     modality: Modality
+    name: str | None = None
 
     @property
     def space(self) -> Space:

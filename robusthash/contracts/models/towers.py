@@ -21,6 +21,8 @@ class CrossModalHashModel(nn.Module):
         ContractError: fewer than two, a tower under another name than its modality's, or towers of different spaces.
     """
 
+    name: str | None = None  #: as of a :class:`HashModel`
+
     def __init__(self, towers: Mapping[str, HashModel]) -> None:
         super().__init__()
         if len(towers) < 2:

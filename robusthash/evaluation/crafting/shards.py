@@ -1,5 +1,6 @@
 """Shards: a fixed run of queries, attacked in one batch, whose result is one file. A crash loses at most one."""
 
+import shutil
 from pathlib import Path
 
 from robusthash.arrays import read_arrays, write_arrays
@@ -50,10 +51,8 @@ class ShardFolder:
         )
 
     def remove(self) -> None:
-        """Removes the shards, once the record is stored."""
-        for path in self.folder.glob("*.npz"):
-            path.unlink()
-        self.folder.rmdir()
+        """Removes the shards, once the record is stored, and what a killed run has left half-written beside them."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{shard:05d}.npz"

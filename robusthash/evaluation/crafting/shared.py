@@ -7,14 +7,17 @@ in the same run.
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from robusthash.contracts import Ensemble
 from robusthash.evaluation.planning.names import AnyAttack, shown
 from robusthash.evaluation.planning.plan import Cell, Varied, VictimPlan
 from robusthash.evaluation.victims.plugins import Plugins
+from robusthash.locks import held, locked
 from robusthash.specs import Direction
-from robusthash.storage import digest
+from robusthash.storage import digest, remove_if_empty
 
 CraftKey = tuple[VictimPlan, AnyAttack, Varied, float, Direction]  #: what was attacked, with what, and how far
 Shared = Mapping[str, Path]  #: by attack, the folder of what it delivered
@@ -45,8 +48,6 @@ class SharedCraft:
             self._left[key] -= 1
             if key in self._shared and not self._left[key]:
                 shutil.rmtree(self._folder(key), ignore_errors=True)
-        if self._root.is_dir() and not any(self._root.iterdir()):
-            self._root.rmdir()
 
     def _folder(self, key: CraftKey) -> Path:
         victim, attack, options, epsilon, direction = key
@@ -58,6 +59,26 @@ class SharedCraft:
             "direction": str(direction),
         }
         return self._root / digest(named)[:16]
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[Path]:
+    """A folder for one run alone; it goes with the run, and those of runs that were killed go too.
+
+    Args:
+        root: where the folders of all runs are.
+    """
+    for left in root.glob("*.lock"):
+        with held(left) as free:
+            if free:
+                shutil.rmtree(left.with_suffix(""), ignore_errors=True)
+    name = uuid4().hex
+    with locked(root / f"{name}.lock"):
+        try:
+            yield root / name
+        finally:
+            shutil.rmtree(root / name, ignore_errors=True)
+    remove_if_empty(root)
 
 
 def _identified(named: object) -> str:

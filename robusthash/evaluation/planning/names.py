@@ -49,6 +49,6 @@ def shown(named: object) -> str:
     ('dpsh', 'best')
     """
     if not isinstance(named, str):
-        return type(named).__name__
+        return getattr(named, "name", None) or type(named).__name__
     path = checkpoint_path(named)
     return path.stem if path else named

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import robusthash
 from robusthash.contracts import Attack
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.preparing import Scene, make_job
@@ -20,6 +19,7 @@ from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.results import AttackUse, Conditions, Effort, Outcome, Record, Scoring, VictimUse
 from robusthash.storage import digest
+from robusthash.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,7 +139,7 @@ def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> Attack
 
 def versions() -> dict[str, str]:
     """Versions of what computes, for the record."""
-    return {"robusthash": robusthash.__version__, "torch": torch.__version__, "numpy": np.__version__}
+    return {"robusthash": __version__, "torch": torch.__version__, "numpy": np.__version__}
 
 
 def environment(device: torch.device) -> dict[str, str]:

@@ -69,6 +69,9 @@ class Processes(Executor):
                 if process.pid is not None:
                     process.terminate()
                     process.join()
+            for channel in (tasks, answers):
+                channel.cancel_join_thread()
+                channel.close()  # its thread ends
 
 
 class _Pool(Running):

@@ -8,7 +8,7 @@ from pathlib import Path
 from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, silent
 from robusthash.errors import RobustHashError, StorageError
 from robusthash.evaluation.crafting.result import ShardResult
-from robusthash.evaluation.crafting.shared import Shared, SharedCraft
+from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
 from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
 from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.running.assemble import assemble
@@ -19,9 +19,10 @@ from robusthash.evaluation.running.work import CellTask, ShardWorker, WorkerFact
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
+from robusthash.locks import locked
 from robusthash.results import Record, ResultStore
 from robusthash.specs import Direction, Role
-from robusthash.storage import require_writable
+from robusthash.storage import remove_if_empty, require_writable
 
 _SHARDS = ".shards"  #: folder of half-done cells, inside the results folder
 _CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells of a run need
@@ -101,7 +102,8 @@ def evaluate(
         )
         running = stack.enter_context((executor or Local()).start(workplace))
         run = _Run(systems, results, running, worker, force=force)
-        shared = SharedCraft(cells, resources.plugins, results / _CRAFTED)
+        shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
+        stack.callback(remove_if_empty, results / _SHARDS)
         for cell in cells:
             # A victim that cannot be had ends the run, before any of its cells; a cell that fails stops no other.
             victim = systems.get(cell.victim, cell.direction).victim
@@ -148,8 +150,11 @@ class _Run:
     def record(self, cell: Cell, shared: Shared) -> tuple[Record, bool]:
         """The record of a cell, and whether it was stored before."""
         prepared = prepare(cell, self._systems, shared)
-        stored = None if self._force else self._store.find(prepared.record.digest)
-        record = stored or self._evaluated(prepared)
+        # Another run on this folder may be at work on the same cell: then this one waits, and takes what it stored.
+        with locked(self._shards_root / f"{prepared.record.digest[:32]}.lock"):
+            stored = None if self._force else self._store.find(prepared.record.digest)
+            record = stored or self._evaluated(prepared)
+            prepared.folder(self._shards_root).remove()
         if prepared.attack.role is Role.REFERENCE:
             self._references[cell.victim, cell.epsilon, cell.direction] = record
         return record, stored is not None
@@ -163,7 +168,6 @@ class _Run:
         searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
         self._store.save_database(record, searched)
         self._store.save(record, arrays)
-        prepared.folder(self._shards_root).remove()
         self._systems.resources.host.notify("robusthash_cell_finished", record=record)
         return record
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import torch
 
-import robusthash
 from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, Recipe, TrainingReport
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
@@ -25,6 +24,7 @@ from robusthash.training import (
     tensors_digest,
     train,
 )
+from robusthash.version import __version__
 
 
 def train_checkpoint(
@@ -68,7 +68,7 @@ def train_checkpoint(
         dataset_digest=resources.data.digest,
         classes=resources.data.classes,
         seed=setting.seed,
-        versions={"robusthash": robusthash.__version__, "torch": torch.__version__},
+        versions={"robusthash": __version__, "torch": torch.__version__},
         report={},
     )
     key = digest({**asdict(described), "device": resources.device.type})[:16]

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import robusthash
 from robusthash.contracts import (
     Defense,
     HashModel,
@@ -27,6 +26,7 @@ from robusthash.results import ModelUse
 from robusthash.storage import cache_folder, digest
 from robusthash.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.training import Description, defense_context, load_checkpoint, load_weights, save_checkpoint
+from robusthash.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -130,7 +130,7 @@ def _made_from(
         "epsilon": resources.data.epsilon,
         "seed": resources.setting.seed,
         "device": resources.device.type,
-        "versions": {"robusthash": robusthash.__version__, "torch": torch.__version__},
+        "versions": {"robusthash": __version__, "torch": torch.__version__},
     }
 
 
@@ -171,5 +171,7 @@ def _read(path: Path, *, described: bool) -> dict[str, Tensor] | None:
 
 def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
     if not isinstance(hardened, HashModel) or hardened.space != model.space:
-        raise ContractError(f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of {model.space}")
+        raise ContractError(
+            f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of the same space ({model.space})"
+        )
     return hardened

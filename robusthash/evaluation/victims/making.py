@@ -10,7 +10,7 @@ from torch import Tensor
 
 from robusthash.contracts import CrossModalHashModel, Descriptor, HashModel, ReadyModel
 from robusthash.errors import CapabilityError, CheckpointError, ContractError, MissingDependencyError, UsageError
-from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, user_path
+from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, shown, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.checkpoints import image_side, start_of, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
@@ -71,8 +71,8 @@ def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
 
 def _in_memory(model: HashModel | CrossModalHashModel, resources: Resources) -> Victim:
     """A model that the caller has built. It stays the caller's: it is frozen while it is used, and nothing else."""
-    _require_inputs(model, resources, type(model).__name__)
-    use = _own(model, type(model).__name__, f"{IN_MEMORY} {type(model).__module__}:{type(model).__qualname__}", {})
+    _require_inputs(model, resources, shown(model))
+    use = _own(model, shown(model), f"{IN_MEMORY} {type(model).__module__}:{type(model).__qualname__}", {})
     return Victim(model=model, use=use, defense=None, origin="given in memory")
 
 

@@ -6,12 +6,13 @@ from typing import Any
 
 import torch
 
-from robusthash.contracts import CrossModalHashModel, HashModel, Modality, Randomness, tower_of
+from robusthash.contracts import CrossModalHashModel, HashModel, Randomness, isolated_randomness, tower_of
 from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import digest
 from robusthash.training import Description, weights_digest
 
 _ITEMS = 32  #: made-up inputs whose outputs say what a model computes
+_RANDOM = Randomness(seed=0, purpose="what a model computes")
 _NEAR_ZERO = 1e-3  #: of the mean size of a logit: below it, rounding may decide the sign
 
 
@@ -62,16 +63,13 @@ def behaviour_digest(model: HashModel | CrossModalHashModel) -> str:
 
 
 def _outputs(model: HashModel) -> str:
-    inputs = _made_up(model.modality)
     device = next((part.device for part in model.parameters()), torch.device("cpu"))
-    with torch.no_grad():
-        outputs = model(inputs.to(device)).double().cpu()
+    ids = torch.arange(_ITEMS, device=device)
+    uniform = _RANDOM.uniform(ids, model.modality.shape)
+    box = model.modality.box
+    # A randomised model draws the same numbers whenever it is asked.
+    with torch.no_grad(), isolated_randomness(_RANDOM, ids):
+        outputs = model(box.nearest(box.low + uniform * box.width)).double().cpu()
     open_ = outputs.abs() < _NEAR_ZERO * outputs.abs().mean()
     ternary = torch.where(open_, 0, outputs.sign()).to(torch.int8)
     return hashlib.sha256(ternary.numpy().tobytes()).hexdigest()
-
-
-def _made_up(modality: Modality) -> torch.Tensor:
-    random = Randomness(seed=0, purpose="what a model computes")
-    uniform = random.uniform(torch.arange(_ITEMS), modality.shape)
-    return modality.box.nearest(modality.box.low + uniform * modality.box.width)

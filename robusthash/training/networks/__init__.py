@@ -7,7 +7,7 @@ from robusthash.training.networks.importing import LAYOUTS, Origin, import_check
 from robusthash.training.networks.network import HashNetwork, build_network
 from robusthash.training.networks.normalisation import fold_batch_norm, put_batch_norm
 from robusthash.training.networks.prototype import PrototypeNetwork, prototype_loss
-from robusthash.training.networks.user_model import LogitModel, user_model
+from robusthash.training.networks.user_model import LogitModel, user_model, wrapped
 from robusthash.training.networks.weights import load_weights, weights_digest
 
 __all__ = [
@@ -31,4 +31,5 @@ __all__ = [
     "save_checkpoint",
     "user_model",
     "weights_digest",
+    "wrapped",
 ]

@@ -1,1 +1,1 @@
-"""Datasets in MATLAB files: of everything in one file, or of names and labels beside a folder of images."""
+"""Datasets in MATLAB files: with everything in one file, or with names and labels and a folder of images."""

@@ -1,7 +1,7 @@
-"""The images of a MATLAB file in a plain file in the cache, one after the other.
+"""The images of a MATLAB file, copied one after the other to a plain file in the cache.
 
-In the MATLAB files of the literature the images are the last axis: of a file that is not compressed, reading one image
-reads the file. The copy is made from the first image on; a note beside it says how many are there, and of what file.
+In the MATLAB files of the literature the images are the last axis, so reading one image reads the whole file. The copy
+starts with the first image; a note stores the number of copied images and the stamp of the file.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ _VERSION = "robusthash mat copy 1"
 
 
 class Source(Protocol):
-    """Images of a file, as :class:`~robusthash_datasets.mat.images.Stack` has them."""
+    """Images of a file, as in :class:`~robusthash_datasets.mat.images.Stack`."""
 
     @property
     def mat(self) -> MatFile:
@@ -38,7 +38,7 @@ class Source(Protocol):
         """Images, channels, height and width."""
 
     def blocks(self, start: int, stop: int) -> Iterable[range]:
-        """Runs of images that memory has room for."""
+        """Runs of images that fit into memory."""
 
     def read(self, rows: range) -> np.ndarray:
         """Consecutive images."""
@@ -63,7 +63,7 @@ class PixelCopy:
         return self.__dict__ | {"_mapped": None}
 
     def count(self) -> int:
-        """How many of the first images are there, as the file has them now."""
+        """Number of first images that are copied and current."""
         shape = self._source.shape
         try:
             note = json.loads(self._note.read_text())
@@ -71,13 +71,13 @@ class PixelCopy:
             whole = whole and self._pixels.stat().st_size >= note["count"] * int(np.prod(shape[1:]))
             return min(int(note["count"]), shape[0]) if whole else 0
         except (OSError, ValueError, TypeError, KeyError):
-            return 0  # nothing is there yet, or nothing of use
+            return 0  # not copied yet, or damaged
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Images that are there.
+        """Reads copied images.
 
         Args:
-            rows: which, each less than :meth:`count`.
+            rows: of the images, each less than :meth:`count`.
 
         Returns:
             (n, 3, h, w) uint8.
@@ -88,17 +88,17 @@ class PixelCopy:
         return np.array(self._mapped[rows])
 
     def fill(self, count: int, progress: Progress) -> int:
-        """Copies what is missing of the first images.
+        """Copies the missing ones of the first images.
 
         Args:
-            count: so many have to be there.
+            count: number of first images to have.
             progress: called with (done, total, what).
 
         Returns:
-            How many were copied.
+            The number of copied images.
 
         Raises:
-            DatasetError: the file is broken, or the cache has no room.
+            DatasetError: the file is damaged, or the cache has no space.
         """
         done, item = self.count(), int(np.prod(self._source.shape[1:]))
         if done >= count:
@@ -109,10 +109,10 @@ class PixelCopy:
         try:
             self._pixels.parent.mkdir(parents=True, exist_ok=True)
             there = self._pixels.stat().st_size if self._pixels.is_file() else 0
-            # Told before hours of copying, and before the disk is full for everything else.
+            # Checked before hours of copying, and before the disk is full.
             require_room(self._pixels.parent, count * item - there)
-            # The note goes first: what is half written must not pass for a copy of an earlier file.
-            self._vouch(done)
+            # The note is written first: a half-written copy must not be taken for one of an earlier file.
+            self._write_note(done)
             with self._pixels.open("r+b" if there else "w+b") as file:
                 for rows in self._source.blocks(done, count):
                     pixels = self._source.read(rows)
@@ -120,12 +120,12 @@ class PixelCopy:
                     file.write(pixels.data)
                     file.flush()
                     os.fsync(file.fileno())
-                    self._vouch(rows.stop)
+                    self._write_note(rows.stop)
                     progress(rows.stop, count, "unpacking images")
         except (OSError, StorageError) as error:
-            raise DatasetError(f"cannot keep images in {self._pixels.parent}: {error}", hint=hint) from error
+            raise DatasetError(f"cannot store images in {self._pixels.parent}: {error}", hint=hint) from error
         return count - done
 
-    def _vouch(self, count: int) -> None:
+    def _write_note(self, count: int) -> None:
         note = {"stamp": self._source.mat.stamp, "count": count, "file": str(self._source.mat.file.resolve())}
         write_atomically(self._note, json.dumps(note).encode())

@@ -1,4 +1,4 @@
-"""The image side of the files of attacks on cross-modal hashing (TA-DCH, EQB2A, FPAD), as they split them."""
+"""The images and labels in the files of attacks on cross-modal hashing (TA-DCH, EQB2A, FPAD), in their splits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ def _known(query: int, database: int, train: int, *, classes: int, tags: int) ->
 
 
 def _by_hand(file: str, source: str) -> str:
-    return f"fetch {file} from where {source} says, and put it in --data-root"
+    return f"download {file} as described at {source}, and put it in --data-root"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Flickr25kMat(MatSet):
-    """MIRFLICKR-25K, the 20,015 images with a common tag, 24 labels, as TA-DCH, EQB2A and FPAD split them."""
+    """MIRFLICKR-25K, the 20,015 images with a frequent tag, 24 labels, in the splits of TA-DCH, EQB2A and FPAD."""
 
     known: ClassVar[Mapping[str, int]] = _known(2000, 18015, 5000, classes=24, tags=1386)
     fetch: ClassVar[str] = _by_hand("FLICKR-25K.mat", _EQB2A)
@@ -33,7 +33,7 @@ class Flickr25kMat(MatSet):
 
 @dataclass(frozen=True, kw_only=True)
 class NusWide21Mat(MatSet):
-    """NUS-WIDE, the 195,834 images with one of 21 concepts, as TA-DCH, EQB2A and FPAD split them."""
+    """NUS-WIDE, the 195,834 images with one of 21 concepts, in the splits of TA-DCH, EQB2A and FPAD."""
 
     known: ClassVar[Mapping[str, int]] = _known(2100, 193734, 10500, classes=21, tags=1000)
     fetch: ClassVar[str] = _by_hand("NUS-WIDE.mat", _EQB2A)
@@ -44,7 +44,7 @@ class NusWide21Mat(MatSet):
 
 @dataclass(frozen=True, kw_only=True)
 class MsCocoMat(MatSet):
-    """MS-COCO with 80 categories and BERT's text features, as TA-DCH and EQB2A split it."""
+    """MS-COCO with 80 categories and BERT's text features, in the splits of TA-DCH and EQB2A."""
 
     known: ClassVar[Mapping[str, int]] = _known(2000, 121287, 10000, classes=80, tags=1024)
     fetch: ClassVar[str] = _by_hand("MS-COCO.mat", _EQB2A)
@@ -55,7 +55,7 @@ class MsCocoMat(MatSet):
 
 @dataclass(frozen=True, kw_only=True)
 class MsCocoFpad(MatSet):
-    """MS-COCO with 80 categories and a bag of 2,000 words, as FPAD splits it: another file of the same name."""
+    """MS-COCO with 80 categories and a bag of 2,000 words, in the splits of FPAD: another file of the same name."""
 
     known: ClassVar[Mapping[str, int]] = _known(1024, 121287, 10000, classes=80, tags=2000)
     fetch: ClassVar[str] = _by_hand("MS-COCO.mat", _FPAD)
@@ -66,7 +66,7 @@ class MsCocoFpad(MatSet):
 
 @dataclass(frozen=True, kw_only=True)
 class IaprTc12Mat(MatSet):
-    """IAPR TC-12 (Grubinger et al., 2006) with 255 concepts, as TA-DCH and EQB2A split it."""
+    """IAPR TC-12 (Grubinger et al., 2006) with 255 concepts, in the splits of TA-DCH and EQB2A."""
 
     known: ClassVar[Mapping[str, int]] = _known(2000, 18000, 5000, classes=255, tags=1024)
     fetch: ClassVar[str] = _by_hand("IAPR-TC12.mat", _TA_DCH)
@@ -77,9 +77,9 @@ class IaprTc12Mat(MatSet):
 
 @dataclass(frozen=True, kw_only=True)
 class WikiMat(MatSet):
-    """Wikipedia's featured articles (Rasiwasia et al., MM 2010) in ten categories, as TA-DCH and EQB2A split them.
+    """Wikipedia's featured articles (Rasiwasia et al., MM 2010) in ten categories, in the splits of TA-DCH and EQB2A.
 
-    All items that are no queries are both train items and database.
+    All items that are not queries are both train items and database.
     """
 
     known: ClassVar[Mapping[str, int]] = _known(693, 2173, 2173, classes=10, tags=10)

@@ -1,4 +1,4 @@
-"""A dataset in one MATLAB file: images, labels and tags of every item, and splits that are runs of its rows."""
+"""A dataset in one MATLAB file: images, labels and tags of every item, and splits that are ranges of its rows."""
 
 import hashlib
 import io
@@ -20,24 +20,24 @@ from robusthash_datasets.mat.images import MatImages, Stack
 from robusthash_datasets.verification import Findings, verify_data
 
 IMAGES, LABELS, TAGS = "IAll", "LAll", "TAll"  #: the arrays' names
-_VERSION = "robusthash mat rows 1"  #: changes with what is kept of a file
+_VERSION = "robusthash mat rows 1"  #: changes with the content of the cache
 
 
 @dataclass(frozen=True, kw_only=True)
 class MatSet(Dataset):
-    """A MATLAB file with ``IAll`` (images), ``LAll`` (labels) and ``TAll`` (tags, not used here), a row an item.
+    """A MATLAB file with ``IAll`` (images), ``LAll`` (labels) and ``TAll`` (tags, not used here), one row per item.
 
-    The first rows are the queries, those after them the train items, and all after the queries, up to the published
+    The first rows are the queries, the next the train items, and all rows after the queries, up to the published
     count, the database. An item's id is its row, from 0.
     """
 
-    known: ClassVar[Mapping[str, int]] = {}  #: items of each split as published, ``classes``, and columns of ``tags``
-    fetch: ClassVar[str] = ""  #: where the file comes from, for errors
+    known: ClassVar[Mapping[str, int]] = {}  #: published number of items of each split, ``classes``, and ``tags``
+    fetch: ClassVar[str] = ""  #: how to get the file, for errors
 
     title: str = "mat"  #: name of the dataset in results
     file: Path = Path("IAll.mat")  #: the file, in --data-root
-    axes: tuple[int, int, int, int] = (3, 2, 0, 1)  #: axes of IAll, as h5py reads it: images, channels, rows, columns
-    decoded: Literal["none", "query-train", "all"] = "all"  #: splits whose images are unpacked once, into the cache
+    axes: tuple[int, int, int, int] = (3, 2, 0, 1)  #: axes of IAll as read by h5py: images, channels, rows, columns
+    decoded: Literal["none", "query-train", "all"] = "all"  #: splits whose images are unpacked once into the cache
     backbone: str = "resnet18"  #: suggested backbone
 
     def __post_init__(self) -> None:
@@ -45,10 +45,10 @@ class MatSet(Dataset):
             raise OptionError(f"axes={','.join(map(str, self.axes))}", hint="0, 1, 2 and 3 in some order")
 
     def load(self, context: DatasetContext) -> RetrievalData:
-        """The splits; images are unpacked if they are not yet, and read when they are asked for.
+        """Loads the splits; images are unpacked into the cache if necessary, and read on demand.
 
         Raises:
-            DatasetError: the file is missing, broken, or not as it should be.
+            DatasetError: the file is missing, damaged, or has another format.
             MissingDependencyError: h5py is not installed.
         """
         stack = self._stack(context)
@@ -59,7 +59,7 @@ class MatSet(Dataset):
         return data
 
     def verify(self, context: DatasetContext) -> list[Finding]:
-        """Checks counts, labels and tags against what is known, and reads every image of the splits."""
+        """Checks counts, labels and tags against the published ones, and reads every image of the splits."""
         stack, found = self._stack(context), Findings()
         data, where = self._data(stack, context), str(stack.mat.file)
         counts = {name: len(getattr(data, name)) for name in ("query", "database", "train")}
@@ -83,14 +83,14 @@ class MatSet(Dataset):
         """Unpacks the images into the cache, as loading does.
 
         Args:
-            context: where the file is, and the cache.
-            source: has to be None: nothing else can be made of it.
+            context: with the folders of the file and of the cache.
+            source: must be None: there is no other distribution.
 
         Raises:
-            DatasetError: the file is not there; its owners ask every user to fetch it.
+            DatasetError: the file is missing; its owners require every user to download it.
         """
         if source is not None or context.root is None or not self._place(context).is_file():
-            raise DatasetError(f"{self.title} has to be fetched by hand", hint=self.fetch)
+            raise DatasetError(f"{self.title} has to be downloaded by hand", hint=self.fetch)
         self.load(context)
         return None
 
@@ -130,11 +130,11 @@ class MatSet(Dataset):
         return min(queries + more, stack.shape[0])
 
     def _rows(self, stack: Stack, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-        """(n, classes) uint8 labels, and (n, 27) uint8 marks; kept as long as the file is the same."""
+        """(n, classes) uint8 labels, and (n, 27) uint8 marks, cached until the file changes."""
         mat = stack.mat
         name = f"{_VERSION}\n{mat.file.resolve()}\n{mat.stamp} {self.axes}"
         kept = cache / "lists" / f"{hashlib.sha256(name.encode()).hexdigest()}.npz"
-        count = stack.shape[0]  # first of all: a file that is broken is told before anything is made of it
+        count = stack.shape[0]  # first, so that a damaged file is an error even if its rows are cached
         known = _kept_rows(kept)
         if known is not None and len(known[0]) == len(known[1]) == count:
             return known
@@ -144,7 +144,7 @@ class MatSet(Dataset):
         try:
             write_atomically(kept, content.getvalue())
         except StorageError:
-            return labels, marks  # read again the next time, which costs time and nothing else
+            return labels, marks  # without a cache, they are only read again
         return labels, marks
 
     def _compare_tags(self, stack: Stack, found: Findings) -> None:
@@ -156,7 +156,7 @@ class MatSet(Dataset):
             found.add("warning", TAGS, "faults of the tags", where=str(mat.file), what=what)
             return
         if rows != count:
-            what = f"{TAGS} is of {rows} items, {IMAGES} of {count}"
+            what = f"{TAGS} has {rows} items, {IMAGES} {count}"
             found.add("error", TAGS, "faults of the tags", where=str(mat.file), what=what)
         if columns != self.known.get("tags", columns):
             what = f"{columns} columns of tags, published: {self.known['tags']}"
@@ -164,7 +164,7 @@ class MatSet(Dataset):
 
     def _stack(self, context: DatasetContext) -> Stack:
         if context.root is None:
-            raise DatasetError(f"where is {self.title}?", hint=f"give --data-root; {self.fetch}")
+            raise DatasetError(f"the folder of {self.title} is not known", hint=f"give --data-root; {self.fetch}")
         return Stack(mat=MatFile(self._place(context), remedy=self.fetch), key=IMAGES, axes=self.axes)
 
     def _place(self, context: DatasetContext) -> Path:
@@ -176,11 +176,11 @@ def _kept_rows(kept: Path) -> tuple[np.ndarray, np.ndarray] | None:
         with kept.open("rb") as opened, np.load(opened) as arrays:
             return np.unpackbits(arrays["packed"], axis=1, count=int(arrays["classes"])), arrays["marks"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # not kept yet, or not whole: the file is there to be read again
+        return None  # not cached, or damaged: the file is read again
 
 
 def _labels(mat: MatFile, count: int) -> np.ndarray:
     shape = tuple(mat.array(LABELS, 2).shape)
     if shape[1] != count or not shape[0]:
-        raise mat.error(f"{LABELS} is {shape} as h5py reads it, not (classes, {count}), as {IMAGES} has {count} items")
+        raise mat.error(f"{LABELS} is {shape} as read by h5py, not (classes, {count}), as {IMAGES} has {count} items")
     return mat.labels(LABELS)

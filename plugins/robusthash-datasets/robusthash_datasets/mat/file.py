@@ -12,24 +12,24 @@ from robusthash.errors import DatasetError, MissingDependencyError
 from robusthash_datasets.broken import stamp
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
-_STARTS = (0, 512)  #: where HDF5 may begin; MATLAB puts a header of its own before it
+_STARTS = (0, 512)  #: offsets at which HDF5 may begin; MATLAB puts a header of its own before it
 _VERSION_5 = b"MATLAB 5.0"
 
-#: What HDF5 and scipy raise on bytes that are not what they should be.
+#: Errors that h5py and scipy raise on damaged files.
 _BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, RuntimeError, OverflowError, zlib.error)
 
 Index = tuple[slice | int, ...]
 
 
 class MatFile:
-    """A MATLAB file. Its arrays have the axes that h5py gives them: those of MATLAB, back to front.
+    """A MATLAB file. Its arrays have the axes of h5py: those of MATLAB in reverse order.
 
-    It is opened when something is read, and by each process for itself: a handle of HDF5 outlives neither a fork nor a
-    pickle. Of version 7.3 only what is asked for is read; a variable of version 5, of at most 2 GiB, is read whole.
+    It is opened on the first read, in each process separately, because a handle of HDF5 survives neither a fork nor a
+    pickle. From version 7.3 only the requested part is read; a variable of version 5, of at most 2 GiB, is read whole.
 
     Args:
-        file: which.
-        remedy: from where to fetch it, for errors.
+        file: its path.
+        remedy: how to get it, for errors.
     """
 
     def __init__(self, file: Path, *, remedy: str) -> None:
@@ -44,14 +44,14 @@ class MatFile:
         return self.__dict__ | {"_handle": None, "_arrays": {}}
 
     def array(self, key: str, axes: int) -> Any:
-        """An array: an ``h5py.Dataset``, or of version 5 a NumPy array.
+        """An array: an ``h5py.Dataset``, or in version 5 a NumPy array.
 
         Args:
             key: its name.
-            axes: how many it has to have.
+            axes: the required number of axes.
 
         Raises:
-            DatasetError: the file is missing, broken, or changed; or has no such array.
+            DatasetError: the file is missing, damaged, or changed; or has no such array.
             MissingDependencyError: h5py is not installed.
         """
         if stamp(self.file) != self.stamp:
@@ -73,7 +73,7 @@ class MatFile:
             index: a slice or a number for each axis.
 
         Raises:
-            DatasetError: as for :meth:`array`, or that part is broken.
+            DatasetError: as for :meth:`array`, or that part is damaged.
         """
         array = self.array(key, len(index))
         try:
@@ -82,15 +82,15 @@ class MatFile:
             raise self.error(f"cannot read {key}: {_reason(error)}") from error
 
     def close(self) -> None:
-        """Gives back handle and memory; what is read next opens the file again."""
+        """Releases handle and memory; the next read opens the file again."""
         self._process, self._handle, self._arrays = os.getpid(), None, {}
 
     def error(self, what: str) -> DatasetError:
-        """An error that names the file, and from where to fetch it."""
+        """An error that names the file, with the remedy as its hint."""
         return DatasetError(f"{self.file}: {what}", hint=self.remedy)
 
     def labels(self, key: str) -> np.ndarray:
-        """A matrix of zeros and ones: (n, classes) uint8, a row an item.
+        """A matrix of zeros and ones: (n, classes) uint8, one row per item.
 
         Args:
             key: its name.
@@ -107,20 +107,20 @@ class MatFile:
         return np.ascontiguousarray(values, dtype=np.uint8)
 
     def variable(self, key: str) -> Any:
-        """Anything in a file of version 5, in MATLAB's own axes; cells are arrays of objects.
+        """A variable of a file of version 5, in MATLAB's own axes; cells are arrays of objects.
 
         Raises:
-            DatasetError: the file is missing, of another version, or broken, or has no such variable.
+            DatasetError: the file is missing, of another version, or damaged, or has no such variable.
         """
         if self._is_hdf5():
-            raise self.error("it is of MATLAB version 7.3, and version 5 is asked for")
+            raise self.error("it is of MATLAB version 7.3, not version 5")
         scipy = _library("scipy.io", "a MATLAB file of version 5")
         broken = (*_BROKEN, scipy.matlab.MatReadError)
         try:
             kept = scipy.loadmat(self.file, variable_names=[key])
             names = [] if key in kept else [name for name, *_ in scipy.whosmat(self.file)]
         except broken as error:
-            raise self.error(f"it is truncated or broken: {_reason(error)}") from error
+            raise self.error(f"it is truncated or damaged: {_reason(error)}") from error
         if key not in kept:
             raise self._missing(key, names)
         return kept[key]
@@ -134,12 +134,12 @@ class MatFile:
         h5py = _library("h5py", "a MATLAB file of version 7.3")
         try:
             if self._handle is None:
-                # Nobody writes to it, and file systems that are mounted to be read may refuse a lock.
+                # No lock: the file is not written, and a read-only file system may refuse one.
                 self._handle = h5py.File(self.file, "r", locking=False)
             found = self._handle.get(key)
             names = list(self._handle) if found is None else []
         except _BROKEN as error:
-            raise self.error(f"it is truncated or broken: {_reason(error)}") from error
+            raise self.error(f"it is truncated or damaged: {_reason(error)}") from error
         if found is None:
             raise self._missing(key, names)
         if not isinstance(found, h5py.Dataset):
@@ -160,7 +160,7 @@ class MatFile:
         if any(head[start : start + len(_HDF5)] == _HDF5 for start in _STARTS):
             return True
         if not head.startswith(_VERSION_5):
-            raise self.error("it is no MATLAB file of version 5 or 7.3")
+            raise self.error("it is not a MATLAB file of version 5 or 7.3")
         return False
 
 

@@ -1,4 +1,4 @@
-"""Images in one array of a MATLAB file, read by slices."""
+"""Images in one array of a MATLAB file, read in slices."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -14,9 +14,9 @@ from robusthash_datasets.mat.copies import PixelCopy
 from robusthash_datasets.mat.file import Index, MatFile
 
 _BLOCK = 256 << 20  #: bytes of images that are read at a time
-_MOST = 1 << 30  #: as much if the file is compressed in pieces of many images, which would else be unpacked many times
-_BAND = 4 << 20  #: bytes that are brought into our order of axes at a time: more would leave the processor's cache
-_MARKS = 3  #: so many rows and columns of pixels tell an image from others
+_MOST = 1 << 30  #: the same for files compressed in chunks of many images, to decompress each chunk only once
+_BAND = 4 << 20  #: bytes that are transposed at a time, which fit into the processor's cache
+_MARKS = 3  #: rows and columns of the pixels that identify an image
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +26,7 @@ class Stack:
     Attributes:
         mat: the file.
         key: name of the array.
-        axes: which axes of the array, as h5py reads it, are images, channels, rows and columns.
+        axes: the axes of the array, as read by h5py, that are images, channels, rows and columns.
     """
 
     mat: MatFile
@@ -38,20 +38,20 @@ class Stack:
         """Images, 3, height and width.
 
         Raises:
-            DatasetError: they are not square RGB images on these axes.
+            DatasetError: with these axes, they are not square RGB images.
         """
         whole = self.mat.array(self.key, 4).shape
         count, channels, height, width = (int(whole[axis]) for axis in self.axes)
         if channels != 3 or height != width or min(whole) < 1:
             raise self.mat.error(
-                f"{self.key} is {tuple(whole)}, so that axes {self.axes} make {count} images of {channels} channels "
+                f"{self.key} is {tuple(whole)}, so that axes {self.axes} give {count} images of {channels} channels "
                 f"and {height} x {width} pixels, not of 3 channels and square"
             )
         return count, channels, height, width
 
     @cached_property
     def pieces(self) -> tuple[int, int, int, int] | None:
-        """Images, channels, rows and columns of the pieces that the file is compressed in; None if it has none."""
+        """Images, channels, rows and columns of the file's compressed chunks; None if it has none."""
         pieces = getattr(self.mat.array(self.key, 4), "chunks", None)
         if pieces is None:
             return None
@@ -59,10 +59,10 @@ class Stack:
         return images, channels, rows, columns
 
     def blocks(self, start: int, stop: int) -> Iterator[range]:
-        """Images in runs that memory has room for, in steps of the file's own pieces.
+        """Runs of images that fit into memory, aligned with the file's chunks.
 
         Args:
-            start: the first.
+            start: the first image.
             stop: the one after the last.
         """
         count, channels, height, width = self.shape
@@ -75,16 +75,16 @@ class Stack:
             yield range(first, min(first + step, stop, count))
 
     def read(self, rows: range) -> np.ndarray:
-        """Consecutive images.
+        """Reads consecutive images.
 
         Args:
-            rows: which.
+            rows: of the images.
 
         Returns:
             (n, 3, h, w) uint8.
 
         Raises:
-            DatasetError: that part of the file is broken, or its values are not 0 to 255.
+            DatasetError: that part of the file is damaged, or its values are not 0 to 255.
         """
         _, channels, height, width = self.shape
         pixels = np.empty((len(rows), channels, height, width), dtype=np.uint8)
@@ -106,7 +106,7 @@ class Stack:
         ]
         marks = np.empty((count, 3 * len(places)), dtype=np.uint8)
         for number, (row, column) in enumerate(places):
-            # With rows and columns gone, images and channels are left, in the order that they had.
+            # Without rows and columns, the remaining axes are images and channels in their original order.
             part = self._part({2: row, 3: column})
             marks[:, 3 * number : 3 * number + 3] = part if self.axes[0] < self.axes[1] else part.T
         return marks
@@ -124,14 +124,14 @@ class Stack:
 
 
 class MatImages(Images):
-    """Some consecutive images of a stack.
+    """Consecutive images of a stack.
 
     Args:
         stack: all images of the file.
-        rows: which of them.
-        marks: (n, 27) uint8, a few pixels of each of these.
-        copy: what is unpacked of the file, if anything is.
-        size: height and width that they are resized to, in pixels; None leaves them as they are.
+        rows: of the images.
+        marks: (n, 27) uint8, a few pixels of each image.
+        copy: their unpacked copy, if there is one.
+        size: height and width that they are resized to, in pixels; None does not resize.
     """
 
     def __init__(
@@ -161,7 +161,7 @@ class MatImages(Images):
         return resized
 
     def identity(self) -> bytes:
-        """Size, and a few pixels of every image: cheap, and another picture hardly ever has the same."""
+        """Size, and a few pixels of every image: cheap, and nearly always unique to the image."""
         sha = hashlib.sha256(f"{self._own} to {self.size}".encode())
         sha.update(np.ascontiguousarray(self._marks).data)
         return sha.digest()
@@ -169,8 +169,8 @@ class MatImages(Images):
     def _from_file(self, rows: np.ndarray) -> np.ndarray:
         pixels = np.empty((len(rows), 3, *self._own), dtype=np.uint8)
         unique = np.unique(rows)
-        # Where images are no first axis, all between two of them are read along: a slice for each would read as much
-        # of the file, every time.
+        # If images are not the first axis, a whole range is read at once: a slice for each image would read as much of
+        # the file every time.
         breaks = np.flatnonzero(np.diff(unique) > 1) + 1 if self._stack.axes[0] == 0 else ()
         for run in np.split(unique, breaks) if len(rows) else ():
             for block in self._stack.blocks(int(run[0]), int(run[-1]) + 1):

@@ -1,4 +1,4 @@
-"""The layout of torchcmh: MATLAB files with the names of images, their tags and labels, and one folder of images."""
+"""The layout of torchcmh: MATLAB files with the names, tags and labels of images, and one folder of images."""
 
 import hashlib
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class TorchCmh(Published):
     """``imgList.mat`` with names in ``FAll``, ``labelList.mat`` with ``LAll``, both of MATLAB's version 5.
 
     NumPy's old generator permutes the rows: the first are the queries, the next the train items, and all after the
-    queries the database.
+    queries are the database.
     """
 
     permutation: ClassVar[int] = 0  #: seed of the permutation
@@ -36,7 +36,7 @@ class TorchCmh(Published):
             raise files[1].error(f"{LABELS[1]} has {len(labels)} rows for the {count} names in {NAMES[0]}")
         if count < queries + train:
             raise files[0].error(f"{count} images are too few for {queries} queries and {train} train items")
-        # The seed and the generator are the paper's: the old one is the same in every version of NumPy.
+        # Seed and generator are the paper's; the legacy generator is the same in every version of NumPy.
         order = np.random.RandomState(self.permutation).permutation(count)
         digests = {file.file.name: _sha256(file) for file in files}
 
@@ -58,8 +58,8 @@ class TorchCmh(Published):
 
     def _folder(self, context: DatasetContext) -> Path:
         if context.root is None:
-            raise DatasetError(f"where is {self.title}?", hint=f"give --data-root; {self.fetch}")
-        # The folder itself may be given, too.
+            raise DatasetError(f"the folder of {self.title} is not known", hint=f"give --data-root; {self.fetch}")
+        # --data-root may be the folder itself.
         return context.root if (context.root / NAMES[0]).is_file() else context.root / self.folder
 
 

@@ -1,4 +1,4 @@
-"""What an original distribution says of its images."""
+"""The annotations of an original distribution."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ class Annotated:
     """Images with labels, before any split.
 
     Attributes:
-        paths: of the images, with forward slashes, in an order that depends on nothing but the original.
+        paths: of the images, with forward slashes, in an order that depends only on the original.
         labels: (n, classes) uint8, multi-hot.
         classes: the label names.
-        held_out: rows that the original keeps for validation.
+        held_out: rows of the original's validation set.
     """
 
     paths: tuple[str, ...]
@@ -26,7 +26,7 @@ class Annotated:
     held_out: frozenset[int] = field(default_factory=frozenset)
 
     def take(self, rows: np.ndarray) -> "Annotated":
-        """Some of the images, in the order asked for; ``held_out`` is for the others to know."""
+        """The given rows, in the given order, without ``held_out``."""
         return Annotated(
             paths=tuple(self.paths[row] for row in rows.tolist()), labels=self.labels[rows], classes=self.classes
         )
@@ -41,7 +41,7 @@ class Original(ABC):
         """Reads its annotations.
 
         Args:
-            source: the folder that it was unpacked in.
+            source: the unpacked folder.
 
         Raises:
             DatasetError: a file is missing or wrong; the message names it.
@@ -49,10 +49,10 @@ class Original(ABC):
 
 
 def find(source: Path, places: tuple[str, ...], what: str) -> Path:
-    """The first of some places, relative to the source, that is there.
+    """The first of some paths, relative to the source, that exists.
 
     Raises:
-        DatasetError: none is.
+        DatasetError: none does.
     """
     for place in places:
         if (source / place).exists():
@@ -61,28 +61,28 @@ def find(source: Path, places: tuple[str, ...], what: str) -> Path:
 
 
 def lines_of(file: Path) -> list[str]:
-    """The lines of a text, without white space around them and without empty ones at the end.
+    """The lines of a text file, stripped, without empty ones at the end.
 
     Raises:
         DatasetError: it cannot be read.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig", errors="replace")  # tags of users are in any encoding
+        text = file.read_text(encoding="utf-8-sig", errors="replace")  # users' tags have arbitrary encodings
     except OSError as error:
         raise DatasetError(f"cannot read {file}: {error.strerror}", hint="unpack the original again") from error
     return [line.strip() for line in text.rstrip().split("\n")]
 
 
 def numbers_of(file: Path) -> list[int]:
-    """A whole number from each line of a text.
+    """The integer on each line of a text file.
 
     Raises:
-        DatasetError: a line has none; the message names it.
+        DatasetError: a line is not an integer; the message names it.
     """
     numbers = []
     for number, line in enumerate(lines_of(file), start=1):
         try:
             numbers.append(int(line))
         except ValueError:
-            raise DatasetError(f"{file}:{number}: {line!r} is no number", hint="unpack the original again") from None
+            raise DatasetError(f"{file}:{number}: {line!r} is not a number", hint="unpack the original again") from None
     return numbers

@@ -13,7 +13,7 @@ from robusthash_datasets.originals.annotated import Annotated, Original, find
 
 @dataclass(frozen=True, kw_only=True)
 class Coco(Original):
-    """``annotations/instances_train2014.json`` and ``instances_val2014.json``: the images that have a category.
+    """``annotations/instances_train2014.json`` and ``instances_val2014.json``: the images with a category.
 
     The columns are the categories in the order of their ids.
     """
@@ -41,7 +41,7 @@ def _instances(file: Path) -> tuple[dict[str, set[int]], dict[int, str]]:
         files = {image["id"]: str(image["file_name"]) for image in content["images"]}
         categories = {category["id"]: str(category["name"]) for category in content["categories"]}
         owned: dict[str, set[int]] = {name: set() for name in files.values()}
-        named = {category: category for category in categories}  # an annotation of another one is a KeyError
+        named = {category: category for category in categories}  # an unknown category is a KeyError
         for one in content["annotations"]:
             owned[files[one["image_id"]]].add(named[one["category_id"]])
     except OSError as error:

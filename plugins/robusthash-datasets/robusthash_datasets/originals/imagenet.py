@@ -1,4 +1,4 @@
-"""ImageNet (ILSVRC 2012): a folder for each class, in train and in val (image-net.org)."""
+"""ImageNet (ILSVRC 2012): a folder per class, in train and in val (image-net.org)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +8,14 @@ import numpy as np
 from robusthash.errors import DatasetError
 from robusthash_datasets.originals.annotated import Annotated, Original, find, lines_of
 
-_HINT = "sort the validation images into folders of their classes, and name the classes in classes.txt, one a line"
+_HINT = "sort the validation images into folders by class, and name the classes in classes.txt, one per line"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageNet(Original):
-    """``train/CLASS/*.JPEG`` and ``val/CLASS/*.JPEG``, of the classes in ``classes.txt`` or else of all."""
+    """``train/CLASS/*.JPEG`` and ``val/CLASS/*.JPEG``, of the classes in ``classes.txt``, or of all without it."""
 
-    classes: int = 100  #: how many there have to be
+    classes: int = 100  #: required number of classes
 
     def read(self, source: Path) -> Annotated:  # noqa: D102 - as in the base class
         train, val = (find(source, (part, f"ILSVRC2012/{part}"), f"folder {part}") for part in ("train", "val"))

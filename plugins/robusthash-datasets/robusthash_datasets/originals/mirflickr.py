@@ -16,14 +16,14 @@ _TAGS = ("mirflickr/meta/tags", "meta/tags", "tags")
 
 @dataclass(frozen=True, kw_only=True)
 class MirFlickr(Original):
-    """``mirflickr25k_annotations_v080/``: a text for each label, with the numbers of its images.
+    """``mirflickr25k_annotations_v080/``: a text file per label, with the numbers of its images.
 
-    The files are taken in the order of their names, and the README is left out. With ``_r1`` files (labels that are
-    relevant in a narrower sense) there are 38 labels, without them the 24 of cross-modal retrieval.
+    The files are read in alphabetical order, without the README. With the ``_r1`` files (labels in a narrower sense)
+    there are 38 labels, without them the 24 of cross-modal retrieval.
     """
 
-    narrow: bool = True  #: whether the ``_r1`` labels count
-    common_tags: int | None = None  #: only images with a tag that so many images have
+    narrow: bool = True  #: whether to include the ``_r1`` labels
+    common_tags: int | None = None  #: keep only images with a tag that at least this many images have
     images: int = IMAGES  #: numbered from 1
 
     def read(self, source: Path) -> Annotated:  # noqa: D102 - as in the base class
@@ -46,7 +46,7 @@ class MirFlickr(Original):
 
     def _files(self, source: Path) -> list[Path]:
         for place in _ANNOTATIONS:
-            # By name: the order of a listing is the file system's, and columns would differ from place to place.
+            # Sorted, because the file system's order would make the columns differ between machines.
             texts = sorted((source / place).glob("*.txt"), key=lambda file: file.name)
             files = [file for file in texts if "readme" not in file.name.lower()]
             kept = [file for file in files if self.narrow or not file.stem.endswith("_r1")]

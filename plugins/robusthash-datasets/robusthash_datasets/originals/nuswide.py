@@ -1,4 +1,4 @@
-"""NUS-WIDE: the list of its images, and a text of zeros and ones for each of 81 concepts (lms.comp.nus.edu.sg)."""
+"""NUS-WIDE: the list of its images, and a file of zeros and ones per concept (lms.comp.nus.edu.sg)."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,19 +14,19 @@ _LABELS = ("Groundtruth/AllLabels", "AllLabels")
 
 @dataclass(frozen=True, kw_only=True)
 class NusWide(Original):
-    r"""``ImageList/Imagelist.txt`` with ``concept\0001_2124494179.jpg`` a line, beside ``Groundtruth/AllLabels``."""
+    r"""``ImageList/Imagelist.txt`` with lines like ``concept\0001_2124494179.jpg``, and ``Groundtruth/AllLabels``."""
 
-    most: int | None = None  #: only so many of the concepts, those with the most images; None: all
-    unlabelled: bool = False  #: whether images without any of them are kept
+    most: int | None = None  #: number of the most frequent concepts to keep; None is all
+    unlabelled: bool = False  #: whether to keep images without any of the concepts
 
     def read(self, source: Path) -> Annotated:  # noqa: D102 - as in the base class
         listed = find(source, _LISTS, "list of the images")
-        # The folders are those of the search that found an image; copies are passed on without them.
+        # The listed folders are search terms; distributed copies of the images do not have them.
         paths = np.array([line.replace("\\", "/").rpartition("/")[2] for line in lines_of(listed)])
         unique, first = np.unique(paths, return_index=True)
         if len(unique) < len(paths):
             repeated = min(set(range(len(paths))) - set(first.tolist()))
-            raise DatasetError(f"{listed}:{repeated + 1}: {paths[repeated]} is listed before", hint="unpack it again")
+            raise DatasetError(f"{listed}:{repeated + 1}: {paths[repeated]} is a duplicate", hint="unpack it again")
         folder = find(source, _LABELS, "folder with the labels")
         files = sorted(folder.glob("Labels_*.txt"), key=lambda file: file.name)
         if not files:

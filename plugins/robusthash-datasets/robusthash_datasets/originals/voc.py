@@ -15,7 +15,7 @@ _HOME = "VOCdevkit/VOC2012"
 class Voc(Original):
     """``ImageSets/Main/trainval.txt`` with the images, and ``CLASS_trainval.txt`` with 1, 0 or -1 for each.
 
-    A 0 is a class of which the image has only instances that are marked as difficult; it does not count.
+    A 0 is a class with only difficult instances in the image; it does not count.
     """
 
     def read(self, source: Path) -> Annotated:  # noqa: D102 - as in the base class

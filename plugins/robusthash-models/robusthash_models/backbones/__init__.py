@@ -1,1 +1,1 @@
-"""Feature networks that a hash layer is put on."""
+"""Feature networks below the hash layer."""

@@ -10,7 +10,7 @@ from robusthash_models.backbones.pretrained import torchvision_network
 
 @dataclass(frozen=True, kw_only=True)
 class AlexNet(Normalised):
-    """Convolutions and the first two fully connected layers; the hash layer has torch's own start."""
+    """Convolutions and the first two fully connected layers; the hash layer has torch's default initialisation."""
 
     def build(self, weights: str) -> tuple[nn.Module, int]:
         """All but the last layer: (n, 3, h, w) to (n, 4096)."""

@@ -10,10 +10,10 @@ from robusthash_models.backbones.pretrained import torchvision_network
 
 @dataclass(frozen=True, kw_only=True)
 class DenseNet161(Normalised):
-    """Convolutions and average pooling, without the ReLU that the classifier has between the two.
+    """Convolutions and average pooling, without the ReLU that the classifier has in between.
 
-    So it is in the public code of hashing attacks; at 224x224 the average over the whole map is their 7x7 pooling. The
-    hash layer starts at N(0, 0.01).
+    This is what the public code of hashing attacks uses; at 224x224 the global average is its 7x7 pooling. The hash
+    layer is initialised with N(0, 0.01).
     """
 
     hash_init_std = 0.01

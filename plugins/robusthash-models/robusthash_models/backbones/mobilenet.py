@@ -24,15 +24,17 @@ _BLOCKS = (
     (1024, 2),
     (1024, 1),
 )
-_BATCHNORM_EPSILON = 1e-3  #: the published weights'; torch's own is a hundredth of it
+_BATCHNORM_EPSILON = 1e-3  #: of the published weights; torch's default is a hundredth of it
 
 
 @dataclass(frozen=True, kw_only=True)
 class MobileNetV1(Backbone):
-    """Depthwise separable convolutions up to the global average pooling; the hash layer has torch's own start.
+    """Depthwise separable convolutions up to the global average pooling.
 
-    Paddings are TensorFlow's, so that the authors' weights fit: of an even image, a convolution of stride 2 pads the
-    right and the bottom alone. They take RGB in [-1, 1].
+    The hash layer has torch's default initialisation.
+
+    The padding is TensorFlow's, so that the authors' weights fit: a convolution of stride 2 pads an even image only on
+    the right and at the bottom. They take RGB in [-1, 1].
     """
 
     mean = (0.5, 0.5, 0.5)
@@ -46,8 +48,8 @@ class MobileNetV1(Backbone):
         features = _Features(float(self.width))
         if weights == "default":
             raise CheckpointError(
-                "there is no address to fetch weights of mobilenet-v1 from",
-                hint="give a safetensors file with --weights, or start at random with --weights none",
+                "there are no weights of mobilenet-v1 to download",
+                hint="give a safetensors file with --weights, or use random weights with --weights none",
             )
         if weights != "none":
             load_weights(features, load_tensors(Path(weights)), weights, optional=["preds."])
@@ -55,7 +57,7 @@ class MobileNetV1(Backbone):
 
 
 class _Features(nn.Module):
-    """A 3x3 stem, then blocks of a depthwise 3x3 and a pointwise convolution, each normalised and cut off at 6."""
+    """A 3x3 stem, then blocks of a depthwise 3x3 and a pointwise convolution, each batch-normalised and with ReLU6."""
 
     def __init__(self, width: float) -> None:
         super().__init__()
@@ -80,6 +82,6 @@ class _Features(nn.Module):
 
 
 def _padded(maps: Tensor, stride: int) -> Tensor:
-    """Zeros for a 3x3 convolution to give ceil(side / stride); what is odd of them goes right and below."""
+    """Zero padding for a 3x3 convolution to give ceil(side / stride); an odd row or column goes below or right."""
     height, width = (max((-(-side // stride) - 1) * stride + 3 - side, 0) for side in maps.shape[2:])
     return functional.pad(maps, (width // 2, width - width // 2, height // 2, height - height // 2))

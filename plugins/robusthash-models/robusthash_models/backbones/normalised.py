@@ -1,4 +1,4 @@
-"""Backbones whose images may be normalised as for their pretrained weights, or left as they are."""
+"""Backbones whose normalisation can be switched off."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ from robusthash.contracts import Backbone
 
 @dataclass(frozen=True, kw_only=True)
 class Normalised(Backbone):
-    """A backbone with published weights: its mean and deviation are theirs, or 0 and 1."""
+    """A backbone with published weights: its mean and deviation are those of the weights, or 0 and 1."""
 
-    normalise: bool = True  #: as for the published weights; false takes images in [0, 1] as they are
+    normalise: bool = True  #: normalise images as for the published weights; otherwise take them in [0, 1]
 
     def __post_init__(self) -> None:
         if not self.normalise:

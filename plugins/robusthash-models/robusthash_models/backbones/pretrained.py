@@ -14,7 +14,7 @@ from robusthash.errors import CheckpointError
 from robusthash.training import load_tensors, load_weights
 
 PUBLISHED = "IMAGENET1K_V1"  #: torchvision's name for the first published ImageNet weights
-TIMEOUT = 15.0  #: seconds that a download may stand still
+TIMEOUT = 15.0  #: seconds after which a stalled download fails
 
 
 def torchvision_network(name: str, weights: str, head: str) -> nn.Module:
@@ -71,7 +71,7 @@ def _published(name: str) -> dict[str, Tensor]:
     if published is None:
         raise CheckpointError(
             f"torchvision publishes no {PUBLISHED} weights of {name}",
-            hint="give a safetensors file with --weights, or start at random with --weights none",
+            hint="give a safetensors file with --weights, or use random weights with --weights none",
         )
     try:
         with _timeout(TIMEOUT):
@@ -84,7 +84,7 @@ def _published(name: str) -> dict[str, Tensor]:
         raise CheckpointError(
             f"cannot fetch the published weights of {name} from {published.url}: {reason}",
             hint=f"put {file} into {Path(torch.hub.get_dir()) / 'checkpoints'}, or convert it to safetensors and give "
-            f"its path with --weights; --weights none starts at random",
+            f"its path with --weights; --weights none uses random weights",
         ) from error
     return _modern_names(state) if name.startswith("densenet") else state
 

@@ -11,12 +11,12 @@ from robusthash_models.backbones.pretrained import torchvision_network
 
 @dataclass(frozen=True, kw_only=True)
 class ResNet(Normalised):
-    """Everything up to the global average pooling; the hash layer starts at N(0, 0.01)."""
+    """Everything up to the global average pooling; the hash layer is initialised with N(0, 0.01)."""
 
     hash_init_std = 0.01
 
     depth: Literal["18", "34", "50", "101", "152"] = "18"  #: layers
-    stem: Literal["imagenet", "small"] = "imagenet"  #: small: 3x3 stride 1, no max-pooling, for 32x32; random start
+    stem: Literal["imagenet", "small"] = "imagenet"  #: small: 3x3, stride 1, no max-pooling, random weights, for 32x32
 
     def build(self, weights: str) -> tuple[nn.Module, int]:
         """Convolutions and pooling: (n, 3, h, w) to (n, 512) or (n, 2048)."""

@@ -13,15 +13,15 @@ from robusthash.training import load_tensors, load_weights
 class SmallCNN(Backbone):
     """Three 3x3 convolutions with batch normalisation, for images from 8x8 up: digits at 16x16, CIFAR at 32x32.
 
-    No pretrained weights are published for it, so ``default`` is a random start too.
+    It has no published weights, so ``default`` is random too.
     """
 
     mean = (0.5, 0.5, 0.5)
     std = (0.5, 0.5, 0.5)
     channels_last = True  # up to a third faster on a CPU
 
-    image_size: int = 16  #: height and width that it is meant for, in pixels
-    width: int = 16  #: channels of the first convolution; the others have twice and four times as many
+    image_size: int = 16  #: height and width of its images, in pixels
+    width: int = 16  #: channels of the first convolution; the next have two and four times as many
     grid: int = 2  #: the last feature map is averaged to grid x grid cells
 
     def build(self, weights: str) -> tuple[nn.Module, int]:

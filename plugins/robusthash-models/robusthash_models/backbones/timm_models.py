@@ -19,16 +19,16 @@ from robusthash_models.backbones.pretrained import TIMEOUT
 
 @dataclass(frozen=True, kw_only=True)
 class TimmModel(Normalised):
-    """A network that timm builds with no classes: its pooled features.
+    """A network of timm with its classifier removed: its pooled features.
 
-    Image size, mean and deviation are those of its pretrained weights. The hash layer has torch's own start.
+    Image size, mean and deviation are those of its pretrained weights. The hash layer has torch's default start.
 
     Raises:
         OptionError: timm has no network of this name.
         MissingDependencyError: timm is not installed.
     """
 
-    name: str  #: timm's name of the network, perhaps with a tag of its weights: resnet18 or resnet18.a1_in1k
+    name: str  #: timm's name of the network, with or without a tag of its weights: resnet18 or resnet18.a1_in1k
 
     def __post_init__(self) -> None:
         timm = _timm()
@@ -38,14 +38,14 @@ class TimmModel(Normalised):
             near = get_close_matches(architecture, known, n=1, cutoff=0.5)
             raise OptionError(
                 f"timm {timm.__version__} has no network {architecture!r}",
-                hint=(f"did you mean {near[0]!r}? " if near else "") + "timm.list_models() names all",
+                hint=(f"did you mean {near[0]!r}? " if near else "") + "timm.list_models() lists all",
             )
         try:
             published = timm.get_pretrained_cfg(self.name)
         except RuntimeError as error:
             tags = [name.partition(".")[2] for name in timm.list_pretrained(f"{architecture}.*")]
             raise OptionError(
-                f"timm has no weights {tag!r} of {architecture}", hint=f"known: {', '.join(tags) or 'none'}"
+                f"timm has no weights {tag!r} for {architecture}", hint=f"known: {', '.join(tags) or 'none'}"
             ) from error
         if published is not None:
             object.__setattr__(self, "image_size", published.input_size[-1])
@@ -65,7 +65,7 @@ class TimmModel(Normalised):
 
     def _pretrained(self) -> Any:
         try:
-            # A file that is there is used as it is: the hub's client would ask for a newer one, and ask again.
+            # A cached file is used as it is: the hub's client would ask for a newer one, repeatedly.
             cached = self._cached()
             overlay = {"file": cached} if cached else None
             return _timm().create_model(self.name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay)
@@ -73,12 +73,12 @@ class TimmModel(Normalised):
             reason = getattr(error, "reason", None) or (str(error) or type(error).__name__).splitlines()[0]
             raise CheckpointError(
                 f"cannot fetch timm's weights of {self.name}: {reason}",
-                hint="where there is a network, save timm.create_model(name, pretrained=True).state_dict() as "
-                "safetensors, and give its path with --weights; --weights none starts at random",
+                hint="on a machine with internet access, save timm.create_model(name, pretrained=True).state_dict() as "
+                "safetensors, and give its path with --weights; --weights none uses random weights",
             ) from error
 
     def _cached(self) -> str | None:
-        """The file in the hub's cache. If there is none, the hub must answer, once: its client tries for a minute."""
+        """The file in the hub's cache. Without one, the hub is contacted once: its client would retry for a minute."""
         hub = importlib.import_module("huggingface_hub")
         repository = _timm().get_pretrained_cfg(self.name).hf_hub_id
         found = hub.try_to_load_from_cache(repository, "model.safetensors") if repository else None

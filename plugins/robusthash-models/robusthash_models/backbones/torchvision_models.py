@@ -11,14 +11,14 @@ from robusthash_models.backbones.normalised import Normalised
 from robusthash_models.backbones.pretrained import published_weights, told, torchvision_state
 
 _CLASSES = 1000
-_TWO_OUTPUTS = ("googlenet", "inception_v3")  #: in training they give an auxiliary classifier's scores beside their own
+_TWO_OUTPUTS = ("googlenet", "inception_v3")  #: in training mode they also return an auxiliary classifier's scores
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchvisionModel(Normalised):
-    """A classifier whose last fully connected layer, the one that scores the 1000 classes, is left out.
+    """A classifier without its last fully connected layer, which scores the 1000 classes.
 
-    Image size, mean and deviation are those of its published weights. The hash layer has torch's own start.
+    Image size, mean and deviation are those of its published weights. The hash layer has torch's default start.
 
     Raises:
         OptionError: torchvision has no classifier of this name, or it does not end in such a layer.
@@ -38,8 +38,8 @@ class TorchvisionModel(Normalised):
             )
         if self.name in _TWO_OUTPUTS:
             raise OptionError(
-                f"torchvision's {self.name} has auxiliary classifiers, which a hash model has no place for",
-                hint="take another network",
+                f"torchvision's {self.name} has auxiliary classifiers, which a hash model cannot use",
+                hint="use another network",
             )
         published = published_weights(self.name)
         if published is not None:
@@ -70,7 +70,7 @@ class TorchvisionModel(Normalised):
         if heads != [name] or not isinstance(last, nn.Linear):
             raise OptionError(
                 f"torchvision's {self.name} does not end in one fully connected layer of {_CLASSES} classes, "
-                "and where else to cut it is not known",
-                hint="take another network, or write a backbone that cuts it",
+                "so it is not known where to cut it",
+                hint="use another network, or write a backbone that cuts it",
             )
         return name, last.in_features

@@ -11,7 +11,7 @@ from robusthash_models.backbones.pretrained import torchvision_network
 
 @dataclass(frozen=True, kw_only=True)
 class VGG(Normalised):
-    """Convolutions and the first two fully connected layers; the hash layer has torch's own start."""
+    """Convolutions and the first two fully connected layers; the hash layer has torch's default initialisation."""
 
     channels_last = True  # on a CPU 3 to 19 % faster, docs/models/backbones.md
 

@@ -17,13 +17,13 @@ _POSITIONS = "encoder.pos_embedding"
 
 @dataclass(frozen=True, kw_only=True)
 class ViTB16(Normalised):
-    """The class token after the final norm; the hash layer has torch's own start.
+    """The class token after the final norm; the hash layer has torch's default initialisation.
 
-    It takes images of one size alone. Weights that were trained at another size have their positions interpolated, as
-    torchvision does it.
+    It takes images of a single size. Position embeddings of weights for another size are interpolated, as torchvision
+    does.
 
     Raises:
-        OptionError: the image size is no multiple of the patch.
+        OptionError: the image size is not a multiple of the patch size.
     """
 
     image_size: int = 224  #: height and width of its images, in pixels, a multiple of 16
@@ -31,7 +31,7 @@ class ViTB16(Normalised):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.image_size < _PATCH or self.image_size % _PATCH:
-            raise OptionError(f"image_size is {self.image_size}", hint=f"a multiple of the patch's {_PATCH} pixels")
+            raise OptionError(f"image_size is {self.image_size}", hint=f"use a multiple of the patch size, {_PATCH}")
 
     def build(self, weights: str) -> tuple[nn.Module, int]:
         """All but the classifier: (n, 3, image_size, image_size) to (n, 768)."""

@@ -12,25 +12,25 @@ from robusthash.hashing import sign
 
 @dataclass(frozen=True, kw_only=True)
 class ITQ(ClosedForm):
-    """Principal components of the features, rotated so that they lie near the corners of the cube.
+    """Principal components of the features, rotated towards the corners of the cube.
 
-    With V the centred features on their K main directions, it looks for the rotation R that minimises
-    ``||B - V R||_F^2``, ``B = sgn(V R)`` (eq. 2), from a random one: see :func:`turn`.
+    With V the centred features projected to their first K principal components, it searches the rotation R that
+    minimises ``||B - V R||_F^2``, ``B = sgn(V R)`` (eq. 2), from a random one: see :func:`turn`.
     """
 
-    iterations: int = 50  #: turns of the rotation
+    iterations: int = 50  #: updates of the rotation
 
     def __post_init__(self) -> None:
         if self.iterations < 0:
-            raise OptionError(f"iterations={self.iterations}", hint="0 leaves the random rotation as it is")
+            raise OptionError(f"iterations={self.iterations}", hint="use at least 0, which keeps the random rotation")
 
     def project(self, train: TrainFeatures, bits: int, random: Randomness) -> HashLayer:  # noqa: D102
         items, width = train.values.shape
         most = min(width, items - 1)
         if bits > most:
             raise UsageError(
-                f"itq has {most} principal components, of {items} train items with {width} features, for {bits} bits",
-                hint=f"ask for at most {most} bits, take a wider backbone, or lsh, which has no such bound",
+                f"itq cannot make {bits} bits: {items} items of {width} features have {most} principal components",
+                hint=f"use at most {most} bits, a wider backbone, or lsh, which has no such bound",
             )
         mean = train.values.mean(0)
         components = principal(train.values - mean, bits)
@@ -42,21 +42,21 @@ class ITQ(ClosedForm):
 
 
 def principal(centred: Tensor, count: int) -> Tensor:
-    """The directions of the largest variance, as orthonormal columns: (width, count).
+    """The directions of largest variance, as orthonormal columns: (width, count).
 
     Args:
         centred: (n, width) float, of mean 0.
-        count: how many.
+        count: number of directions.
     """
     vectors: Tensor = torch.linalg.eigh(centred.T @ centred).eigenvectors  # variances ascend
     return vectors[:, -count:].flip(1)
 
 
 def turn(projected: Tensor, rotation: Tensor) -> Tensor:
-    """One iteration (section 3.2): the codes of the present rotation, and the best rotation for these codes.
+    """One iteration (section 3.2): the codes of the current rotation, and the best rotation for these codes.
 
-    With the codes fixed it is an orthogonal Procrustes problem: ``B^T V = S Omega S'^T`` gives ``R = S' S^T``. Neither
-    half makes :func:`quantisation_loss` larger.
+    With fixed codes it is an orthogonal Procrustes problem: ``B^T V = S Omega S'^T`` gives ``R = S' S^T``. Neither step
+    can raise :func:`quantisation_loss`.
 
     Args:
         projected: (n, bits) float, V.

@@ -9,10 +9,10 @@ from robusthash.contracts import ClosedForm, HashLayer, Randomness, TrainFeature
 
 @dataclass(frozen=True, kw_only=True)
 class LSH(ClosedForm):
-    """Each bit is the side of a random hyperplane through the features' mean: ``sgn(w . (x - m))``, ``w ~ N(0, I)``.
+    """Each bit is a side of a random hyperplane through the features' mean: ``sgn(w . (x - m))``, ``w ~ N(0, I)``.
 
     Two items differ in a bit with probability ``angle / pi`` (Charikar, section 3), so the Hamming distance estimates
-    the angle between their centred features. The locality-sensitive family is that of Indyk and Motwani (STOC 1998).
+    the angle between their centred features. Locality-sensitive families are due to Indyk and Motwani (STOC 1998).
     """
 
     def project(self, train: TrainFeatures, bits: int, random: Randomness) -> HashLayer:  # noqa: D102

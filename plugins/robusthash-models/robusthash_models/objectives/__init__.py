@@ -1,1 +1,1 @@
-"""Hashing losses, one paper to a file."""
+"""Hashing losses, one paper per file."""

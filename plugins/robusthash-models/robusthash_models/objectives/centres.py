@@ -1,4 +1,4 @@
-"""Binary class centres: a code for each class, far from the others, and a code for each set of labels."""
+"""Binary class centres: codes of classes that are far apart, and the codes of sets of labels."""
 
 import torch
 from torch import Tensor, nn
@@ -6,11 +6,11 @@ from torch import Tensor, nn
 from robusthash.contracts import Randomness
 from robusthash.errors import UsageError
 
-DRAWS = 20  #: times that random centres are drawn anew until they are far apart
+DRAWS = 20  #: largest number of draws of random centres until they are far apart
 
 
 class Centres(nn.Module):
-    """A code for each class, and what decides the bits of an item whose labels disagree.
+    """A code for each class, and a code that breaks ties between the labels of an item.
 
     Args:
         codes: (classes, bits) float in {-1, +1}.
@@ -26,7 +26,7 @@ class Centres(nn.Module):
         self.register_buffer("ties", ties)
 
     def forward(self, labels: Tensor) -> Tensor:
-        """Each item's centre: the majority of its labels' codes, a tie decided by ``ties``, always the same way.
+        """Each item's centre: the bitwise majority of its labels' codes; ``ties`` gives the bits of a tie.
 
         Args:
             labels: (n, classes) float, multi-hot.
@@ -39,11 +39,11 @@ class Centres(nn.Module):
 
 
 def spread_centres(*, bits: int, classes: int, seed: int) -> Centres:
-    """Centres as far apart as can be had: Hadamard rows where they suffice, else random codes drawn until far apart.
+    """Centres that are far apart: Hadamard rows if there are enough, otherwise random codes.
 
-    Where K is a power of two and 2K >= C they are the first C rows of ``[H; -H]``, at distance K / 2 or K of each
-    other. Elsewhere half the bits of each are -1, drawn anew (20 times at most) until the least distance is above K / 4
-    and the mean at least K / 2; if that does not come, the draw with the largest least distance is taken.
+    If K is a power of two and 2K >= C they are the first C rows of ``[H; -H]``, at a distance of K / 2 or K from each
+    other. Otherwise they are random codes with half of their bits -1, drawn up to 20 times until the least distance is
+    above K / 4 and the mean at least K / 2; failing that, the draw with the largest least distance is used.
 
     Args:
         bits: code length K.
@@ -62,20 +62,20 @@ def spread_centres(*, bits: int, classes: int, seed: int) -> Centres:
 
 
 def random_centres(*, bits: int, classes: int, seed: int, balanced: bool) -> Centres:
-    """Centres as drawn, however near each other.
+    """Random centres, whatever their distances.
 
     Args:
         bits: code length K.
         classes: C.
         seed: of the training.
-        balanced: whether half the bits of each are -1, or each bit is a fair coin.
+        balanced: half of the bits of each centre are -1; otherwise each bit is drawn with equal chance.
     """
     codes = _balanced(bits, classes, seed, 0) if balanced else _coins(classes, bits, seed, "centres")
     return Centres(codes, _coins(1, bits, seed, "ties")[0])
 
 
 def distances(codes: Tensor) -> tuple[int, float]:
-    """Least and mean Hamming distance between different rows of (classes, bits) codes in {-1, +1}.
+    """Least and mean Hamming distance between the rows of (classes, bits) codes in {-1, +1}.
 
     >>> distances(torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]]))
     (1, 1.3333333333333333)
@@ -89,7 +89,7 @@ def distances(codes: Tensor) -> tuple[int, float]:
 
 
 def _hadamard(size: int) -> Tensor:
-    """Sylvester's: (size, size) in {-1, +1}, with orthogonal rows; size is a power of two."""
+    """Sylvester's matrix: (size, size) in {-1, +1}, with orthogonal rows; size is a power of two."""
     matrix = torch.ones(1, 1)
     while len(matrix) < size:
         matrix = torch.cat([torch.cat([matrix, matrix], 1), torch.cat([matrix, -matrix], 1)])
@@ -107,7 +107,7 @@ def _far_apart(bits: int, classes: int, seed: int) -> Tensor:
             best, nearest = codes, least
     if nearest == 0:
         raise UsageError(
-            f"{classes} classes do not get different centres of {bits} bits", hint="ask for more bits, or other centres"
+            f"no {classes} different centres of {bits} bits were found", hint="use more bits, or other centres"
         )
     return best
 

@@ -1,13 +1,13 @@
-"""The cross entropy that losses with class logits share."""
+"""The cross entropy of losses with class logits."""
 
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
 
 def label_cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """Cross entropy with the labels of an item in equal shares: the usual one where each item has a single label.
+    """Cross entropy whose target is divided equally among an item's labels; the usual one if each item has one label.
 
-    An item without labels adds nothing.
+    An unlabelled item contributes 0.
 
     Args:
         logits: (n, classes) float.

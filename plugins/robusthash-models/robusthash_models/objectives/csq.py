@@ -20,23 +20,23 @@ class CSQ(Objective):
         L = BCE((u + 1) / 2, (c + 1) / 2)  +  lambda mean (|u| - 1)^2  +  mu mean_ij (log(1 + exp z_ij) - s_ij z_ij)
 
     where ``z_ij = 10 <u_i, u_j> / K`` over the pairs of the batch; only the authors' code has the last term. As
-    ``(tanh f + 1) / 2`` is the logistic function of 2 f, the first one is taken from the logits, and does not clamp
+    ``(tanh f + 1) / 2`` is the logistic function of 2 f, the first term is computed from the logits, without clamping
     where u rounds to 1.
 
-    The centres are Hadamard rows where K is a power of two and half the number of classes at least, and elsewhere
-    random codes drawn until they are far apart. An item with several labels goes to the majority of their centres; a
-    tied bit goes the way of one vector, drawn once for a training.
+    The centres are Hadamard rows if K is a power of two and at least half the number of classes, and otherwise random
+    codes that are far apart. The centre of an item with several labels is the bitwise majority of theirs; ties are
+    broken by a vector that is drawn once per training.
     """
 
     quantisation: float = 1e-4  #: λ, weight of the quantisation term
     likelihood: float = 0.0  #: μ, weight of the pairs' likelihood
 
     def head(self, *, bits: int, classes: int, seed: int) -> Centres:
-        """The hash centres, and the vector that decides ties."""
+        """The hash centres, and the vector that breaks ties."""
         return spread_centres(bits=bits, classes=classes, seed=seed)
 
     def relax(self, logits: Tensor, step: TrainStep) -> Tensor:  # noqa: ARG002 - the contract's
-        """The logits: the loss takes the tanh where it needs it."""
+        """The logits; the loss applies the tanh itself."""
         return logits
 
     def loss(self, relaxed: Tensor, labels: Tensor, pairs: Pairs, step: TrainStep) -> Tensor:

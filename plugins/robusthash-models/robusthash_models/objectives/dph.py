@@ -1,4 +1,4 @@
-"""DPH, the pairwise hashing that attack papers train as their victim (Yang, Liu, Deng and Tao, IEEE TCYB 2018)."""
+"""DPH, the pairwise loss of the victims in attack papers (Yang, Liu, Deng and Tao, IEEE TCYB 2018)."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,16 +10,16 @@ from robusthash.contracts import Objective, Pairs, TrainStep
 
 @dataclass(frozen=True, kw_only=True)
 class DPH(Objective):
-    """Fits the inner products of relaxed codes to the pairs' similarities, in least squares.
+    """Fits the inner products of relaxed codes to the pairs' similarities by least squares.
 
     With ``u = tanh f(x)``, for the B items of a batch and the N items that they are compared with::
 
         L = sum_ij (<u_i, u_j> / K - (2 s_ij - 1))^2 / (N B)
 
-    No term keeps the codes near binary: an inner product of K is reached by codes in {-1, +1} alone.
+    No quantisation term is needed: only codes in {-1, +1} reach an inner product of K.
     """
 
-    pairing: Literal["bank", "batch"] = "batch"  #: compared with the whole train split's codes, or with the batch
+    pairing: Literal["bank", "batch"] = "batch"  #: compare with the codes of the whole train split, or of the batch
 
     def loss(
         self,

@@ -13,19 +13,19 @@ from robusthash_models.objectives.relaxed import Relaxed
 
 @dataclass(frozen=True, kw_only=True)
 class DPN(Relaxed):
-    """Pushes each bit a margin to its target's side.
+    """Pushes each bit to its target's side by a margin.
 
     With a target t in {-1, +1}^K for each class::
 
         L = mean max(0, m - u t)
 
-    A bit that is beyond the margin is left alone; ``u = tanh f(x)``, as one repository has it, never gets there.
-    An item with several labels has the majority of their targets, as in CSQ.
+    A bit beyond the margin has no gradient; with ``u = tanh f(x)``, as in one repository, no bit gets there. The target
+    of an item with several labels is the bitwise majority of theirs, as in CSQ.
     """
 
     m: float = 1.0  #: m, the margin
-    relaxation: Literal["tanh", "identity"] = "identity"  #: u: of the logits, their tanh or themselves
-    targets: Literal["spread", "random"] = "spread"  #: CSQ's centres, or balanced random codes however near each other
+    relaxation: Literal["tanh", "identity"] = "identity"  #: u: tanh of the logits, or the logits themselves
+    targets: Literal["spread", "random"] = "spread"  #: CSQ's centres, or balanced random codes
 
     def head(self, *, bits: int, classes: int, seed: int) -> Centres:
         """The target vectors."""

@@ -16,19 +16,19 @@ from robusthash_models.objectives.relaxed import Relaxed
 
 @dataclass(frozen=True, kw_only=True)
 class DSDH(Relaxed):
-    """Pulls the relaxed codes to discrete ones that fit the labels, beside the likelihood of the pairs.
+    """The likelihood of the pairs, and a pull of the relaxed codes to discrete ones that fit the labels.
 
     With ``theta_ij = <u_i, u_j> / 2``, discrete codes b_i in {-1, +1}^K of all N items of the train split, and a linear
-    map W from codes to labels y, which may be several to an item, for the B items of a batch::
+    map W from codes to labels y (one or several per item), for the B items of a batch::
 
         L = mean_ij (log(1 + exp theta_ij) - s_ij theta_ij)
             + sum_i (mu ||y_i - W^T b_i||^2 + eta ||b_i - u_i||^2) / (B K)  +  nu ||W||^2 / (N K)
 
-    The network feels the first term and that of ``eta``. Before each epoch all but the first, over the whole train
-    split, are minimised over W and b in turn: W in closed form, b bit by bit (discrete cyclic coordinate descent).
-    Without ``mu`` the codes are ``sgn u`` as of the epoch's start, and the loss is nearly DPSH's.
+    The network is trained on the first term and the ``eta`` term. Before each epoch, all terms but the first are
+    minimised over W and b in turn, on the whole train split: W in closed form, b bit by bit (discrete cyclic coordinate
+    descent). With ``mu = 0`` the codes are ``sgn u`` at the start of the epoch, and the loss is nearly DPSH's.
 
-    Public PyTorch code has no term of ``eta`` in the network's loss: there the labels have no effect beyond the pairs.
+    Public PyTorch code has no ``eta`` term in the network's loss: there the labels have no effect beyond the pairs.
 
     Raises:
         OptionError: an option is outside its range.
@@ -36,26 +36,26 @@ class DSDH(Relaxed):
 
     refreshed: ClassVar[bool] = True
 
-    pairing: Literal["bank", "batch"] = "batch"  #: compared with the whole train split's codes, or with the batch
-    mu: float = 1.0  #: μ, weight of the labels' term
-    nu: float = 1.0  #: ν, weight of the size of W
+    pairing: Literal["bank", "batch"] = "batch"  #: compare with the codes of the whole train split, or of the batch
+    mu: float = 1.0  #: μ, weight of the regression of the labels
+    nu: float = 1.0  #: ν, weight of the norm of W
     eta: float = 0.1  #: η, weight of the distance between relaxed and discrete codes
-    pull: bool = True  #: whether the network feels η's term, or the discrete codes alone do
-    sweeps: int = 10  #: of W and all bits, before each epoch
+    pull: bool = True  #: whether the network's loss has the η term, or only the update of the discrete codes
+    sweeps: int = 10  #: updates of W and of all bits before each epoch
 
     def __post_init__(self) -> None:
         if self.mu < 0 or self.eta < 0 or not self.nu > 0 or self.sweeps < 1:
             raise OptionError(
                 f"dsdh.mu is {self.mu}, dsdh.nu {self.nu}, dsdh.eta {self.eta}, dsdh.sweeps {self.sweeps}",
-                hint="nu is positive, mu and eta at least 0, and one sweep is the least",
+                hint="use nu > 0, mu >= 0, eta >= 0 and sweeps >= 1",
             )
 
     def head(self, *, bits: int, classes: int, seed: int) -> "DiscreteCodes":  # noqa: ARG002 - nothing is drawn
-        """Discrete codes and W, of no items until they are refreshed."""
+        """Discrete codes and W, empty until the first refresh."""
         return DiscreteCodes(bits=bits, classes=classes)
 
     def refresh(self, codes: Tensor, labels: Tensor, step: TrainStep) -> None:
-        """Goes on from the discrete codes of the last epoch; the first ones are the signs."""
+        """Updates the discrete codes of the previous epoch; the initial ones are the signs."""
         head = head_of(step, DiscreteCodes)
         b = head.codes if len(head.codes) else sign(codes)
         for _ in range(self.sweeps):
@@ -77,7 +77,7 @@ class DSDH(Relaxed):
 
 
 class DiscreteCodes(nn.Module):
-    """A discrete code for each item of the train split, and what maps codes to labels.
+    """A discrete code for each item of the train split, and the map from codes to labels.
 
     Args:
         bits: code length K.
@@ -100,13 +100,13 @@ class DiscreteCodes(nn.Module):
         """The codes of a batch's items: (n, bits).
 
         Raises:
-            ContractError: the step does not say which items they are, or there are no codes yet.
+            ContractError: the step does not name the items, or there are no codes yet.
         """
         if step.indices is None or not len(self.codes):
             missing = "step.indices" if step.indices is None else "code of any item"
             raise ContractError(
-                f"the loss needs the discrete codes of its batch and found no {missing}",
-                hint="refresh the objective before an epoch, and say which items a batch has, as"
+                f"the loss needs the discrete codes of its batch, but there is no {missing}",
+                hint="refresh the objective before an epoch, and set step.indices, as"
                 " robusthash.training.ObjectiveStep does",
             )
         return self.codes[step.indices]
@@ -115,13 +115,13 @@ class DiscreteCodes(nn.Module):
 def label_map(codes: Tensor, labels: Tensor, *, mu: float, nu: float) -> Tensor:
     """Ridge regression of labels on codes, ``W = (mu B^T B + nu I)^-1 mu B^T Y`` with items as rows.
 
-    In double precision: bits that are alike for all items make the matrix nearly singular.
+    In double precision: constant bits make the matrix nearly singular.
 
     Args:
         codes: B, (items, bits) float.
         labels: Y, (items, classes) float.
         mu: weight of the error.
-        nu: weight of the size of W; positive.
+        nu: weight of the norm of W; positive.
 
     Returns:
         (bits, classes) float, of the codes' dtype.
@@ -142,7 +142,7 @@ def swept_codes(codes: Tensor, relaxed: Tensor, labels: Tensor, weight: Tensor, 
     and W' and b' without it, ``b_k = sgn(mu <w, y> + eta u_k - mu <W'^T b', w>)``.
 
     Args:
-        codes: b, (items, bits) float in {-1, +1}, the start.
+        codes: b, (items, bits) float in {-1, +1}, to start from.
         relaxed: u, (items, bits) float.
         labels: y, (items, classes) float.
         weight: W, (bits, classes) float.

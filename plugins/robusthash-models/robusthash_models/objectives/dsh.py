@@ -12,32 +12,32 @@ from robusthash_models.objectives.relaxed import Relaxed
 
 @dataclass(frozen=True, kw_only=True)
 class DSH(Relaxed):
-    """Contrastive loss: similar items come together, others are pushed apart as far as the margin.
+    """Contrastive loss: pulls similar items together, and pushes others apart up to the margin.
 
     With ``d_ij = ||u_i - u_j||^2`` for the B items of a batch and the N items that they are compared with::
 
         L = sum_ij (s_ij d_ij + (1 - s_ij) max(m - d_ij, 0)) / (2 N B)  +  alpha R,    R = |1 - |u_ik|| averaged
 
-    The paper takes R as a sum over the bits of both items of a pair, which is 2 K times the mean over all elements
-    that DeepHash-pytorch has; one ``alpha`` means two things.
+    In the paper R is a sum over the bits of both items of a pair, which is 2 K times the mean over all elements of
+    DeepHash-pytorch, so the same ``alpha`` has two meanings.
 
-    Batch pairs are the paper's. The default ``alpha`` was the best of 0 to 1 on digits (16x16, 32 bits, 20 epochs): a
-    MAP of .979 to .989 over three seeds, where the 0.1 of DeepHash-pytorch has .969 to .983.
+    The paper uses batch pairs. The default ``alpha`` was the best from 0 to 1 on digits (16x16, 32 bits, 20 epochs): a
+    MAP of .979 to .989 over three seeds; DeepHash-pytorch's 0.1 reaches .969 to .983.
 
     Raises:
         OptionError: ``margin`` or ``alpha`` is out of range.
     """
 
-    pairing: Literal["bank", "batch"] = "batch"  #: compared with the whole train split's codes, or with the batch
-    relaxation: Literal["tanh", "identity"] = "identity"  #: u: of the logits, their tanh or themselves
-    margin: float | None = None  #: m, squared distance at which others are far enough; None is 2 K
+    pairing: Literal["bank", "batch"] = "batch"  #: compare with the codes of the whole train split, or of the batch
+    relaxation: Literal["tanh", "identity"] = "identity"  #: u: tanh of the logits, or the logits themselves
+    margin: float | None = None  #: m, squared distance beyond which dissimilar pairs have no loss; none is 2 K
     alpha: float = 0.5  #: α, weight of the regulariser
     regulariser: Literal["element", "pair"] = "element"  #: R: mean over elements, or sum over the bits of a pair
 
     def __post_init__(self) -> None:
         if self.alpha < 0 or (self.margin is not None and not self.margin > 0):
             raise OptionError(
-                f"dsh.margin is {self.margin}, dsh.alpha {self.alpha}", hint="the margin is positive, alpha at least 0"
+                f"dsh.margin is {self.margin}, dsh.alpha {self.alpha}", hint="use margin > 0 and alpha >= 0"
             )
 
     def loss(
@@ -58,8 +58,8 @@ class DSH(Relaxed):
 def squared_distances(left: Tensor, right: Tensor) -> Tensor:
     """Squared Euclidean distances without an (n, m, bits) tensor.
 
-    Rounding can leave a distance of equal rows slightly below 0. It is not clamped: that would take the gradient of
-    pairs that are nearly equal, and a hinge or a mean does not mind.
+    Rounding can put the distance of equal rows slightly below 0. It is not clamped: this would remove the gradient of
+    nearly equal pairs, and neither a hinge nor a mean needs it.
 
     Args:
         left: (n, bits) float.

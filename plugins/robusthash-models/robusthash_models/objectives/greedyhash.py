@@ -14,25 +14,25 @@ from robusthash_models.objectives.heads import head_of
 
 @dataclass(frozen=True, kw_only=True)
 class GreedyHash(Objective):
-    """Classifies the binary codes themselves; the sign has the identity as its gradient.
+    """Classifies the binary codes; the gradient of the sign is the identity.
 
-    With ``u = f(x)``, ``b = sgn u``, and a linear classifier W without bias that is trained along::
+    With ``u = f(x)``, ``b = sgn u``, and a linear classifier W without bias that is trained jointly::
 
         L = CE(W b, y)  +  alpha mean | |u| - 1 |^3
 
-    The public code takes the first label of an item that has several. Here they share the cross entropy's target
-    equally, which for a single label is the paper's loss.
+    The public code uses only the first label of an item. Here the cross entropy's target is divided equally among its
+    labels, which for a single label is the paper's loss.
     """
 
     alpha: float = 0.1  #: α, weight of the penalty
 
     def head(self, *, bits: int, classes: int, seed: int) -> "Classifier":
-        """W, with torch's usual start: uniform within 1 / sqrt(K) of 0."""
+        """W, initialised as torch does: uniform within 1 / sqrt(K)."""
         uniform = Randomness(seed=seed, purpose="classifier").uniform(torch.arange(classes), (bits,))
         return Classifier((2 * uniform - 1) * bits**-0.5)
 
     def relax(self, logits: Tensor, step: TrainStep) -> Tensor:  # noqa: ARG002 - the contract's
-        """The paper's u: the logits."""
+        """The logits, the paper's u."""
         return logits
 
     def loss(
@@ -52,7 +52,7 @@ class Classifier(nn.Module):
     """Class logits of codes, linear and without bias.
 
     Args:
-        weight: (classes, bits) float, its start.
+        weight: (classes, bits) float, initial values.
     """
 
     def __init__(self, weight: Tensor) -> None:
@@ -65,7 +65,7 @@ class Classifier(nn.Module):
 
 
 def straight_through_sign(u: Tensor) -> Tensor:
-    """The sign, +1 at 0, with the identity as its gradient.
+    """The sign, +1 at 0, whose gradient is the identity.
 
     >>> u = torch.tensor([-0.3, 0.0, 2.0], requires_grad=True)
     >>> code = straight_through_sign(u)
@@ -77,7 +77,7 @@ def straight_through_sign(u: Tensor) -> Tensor:
 
 
 class _StraightThrough(torch.autograd.Function):
-    """``u + (sgn u - u).detach()`` would round to values beside -1 and +1."""
+    """``u + (sgn u - u).detach()`` would round to values near -1 and +1, not to -1 and +1."""
 
     @staticmethod
     def forward(ctx: Any, u: Tensor) -> Tensor:  # noqa: ARG004 - torch's signature

@@ -1,4 +1,4 @@
-"""What a loss finds beside the network in a training step."""
+"""The head of a training step, checked for its class."""
 
 from typing import TypeVar
 
@@ -11,18 +11,18 @@ H = TypeVar("H", bound=nn.Module)
 
 
 def head_of(step: TrainStep, kind: type[H]) -> H:
-    """The head of a training step, which is of a known class.
+    """The head of a training step.
 
     Args:
-        step: where in the training this is.
-        kind: what the objective's ``head`` builds.
+        step: position in the training.
+        kind: class that the objective's ``head`` builds.
 
     Raises:
-        ContractError: the step carries no such head.
+        ContractError: the step has no such head.
     """
     if not isinstance(step.head, kind):
         raise ContractError(
-            f"the loss needs a {kind.__name__} as step.head and found {type(step.head).__name__}",
-            hint="hand it what the objective's head() gives, as robusthash.training.ObjectiveStep does",
+            f"the loss needs a {kind.__name__} as step.head, not {type(step.head).__name__}",
+            hint="set it to the result of the objective's head(), as robusthash.training.ObjectiveStep does",
         )
     return step.head

@@ -1,4 +1,4 @@
-"""HSWD, the codes' distribution matched to a fair coin's (Doan, Yang and Li, CVPR 2022: One loss for quantization)."""
+"""HSWD, matching codes to a fair coin's distribution (Doan, Yang and Li, CVPR 2022: One loss for quantization)."""
 
 from dataclasses import dataclass
 
@@ -13,21 +13,21 @@ from robusthash_models.objectives.hashnet import HashNet
 
 @dataclass(frozen=True, kw_only=True)
 class HSWD(Objective):
-    """Adds to the loss of another objective a distance between the distribution of its relaxed codes and a fair coin's.
+    """Adds a distance between the distribution of relaxed codes and a fair coin's to the loss of another objective.
 
-    Mixed into that objective, before it in the list of bases. For each bit, over a batch of B items::
+    A mixin, listed before that objective among the bases. Over a batch of B items::
 
         L + w / (K B) sum_k || sort(u_k) - r ||^2
 
-    r is a sorted sample of a fair coin in {-1, +1}. The public code draws it anew for each batch; here it is the
-    balanced one, the first half -1 and the other +1, so that the loss is a function of its arguments. Of an odd number
-    the item in the middle costs the mean of both sides.
+    r is a sorted sample of a fair coin in {-1, +1}. The public code draws it for each batch; here it is balanced, the
+    first half -1 and the second +1, so that the loss is a function of its arguments. With an odd number of items, the
+    middle one costs the mean of both sides.
     """
 
     wasserstein: float = 0.1  #: w, weight of the distance
 
     def near_binary(self, relaxed: Tensor) -> Tensor:
-        """The relaxed codes that shall be near -1 and +1; where a loss sees logits, its class says so."""
+        """The relaxed codes that should be near -1 and +1; a loss of logits overrides this."""
         return relaxed
 
     def loss(self, relaxed: Tensor, labels: Tensor, pairs: Pairs, step: TrainStep) -> Tensor:
@@ -57,17 +57,17 @@ def coin_distance(u: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class DPSHWithHSWD(HSWD, DPSH):
-    """DPSH with the distance."""
+    """DPSH with HSWD."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HashNetWithHSWD(HSWD, HashNet):
-    """HashNet with the distance."""
+    """HashNet with HSWD."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class CSQWithHSWD(HSWD, CSQ):
-    """CSQ with the distance."""
+    """CSQ with HSWD."""
 
     def near_binary(self, relaxed: Tensor) -> Tensor:
         """Tanh of the logits that CSQ sees."""

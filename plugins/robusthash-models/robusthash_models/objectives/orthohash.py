@@ -21,17 +21,17 @@ class OrthoHash(Objective):
         L = CE(s (cos(u, o_c) - m y_c)_c, y)
 
     u is normalised over the batch, which keeps the bits balanced. The normalisation belongs to the network: the trainer
-    folds it into the hash layer, so that the code is the sign of what the loss saw. (SAAT's code trains on what is
-    behind it and retrieves with the sign of what is before it.)
+    folds it into the hash layer, so that the code is the sign of what the loss saw. (SAAT's code trains on the logits
+    after the normalisation and retrieves with those before it.)
 
-    The labels of an item with several share the cross entropy's target equally, and each has the margin.
+    The cross entropy's target is divided equally among an item's labels, and each of them has the margin.
     """
 
     batch_norm: ClassVar[bool] = True
 
     s: float = 8.0  #: s, scale of the cosines
-    m: float = 0.2  #: m, margin of the item's own classes
-    targets: Literal["spread", "random"] = "spread"  #: CSQ's centres, or codes of fair coins however near each other
+    m: float = 0.2  #: m, margin of an item's own classes
+    targets: Literal["spread", "random"] = "spread"  #: CSQ's centres, or random codes
 
     def head(self, *, bits: int, classes: int, seed: int) -> Centres:
         """The class codes."""
@@ -40,7 +40,7 @@ class OrthoHash(Objective):
         return spread_centres(bits=bits, classes=classes, seed=seed)
 
     def relax(self, logits: Tensor, step: TrainStep) -> Tensor:  # noqa: ARG002 - the contract's
-        """The normalised logits, as they are."""
+        """The normalised logits themselves."""
         return logits
 
     def loss(

@@ -1,4 +1,4 @@
-"""The choice that several published objectives leave to their code: a loss of the logits, or of their tanh."""
+"""Objectives whose public codes differ in the relaxation: the logits, or their tanh."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -12,7 +12,7 @@ from robusthash.contracts import Objective, TrainStep
 class Relaxed(Objective):
     """An objective whose code relaxation u is an option."""
 
-    relaxation: Literal["tanh", "identity"] = "tanh"  #: u: of the logits, their tanh or themselves
+    relaxation: Literal["tanh", "identity"] = "tanh"  #: u: tanh of the logits, or the logits themselves
 
     def relax(self, logits: Tensor, step: TrainStep) -> Tensor:  # noqa: D102 - as in the base class
         return logits if self.relaxation == "identity" else super().relax(logits, step)

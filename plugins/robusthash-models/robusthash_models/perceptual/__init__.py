@@ -1,1 +1,1 @@
-"""Perceptual hashes: what finds copies of an image, as black boxes."""
+"""Perceptual hashes, which find copies of an image, as black boxes."""

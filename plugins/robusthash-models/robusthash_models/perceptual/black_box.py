@@ -1,4 +1,4 @@
-"""A perceptual hash as a hash model: 8-bit images go in, signs come out, and there is no gradient."""
+"""A perceptual hash as a hash model: from 8-bit images to signs, without gradients."""
 
 from collections.abc import Callable
 
@@ -11,10 +11,10 @@ from robusthash.pixels import to_levels
 
 
 class PerceptualHash(HashModel):
-    """A hash of single 8-bit images, by a library that torch knows nothing of.
+    """A hash of single 8-bit images by a library outside torch.
 
     Args:
-        hash_image: from an RGB image (h, w, 3) uint8 to its bits (bits,), 0 or 1.
+        hash_image: maps an RGB image (h, w, 3) uint8 to its bits (bits,), 0 or 1.
         bits: code length K.
         image_size: height and width of the images, in pixels.
     """
@@ -26,7 +26,7 @@ class PerceptualHash(HashModel):
         self._hash_image = hash_image
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """+1 for a bit that is set, -1 for one that is not: (n, bits) in the inputs' type, without gradient.
+        """+1 for a set bit, -1 for any other: (n, bits) of the inputs' type, without gradients.
 
         Inputs are rounded to 8 bits: the library sees what would be uploaded.
         """

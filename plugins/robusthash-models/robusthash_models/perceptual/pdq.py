@@ -12,15 +12,15 @@ from robusthash.errors import MissingDependencyError, UsageError
 from robusthash_models.perceptual.black_box import PerceptualHash
 
 _BITS = 256
-_SMALLEST = 5  #: pixels a side; of a smaller image the library gives zeros for every bit
+_SMALLEST = 5  #: pixels per side; the library returns only zero bits for a smaller image
 
 
 @dataclass(frozen=True, kw_only=True)
 class PDQ(ReadyModel):
     """16 x 16 low frequencies of the grey image, each compared with their median: 256 bits.
 
-    The library brings the image to 64 x 64 pixels itself. Its quality score, by which a service leaves out images
-    without structure, is not used: every image is hashed.
+    The library resizes the image to 64 x 64 pixels. Its quality score, with which services discard images without
+    structure, is not used: every image is hashed.
     """
 
     libraries = ("pdqhash",)
@@ -36,7 +36,7 @@ class PDQ(ReadyModel):
         image_size = modalities[IMAGE].shape[1]
         if image_size < _SMALLEST:
             raise UsageError(
-                f"PDQ hashes no {image_size}x{image_size} images", hint=f"give --image-size {_SMALLEST} or more"
+                f"PDQ cannot hash {image_size}x{image_size} images", hint=f"give --image-size {_SMALLEST} or more"
             )
         library = _library()
 
@@ -52,5 +52,5 @@ def _library() -> Any:
     except ImportError as error:
         raise MissingDependencyError(
             f"pdq needs the package pdqhash: {error}",
-            hint="pip install 'robusthash-models[perceptual]'; where pdqhash has no wheel, that needs a C++ compiler",
+            hint="pip install 'robusthash-models[perceptual]'; without a wheel of pdqhash, this needs a C++ compiler",
         ) from error

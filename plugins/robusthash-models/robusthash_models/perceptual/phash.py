@@ -17,19 +17,19 @@ from robusthash_models.perceptual.black_box import PerceptualHash
 class PHash(ReadyModel):
     """The low frequencies of the grey image, each compared with their median: ``hash_size ** 2`` bits.
 
-    The image is made grey and resized to ``hash_size * highfreq_factor`` pixels a side, and of its cosine transform the
-    first ``hash_size`` frequencies of either direction are kept.
+    The image is converted to grey and resized to ``hash_size * highfreq_factor`` pixels per side; the first
+    ``hash_size`` frequencies of its cosine transform in each direction are kept.
     """
 
     libraries = ("ImageHash",)
 
-    hash_size: int = 8  #: frequencies of either direction; the code has hash_size^2 bits
-    highfreq_factor: int = 4  #: side of the resized image, in hash_size
+    hash_size: int = 8  #: frequencies in each direction; the code has hash_size^2 bits
+    highfreq_factor: int = 4  #: side of the resized image, in units of hash_size
 
     def __post_init__(self) -> None:
         if self.hash_size < 2 or self.highfreq_factor < 1:
             raise OptionError(
-                f"hash_size={self.hash_size}, highfreq_factor={self.highfreq_factor}", hint="at least 2 and 1"
+                f"hash_size={self.hash_size}, highfreq_factor={self.highfreq_factor}", hint="use at least 2 and 1"
             )
         _library()
 
