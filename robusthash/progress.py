@@ -20,10 +20,13 @@ _REFRESH = 0.1  #: seconds between updates of a notebook
 
 @contextmanager
 def bars(console: "Console") -> Iterator[Report]:
-    """A bar for each step that is under way; a finished one goes.
+    """Shows a bar for each unfinished step, and removes it when the step is done.
 
     Args:
-        console: a terminal's.
+        console: of a terminal.
+
+    Yields:
+        What the steps report to.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 

@@ -1,4 +1,4 @@
-"""What a plugin implements, and what it is handed."""
+"""The interfaces that plugins implement, and the objects that they are passed."""
 
 from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext

@@ -1,4 +1,4 @@
-"""Everything of a model that an attack must leave alone."""
+"""A fingerprint of everything in a model that an attack must not change."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -26,7 +26,7 @@ class Fingerprint:
 
 
 def fingerprint(model: nn.Module) -> Fingerprint:
-    """A model's weights, buffers, flags, parts and hooks."""
+    """A fingerprint of the weights, buffers, flags, parts and hooks of a model, by which a change is noticed."""
     tensors = chain(model.named_parameters(), model.named_buffers())
     return Fingerprint(
         tensors=tuple((name, *_sums(tensor)) for name, tensor in tensors),
