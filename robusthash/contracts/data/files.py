@@ -152,10 +152,10 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _fit(image: Tensor, resize: int, size: int) -> Tensor:
     """(3, h, w) uint8 to (3, size, size): the shorter side resized, the centre cropped."""
-    # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
-    from torchvision.transforms.v2 import functional
-
     if min(image.shape[1:]) != resize:
+        # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
+        from torchvision.transforms.v2 import functional
+
         image = functional.resize(image, [resize], antialias=True)
-    cropped: Tensor = functional.center_crop(image, [size, size])
-    return cropped.contiguous()
+    top, left = (round((length - size) / 2) for length in image.shape[1:])  # as torchvision's center_crop
+    return image[:, top : top + size, left : left + size].contiguous()
