@@ -1,7 +1,7 @@
-"""Adversarial inputs that several cells of a run need: crafted once, kept while they are needed, then removed.
+"""Adversarial inputs that several cells of a run need: crafted once, and removed after the last of these cells.
 
-A transfer attack is crafted once for all victims; the members of an ensemble are not run again where they are evaluated
-in the same run.
+A transfer attack is crafted once for all victims, and members of an ensemble are not run again if they are evaluated in
+the same run.
 """
 
 import shutil
@@ -16,17 +16,19 @@ from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.specs import Direction
 from robusthash.storage import digest
 
-CraftKey = tuple[VictimPlan, AnyAttack, Varied, float, Direction]  #: what was attacked, with what, and how far
-Shared = Mapping[str, Path]  #: by attack, the folder of what it delivered
+CraftKey = tuple[
+    VictimPlan, AnyAttack, Varied, float, Direction
+]  #: what outcomes depend on, as in :attr:`Cell.crafting`
+Shared = Mapping[str, Path]  #: folders of delivered inputs, by name of the attack
 
 
 class SharedCraft:
-    """The folders of adversarial inputs that more than one cell of a plan needs.
+    """Folders of adversarial inputs that more than one cell of a plan needs.
 
     Args:
         cells: the plan.
-        plugins: the attacks.
-        root: where the folders are.
+        plugins: looks up the attacks.
+        root: parent of the folders.
     """
 
     def __init__(self, cells: Sequence[Cell], plugins: Plugins, root: Path) -> None:
@@ -36,11 +38,11 @@ class SharedCraft:
         self._shared = {key for key, count in self._left.items() if count > 1}
 
     def folders(self, cell: Cell) -> dict[str, Path]:
-        """By attack, the cell's own or a member of its ensemble, where the inputs are that others need too."""
+        """Folders of inputs that other cells need, too, by name of the cell's attack or of an ensemble's member."""
         return {shown(key[1]): self._folder(key) for key in self._needs[cell] if key in self._shared}
 
     def finished(self, cell: Cell) -> None:
-        """Removes what no cell needs after this one."""
+        """Marks a cell as finished, and removes what no other cell needs."""
         for key in self._needs[cell]:
             self._left[key] -= 1
             if key in self._shared and not self._left[key]:
@@ -61,7 +63,7 @@ class SharedCraft:
 
 
 def _identified(named: object) -> str:
-    """A name; of an object, what tells it from every other one of this process."""
+    """A name; for an object, a text that is unique in this process."""
     return named if isinstance(named, str) else f"{shown(named)} at {id(named)}"
 
 

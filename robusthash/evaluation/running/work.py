@@ -1,9 +1,9 @@
-"""What runs one shard, here or in another process."""
+"""Runs single shards, in this process or in another."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from robusthash.contracts import FinishedShard, ShardTask
+from robusthash.contracts import FinishedShard, ShardTask, silent
 from robusthash.errors import RobustHashError
 from robusthash.evaluation.crafting.measure import run_shard
 from robusthash.evaluation.crafting.shared import Shared
@@ -17,14 +17,19 @@ from robusthash.host import PluginHost
 
 @dataclass(frozen=True, kw_only=True)
 class CellTask:
-    """What a task's cell is: the cell, and where adversarial inputs are that other cells need too."""
+    """The cell of a :class:`ShardTask`, as a worker reads it.
+
+    Attributes:
+        cell: the cell of the plan.
+        shared: folders of outcomes that other cells need, too, by name of the attack.
+    """
 
     cell: Cell
     shared: Shared
 
 
 class ShardWorker:
-    """Runs shards, with the victims that it has loaded; the cell at work is made ready once.
+    """Runs shards with the victims that it has loaded. A cell is prepared once for all its shards.
 
     Args:
         systems: the victims.
@@ -35,11 +40,11 @@ class ShardWorker:
         self._prepared: PreparedCell | None = None
 
     def take(self, prepared: PreparedCell) -> None:
-        """Takes a cell that is ready already, so that it is not made ready again."""
+        """Sets the current cell, which has been prepared elsewhere."""
         self._prepared = prepared
 
     def __call__(self, task: ShardTask) -> FinishedShard:
-        """Runs one task; what fails as it may is told, not raised."""
+        """Runs one task. A :class:`RobustHashError` is returned, not raised."""
         asked: CellTask = task.cell
         try:
             if self._prepared is None or self._prepared.cell != asked.cell:
@@ -56,7 +61,7 @@ class ShardWorker:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerFactory:
-    """Makes a :class:`ShardWorker` in another process. It can be pickled.
+    """Creates a :class:`ShardWorker` in another process. It can be pickled.
 
     Attributes:
         setting: what all cells have in common.
@@ -65,9 +70,5 @@ class WorkerFactory:
     setting: RunSettings
 
     def __call__(self) -> Callable[[ShardTask], FinishedShard]:
-        """Loads the plugins, and makes the worker; victims are made when a cell needs them."""
-        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), _silent)))
-
-
-def _silent(done: int, total: int, what: str) -> None:
-    """A worker tells nobody how far it is."""
+        """Loads the plugins and creates the worker; victims are loaded when a cell needs them."""
+        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), silent)))

@@ -1,4 +1,4 @@
-"""A victim: a model ready to be attacked, and what the record says of it."""
+"""Victims: models that are ready to be attacked, with their entries in the record."""
 
 import hashlib
 from dataclasses import asdict, dataclass
@@ -11,8 +11,8 @@ from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import digest
 from robusthash.training import Description, weights_digest
 
-_ITEMS = 32  #: made-up inputs whose outputs say what a model computes
-_NEAR_ZERO = 1e-3  #: of the mean size of a logit: below it, rounding may decide the sign
+_ITEMS = 32  #: number of synthetic inputs whose outputs identify a model's behaviour
+_NEAR_ZERO = 1e-3  #: share of the mean magnitude of outputs, below which rounding may decide a sign
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -20,11 +20,11 @@ class Victim:
     """A model ready to be attacked.
 
     Attributes:
-        model: on the device, in evaluation mode, its parameters frozen.
-        use: what the record says of it.
-        defense: what hardened it; None if nothing did.
-        origin: where it came from, in a few words for the user.
-        description: all that made the model; None if nobody knows.
+        model: on the device, in evaluation mode, with frozen parameters.
+        use: its entry in the record.
+        defense: its defense's entry in the record; None for an undefended model.
+        origin: where it came from, for the user.
+        description: description of its checkpoint; None if it has none.
     """
 
     model: HashModel | CrossModalHashModel
@@ -34,24 +34,24 @@ class Victim:
     description: Description | None = None
 
     def tower(self, modality: str) -> HashModel:
-        """What hashes inputs of a modality.
+        """The tower of a modality, or the model itself.
 
         Raises:
-            CapabilityError: the model takes no such inputs.
+            CapabilityError: the model does not accept such inputs.
         """
         return tower_of(self.model, modality)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The model and what hardened it, as plain values: what a digest or a manifest names it by."""
+        """Model and defense as plain values, for digests and manifests."""
         return {"model": self.use.identity(), "defense": asdict(self.defense) if self.defense else None}
 
 
 def behaviour_digest(model: HashModel | CrossModalHashModel) -> str:
-    """SHA-256 of a model's weights and of what it computes: two networks of equal weights may differ in their code.
+    """SHA-256 of a model's weights and behaviour: networks with equal weights may differ in their ``forward``.
 
-    What it computes is told by the signs of its outputs on made-up inputs; a sign that rounding may decide is left
-    open, so that another device or number of threads tells the same.
+    Behaviour is the signs of its outputs on synthetic inputs. Signs that rounding may decide count as zero, so that
+    the digest does not depend on the device or the number of threads.
 
     Args:
         model: in evaluation mode, on any device.
