@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import platformdirs
 
 from robusthash.errors import StorageError, UsageError
 
-__all__ = ["cache_folder", "digest", "require_writable", "write_atomically"]
+__all__ = ["cache_folder", "digest", "remove_if_empty", "require_writable", "write_atomically"]
 
 
 def cache_folder() -> Path:
@@ -53,6 +54,12 @@ def write_atomically(path: Path, content: bytes) -> None:
             f"cannot write {path}: {error.strerror or error}",
             hint="stored files are unchanged; free disk space or check the folder's permissions",
         ) from error
+
+
+def remove_if_empty(folder: Path) -> None:
+    """Removes a folder if nothing is in it; another process may put something there at any time."""
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def require_writable(folder: Path, option: str) -> None:

@@ -1,4 +1,4 @@
-"""A probe of a victim: whether its gradients are usable, its inputs quantised, and its outputs reproducible."""
+"""A probe of a victim: whether its gradients are usable, its input quantised, and its outputs reproducible."""
 
 from dataclasses import asdict, dataclass
 
@@ -25,6 +25,7 @@ class VictimProbe:
         gradients: share of inputs with a nonzero gradient; None if the model gives no gradients.
         saturated: share of logits whose magnitude is within 0.1 % of the largest.
         stepped: share of inputs whose logits stay bit-identical under a shift by a quarter of a level.
+        batched: share of logits that differ if the same inputs are passed in smaller batches.
         reached: share of bits that an attack over the whole box can flip; None without gradients, or without bits.
     """
 
@@ -33,6 +34,7 @@ class VictimProbe:
     saturated: float
     stepped: float
     reached: float | None
+    batched: float
 
     def plain(self) -> dict[str, float]:
         """The values that are not None, by name, for the record."""
@@ -48,16 +50,19 @@ def probe(model: HashModel, inputs: Tensor) -> VictimProbe:
     """
     box = model.modality.box
     with torch.no_grad():
-        logits, again = model(inputs), model(inputs)
+        logits, again = model(inputs.clone()), model(inputs.clone())
+        fewer = torch.cat([model(part.clone()) for part in torch.split(inputs, (len(inputs) + 1) // 2)])
         # A quantiser may round down, up or to the nearest: in at least one direction it ignores a quarter of a level.
         quarter = 0.25 * box.width / (box.levels or LEVELS)
         shifted = [model(box.clamp(inputs + side * quarter)) for side in (-1, 1)]
     differs = (logits - again).abs() > _NOISY * logits.abs().mean()
+    depends = (logits - fewer).abs() > _NOISY * logits.abs().mean()
     unmoved = torch.stack([(one == logits).all(1) for one in shifted]).any(0)
     gradients = _gradients(model, inputs)
     return VictimProbe(
         randomised=float(differs.float().mean()),
         gradients=gradients,
+        batched=float((depends & ~differs).float().mean()),
         saturated=float((logits.abs() > (1 - _NOISY) * logits.abs().max()).float().mean()),
         stepped=float(unmoved.float().mean()),
         reached=_reached(model, inputs, sign(logits)) if gradients is not None and model.space.binary else None,

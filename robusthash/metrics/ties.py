@@ -120,8 +120,8 @@ def place_window(n: Numbers, r: Numbers, hit: Numbers) -> tuple[Floats, Floats]:
 def _law(above: Floats, below: Floats, inside: npt.NDArray[np.bool_]) -> Floats:
     """The law whose successive ratios are ``above / below``: sums of their logs stay exact where factorials do not."""
     steps = np.zeros_like(above)
-    both = inside[:, 1:] & inside[:, :-1]
-    steps[:, 1:][both] = np.log(above[:, :-1][both] / below[:, :-1][both])
+    later = inside[:, 1:]  # the first is always inside
+    steps[:, 1:][later] = np.log(above[:, :-1][later] / below[:, :-1][later])
     logs = np.where(inside, np.cumsum(steps, axis=1), -np.inf)
     mass = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(mass / mass.sum(axis=1, keepdims=True))

@@ -44,14 +44,14 @@ def entry(name: str, preference: int = 0, *, owner: Owner = ELSEWHERE, exact: bo
 
 def made(registered: Registered, retriever: Retriever) -> Chosen[Retriever]:
     use = PluginUse(name=registered.spec.name, owner=str(registered.owner))
-    return Chosen(plugin=retriever, use=use, registered=registered)
+    return Chosen(plugin=retriever, use=use, full_name=registered.full_name, spec=registered.spec)
 
 
 def taken(entries: list[tuple[Registered, Retriever | None]], distance: Distance) -> str:
-    retrievers = {one.full_name: retriever for one, retriever in entries}
+    known = {one.full_name: (one, retriever) for one, retriever in entries}
 
-    def choose(one: Registered) -> Chosen[Retriever]:
-        retriever = retrievers[one.full_name]
+    def choose(name: str) -> Chosen[Retriever]:
+        one, retriever = known[name]
         if retriever is None:
             raise MissingDependencyError("no library", hint="install it")
         return made(one, retriever)

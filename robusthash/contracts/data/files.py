@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from robusthash.contents import content_digests
 from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
 
@@ -94,14 +95,10 @@ class FileImages(Images):
         return str(self.root / self.names[index]) if self._origin is None else self._origin(index)
 
     def identity(self) -> bytes:
-        """SHA-256 over resizing, crop and all file sizes: cheap, and another image rarely has the same file size."""
+        """SHA-256 over resizing, crop and the content of every file."""
         sha = hashlib.sha256(f"shorter side {self.resize}, crop {self.size}".encode())
-        for name in self.names:
-            try:
-                length = (self.root / name).stat().st_size
-            except OSError:
-                length = -1  # a missing file is an error when it is read, not here
-            sha.update(length.to_bytes(8, "little", signed=True))
+        for digest in content_digests([self.root / name for name in self.names]):
+            sha.update(digest)
         return sha.digest()
 
     def _load(self, index: int) -> Tensor:

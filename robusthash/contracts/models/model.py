@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from robusthash.contracts.modality import Modality
 from robusthash.contracts.space import Space
 from robusthash.errors import ContractError
-from robusthash.hashing import binarise
 
 
 class HashModel(nn.Module, ABC):
@@ -64,12 +63,11 @@ class HashModel(nn.Module, ABC):
             (n, bits) int8 in {-1, +1}.
 
         Raises:
-            ContractError: the model has no ``bits``.
+            ContractError: the model has no ``bits``, or an output is NaN or infinite.
         """
         if not self.space.binary:
-            raise ContractError(f"{type(self).__name__} outputs descriptors, not codes", hint="call `represent`")
-        with evaluating(self), torch.inference_mode():
-            return binarise(self(inputs)).clone()
+            raise ContractError(f"{type(self).__name__} returns descriptors, not codes", hint="call `represent`")
+        return self.space.codes(self.represent(inputs))
 
     def represent(self, inputs: Tensor) -> Tensor:
         """Representations of a batch: what is stored and searched. In evaluation mode and without gradients.
@@ -79,9 +77,12 @@ class HashModel(nn.Module, ABC):
 
         Returns:
             Packed codes, (n, ceil(bits / 8)) uint8; descriptors, (n, d) float32.
+
+        Raises:
+            ContractError: an output is NaN or infinite.
         """
         with evaluating(self), torch.inference_mode():
-            return self.space.represent(self(inputs)).clone()
+            return self.space.represent(self(inputs.clone())).clone()  # a model may change its inputs in place
 
 
 class ModelWrapper(HashModel):

@@ -1,5 +1,6 @@
 """Shards: fixed ranges of queries, each attacked as one batch and stored as one file. A crash loses at most one."""
 
+import shutil
 from pathlib import Path
 
 from robusthash.arrays import read_arrays, write_arrays
@@ -54,10 +55,8 @@ class ShardFolder:
         )
 
     def remove(self) -> None:
-        """Removes the folder, after the record has been stored."""
-        for path in self.folder.glob("*.npz"):
-            path.unlink()
-        self.folder.rmdir()
+        """Removes the folder, with all that an interrupted run has left in it; called once the record is stored."""
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{shard:05d}.npz"

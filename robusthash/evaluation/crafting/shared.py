@@ -7,19 +7,22 @@ the same run.
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from robusthash.contracts import Ensemble
 from robusthash.evaluation.planning.names import AnyAttack, shown
 from robusthash.evaluation.planning.plan import Cell, Varied, VictimPlan
 from robusthash.evaluation.victims.plugins import Plugins
+from robusthash.locks import held, locked
 from robusthash.specs import Direction
-from robusthash.storage import digest
+from robusthash.storage import digest, remove_if_empty
 
 CraftKey = tuple[
     VictimPlan, AnyAttack, Varied, float, Direction
 ]  #: what outcomes depend on, as in :attr:`Cell.crafting`
-Shared = Mapping[str, Path]  #: folders of delivered inputs, by name of the attack
+Shared = Mapping[str, Path]  #: folders of delivered inputs, by the attack's name in the record
 
 
 class SharedCraft:
@@ -33,13 +36,15 @@ class SharedCraft:
 
     def __init__(self, cells: Sequence[Cell], plugins: Plugins, root: Path) -> None:
         self._root = root
+        self._plugins = plugins
         self._needs = {cell: tuple(_keys(cell, plugins)) for cell in cells}
         self._left = Counter(key for needs in self._needs.values() for key in needs)
         self._shared = {key for key, count in self._left.items() if count > 1}
 
     def folders(self, cell: Cell) -> dict[str, Path]:
         """Folders of inputs that other cells need, too, by name of the cell's attack or of an ensemble's member."""
-        return {shown(key[1]): self._folder(key) for key in self._needs[cell] if key in self._shared}
+        shared = [key for key in self._needs[cell] if key in self._shared]
+        return {self._plugins.attack(key[1], dict(key[2])).use.name: self._folder(key) for key in shared}
 
     def finished(self, cell: Cell) -> None:
         """Marks a cell as finished, and removes what no other cell needs."""
@@ -47,8 +52,6 @@ class SharedCraft:
             self._left[key] -= 1
             if key in self._shared and not self._left[key]:
                 shutil.rmtree(self._folder(key), ignore_errors=True)
-        if self._root.is_dir() and not any(self._root.iterdir()):
-            self._root.rmdir()
 
     def _folder(self, key: CraftKey) -> Path:
         victim, attack, options, epsilon, direction = key
@@ -60,6 +63,29 @@ class SharedCraft:
             "direction": str(direction),
         }
         return self._root / digest(named)[:16]
+
+
+@contextmanager
+def scratch(root: Path) -> Iterator[Path]:
+    """A temporary folder for one run. Folders that killed runs have left are removed, too.
+
+    Args:
+        root: parent of the folders of all runs.
+
+    Yields:
+        The folder's path.
+    """
+    for left in root.glob("*.lock"):
+        with held(left) as free:
+            if free:
+                shutil.rmtree(left.with_suffix(""), ignore_errors=True)
+    name = uuid4().hex
+    with locked(root / f"{name}.lock"):
+        try:
+            yield root / name
+        finally:
+            shutil.rmtree(root / name, ignore_errors=True)
+    remove_if_empty(root)
 
 
 def _identified(named: object) -> str:

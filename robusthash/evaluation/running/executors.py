@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +14,15 @@ from multiprocessing.queues import Queue
 import torch
 
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
-from robusthash.errors import OptionError, RobustHashError, StorageError
+from robusthash.errors import OptionError, RobustHashError, StorageError, UsageError
 from robusthash.evaluation.planning.request import PluginOptions
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost, PluginKind
 
+Make = Callable[[], Callable[[ShardTask], FinishedShard]]  #: creates the function that runs tasks
+
 _NOTHING: PluginOptions = {}
+_IMPORTABLE = "define its class in a module that can be imported, not in a notebook or a function; or omit workers"
 _POLL = 1.0  #: seconds between checks for workers that have died
 
 
@@ -62,7 +66,7 @@ class Processes(Executor):
         context = multiprocessing.get_context("spawn")
         tasks: Queue[ShardTask | None] = context.Queue()
         answers: Queue[FinishedShard] = context.Queue()
-        arguments = (workplace.elsewhere, tasks, answers, torch.get_num_threads())
+        arguments = (_pickled(workplace.elsewhere), tasks, answers, torch.get_num_threads())
         processes = [context.Process(target=_serve, args=arguments, daemon=True) for _ in range(self.workers)]
         try:
             for process in processes:
@@ -73,6 +77,9 @@ class Processes(Executor):
                 if process.pid is not None:
                     process.terminate()
                     process.join()
+            for channel in (tasks, answers):
+                channel.cancel_join_thread()
+                channel.close()  # ends its thread
 
 
 class _Pool(Running):
@@ -101,7 +108,8 @@ class _Pool(Running):
                 if dead:
                     raise StorageError(
                         f"a worker process died with exit code {dead[0]}",
-                        hint="finished shards are kept: run again, with fewer --workers if memory ran out",
+                        hint="finished shards are kept: run again, with fewer --workers if memory ran out; "
+                        'a script must evaluate under `if __name__ == "__main__":`',
                     ) from None
 
 
@@ -129,8 +137,28 @@ def choose_executor(
     return Plugins(host, options).choose(PluginKind.EXECUTOR, name, Executor).plugin
 
 
+def _pickled(make: Make) -> bytes:
+    """Pickles what creates a worker; here, because errors in a worker's start cannot be reported.
+
+    Raises:
+        UsageError: an object in the plan cannot be pickled.
+    """
+    try:
+        return pickle.dumps(make)
+    except Exception as error:  # an object's own pickling may raise anything
+        raise UsageError(f"an object cannot be sent to worker processes: {error}", hint=_IMPORTABLE) from error
+
+
+def _unpickled(make: bytes) -> Make:
+    try:
+        found: Make = pickle.loads(make)  # noqa: S301 - pickled by the parent
+    except (AttributeError, ImportError) as error:
+        raise UsageError(f"a worker process cannot load an object: {error}", hint=_IMPORTABLE) from error
+    return found
+
+
 def _serve(
-    make: "Callable[[], Callable[[ShardTask], FinishedShard]]",
+    make: bytes,
     tasks: "Queue[ShardTask | None]",
     answers: "Queue[FinishedShard]",
     threads: int,
@@ -141,7 +169,7 @@ def _serve(
     work: Callable[[ShardTask], FinishedShard] | None = None
     while (task := tasks.get()) is not None:
         try:
-            work = work or make()
+            work = work or _unpickled(make)()
             answers.put(work(task))
         except RobustHashError as error:
             answers.put(FinishedShard(task=task, error=error))

@@ -1,6 +1,6 @@
 """Runs single shards, in this process or in another."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from robusthash.contracts import FinishedShard, ShardTask, silent
@@ -20,11 +20,11 @@ class CellTask:
     """The cell of a :class:`ShardTask`, as a worker reads it.
 
     Attributes:
-        cell: the cell of the plan.
+        place: position of the cell in the plan. Workers get the plan once, so that models are not sent with each task.
         shared: folders of outcomes that other cells need, too, by name of the attack.
     """
 
-    cell: Cell
+    place: int
     shared: Shared
 
 
@@ -33,10 +33,12 @@ class ShardWorker:
 
     Args:
         systems: the victims.
+        cells: the plan.
     """
 
-    def __init__(self, systems: Systems) -> None:
+    def __init__(self, systems: Systems, cells: Sequence[Cell]) -> None:
         self._systems = systems
+        self._cells = cells
         self._prepared: PreparedCell | None = None
 
     def take(self, prepared: PreparedCell) -> None:
@@ -46,14 +48,15 @@ class ShardWorker:
     def __call__(self, task: ShardTask) -> FinishedShard:
         """Runs one task. A :class:`RobustHashError` is returned, not raised."""
         asked: CellTask = task.cell
+        cell = self._cells[asked.place]
         try:
-            if self._prepared is None or self._prepared.cell != asked.cell:
-                self._prepared = prepare(asked.cell, self._systems, asked.shared)
+            if self._prepared is None or self._prepared.cell != cell:
+                self._prepared = prepare(cell, self._systems, asked.shared)
             prepared = self._prepared
             rows = prepared.shards[task.shard]
             result = run_shard(prepared.job, rows, qualities=self._systems.resources.setting.qualities)
         except RobustHashError as error:
-            self._systems.drop(asked.cell.crafted_on)  # the attack may have changed the model
+            self._systems.drop(cell.crafted_on)  # the attack may have changed the model
             self._prepared = None
             return FinishedShard(task=task, error=error)
         return FinishedShard(task=task, result=result)
@@ -61,14 +64,16 @@ class ShardWorker:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerFactory:
-    """Creates a :class:`ShardWorker` in another process. It can be pickled.
+    """Creates a :class:`ShardWorker` in another process. It can be pickled if all objects in the plan can be.
 
     Attributes:
         setting: what all cells have in common.
+        cells: the plan.
     """
 
     setting: RunSettings
+    cells: tuple[Cell, ...]
 
     def __call__(self) -> Callable[[ShardTask], FinishedShard]:
         """Loads the plugins and creates the worker; victims are loaded when a cell needs them."""
-        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), silent)))
+        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), silent)), self.cells)

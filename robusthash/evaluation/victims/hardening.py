@@ -174,6 +174,7 @@ def _read(path: Path, *, described: bool) -> dict[str, Tensor] | None:
 def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
     if not isinstance(hardened, HashModel) or hardened.space != model.space:
         raise ContractError(
-            f"defense {chosen.use.name!r} of {chosen.use.owner} did not return a HashModel of {model.space}"
+            f"defense {chosen.use.name!r} of {chosen.use.owner} did not return a HashModel of the same space "
+            f"({model.space})"
         )
     return hardened

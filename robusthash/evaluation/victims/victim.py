@@ -1,17 +1,18 @@
 """Victims: models that are ready to be attacked, with their entries in the record."""
 
 import hashlib
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import torch
 
-from robusthash.contracts import CrossModalHashModel, HashModel, Modality, Randomness, tower_of
+from robusthash.contracts import CrossModalHashModel, HashModel, Randomness, isolated_randomness, tower_of
 from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import digest
-from robusthash.training import Description, weights_digest
+from robusthash.training import Description
 
-_ITEMS = 32  #: number of synthetic inputs whose outputs identify a model's behaviour
+_ITEMS = 16  #: number of synthetic inputs whose outputs identify a model's behaviour
+_RANDOM = Randomness(seed=0, purpose="what a model computes")
 _NEAR_ZERO = 1e-3  #: share of the mean magnitude of outputs, below which rounding may decide a sign
 
 
@@ -46,32 +47,30 @@ class Victim:
         """Model and defense as plain values, for digests and manifests."""
         return {"model": self.use.identity(), "defense": asdict(self.defense) if self.defense else None}
 
+    def identified(self) -> Self:
+        """A copy whose digest includes the model's behaviour.
 
-def behaviour_digest(model: HashModel | CrossModalHashModel) -> str:
-    """SHA-256 of a model's weights and behaviour: networks with equal weights may differ in their ``forward``.
-
-    Behaviour is the signs of its outputs on synthetic inputs. Signs that rounding may decide count as zero, so that
-    the digest does not depend on the device or the number of threads.
-
-    Args:
-        model: in evaluation mode, on any device.
-    """
-    towers = model.towers.items() if isinstance(model, CrossModalHashModel) else [("", model)]
-    computed = {name: _outputs(tower) for name, tower in towers if isinstance(tower, HashModel)}
-    return digest({"weights": weights_digest(model), "computes": computed})
+        Networks with equal weights may differ in their code: an edited ``forward``, a new version of a plugin, a buffer
+        outside the state dictionary. Behaviour is the signs of outputs on synthetic inputs. Signs that rounding may
+        decide count as zero, so that the digest does not depend on the number of threads.
+        """
+        self.model.eval()
+        towers = self.model.towers if isinstance(self.model, CrossModalHashModel) else {"": self.model}
+        computes = {name: _outputs(tower) for name, tower in towers.items() if isinstance(tower, HashModel)}
+        found = digest({"weights": self.use.digest, "computes": computes})
+        return replace(self, use=replace(self.use, digest=found))
 
 
 def _outputs(model: HashModel) -> str:
-    inputs = _made_up(model.modality)
     device = next((part.device for part in model.parameters()), torch.device("cpu"))
-    with torch.no_grad():
-        outputs = model(inputs.to(device)).double().cpu()
+    ids = torch.arange(_ITEMS, device=device)
+    uniform = _RANDOM.uniform(ids, model.modality.shape)
+    box = model.modality.box
+    # A randomised model draws the same numbers in every process.
+    with torch.no_grad(), isolated_randomness(_RANDOM, ids):
+        outputs = model(box.nearest(box.low + uniform * box.width)).double().cpu()
+    if not model.space.binary:
+        outputs = outputs - outputs.mean(0)  # features are often positive throughout
     open_ = outputs.abs() < _NEAR_ZERO * outputs.abs().mean()
     ternary = torch.where(open_, 0, outputs.sign()).to(torch.int8)
     return hashlib.sha256(ternary.numpy().tobytes()).hexdigest()
-
-
-def _made_up(modality: Modality) -> torch.Tensor:
-    random = Randomness(seed=0, purpose="what a model computes")
-    uniform = random.uniform(torch.arange(_ITEMS), modality.shape)
-    return modality.box.nearest(modality.box.low + uniform * modality.box.width)
