@@ -95,7 +95,7 @@ class FileImages(Images):
         return str(self.root / self.names[index]) if self._origin is None else self._origin(index)
 
     def identity(self) -> bytes:
-        """Resizing, crop, and the content of every file."""
+        """SHA-256 over resizing, crop and the content of every file."""
         sha = hashlib.sha256(f"shorter side {self.resize}, crop {self.size}".encode())
         for digest in content_digests([self.root / name for name in self.names]):
             sha.update(digest)
