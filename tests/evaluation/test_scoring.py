@@ -10,8 +10,9 @@ from torch import Tensor
 from robusthash.contracts import Distance, Index, Neighbours, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import ContractError
 from robusthash.evaluation.planning.request import RunSettings
-from robusthash.evaluation.scoring.score import Database, per_query, score
+from robusthash.evaluation.scoring.score import per_query, score
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.system import Database
 from robusthash.host import PluginHost
 from robusthash.metrics import RankingMetric, Relevance
 from robusthash.metrics.protocols import MeanAveragePrecision, TopPrecision
@@ -102,4 +103,5 @@ def test_a_missed_neighbour_is_seen(space: Space) -> None:
 def test_a_metric_with_other_options_is_filed_under_its_own_name() -> None:
     setting = RunSettings(metrics=("map@1000", "map"), options={"map@1000": {"k": 10}})
     resources = Resources(setting, PluginHost.load(), lambda _done, _total, _what: None)
-    assert resources.protocols == {"map@10": "map@10/tie-expected/v1", "map": "map/tie-expected/v1"}
+    protocols = {name: metric.protocol for name, metric in resources.metrics.items()}
+    assert protocols == {"map@10": "map@10/tie-expected/v1", "map": "map/tie-expected/v1"}

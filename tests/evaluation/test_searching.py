@@ -7,7 +7,7 @@ from torch import Tensor
 
 from robusthash.contracts import Distance, Index, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import ContractError, MissingDependencyError, UsageError
-from robusthash.evaluation.victims.resources import Chosen
+from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.host import CORE, Owner, PluginKind, Registered
 from robusthash.results import PluginUse
@@ -44,14 +44,14 @@ def entry(name: str, preference: int = 0, *, owner: Owner = ELSEWHERE, exact: bo
 
 def made(registered: Registered, retriever: Retriever) -> Chosen[Retriever]:
     use = PluginUse(name=registered.spec.name, owner=str(registered.owner))
-    return Chosen(plugin=retriever, use=use, registered=registered)
+    return Chosen(plugin=retriever, use=use, full_name=registered.full_name, spec=registered.spec)
 
 
 def taken(entries: list[tuple[Registered, Retriever | None]], distance: Distance) -> str:
-    retrievers = {one.full_name: retriever for one, retriever in entries}
+    known = {one.full_name: (one, retriever) for one, retriever in entries}
 
-    def choose(one: Registered) -> Chosen[Retriever]:
-        retriever = retrievers[one.full_name]
+    def choose(name: str) -> Chosen[Retriever]:
+        one, retriever = known[name]
         if retriever is None:
             raise MissingDependencyError("no library", hint="install it")
         return made(one, retriever)
