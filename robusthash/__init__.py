@@ -10,8 +10,8 @@ from robusthash.hookspecs import hookimpl
 from robusthash.version import __version__
 
 if TYPE_CHECKING:
-    from robusthash import metrics
-    from robusthash.api import Checkpoint, attack, evaluate, harden, train, wrap
+    from robusthash import contracts, errors, metrics, results
+    from robusthash.api import Checkpoint, attack, evaluate, harden, load_dataset, train, wrap
     from robusthash.results import Results, load_results
 
 __all__ = [
@@ -19,28 +19,33 @@ __all__ = [
     "Results",
     "__version__",
     "attack",
+    "contracts",
+    "errors",
     "evaluate",
     "harden",
     "hookimpl",
+    "load_dataset",
     "load_results",
     "metrics",
+    "results",
     "train",
     "wrap",
 ]
 
+_PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
-    **dict.fromkeys(("Checkpoint", "attack", "evaluate", "harden", "train", "wrap"), "robusthash.api"),
+    **dict.fromkeys(("Checkpoint", "attack", "evaluate", "harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "metrics":
-        return import_module("robusthash.metrics")
+    if name in _PACKAGES:
+        return import_module(f"robusthash.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted({*globals(), *__all__})

@@ -6,8 +6,8 @@ from robusthash.errors import OptionError
 
 __all__ = ["LEVELS", "SLACK", "checked_epsilon", "format_epsilon", "parse_epsilon"]
 
-LEVELS = 255  #: an uploaded image has 8 bits to the channel
-SLACK = 1e-3  #: of one level, for the rounding of float32
+LEVELS = 255  #: an uploaded image has 8 bits per channel
+SLACK = 1e-3  #: tolerance as a share of one level, for the rounding of float32
 
 
 def format_epsilon(epsilon: float) -> str:

@@ -18,6 +18,8 @@
     ├── TrainingError               1   training diverged or collapsed
     ├── MemoryLimitError            1   out of memory even with the smallest batch
     └── StorageError                1   a result or artifact could not be written
+
+The Python API warns with :class:`RobustHashWarning` where the command line writes to standard error and goes on.
 """
 
 from collections.abc import Iterable
@@ -35,6 +37,7 @@ __all__ = [
     "OptionError",
     "PluginError",
     "RobustHashError",
+    "RobustHashWarning",
     "SpecError",
     "StorageError",
     "TrainingError",
@@ -64,6 +67,10 @@ class RobustHashError(Exception):
     def __reduce__(self) -> tuple[object, ...]:
         # Errors are pickled in worker processes, and a subclass may have other arguments than the message.
         return _rebuild, (type(self), self.message, self.hint)
+
+
+class RobustHashWarning(UserWarning):
+    """Something failed, such as one cell of an evaluation, and the rest goes on."""
 
 
 class UsageError(RobustHashError):

@@ -31,6 +31,7 @@ __all__ = [
     "robusthash_cell_finished",
     "robusthash_datasets",
     "robusthash_defenses",
+    "robusthash_executors",
     "robusthash_metrics",
     "robusthash_models",
     "robusthash_retrievers",
@@ -197,19 +198,20 @@ def robusthash_metrics() -> Iterable[MetricSpec]:
 
 @hookspec
 def robusthash_executors() -> Iterable[ExecutorSpec]:
-    """Yields places where the shards of an evaluation are run: processes, other machines.
+    """Yields executors, which run the shards of an evaluation in processes or on other machines.
 
     Example::
 
         from robusthash import hookimpl
         from robusthash.specs import ExecutorSpec
 
+
         @hookimpl
         def robusthash_executors():
             yield ExecutorSpec(
                 name="my-cluster",
                 factory="my_package.cluster:MyCluster",
-                summary="Shards as jobs of a cluster",
+                summary="Runs shards as jobs on a cluster",
             )
     """
     return ()

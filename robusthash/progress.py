@@ -1,21 +1,32 @@
-"""Bars for long steps, on a terminal and in a notebook."""
+"""How far long steps are: bars on a terminal and in a notebook, lines in a pipe."""
 
+import html
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Report = Callable[[int, int, str], None]  #: called with (done, total, what)
 
+INTERVAL = 5.0  #: seconds between lines in a pipe; a longer step is a long one
+_PATIENCE = 0.5  #: seconds before a notebook shows anything: what is quick needs no bar
+_REFRESH = 0.1  #: seconds between updates of a notebook
+
 
 @contextmanager
 def bars(console: "Console") -> Iterator[Report]:
-    """A bar for each step that is under way; a finished one goes.
+    """Shows a bar for each unfinished step, and removes it when the step is done.
 
     Args:
-        console: a terminal's or a notebook's.
+        console: of a terminal.
+
+    Yields:
+        What the steps report to.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -36,3 +47,108 @@ def bars(console: "Console") -> Iterator[Report]:
                 running.remove_task(shown.pop(what))
 
         yield report
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return getattr(shell, "kernel", None) is not None
+
+
+@contextmanager
+def notebook_bars(*, clock: Callable[[], float] = time.monotonic) -> Iterator[Report]:
+    """The same in a notebook, in one output that is empty in the end. Rich would need ipywidgets, and warn without.
+
+    Args:
+        clock: seconds, for tests.
+    """
+    show: Callable[..., Any] = sys.modules["IPython"].display.display  # a notebook has imported it
+
+    steps: dict[str, tuple[int, int]] = {}
+    drawn: Any = None
+    last = clock() + _PATIENCE - _REFRESH
+
+    def report(done: int, total: int, what: str) -> None:
+        nonlocal drawn, last
+        steps[what] = done, total
+        if done >= total:
+            del steps[what]
+        if clock() - last < _REFRESH:
+            return
+        last = clock()
+        if drawn is None:
+            drawn = show(_drawn(steps), raw=True, display_id=True)
+        else:
+            drawn.update(_drawn(steps), raw=True)
+
+    try:
+        yield report
+    finally:
+        if drawn is not None:
+            drawn.update(_drawn({}), raw=True)
+
+
+def _drawn(steps: dict[str, tuple[int, int]]) -> dict[str, str]:
+    """Steps under way, as a notebook takes them."""
+    lines = [
+        f'<div><progress value="{done}" max="{total}"></progress> {html.escape(what)}: {done}/{total}</div>'
+        for what, (done, total) in steps.items()
+    ]
+    told = "\n".join(f"{what}: {done}/{total}" for what, (done, total) in steps.items())
+    return {"text/plain": told, "text/html": "".join(lines)}
+
+
+@dataclass(kw_only=True)
+class _Step:
+    started: float
+    done: int
+
+
+class Lines:
+    """Progress as lines: when a step begins, every few seconds, and when a long step ends.
+
+    Consecutive short steps are not reported one by one: there is at most one line per ``INTERVAL``
+    seconds, except for the ends of long steps.
+
+    Args:
+        echo: where lines go.
+        clock: seconds, for tests.
+    """
+
+    def __init__(self, *, echo: Callable[[str], Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self._echo = echo
+        self._clock = clock
+        self._steps: dict[str, _Step] = {}
+        self._last = -INTERVAL + clock()
+
+    def report(self, done: int, total: int, what: str) -> None:
+        """Updates the progress of a step."""
+        now = self._clock()
+        step = self._steps.setdefault(what, _Step(started=now, done=done))
+        passed = now - step.started
+        if done >= total:
+            del self._steps[what]
+            if passed >= INTERVAL:
+                self._say(now, f"{what}: {done}/{total}, took {duration(passed)}")
+        elif now - self._last >= INTERVAL:
+            made = done - step.done
+            left = f", about {duration(passed / made * (total - done))} left" if made > 0 and passed > 0 else ""
+            self._say(now, f"{what}: {done}/{total}{left}")
+
+    def _say(self, now: float, line: str) -> None:
+        self._last = now
+        self._echo(line)
+
+
+def duration(seconds: float) -> str:
+    """Formats seconds for people.
+
+    >>> duration(7.6), duration(83), duration(7260)
+    ('8 s', '1 min 23 s', '2 h 1 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

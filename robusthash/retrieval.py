@@ -1,7 +1,7 @@
 """Exact search with numpy on the CPU and with torch on a GPU.
 
-Every item gets one key, its distance and then its id. Keys are unique and their order is the canonical one, so that
-selecting the k smallest is exact, ties included, however the selecting is done.
+Each item gets one key, made of its distance and then its id. Keys are unique, and their order is the required one, so
+that the k smallest are exact, ties included, with any selection algorithm.
 """
 
 from abc import abstractmethod
@@ -19,21 +19,25 @@ from robusthash.errors import OptionError
 from robusthash.hashing import unpack, words
 from robusthash.metrics.distances import DescriptorDistances
 
-_CPU_CHUNK = 1 << 21  #: distances of descriptors held at once on the CPU, about 12 bytes each
+_CPU_CHUNK = 1 << 21  #: distances of descriptors in memory at once on the CPU, about 12 bytes each
 
 __all__ = ["DescriptorIndex", "TorchRetriever"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchRetriever(Retriever):
-    """Exact search in any space, without a limit on k, ties by ascending id, the same on CPU and GPU."""
+    """Exact search in any space, with any k and ties by ascending id; CPU and GPU return the same result.
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"  #: auto takes the GPU where torch sees one
-    chunk: int = 1 << 24  #: distances held at once on a GPU, about 24 bytes each; the CPU needs fewer
+    Raises:
+        OptionError: ``chunk`` is less than 1.
+    """
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"  #: auto uses a GPU if torch sees one
+    chunk: int = 1 << 24  #: distances in memory at once on a GPU, about 24 bytes each; the CPU needs less
 
     def __post_init__(self) -> None:
         if self.chunk < 1:
-            raise OptionError(f"chunk is {self.chunk}", hint="hold at least one distance")
+            raise OptionError(f"chunk is {self.chunk}", hint="it must be at least 1")
 
     @property
     def capabilities(self) -> RetrieverCapabilities:
@@ -54,13 +58,13 @@ class TorchRetriever(Retriever):
 
 
 class WordIndex(Index):
-    """Popcounts of machine words, one query after the other: a database row stays in the processor's cache.
+    """Popcounts of machine words, one query at a time, so that buffers stay in the processor's cache.
 
     Args:
-        items: (size, ceil(bits / 8)) uint8.
-        space: of codes.
-        key: of the database.
-        capabilities: what the retriever promises.
+        items: (size, ceil(bits / 8)) uint8 packed codes.
+        space: Hamming space.
+        key: SHA-256 of items and space.
+        capabilities: what the retriever guarantees.
     """
 
     def __init__(self, items: Tensor, space: Space, key: str, capabilities: RetrieverCapabilities) -> None:
@@ -92,7 +96,7 @@ class WordIndex(Index):
         )
 
     def _distances(self, queries: Tensor) -> Iterator[npt.NDArray[np.uint16]]:
-        """Distances of each query to every item: (size,) uint16, in a buffer that the next query overwrites."""
+        """Distances of each query to all items: (size,) uint16, in a buffer that the next query overwrites."""
         total = np.empty(self.size, np.uint16)
         differing = np.empty(self.size, np.uint64)
         for query in words(queries):
@@ -104,15 +108,15 @@ class WordIndex(Index):
 
 
 class TableIndex(Index):
-    """Tables of distances, many queries at once. A distance is a whole number here, its rank among all distances.
+    """Tables of distances for many queries at once, as ranks: whole numbers in the order of the distances.
 
     Args:
-        items: the database.
-        space: what its items are compared in.
-        key: of the database.
-        capabilities: what the retriever promises.
-        device: where the tables are made.
-        chunk: distances held at once.
+        items: the database, in representations of the space.
+        space: where the items are compared.
+        key: SHA-256 of items and space.
+        capabilities: what the retriever guarantees.
+        device: where tables are computed.
+        chunk: number of distances in memory at once.
     """
 
     def __init__(
@@ -132,14 +136,14 @@ class TableIndex(Index):
 
     @abstractmethod
     def _hold(self, items: Tensor) -> None:
-        """Keeps the database on the device."""
+        """Puts the database on the device."""
 
     @abstractmethod
     def _ranks(self, queries: Tensor) -> Tensor:
-        """Distances of some queries to every item: (n, size) int64 below 2**31, in the order of the distances."""
+        """Ranks of the distances of (n, ...) queries to all items: (n, size) int64, below 2**31."""
 
     def _distances(self, ranks: Tensor) -> Tensor:
-        """Distances of so many ranks."""
+        """The distances that some ranks stand for, in the same shape."""
         return ranks
 
     def _search(self, queries: Tensor, k: int) -> Neighbours:
@@ -175,7 +179,7 @@ class TableIndex(Index):
 class MatrixIndex(TableIndex):
     """Matrix products of codes in {-1, +1}: ``distance = (bits - <q, b>) / 2``.
 
-    The products are whole numbers far below 2**24, so that float32, TF32 included, holds them exactly.
+    The products are whole numbers far below 2**24, so they are exact in float32 and TF32.
     """
 
     def _hold(self, items: Tensor) -> None:
@@ -189,7 +193,7 @@ class MatrixIndex(TableIndex):
 
 
 class DescriptorIndex(TableIndex):
-    """Exact distances of descriptors. The bits of a float that is not negative, as a whole number, are its rank."""
+    """Exact distances of descriptors. The rank of a non-negative float is its bit pattern, read as an integer."""
 
     def _hold(self, items: Tensor) -> None:
         self.descriptors = DescriptorDistances(items, self.space, self._device)

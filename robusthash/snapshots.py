@@ -15,7 +15,7 @@ from robusthash.tensors import load_tensors, read_metadata, save_tensors
 
 _KEY = "robusthash-partial"
 
-SNAPSHOT_SECONDS = 60.0  #: between two snapshots, unless said otherwise
+SNAPSHOT_SECONDS = 60.0  #: default time between two snapshots
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -47,10 +47,10 @@ class Snapshots:
     The host removes the file once the finished work is stored.
 
     Args:
-        path: of the file; None stores nothing, and then nothing is ever found or due.
-        identity: everything that could change the outcome, such as a digest of all options and inputs; a snapshot of
-            other work is refused.
-        seconds: least time between two snapshots, for :attr:`due`.
+        path: of the file; with None nothing is stored, found or due.
+        identity: everything that could change the outcome, such as a digest of all options and inputs; snapshots with
+            another identity are refused.
+        seconds: shortest time between two snapshots, for :attr:`due`.
     """
 
     def __init__(self, path: Path | None, identity: str, *, seconds: float = SNAPSHOT_SECONDS) -> None:
@@ -61,14 +61,14 @@ class Snapshots:
 
     @property
     def due(self) -> bool:
-        """Whether ``seconds`` have passed since the last snapshot, or since this object was made."""
+        """Whether ``seconds`` have passed since the last snapshot, or since this object was created."""
         return self.path is not None and time.monotonic() - self._saved >= self.seconds
 
     def load(self) -> Snapshot | None:
         """The last snapshot; None if there is none.
 
         Raises:
-            CheckpointError: the file cannot be read, or belongs to other work.
+            CheckpointError: the file cannot be read, or is a snapshot of other work.
         """
         if self.path is None or not self.path.exists():
             return None
@@ -88,14 +88,14 @@ class Snapshots:
         return Snapshot(tensors=load_tensors(self.path), about=about)
 
     def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
-        """Stores a snapshot atomically; the previous one is replaced.
+        """Stores a snapshot, and atomically replaces the previous one.
 
         Args:
             tensors: by name, on any device.
             about: JSON values, such as the number of finished epochs.
 
         Raises:
-            StorageError: it cannot be written; the previous one is kept.
+            StorageError: it cannot be written; the previous one is unchanged.
         """
         if self.path is None:
             return
@@ -104,7 +104,7 @@ class Snapshots:
         self._saved = time.monotonic()
 
     def part(self, name: str) -> "Snapshots":
-        """Snapshots of one part of this work, in a file of their own in the same folder.
+        """Snapshots of a part of this work, in a separate file in the same folder.
 
         Args:
             name: of the part: letters, digits and hyphens.
@@ -113,7 +113,7 @@ class Snapshots:
         return Snapshots(path, f"{self.identity}/{name}", seconds=self.seconds)
 
     def remove(self) -> None:
-        """Removes the file and those of all parts, if they exist."""
+        """Removes the file, and the files of all parts, if they exist."""
         if self.path is None:
             return
         for path in (self.path, *self.path.parent.glob(f"{escape(self.path.name)}.*")):

@@ -24,7 +24,7 @@ _CONVERT = (
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None) -> None:
-    """Writes tensors from any device; the same tensors and metadata give the same bytes.
+    """Writes tensors from any device; equal tensors and metadata give equal bytes.
 
     Args:
         path: of the file; an existing one is replaced.
@@ -32,17 +32,17 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping
         metadata: texts by name, stored with the tensors.
 
     Raises:
-        StorageError: it cannot be written; an existing file is kept.
+        StorageError: the file cannot be written; an existing one is unchanged.
     """
     plain = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
     write_atomically(path, safetensors.torch.save(plain, metadata=dict(metadata) if metadata else None))
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
-    """Reads a safetensors file, on the CPU.
+    """Reads a safetensors file to the CPU.
 
     Raises:
-        CheckpointError: the file is missing, a pickle (which is never opened), truncated, or of another format.
+        CheckpointError: the file is missing, truncated, a pickle (which is never opened), or in another format.
     """
     refuse_other_formats(path)
     try:
@@ -53,7 +53,7 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata of a safetensors file, without reading its tensors; empty if there is none.
+    """Reads the metadata of a safetensors file without its tensors; empty if there is none.
 
     Raises:
         CheckpointError: as for :func:`load_tensors`.
@@ -67,10 +67,10 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def refuse_other_formats(path: Path) -> None:
-    """Fails for a pickle, which is recognised by its first bytes and never opened.
+    """Refuses a pickle, which is recognised by its first bytes or its suffix and never opened.
 
     Raises:
-        CheckpointError: as for :func:`load_tensors`.
+        CheckpointError: the file is a pickle, or cannot be read.
     """
     if is_pickle(path):
         raise CheckpointError(
@@ -82,10 +82,10 @@ def refuse_other_formats(path: Path) -> None:
 
 
 def is_pickle(path: Path) -> bool:
-    """Whether a file is a pickle, by its first bytes, or by its suffix unless the first bytes are those of safetensors.
+    """Whether a file is a pickle, by its first bytes, or by its suffix if it does not start like safetensors.
 
     Raises:
-        CheckpointError: it cannot be read.
+        CheckpointError: the file cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -94,14 +94,14 @@ def is_pickle(path: Path) -> bool:
         raise CheckpointError(
             f"cannot read checkpoint {path}: {error.strerror or error}", hint="name a .safetensors file"
         ) from error
-    # A safetensors file begins with the length of its header in 8 bytes, then the header, which begins with a brace.
-    # Torch writes a zip archive of a pickle (PK), or a pickle, which begins with 0x80 and the protocol.
+    # A safetensors file starts with the length of its header in 8 bytes; the header starts with a brace.
+    # Torch writes a zip archive of a pickle (PK), or a pickle, which starts with 0x80 and its protocol.
     pickled = head[:4] == b"PK\x03\x04" or head[:1] == b"\x80" or path.suffix.lower() in _PICKLE_SUFFIXES
     return pickled and head[8:9] != b"{"
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes, dtypes and bytes, in the order of the names.
+    """SHA-256 over names, shapes, dtypes and bytes; independent of the order of the tensors.
 
     >>> a, b = torch.zeros(2), torch.ones(1)
     >>> tensors_digest({"a": a, "b": b}) == tensors_digest({"b": b, "a": a})

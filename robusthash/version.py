@@ -1,3 +1,3 @@
-"""The version of this distribution. Importable without anything else."""
+"""The version of this distribution, importable without dependencies."""
 
 __version__ = "0.1.0"

@@ -2,13 +2,19 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
 
 import pytest
 
+from robusthash.contracts import silent
 from robusthash.evaluation import Request, RunSettings
+from robusthash.evaluation.planning.plan import plan
+from robusthash.evaluation.running.cells import PreparedCell, prepare
+from robusthash.evaluation.running.checking import known
+from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
 
 _REPOSITORY = Path(__file__).parents[1]
@@ -73,3 +79,14 @@ def small() -> Request:
     """A quick grid: few queries, few steps, a victim trained for a moment."""
     setting = RunSettings(queries=20, shard_size=8, options={"rnm": {"steps": "10"}, "train": {"epochs": "3"}})
     return Request(models=("dpsh",), attacks=("rnm",), setting=setting)
+
+
+@pytest.fixture
+def last_cell(host: PluginHost) -> Callable[[Request], PreparedCell]:
+    """Makes the last cell of a request ready to be run."""
+
+    def make(request: Request) -> PreparedCell:
+        resources = Resources(request.setting, host, silent)
+        return prepare(plan(request, known(request, resources))[-1], Systems(resources), {})
+
+    return make

@@ -85,8 +85,9 @@ def cells(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         name = f"{path.relative_to(folder).parts[0]}: {json.dumps(told, sort_keys=True)}"
         with np.load(path.with_suffix(".npz")) as arrays:
             found = {key: _digest(array.tobytes()) for key, array in arrays.items()}
-        for part in ("metrics", "floors", "imagery", "search", "probe"):
+        for part in ("metrics", "floors", "imagery", "search"):
             found[part] = _digest(json.dumps(record[part], sort_keys=True).encode())
+        found |= {f"probe.{key}": str(value) for key, value in record["probe"].items()}
         passes = {key: record["cost"].get(key) for key in ("forward", "backward", "queries")}
         found |= {"passes": str(passes), "flags": str([flag["id"] for flag in record["flags"]])}
         yield name, found
@@ -103,7 +104,9 @@ def compare(old: Path, new: Path) -> list[str]:
 
 
 def _differing(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    return sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+    # A probe may look at more than it did; everything else has to be there in both.
+    keys = [key for key in before.keys() | after.keys() if key in before or not key.startswith("probe.")]
+    return sorted(key for key in keys if before.get(key) != after.get(key))
 
 
 def _digest(content: bytes) -> str:

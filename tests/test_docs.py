@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from robusthash import hookspecs, testing
-from robusthash.contracts import HashModel
+from robusthash.contracts import HashModel, Modality
 from robusthash.evaluation import read_suite
 from robusthash.host import Owner, PluginHost, PluginKind
 from robusthash.host.discovery import Candidate
@@ -176,7 +176,7 @@ def test_the_example_suite_can_be_read(tmp_path: Path) -> None:
 def test_the_example_model_is_a_hash_model(tmp_path: Path) -> None:
     path = tmp_path / "my_model.py"
     path.write_text(files_told("quickstart.md")["my_model.py"])
-    model = user_model(f"{path}:build", bits=12, image_size=16)
+    model = user_model(f"{path}:build", bits=12, modalities={"image": Modality.image(16)})
     assert isinstance(model, HashModel)
     assert model.codes(torch.rand(2, 3, 16, 16)).shape == (2, 12)
 

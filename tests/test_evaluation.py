@@ -1,23 +1,27 @@
 """Evaluations through the library: the same bytes however they are run, and one bad cell stops no other."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.arrays import to_npz
+from robusthash.contracts import silent
 from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError, UsageError
-from robusthash.evaluation import Request, RunSettings, evaluate, plan, read_suite
+from robusthash.evaluation import Processes, Request, RunSettings, evaluate, read_suite
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.shards import shard_ranges
-from robusthash.evaluation.running.cells import make_ready
+from robusthash.evaluation.planning.plan import plan
+from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.checking import known
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.results import Against, Record, ResultStore
+from robusthash.testing import Reversed
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -69,14 +73,14 @@ def test_a_record_counts_every_pass(undisturbed: dict[str, tuple[Record, dict[st
 def test_shards_in_another_order_give_the_same_bytes(
     undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]], small: Request, host: PluginHost, tmp_path: Path
 ) -> None:
-    same(undisturbed, run(small, host, tmp_path, order=lambda shards: list(reversed(shards))))
+    same(undisturbed, run(small, host, tmp_path, executor=Reversed()))
 
 
 @pytest.mark.slow
 def test_two_workers_give_the_same_bytes(
     undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]], small: Request, host: PluginHost, tmp_path: Path
 ) -> None:
-    same(undisturbed, run(small, host, tmp_path, workers=2))
+    same(undisturbed, run(small, host, tmp_path, executor=Processes(workers=2)))
 
 
 def test_a_run_that_broke_off_goes_on(
@@ -115,9 +119,10 @@ def test_what_is_stored_is_not_run_again(small: Request, host: PluginHost, tmp_p
     assert [r.reproducible() for r in forced.records] == [r.reproducible() for r in first.records]
 
 
-def test_another_batch_size_changes_almost_no_pixel(small: Request, host: PluginHost) -> None:
-    resources = Resources(small.setting, host, lambda _d, _t, _w: None)
-    job = make_ready(plan(small, 0.3)[-1], Benches(resources)).job
+def test_another_batch_size_changes_almost_no_pixel(
+    small: Request, last_cell: Callable[[Request], PreparedCell]
+) -> None:
+    job = last_cell(small).job
     images = {
         size: torch.cat([craft(job, rows).adversarial.inputs for rows in shard_ranges(20, size)]) for size in (1, 7, 20)
     }
@@ -146,7 +151,7 @@ def test_epsilon_zero_gives_the_clean_score(small: Request, host: PluginHost, tm
 def test_every_name_and_option_is_checked_before_anything_is_trained(
     host: PluginHost, tmp_path: Path, small: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robusthash.evaluation.victims.making.train", lambda *_a, **_k: pytest.fail("trained"))
+    monkeypatch.setattr("robusthash.evaluation.victims.checkpoints.train", lambda *_a, **_k: pytest.fail("trained"))
     options = {"train": {"epochs": "77"}}
     for request, error, says in (
         (replace(small, attacks=("rnn",)), UnknownNameError, "rnm"),
@@ -193,7 +198,7 @@ def test_a_disk_that_fills_up_loses_nothing(
     assert evaluate(small, host, results=tmp_path).reused == {record.digest for record in first.records}
 
 
-def test_suites_say_what_options_say(tmp_path: Path) -> None:
+def test_suites_say_what_options_say(host: PluginHost, tmp_path: Path) -> None:
     suite = tmp_path / "suite.toml"
     suite.write_text(
         'models = ["dpsh"]\nattacks = ["rnm"]\nbits = [16, 32]\nepsilons = ["8/255", 0.1]\n'
@@ -202,7 +207,8 @@ def test_suites_say_what_options_say(tmp_path: Path) -> None:
     setting = RunSettings(seed=3, data_root=tmp_path / "images", options={"rnm": {"steps": 200}})
     expected = Request(models=("dpsh",), attacks=("rnm",), bits=(16, 32), epsilons=(8 / 255, 0.1), setting=setting)
     assert read_suite(suite) == expected
-    assert len(plan(expected, 0.3)) == 2 * 2 * 2
+    resources = Resources(setting, host, silent)
+    assert len(plan(expected, known(expected, resources))) == 2 * 2 * 2
 
 
 def test_an_npz_depends_on_its_arrays_alone() -> None:

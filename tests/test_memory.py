@@ -1,21 +1,19 @@
 """Running out of memory leads to smaller batches, and to an error only where a single image does not fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from robusthash.evaluation.scoring.bench import Benches
 from torch import Tensor
 
 from robusthash.contracts import Attack, AttackBatch, AttackContext
 from robusthash.errors import MemoryLimitError
-from robusthash.evaluation import Request, RunSettings, evaluate, plan
+from robusthash.evaluation import Request, RunSettings, evaluate
 from robusthash.evaluation.crafting.craft import craft
-from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.host import PluginHost
 from robusthash.memory import Batches, is_out_of_memory
 from robusthash.results import ResultStore
@@ -83,13 +81,14 @@ class Greedy(Attack):
 
 
 @pytest.mark.usefixtures("cache")
-def test_an_attack_that_runs_out_of_memory_goes_on_with_fewer_queries(host: PluginHost) -> None:
+def test_an_attack_that_runs_out_of_memory_goes_on_with_fewer_queries(
+    last_cell: Callable[[Request], PreparedCell],
+) -> None:
     setting = RunSettings(queries=12, shard_size=12, options={"train": {"epochs": "3"}})
-    benches = Benches(Resources(setting, host, lambda _d, _t, _w: None))
-    job = make_ready(plan(Request(models=("dpsh",), setting=setting, attacks=()), 0.3)[0], benches).job
+    job = last_cell(Request(models=("dpsh",), setting=setting, attacks=())).job
     crafted = craft(replace(job, attack=Greedy()), range(12))
     assert crafted.batch == 3
-    assert crafted.budget.forward == 12
+    assert crafted.cost.forward == 12
     assert len(crafted.clean) == 12
     expected = craft(replace(job, attack=Greedy()), range(5))
     assert torch.equal(crafted.adversarial.inputs[:5], expected.adversarial.inputs)

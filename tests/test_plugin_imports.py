@@ -20,7 +20,7 @@ BAD = """
     from importlib import import_module
     from robusthash import cli
     from robusthash.contracts import Attack, evaluating, nonsense
-    from robusthash.contracts.data.dataset import ArrayImages as Pictures
+    from robusthash.contracts.data.inputs import ArrayImages as Pictures
     from robusthash.training.trainer.objective import share_label
     from robusthash.storage import *
     from robusthash.evaluation import *
@@ -54,7 +54,7 @@ def test_each_use_of_what_is_not_public_is_told_with_its_line_and_its_public_nam
         (2, "robusthash.training.trainer", ()),
         (6, "robusthash.cli", ()),
         (7, "robusthash.contracts.nonsense", ()),
-        (8, "robusthash.contracts.data.dataset.ArrayImages", ("robusthash.contracts.ArrayImages",)),
+        (8, "robusthash.contracts.data.inputs.ArrayImages", ("robusthash.contracts.ArrayImages",)),
         (9, "robusthash.training.trainer.objective.share_label", ("robusthash.training.share_label",)),
         (11, "robusthash.evaluation", ()),
         (16, "robusthash.errors._rebuild", ()),

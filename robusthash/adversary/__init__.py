@@ -1,4 +1,4 @@
-"""What drives an attack: the gradient engine, its step rules, the aims, and the target selector."""
+"""The gradient engine, its step rules, aims, targets, the probe of a victim, and soundness checks."""
 
 from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.annealing import annealed_scale

@@ -1,4 +1,4 @@
-"""Auto-PGD's step rule, whose size follows the loss (Croce and Hein, ICML 2020, section 3.1 and algorithm 1)."""
+"""Auto-PGD's step rule, which adapts its size to the loss (Croce and Hein, ICML 2020, section 3.1, algorithm 1)."""
 
 from dataclasses import dataclass, fields
 from typing import Self
@@ -10,26 +10,26 @@ from robusthash.adversary.rules import Project, StepRule
 
 
 class Adaptive(StepRule):
-    """Sign steps with momentum; a sample whose loss stops falling goes on from its best point at half the size.
+    """Sign steps with momentum; a sample whose loss stops falling restarts from its best point with half the step size.
 
     With the projection ``P`` and ``z = P(x_k - s sgn g)``, the next point is
-    ``P(x_k + 3/4 (z - x_k) + 1/4 (x_k - x_(k-1)))``; the first one is ``z`` itself. At a checkpoint a sample's size
-    ``s`` is halved, and ``x_k`` becomes its best point, if less than three quarters of the steps since the last
-    checkpoint lowered the loss, or if neither its size nor its best loss has changed since then.
+    ``P(x_k + 3/4 (z - x_k) + 1/4 (x_k - x_(k-1)))``; the first one is ``z``. At a checkpoint, the step size ``s`` of a
+    sample is halved and ``x_k`` is replaced by its best point if less than three quarters of the steps since the last
+    checkpoint lowered the loss, or if neither step size nor best loss has changed since then.
 
-    The algorithm judges by the losses up to the checkpoint's own point, and replaces the point after it. Here, as
-    released, the checkpoint's own point is replaced, so no step is made only to be thrown away.
+    The paper's algorithm decides on the losses up to the checkpoint's point, and replaces the point after it. Here, as
+    in the released code, the checkpoint's point itself is replaced, so that no step is discarded.
     """
 
     share = 2.0
-    momentum = 0.75  #: alpha: share of the new step, beside the last one
-    enough = 0.75  #: rho: share of the steps that have to lower the loss
+    momentum = 0.75  #: alpha: weight of the new step; the last one has 1 - alpha
+    enough = 0.75  #: rho: share of the steps that must lower the loss
 
     def __init__(self, *, size: float, steps: int) -> None:
         super().__init__(size=size, steps=steps)
         self._checkpoints = checkpoints(steps)
-        self._last = 0  # the checkpoint that was passed last
-        self._made = 0  # steps
+        self._last = 0  # step of the last checkpoint
+        self._made = 0  # steps taken
         self._state: _State | None = None
 
     def move(self, point: Tensor, gradient: Tensor, losses: Tensor, project: Project) -> Tensor:  # noqa: D102 - as in the base class
@@ -54,14 +54,17 @@ class Adaptive(StepRule):
 
 
 def checkpoints(steps: int) -> tuple[int, ...]:
-    """The steps ``ceil(p_j T)`` before which Auto-PGD looks back: ``p_(j+1) = p_j + max(p_j - p_(j-1) - 0.03, 0.06)``.
+    """Auto-PGD's checkpoints, the steps ``ceil(p_j T)`` with ``p_(j+1) = p_j + max(p_j - p_(j-1) - 0.03, 0.06)``.
+
+    Args:
+        steps: number of steps T.
 
     >>> checkpoints(100)
     (0, 22, 41, 57, 70, 80, 87, 93, 99)
     >>> checkpoints(5)
     (0, 2, 3, 4, 5)
     """
-    hundredths = [0, 22]  # whole, because 0.57 * 100 is more than 57 to a computer
+    hundredths = [0, 22]  # integers, because 0.57 * 100 exceeds 57 in floating point
     while (following := hundredths[-1] + max(hundredths[-1] - hundredths[-2] - 3, 6)) <= 100:
         hundredths.append(following)
     return tuple(dict.fromkeys(-(-part * steps // 100) for part in hundredths))
@@ -69,17 +72,17 @@ def checkpoints(steps: int) -> tuple[int, ...]:
 
 @dataclass(kw_only=True)
 class _State:
-    """What is known of each sample; one row each."""
+    """State of the samples, one row each."""
 
-    size: Tensor  #: (n,) float, of its next step
-    before: Tensor  #: (n, 3, h, w) float, the point before its own
-    loss: Tensor  #: (n,) float, at the point that its last step was made from
+    size: Tensor  #: (n,) float, size of the next step
+    before: Tensor  #: (n, ...) float, previous point
+    loss: Tensor  #: (n,) float, loss at the point of the last step
     falls: Tensor  #: (n,) int64, steps that lowered the loss since the last checkpoint
-    best: Tensor  #: (n, 3, h, w) float, its point of least loss
-    best_gradient: Tensor  #: (n, 3, h, w) float, there
-    best_loss: Tensor  #: (n,) float, there
-    best_loss_then: Tensor  #: (n,) float, the same at the last checkpoint
-    halved: Tensor  #: (n,) bool, whether the last checkpoint halved its size
+    best: Tensor  #: (n, ...) float, point with the lowest loss
+    best_gradient: Tensor  #: (n, ...) float, gradient at that point
+    best_loss: Tensor  #: (n,) float, loss at that point
+    best_loss_then: Tensor  #: (n,) float, ``best_loss`` at the last checkpoint
+    halved: Tensor  #: (n,) bool, whether the last checkpoint halved the step size
 
     @classmethod
     def start(cls, point: Tensor, gradient: Tensor, losses: Tensor, size: float) -> Self:
@@ -118,10 +121,10 @@ class _State:
 
 
 def _choose(which: Tensor, yes: Tensor, no: Tensor) -> Tensor:
-    # A mask as an index would make a GPU wait for the host at every step.
+    # Indexing by a mask would synchronise a GPU with the host at every step.
     return torch.where(_each(which, yes), yes, no)
 
 
 def _each(values: Tensor, points: Tensor) -> Tensor:
-    """One value a sample, in the shape that meets its points."""
+    """Reshapes (n,) values so that they broadcast against (n, ...) points."""
     return values.view(-1, *[1] * (points.ndim - 1))

@@ -1,4 +1,4 @@
-"""Aims: the code, or the descriptor, that an attack pulls a query to."""
+"""Aims: the code, or descriptor, that an attack moves a query's towards."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -24,16 +24,16 @@ class Aim(StrEnum):
     MAINSTAY = "mainstay"  #: the opposite of the mainstay code of the query's own label (SAAT)
     TO_CENTRE = "to-centre"  #: the centre code of the target label
     TO_MAINSTAY = "to-mainstay"  #: the mainstay code of the target label
-    LEARNT = "learnt"  #: a code of the target label that the attack itself has learnt from the code bank
+    LEARNT = "learnt"  #: a code of the target label that the attack has learnt from the code bank
 
     @property
     def goal(self) -> Goal:
-        """What an attack with this aim is judged by."""
+        """The goal of an attack with this aim."""
         return Goal.TARGETED if self in _TARGETED else Goal.UNTARGETED
 
     @property
     def needs(self) -> frozenset[Capability]:
-        """What an attack with this aim must be given, beside gradients."""
+        """What an attack with this aim needs besides gradients."""
         return _NEEDS[self]
 
 
@@ -48,29 +48,29 @@ _NEEDS: dict[Aim, frozenset[Capability]] = {
 
 
 def find_aim(aim: Aim, batch: AttackBatch, logits: Tensor, space: Space, bank: CodeBank | None = None) -> Tensor:
-    """What to reach, for each query.
+    """The code or descriptor to reach, for each query.
 
-    In a vector space the same aims are descriptors: the reflected one is the farthest by the angle, and a mean stands
-    where a vote stands in Hamming space.
+    In a vector space, the opposite of a code becomes the negated descriptor, which has the largest angle, and a vote
+    becomes a mean.
 
     Args:
-        aim: which one.
-        batch: the queries; with the anchors, labels or target labels that the aim is found by.
-        logits: (n, size) float, the model's outputs of the clean queries.
+        aim: its name.
+        batch: the queries, with the anchors, labels or target labels that the aim needs.
+        logits: (n, size) float, outputs of the model for the clean queries.
         space: where these are compared.
-        bank: codes and labels of the train split, for the aims that represent a label.
+        bank: codes and labels of the train split, for aims that represent a label.
 
     Returns:
-        (n, size), in {-1, +1} for codes, in the logits' dtype and on their device.
+        (n, size), in {-1, +1} for codes, with the dtype and device of the logits.
 
     Raises:
-        CapabilityError: something that the aim needs is not there, or it is no aim of this space; ``learnt`` is for
-            attacks that find it themselves.
+        CapabilityError: something that the aim needs is missing, the aim does not exist in this space, or it is
+            ``learnt``, which only an attack that learns it can find.
     """
     known = _AIMS if space.binary else _DESCRIPTOR_AIMS
     if aim not in known:
         raise CapabilityError(
-            f"the aim {aim.value!r} is one of codes, and the model gives descriptors ({space})",
+            f"the aim {aim.value!r} is defined for codes only, and the model outputs descriptors ({space})",
             hint=f"use one of: {', '.join(known)}",
         )
     return known[aim](batch, logits, bank).to(logits)
@@ -106,7 +106,7 @@ def _mean(batch: AttackBatch, _logits: Tensor, _bank: CodeBank | None) -> Tensor
 
 
 def _mean_of_label(labels: Tensor, descriptors: Tensor, bank_labels: Tensor) -> Tensor:
-    """The mean descriptor of the items that share a label with each query: (n, d)."""
+    """Mean descriptor of the items that share a label with each query: (n, d)."""
     shared = (labels.to(descriptors) @ bank_labels.to(descriptors).T > 0).to(descriptors)
     return shared @ descriptors / shared.sum(1, keepdim=True).clamp_min(1)
 
@@ -123,7 +123,7 @@ def _represented(representative: Callable[[Tensor, Tensor, Tensor], Tensor], *, 
 
 
 def _learnt(_batch: AttackBatch, _logits: Tensor, _bank: CodeBank | None) -> Tensor:
-    raise CapabilityError("the aim 'learnt' is found by an attack that learns it", hint="use the aim 'to-mainstay'")
+    raise CapabilityError("the aim 'learnt' exists only in an attack that learns it", hint="use the aim 'to-mainstay'")
 
 
 def _given(tensor: Tensor | None, what: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""The gradient engine: projected descent in the inputs' box that keeps best iterates and drops finished queries."""
+"""The gradient engine: projected gradient descent that keeps the best iterates and drops finished queries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from robusthash.contracts import Surrogate, Threat
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """How far and how long to go.
+    """Steps of a descent, and when it ends.
 
     Attributes:
-        steps: gradient steps.
+        steps: number of gradient steps.
         step: the step rule.
-        size: step size in the inputs' units; of the first step, where the rule changes it.
-        keep_best: return each query's best iterate, by its distance to the aim; else its last.
-        stop: drop a query from the batch once it is at the aim.
+        size: step size in the inputs' units; of the first step if the rule changes it.
+        keep_best: return the iterate of each query that is nearest to the aim, instead of the last.
+        stop: drop a query from the batch once it has reached the aim.
     """
 
     steps: int
@@ -34,11 +34,11 @@ class Schedule:
 
 @dataclass(frozen=True, kw_only=True)
 class Descent:
-    """Where a descent ended.
+    """The outcome of a descent.
 
     Attributes:
-        delta: (n, ...) float, the perturbations, before delivery.
-        distance: (n,) distance to the aim of what is delivered: bits, int64, where the model gives codes.
+        delta: (n, ...) float, perturbations before delivery.
+        distance: (n,) distance to the aim after delivery: int64 bits for codes, else float.
     """
 
     delta: Tensor
@@ -58,21 +58,23 @@ def descend(
 ) -> Descent:
     """Minimises a per-sample loss of the logits over the ball.
 
-    Each pass sees the inputs as they will be delivered (an image: rounded to 8 bits); the rounding has the identity as
-    its gradient, and the perturbation itself is kept unrounded, so steps below one level still add up.
+    Each pass sees the inputs as they will be delivered (an image: rounded to 8 bits). Rounding has a straight-through
+    gradient, and the perturbation itself stays unrounded, so that steps below one level accumulate.
 
     Args:
-        surrogate: the model to be fooled, its parameters frozen.
+        surrogate: the attacked model, with frozen parameters.
         clean: (n, ...) float, in the box and on its levels.
-        delta: the same shape; where to start, inside the ball and the box.
-        aim: (n, size) float; what to reach: a code's signs, or a descriptor.
+        delta: the same shape; initial perturbations, inside the ball and the box.
+        aim: (n, size) float, to be reached: the signs of a code, or a descriptor.
         loss: (logits, aim, progress in [0, 1)) -> (n,), to be minimised.
         threat: the ball and the box.
-        schedule: how far and how long.
-        smoother: what is done to a gradient before it becomes a step; None is nothing.
-        observe: called with (rows, steps, distance) after each look at the inputs: (m,) int64 positions of the queries
-            that were looked at, the number of steps made, and (m,) what their distance would be if the descent ended
-            now.
+        schedule: the steps, and when to stop.
+        smoother: applied to each gradient before it becomes a step; None leaves it unchanged.
+        observe: called with (rows, steps, distance) after each pass: (m,) int64 positions of the queries in the pass,
+            the number of steps taken, and (m,) their distances if the descent ended now.
+
+    Raises:
+        CapabilityError: the surrogate gives no gradients.
     """
     smoother = smoother or unsmoothed(clean)
     best = Descent(delta=delta.clone(), distance=farthest(surrogate.space, clean))
@@ -90,7 +92,7 @@ def descend(
         if last or not unfinished.any():
             break
         progress = step / schedule.steps
-        # Taken before finished queries are dropped, because it belongs to the pass that has just been made.
+        # Computed before finished queries are dropped, because it uses the graph of this pass.
         losses = loss(logits[unfinished], aim[unfinished], progress)
         found = None if smoother.options.elsewhere else _gradient(losses, delivered)
         if not unfinished.all():
@@ -110,7 +112,7 @@ def descend(
 def _slope(
     surrogate: Surrogate, loss: Callable[[Tensor, Tensor, float], Tensor], aim: Tensor, progress: float
 ) -> Slope:
-    """The gradient of the summed loss at any points, through any view of them."""
+    """A function that returns the gradient of the summed loss at some points, through a view of them."""
 
     def slope(points: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:
         leaf = points.detach().requires_grad_()
@@ -125,7 +127,7 @@ def _gradient(losses: Tensor, points: Tensor) -> Tensor:
 
 
 def _remember(best: Descent, active: Tensor, delta: Tensor, distance: Tensor, *, keep_best: bool) -> None:
-    # Of equally good iterates the later one stays: it has had more steps to move its bits away from zero.
+    # Of equally good iterates the later one is kept: its logits have had more steps to move away from zero.
     better = distance <= best.distance[active] if keep_best else torch.ones_like(distance, dtype=torch.bool)
     rows = active[better]
     best.delta[rows] = delta[better]

@@ -1,4 +1,4 @@
-"""The base of gradient attacks: a method is one loss, and the engine does the rest."""
+"""The base class of gradient attacks: a method defines a loss, and the engine does the rest."""
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
@@ -18,37 +18,45 @@ from robusthash.specs import Capability, Goal
 
 @dataclass(frozen=True, kw_only=True)
 class GradientAttack(Attack):
-    """A loss over logits, minimised by projected gradient descent toward an aim."""
+    """A loss over logits, minimised by projected gradient descent towards an aim.
+
+    Raises:
+        OptionError: an option is outside its range, or two options exclude each other.
+    """
 
     effort: ClassVar[str | None] = "steps"
 
-    aim: Aim = Aim.AWAY  #: the code to reach
+    aim: Aim = Aim.AWAY  #: the code, or descriptor, to reach
     steps: int = 100  #: gradient steps T
     step: Step = Step.SIGN  #: how a gradient becomes a step
     step_size: float | None = None  #: in input units; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon
     random_start: bool = False  #: start at a uniform point of the ball instead of the clean input
-    restarts: int = 1  #: runs; all but the first start at a random point, and only for queries that are not there yet
-    keep_best: bool = True  #: deliver the iterate nearest to the aim's code, not the last
-    stop: bool = True  #: stop working on a query whose code is the aim's
-    decay: float | None = None  #: of the accumulated gradient, to which each is added at a mean of 1 (MI); none is off
-    nesterov: bool = False  #: take the gradient where the accumulated one leads (NI)
-    diversity: float = 0.0  #: chance that a pass sees the image shrunk and padded (DI)
-    shrink: float = 0.9  #: least side of a shrunk image, as a share
-    scales: int = 1  #: views of the image, each half as bright as the one before, to average over (SI)
-    variance: int = 0  #: neighbours of an iterate whose gradients correct the next one (VMI)
-    reach: float = 1.5  #: how far those neighbours are, as a share of epsilon
-    passes: int = 1  #: of each view, to average over when the model draws random numbers (EOT)
+    restarts: int = (
+        1  #: number of runs; all but the first start at a random point, for queries that have not reached the aim
+    )
+    keep_best: bool = True  #: deliver the iterate nearest to the aim, not the last
+    stop: bool = True  #: drop a query once it has reached the aim
+    decay: float | None = (
+        None  #: decay of the accumulated gradient; new ones are added with mean magnitude 1 (MI); none is off
+    )
+    nesterov: bool = False  #: take the gradient at a point ahead, along the accumulated one (NI)
+    diversity: float = 0.0  #: probability that a pass sees the image shrunk and padded (DI)
+    shrink: float = 0.9  #: smallest side of a shrunk image, as a share
+    scales: int = 1  #: number of views to average over, each half as bright as the one before (SI)
+    variance: int = 0  #: number of neighbours of an iterate whose gradients correct the next gradient (VMI)
+    reach: float = 1.5  #: largest distance of these neighbours, as a share of epsilon
+    passes: int = 1  #: number of passes of each view to average over, for randomised models (EOT)
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.restarts < 1:
-            raise OptionError(f"steps={self.steps}, restarts={self.restarts}", hint="both are at least 1")
+            raise OptionError(f"steps={self.steps}, restarts={self.restarts}", hint="both must be at least 1")
         if self.step_size is not None and self.step_size <= 0:
-            raise OptionError(f"step_size={self.step_size}", hint="it is positive; for images in pixel space: 1/255")
-        remembers = self.smoothing.remembers  # its options are checked where they are defined
+            raise OptionError(f"step_size={self.step_size}", hint="it must be positive: for images, such as 1/255")
+        remembers = self.smoothing.remembers  # this checks the options of smoothing, too
         if self.step is Step.ADAPTIVE and remembers:
             raise OptionError(
                 f"step=adaptive with decay={self.decay}, variance={self.variance}",
-                hint="it has its own momentum, and jumps back to its best point: leave both out, or use step=sign",
+                hint="adaptive has its own momentum and returns to its best point: omit both options, or use step=sign",
             )
 
     @property
@@ -69,7 +77,7 @@ class GradientAttack(Attack):
 
     @property
     def smoothing(self) -> Smoothing:
-        """What is done to a gradient before it becomes a step."""
+        """How gradients are smoothed before they become steps."""
         return Smoothing(
             decay=self.decay,
             nesterov=self.nesterov,
@@ -86,24 +94,27 @@ class GradientAttack(Attack):
         """The loss of each sample, to be minimised.
 
         Args:
-            logits: (n, bits) float, of the perturbed queries; descriptors, where the attack works on those.
-            aim: of the same shape, what :meth:`find_aim` gave.
-            progress: share of the steps already made, in [0, 1).
+            logits: (n, bits) float, of the perturbed queries; descriptors, (n, d), if the attack works on those.
+            aim: the same shape, what :meth:`find_aim` returned.
+            progress: share of the steps already taken, in [0, 1).
 
         Returns:
             (n,) float.
         """
 
     def find_aim(self, batch: AttackBatch, logits: Tensor, context: AttackContext) -> Tensor:
-        """The code to reach; a method may keep it relaxed.
+        """The code or descriptor to reach; a method may return a relaxed code.
 
         Args:
             batch: the queries.
-            logits: (n, bits) float, of the clean queries.
+            logits: (n, size) float, of the clean queries.
             context: all that the attack may know.
 
         Returns:
-            (n, bits) float; its signs are the code.
+            (n, size) float; in Hamming space its signs are the code.
+
+        Raises:
+            CapabilityError: something that the aim needs is missing.
         """
         return find_aim(self.aim, batch, logits, context.surrogate.space, context.bank)
 
@@ -113,7 +124,7 @@ class GradientAttack(Attack):
             aim = self.find_aim(batch, context.surrogate(clean), context)
         if context.threat.epsilon == 0:
             return clean
-        if context.restart:  # another try shares no numbers with the restarts of this one
+        if context.restart:  # its random numbers are independent of those of this try's restarts
             context = replace(context, random=context.random.derived(f"try {context.restart}"))
         best = self._run(0, torch.arange(len(clean), device=clean.device), None, aim, batch, context)
         for run in range(1, self.restarts):
@@ -145,7 +156,7 @@ class GradientAttack(Attack):
         smoother = Smoother(self.smoothing, context.random, ids, threat=threat, size=schedule.size, restart=run)
 
         def observe(active: Tensor, step: int, distance: Tensor) -> None:
-            # An earlier run's outcome is delivered unless this one's is nearer.
+            # The outcome of an earlier run is delivered unless this one is nearer.
             now = distance if reached is None else torch.minimum(distance, reached[active])
             context.observe(ids[active], run * self.steps + step, now)
 

@@ -1,4 +1,4 @@
-"""How far what would be delivered now is from an aim, in the space that it is searched in."""
+"""Distances between outputs and aims, in the space of the model."""
 
 import torch
 from torch import Tensor
@@ -10,15 +10,15 @@ from robusthash.specs import Distance
 
 
 def distance_to(aim: Tensor, outputs: Tensor, space: Space) -> Tensor:
-    """The distance of outputs to their aims; what an attack is judged by, step by step.
+    """The distance between each output and its aim, by which iterates are compared.
 
     Args:
         aim: (n, size) float; in Hamming space its signs are the code to reach.
-        outputs: (n, size) float, the model's.
+        outputs: (n, size) float, logits or descriptors.
         space: where they are compared.
 
     Returns:
-        (n,), without gradient: bits, int64, in Hamming space; else float, in the distance's own units.
+        (n,), without gradient: int64 bits in Hamming space, else float cosine or L2 distance.
 
     >>> distance_to(torch.tensor([[1.0, -1.0]]), torch.tensor([[0.3, 0.0]]), Space.hamming(2))
     tensor([1])
@@ -35,7 +35,15 @@ def distance_to(aim: Tensor, outputs: Tensor, space: Space) -> Tensor:
 
 
 def farthest(space: Space, like: Tensor) -> Tensor:
-    """What no distance reaches: (n,) for n inputs, of the type of :func:`distance_to`."""
+    """A value greater than every distance: bits + 1 in Hamming space, else infinity.
+
+    Args:
+        space: where outputs are compared.
+        like: (n, ...), n inputs.
+
+    Returns:
+        (n,), with the dtype that :func:`distance_to` returns.
+    """
     if space.binary:
         return torch.full((len(like),), space.size + 1, device=like.device)
     return torch.full((len(like),), torch.inf, device=like.device)

@@ -1,4 +1,4 @@
-"""A look at a victim before it is believed: do its gradients lead anywhere, and does it answer the same twice."""
+"""A probe of a victim: whether its gradients are usable, its inputs quantised, and its outputs reproducible."""
 
 from dataclasses import asdict, dataclass
 
@@ -11,20 +11,21 @@ from robusthash.contracts import Budget, HashModel, Surrogate, Threat
 from robusthash.epsilon import LEVELS
 from robusthash.hashing import sign
 
-_STEPS = 20  #: of the attack without a bound
-_SIZE = 0.1  #: of its steps: twenty of them cross the box
-_NOISY = 1e-3  #: share of a logit that counts as a difference; the rounding of a kernel is far below it
+_STEPS = 20  #: steps of the unbounded attack
+_SIZE = 0.1  #: its step size, as a share of the box: twenty of them are twice its width
+_NOISY = 1e-3  #: relative difference of logits that counts; the rounding of kernels is far below it
 
 
 @dataclass(frozen=True, kw_only=True)
 class VictimProbe:
-    """What the look found.
+    """What a probe found.
 
     Attributes:
         randomised: share of logits that differ between two passes of the same inputs.
-        gradients: share of inputs with a gradient that is not zero; None if the model gives none at all.
-        saturated: share of logits that are as large as the largest, within a thousandth.
-        stepped: share of inputs whose logits ignore a change of a quarter of a level to the last bit.
+        gradients: share of inputs with a nonzero gradient; None if the model gives no gradients.
+        saturated: share of logits whose magnitude is within 0.1 % of the largest.
+        stepped: share of inputs whose logits stay bit-identical under a shift by a quarter of a level.
+        batched: share of logits that differ when the same inputs come in a batch of another size.
         reached: share of bits that an attack over the whole box can flip; None without gradients, or without bits.
     """
 
@@ -33,31 +34,35 @@ class VictimProbe:
     saturated: float
     stepped: float
     reached: float | None
+    batched: float
 
     def plain(self) -> dict[str, float]:
-        """What was found, for the record."""
+        """The values that are not None, by name, for the record."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def probe(model: HashModel, inputs: Tensor) -> VictimProbe:
-    """Looks at a model's gradients on some inputs.
+    """Probes a model on some inputs.
 
     Args:
-        model: in evaluation mode, its parameters frozen.
+        model: in evaluation mode, with frozen parameters.
         inputs: (n, ...) float32, in the box of the model's modality and on its device; a few are enough.
     """
     box = model.modality.box
     with torch.no_grad():
-        logits, again = model(inputs), model(inputs)
-        # A quantiser may round down, up or to the nearest: on one side at least it ignores a quarter of a level.
+        logits, again = model(inputs.clone()), model(inputs.clone())
+        fewer = torch.cat([model(part.clone()) for part in torch.split(inputs, (len(inputs) + 1) // 2)])
+        # A quantiser may round down, up or to the nearest: in at least one direction it ignores a quarter of a level.
         quarter = 0.25 * box.width / (box.levels or LEVELS)
         shifted = [model(box.clamp(inputs + side * quarter)) for side in (-1, 1)]
     differs = (logits - again).abs() > _NOISY * logits.abs().mean()
+    depends = (logits - fewer).abs() > _NOISY * logits.abs().mean()
     unmoved = torch.stack([(one == logits).all(1) for one in shifted]).any(0)
     gradients = _gradients(model, inputs)
     return VictimProbe(
         randomised=float(differs.float().mean()),
         gradients=gradients,
+        batched=float((depends & ~differs).float().mean()),
         saturated=float((logits.abs() > (1 - _NOISY) * logits.abs().max()).float().mean()),
         stepped=float(unmoved.float().mean()),
         reached=_reached(model, inputs, sign(logits)) if gradients is not None and model.space.binary else None,

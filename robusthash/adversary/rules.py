@@ -1,4 +1,4 @@
-"""Step rules of one size: how a gradient becomes a step. All work per sample, so a batch changes nothing."""
+"""Step rules with a fixed step size: how a gradient becomes a step. They work on each sample independently."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 
 Project = Callable[[Tensor], Tensor]
-"""From any points to the nearest ones that are allowed, sample by sample."""
+"""Projects points onto the ball and the box, sample by sample."""
 
 
 class StepRule(ABC):
-    """Moves every sample down its loss; keeps whatever state it needs, one row a sample.
+    """Moves every sample down its loss. Any state has one row per sample.
 
     Args:
-        size: of a step, in pixel space.
-        steps: how many there will be.
+        size: step size, in the inputs' units.
+        steps: number of steps.
     """
 
-    share: ClassVar[float] = 1 / 8  #: the usual size, as a share of epsilon
+    share: ClassVar[float] = 1 / 8  #: default step size, as a share of epsilon
 
     def __init__(self, *, size: float, steps: int) -> None:
         self.size, self.steps = size, steps
@@ -29,36 +29,39 @@ class StepRule(ABC):
         """The next points.
 
         Args:
-            point: (n, 3, h, w) float, where the samples are: what it returned last, or where they start.
-            gradient: the same shape, of each sample's loss.
-            losses: (n,) float, at the points.
-            project: onto what is allowed.
+            point: (n, ...) float, current points: what the last call returned, or the start.
+            gradient: the same shape, gradient of each sample's loss.
+            losses: (n,) float, losses at the points.
+            project: projection onto the ball and the box.
+
+        Returns:
+            (n, ...) float, inside the ball and the box.
         """
 
-    def keep(self, rows: Tensor) -> None:  # noqa: B027 - a rule without state has nothing to drop
-        """Drops the state of all samples but these: (m,) int64 positions."""
+    def keep(self, rows: Tensor) -> None:  # noqa: B027 - optional: a rule without state has nothing to drop
+        """Keeps the state of some samples, by (m,) int64 positions, and drops the rest."""
 
 
 class FixedStep(StepRule):
-    """Steps of one size along a direction."""
+    """Steps of a fixed size along a direction."""
 
     def move(self, point: Tensor, gradient: Tensor, losses: Tensor, project: Project) -> Tensor:  # noqa: ARG002, D102 - as in the base class
         return project(point - self.size * self.direction(gradient))
 
     @abstractmethod
     def direction(self, gradient: Tensor) -> Tensor:
-        """What to subtract, for size 1; of the gradient's shape."""
+        """What a step of size 1 subtracts; the same shape as the gradient."""
 
 
 class Sign(FixedStep):
-    """The sign of the gradient."""
+    """The sign of the gradient, as in PGD."""
 
     def direction(self, gradient: Tensor) -> Tensor:  # noqa: D102 - as in the base class
         return gradient.sign()
 
 
 class L2Unit(FixedStep):
-    """The gradient over its norm, one norm an image."""
+    """The gradient divided by its L2 norm, per sample."""
 
     def direction(self, gradient: Tensor) -> Tensor:  # noqa: D102 - as in the base class
         norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
@@ -67,14 +70,14 @@ class L2Unit(FixedStep):
 
 
 class Raw(FixedStep):
-    """The gradient."""
+    """The gradient itself."""
 
     def direction(self, gradient: Tensor) -> Tensor:  # noqa: D102 - as in the base class
         return gradient
 
 
 class Momentum(FixedStep):
-    """The sum of all gradients, each older one nine tenths of the next."""
+    """The sum of all gradients, whose weights decay by 0.9 per step; for HAG."""
 
     decay = 0.9
 
@@ -92,7 +95,7 @@ class Momentum(FixedStep):
 
 
 class Adam(FixedStep):
-    """Kingma and Ba, ICLR 2015, algorithm 1."""
+    """Adam's direction (Kingma and Ba, ICLR 2015, algorithm 1)."""
 
     decay = (0.9, 0.999)
     tiny = 1e-8

@@ -1,4 +1,4 @@
-"""Smoothed gradients, for attacks that transfer better: momentum, look-ahead, and gradients averaged over views."""
+"""Smoothed gradients, which make attacks transfer better: momentum, look-ahead, and averages over views."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,23 +10,27 @@ from robusthash.contracts import Randomness, Threat
 from robusthash.errors import OptionError
 
 Slope = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
-"""(points, view) -> the gradient at the points of the loss of what the view makes of them."""
+"""(points, view) -> gradient at the points of ``loss(view(points))``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Smoothing:
-    """What is done to a gradient before it becomes a step. By default nothing.
+    """How gradients are smoothed before they become steps. The defaults leave them unchanged.
 
     Attributes:
-        decay: of the accumulated gradient, to which each new one is added at a mean of 1 (MI, Dong et al., CVPR 2018);
-            None accumulates nothing.
-        nesterov: take the gradient where the accumulated one will lead (NI, Lin et al., ICLR 2020).
-        diversity: chance that a view of an image is shrunk and padded (DI, Xie et al., CVPR 2019).
-        shrink: least side of a shrunk image, as a share.
-        scales: views of each image, each half as bright as the one before, averaged (SI, Lin et al., ICLR 2020).
-        variance: neighbours of the last iterate whose gradients correct the next (VMI, Wang and He, CVPR 2021).
-        reach: how far neighbours are, as a share of epsilon.
-        passes: of each view, averaged, for a model that draws random numbers (EOT, Athalye et al., ICML 2018).
+        decay: decay of the accumulated gradient; new ones are added with mean magnitude 1 (MI, Dong et al., CVPR 2018).
+            None does not accumulate.
+        nesterov: take the gradient at a point ahead, along the accumulated one (NI, Lin et al., ICLR 2020).
+        diversity: probability that a view of an image is shrunk and padded (DI, Xie et al., CVPR 2019).
+        shrink: smallest side of a shrunk image, as a share.
+        scales: number of views to average over, each half as bright as the one before (SI, Lin et al., ICLR 2020).
+        variance: number of neighbours of an iterate whose gradients correct the next gradient (VMI, Wang and He, CVPR
+            2021).
+        reach: largest distance of these neighbours, as a share of epsilon.
+        passes: number of passes of each view to average over, for randomised models (EOT, Athalye et al., ICML 2018).
+
+    Raises:
+        OptionError: a value is outside its range, or ``nesterov`` is set without ``decay``.
     """
 
     decay: float | None = None
@@ -40,10 +44,12 @@ class Smoothing:
 
     def __post_init__(self) -> None:
         if self.nesterov and self.decay is None:
-            raise OptionError("nesterov without decay", hint="it looks ahead along the accumulated gradient: decay=1")
+            raise OptionError(
+                "nesterov without decay", hint="it looks ahead along the accumulated gradient: set decay=1"
+            )
         if not 0 <= self.diversity <= 1 or not 0 < self.shrink <= 1:
             raise OptionError(
-                f"diversity={self.diversity}, shrink={self.shrink}", hint="shares: 0.5 and 0.9 as published"
+                f"diversity={self.diversity}, shrink={self.shrink}", hint="both are shares: 0.5 and 0.9 as published"
             )
         if self.scales < 1 or self.variance < 0 or self.reach <= 0 or (self.decay is not None and self.decay < 0):
             raise OptionError(
@@ -51,11 +57,13 @@ class Smoothing:
                 hint="as published: decay=1, scales=5, variance=5, reach=1.5",
             )
         if self.passes < 1:
-            raise OptionError(f"passes={self.passes}", hint="at least 1; more only help against a randomised model")
+            raise OptionError(
+                f"passes={self.passes}", hint="at least 1; more passes help only against a randomised model"
+            )
 
     @property
     def elsewhere(self) -> bool:
-        """Whether gradients take passes of their own, beside the one that looks at the delivered image."""
+        """Whether gradients need passes of their own, besides the pass of the delivered inputs."""
         return self.nesterov or self.diversity > 0 or self.scales > 1 or self.variance > 0 or self.passes > 1
 
     @property
@@ -65,15 +73,15 @@ class Smoothing:
 
 
 class Smoother:
-    """Smooths the gradients of one descent. All it keeps and draws is each sample's own.
+    """Smooths the gradients of one descent. State and random numbers are kept per sample.
 
     Args:
-        options: what to do.
-        random: where its numbers come from.
-        ids: (n,) int64, the queries.
-        threat: the ball, whose radius neighbours are drawn by, and the box that every look stays in.
-        size: step size in the inputs' units.
-        restart: which run this is.
+        options: how to smooth.
+        random: where random numbers come from.
+        ids: (n,) int64, ids of the queries.
+        threat: the ball, whose radius scales the distance of neighbours, and the box that all points stay in.
+        size: step size, in the inputs' units.
+        restart: index of the run.
     """
 
     def __init__(
@@ -87,11 +95,14 @@ class Smoother:
         self._draws = 0
 
     def gradient(self, slope: Slope, image: Tensor) -> Tensor:
-        """The gradient at an image, over its views, and corrected by that of its neighbours.
+        """The gradient at an input, averaged over its views and corrected by those of its neighbours.
 
         Args:
-            slope: the gradient of the loss at given points, through a view.
+            slope: computes the gradient of the loss at some points, through a view.
             image: (n, ...) float, what would be delivered now.
+
+        Returns:
+            The same shape.
         """
         options = self.options
         if options.nesterov and options.decay is not None and self._velocity is not None:
@@ -108,7 +119,14 @@ class Smoother:
         return tuned
 
     def accumulate(self, gradient: Tensor) -> Tensor:
-        """The accumulated gradient, this one added at a mean magnitude of 1; itself without decay."""
+        """The accumulated gradient, after adding a new one; without decay, the new one unchanged.
+
+        Args:
+            gradient: (n, ...) float; it is scaled to mean magnitude 1 before it is added.
+
+        Returns:
+            The same shape.
+        """
         if self.options.decay is None:
             return gradient
         size = gradient.abs().flatten(1).mean(1).clamp_min(torch.finfo(gradient.dtype).tiny)
@@ -117,7 +135,7 @@ class Smoother:
         return self._velocity
 
     def keep(self, rows: Tensor) -> None:
-        """Drops all samples but these: (m,) int64 positions."""
+        """Keeps the state of some samples, by (m,) int64 positions, and drops the rest."""
         self._ids = self._ids[rows]
         self._velocity = None if self._velocity is None else self._velocity[rows]
         self._drift = None if self._drift is None else self._drift[rows]
@@ -146,25 +164,25 @@ class Smoother:
 
 
 def unsmoothed(clean: Tensor) -> Smoother:
-    """A smoother that leaves the gradients of some images as they are; it draws no numbers."""
+    """A smoother that leaves gradients unchanged and draws no random numbers, for (n, ...) inputs."""
     ids = torch.arange(len(clean), device=clean.device)
     nothing = Randomness(seed=0, purpose="none")
     return Smoother(Smoothing(), nothing, ids, threat=Threat(epsilon=0.0), size=0.0, restart=0)
 
 
 def placement(side: Tensor, place: Tensor, pixels: int) -> Tensor:
-    """Matrices that shrink lines of pixels to a share of their length, and place them somewhere on black.
+    """Matrices that shrink lines of pixels to a share of their length, and place them on a black line.
 
-    Each output pixel is the linear interpolation of the line at its centre, or black where it lies beside the line. A
-    share of 1 leaves the line as it is. Matrices, because they are exact in any batch and on any device.
+    Each output pixel interpolates the line linearly at its centre, and is black outside the shrunk line. A share of 1
+    leaves the line unchanged. Matrix products give the same result in any batch.
 
     Args:
-        side: (n,) float64 in (0, 1], the share; the length is rounded to whole pixels.
-        place: (n,) float64 in [0, 1), where in the free room.
+        side: (n,) float64 in (0, 1], the share; the new length is rounded to whole pixels.
+        place: (n,) float64 in [0, 1), position within the free space.
         pixels: length of the line.
 
     Returns:
-        (n, pixels, pixels) float64, to be applied from the left.
+        (n, pixels, pixels) float64, to be multiplied from the left.
 
     >>> placement(torch.tensor([0.5]).double(), torch.tensor([0.0]).double(), 4)[0] @ torch.arange(4.0).double()
     tensor([0.5000, 2.5000, 0.0000, 0.0000], dtype=torch.float64)

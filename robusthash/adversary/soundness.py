@@ -1,4 +1,4 @@
-"""Soundness checks: signs that a number says more about the evaluation than about the model. Their ids are stable."""
+"""Soundness checks: signs that a number says more about the evaluation than about the model. The ids are stable."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -7,27 +7,28 @@ from robusthash.contracts import Threat
 from robusthash.specs import Goal
 
 _ALIVE = 0.9  #: share of the images that must have a gradient
-_BOTTOM = 0.5  #: share of the bits that an attack over the whole box must turn: half are the code of anything
+_BOTTOM = 0.5  #: share of the bits that an attack over the whole box must flip; random codes differ in as many
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """What the checks look at.
+    """What the checks are based on.
 
     Attributes:
-        goal: of the attack.
-        epsilon: that the attack was held to.
-        linf: largest distance of a delivered image from its clean one.
+        goal: goal of the attack.
+        epsilon: radius of the attack.
+        linf: largest L-infinity distance between delivered and clean inputs.
         clipped: mean share of elements that the attack left outside the ball or the box.
         clean: headline metric of the clean queries; for targeted attacks, with respect to the target labels.
-        attacked: the same after the attack.
-        noise: the same after noise of the same radius; None where noise was not run.
-        moved: mean Hamming distance between clean and adversarial codes.
-        gradients: whether the attack works with gradients.
-        bounded: whether the attack is held to the ball.
+        attacked: the same metric of the adversarial queries.
+        noise: the same metric under the reference attack with the same radius; None if it was not run.
+        moved: mean distance between the codes, or descriptors, of clean and adversarial queries.
+        gradients: whether the attack uses gradients.
+        bounded: whether the attack stays within its radius.
         transferred: whether it was crafted on another model.
-        passes: of each gradient, over which a randomised model is averaged.
-        probe: what :func:`~robusthash.adversary.probe` found on the victim; empty if nobody looked.
+        passes: number of passes that each gradient is averaged over.
+        all_equal: whether all items of the database have one code.
+        probe: what :func:`~robusthash.adversary.probe` found on the victim, by name; empty without a probe.
     """
 
     goal: Goal
@@ -43,29 +44,43 @@ class Evidence:
     transferred: bool = False
     passes: int = 1
     probe: Mapping[str, float] = field(default_factory=dict)
+    all_equal: bool = False
 
 
 def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """The checks that failed: (id, one line).
+    """The failed checks, as (id, message).
 
     ========  ================================================================
     RH001     a delivered image is outside the ball
     RH002     epsilon is 0, and the score is not the clean one
-    RH003     a gradient attack is weaker than noise of its radius
-    RH004     a gradient attack moved no bit at all
+    RH003     a gradient attack is weaker than noise of the same radius
+    RH004     a gradient attack changed no code or descriptor
     RH005     the attack left the ball or the box and was clipped
-    RH006     the attack is not held to the ball: not comparable
+    RH006     the attack is unbounded: not comparable
     RH007     the victim's gradients are zero: its logits are saturated
-    RH008     the victim is randomised: its codes change from pass to pass
+    RH008     the victim is randomised: its logits change from pass to pass
     RH009     the victim's gradients are zero: it quantises its input
-    RH010     an attack over the whole box does not turn the victim's bits
+    RH010     an attack over the whole box does not flip the victim's bits
+    RH014     all codes of the database are equal: nothing is retrieved
+    RH015     the victim's codes depend on what else is in the batch
     ========  ================================================================
 
-    RH011 to RH013 compare records with each other (:mod:`robusthash.results.comparing.consistency`).
+    RH011 to RH013 compare records (:mod:`robusthash.results.comparing.consistency`).
+
+    Args:
+        evidence: what the checks are based on.
     """
     yield from _of_the_run(evidence)
     if evidence.gradients and not evidence.transferred:
         yield from _of_the_gradients(evidence.probe)
+    if evidence.all_equal:
+        yield "RH014", "all codes are equal: the model tells nothing apart"
+    batched = evidence.probe.get("batched", 0.0)
+    if batched > 0:
+        yield (
+            "RH015",
+            f"batch-dependent: {batched:.0%} of the logits change with the batch: batch norm?",
+        )
     randomised = evidence.probe.get("randomised", 0.0)
     if randomised > 0:
         how = f"attacked through {evidence.passes} passes" if evidence.passes > 1 else "attacked as if it were not"
@@ -75,7 +90,7 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
 def _of_the_run(evidence: Evidence) -> Iterator[tuple[str, str]]:
     threat = Threat(epsilon=evidence.epsilon)
     if not evidence.bounded:
-        yield "RH006", f"unbounded: not held to epsilon {threat.epsilon:.5f}, and not ranked"
+        yield "RH006", f"unbounded: not limited to epsilon {threat.epsilon:.5f}, and not ranked"
     elif evidence.linf > threat.epsilon + threat.tolerance:
         yield "RH001", f"L-infinity {evidence.linf:.5f} is over epsilon {threat.epsilon:.5f}"
     if evidence.bounded and threat.epsilon == 0 and evidence.attacked != evidence.clean:
@@ -93,7 +108,7 @@ def _of_the_strength(evidence: Evidence) -> Iterator[tuple[str, str]]:
             found = f"{evidence.attacked:.3f} against {evidence.noise:.3f}"
             yield "RH003", f"weaker than noise ({found}): masked gradients?"
     if evidence.moved == 0:
-        yield "RH004", "no bit of any query moved: gradients are zero or masked"
+        yield "RH004", "no code or descriptor of any query changed: gradients are zero or masked"
 
 
 def _of_the_gradients(probe: Mapping[str, float]) -> Iterator[tuple[str, str]]:
@@ -101,8 +116,8 @@ def _of_the_gradients(probe: Mapping[str, float]) -> Iterator[tuple[str, str]]:
     if alive < _ALIVE:
         dead = f"{1 - alive:.0%} of the images have a gradient of zero"
         if probe.get("stepped", 0.0) > 1 - _ALIVE and probe.get("saturated", 0.0) < _ALIVE:
-            yield "RH009", f"{dead}: the model quantises its input, so attack through an approximation"
+            yield "RH009", f"{dead}: the model quantises its input, so attack it through an approximation"
         else:
             yield "RH007", f"{dead}: saturated logits, or an operation without a derivative"
     if probe.get("reached", 1.0) < _BOTTOM:
-        yield "RH010", f"an attack over the whole box turns only {probe['reached']:.0%} of the bits: masked gradients?"
+        yield "RH010", f"an attack over the whole box flips only {probe['reached']:.0%} of the bits: masked gradients?"

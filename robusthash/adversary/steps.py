@@ -10,7 +10,7 @@ class Step(StrEnum):
     """Names of the step rules."""
 
     SIGN = "sign"  #: size * sign(g); the usual PGD
-    L2_UNIT = "l2-unit"  #: size * g / ||g||_2, one norm an image; P2P and DHTA as released
+    L2_UNIT = "l2-unit"  #: size * g / ||g||_2, with a norm per sample; P2P and DHTA as released
     RAW = "raw"  #: size * g
     MOMENTUM = "momentum"  #: size * v with v = 0.9 v + g; HAG
     ADAM = "adam"  #: Adam with size as its learning rate; SDHA
@@ -18,7 +18,7 @@ class Step(StrEnum):
 
     @property
     def share(self) -> float:
-        """The usual size of a step, as a share of epsilon."""
+        """Default step size, as a share of epsilon."""
         return _RULES[self].share
 
 
@@ -33,11 +33,11 @@ _RULES: dict[Step, type[StepRule]] = {
 
 
 def step_rule(name: Step, *, size: float, steps: int) -> StepRule:
-    """A fresh rule of this name.
+    """A new step rule, without state.
 
     Args:
         name: of the rule.
-        size: of a step, in pixel space; of the first, where it changes.
-        steps: how many there will be.
+        size: step size, in the inputs' units; of the first step if the rule changes it.
+        steps: number of steps.
     """
     return _RULES[name](size=size, steps=steps)

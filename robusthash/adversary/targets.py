@@ -1,4 +1,4 @@
-"""Target labels and anchors: drawn once per dataset and seed, the same for every attack."""
+"""Target labels and anchors, drawn once per dataset and seed and used by every attack."""
 
 from dataclasses import dataclass
 
@@ -12,31 +12,34 @@ from robusthash.errors import DatasetError, OptionError
 
 @dataclass(frozen=True, kw_only=True)
 class Targets:
-    """What each query is pulled to.
+    """The targets of each query.
 
     Attributes:
-        labels: (n, classes) uint8, the target labels.
-        anchors: (n, voters) int64, positions in the database of items with exactly that label; -1 is an absent voter.
+        labels: (n, classes) uint8, target labels.
+        anchors: (n, voters) int64, positions of database items with exactly the target label; -1 is an absent voter.
     """
 
     labels: Tensor
     anchors: Tensor
 
     def anchor_codes(self, database_codes: Tensor) -> Tensor:
-        """Codes of the anchors: (n, voters, bits) int8, zeros for absent voters.
+        """Codes of the anchors, as :func:`anchor_codes` returns them.
 
         Args:
-            database_codes: (items, bits) int8 in {-1, +1}; or descriptors, (items, d) float.
+            database_codes: (items, bits) int8 in {-1, +1}, or descriptors, (items, d) float.
         """
         return anchor_codes(self.anchors, database_codes)
 
 
 def anchor_codes(anchors: Tensor, database_codes: Tensor) -> Tensor:
-    """Codes of anchors: (n, voters, bits) int8, zeros for absent voters.
+    """Codes, or descriptors, of anchors.
 
     Args:
         anchors: (n, voters) int64, positions in the database; -1 is an absent voter.
-        database_codes: (items, bits) int8 in {-1, +1}.
+        database_codes: (items, bits) int8 in {-1, +1}, or descriptors, (items, d) float.
+
+    Returns:
+        (n, voters, bits or d), with the dtype of the codes; zeros for absent voters.
     """
     codes = database_codes[anchors.clamp_min(0)]
     return codes * (anchors >= 0).unsqueeze(2).to(codes.dtype)
@@ -44,16 +47,19 @@ def anchor_codes(anchors: Tensor, database_codes: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetSelector:
-    """Draws, for each query, a label of the database that shares nothing with the query's own, and its anchors.
+    """Draws a target label for each query, different from its own, and anchors with that label.
 
-    A label is drawn uniformly from the distinct label vectors of the database: first from those that are disjoint from
-    the query's and carried by enough items for the vote, then from disjoint ones, then from those that overlap least.
-    The all-zero vector is never a target. Published attacks differ in all of this; one rule for all makes them
-    comparable.
+    A label vector is drawn uniformly from the distinct ones in the database: from those that share no label with the
+    query and have enough items for the vote; if there are none, from those that share no label; else from those that
+    share fewest. The all-zero vector is never a target. Published attacks differ in these rules; a single rule makes
+    them comparable.
 
     Attributes:
         seed: of the run.
-        voters: anchors to a vote (nine in DHTA and RNM), odd so that no bit is tied.
+        voters: number of anchors in a vote (nine in DHTA and RNM); odd, so that no bit is tied.
+
+    Raises:
+        OptionError: ``voters`` is not odd and positive.
     """
 
     seed: int
@@ -64,11 +70,11 @@ class TargetSelector:
             raise OptionError(f"voters={self.voters}", hint="an odd number of anchors, so that no bit is tied")
 
     def select(self, query_labels: Tensor, query_ids: Tensor, database_labels: Tensor) -> Targets:
-        """Targets of some queries.
+        """Draws the targets of some queries. A query's targets do not depend on the other queries.
 
         Args:
             query_labels: (n, classes) uint8.
-            query_ids: (n,) int64, positions in the query split.
+            query_ids: (n,) int64, positions in the dataset's query split.
             database_labels: (items, classes) uint8.
 
         Raises:

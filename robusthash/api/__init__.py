@@ -1,8 +1,12 @@
-"""What a notebook types: wrap a network, attack images, evaluate, train and harden."""
+"""The Python API: wrap a network, attack images, evaluate, train and harden models."""
 
-from robusthash.api.attacking import AttackOutcome, BoundAttack, attack
+from robusthash.api.attacking import BoundAttack, attack
+from robusthash.api.checkpoint import Checkpoint
+from robusthash.api.data import load_dataset
 from robusthash.api.evaluating import Evaluation, evaluate
-from robusthash.api.models import Checkpoint, harden, train, wrap
+from robusthash.api.outcome import AttackOutcome
+from robusthash.api.training import harden, train
+from robusthash.api.wrapping import wrap
 
 __all__ = [
     "AttackOutcome",
@@ -12,6 +16,7 @@ __all__ = [
     "attack",
     "evaluate",
     "harden",
+    "load_dataset",
     "train",
     "wrap",
 ]

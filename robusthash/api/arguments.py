@@ -1,160 +1,193 @@
-"""What callers pass: one or several of something, names or objects; each checked, with a hint."""
+"""What callers pass, checked: one or several of something, by name or as objects."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from numbers import Integral, Real
+from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
-from robusthash.contracts import CrossModalHashModel, Dataset, HashModel, Progress, RetrievalData, Retriever, silent
+from robusthash.api.checkpoint import Checkpoint
+from robusthash.contracts import CrossModalHashModel, HashModel
 from robusthash.epsilon import checked_epsilon, parse_epsilon
 from robusthash.errors import OptionError, UsageError
-from robusthash.host import PluginHost
-from robusthash.progress import bars
+from robusthash.evaluation import parse_choice
+
+AnyModel = str | HashModel | CrossModalHashModel  #: a model as an evaluation takes it
+
+Kinds = type | tuple[type, ...]
+Choice = TypeVar("Choice", bound=StrEnum)
 
 
-def several(value: object, what: str, kinds: type | tuple[type, ...]) -> tuple[Any, ...]:
-    """One or several of something, as a tuple: a text is one name, whatever it could be iterated into.
+def several(value: object, what: str, kinds: Kinds) -> tuple[Any, ...]:
+    """One or several of something, as a tuple; a string is one name.
 
     Args:
         value: what was passed.
-        what: it is, for the error, in the singular.
+        what: its name in errors, in the singular.
         kinds: what each must be.
 
     Raises:
-        UsageError: something in it is of another kind, or nothing is in it.
+        UsageError: there is none, or one is of another type.
     """
-    wanted = kinds if isinstance(kinds, tuple) else (kinds,)
-    single = isinstance(value, (*wanted, str, Mapping)) or not isinstance(value, Iterable)
-    found = (value,) if single else tuple(value)  # type: ignore[arg-type]  # it is iterable where it is not single
-    for one in found:
-        if not isinstance(one, wanted):
-            raise UsageError(f"{what} is {_told(one)}", hint=f"give {_names(wanted)}, or several in a list")
+    found = listed(value, single=(*_tuple(kinds), nn.Module))
+    hint = f"pass {_named(kinds)}, or several in a list"
+    for each in found:
+        _require(each, what, kinds, hint)
     if not found:
-        raise UsageError(f"no {what} is given", hint=f"give {_names(wanted)}, or several in a list")
+        raise UsageError(f"no {what} was passed", hint=hint)
     return found
 
 
-def one(value: object, what: str, kinds: type | tuple[type, ...]) -> Any:
-    """The same value, if it is of a kind.
+def listed(value: object, *, single: tuple[type, ...] = ()) -> tuple[Any, ...]:
+    """The elements of a list, or of another iterable; anything else, and a string, alone.
+
+    Args:
+        value: what was passed.
+        single: types that are taken as one value even if they can be iterated.
+    """
+    if isinstance(value, (*single, str, bytes, Mapping)) or not isinstance(value, Iterable):
+        return (value,)
+    return tuple(value)
+
+
+def one(value: object, what: str, kinds: Kinds) -> Any:
+    """The value, if it is of one of these types.
 
     Raises:
-        UsageError: it is of another.
+        UsageError: it is not.
     """
-    wanted = kinds if isinstance(kinds, tuple) else (kinds,)
-    if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-        raise UsageError(f"{what} is {_told(value)}", hint=f"give {_names(wanted)}")
+    _require(value, what, kinds, f"pass {_named(kinds)}")
     return value
 
 
-def number(value: object, what: str) -> int:
-    """A whole number.
+def number(value: object, what: str, *, least: int | None = None) -> int:
+    """An integer.
+
+    Args:
+        value: what was passed.
+        what: its name in errors.
+        least: smallest value allowed; None is any.
+
+    Raises:
+        UsageError: it is no integer, or too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise UsageError(f"{what} is {told(value)}", hint="pass an integer")
+    if least is not None and value < least:
+        raise UsageError(f"{what} is {value}", hint=f"at least {least}")
+    return int(value)
+
+
+def radius(value: object) -> float:
+    """Epsilon as a share of the box: a number, or a string such as ``8/255``.
+
+    Raises:
+        OptionError: it is neither, or outside [0, 1].
+    """
+    if isinstance(value, str):
+        return parse_epsilon(value)
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise OptionError(f"epsilon is {told(value)}", hint="pass a number in [0, 1], such as 8/255")
+    return checked_epsilon(float(value))
+
+
+def path(value: object, what: str) -> Path:
+    """A path.
 
     Raises:
         UsageError: it is none.
     """
-    found: int = one(value, what, int)
-    return found
+    if not isinstance(value, str | PathLike):
+        raise UsageError(f"{what} is {told(value)}", hint="pass a path")
+    return Path(str(fspath(value)))
 
 
-def radius(value: object) -> float:
-    """Epsilon as a share of the box: a number, or ``8/255`` as a text.
-
-    Raises:
-        OptionError: it is none, or outside [0, 1].
-    """
-    if isinstance(value, str):
-        return parse_epsilon(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise OptionError(f"epsilon is {_told(value)}", hint="give a number in [0, 1], such as 8/255")
-    return checked_epsilon(float(value))
+def text(value: object, what: str, kinds: Kinds = str) -> str:
+    """A string, or what has a name as one."""
+    return str(one(value, what, kinds))
 
 
-def model(value: object) -> "str | HashModel | CrossModalHashModel":
-    """A model as an evaluation takes it: a name, a checkpoint's path, or a hash model.
+def choice(value: object, what: str, choices: type[Choice]) -> Choice:
+    """One of several choices, by its name."""
+    return parse_choice(choices, what, one(value, what, str))
+
+
+def model(value: object) -> AnyModel:
+    """A model: a name, a checkpoint, or a hash model.
 
     Raises:
-        UsageError: it is none; a bare network has to be wrapped, which tells its code length.
+        UsageError: it is none of these; a bare network has to be wrapped first.
     """
-    from robusthash.api.models import Checkpoint
-
     if isinstance(value, Checkpoint):
         return str(value.path)
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, nn.Module) and not isinstance(value, HashModel | CrossModalHashModel):
         raise UsageError(
-            f"model is a {type(value).__name__}, and nobody knows its code length and image size",
-            hint="robusthash.wrap(network, bits=32, image_size=64)",
+            f"model is a bare network, {type(value).__name__}: its image size is unknown",
+            hint="pass robusthash.wrap(network, image_size=64)",
         )
-    found: str | HashModel | CrossModalHashModel = one(value, "model", (str, HashModel, CrossModalHashModel))
+    found: AnyModel = one(value, "model", (str, HashModel, CrossModalHashModel))
     return found
 
 
-def models(value: object) -> "tuple[str | HashModel | CrossModalHashModel, ...]":
+def models(value: object) -> tuple[AnyModel, ...]:
     """One or several models."""
-    from robusthash.api.models import Checkpoint
-
-    kinds = (str, Path, Checkpoint, nn.Module)
-    return tuple(model(each) for each in several(value, "model", kinds))
-
-
-def dataset(value: object) -> str | Dataset | RetrievalData:
-    """A dataset as an evaluation takes it."""
-    found: str | Dataset | RetrievalData = one(value, "dataset", (str, Dataset, RetrievalData))
-    return found
-
-
-def retriever(value: object) -> str | Retriever:
-    """A retriever as an evaluation takes it."""
-    found: str | Retriever = one(value, "retriever", (str, Retriever))
-    return found
+    return tuple(model(each) for each in several(value, "model", (str, Path, Checkpoint, nn.Module)))
 
 
 def options(value: object) -> dict[str, dict[str, Any]]:
-    """Options by plugin name, then by field.
+    """Options by plugin, then by field.
 
     Raises:
         UsageError: it is no mapping of mappings.
     """
-    if not isinstance(value, Mapping) or not all(isinstance(one, Mapping) for one in value.values()):
-        raise UsageError(f"options is {_told(value)}", hint='give them by plugin: {"rnm": {"steps": 200}}')
+    return _nested(value, "options", '{"rnm": {"steps": 200}}')
+
+
+def sweeps(value: object) -> dict[str, dict[str, tuple[Any, ...]]]:
+    """Values to sweep over, by attack, then by option.
+
+    Raises:
+        UsageError: it is no mapping of mappings.
+    """
+    found = _nested(value, "vary", '{"rnm": {"steps": [10, 100]}}')
+    return {attack: {option: listed(values) for option, values in fields.items()} for attack, fields in found.items()}
+
+
+def told(value: object) -> str:
+    """A value and its type, for an error.
+
+    >>> told(3), told([])
+    ('3, an int', '[], a list')
+    """
+    kind, shown = _with_article(type(value)), repr(value)
+    return f"{shown}, {kind}" if len(shown) <= 40 and "\n" not in shown else kind
+
+
+def _nested(value: object, what: str, example: str) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, Mapping) or not all(isinstance(each, Mapping) for each in value.values()):
+        raise UsageError(f"{what} is {told(value)}", hint=f"nest it by plugin: {example}")
     return {str(name): dict(fields) for name, fields in value.items()}
 
 
-def folder(value: object, what: str) -> Path | None:
-    """A path, or None."""
-    return None if value is None else Path(one(value, what, (str, Path)))
+def _require(value: object, what: str, kinds: Kinds, hint: str) -> None:
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in _tuple(kinds)):
+        raise UsageError(f"{what} is {told(value)}", hint=hint)
 
 
-def host() -> PluginHost:
-    """The installed plugins."""
-    return PluginHost.load()
+def _tuple(kinds: Kinds) -> tuple[type, ...]:
+    return kinds if isinstance(kinds, tuple) else (kinds,)
 
 
-@contextmanager
-def reporting(*, progress: bool | None) -> Iterator[Progress]:
-    """Bars in a notebook and on a terminal; nothing elsewhere.
-
-    Args:
-        progress: whether to show them; None is where somebody watches.
-    """
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if progress or (progress is None and (console.is_jupyter or console.is_terminal)):
-        with bars(console) as report:
-            yield report
-    else:
-        yield silent
+def _named(kinds: Kinds) -> str:
+    known: dict[type, str] = {str: "a name", bool: "True or False", Path: "a path", nn.Module: "a hash model"}
+    known |= {HashModel: "a hash model", CrossModalHashModel: "a hash model"}
+    return " or ".join(dict.fromkeys(known.get(kind, _with_article(kind)) for kind in _tuple(kinds)))
 
 
-def _told(value: object) -> str:
-    text = repr(value)
-    return f"{text if len(text) <= 40 else text[:37] + '...'}, a {type(value).__name__}"
-
-
-def _names(kinds: tuple[type, ...]) -> str:
-    known = {str: "a name", int: "a whole number", float: "a number", Path: "a path", nn.Module: "a hash model"}
-    return " or ".join(dict.fromkeys(known.get(kind, f"a {kind.__name__}") for kind in kinds))
+def _with_article(kind: type) -> str:
+    return f"{'an' if kind.__name__[0].lower() in 'aeiou' else 'a'} {kind.__name__}"

@@ -1,265 +1,216 @@
-"""An attack on images, from a notebook: guarded, delivered, with distances and cost."""
+"""An attack on a caller's inputs, inside the same guard as in an evaluation."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from robusthash.adversary import distance_to
 from robusthash.api import arguments
-from robusthash.api.models import frozen
+from robusthash.api.checkpoint import Checkpoint
+from robusthash.api.inputs import GivenInputs, given_anchors, given_bank, given_ids, given_inputs, given_rows
+from robusthash.api.outcome import AttackOutcome
+from robusthash.api.plugins import installed
+from robusthash.api.surroundings import device_of, frozen, reporting
 from robusthash.contracts import (
     Attack,
-    Budget,
     CodeBank,
+    CrossModalHashModel,
+    Ensemble,
     HashModel,
-    Modality,
     Randomness,
-    Surrogate,
     Threat,
+    isolated_randomness,
 )
-from robusthash.contracts import AttackBatch as Batch
-from robusthash.contracts import AttackContext as Context
 from robusthash.errors import CapabilityError, UsageError
+from robusthash.evaluation.crafting.craft import craft
+from robusthash.evaluation.crafting.crafted import Crafted
+from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
+from robusthash.evaluation.crafting.preparing import check_model, known_to
 from robusthash.evaluation.crafting.shards import shard_ranges
+from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.victims.plugins import Chosen, Plugins
+from robusthash.evaluation.victims.resources import usual_shard_size
 from robusthash.metrics import l2, linf
 from robusthash.results import Cost
-from robusthash.specs import Capability, Goal
 
-_SMALL, _SHARDS = 64, (128, 32)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class AttackOutcome:
-    """What an attack delivered, one row an input.
-
-    Attributes:
-        inputs: (n, ...) float32, what arrives: inside the ball and the box, images on the 8-bit grid.
-        unrounded: the same before delivery.
-        linf: (n,) largest change of an element.
-        l2: (n,) Euclidean norm of the change.
-        moved: (n,) distance between the clean and the adversarial code (bits) or descriptor.
-        clipped: (n,) share of elements that the attack left outside the ball or the box.
-        cost: passes of single inputs, and seconds.
-    """
-
-    inputs: Tensor
-    unrounded: Tensor
-    linf: Tensor
-    l2: Tensor
-    moved: Tensor
-    clipped: Tensor
-    cost: Cost
-
-    def __len__(self) -> int:
-        return len(self.inputs)
-
-    def __repr__(self) -> str:
-        return (
-            f"<AttackOutcome: {len(self)} inputs, Linf {float(self.linf.max()):.4f}, "
-            f"moved {float(self.moved.double().mean()):.1f}, {self.cost.forward} forward passes>"
-        )
+Rows = Tensor | npt.NDArray[Any] | Sequence[Any]  #: what has one row for each input
 
 
 class BoundAttack:
-    """An attack with its options, to be called on a model and inputs.
+    """An attack with its options, to be called on a model and inputs. :func:`attack` makes it.
 
     Args:
         chosen: the attack.
+
+    Attributes:
+        name: registered name, or the class of an attack that no plugin has registered.
+        attack: the attack itself.
     """
 
     def __init__(self, chosen: Chosen[Attack]) -> None:
         self._chosen = chosen
+        self.name = chosen.use.name
         self.attack = chosen.plugin
 
     def __repr__(self) -> str:
-        return f"<{self.attack!r}>"
+        given = [
+            f"{field.name}={value!r}"
+            for field in fields(self.attack)  # type: ignore[arg-type]  # an attack is a dataclass
+            if (value := getattr(self.attack, field.name)) != field.default
+        ]
+        return f"<{' '.join([f'BoundAttack: {self.name}', *given])}>"
 
     def __call__(
         self,
-        model: HashModel,
-        inputs: Any,
+        model: HashModel | Checkpoint,
+        inputs: Rows,
         *,
         epsilon: float | str,
-        labels: Any = None,
-        targets: Any = None,
-        anchors: Any = None,
+        labels: Rows | None = None,
+        targets: Rows | None = None,
+        anchors: Rows | None = None,
         bank: CodeBank | None = None,
-        ids: Any = None,
+        ids: Rows | None = None,
         seed: int = 0,
         batch_size: int | None = None,
         progress: bool | None = None,
     ) -> AttackOutcome:
         """Attacks inputs inside the guard, which checks, clips and rounds what the attack returns.
 
+        On the same device, with the same ids and seed, the result is that of ``robusthash attack``, byte for byte.
+
         Args:
-            model: a hash model (:func:`robusthash.wrap` makes one of any network), on the device to compute on; put in
-                evaluation mode and frozen meanwhile.
-            inputs: (n, 3, h, w) images: float in [0, 1], or uint8; or what else the model takes. Floats are put on
-                the 8-bit grid first, as an upload is.
-            epsilon: radius of the ball, as a share of the box.
-            labels: (n, classes) multi-hot, the inputs' own, for attacks that need them.
-            targets: (n, classes) multi-hot, target labels, for targeted attacks.
-            anchors: (n, voters, bits) in {-1, +1}, codes of items with the target label.
-            bank: codes and labels that labels are represented by, for attacks that need them.
-            ids: (n,) whole numbers, the key of each input's randomness; None counts from 0.
+            model: a hash model, as :func:`robusthash.wrap` makes it of any network, or a checkpoint. It computes where
+                it is. It is frozen and in evaluation mode meanwhile, and afterwards as it was.
+            inputs: (n, 3, h, w) images, floats in [0, 1] or uint8; or what else the model takes. Floats are rounded to
+                the 8-bit grid first, as an upload would be.
+            epsilon: L-infinity radius, as a share of the box: a number, or a string such as ``8/255``.
+            labels: (n, classes) multi-hot, the inputs' own labels, for attacks that need them.
+            targets: (n, classes) multi-hot, the target labels, for targeted attacks.
+            anchors: (n, voters, bits) in {-1, 0, +1}, codes of items with the target label, for attacks that aim at
+                them; a row of zeros is an absent voter.
+            bank: codes and labels of the train split, for attacks that represent a label by its codes.
+            ids: (n,) integers, the key of each input's randomness; in an evaluation, its position in the query split.
+                None is 0, 1, 2 ...
             seed: of the randomness.
-            batch_size: inputs attacked at once; None is what ``robusthash eval`` takes, which gives the same bytes.
-            progress: show a bar; None is where somebody watches.
+            batch_size: inputs attacked at once; None is as in ``robusthash eval``: 128 small images, or 32 large ones.
+            progress: show a progress bar; None shows one in a notebook and on a terminal.
 
         Raises:
             UsageError: a type, a shape or a value is wrong.
-            CapabilityError: the attack needs something that was not given.
-            ContractError: the attack broke its contract.
+            CapabilityError: the attack does not work on this model, or needs something that was not passed.
+            PluginError: the attack failed, or broke its contract.
         """
-        modality = _taken(model)
-        images = _on_levels(inputs, modality)
-        given = {"labels": labels, "targets": targets, "anchors": anchors}
-        rows = {name: _rows(value, len(images), name) for name, value in given.items()}
-        self._check(model, rows, bank)
-        keys = torch.arange(len(images)) if ids is None else _keys(ids, len(images))
-        threat = Threat.on(modality, arguments.radius(epsilon))
-        size = batch_size or _SHARDS[max(modality.shape[1:], default=0) > _SMALL]
+        victim = _model(model)
+        given = given_inputs(inputs, victim.modality)
+        check_model(self._chosen, victim, shown(victim))
+        job = Job(
+            attack=self.attack,
+            victim=victim,
+            surrogate=victim,
+            inputs=given,
+            ids=given_ids(ids, len(given)),
+            threat=Threat.on(victim.modality, arguments.radius(epsilon)),
+            random=Randomness(seed=arguments.number(seed, "seed", least=0), purpose=self._chosen.full_name),
+            knowledge=self._knowledge(victim, given, labels=labels, targets=targets, anchors=anchors, bank=bank),
+            compute=Compute(device=device_of(victim)),
+        )
+        size = usual_shard_size([victim.modality]) if batch_size is None else batch_size
         parts = []
-        with frozen(model), arguments.reporting(progress=progress) as report:
-            for part in shard_ranges(len(images), arguments.number(size, "batch_size")):
-                chosen = torch.tensor(list(part))
-                batch = Batch(
-                    inputs=images[chosen].to(_device(model)),
-                    ids=keys[chosen].to(_device(model)),
-                    **{name: None if one is None else one[chosen].to(_device(model)) for name, one in rows.items()},
-                )
-                parts.append(self._attacked(model, batch, threat, bank, seed))
-                report(part.stop, len(images), self._chosen.use.name)
-        return _joined(parts)
+        with frozen(victim), reporting(progress=progress) as report:
+            for rows in shard_ranges(len(given), arguments.number(size, "batch_size", least=1)):
+                parts.append(_outcome(job, rows))
+                report(rows.stop, len(given), self.name)
+        return _joined(parts, inputs.device if isinstance(inputs, Tensor) else torch.device("cpu"))
 
-    def _attacked(
-        self, model: HashModel, batch: Batch, threat: Threat, bank: CodeBank | None, seed: int
-    ) -> AttackOutcome:
-        import time
+    def _knowledge(self, victim: HashModel, inputs: GivenInputs, **values: Any) -> Knowledge:
+        """What the attack is given of what the caller passes.
 
-        budget = Budget()
-        context = Context(
-            surrogate=Surrogate(model, budget),
-            threat=threat,
-            random=Randomness(seed=seed, purpose=self._chosen.full_name),
-            bank=bank,
-        )
-        started = time.perf_counter()
-        found = self.attack(batch, context)
-        seconds = time.perf_counter() - started
-        with torch.no_grad():
-            before, after = model(batch.inputs), model(found.inputs)
-        aim = model.space.codes(model.space.represent(before)).to(before)
-        return AttackOutcome(
-            inputs=found.inputs,
-            unrounded=found.unrounded,
-            linf=linf(found.inputs, batch.inputs),
-            l2=l2(found.inputs, batch.inputs),
-            moved=distance_to(aim, after, model.space),
-            clipped=found.clipped,
-            cost=Cost(forward=budget.forward, backward=budget.backward, queries=budget.queries, seconds=seconds),
-        )
-
-    def _check(self, model: HashModel, rows: Mapping[str, Tensor | None], bank: CodeBank | None) -> None:
-        attack, name = self.attack, self._chosen.use.name
-        if model.space.distance not in attack.distances:
+        Raises:
+            CapabilityError: it needs more than that, or what nobody can pass.
+        """
+        count, known = len(inputs), known_to(self.attack)
+        if isinstance(self.attack, Ensemble) or known & {"index", "learnt"}:
             raise CapabilityError(
-                f"attack {name!r} works on {' and '.join(sorted(attack.distances))} distance, and the model has "
-                f"{model.space.distance}",
-                hint="choose another attack",
+                f"attack {self.name!r} needs a whole retrieval system, not just a model",
+                hint="robusthash.evaluate(model, attack, dataset=...)",
             )
-        wanted = {
-            "labels": Capability.LABELS in attack.needs,
-            "targets": attack.goal is Goal.TARGETED and Capability.ANCHORS not in attack.needs,
-            "anchors": Capability.ANCHORS in attack.needs,
+        given = {
+            "labels": given_rows(values["labels"], count, "labels"),
+            "targets": given_rows(values["targets"], count, "targets"),
+            "anchors": given_anchors(values["anchors"], count, victim.space),
+            "bank": given_bank(values["bank"], victim, device_of(victim)),
         }
-        missing = [what for what, needed in wanted.items() if needed and rows[what] is None]
-        if Capability.CODE_BANK in attack.needs and bank is None:
-            missing.append("bank")
+        # Where codes to aim at are given, the labels that they stand for are not needed.
+        needed = known - {"targets"} if "anchors" in known else known
+        missing = [name for name in given if name in needed and given[name] is None]
         if missing:
             raise CapabilityError(
-                f"attack {name!r} needs {' and '.join(missing)}",
-                hint=f"pass {', '.join(f'{what}=...' for what in missing)}, or use robusthash.evaluate",
+                f"attack {self.name!r} needs {' and '.join(missing)}",
+                hint=f"pass {', '.join(f'{name}=...' for name in missing)}, "
+                "or let robusthash.evaluate take them from a dataset",
             )
-        if Capability.QUERIES in attack.needs or type(attack).fit is not Attack.fit or hasattr(attack, "members"):
-            raise CapabilityError(
-                f"attack {name!r} needs a whole retrieval system, not a model alone", hint="use robusthash.evaluate"
-            )
+        return Knowledge(**{name: value for name, value in given.items() if name in known})  # type: ignore[arg-type]  # each of its own type
 
 
-def attack(named: Any, **options: Any) -> BoundAttack:
-    """An attack, to be called on a model and images.
+def attack(named: "str | Attack | BoundAttack", /, **options: Any) -> BoundAttack:
+    """An attack, to be called on a model and inputs.
 
     Args:
         named: registered name, such as ``rnm``, or an attack.
-        options: of a registered one, by field: ``steps=200``.
+        options: of a registered attack, by field, such as ``steps=200``; ``robusthash plugins show rnm`` lists them.
 
     Raises:
-        UsageError: no such attack, or no such option.
+        UsageError: there is no such attack, or no such option.
     """
-    one = arguments.one(named, "attack", (str, Attack))
-    return BoundAttack(Plugins(arguments.host(), {}).attack(one, options))
+    found = arguments.one(named, "attack", (str, Attack, BoundAttack))
+    plain = found.attack if isinstance(found, BoundAttack) else found
+    return BoundAttack(Plugins(installed(), {}).attack(plain, options))
 
 
-def _taken(model: object) -> Modality:
-    found: HashModel = arguments.one(arguments.model(model), "model", HashModel)
-    return found.modality
-
-
-def _on_levels(inputs: object, modality: Modality) -> Tensor:
-    """Inputs as a service gets them."""
-    if isinstance(inputs, np.ndarray):
-        inputs = torch.from_numpy(inputs)
-    if not isinstance(inputs, Tensor):
-        raise UsageError(f"inputs is a {type(inputs).__name__}", hint="give a tensor or an array")
-    if inputs.dtype == torch.uint8 and modality.box.levels is not None:
-        from robusthash.pixels import from_levels
-
-        inputs = from_levels(inputs, levels=modality.box.levels)
-    if inputs.ndim != 1 + len(modality.shape) or tuple(inputs.shape[1:]) != modality.shape or not len(inputs):
+def _model(value: object) -> HashModel:
+    if isinstance(value, Checkpoint):
+        return value.load()
+    found = arguments.model(value)
+    if isinstance(found, CrossModalHashModel):
+        raise UsageError("model has several towers", hint='pass the one to attack: model.tower("image")')
+    if isinstance(found, str):
         raise UsageError(
-            f"inputs are {tuple(inputs.shape)}, and the model takes {('n', *modality.shape)}",
-            hint="channels first, one batch dimension, at the model's size",
+            f"model is {arguments.told(found)}",
+            hint="pass a hash model or a checkpoint: robusthash.train(name), or robusthash.Checkpoint.read(path)",
         )
-    if not inputs.is_floating_point() or not bool(inputs.isfinite().all()):
-        raise UsageError(f"inputs are {inputs.dtype} or not finite", hint="give floats in the box, or uint8 images")
-    box = modality.box
-    if float(inputs.min()) < box.low or float(inputs.max()) > box.high:
-        raise UsageError(
-            f"inputs reach from {float(inputs.min()):g} to {float(inputs.max()):g}",
-            hint=f"the box is [{box.low:g}, {box.high:g}]: do not normalise, the model does",
-        )
-    return box.nearest(inputs.detach().float().cpu())
+    return found
 
 
-def _rows(value: Any, count: int, what: str) -> Tensor | None:
-    if value is None:
-        return None
-    rows = torch.as_tensor(value)
-    if rows.ndim < 2 or len(rows) != count:
-        raise UsageError(f"{what} are {tuple(rows.shape)} for {count} inputs", hint="one row an input")
-    return rows
+def _outcome(job: Job, rows: range) -> AttackOutcome:
+    crafted = craft(job, rows)
+    clean, delivered = crafted.clean, crafted.adversarial
+    return AttackOutcome(
+        inputs=delivered.inputs,
+        unrounded=delivered.unrounded,
+        linf=linf(delivered.inputs, clean),
+        l2=l2(delivered.inputs, clean),
+        moved=_moved(job, crafted, rows),
+        clipped=delivered.clipped,
+        cost=crafted.cost,
+    )
 
 
-def _keys(ids: Any, count: int) -> Tensor:
-    keys = torch.as_tensor(ids)
-    if keys.shape != (count,) or keys.is_floating_point():
-        raise UsageError(f"ids are {tuple(keys.shape)} {keys.dtype}", hint="one whole number an input")
-    return keys.long()
+def _moved(job: Job, crafted: Crafted, rows: range) -> Tensor:
+    """How far the codes are from those of the clean inputs; a randomised model draws the same numbers every time."""
+    space, ids = job.victim.space, job.ids[rows.start : rows.stop].to(job.compute.device)
+    with isolated_randomness(job.random.derived("moved"), ids):
+        before, after = job.victim.represent(crafted.clean), job.victim.represent(crafted.adversarial.inputs)
+    return distance_to(space.codes(before), space.codes(after), space)
 
 
-def _device(model: HashModel) -> torch.device:
-    return next((part.device for part in model.parameters()), torch.device("cpu"))
-
-
-def _joined(parts: list[AttackOutcome]) -> AttackOutcome:
+def _joined(parts: Sequence[AttackOutcome], device: torch.device) -> AttackOutcome:
     tensors = {
-        name: torch.cat([getattr(part, name) for part in parts])
+        name: torch.cat([getattr(part, name) for part in parts]).to(device)
         for name in ("inputs", "unrounded", "linf", "l2", "moved", "clipped")
     }
     return AttackOutcome(**tensors, cost=sum((part.cost for part in parts), Cost()))

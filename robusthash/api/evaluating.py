@@ -1,30 +1,39 @@
-"""Models under attack, from a notebook."""
+"""Models under attack."""
 
 import tempfile
+import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from robusthash.api import arguments
-from robusthash.api.models import frozen, make_settings
-from robusthash.contracts import IMAGE, Attack, CrossModalHashModel, Defense, Executor, HashModel
-from robusthash.errors import UsageError
-from robusthash.evaluation import Failure, Request, choose_executor, parse_choice
+from robusthash.api.attacking import BoundAttack
+from robusthash.api.checkpoint import Checkpoint
+from robusthash.api.plugins import installed
+from robusthash.api.settings import AnyPath, Options, Settings, make_settings
+from robusthash.api.surroundings import frozen, reporting
+from robusthash.contracts import Attack, CrossModalHashModel, Dataset, Defense, Executor, HashModel, RetrievalData
+from robusthash.errors import OptionError, RobustHashWarning
+from robusthash.evaluation import Failure, Request, RunOutcome, choose_executor
 from robusthash.evaluation import evaluate as run
+from robusthash.host import PluginHost
 from robusthash.results import Record, Results
-from robusthash.specs import Direction
+from robusthash.specs import Direction, Role
+
+Model = str | Path | Checkpoint | HashModel | CrossModalHashModel
+AnyAttack = str | Attack | BoundAttack
 
 
 class Evaluation(Results):
     """The records of an evaluation, and what could not be evaluated.
 
     Args:
-        records: one for each cell, in the order in which they were run.
+        records: one for each cell, in the order in which they were evaluated.
         failures: cells that could not be evaluated.
 
     Attributes:
-        failures: likewise; empty if all went well.
+        failures: as above; each has its ``cell``, the ``owner`` of the attack, and the ``error``.
     """
 
     def __init__(self, records: Iterable[Record], *, failures: Iterable[Failure] = ()) -> None:
@@ -37,103 +46,110 @@ class Evaluation(Results):
 
 
 def evaluate(
-    models: Any,
-    attacks: Any = None,
+    models: Model | Iterable[Model],
+    attacks: AnyAttack | Iterable[AnyAttack] | None = None,
     *,
-    dataset: Any = "digits",
-    defenses: Any = "none",
-    surrogates: Any = (),
-    bits: Any = 32,
-    epsilons: Any = (),
-    directions: Any = (),
+    dataset: str | Dataset | RetrievalData = "digits",
+    defenses: str | Defense | Iterable[str | Defense] = "none",
+    surrogates: Model | Iterable[Model] = (),
+    bits: int | Iterable[int] = 32,
+    epsilons: float | str | Iterable[float | str] = (),
+    directions: str | Iterable[str] = (),
     vary: Mapping[str, Mapping[str, Any]] | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
-    results: str | Path | None = None,
-    executor: Any = None,
+    options: Options | None = None,
+    results: AnyPath | None = None,
+    executor: str | Executor | None = None,
     workers: int = 1,
     force: bool = False,
     progress: bool | None = None,
-    **settings: Any,
+    **settings: Unpack[Settings],
 ) -> Evaluation:
-    """Evaluates every model under every attack, as ``robusthash eval`` does. Objects may stand where names do.
+    """Evaluates every model under every attack, as ``robusthash eval`` does.
+
+    Everything is given by name or as an object; one of something, or several in a list. Models in memory are frozen and
+    in evaluation mode meanwhile, and afterwards as they were.
 
     Args:
-        models: one or several: registered names, checkpoints, ``path/to/file.py:build``, or hash models.
-        attacks: one or several registered names or attacks; None is the attack that models are ranked by.
+        models: registered names, checkpoints, ``path/to/file.py:build``, or hash models.
+        attacks: registered names or attacks; None is the attack that models are ranked by.
         dataset: a registered name, a dataset, or its splits.
-        defenses: one or several; ``none`` is no defense.
-        surrogates: models that attacks are crafted on and transferred from; none is each model itself.
-        bits: code lengths, for registered names.
-        epsilons: radii as shares of the box, numbers or texts such as ``8/255``; none is the dataset's own.
-        directions: what searches for what, ``i2i``, ``i2t``, ``t2i`` or ``t2t``; none is what the dataset has first.
-        vary: by attack and option, the values to sweep over.
-        options: by plugin name, then by field: ``{"rnm": {"steps": 200}, "train": {"epochs": 5}}``.
-        results: folder that keeps the records, where a later run finds them; None keeps them in memory alone.
+        defenses: registered names or defenses; ``none`` is no defense.
+        surrogates: models that attacks are crafted on, for transfer attacks; none is each model itself.
+        bits: code lengths K, for registered names; other models have their own.
+        epsilons: L-infinity radii as shares of the box, numbers or strings such as ``8/255``; none is the dataset's.
+        directions: what searches for what, ``i2i``, ``i2t``, ``t2i`` or ``t2t``; none is the dataset's first.
+        vary: values to sweep over, by attack, then by option: ``{"rnm": {"steps": [10, 100]}}``.
+        options: by plugin, then by field: ``{"rnm": {"steps": 200}, "train": {"epochs": 5}}``.
+        results: folder of the records, which later runs reuse; None keeps them in memory only.
         executor: where shards are run: a registered name or an executor.
-        workers: processes of this machine, where no executor is named.
+        workers: processes on this machine, if no executor is given.
         force: evaluate again what is stored.
-        progress: show bars; None is where somebody watches.
+        progress: show progress bars; None shows them in a notebook and on a terminal.
         settings: other fields of :class:`~robusthash.evaluation.RunSettings`: ``queries``, ``metrics``, ``seed``,
             ``device``, ``retriever``, ``relevance`` ...
+
+    Returns:
+        The records. A cell that fails does not stop the others: there is a warning, and an entry in ``failures``.
 
     Raises:
         UsageError: a name, a type or a value is wrong.
         DatasetError: the dataset cannot be read.
         StorageError: a result cannot be written.
+        RobustHashError: no attack could be evaluated.
     """
-    found_models, found_surrogates = arguments.models(models), _surrogates(surrogates)
-    own = [one for one in (*found_models, *found_surrogates) if not isinstance(one, str)]
-    if "image_size" not in settings:
-        settings["image_size"] = _own_size(own)
+    victims, crafted_on = arguments.models(models), () if _empty(surrogates) else arguments.models(surrogates)
+    everyone = (*victims, *crafted_on)
     request = Request(
-        models=found_models,
-        attacks=None if attacks is None else arguments.several(attacks, "attack", (str, Attack)),
-        surrogates=found_surrogates,
-        vary=_sweeps(vary or {}),
-        bits=arguments.several(bits, "bits", int),
+        models=victims,
+        attacks=None if attacks is None else _attacks(attacks),
+        surrogates=crafted_on,
+        vary=arguments.sweeps({} if vary is None else vary),
+        bits=tuple(arguments.number(length, "bits", least=1) for length in arguments.listed(bits)),
         defenses=arguments.several(defenses, "defense", (str, Defense)),
-        directions=tuple(parse_choice(Direction, "direction", str(one)) for one in _listed(directions)),
-        epsilons=tuple(arguments.radius(one) for one in _listed(epsilons)),
-        setting=make_settings(dataset, options, settings),
+        directions=tuple(arguments.choice(way, "direction", Direction) for way in arguments.listed(directions)),
+        epsilons=tuple(arguments.radius(epsilon) for epsilon in arguments.listed(epsilons)),
+        setting=make_settings(evaluate, dataset, options, settings, *everyone),
     )
-    host = arguments.host()
-    place = executor if isinstance(executor, Executor) else None
-    if place is None:
-        name = None if executor is None else arguments.one(executor, "executor", str)
-        count = arguments.number(workers, "workers")
-        place = choose_executor(host, name, workers=count, options=request.setting.options)
-    kept = arguments.folder(results, "results")
+    host = installed()
+    place = _executor(executor, arguments.number(workers, "workers", least=1), host, request)
+    kept = None if results is None else arguments.path(results, "results")
+    own = [model for model in everyone if not isinstance(model, str)]
     with (
         tempfile.TemporaryDirectory() if kept is None else nullcontext(kept) as folder,
-        arguments.reporting(progress=progress) as report,
+        reporting(progress=progress) as report,
         frozen(*own),
     ):
-        found = run(request, host, results=Path(folder), progress=report, executor=place, force=force)
-    return Evaluation(found.records, failures=found.failures)
+        outcome = run(request, host, results=Path(folder), progress=report, executor=place, force=force)
+    _tell_failures(outcome)
+    return Evaluation(outcome.records, failures=outcome.failures)
 
 
-def _listed(value: Any) -> list[Any]:
-    """One value, or several."""
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str | Mapping) else [value]
+def _attacks(value: object) -> tuple[str | Attack, ...]:
+    found = arguments.several(value, "attack", (str, Attack, BoundAttack))
+    return tuple(each.attack if isinstance(each, BoundAttack) else each for each in found)
 
 
-def _surrogates(value: Any) -> tuple[Any, ...]:
-    return () if isinstance(value, list | tuple) and not value else arguments.models(value)
+def _executor(value: object, workers: int, host: PluginHost, request: Request) -> Executor:
+    named = None if value is None else arguments.one(value, "executor", (str, Executor))
+    if not isinstance(named, Executor):
+        return choose_executor(host, named, workers=workers, options=request.setting.options)
+    if workers > 1:
+        raise OptionError(f"workers={workers} was passed beside an executor", hint="set the executor's own option")
+    return named
 
 
-def _own_size(models: Iterable[HashModel | CrossModalHashModel]) -> int | None:
-    """Height and width of the images that models in memory take; None where they say nothing."""
-    for model in models:
-        towers = list(model.towers.values()) if isinstance(model, CrossModalHashModel) else [model]
-        for tower in towers:
-            if isinstance(tower, HashModel) and tower.modality.name == IMAGE:
-                return tower.modality.shape[1]
-    return None
+def _tell_failures(outcome: RunOutcome) -> None:
+    """Warns of each cell that failed.
+
+    Raises:
+        RobustHashError: none of the attacks asked for has a record; the error of the first.
+    """
+    failures = outcome.failures
+    if failures and all(record.attack.role is Role.REFERENCE for record in outcome.records):
+        raise failures[0].error
+    for failure in failures:
+        warnings.warn(f"{failure.cell} failed: {failure.error}", RobustHashWarning, stacklevel=3)
 
 
-def _sweeps(vary: Any) -> dict[str, dict[str, tuple[Any, ...]]]:
-    if not isinstance(vary, Mapping) or not all(isinstance(one, Mapping) for one in vary.values()):
-        raise UsageError(f"vary is a {type(vary).__name__}", hint='give {"rnm": {"steps": [10, 100]}}')
-    return {
-        attack: {option: tuple(_listed(values)) for option, values in fields.items()} for attack, fields in vary.items()
-    }
+def _empty(value: object) -> bool:
+    return isinstance(value, list | tuple) and not value

@@ -14,6 +14,6 @@ class _Pipeable(Console):
 
 
 def make_console(stream: TextIO) -> Console:
-    """A console on a stream, as wide as its terminal; wide enough for whole tables where there is none."""
-    # Rich takes 80 columns where there is no terminal, and would cut what a pipe or a file is to hold in full.
+    """A console on a stream, as wide as its terminal, or wide enough for whole tables without one."""
+    # Without a terminal, rich assumes 80 columns, and would truncate tables in pipes and files.
     return _Pipeable(file=stream, width=PIPE_WIDTH if limit(stream) is None else None, highlight=False)

@@ -14,7 +14,7 @@ _Function = Callable[..., Any]
 
 
 def selection_options(function: _Function) -> _Function:
-    """Adds ``--dataset``, ``--model`` and ``--attack``; their values come as ``datasets``, ``models``, ``attacks``."""
+    """Adds ``--dataset``, ``--model`` and ``--attack``, passed on as ``datasets``, ``models`` and ``attacks``."""
     for name in ("attack", "model", "dataset"):
         option = click.option(
             f"--{name}", f"{name}s", multiple=True, metavar="PATTERN", help=f"Only these {name}s. Repeatable."
@@ -31,14 +31,14 @@ def select(
     attacks: Iterable[str],
     references: bool = False,
 ) -> "Results":
-    """The stored records whose names fit. A file that holds no record is a line on standard error.
+    """The stored records whose names match. Each file that cannot be read is a warning on standard error.
 
     Args:
         store: the results folder.
-        datasets: patterns of names; none is all.
-        models: likewise, of victims.
-        attacks: likewise.
-        references: whether noise and its like fit whatever ``attacks`` says.
+        datasets: patterns of dataset names; none matches all.
+        models: patterns of model names.
+        attacks: patterns of attack names.
+        references: include references such as noise, whatever ``attacks`` is.
 
     Raises:
         InputError: the results folder does not exist.

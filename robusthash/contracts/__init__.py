@@ -1,4 +1,4 @@
-"""What a plugin implements, and what it is handed."""
+"""The interfaces that plugins implement, and the objects that they are passed."""
 
 from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
@@ -16,7 +16,7 @@ from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
 from robusthash.contracts.defending.context import DefenseContext, Trainer
 from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
-from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Workplace
+from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Work, Workplace
 from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
 from robusthash.contracts.models.descriptor import Descriptor
@@ -100,6 +100,7 @@ __all__ = [
     "TrainedWrapper",
     "Trainer",
     "TrainingReport",
+    "Work",
     "Workplace",
     "evaluating",
     "format_epsilon",

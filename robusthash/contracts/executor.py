@@ -1,4 +1,4 @@
-"""What runs the shards of an evaluation: in this process, in others, on other machines."""
+"""Executors run the shards of an evaluation: in this process, in other processes, or on other machines."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,8 +14,8 @@ class ShardTask:
     """One shard of one cell. It can be pickled.
 
     Attributes:
-        cell: which cell; for the worker alone.
-        shard: which of its shards.
+        cell: the cell, in a form that only the worker reads.
+        shard: index of the shard, from 0.
     """
 
     cell: Any
@@ -24,12 +24,12 @@ class ShardTask:
 
 @dataclass(frozen=True, kw_only=True)
 class FinishedShard:
-    """What a task came to.
+    """The outcome of a task.
 
     Attributes:
-        task: which.
-        result: the shard's result, for the host alone; it can be pickled. None if it failed.
-        error: why it failed; None if it did not.
+        task: the task.
+        result: the shard's result, which only the host reads. It can be pickled; None if the task failed.
+        error: why the task failed; None if it did not.
     """
 
     task: ShardTask
@@ -37,7 +37,7 @@ class FinishedShard:
     error: RobustHashError | None = None
 
 
-Work = Callable[[ShardTask], FinishedShard]  #: runs one task; it raises nothing but what ends the process
+Work = Callable[[ShardTask], FinishedShard]  #: runs one task; a failure is returned in the result, not raised
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +45,9 @@ class Workplace:
     """What an executor needs to run tasks.
 
     Attributes:
-        here: runs a task in this process, with the models that are loaded already.
-        elsewhere: makes such a function in another process, where it loads what it needs once; it can be pickled.
-        settings: the run's, as plain values, for whoever places workers: device, dataset ...
+        here: runs a task in this process, with the models that are already loaded.
+        elsewhere: returns such a function for another process, where it loads what it needs once. It can be pickled.
+        settings: plain values of the run that help to place workers: ``dataset``, ``device``.
     """
 
     here: Work
@@ -56,23 +56,30 @@ class Workplace:
 
 
 class Running(ABC):
-    """An executor at work, for the length of a run."""
+    """A started executor, in use until its run ends."""
 
     @abstractmethod
     def run(self, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
-        """Runs tasks in any order, and yields each as it ends. After one that failed it may stop.
+        """Runs tasks in any order, and yields each when it ends. It may stop after a failure.
+
+        Args:
+            tasks: shards of one cell.
 
         Raises:
-            StorageError: a worker died, and its tasks cannot be given to another.
+            StorageError: a worker died, and its tasks cannot be moved to another.
         """
 
 
 class Executor(ABC):
-    """A place where shards are run: a frozen dataclass of options.
+    """Runs shards: a frozen dataclass of options.
 
-    Per-sample seeds and a fixed compute shape make a shard the same bytes wherever it is run on one kind of machine.
+    Seeds per query and a fixed compute shape give a shard the same bytes wherever it runs on one kind of machine.
     """
 
     @abstractmethod
     def start(self, workplace: Workplace) -> AbstractContextManager[Running]:
-        """Starts whatever it needs; its exit stops all of it, an interrupted run's too."""
+        """Starts what it needs, such as workers; leaving the context stops them, also when the run is interrupted.
+
+        Args:
+            workplace: what it needs to run tasks.
+        """

@@ -1,4 +1,4 @@
-"""What goes into a model: the shape of an input, the box it lives in, and the levels it is delivered in."""
+"""The inputs of a model: their shape, the range of their elements, and the levels that they are delivered in."""
 
 from dataclasses import dataclass
 
@@ -15,16 +15,16 @@ TEXT = "text"
 
 @dataclass(frozen=True, kw_only=True)
 class Box:
-    """The values that an element of an input may have.
+    """The range of an input's elements, and the levels that they are delivered in.
 
     Attributes:
-        low: the least.
-        high: the greatest.
-        levels: equal steps from ``low`` to ``high`` that an input is delivered in: 255 for an 8-bit image, 1 for tags
-            that are present or absent; None for continuous features, which are delivered as they are.
+        low: smallest value.
+        high: largest value.
+        levels: number of equal steps from ``low`` to ``high``: 255 for an 8-bit image, 1 for tags that are present or
+            absent; None for continuous features, which are delivered without rounding.
 
     Raises:
-        ContractError: the box is empty, or there are no levels.
+        ContractError: the box is empty, or ``levels`` is less than 1.
     """
 
     low: float = 0.0
@@ -33,26 +33,26 @@ class Box:
 
     def __post_init__(self) -> None:
         if not self.low < self.high:
-            raise ContractError(f"a box from {self.low} to {self.high}", hint="low < high")
+            raise ContractError(f"the box [{self.low}, {self.high}] is empty", hint="low must be less than high")
         if self.levels is not None and self.levels < 1:
-            raise ContractError(f"a box of {self.levels} levels", hint="at least 1, or None for continuous inputs")
+            raise ContractError(f"a box has {self.levels} levels", hint="at least 1, or None for continuous inputs")
 
     @property
     def width(self) -> float:
-        """From one end to the other."""
+        """``high - low``."""
         return self.high - self.low
 
     @property
     def tolerance(self) -> float:
-        """How far off float32 rounding alone may put an element."""
+        """Largest error of an element that float32 rounding alone may cause."""
         return SLACK * self.width / (self.levels or LEVELS)
 
     def clamp(self, inputs: Tensor) -> Tensor:
-        """The nearest point of the box, element by element."""
+        """Clips each element to the box."""
         return inputs.clamp(self.low, self.high)
 
     def nearest(self, inputs: Tensor) -> Tensor:
-        """The nearest point of the box that can be delivered, element by element: what a service sees of an input."""
+        """Clips each element to the box and rounds it to the nearest level: what a service receives."""
         inside = self.clamp(inputs)
         if self.levels is None:
             return inside
@@ -66,7 +66,7 @@ class Box:
             clean: the same shape, on the levels.
 
         Returns:
-            The same shape, on the levels; the inputs themselves where there are none.
+            The same shape, on the levels; the inputs unchanged if the box has none.
 
         >>> clean = torch.full((1, 3, 1, 1), 100 / 255)
         >>> (PIXELS.toward(clean + 2.7 / 255, clean) * 255).round().flatten().tolist()
@@ -78,11 +78,11 @@ class Box:
         return self._at((self._unit(clean) * self.levels + torch.trunc(steps + steps.sign() * SLACK)).round())
 
     def _unit(self, inputs: Tensor) -> Tensor:
-        """From the box to [0, 1]."""
+        """Maps the box to [0, 1]."""
         return inputs if (self.low, self.high) == (0.0, 1.0) else (inputs - self.low) / self.width
 
     def _at(self, levels: Tensor) -> Tensor:
-        """The values of whole levels: for 8-bit images, to the last bit, those after a trip through a PNG file."""
+        """Values of whole levels; those of 8-bit images are bit-identical to what is read from a PNG file."""
         unit = from_levels(levels, levels=self.levels or LEVELS)
         return unit if (self.low, self.high) == (0.0, 1.0) else self.low + unit * self.width
 
@@ -92,15 +92,15 @@ PIXELS = Box(levels=LEVELS)  #: pixel space: [0, 1], delivered in 8 bits
 
 @dataclass(frozen=True, kw_only=True)
 class Modality:
-    """What kind of inputs a model takes.
+    """The kind of a model's inputs.
 
-    A threat takes its projection, its random starts and its delivery from the box, so that attacks serve images, bags
-    of words and continuous features alike.
+    Projection, random starts and delivery depend on the box alone, so attacks work on images, bags of words and
+    continuous features alike.
 
     Attributes:
         name: ``image`` or ``text``.
-        shape: one input's shape, without the batch: (3, h, w) or (d,).
-        box: the values of its elements.
+        shape: shape of one input, without the batch: (3, h, w) or (d,).
+        box: range and levels of its elements.
     """
 
     name: str
@@ -114,5 +114,5 @@ class Modality:
 
     @classmethod
     def text(cls, width: int, *, low: float = 0.0, high: float = 1.0, levels: int | None = None) -> "Modality":
-        """Text features of one dimension, such as a bag of words; continuous unless levels are given."""
+        """Text features (d,) of ``width`` dimensions, such as a bag of words; continuous unless ``levels`` is given."""
         return cls(name=TEXT, shape=(width,), box=Box(low=low, high=high, levels=levels))

@@ -14,23 +14,23 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class Randomness:
-    """A family of random streams, one for each query.
+    """Random streams, one for each query.
 
     Attributes:
         seed: of the run.
-        purpose: what the numbers are for, usually the attack's full name: two purposes share no numbers.
+        purpose: what the numbers are for, usually the attack's full name; streams of two purposes are independent.
     """
 
     seed: int
     purpose: str
 
     def uniform(self, ids: Tensor, shape: tuple[int, ...], *, restart: int = 0) -> Tensor:
-        r"""Uniform numbers in [0, 1): one independent stream a query.
+        r"""Uniform numbers in [0, 1), from an independent stream per query.
 
         Args:
             ids: (n,) int64, positions in the query split.
-            shape: of one query's numbers.
-            restart: which restart they are for.
+            shape: of the numbers of one query.
+            restart: index of the restart that they are for.
 
         Returns:
             (n, \*shape) float32 on the ids' device.
@@ -46,11 +46,15 @@ class Randomness:
         return torch.from_numpy(stacked).view(len(rows), *shape).to(ids.device)
 
     def derived(self, purpose: str) -> Self:
-        """Another family, for one more purpose of the same attack: the two share no numbers."""
+        """Streams for another purpose within the same attack, independent of these."""
         return replace(self, purpose=f"{self.purpose}/{purpose}")
 
     def generator(self, *path: int) -> np.random.Generator:
-        """A numpy generator for draws that are no query's own, such as target labels."""
+        """A numpy generator, for draws that are not uniform numbers, such as target labels.
+
+        Args:
+            path: integers that select the stream, such as a query's id.
+        """
         return np.random.Generator(np.random.Philox(key=self._key(*path)))
 
     def _key(self, *path: int) -> int:
@@ -59,7 +63,7 @@ class Randomness:
 
 
 def _raw(key: int, count: int) -> np.ndarray:
-    # Philox's raw bit stream is frozen by numpy's compatibility policy; its derived distributions are not.
+    # By numpy's compatibility policy Philox's raw bits never change; the distributions derived from them may.
     words = np.random.Philox(key=key).random_raw((count + 1) // 2)
     halves = words.view(np.uint32)[:count]
     return (halves >> np.uint32(8)).astype(np.float32) * np.float32(2**-24)
@@ -67,13 +71,18 @@ def _raw(key: int, count: int) -> np.ndarray:
 
 @contextmanager
 def isolated_randomness(random: Randomness, ids: Tensor) -> Iterator[None]:
-    """Seeds the global generators of torch, numpy and Python from a batch's first query, and puts them back afterwards.
+    """Seeds the global generators of torch, numpy and Python by a batch's first query, and restores them afterwards.
 
-    An attack should draw from :class:`Randomness`; one that draws from the globals still repeats, shard by shard.
+    An attack should draw from :class:`Randomness`; one that draws from global generators is still reproducible per
+    shard.
+
+    Args:
+        random: seed and purpose.
+        ids: (n,) int64, ids of the batch's queries; a GPU that holds them is seeded too. Empty counts as query 0.
     """
     devices = [ids.device] if ids.is_cuda else []
     seed = random._key(int(ids[0]) if len(ids) else 0)
-    legacy, plain = np.random.get_state(), python_random.getstate()  # noqa: NPY002 - it is what plugins may draw from
+    legacy, plain = np.random.get_state(), python_random.getstate()  # noqa: NPY002 - plugins may draw from it
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed % 2**63)
         np.random.seed(seed % 2**32)  # noqa: NPY002 - likewise
@@ -87,12 +96,12 @@ def isolated_randomness(random: Randomness, ids: Tensor) -> Iterator[None]:
 
 @contextmanager
 def seeded(random: Randomness, *path: int, device: torch.device | None = None) -> Iterator[None]:
-    """Seeds torch's global generators, for weight starts and dropout, and puts them back afterwards.
+    """Seeds torch's global generators, for initial weights and dropout, and restores them afterwards.
 
     Args:
-        random: says the seed and the purpose.
-        path: what the randomness is for, such as the epoch.
-        device: where random numbers will be drawn, beside the CPU.
+        random: seed and purpose.
+        path: integers that select the stream, such as the epoch.
+        device: a GPU to seed besides the CPU; None is the CPU alone.
     """
     seed = int(random.generator(*path).bit_generator.random_raw() >> 1)
     cuda = device if device is not None and device.type == "cuda" else None

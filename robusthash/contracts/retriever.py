@@ -1,4 +1,4 @@
-"""What a search is: representations of one space go in, distances and ids come out."""
+"""Retrievers and their indexes: queries go in, distances and ids of the nearest items come out."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -17,14 +17,14 @@ from robusthash.specs import Distance
 
 @dataclass(frozen=True, kw_only=True)
 class RetrieverCapabilities:
-    """What a retriever promises.
+    """What a retriever guarantees.
 
     Attributes:
-        exact: its neighbours are the true ones, and its ties go by ascending id. Distances of descriptors are right up
-            to what float32 arithmetic may be off.
-        max_k: most neighbours that one search returns; ``None`` is no limit.
-        radius: it answers :meth:`Index.within`.
-        distances: of the spaces that it serves.
+        exact: whether its neighbours are the true ones, with ties by ascending id. Distances of descriptors are exact
+            up to float32 rounding.
+        max_k: largest number of neighbours of a search; None is no limit.
+        radius: whether its indexes support :meth:`Index.within`.
+        distances: distances that it can search by.
     """
 
     exact: bool
@@ -35,7 +35,7 @@ class RetrieverCapabilities:
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
-    """The nearest items of each query, nearest first, on the CPU wherever the search ran.
+    """The nearest items of each query, nearest first; always on the CPU.
 
     Attributes:
         distances: (n, k); int64 in Hamming space, else float32.
@@ -48,7 +48,7 @@ class Neighbours:
 
 @dataclass(frozen=True, kw_only=True)
 class Ball:
-    """All items within a radius of each query, query after query, by ascending (distance, id). On the CPU.
+    """All items within a radius of each query, for one query after another, by ascending (distance, id); on the CPU.
 
     Attributes:
         offsets: (n + 1,) int64; query i's items are ``offsets[i]:offsets[i + 1]``.
@@ -62,30 +62,31 @@ class Ball:
 
 
 class Retriever(ABC):
-    """A search over representations of items: a frozen dataclass of options makes an :class:`Index`."""
+    """Builds an :class:`Index` over representations of items: a frozen dataclass of options."""
 
     @property
     @abstractmethod
     def capabilities(self) -> RetrieverCapabilities:
-        """What searches of the indexes built here promise."""
+        """What the indexes built here guarantee."""
 
     @final
     def index(self, items: Tensor, space: Space) -> "Index":
         """Builds an index over a database.
 
         Args:
-            items: a representation of the space, at least one item: (n, ceil(bits / 8)) uint8 packed codes, or
-                (n, size) float32 descriptors.
-            space: what the items are compared in.
+            items: at least one representation of the space: packed codes, (n, ceil(bits / 8)) uint8, or descriptors,
+                (n, d) float32.
+            space: where the items are compared.
 
         Raises:
-            UsageError: a space that is not served, an empty database, or items of another space.
+            UsageError: the retriever does not search in this space, the database is empty, or the items are not
+                representations of the space.
         """
         served = self.capabilities.distances
         if space.distance not in served:
             raise UsageError(
                 f"{type(self).__name__} does not search by {space.distance} distance",
-                hint=f"it serves {', '.join(sorted(served))}; torch serves all",
+                hint=f"it searches by {', '.join(sorted(served))}; the retriever torch searches by all",
             )
         _check(items, space, "the database is")
         if not len(items):
@@ -94,28 +95,28 @@ class Retriever(ABC):
 
     @abstractmethod
     def _index(self, items: Tensor, space: Space, key: str) -> "Index":
-        """As :meth:`index`, with arguments already checked.
+        """Builds the index; the arguments of :meth:`index` have been checked.
 
         Args:
             items: the database.
-            space: what its items are compared in.
-            key: SHA-256 of the items and the space: the same database has the same key, so that an index which is
-                kept on a server or in a file can be found again.
+            space: where its items are compared.
+            key: SHA-256 of items and space. Equal databases have equal keys, so an index that is kept on a server or in
+                a file can be found again.
         """
 
 
 class Index(ABC):
-    """A searchable database. It is closed when its run ends; ``with`` closes it too.
+    """A searchable database. It is closed when its run ends, or at the end of a ``with`` block.
 
     Args:
-        items: the database; what of it is kept is the subclass's own affair.
-        space: what the items are compared in.
-        key: SHA-256 of items and space, as :meth:`Retriever._index` is given it.
-        capabilities: the retriever's promises.
+        items: the database; a subclass keeps what it needs of it.
+        space: where the items are compared.
+        key: SHA-256 of items and space, as passed to :meth:`Retriever._index`.
+        capabilities: what the retriever guarantees.
 
     Attributes:
         size: number of items.
-        closed: whether searches are refused.
+        closed: whether the index is closed and refuses searches.
     """
 
     def __init__(self, items: Tensor, space: Space, key: str, capabilities: RetrieverCapabilities) -> None:
@@ -127,15 +128,16 @@ class Index(ABC):
 
     @final
     def search(self, queries: Tensor, k: int) -> Neighbours:
-        """The k nearest items of each query; ties by ascending id where the index is exact.
+        """The k nearest items of each query; ties by ascending id if the index is exact.
 
         Args:
-            queries: a representation of the index's space.
-            k: at least 1; cut to the size of the database.
+            queries: representations of the index's space.
+            k: at least 1; capped at the size of the database.
 
         Raises:
-            UsageError: the index is closed, the queries are of another space, or k is over the retriever's limit.
-            ContractError: the implementation returned something else than (n, k) ids of this database.
+            UsageError: the index is closed, the queries are not representations of its space, k is less than 1, or k
+                exceeds the retriever's limit.
+            ContractError: the implementation returned distances or ids of another shape or dtype.
         """
         self._ready(queries)
         if k < 1:
@@ -144,12 +146,16 @@ class Index(ABC):
         limit = self.capabilities.max_k
         if limit is not None and k > limit:
             raise UsageError(
-                f"k = {k} is over this retriever's limit of {limit}", hint="use a CPU index for long lists"
+                f"k = {k} exceeds this retriever's limit of {limit}",
+                hint="ask for fewer neighbours, or use another retriever",
             )
         found = self._search(queries, k)
         shape, wanted = (len(queries), k), torch.int64 if self.space.binary else torch.float32
         if found.ids.shape != shape or found.distances.shape != shape:
-            raise ContractError(f"{type(self).__name__} returned {tuple(found.ids.shape)} ids, not {shape}")
+            raise ContractError(
+                f"{type(self).__name__} returned distances {tuple(found.distances.shape)} and ids "
+                f"{tuple(found.ids.shape)}, not {shape}"
+            )
         if found.distances.dtype != wanted or found.ids.dtype != torch.int64:
             raise ContractError(
                 f"{type(self).__name__} returned {found.distances.dtype} distances and {found.ids.dtype} ids",
@@ -159,28 +165,26 @@ class Index(ABC):
 
     @final
     def within(self, queries: Tensor, radius: float) -> Ball:
-        """All items at a distance of at most ``radius``.
+        """All items at a distance of at most ``radius`` from each query.
 
         Args:
-            queries: a representation of the index's space.
-            radius: at least 0; in bits in Hamming space.
+            queries: representations of the index's space.
+            radius: at least 0, in units of the distance: bits in Hamming space.
 
         Raises:
-            UsageError: the index is closed, the queries are of another space, a negative radius, or a retriever
-                without radius search.
+            UsageError: the index is closed, the queries are not representations of its space, the radius is negative,
+                or the retriever does not support radius search.
         """
         self._ready(queries)
         if not radius >= 0:
             raise UsageError(f"radius is {radius}", hint="a radius is at least 0")
         if not self.capabilities.radius:
-            raise UsageError(
-                f"{type(self).__name__} has no radius search", hint="use a CPU index or the torch retriever"
-            )
+            raise UsageError(f"{type(self).__name__} has no radius search", hint="use another retriever, such as torch")
         return self._within(queries, radius)
 
     @final
     def close(self) -> None:
-        """Frees what the index holds; searches are refused from then on. A second time does nothing."""
+        """Frees what the index holds; later searches are refused. Closing it again has no effect."""
         if not self.closed:
             self.closed = True
             self._close()
@@ -195,19 +199,23 @@ class Index(ABC):
 
     @abstractmethod
     def _search(self, queries: Tensor, k: int) -> Neighbours:
-        """As :meth:`search`, with arguments already checked and 1 <= k <= size."""
+        """Searches; the arguments of :meth:`search` have been checked, and 1 <= k <= size."""
 
     def _within(self, queries: Tensor, radius: float) -> Ball:
-        """As :meth:`within`, with arguments already checked; for indexes whose capabilities have ``radius``."""
-        raise ContractError(f"{type(self).__name__} claims a search within {radius} for {len(queries)} queries")
+        """Searches within a radius; the arguments have been checked. Needed if the capabilities include ``radius``."""
+        raise ContractError(
+            f"{type(self).__name__} declares radius search and does not implement it: radius {radius}, "
+            f"{len(queries)} queries",
+            hint="implement `_within`",
+        )
 
-    def _close(self) -> None:  # noqa: B027 - most indexes hold memory alone
-        """Frees connections, files, and memory that is not Python's; called once."""
+    def _close(self) -> None:  # noqa: B027 - most indexes hold nothing but memory
+        """Frees connections, files, and memory outside Python; called once."""
 
     def _ready(self, queries: Tensor) -> None:
         if self.closed:
             raise UsageError(
-                f"this {type(self).__name__} is closed", hint="search inside the run or the with block that made it"
+                f"this {type(self).__name__} is closed", hint="search before its run or its `with` block ends"
             )
         _check(queries, self.space, "the queries are")
 

@@ -1,4 +1,4 @@
-"""Where a model's outputs are searched: Hamming space for codes, a vector space for continuous descriptors."""
+"""The space in which a model's outputs are compared: Hamming space for codes, a vector space for descriptors."""
 
 from dataclasses import dataclass
 
@@ -14,12 +14,15 @@ from robusthash.specs import Distance
 class Space:
     """What is stored of an item, and how it is compared.
 
-    What is stored is a *representation*: packed codes, (n, ceil(bits / 8)) uint8, in Hamming space; descriptors,
-    (n, size) float32, in a vector space.
+    What is stored is its *representation*: packed codes, (n, ceil(bits / 8)) uint8, in Hamming space; descriptors,
+    (n, d) float32, in a vector space.
 
     Attributes:
-        distance: how far apart two items are.
-        size: code length in Hamming space, else the dimension of the descriptors.
+        distance: the distance between two items.
+        size: number of bits in Hamming space, else number of dimensions.
+
+    Raises:
+        ContractError: ``size`` is less than 1.
     """
 
     distance: Distance
@@ -27,36 +30,45 @@ class Space:
 
     def __post_init__(self) -> None:
         if self.size < 1:
-            raise ContractError(f"a {self.distance} space of size {self.size}", hint="at least 1 bit or dimension")
+            raise ContractError(f"a {self.distance} space has size {self.size}", hint="at least 1 bit or dimension")
 
     @classmethod
     def hamming(cls, bits: int) -> "Space":
-        """The space of codes of so many bits."""
+        """Hamming space of codes with ``bits`` bits."""
         return cls(distance=Distance.HAMMING, size=bits)
 
     @property
     def binary(self) -> bool:
-        """Whether it holds codes."""
+        """Whether it is Hamming space: items are codes, not descriptors."""
         return self.distance is Distance.HAMMING
 
     def represent(self, outputs: Tensor) -> Tensor:
-        """What is stored of a model's outputs.
+        """Representations of a model's outputs.
 
         Args:
             outputs: (n, size) float, logits or descriptors.
 
         Returns:
-            A representation, on the same device.
+            Packed codes, (n, ceil(bits / 8)) uint8, or descriptors, (n, d) float32, on the same device.
+
+        Raises:
+            ContractError: an output is NaN or infinite: it has no sign, and no distance to anything.
         """
+        broken = int((~outputs.isfinite()).any(1).sum())
+        if broken:
+            raise ContractError(
+                f"the model returned NaN or infinite outputs for {broken} of {len(outputs)} inputs",
+                hint="check its weights, and divisions and logarithms in its forward pass",
+            )
         return pack(binarise(outputs)) if self.binary else outputs.detach().to(torch.float32)
 
     def codes(self, representation: Tensor) -> Tensor:
-        """What attacks and votes work with: (n, bits) int8 in {-1, +1}; descriptors as they are."""
+        """Codes unpacked to (n, bits) int8 in {-1, +1}; descriptors unchanged."""
         return unpack(representation, self.size) if self.binary else representation
 
     @property
     def width(self) -> int:
-        """Columns of a representation: bytes of a packed code, or dimensions.
+        """Number of columns of a representation: bytes of a packed code, or dimensions.
 
         >>> Space.hamming(12).width
         2
@@ -65,13 +77,13 @@ class Space:
 
     @property
     def form(self) -> str:
-        """What a representation looks like, for messages."""
+        """Shape and dtype of representations, for messages."""
         if self.binary:
             return f"(n, {self.width}) uint8, packed by robusthash.hashing.pack"
         return f"(n, {self.width}) float32, without NaN or infinities"
 
     def problem(self, items: Tensor) -> str | None:
-        """What keeps a tensor from being a representation of this space; None if nothing does.
+        """Why a tensor does not hold representations of this space; None if it does.
 
         >>> Space.hamming(4).problem(torch.tensor([[0b1100_0000]], dtype=torch.uint8))
         >>> Space.hamming(4).problem(torch.tensor([[0b1100_0001]], dtype=torch.uint8))

@@ -1,4 +1,4 @@
-"""Records of evaluations, the folder that keeps them, and what is made of them: tables, curves, comparisons."""
+"""Records of evaluations, the results folder, and what is made from them: leaderboards, curves, comparisons."""
 
 from robusthash.results.collection import Results, load_results
 from robusthash.results.comparing.consistency import inconsistencies

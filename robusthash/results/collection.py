@@ -1,4 +1,4 @@
-"""Records together, as a notebook wants them: a sequence, a leaderboard, a data frame."""
+"""A collection of records, for notebooks: a sequence that gives a leaderboard and a data frame."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class Results(Sequence[Record]):
-    """Records, in an order that does not change.
+    """An immutable sequence of records.
 
     Args:
-        records: any.
-        unreadable: files that were found among them and hold no record.
+        records: any; comparable or not.
+        unreadable: files that could not be read.
 
     Attributes:
-        unreadable: likewise.
+        unreadable: files that could not be read.
     """
 
     def __init__(self, records: Iterable[Record], *, unreadable: Iterable[UnreadableRecord] = ()) -> None:
@@ -57,13 +57,13 @@ class Results(Sequence[Record]):
         attacks: str | Iterable[str] = (),
         references: bool = False,
     ) -> "Results":
-        """Those whose names fit.
+        """The records whose names match. Patterns are names with the wildcards ``*`` and ``?``; no pattern matches all.
 
         Args:
-            datasets: names of datasets, with the wildcards ``*`` and ``?``; none is all.
-            models: of victims.
-            attacks: of attacks.
-            references: whether noise and its like fit whatever ``attacks`` says.
+            datasets: patterns of dataset names.
+            models: patterns of victims' model names.
+            attacks: patterns of attack names.
+            references: include references such as noise, whatever ``attacks`` is.
         """
         wanted = [(one,) if isinstance(one, str) else tuple(one) for one in (datasets, models, attacks)]
 
@@ -76,17 +76,17 @@ class Results(Sequence[Record]):
         return Results(filter(fits, self), unreadable=self.unreadable)
 
     def leaderboard(self) -> Leaderboard:
-        """The records in sections that may be compared, ranked."""
+        """The leaderboard of these records."""
         return build_leaderboard(self)
 
     def to_frame(self) -> "DataFrame":
-        """The records as a data frame, one row a record, with names that are unique in it.
+        """The records as a data frame, one row per record; ``victim`` and ``attack`` are unique names.
 
-        Columns: what was evaluated (``dataset`` ... ``seed``); the headline ``metric`` with its ``protocol`` and
+        Columns: the setting (``dataset`` ... ``seed``); the headline ``metric`` with its ``protocol`` and
         ``relevance``; its value and 95 % interval on the clean queries (``clean``, ``clean_low``, ``clean_high``),
         after the attack (``attacked`` ...), and for targeted attacks on the target labels (``target`` ...);
-        ``psnr`` (dB), ``ssim``, ``linf`` and ``hamming`` (bits); what the attack cost, all queries together, and what
-        learning it cost; ``flags``, the ids of the soundness checks that failed, also those beside the other records.
+        ``psnr`` (dB), ``ssim``, ``linf`` and ``hamming`` (bits); the cost of the attack on all queries, and of its
+        learning; ``flags``, ids of failed soundness checks, including those between records.
 
         Raises:
             MissingDependencyError: pandas is not installed.
@@ -103,10 +103,10 @@ class Results(Sequence[Record]):
 
 
 def load_results(path: str | PathLike[str]) -> Results:
-    """The records of a results folder; files in it that hold no record are told in ``unreadable``.
+    """Loads the records of a results folder. Files that cannot be read are listed in ``unreadable``.
 
     Args:
-        path: of the folder.
+        path: the folder.
 
     Raises:
         InputError: it does not exist.

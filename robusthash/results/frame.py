@@ -14,10 +14,10 @@ _Column = Callable[[Record], _Value]
 
 
 def columns(records: Iterable[Record]) -> dict[str, list[_Value]]:
-    """Values by column, one a record, in the records' order.
+    """Values by column, in the order of the records.
 
     Args:
-        records: any; each is flagged beside all the others.
+        records: any; comparable or not.
     """
     everything = flagged(records)
     names = Names.of(everything)
@@ -72,7 +72,7 @@ def _learning(record: Record) -> Spent:
 
 
 def _measured(name: str, stage: str, against: Against) -> Mapping[str, _Column]:
-    """The headline of a stage and its 95 % interval; empty where it was not measured."""
+    """The headline at a stage with its 95 % interval; None where it was not measured."""
 
     def part(field: str) -> _Column:
         def value(record: Record) -> _Value:

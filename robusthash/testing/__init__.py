@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from robusthash.testing.attacks import AttackContract
     from robusthash.testing.datasets import DatasetContract
+    from robusthash.testing.executors import ExecutorContract, Reversed
     from robusthash.testing.imports import Fault, check_imports
     from robusthash.testing.metrics import RankingMetricContract
     from robusthash.testing.models import (
@@ -33,6 +34,7 @@ __all__ = [
     "AttackContract",
     "ClosedFormContract",
     "DatasetContract",
+    "ExecutorContract",
     "Fault",
     "HashContract",
     "LinearVictim",
@@ -41,6 +43,7 @@ __all__ = [
     "RankingMetricContract",
     "ReadyModelContract",
     "RetrieverContract",
+    "Reversed",
     "SmallVictim",
     "check_imports",
     "toy_batch",
@@ -53,6 +56,7 @@ __all__ = [
 _MODULES = {
     "attacks": ("AttackContract",),
     "datasets": ("DatasetContract",),
+    "executors": ("ExecutorContract", "Reversed"),
     "imports": ("Fault", "check_imports"),
     "metrics": ("RankingMetricContract",),
     "models": ("ClosedFormContract", "HashContract", "ModelContract", "ObjectiveContract", "ReadyModelContract"),

@@ -71,7 +71,7 @@ class AttackContract:
 
     @pytest.fixture
     def context(self, attack: Attack, victim: HashModel) -> AttackContext:
-        """A context of the victim, with what the attack learnt on it; passes and queries go to one budget."""
+        """A context with the victim as surrogate, and what the attack learnt on it; one budget counts everything."""
         return _fitted(attack, victim)
 
     @pytest.fixture
@@ -164,7 +164,7 @@ class AttackContract:
             assert not torch.equal(*outcomes)
 
     def test_what_it_learns_repeats(self, attack: Attack, victim: HashModel) -> None:
-        """Tensors by name, the same again for the same seed, and no trace left on the model or the generators."""
+        """Named tensors, equal for equal seeds; model and random generators are unchanged."""
         context = toy_learning(victim)
         state = {name: tensor.clone() for name, tensor in victim.state_dict().items()}
         generator = torch.get_rng_state()

@@ -76,7 +76,7 @@ class HashContract:
         return modality.box.low + modality.box.width * uniform
 
     def test_gives_logits(self, model: HashModel, inputs: Tensor) -> None:
-        """One finite float for each bit, for any batch size, in every corner of the box."""
+        """One finite float per bit, for any batch size, also in the corners of the box."""
         corners = torch.full_like(inputs, model.modality.box.low), torch.full_like(inputs, model.modality.box.high)
         for batch in (inputs, inputs[:1], *corners):
             logits = model(batch)
@@ -85,7 +85,7 @@ class HashContract:
             assert logits.isfinite().all()
 
     def test_images_are_in_pixel_space(self, model: HashModel) -> None:
-        """Images are RGB in [0, 1]: a model that wants them normalised normalises them itself."""
+        """Images are RGB in [0, 1]: normalisation is part of the model."""
         modality = model.modality
         if modality.name != IMAGE:
             pytest.skip("not an image model")

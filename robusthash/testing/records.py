@@ -1,4 +1,4 @@
-"""Made-up records, for tests of what reads them: observers, tables, gates."""
+"""Made-up records, to test what reads records: observers, tables, gates."""
 
 import hashlib
 from collections.abc import Mapping
@@ -25,11 +25,11 @@ OWNER = "sample-plugin 1.0"  #: distribution and version of every plugin in thes
 _CREATED = "2026-01-02T03:04:05+00:00"
 _PROTOCOLS = {"map": "map/tie-expected"}
 _NAMED_ROLES = {"noise": Role.REFERENCE, "strongest": Role.YARDSTICK}
-_MADE_UP = "made-up"  #: among the versions: a digest of the numbers, so that other numbers are another record
+_MADE_UP = "made-up"  #: among the versions: a digest of the numbers, so that other numbers make another record
 
 
 def make_measure(value: float) -> Measure:
-    """A number with an interval and a tie band of one hundredth around it."""
+    """A measure with an interval of ±0.01 and a tie band of ±0.005."""
     return Measure(value=value, low=value - 0.01, high=value + 0.01, worst=value - 0.005, best=value + 0.005)
 
 
@@ -48,7 +48,7 @@ def make_model(
         name: of the method.
         bits: code length, or the dimension of descriptors.
         weights: what the digest of the weights is made from.
-        distance: how its outputs are compared.
+        distance: in which its outputs are searched.
         backbone: name of its feature network.
         options: of the method.
     """
@@ -64,7 +64,7 @@ def make_model(
 
 
 def make_dataset(**changes: Any) -> DatasetUse:
-    """A dataset of 200 queries; ``changes`` are fields of it."""
+    """A dataset of 200 queries; ``changes`` replace its fields."""
     dataset = DatasetUse(
         name="digits", owner=OWNER, digest=_sha("digits"), queries=200, query_digest=_sha("queries"), database=1297
     )
@@ -100,35 +100,35 @@ def make_record(
     created: str = _CREATED,
     digest: str | None = None,
 ) -> Record:
-    """A whole record with the numbers that a test is about.
+    """A complete record with the numbers that a test is about.
 
     Args:
-        dataset: as of :func:`make_dataset`.
-        model: name of the victim; or a model as of :func:`make_model`, which has ``bits`` and ``weights`` of its own.
+        dataset: from :func:`make_dataset`.
+        model: name of the victim's model; or a model from :func:`make_model`, with ``bits`` and ``weights`` of its own.
         bits: code length.
         weights: what the digest of the weights is made from.
-        defense: what hardened it.
-        direction: what searches for what.
-        attack: the attack; with ``options`` if it is a name.
+        defense: the defense, or its name.
+        direction: modalities of queries and items.
+        attack: the attack, or its name; with a name, ``options`` are its options.
         options: of the attack.
-        role: of the attack; None is that of attacks called ``noise`` and ``strongest``, and of any other.
-        effort: the option that says how long the attack runs, if it has it.
-        clean: the headline metric of the clean queries.
-        after: the same after the attack.
-        target: the same with respect to the target labels, which makes it a targeted one.
+        role: of the attack; by default ``noise`` is a reference, and ``strongest`` a yardstick.
+        effort: the option that sets how long the attack runs, if it has this option.
+        clean: every metric of the clean queries.
+        after: every metric after the attack.
+        target: every metric after the attack against the target labels, which makes the attack targeted.
         epsilon: radius.
-        flags: soundness checks that failed.
-        surrogate: the model that the attack was crafted on, as of :func:`make_model`; None is the victim.
+        flags: failed soundness checks.
+        surrogate: the model that the attack was crafted on, from :func:`make_model`; None for the victim.
         precision: of the attack's passes.
-        queries: images that the victim's service was asked about, of all the queries together.
-        learning: what the attack spent on learning.
+        queries: inputs sent to the victim's service, in total.
+        learning: cost of what the attack learned.
         seed: of the run.
-        protocols: protocol ids by metric; every metric has the same numbers.
-        headline: the metric that the record is judged by; None is the first of ``protocols``.
-        relevance: what counts as relevant.
+        protocols: protocol ids by metric.
+        headline: the metric that the record is judged by; None for the first of ``protocols``.
+        relevance: when an item is relevant.
         versions: of robusthash and torch.
-        created: when it was stored.
-        digest: None is its own; any other cannot be read back.
+        created: UTC time.
+        digest: None for the right one; a record with another one cannot be read back.
     """
     use = PluginUse(name=attack, owner=OWNER, options=options or {}) if isinstance(attack, str) else attack
     protocols = _PROTOCOLS if protocols is None else protocols
@@ -175,7 +175,7 @@ def make_record(
 
 
 def with_digest(record: Record) -> Record:
-    """A record under the digest that is its own, after a test changed it. Other numbers make another digest."""
+    """The record with the right digest, after a test changed it. Other numbers make another digest."""
     conditions = record.conditions
     versions = {name: version for name, version in conditions.versions.items() if name != _MADE_UP}
     plain = replace(record, digest="", conditions=replace(conditions, versions=versions))

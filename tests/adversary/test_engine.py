@@ -227,8 +227,8 @@ def test_rules_are_given_the_losses_of_the_delivered_images(
 
     monkeypatch.setattr(Sign, "move", watched)
     random, ids = Randomness(seed=0, purpose="none"), torch.arange(len(clean))
-    smoother = Smoother(Smoothing(scales=2 if elsewhere else 1), random, ids, epsilon=0.02, size=LEVEL, restart=0)
     schedule, threat = Schedule(steps=2, step=Step.SIGN, size=LEVEL), Threat(epsilon=0.02)
+    smoother = Smoother(Smoothing(scales=2 if elsewhere else 1), random, ids, threat=threat, size=LEVEL, restart=0)
     descend(Surrogate(victim, Budget()), clean, torch.zeros_like(clean), aim, linear, threat, schedule, smoother)
     assert len(given) == 2
     for point, losses in given:

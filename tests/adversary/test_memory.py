@@ -66,7 +66,7 @@ def bytes_by_step(loss: Loss, *, steps: int, step: Step = Step.SIGN, **smoothing
         aim = -sign(victim(batch.inputs))
     schedule = Schedule(steps=steps, step=step, size=1e-3, stop=False)
     options = Smoothing(**smoothing)
-    smoother = Smoother(options, context.random, batch.ids, epsilon=8 / 255, size=1e-3, restart=0)
+    smoother = Smoother(options, context.random, batch.ids, threat=Threat(epsilon=8 / 255), size=1e-3, restart=0)
     surrogate, start = Surrogate(victim, Budget()), torch.zeros_like(batch.inputs)
     with counted(loss) as (counting, history):
         descend(surrogate, batch.inputs, start, aim, counting, Threat(epsilon=8 / 255), schedule, smoother)

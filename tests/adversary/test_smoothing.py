@@ -8,7 +8,7 @@ from torch import Tensor
 
 from robusthash.adversary import Smoother, Smoothing
 from robusthash.adversary.smoothing import placement
-from robusthash.contracts import Randomness
+from robusthash.contracts import Randomness, Threat
 from robusthash.errors import OptionError
 
 IDS = torch.arange(3)
@@ -17,7 +17,7 @@ View = Callable[[Tensor], Tensor]
 
 
 def smoother(options: Smoothing, *, ids: Tensor = IDS, restart: int = 0) -> Smoother:
-    return Smoother(options, RANDOM, ids, epsilon=0.1, size=0.01, restart=restart)
+    return Smoother(options, RANDOM, ids, threat=Threat(epsilon=0.1), size=0.01, restart=restart)
 
 
 def cubic(points: Tensor, view: View) -> Tensor:

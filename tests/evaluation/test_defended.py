@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from robusthash.evaluation.scoring.bench import Bench
 
 from robusthash.errors import UsageError
 from robusthash.evaluation import Request, RunSettings, VictimPlan, evaluate
 from robusthash.evaluation.tasks.harden import harden_victim
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.system import Systems
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
 from robusthash.results import Against
+from robusthash.specs import Direction
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -38,16 +39,16 @@ def test_a_hardened_checkpoint_is_the_defended_model(host: PluginHost, tmp_path:
 
 
 def test_a_defended_cell_searches_codes_of_its_own(host: PluginHost) -> None:
-    resources = Resources(SETTING, host, lambda _done, _total, _what: None)
+    systems = Systems(Resources(SETTING, host, lambda _done, _total, _what: None))
     plain, defended = (
-        Bench(VictimPlan(model="dpsh", bits=32, defense=name), resources) for name in (None, "cgat/fast")
+        systems.get(VictimPlan(model="dpsh", bits=32, defense=name), Direction.I2I) for name in (None, "cgat/fast")
     )
-    database = resources.data.database.images
+    database = systems.resources.data.database.images
     pixels = database.inputs(range(len(database)))
-    for bench in (plain, defended):
-        assert torch.equal(bench.database_codes, bench.victim.model.codes(pixels).cpu())
-        assert torch.equal(bench.database.representation, pack(bench.database_codes))
-    assert not torch.equal(plain.database_codes, defended.database_codes)
+    for system in (plain, defended):
+        assert torch.equal(system.database.codes, system.item_model.codes(pixels).cpu())
+        assert torch.equal(system.database.representation, pack(system.database.codes))
+    assert not torch.equal(plain.database.codes, defended.database.codes)
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
-"""What attacks learn: once, kept by what made it, the same bytes for whoever asks."""
+"""What attacks learn: once, kept by what made it, the same bytes for whoever asks, and told with what it cost."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -9,15 +9,23 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext
+from robusthash.contracts import (
+    Attack,
+    AttackBatch,
+    AttackContext,
+    Budget,
+    Executor,
+    LearningContext,
+    Surrogate,
+)
 from robusthash.errors import ContractError, PluginError
-from robusthash.evaluation import Request, evaluate
-from robusthash.evaluation.crafting.learning import fitted
+from robusthash.evaluation import Local, Processes, Request, evaluate
+from robusthash.evaluation.crafting.learning import Learnt, learnt
+from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.host import PluginHost
-from robusthash.results import ResultStore
-from robusthash.testing import SmallVictim, toy_context
-
-CPU = torch.device("cpu")
+from robusthash.results import ResultStore, Spent
+from robusthash.tensors import load_tensors, save_tensors
+from robusthash.testing import SmallVictim, toy_learning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +35,7 @@ class Learner(Attack):
     result: object = None
     calls: list[int] = field(default_factory=list)
 
-    def fit(self, context: AttackContext) -> Mapping[str, Tensor] | None:
+    def fit(self, context: LearningContext) -> Mapping[str, Tensor] | None:
         self.calls.append(1)
         if isinstance(self.result, BaseException):
             raise self.result
@@ -38,9 +46,24 @@ class Learner(Attack):
 
 
 class Meddler(Learner):
-    def fit(self, context: AttackContext) -> Mapping[str, Tensor] | None:
+    def fit(self, context: LearningContext) -> Mapping[str, Tensor] | None:
         context.surrogate.model.train()
         return {}
+
+
+class Spender(Learner):
+    """Spends some passes, and takes up an unfinished learning."""
+
+    def fit(self, context: LearningContext) -> Mapping[str, Tensor] | None:
+        assert context.snapshots is not None
+        before = context.snapshots.load()
+        inputs = context.train.images.inputs(range(3)).requires_grad_()
+        context.surrogate(inputs).sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        context.surrogate(inputs.detach())
+        context.snapshots.save({"half": torch.tensor([7.0])})
+        if isinstance(self.result, BaseException) and before is None:
+            raise self.result
+        return {"w": before.tensors["half"] if before else torch.zeros(1)}
 
 
 class Idle(Attack):
@@ -58,41 +81,72 @@ def own_cache(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.fixture
-def context() -> AttackContext:
-    return toy_context(SmallVictim())
+def context() -> LearningContext:
+    return toy_learning(SmallVictim())
 
 
-def test_what_was_learnt_is_not_learnt_again(context: AttackContext, own_cache: Path) -> None:
+def found(attack: Attack, context: LearningContext, made_from: Mapping[str, object]) -> Learnt:
+    """What an attack has learnt, which is something; counted by a budget of its own, as in a run."""
+    fresh = replace(context, surrogate=Surrogate(context.surrogate.model, Budget()))
+    outcome = learnt(attack, fresh, made_from)
+    assert outcome is not None
+    return outcome
+
+
+def test_what_was_learnt_is_not_learnt_again(context: LearningContext, own_cache: Path) -> None:
     learner = Learner(result={"w": torch.arange(6.0).view(2, 3).T, "b": torch.tensor([1])})
-    first = fitted(learner, context, {"seed": 0}, device=CPU)
-    again = fitted(learner, context, {"seed": 0}, device=CPU)
-    assert first is not None
-    assert again is not None
-    assert first.keys() == again.keys() == {"w", "b"}
-    assert all(torch.equal(first[name], again[name]) for name in first)
-    assert again["w"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    first, again = (found(learner, context, {"seed": 0}) for _ in range(2))
+    assert first.tensors.keys() == again.tensors.keys() == {"w", "b"}
+    assert all(torch.equal(first.tensors[name], again.tensors[name]) for name in first.tensors)
+    assert again.tensors["w"].tolist() == [[0, 3], [1, 4], [2, 5]]
     assert len(learner.calls) == 1
-    fitted(learner, context, {"seed": 1}, device=CPU)
+    found(learner, context, {"seed": 1})
     assert len(learner.calls) == 2
     assert len(list((own_cache / "attacks").iterdir())) == 2
 
 
-def test_a_damaged_file_is_made_again(context: AttackContext, own_cache: Path) -> None:
+@pytest.mark.parametrize("damage", ["torn", "no cost"])
+def test_a_damaged_file_is_made_again(damage: str, context: LearningContext, own_cache: Path) -> None:
     learner = Learner(result={"w": torch.ones(2)})
-    fitted(learner, context, {}, device=CPU)
+    found(learner, context, {})
     (path,) = (own_cache / "attacks").iterdir()
-    path.write_bytes(b"torn")
-    found = fitted(learner, context, {}, device=CPU)
-    assert found is not None
-    assert found["w"].tolist() == [1, 1]
+    if damage == "torn":
+        path.write_bytes(b"torn")
+    else:
+        save_tensors(path, load_tensors(path))
+    again = found(learner, context, {})
+    assert again.tensors["w"].tolist() == [1, 1]
     assert len(learner.calls) == 2
     assert path.stat().st_size > 8
+    assert found(learner, context, {}).spent == again.spent
+    assert len(learner.calls) == 2
 
 
-def test_an_attack_that_learns_nothing_leaves_nothing(context: AttackContext, own_cache: Path) -> None:
-    assert fitted(Idle(), context, {}, device=CPU) is None
-    assert fitted(Learner(result=None), context, {}, device=CPU) is None
+def test_an_attack_that_learns_nothing_leaves_nothing(context: LearningContext, own_cache: Path) -> None:
+    assert learnt(Idle(), context, {}) is None
+    assert learnt(Learner(result=None), context, {}) is None
     assert not (own_cache / "attacks").exists()
+
+
+def test_what_learning_cost_is_told_by_whoever_takes_it_from_the_cache(context: LearningContext) -> None:
+    first, again = (found(Spender(), context, {}) for _ in range(2))
+    assert (first.spent.forward, first.spent.backward) == (6, 3)
+    assert first.spent.seconds > 0
+    assert again.spent == first.spent
+
+
+def test_a_learning_that_was_killed_goes_on_from_its_snapshot(context: LearningContext, own_cache: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        found(Spender(result=KeyboardInterrupt()), context, {})
+    assert [path.suffix for path in (own_cache / "attacks").iterdir()] == [".partial"]
+    assert found(Spender(result=KeyboardInterrupt()), context, {}).tensors["w"].tolist() == [7.0]
+    assert [path.suffix for path in (own_cache / "attacks").iterdir()] == [".safetensors"]
+
+
+def test_a_snapshot_of_another_learning_is_not_taken_up(context: LearningContext) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        found(Spender(result=KeyboardInterrupt()), context, {"seed": 0})
+    assert found(Spender(), context, {"seed": 1}).tensors["w"].tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -106,10 +160,10 @@ def test_an_attack_that_learns_nothing_leaves_nothing(context: AttackContext, ow
     ],
 )
 def test_a_bad_learner_is_refused(
-    attack: Attack, error: type[Exception], says: str, context: AttackContext, own_cache: Path
+    attack: Attack, error: type[Exception], says: str, context: LearningContext, own_cache: Path
 ) -> None:
     with pytest.raises(error, match=says):
-        fitted(attack, context, {}, device=CPU)
+        learnt(attack, context, {})
     assert not (own_cache / "attacks").exists()
 
 
@@ -139,21 +193,72 @@ def test_a_cell_learns_before_its_first_shard_and_a_second_run_takes_it_from_the
     assert runs[0]["hamming"].any()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Student(Attack):
+    """Learns with ten forward and five backward passes, and lightens the queries by what it learnt."""
+
+    def fit(self, context: LearningContext) -> Mapping[str, Tensor] | None:
+        inputs = context.train.images.inputs(range(5)).to(context.device).requires_grad_()
+        context.surrogate(inputs).sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        context.surrogate(inputs.detach())
+        return {"step": torch.tensor(1 / 255)}
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        assert context.fitted is not None
+        return (batch.inputs + context.fitted["step"]).clamp(0, 1)
+
+
+@pytest.mark.usefixtures("cache")
+def test_the_record_tells_what_learning_cost_and_what_the_queries_cost(
+    small: Request, host: PluginHost, tmp_path: Path
+) -> None:
+    options = {"train": {"epochs": "3"}}
+    request = replace(small, attacks=(Student(),), setting=replace(small.setting, options=options))
+    records = {}
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        noise, attacked = evaluate(request, host, results=folder).records
+        assert noise.outcome.cost.learning is None
+        records[folder.name] = attacked
+    stored = next(one for one in ResultStore(tmp_path / "one").load_all()[0] if one.attack.name == "Student")
+    learning = stored.outcome.cost.learning
+    assert learning is not None
+    assert (learning.forward, learning.backward) == (10, 5)
+    assert learning.seconds > 0
+    assert (stored.outcome.cost.forward, stored.outcome.cost.backward) == (0, 0)
+    assert records["two"].outcome.cost.learning == learning, "from the cache it costs what it cost then"
+    assert stored.outcome.imagery["linf"] == pytest.approx(1 / 255)
+
+
+@pytest.mark.usefixtures("cache")
+def test_an_ensemble_has_learnt_what_its_members_have(
+    small: Request, last_cell: Callable[[Request], PreparedCell]
+) -> None:
+    job = last_cell(small).job
+    assert job.learning is None
+    one, two = (
+        replace(job, knowledge=replace(job.knowledge, learnt=Learnt(tensors={}, spent=spent)))
+        for spent in (Spent(forward=3, backward=1, seconds=0.5), Spent(forward=4, seconds=0.25))
+    )
+    assert one.learning == Spent(forward=3, backward=1, seconds=0.5)
+    assert replace(job, members=(job, one, two)).learning == Spent(forward=7, backward=1, seconds=0.75)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("cache")
 def test_workers_attack_with_what_was_learnt_here(small: Request, host: PluginHost, tmp_path: Path) -> None:
     runs = []
     seen: list[str] = []
-    for workers in (2, 1):
+    executors: dict[str, Executor] = {"two": Processes(workers=2), "one": Local()}
+    for name, executor in executors.items():
         outcome = evaluate(
             _learning(small, 10),
             host,
-            results=tmp_path / str(workers),
-            workers=workers,
+            results=tmp_path / name,
+            executor=executor,
             progress=lambda _done, _total, what: seen.append(what),
         )
         assert not outcome.failures
         assert seen.count("prototype network") == 10
-        runs.append(ResultStore(tmp_path / str(workers)).arrays(outcome.records[-1]).to_arrays())
+        runs.append(ResultStore(tmp_path / name).arrays(outcome.records[-1]).to_arrays())
     for name in runs[0]:
         np.testing.assert_array_equal(runs[0][name], runs[1][name])

@@ -8,13 +8,25 @@ import pytest
 from torch import Tensor, nn
 
 from robusthash.cli import run
-from robusthash.contracts import Defense, DefenseContext, HashModel, Modality, Objective, Progress, Snapshots, silent
+from robusthash.contracts import (
+    IMAGE,
+    Defense,
+    DefenseContext,
+    HashModel,
+    Modality,
+    Objective,
+    Progress,
+    Snapshots,
+    silent,
+)
 from robusthash.errors import CheckpointError, ContractError, UsageError
 from robusthash.evaluation import RunSettings, VictimPlan
 from robusthash.evaluation.tasks.harden import harden_victim
+from robusthash.evaluation.victims.checkpoints import train_checkpoint
 from robusthash.evaluation.victims.hardening import Hardened, harden
-from robusthash.evaluation.victims.making import get_victim, train_checkpoint
-from robusthash.evaluation.victims.resources import Chosen, Resources
+from robusthash.evaluation.victims.making import get_victim
+from robusthash.evaluation.victims.plugins import Chosen
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.results import ModelUse
 from robusthash.training import (
@@ -40,12 +52,12 @@ def workshop(host: PluginHost, setting: RunSettings = SETTING, progress: Progres
 def victim(resources: Resources) -> tuple[HashModel, ModelUse, Description]:
     path, description, _ = train_checkpoint(VictimPlan(model="dpsh", bits=32), resources)
     found = get_victim(VictimPlan(model=str(path), bits=32), resources)
-    return found.model, found.use, description
+    return found.tower(IMAGE), found.use, description
 
 
 def hardened(resources: Resources, *, known: bool = True) -> Hardened:
     model, use, description = victim(resources)
-    return harden(model, use, description if known else None, resources.defense("cgat/fast"), resources)
+    return harden(model, use, description if known else None, resources.plugins.defense("cgat/fast"), resources)
 
 
 def test_it_is_done_once_and_told_in_full(host: PluginHost) -> None:
@@ -61,7 +73,7 @@ def test_it_is_done_once_and_told_in_full(host: PluginHost) -> None:
     assert tensors_digest(tensors) == first.use.digest != use.digest
     assert replace(first.use, digest=use.digest) == use
     assert weights_digest(model) == use.digest
-    assert description.defense == resources.defense("cgat/fast").use
+    assert description.defense == resources.plugins.defense("cgat/fast").use
     assert replace(description, defense=None, report=trained.report, weights_digest=trained.weights_digest) == trained
     assert description.report["hardened"]["model"]["digest"] == use.digest
     assert not list(first.path.parent.glob("*.partial*"))
@@ -97,7 +109,7 @@ def test_a_broken_off_hardening_goes_on_to_the_same_bytes(host: PluginHost) -> N
         if done == total:
             raise KilledError
 
-    method, objective = resources.defense("cgat/fast").plugin, resources.model("dpsh").plugin
+    method, objective = resources.plugins.defense("cgat/fast").plugin, resources.plugins.model("dpsh").plugin
     assert isinstance(method, AdversarialTraining)
     assert isinstance(objective, Objective)
     context = defense_context(
@@ -165,15 +177,15 @@ class Bare(HashModel):
 def test_a_wrapper_is_not_cached_and_must_keep_the_code_length(host: PluginHost) -> None:
     resources = workshop(host)
     model, use, description = victim(resources)
-    chosen = resources.defense("bit-depth")
+    chosen = resources.plugins.defense("bit-depth")
     found = harden(model, use, description, chosen, resources)
     assert (found.path, found.use) == (None, use)
-    with pytest.raises(ContractError, match="32 bits"):
+    with pytest.raises(ContractError, match=r"of the same space \(32 bit\)"):
         harden(
             model,
             use,
             description,
-            Chosen(plugin=Wrapping(16), use=chosen.use, registered=chosen.registered),
+            Chosen(plugin=Wrapping(16), use=chosen.use, full_name=chosen.full_name),
             resources,
         )
 
@@ -181,7 +193,7 @@ def test_a_wrapper_is_not_cached_and_must_keep_the_code_length(host: PluginHost)
 def test_what_cannot_be_hardened_is_refused(host: PluginHost, tmp_path: Path) -> None:
     resources = workshop(host)
     model, use, description = victim(resources)
-    chosen = resources.defense("cgat/fast")
+    chosen = resources.plugins.defense("cgat/fast")
     with pytest.raises(UsageError, match="has been hardened by 'cgat/fast'"):
         harden(model, use, replace(description, defense=chosen.use), chosen, resources)
     with pytest.raises(UsageError, match="nothing to train"):

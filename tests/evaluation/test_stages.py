@@ -1,6 +1,7 @@
 """What an evaluation stores beside the plain scores: JPEG stages, traces, sweeps, and what the retriever found."""
 
 import io
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,16 +9,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.errors import OptionError
-from robusthash.evaluation import Request, RunSettings, crafting, evaluate, plan, read_suite
+from robusthash.evaluation import Request, RunSettings, evaluate, read_suite
+from robusthash.evaluation.crafting import craft as crafting
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.trace import Trace, joined
-from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
 from robusthash.results import Record, ResultStore
@@ -36,10 +36,12 @@ def last(request: Request, host: PluginHost, folder: Path) -> tuple[Record, dict
     return outcome.records[-1], ResultStore(folder).arrays(outcome.records[-1]).to_arrays()
 
 
-def test_jpeg_is_what_pillow_makes_of_the_delivered_images(host: PluginHost, tmp_path: Path) -> None:
+def test_jpeg_is_what_pillow_makes_of_the_delivered_images(
+    host: PluginHost, tmp_path: Path, last_cell: Callable[[Request], PreparedCell]
+) -> None:
     setting = replace(SETTING, qualities=(40,))
     record, arrays = last(replace(REQUEST, setting=setting), host, tmp_path)
-    job = make_ready(plan(replace(REQUEST, setting=setting), 0.1)[-1], Benches(Resources(setting, host, _quiet))).job
+    job = last_cell(replace(REQUEST, setting=setting)).job
     crafted = craft(job, range(8))
     for stage, images in (("clean-jpeg-40", crafted.clean), ("jpeg-40", crafted.adversarial.inputs)):
         decoded = torch.stack([_through_jpeg(image, 40) for image in images])
@@ -48,10 +50,6 @@ def test_jpeg_is_what_pillow_makes_of_the_delivered_images(host: PluginHost, tmp
     assert (arrays["jpeg-40"] != arrays["adversarial"]).any()
     with pytest.raises(OptionError, match="JPEG"):
         RunSettings(qualities=(0,))
-
-
-def _quiet(_done: int, _total: int, _what: str) -> None:
-    """No progress."""
 
 
 def _through_jpeg(image: torch.Tensor, quality: int) -> torch.Tensor:
@@ -137,13 +135,13 @@ def test_members_that_were_evaluated_in_the_same_run_are_not_crafted_again(
     options = {**SETTING.options, "hag": {"steps": "6"}, "strongest": {"members": "rnm,hag", "restarts": "1"}}
     request = replace(REQUEST, attacks=("rnm", "hag", "strongest"), setting=replace(SETTING, options=options))
     crafted: list[str] = []
-    attack = crafting._attack
+    attack = crafting._as_one_batch
 
-    def counting(job: Job, rows: range, restart: int) -> Crafted:
+    def counting(job: Job, rows: Sequence[int], restart: int) -> Crafted:
         crafted.append(type(job.attack).__name__)
         return attack(job, rows, restart)
 
-    monkeypatch.setattr(crafting, "_attack", counting)
+    monkeypatch.setattr(crafting, "_as_one_batch", counting)
     together = evaluate(request, host, results=tmp_path / "together").records[-1]
     assert crafted == ["Noise"] * 2 + ["RNM"] * 2 + ["HAG"] * 2  # two shards each, and none for the ensemble
     alone = evaluate(replace(request, attacks=("strongest",)), host, results=tmp_path / "alone").records[-1]

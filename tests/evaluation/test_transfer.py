@@ -1,19 +1,19 @@
 """Transfer: crafted on a surrogate, scored on the victim, and crafted once for all victims."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from robusthash.evaluation.scoring.bench import Benches
 
 from robusthash.errors import CapabilityError
-from robusthash.evaluation import Request, RunSettings, evaluate, plan
-from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.running.cells import make_ready
-from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation import Request, RunSettings, evaluate
+from robusthash.evaluation.planning.plan import Known, VictimPlan, plan
+from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.host import PluginHost
 from robusthash.results import Access, Record, ResultStore
+from robusthash.specs import Direction
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -21,6 +21,8 @@ SETTING = RunSettings(queries=12, shard_size=8, options={"train": {"epochs": "3"
 MATRIX = Request(
     models=("dpsh", "hashnet"), surrogates=("dpsh", "hashnet"), attacks=("hinge",), epsilons=(0.1,), setting=SETTING
 )
+
+KNOWN = Known(epsilon=0.3, directions=(Direction.I2I,), reference="noise", yardstick={}, sizes={})
 
 
 def by_pair(records: list[Record]) -> dict[tuple[str, str], Record]:
@@ -39,7 +41,7 @@ def matrix(host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def test_the_plan_crafts_one_attack_for_all_victims_in_a_row() -> None:
-    cells = plan(MATRIX, 0.3)
+    cells = plan(MATRIX, KNOWN)
     one, other = (VictimPlan(model=name, bits=32) for name in ("dpsh", "hashnet"))
     assert [(cell.attack, cell.surrogate, cell.victim) for cell in cells] == [
         ("noise", None, one),
@@ -50,7 +52,7 @@ def test_the_plan_crafts_one_attack_for_all_victims_in_a_row() -> None:
         ("hinge", one, other),
     ]
     alone = replace(MATRIX, models=("dpsh",), surrogates=("hashnet",), attacks=("hinge", "square"))
-    blind = plan(alone, 0.3, blind={"square"})
+    blind = plan(alone, replace(KNOWN, model_independent=frozenset({"square"})))
     assert [(cell.attack, cell.surrogate) for cell in blind] == [("noise", None), ("square", None), ("hinge", other)]
 
 
@@ -89,17 +91,17 @@ def test_a_transfer_record_stands_alone(
     assert by_pair(alone.records)["dpsh", "hashnet"].reproducible() == expected.reproducible()
 
 
-def test_a_targeted_transfer_aims_at_the_surrogates_codes(host: PluginHost) -> None:
+def test_a_targeted_transfer_aims_at_the_surrogates_codes(last_cell: Callable[[Request], PreparedCell]) -> None:
     request = replace(MATRIX, attacks=("rnm-p2s",), models=("hashnet",), surrogates=("dpsh",), setting=SETTING)
-    cell = plan(request, 0.3)[-1]
-    benches = Benches(Resources(request.setting, host, lambda _d, _t, _w: None))
-    job = make_ready(cell, benches).job
-    surrogate = benches.get(VictimPlan(model="dpsh", bits=32))
+    prepared = last_cell(request)
+    job, surrogate = prepared.job, prepared.scene.surrogate
+    assert surrogate.victim.use.name == "dpsh"
     assert job.surrogate is surrogate.victim.model
+    assert job.victim is prepared.system.victim.model
     assert job.victim is not job.surrogate
-    np.testing.assert_array_equal(
-        np.asarray(job.anchors), np.asarray(surrogate.targets.anchor_codes(surrogate.database_codes))
-    )
+    aims = prepared.scene.queries.targets.anchor_codes(surrogate.database.codes)
+    np.testing.assert_array_equal(np.asarray(job.knowledge.anchors), np.asarray(aims))
+    assert (surrogate.database.codes != prepared.system.database.codes).any()
 
 
 @pytest.mark.parametrize(("attack", "says"), [("mainstay", "labels"), ("strongest", "judged on the victim")])

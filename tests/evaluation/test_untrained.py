@@ -12,11 +12,13 @@ from click.testing import CliRunner
 from robusthash.cli import group
 from robusthash.contracts import ClosedForm, Objective, ReadyModel
 from robusthash.errors import CapabilityError, CheckpointError, UsageError
-from robusthash.evaluation import Request, RunSettings, evaluate, plan, train_victim
-from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation import Processes, Request, RunSettings, evaluate, train_victim
+from robusthash.evaluation.planning.plan import Known, VictimPlan, plan
+from robusthash.evaluation.running.checking import known
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost, PluginKind
 from robusthash.results import Access, Record, ResultStore, build_leaderboard
+from robusthash.specs import Direction
 from robusthash.training import load_checkpoint
 
 pytest.importorskip("imagehash", reason="the black box of these tests is ImageHash's")
@@ -108,7 +110,7 @@ def test_another_option_of_a_ready_model_is_another_model(host: PluginHost, tmp_
 def test_workers_give_the_same_record(grid: tuple[list[Record], ResultStore], host: PluginHost, tmp_path: Path) -> None:
     setting = replace(SETTING, options={"square": SETTING.options["square"]})
     request = replace(GRID, models=("phash",), surrogates=(), attacks=("square",), setting=setting)
-    records = evaluate(request, host, results=tmp_path, workers=2).records
+    records = evaluate(request, host, results=tmp_path, executor=Processes(workers=2)).records
     assert one(records, "phash", "square").reproducible() == one(grid[0], "phash", "square").reproducible()
 
 
@@ -123,7 +125,8 @@ def test_gradient_attacks_on_a_black_box_end_in_a_capability_error(host: PluginH
 
 def test_a_code_length_of_its_own_is_planned_once_and_its_surrogates_keep_those_of_the_request() -> None:
     request = replace(GRID, bits=(16, 32), attacks=("hinge",))
-    cells = plan(request, 0.3, own_bits={"phash": 64})
+    own = Known(epsilon=0.3, directions=(Direction.I2I,), reference="noise", yardstick={}, sizes={"phash": 64})
+    cells = plan(request, own)
     hashed = [cell for cell in cells if cell.victim.model == "phash"]
     black_box = VictimPlan(model="phash", bits=64)
     assert [(cell.attack, cell.victim, cell.surrogate) for cell in hashed] == [
@@ -137,7 +140,7 @@ def test_a_code_length_of_its_own_is_planned_once_and_its_surrogates_keep_those_
 
 def test_there_is_nothing_to_train_in_a_ready_model(host: PluginHost, tmp_path: Path) -> None:
     setting = replace(SETTING, options={})
-    with pytest.raises(UsageError, match=r"nothing to train.*64 bits as it is"):
+    with pytest.raises(UsageError, match=r"'phash' of robusthash-models .* is not trained: it is used as it is"):
         train_victim("phash", 32, setting, host, output=tmp_path / "x.safetensors", progress=lambda _d, _t, _w: None)
     assert not list(tmp_path.iterdir())
 
@@ -204,11 +207,11 @@ def test_more_bits_than_components_are_refused(host: PluginHost, tmp_path: Path)
 def test_what_a_model_may_be_is_told_where_a_factory_makes_something_else(host: PluginHost) -> None:
     resources = Resources(SETTING, host, lambda _d, _t, _w: None)
     with pytest.raises(UsageError, match="is a DPSH, not a ClosedForm or ReadyModel"):
-        resources.choose(PluginKind.MODEL, "dpsh", (ClosedForm, ReadyModel))
-    made = {name: type(resources.model(name).plugin).__mro__ for name in ("dpsh", "itq", "phash")}
+        resources.plugins.choose(PluginKind.MODEL, "dpsh", (ClosedForm, ReadyModel))
+    made = {name: type(resources.plugins.model(name).plugin).__mro__ for name in ("dpsh", "itq", "phash")}
     assert [base for mro in made.values() for base in mro if base in (Objective, ClosedForm, ReadyModel)] == [
         Objective,
         ClosedForm,
         ReadyModel,
     ]
-    assert resources.own_bits(made) == {"phash": 64}
+    assert known(Request(models=tuple(made), setting=SETTING), resources).sizes == {"phash": 64}

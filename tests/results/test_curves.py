@@ -428,7 +428,7 @@ def test_every_axis_can_be_drawn(tmp_path: Path, over: Over) -> None:
     expected = {
         Over.EFFORT: ("steps of the attack", ">10<", ">2000<"),
         Over.BITS: ("code length (bits)", ">16<", ">32<"),
-        Over.ITERATION: ("iteration (steps made)", "Hamming distance to the aim (bits)"),
+        Over.ITERATION: ("iteration (steps taken)", "Hamming distance to the aim (bits)"),
     }
     assert [part for part in expected[over] if part not in text] == []
     assert ">11<" not in text, "there is no room for it"

@@ -4,15 +4,17 @@ import csv
 import io
 import json
 import re
+from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
 from robusthash.cli import run
+from robusthash.errors import InputError
 from robusthash.results import (
     Flag,
     PluginUse,
@@ -29,7 +31,10 @@ from robusthash.results.curves.curves import build_curves
 from robusthash.results.curves.files import curves_to_csv, curves_to_html, curves_to_markdown
 from robusthash.results.curves.panels import Over
 from robusthash.results.curves.plots import save_plot
+from robusthash.results.frame import columns
+from robusthash.results.records.flat import identity
 from robusthash.results.rendering.escaping import for_csv, for_html, for_markdown, visible
+from robusthash.storage import digest
 from robusthash.testing.records import make_dataset, make_model, make_record
 
 ESCAPE = "\x1b[2J\x1b]0;owned\x07"
@@ -186,6 +191,48 @@ def test_escapes_hold_for_any_text(text: str) -> None:
 @given(st.text(st.characters(codec="ascii", categories=["L", "N"])))
 def test_a_harmless_name_is_shown_as_it_is(text: str) -> None:
     assert visible(text) == for_html(text) == for_markdown(text) == for_csv(text) == text
+
+
+EXTREMES = st.sampled_from(
+    [0, -1, 1, 2**63, 10**400, 5e-324, 1e308, -1e308, "", "t-map", "x" * 5000, "\ud800", "2/0", [], {}, None, True]
+)
+WHOLE = json.loads(
+    make_record(
+        defense="saat", options={"steps": 5, "a": {"b": [1]}}, target=0.5, surrogate=make_model("hashnet")
+    ).to_json()
+)
+
+
+def _places(content: object, at: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    inside = list(content.items()) if isinstance(content, dict) else []
+    return [at, *(place for name, one in inside for place in _places(one, (*at, name)))]
+
+
+@given(st.lists(st.tuples(st.sampled_from(_places(WHOLE)[1:]), EXTREMES), min_size=1, max_size=3))
+@settings(max_examples=200, deadline=None)
+def test_a_file_is_refused_or_can_be_shown(changes: list[tuple[tuple[str, ...], object]]) -> None:
+    """Whatever it says, and even under a digest of its own: it never takes the other records' tables down."""
+    content = json.loads(json.dumps(WHOLE))
+    for (*above, name), value in changes:
+        place = content
+        for part in above:
+            place = place.get(part, {}) if isinstance(place, dict) else {}
+        if isinstance(place, dict):
+            place[name] = value
+    with suppress(Exception):  # what has no digest is refused for another reason
+        content["digest"] = digest(identity(content))
+    try:
+        record = Record.from_json(json.dumps(content), "strange.json")
+    except InputError:
+        return
+    records = [record, make_record()]
+    board, curves = build_leaderboard(records), build_curves(records, Over.EPSILON)
+    assert str(board)
+    for write in (to_html, to_markdown, to_csv, to_json):
+        assert write(board).encode()
+    assert curves_to_html(curves).encode()
+    assert ResultStore(Path("r")).path_of(record)
+    assert columns(records)
 
 
 def test_rich_shows_a_board_by_itself() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from robusthash.contracts import ArrayImages, Recipe, Split, TrainBatch
+from robusthash.contracts import IMAGE, ArrayImages, Recipe, Split, TrainBatch
 from robusthash.errors import UsageError
 from robusthash.training.trainer import augmented, batches, epoch_order
 from robusthash.training.trainer.batches import batch_count
@@ -107,7 +107,7 @@ def test_an_unreadable_image_fails_the_epoch() -> None:
         def read(self, indices: object) -> Tensor:
             raise UsageError("image 3 is broken")
 
-    broken = replace(split(40), images=Broken(torch.zeros(40, 3, SIDE, SIDE).byte()))
+    broken = replace(split(40), views={IMAGE: Broken(torch.zeros(40, 3, SIDE, SIDE).byte())})
     with pytest.raises(UsageError, match="image 3"):
         list(batches(broken, AUGMENTED, seed=0, epoch=0, device=CPU))
 

@@ -35,7 +35,7 @@ def quadrants(items: int = 96) -> Split:
     for i, c in enumerate(classes.tolist()):
         images[i, :, (c // 2) * 4 : (c // 2 + 1) * 4, (c % 2) * 4 : (c % 2 + 1) * 4] += 130
     labels = nn.functional.one_hot(classes, 4).to(torch.uint8)
-    return Split(name="train", images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(items))))
+    return Split.of_images(name="train", images=ArrayImages(images), labels=labels, ids=tuple(map(str, range(items))))
 
 
 def test_the_network_normalises_inside_and_its_start_is_seeded() -> None:

@@ -8,7 +8,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from robusthash.contracts import HashModel
+from robusthash.contracts import IMAGE, TEXT, CrossModalHashModel, HashModel, Modality
 from robusthash.errors import CheckpointError, UsageError
 from robusthash.training import user_model
 
@@ -21,7 +21,9 @@ def build(bits=8):
     return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, bits))
 """
 
-
+EIGHT = {IMAGE: Modality.image(8)}  #: a dataset of images
+WORDS = {TEXT: Modality.text(5)}  #: of texts
+PAIRS = EIGHT | WORDS  #: of both
 Write = Callable[..., str]
 
 
@@ -36,7 +38,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def test_a_plain_network_becomes_a_hash_model(write: Write) -> None:
-    model = user_model(write(NETWORK), bits=16, image_size=8)
+    model = user_model(write(NETWORK), bits=16, modalities=EIGHT)
     assert isinstance(model, HashModel)
     assert model.bits == 16
     assert model.modality.shape == (3, 8, 8)
@@ -47,7 +49,7 @@ def test_a_plain_network_becomes_a_hash_model(write: Write) -> None:
 
 
 def test_the_models_own_bits_are_found(write: Write) -> None:
-    assert user_model(write(NETWORK), image_size=8).bits == 8
+    assert user_model(write(NETWORK), modalities=EIGHT).bits == 8
 
 
 @pytest.mark.parametrize(
@@ -56,11 +58,11 @@ def test_the_models_own_bits_are_found(write: Write) -> None:
 def test_signatures_are_met(write: Write, signature: str) -> None:
     body = "all['bits']" if signature == "**all" else "bits"
     text = NETWORK.replace("bits=8", signature).replace(", bits)", f", {body})")
-    assert user_model(write(text), bits=16, image_size=8).bits == 16
+    assert user_model(write(text), bits=16, modalities=EIGHT).bits == 16
 
 
 def test_a_function_without_parameters_and_a_class_are_met(write: Write) -> None:
-    assert user_model(write(NETWORK.replace("bits=8", "").replace(", bits)", ", 4)")), image_size=8).bits == 4
+    assert user_model(write(NETWORK.replace("bits=8", "").replace(", bits)", ", 4)")), modalities=EIGHT).bits == 4
     text = """
 from torch import nn
 class build(nn.Module):
@@ -70,7 +72,7 @@ class build(nn.Module):
     def forward(self, x):
         return self.layer(x.flatten(1))
 """
-    assert user_model(write(text), bits=4, image_size=8).bits == 4
+    assert user_model(write(text), bits=4, modalities=EIGHT).bits == 4
 
 
 HASH_MODEL = """
@@ -88,28 +90,30 @@ class build(HashModel):
 
 
 def test_a_hash_model_is_taken_as_it_is(write: Write) -> None:
-    model = user_model(write(HASH_MODEL.replace("BITS", "bits")), bits=12, image_size=8)
+    model = user_model(write(HASH_MODEL.replace("BITS", "bits")), bits=12, modalities=EIGHT)
     assert type(model).__name__ == "build"
     with pytest.raises(
         UsageError, match=r"declares .* \(99, \(3, 8, 8\)\), but its actual ones are \(12, \(3, 8, 8\)\)"
     ):
-        user_model(write(HASH_MODEL.replace("BITS", "99")), bits=12, image_size=8)
-    with pytest.raises(UsageError, match=r"declares .* \(None, "):
-        user_model(write(HASH_MODEL.replace("self.bits = BITS", "pass")), bits=12, image_size=8)
+        user_model(write(HASH_MODEL.replace("BITS", "99")), bits=12, modalities=EIGHT)
+    for forgotten, name in (("self.bits = BITS", "bits"), ("self.modality = Modality.image(8)", "modality")):
+        text = HASH_MODEL.replace(forgotten, "pass").replace("BITS", "bits")
+        with pytest.raises(UsageError, match=f"a HashModel without {name}"):
+            user_model(write(text), bits=12, modalities=EIGHT)
 
 
 def test_a_checkpoint_is_loaded_into_the_users_own_names(write: Write, tmp_path: Path) -> None:
     weights = {"1.weight": torch.full((8, 192), 0.5), "1.bias": torch.zeros(8)}
     path = tmp_path / "weights.safetensors"
     safetensors.torch.save_file(weights, path)
-    model = user_model(write(NETWORK), bits=8, image_size=8, checkpoint=path)
+    model = user_model(write(NETWORK), bits=8, modalities=EIGHT, checkpoint=path)
     assert torch.equal(model(torch.ones(1, 3, 8, 8)), torch.full((1, 8), 96.0))
     with pytest.raises(CheckpointError, match=r"misshapen: 1\.weight \(8, 192\) instead of \(16, 192\)"):
-        user_model(write(NETWORK), bits=16, image_size=8, checkpoint=path)
+        user_model(write(NETWORK), bits=16, modalities=EIGHT, checkpoint=path)
     pickled = tmp_path / "weights.pt"
     torch.save(weights, pickled)
     with pytest.raises(CheckpointError, match="pickle"):
-        user_model(write(NETWORK), bits=8, image_size=8, checkpoint=pickled)
+        user_model(write(NETWORK), bits=8, modalities=EIGHT, checkpoint=pickled)
 
 
 def test_the_file_may_import_its_neighbours(write: Write, tmp_path: Path) -> None:
@@ -118,7 +122,7 @@ def test_the_file_may_import_its_neighbours(write: Write, tmp_path: Path) -> Non
     text = NETWORK.replace("3 * 8 * 8", "WIDTH").replace(
         "import torch\n", "import torch\nfrom neighbour_of_mine import WIDTH\n", 1
     )
-    assert user_model(write(text), bits=8, image_size=8).bits == 8
+    assert user_model(write(text), bits=8, modalities=EIGHT).bits == 8
     assert sys.path == before
 
 
@@ -132,19 +136,19 @@ def test_the_file_may_import_its_neighbours(write: Write, tmp_path: Path) -> Non
         ("\nimport no_such_package_of_mine", "ModuleNotFoundError.*line 2"),
         ("def build(bits):\n    x = 1\n    raise ValueError('no cat')", "ValueError: no cat .*line 3"),
         ("def build(): return 5", "returned a int, not a torch.nn.Module"),
-        ("def build(bits, weights): pass", "requires weights .*bits and image_size by name"),
+        ("def build(bits, weights): pass", "requires weights .*called with bits, image_size, modalities, by name"),
     ],
 )
 def test_errors_in_the_file_are_named(write: Write, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
-        user_model(write(text), bits=8, image_size=8)
+        user_model(write(text), bits=8, modalities=EIGHT)
     assert "mine.py" in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ("nn.Flatten(), nn.Linear(192, 7)", r"\(2, 7\) torch.float32 for two images, not \(2, 8\) float logits"),
+        ("nn.Flatten(), nn.Linear(192, 7)", r"\(2, 7\) torch.float32 for two inputs, not \(2, 8\) float logits"),
         ("nn.Conv2d(3, 8, 3)", r"\(2, 8, 6, 6\)"),
         ("nn.Flatten(), nn.Linear(100, bits)", r"cannot take \(2, 3, 8, 8\) images: RuntimeError"),
         ("nn.Flatten(), nn.Linear(192, 8), Sign()", "torch.int8"),
@@ -164,15 +168,59 @@ def build(bits):
     return nn.Sequential({layers})
 """
     with pytest.raises(UsageError, match=message):
-        user_model(write(text), bits=8, image_size=8)
+        user_model(write(text), bits=8, modalities=EIGHT)
 
 
 @pytest.mark.parametrize("name", ["model", "model.py", "model.py:", "model.txt:build", "model.py:a b"])
 def test_names_that_are_no_path_and_attribute_are_refused(name: str) -> None:
     with pytest.raises(UsageError, match="does not name a model file"):
-        user_model(name, bits=8, image_size=8)
+        user_model(name, bits=8, modalities=EIGHT)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
-        user_model(f"{tmp_path}/none.py:build", bits=8, image_size=8)
+        user_model(f"{tmp_path}/none.py:build", bits=8, modalities=EIGHT)
+
+
+TOWERS = """
+from torch import nn
+from robusthash.contracts import CrossModalHashModel, HashModel, Modality
+class Tower(HashModel):
+    def __init__(self, modality, width, bits):
+        super().__init__()
+        self.bits, self.modality = bits, modality
+        self.layer = nn.Linear(width, bits)
+    def forward(self, inputs):
+        return self.layer(inputs.flatten(1))
+def towers(bits, modalities):
+    return {name: Tower(one, {"image": 192, "text": WIDTH}[name], bits) for name, one in modalities.items()}
+def both(bits, modalities):
+    return CrossModalHashModel(towers(bits, modalities))
+def words(bits, modalities):
+    return towers(bits, modalities)["text"]
+"""
+
+
+def test_towers_are_built_for_what_the_dataset_has(write: Write) -> None:
+    path = write(TOWERS.replace("WIDTH", "one.shape[0]")).rpartition(":")[0]
+    model = user_model(f"{path}:both", bits=16, modalities=PAIRS)
+    assert isinstance(model, CrossModalHashModel)
+    assert model.tower(TEXT).codes(torch.rand(2, 5)).shape == (2, 16)
+    assert model.tower(IMAGE).codes(torch.rand(2, 3, 8, 8)).shape == (2, 16)
+    assert not model.training
+    assert model.space.size == 16
+    alone = user_model(f"{path}:words", bits=16, modalities=WORDS)
+    assert isinstance(alone, HashModel)
+    assert alone.modality == WORDS[TEXT]
+
+
+def test_a_tower_that_cannot_take_the_datasets_texts_is_named(write: Write) -> None:
+    path = write(TOWERS.replace("WIDTH", "7")).rpartition(":")[0]
+    with pytest.raises(UsageError, match=r"both cannot take \(2, 5\) texts: RuntimeError"):
+        user_model(f"{path}:both", bits=16, modalities=PAIRS)
+
+
+def test_a_plain_network_takes_images_and_there_must_be_some(write: Write) -> None:
+    assert user_model(write(NETWORK), bits=16, modalities=PAIRS).space.size == 16
+    with pytest.raises(UsageError, match="takes images, but the dataset has none"):
+        user_model(write(NETWORK), bits=16, modalities=WORDS)

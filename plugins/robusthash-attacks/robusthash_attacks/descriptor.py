@@ -1,4 +1,4 @@
-"""An attack on continuous descriptors: the cosine to an aim, which most attacks on image retrieval come to."""
+"""An attack on continuous descriptors: the cosine to an aim, the loss of most attacks on image retrieval."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from robusthash.specs import Distance
 
 @dataclass(frozen=True, kw_only=True)
 class DescriptorAttack(GradientAttack):
-    """Minimises ``-cos(f(x), d)`` per sample, where ``d`` is the aim: its own descriptor reflected, or a label's.
+    """Minimises ``-cos(f(x), d)`` per sample, where ``d`` is the aim: the query's own descriptor negated, or a label's.
 
-    The loss of Tolias et al., ICCV 2019 (equation 3), with its sign turned where the aim is to be fled. At unit norm
+    The loss of Tolias et al., ICCV 2019 (equation 3), with the opposite sign for untargeted aims. At unit norm
     the Euclidean distance is a function of the cosine, so one loss serves both.
     """
 
-    random_start: bool = True  #: at the clean image the cosine to the reflected descriptor has no slope
+    random_start: bool = True  #: at the clean image the gradient of the cosine to the own descriptor is zero
 
     @property
     def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class

@@ -1,4 +1,4 @@
-"""What this distribution offers; importable without torch."""
+"""The attacks of this distribution. Importable without torch."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -164,7 +164,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
 
 
 def _on_descriptors() -> Iterator[AttackSpec]:
-    """Attacks on models that give continuous descriptors."""
+    """The attacks on models with continuous descriptors."""
     factory = "robusthash_attacks.descriptor:DescriptorAttack"
     for name, aim, what, options in (
         ("descriptor", "away", "away from the query's own descriptor", {}),
@@ -178,7 +178,7 @@ def _on_descriptors() -> Iterator[AttackSpec]:
     yield AttackSpec(
         name="strongest/descriptors",
         factory="robusthash_attacks.strongest:StrongestOnDescriptors",
-        summary="Worst outcome of complementary attacks on continuous descriptors, query by query",
+        summary="The worst outcome of complementary attacks on continuous descriptors per query",
         paper="croce2020reliable",
         goals=frozenset({Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),

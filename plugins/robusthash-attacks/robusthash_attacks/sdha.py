@@ -29,7 +29,7 @@ class SDHA(Attack):
 
     effort: ClassVar[str | None] = "steps"
 
-    targeted: bool = False  #: go to the codes of the target label
+    targeted: bool = False  #: move towards the codes of the target label
     steps: int = 100  #: steps of Adam
     step_size: float = 0.01  #: learning rate of Adam, in pixel space
     sigma: float | None = None  #: steepness of the logistic function; none is 5, or 10 if targeted

@@ -33,8 +33,8 @@ class Square(Attack):
 
     effort: ClassVar[str | None] = "queries"
 
-    queries: int = 1000  #: to the service for each image, at most; the clean image is the first
-    feedback: Literal["codes", "ids"] = "codes"  #: what the service tells: the hash code, or the nearest items in order
+    queries: int = 1000  #: most queries to the service per image; the clean image is the first
+    feedback: Literal["codes", "ids"] = "codes"  #: response of the service: the hash code, or the nearest ids in order
     k: int = 100  #: length of the list of ids
     p: float = 0.8  #: share of the image that the first squares cover
     ties: bool = True  #: keep a square that leaves the overlap unchanged
@@ -53,7 +53,7 @@ class Square(Attack):
 
     @property
     def distances(self) -> frozenset[Distance]:
-        """Codes; any, where the service answers ids alone."""
+        """Hamming distance for codes; any distance for ids."""
         return frozenset(Distance) if self.feedback == "ids" else frozenset({Distance.HAMMING})
 
     @property
@@ -78,7 +78,7 @@ class Square(Attack):
             raise CapabilityError(
                 "square needs the victim's service", hint="give context.oracle, or use a gradient attack"
             )
-        # Every pixel is at one of two ends, and both are what the guard would deliver: nothing else is ever asked.
+        # Both extremes are what the guard would deliver, so the queried image is the delivered one.
         low, high = (threat.deliver(threat.project(clean + way * threat.radius, clean), clean) for way in (-1, 1))
         if torch.equal(low, high):
             return clean.clone()  # epsilon is below one level
@@ -89,7 +89,7 @@ class Square(Attack):
         left = self._left(answer, self._ask(oracle, torch.where(up, high, low)))
         observe = context.observe if self.feedback == "codes" else _silent
         observe(batch.ids, 0, torch.full_like(left, oracle.space.size))
-        observe(batch.ids, 1, left)  # the bits that are left are the distance to the opposite code
+        observe(batch.ids, 1, left)  # the number of unflipped bits is the distance to the opposite code
         for step, numbers in enumerate(_draws(context.random, batch.ids, self.queries - 2, context.restart)):
             asking = left.nonzero().squeeze(1)
             if not len(asking):

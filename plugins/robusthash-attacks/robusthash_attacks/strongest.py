@@ -45,9 +45,13 @@ class Strongest(Ensemble):
 
 @dataclass(frozen=True, kw_only=True)
 class StrongestOnDescriptors(Strongest):
-    """The same idea on continuous descriptors: away from the query's own, and from the mean of its label's."""
+    """The worst outcome per query on continuous descriptors: away from the query's own, and from its label's mean."""
 
-    members: tuple[str, ...] = ("descriptor", "descriptor/adaptive", "descriptor-center")  #: registered names
+    members: tuple[str, ...] = (
+        "descriptor",
+        "descriptor/adaptive",
+        "descriptor-center",
+    )  #: registered names of untargeted attacks
 
     @property
     def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class

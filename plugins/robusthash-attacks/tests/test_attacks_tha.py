@@ -10,7 +10,7 @@ from robusthash.adversary import Aim
 from robusthash.contracts import CodeBank, Randomness
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
-from robusthash.testing import SmallVictim, toy_batch, toy_context
+from robusthash.testing import SmallVictim, toy_batch, toy_context, toy_learning
 from robusthash.training import PrototypeNetwork, prototype_loss
 from robusthash_attacks.prototypes import Training, train_prototypes
 from robusthash_attacks.tha import THA
@@ -71,7 +71,7 @@ def test_a_bank_without_labels_is_refused() -> None:
 def test_the_aim_is_the_prototype_of_the_target() -> None:
     victim = SmallVictim()
     context, batch, attack = toy_context(victim), toy_batch(victim), THA(fit_steps=50)
-    learnt = attack.learn(context)
+    learnt = attack.learn(toy_learning(victim))
     assert learnt is not None
     assert batch.targets is not None
     aim = attack.find_aim(batch, torch.zeros(12, 16), replace(context, fitted=learnt))

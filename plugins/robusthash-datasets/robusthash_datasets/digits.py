@@ -41,7 +41,7 @@ class Digits(Dataset):
         if native.digest != _DIGEST:
             raise DatasetError(
                 f"the digits of scikit-learn {version('scikit-learn')} have digest {native.digest}, not {_DIGEST}",
-                hint="install a scikit-learn whose digits are the original ones, such as 1.4",
+                hint="install a version of scikit-learn with the original digits, such as 1.4",
             )
         size = context.image_size
         return native if size in (None, pixels.shape[1]) else _splits(pixels, labels, size)

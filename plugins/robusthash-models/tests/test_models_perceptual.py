@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from robusthash.contracts import ReadyModel
+from robusthash.contracts import IMAGE, Modality, ReadyModel
 from robusthash.errors import MissingDependencyError, OptionError, UsageError
 from robusthash.testing import ReadyModelContract, toy_images
 from robusthash_models.perceptual.pdq import PDQ
@@ -53,7 +53,7 @@ def test_phash_is_the_librarys(size: int) -> None:
     library = importlib.import_module("imagehash")
     images, _ = toy_images(6)
     method = PHash(hash_size=size)
-    logits = method.build(16)(images)
+    logits = method.build({IMAGE: Modality.image(16)})(images)
     assert logits.shape == (6, size**2)
     for image, found in zip(images, logits, strict=True):
         expected = library.phash(Image.fromarray(picture(image)), hash_size=size)
@@ -65,14 +65,14 @@ def test_phash_is_the_librarys(size: int) -> None:
 def test_pdq_is_the_librarys() -> None:
     library = importlib.import_module("pdqhash")
     images, _ = toy_images(6)
-    logits = PDQ().build(16)(images)
+    logits = PDQ().build({IMAGE: Modality.image(16)})(images)
     for image, found in zip(images, logits, strict=True):
         np.testing.assert_array_equal(as_bits(found), library.compute(picture(image))[0])
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_black_box_gives_signs_of_8_bit_images_without_gradient(method: type[ReadyModel]) -> None:
-    model = method().build(16)
+    model = method().build({IMAGE: Modality.image(16)})
     images, _ = toy_images(6)
     inputs = images.clone().requires_grad_()
     logits = model(inputs)
@@ -100,9 +100,9 @@ def test_phash_refuses_sizes_without_bits(options: dict[str, int]) -> None:
 
 @needs_pdq
 def test_pdq_refuses_images_that_it_would_hash_to_zeros() -> None:
-    PDQ().build(5)
+    PDQ().build({IMAGE: Modality.image(5)})
     with pytest.raises(UsageError, match="4x4"):
-        PDQ().build(4)
+        PDQ().build({IMAGE: Modality.image(4)})
 
 
 @pytest.mark.parametrize(("method", "library"), [(PHash, "imagehash"), (PDQ, "pdqhash")])

@@ -10,7 +10,16 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn.functional import interpolate, one_hot
 
-from robusthash.contracts import ArrayImages, Backbone, ClosedForm, Objective, ReadyModel, RetrievalData, Split
+from robusthash.contracts import (
+    ArrayImages,
+    Backbone,
+    ClosedForm,
+    Descriptor,
+    Objective,
+    ReadyModel,
+    RetrievalData,
+    Split,
+)
 from robusthash.errors import MissingDependencyError
 from robusthash.hashing import pack
 from robusthash.metrics import distance_histograms
@@ -35,7 +44,7 @@ def test_model_specs_make_models_and_recipes(name: str) -> None:
         method = made(MODELS[name])
     except MissingDependencyError as error:
         pytest.skip(error.message)
-    assert isinstance(method, Objective | ClosedForm | ReadyModel)
+    assert isinstance(method, Objective | ClosedForm | Descriptor | ReadyModel)
     Recipe(**MODELS[name].recipe)
 
 

@@ -18,7 +18,7 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
     """Compare two stored results of the same queries: difference, 95 % interval, and a paired test.
 
     FIRST and SECOND are records' files, or the first digits of their digests. The test is Fisher's randomisation test:
-    p is the chance of a difference this large if the two were interchangeable on each query.
+    p is the probability of a difference at least this large if the two were exchangeable on each query.
 
     \b
     robusthash compare 3f9a2c 81d0b7

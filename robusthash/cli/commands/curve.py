@@ -1,4 +1,4 @@
-"""``robusthash curve``: stored sweeps as tables, lines and pictures. Needs no torch."""
+"""``robusthash curve``: stored sweeps as tables and plots. Needs no torch."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ _HINTS = {
     "epsilon": "evaluate at several: robusthash eval --epsilon 0.1 --epsilon 0.2 ...",
     "effort": "evaluate with several: robusthash eval --vary rnm.steps=10,50,100 ...",
     "bits": "evaluate several code lengths: robusthash eval --bits 16 --bits 32 ...",
-    "iteration": "gradient attacks have one: evaluate again with --force",
+    "iteration": "gradient attacks store one: evaluate again with --force",
 }
 
 
@@ -26,7 +26,7 @@ _HINTS = {
     "--over",
     type=click.Choice(["epsilon", "effort", "bits", "iteration"]),
     required=True,
-    help="What differs along a curve: the radius, how long the attack runs, the code length; or the steps of one run.",
+    help="The x axis: the radius, the effort of the attack, the code length, or the steps within one run.",
 )
 @results_option
 @click.option(
@@ -35,13 +35,13 @@ _HINTS = {
     type=click.Choice(["table", "markdown", "csv", "json"]),
     default="table",
     show_default=True,
-    help="How to write it.",
+    help="Output format.",
 )
 @click.option(
     "--plot",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Draw it too: .svg, .png or .pdf. Needs robusthash[plot].",
+    help="Also plot to this file: .svg, .png or .pdf. Needs robusthash[plot].",
 )
 @selection_options
 def command(
@@ -56,9 +56,9 @@ def command(
 ) -> None:
     """Show stored results as curves: the metric over epsilon, effort or bits.
 
-    Records that differ in that one thing alone are joined; one without a companion is left out. Effort is the option
-    that says how long an attack runs, such as its steps. Over iteration: the mean Hamming distance to the aim after
-    each step of a gradient attack.
+    Records that differ only in that form a curve; single records are left out. Effort is the option that sets how long
+    an attack runs, such as its steps. Over iteration: the mean Hamming distance to the aim after each step of a
+    gradient attack.
 
     A pattern is a name with the wildcards * and ?.
 
@@ -95,7 +95,7 @@ def command(
 
 
 def _trace(store: "ResultStore", record: "Record") -> "np.ndarray | None":
-    """The array of distances to the aim; None if the record has none, or its arrays are lost."""
+    """The array of distances to the aim; None if the record has none, or if its arrays are missing."""
     from robusthash.errors import InputError
     from robusthash.results.records.arrays import TRACE
 

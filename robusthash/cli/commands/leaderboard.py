@@ -16,10 +16,10 @@ from robusthash.cli.selection import select, selection_options
     type=click.Choice(["table", "markdown", "csv", "json"]),
     default="table",
     show_default=True,
-    help="How to write it.",
+    help="Output format.",
 )
 @selection_options
-@click.option("--ties", is_flag=True, help="Show the band of tie orders in place of the 95 % interval.")
+@click.option("--ties", is_flag=True, help="Show the band of tie orders instead of the 95 % interval.")
 def command(
     *,
     results: Path,
@@ -29,7 +29,7 @@ def command(
     attacks: tuple[str, ...],
     ties: bool,
 ) -> None:
-    """Rank the stored results, and only those that may be compared.
+    """Rank the stored results, each among comparable ones.
 
     A pattern is a name with the wildcards * and ?.
 

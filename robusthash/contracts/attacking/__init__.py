@@ -1,1 +1,1 @@
-"""What an attack is, all that it may know, and the guard that checks what it returns."""
+"""Attacks, all that they may know, and the guard that checks what they return."""

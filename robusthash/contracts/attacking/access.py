@@ -1,4 +1,4 @@
-"""What an attack has to work with: the surrogate, the code bank, the victim's service; and a count of what it spent."""
+"""What an attack works with: the surrogate, the code bank, the victim's service, and a count of what it spends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,13 @@ from robusthash.errors import CapabilityError
 
 @dataclass(kw_only=True)
 class Budget:
-    """What an attack has spent: passes of single inputs, and queries to the victim's service."""
+    """What an attack has spent.
+
+    Attributes:
+        forward: inputs passed through the surrogate.
+        backward: inputs whose gradient was taken.
+        queries: inputs sent to the victim's service.
+    """
 
     forward: int = 0
     backward: int = 0
@@ -23,11 +29,11 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class CodeBank:
-    """Codes and labels of the train split, as the surrogate sees it; on the queries' device.
+    """Codes and labels of the train split, as the surrogate hashes it; on the queries' device.
 
     Attributes:
-        codes: (n, bits) int8 in {-1, +1}; descriptors, (n, d) float32, of a model that gives those.
-        labels: (n, classes) uint8.
+        codes: (n, bits) int8 in {-1, +1}; for a model without bits its descriptors, (n, d) float32.
+        labels: (n, classes) uint8, multi-hot.
     """
 
     codes: Tensor
@@ -35,20 +41,24 @@ class CodeBank:
 
 
 class Precision(StrEnum):
-    """In what an attack's passes are computed. What is scored is always float32."""
+    """Arithmetic of an attack's passes. Scores are always computed in float32."""
 
     FLOAT32 = "float32"
     BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
 
 
 class Surrogate:
-    """The model that an attack is crafted on: every pass through it is counted.
+    """The model that an attack is crafted on; every pass through it is counted.
 
     Args:
-        model: in evaluation mode, its parameters frozen.
-        budget: the counter.
+        model: in evaluation mode, with frozen parameters.
+        budget: where passes are counted.
         run: a compiled form of the model; None is the model itself.
         precision: of its passes.
+
+    Attributes:
+        space: where its outputs are compared.
+        modality: shape and box of its inputs.
     """
 
     def __init__(
@@ -67,16 +77,22 @@ class Surrogate:
         self.modality = model.modality
 
     def __call__(self, inputs: Tensor) -> Tensor:
-        """Logits (n, bits); differentiable in the inputs if they require gradients.
+        r"""Logits of a batch, differentiable in the inputs if they require gradients.
 
-        A single input goes through twice: for a batch of one, libraries take matrix-vector kernels, whose rounding is
-        not that of any larger batch, and sign steps make much of it. So a query's outcome does not depend on whether it
-        was the last one left. Both passes are counted.
+        A single input is passed twice: for a batch of one, libraries use matrix-vector kernels, whose rounding differs
+        from that of every larger batch, and sign steps amplify the difference. So a query's outcome does not depend on
+        whether it is the last one left. Both passes are counted.
+
+        Args:
+            inputs: (n, \*modality.shape) float, in the modality's box.
+
+        Returns:
+            (n, bits) float; without bits, descriptors (n, d).
 
         Raises:
-            CapabilityError: gradients are asked for, and the model gives none.
+            CapabilityError: the inputs require gradients, and the model gives none.
         """
-        images = never_alone(inputs)
+        images = never_alone(inputs).clone()  # a model may work in place
         self.budget.forward += len(images)
         if self._half:
             with torch.autocast(images.device.type, dtype=torch.bfloat16):
@@ -97,12 +113,18 @@ class Surrogate:
 
 
 class Oracle:
-    """The victim as a service: delivered inputs go in, codes or ids come out, and every query is counted.
+    """The victim as a service: it answers inputs with codes or ids, and counts every query.
+
+    Inputs are rounded to the levels of their box, as they would be by an upload.
 
     Args:
         model: the victim, in evaluation mode.
         index: of the database that it searches.
-        budget: the counter.
+        budget: where queries are counted.
+
+    Attributes:
+        space: where its outputs are compared.
+        size: number of items in the database.
     """
 
     def __init__(self, model: HashModel, index: Index, budget: Budget) -> None:
@@ -113,15 +135,29 @@ class Oracle:
         self.size = index.size
 
     def codes(self, inputs: Tensor) -> Tensor:
-        """Hash codes (n, bits) int8 of inputs, rounded to what can be delivered: an upload has 8 bits.
+        r"""Hash codes of inputs.
+
+        Args:
+            inputs: (n, \*modality.shape) float.
+
+        Returns:
+            (n, bits) int8 in {-1, +1}.
 
         Raises:
-            ContractError: the victim gives continuous descriptors.
+            ContractError: the victim has no bits.
         """
         return self._model.codes(self._delivered(inputs))[: len(inputs)]
 
     def neighbours(self, inputs: Tensor, k: int) -> Tensor:
-        """Ids (n, k) int64 of the nearest database items, nearest first; on the CPU."""
+        r"""The nearest database items of inputs.
+
+        Args:
+            inputs: (n, \*modality.shape) float.
+            k: at least 1; capped at the size of the database.
+
+        Returns:
+            (n, k) int64 ids, nearest first, on the CPU.
+        """
         found = self._model.represent(self._delivered(inputs))[: len(inputs)]
         return self._index.search(found.cpu(), min(k, self.size)).ids
 
@@ -131,5 +167,5 @@ class Oracle:
 
 
 def never_alone(inputs: Tensor) -> Tensor:
-    """The same inputs, a single one twice: (n, ...) for n > 1, (2, ...) for n = 1."""
+    """The inputs, with a single one repeated: (2, ...) for n = 1, else (n, ...)."""
     return inputs if len(inputs) != 1 else inputs.expand(2, *inputs.shape[1:])

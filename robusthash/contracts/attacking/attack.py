@@ -1,4 +1,4 @@
-"""What an attack is, all that it may know, and the guard that checks what it returns."""
+"""Attacks, what they are passed, and the guard that checks what they return."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -19,16 +19,16 @@ from robusthash.specs import Capability, Distance, Goal
 
 @dataclass(frozen=True, kw_only=True)
 class AttackBatch:
-    """The queries to perturb. What an attack has no business knowing is None.
+    """The queries to perturb. What the threat model or the attack's needs exclude is None.
 
     Attributes:
         inputs: (n, ...) float32 in the threat's box and on its levels; images are (n, 3, h, w) in [0, 1], on the 8-bit
             grid.
-        ids: (n,) int64, each query's position in the dataset's query split: the key of its randomness.
+        ids: (n,) int64, each query's position in the dataset's query split; selects its randomness.
         labels: (n, classes) uint8, the queries' own labels.
         targets: (n, classes) uint8, the target labels.
         anchors: (n, voters, bits) int8 in {-1, 0, +1}: codes of database items with exactly the target label; a row of
-            zeros is an absent voter. Descriptors, (n, voters, d) float32, where the model gives those.
+            zeros is an absent voter. For a model without bits, descriptors (n, voters, d) float32.
     """
 
     inputs: Tensor
@@ -40,20 +40,20 @@ class AttackBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class AttackContext:
-    """All that an attack may know.
+    """All that an attack may know besides its queries.
 
     Attributes:
         surrogate: the model that it is crafted on.
-        threat: how far it may go.
-        random: randomness that depends on nothing but the seed, the attack and the query.
+        threat: the ball and the box that its results must stay in.
+        random: randomness that depends only on the seed, the attack and the query.
         bank: codes and labels of the train split; None unless the attack needs it.
-        oracle: the victim's service, which answers queries; None unless the attack needs it.
+        oracle: the victim as a service; None unless the attack needs it.
         fitted: what :meth:`Attack.fit` returned, on the queries' device; None if it learns nothing.
-        restart: which try this is; a try after the first, 0, starts at a random point.
+        restart: index of the try; every try after the first, 0, starts at a random point.
         progress: called with (done, total, what) during long steps.
-        observe: called with (ids, step, distance) as the attack goes on: (n,) int64 the queries, the number of steps
-            made, and (n,) the distance that what would be delivered now has to the aim: bits, int64, where the model
-            gives codes.
+        observe: called with (ids, step, distance) as the attack proceeds: (n,) int64 ids of queries, the number of
+            steps taken, and (n,) the distance to the aim of what would be delivered now: int64 bits for codes, else
+            float.
     """
 
     surrogate: Surrogate
@@ -69,13 +69,13 @@ class AttackContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Adversarial:
-    """What the guard hands on.
+    """The outcome of an attack after the guard's checks.
 
     Attributes:
         inputs: (n, ...) float32: inside the ball (of a bounded attack) and the box, rounded to the box's levels toward
             the clean inputs.
         unrounded: the same before rounding.
-        clipped: (n,) float32, share of elements that the attack left outside of that.
+        clipped: (n,) float32, share of elements that the attack left outside the ball or the box.
     """
 
     inputs: Tensor
@@ -84,20 +84,20 @@ class Adversarial:
 
     @classmethod
     def cat(cls, parts: Sequence[Self]) -> Self:
-        """Several batches as one, in their order."""
+        """Concatenates batches, in their order."""
         inputs, unrounded, clipped = zip(*((one.inputs, one.unrounded, one.clipped) for one in parts), strict=True)
         return cls(inputs=torch.cat(inputs), unrounded=torch.cat(unrounded), clipped=torch.cat(clipped))
 
     def where(self, rows: Tensor) -> Self:
-        """Some of the queries: (m,) int64 positions, or (n,) bool."""
+        """The outcomes of some queries, by (m,) int64 positions or an (n,) bool mask."""
         return type(self)(inputs=self.inputs[rows], unrounded=self.unrounded[rows], clipped=self.clipped[rows])
 
     def replaced(self, rows: Tensor, by: Self) -> Self:
-        """The same with other outcomes of some queries.
+        """A copy in which the outcomes of some queries are replaced.
 
         Args:
             rows: (m,) int64 positions.
-            by: m outcomes.
+            by: the m new outcomes.
         """
         inputs, unrounded, clipped = self.inputs.clone(), self.unrounded.clone(), self.clipped.clone()
         inputs[rows], unrounded[rows], clipped[rows] = by.inputs, by.unrounded, by.clipped
@@ -108,74 +108,75 @@ class Attack(ABC):
     """An attack: a frozen dataclass of options.
 
     Attributes:
-        effort: name of the option that says how long the attack works, such as ``steps``: of two attacks that differ in
-            it alone, the longer one must not be weaker (RH012), and curves are drawn over it. None has no such option.
+        effort: name of the option that sets how long the attack works, such as ``steps``; None if there is none. Of two
+            attacks that differ in it alone, the longer one must not be weaker (RH012), and curves are drawn over it.
     """
 
     effort: ClassVar[str | None] = None
 
     @property
     def goal(self) -> Goal:
-        """Whether this attack, with these options, pulls to a target label."""
+        """Whether the attack, with these options, is targeted."""
         return Goal.UNTARGETED
 
     @property
     def needs(self) -> frozenset[Capability]:
-        """What this attack, with these options, must be given beside the queries."""
+        """What the attack, with these options, needs besides the queries."""
         return frozenset()
 
     @property
     def distances(self) -> frozenset[Distance]:
-        """What the outputs of a model may be compared by for this attack to make sense: codes, unless it says so."""
+        """Distances of the models that it can attack; by default codes alone."""
         return frozenset({Distance.HAMMING})
 
     @property
     def modalities(self) -> frozenset[str] | None:
-        """What it can perturb: ``image``, ``text``; None is anything in a box."""
+        """Modalities that it can perturb, such as ``image`` and ``text``; None is all."""
         return None
 
     @property
     def averaged(self) -> int:
-        """Passes that each gradient is averaged over, for models that draw random numbers."""
+        """Number of passes that each gradient is averaged over, for randomised models."""
         return 1
 
     @property
     def bounded(self) -> bool:
-        """Whether it respects the threat's ball. One that does not is flagged (RH006), and never ranked with others.
+        """Whether it stays within the threat's radius. One that does not is flagged (RH006) and not ranked.
 
-        It is for alterations that anybody sees, such as a mosaic; the guard holds it to the box alone.
+        False is for visible alterations such as a mosaic, for which the guard enforces the box alone.
         """
         return True
 
     def fit(self, context: LearningContext) -> Mapping[str, Tensor] | None:  # noqa: ARG002 - for subclasses
-        """Learns what the attack needs before the first query, once for each victim; the host caches it.
+        """Learns what the attack needs before its first query, once for each surrogate; the host caches it.
 
         Args:
-            context: all that it may know and use. The query split is not among it: nothing is chosen on queries.
+            context: all that it may know and use. Queries are not included, so nothing is tuned on them.
 
         Returns:
-            Tensors by name, which reach :attr:`AttackContext.fitted`; None if there is nothing to learn.
+            Tensors by name, passed to :meth:`perturb` as :attr:`AttackContext.fitted`; None if there is nothing to
+            learn.
         """
         return None
 
     @abstractmethod
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
-        """Adversarial inputs for a batch.
+        """Perturbs a batch of queries.
 
         Args:
-            batch: the queries.
+            batch: the queries; they must not be changed in place.
             context: all that the attack may know.
 
         Returns:
-            Of the shape, dtype and device of ``batch.inputs``.
+            Adversarial inputs, with the shape, dtype and device of ``batch.inputs``. The guard clips and rounds them.
         """
 
     @final
     def learn(self, context: LearningContext) -> Mapping[str, Tensor] | None:
-        """Runs :meth:`fit`, and checks what it returns.
+        """Runs :meth:`fit` and checks what it returns.
 
         Raises:
-            ContractError: the attack returned anything but finite tensors by name, or changed the model.
+            ContractError: the attack returned something other than finite tensors by name, or changed the model.
         """
         model, name = context.surrogate.model, type(self).__name__
         before = fingerprint(model)
@@ -196,11 +197,11 @@ class Attack(ABC):
 
     @final
     def __call__(self, batch: AttackBatch, context: AttackContext) -> Adversarial:
-        """Runs :meth:`perturb`, and checks, clips and rounds what it returns.
+        """The guard: runs :meth:`perturb`, and checks, clips and rounds what it returns.
 
         Raises:
-            ContractError: the attack returned NaN, another shape, dtype or device, changed the model or its inputs, or
-                claims to live on queries alone and passed images through the model.
+            ContractError: the attack returned NaN, infinite values, or another shape, dtype or device; it changed the
+                model or its inputs; or it needs queries and not gradients, and passed inputs through the surrogate.
         """
         model = context.surrogate.model
         before = fingerprint(model)
@@ -214,8 +215,8 @@ class Attack(ABC):
         black_box = Capability.QUERIES in self.needs and Capability.GRADIENTS not in self.needs
         if black_box and context.surrogate.budget.forward > passes:
             raise ContractError(
-                f"{type(self).__name__} lives on queries, and passed images through the surrogate",
-                hint="ask `context.oracle`, or add the need 'gradients'",
+                f"{type(self).__name__} declares queries as its only access, and passed inputs through the surrogate",
+                hint="use `context.oracle`, or add the need 'gradients'",
             )
         if not torch.equal(batch.inputs, clean):
             raise ContractError(f"{type(self).__name__} changed its inputs in place", hint="work on a clone")

@@ -1,4 +1,4 @@
-"""What an ensemble of attacks is: several attacks, of which each query gets the one that hurts it most."""
+"""Ensembles: several attacks, of which the host keeps the worst outcome for each query."""
 
 from typing import final
 
@@ -11,14 +11,15 @@ from robusthash.errors import ContractError
 class Ensemble(Attack):
     """Several registered attacks: a frozen dataclass of options.
 
-    The host runs each member as it would alone, scores what it delivers, and keeps the worst outcome of each query: the
-    ensemble is at least as strong as every member on every query. Queries that no member has broken are then attacked
-    again, from random starts. It costs what all of that costs together.
+    The host runs each member as it would alone, scores what it delivers, and keeps the worst outcome of each query, so
+    the ensemble is at least as strong as every member on every query. Queries that no member has broken are attacked
+    again from random starts. The cost is the sum over all of that.
 
     Attributes:
-        members: registered names of the attacks, untargeted ones; of equal outcomes the first is kept.
-        restarts: tries, the first included.
-        broken: of the headline metric: a query whose score is no farther from the worst possible is not tried again.
+        members: registered names of untargeted attacks; the first wins if outcomes are equal.
+        restarts: number of tries, including the first.
+        broken: margin of the headline metric: a query is broken, and not attacked again, if its score exceeds the worst
+            possible one by no more than this.
     """
 
     members: tuple[str, ...]
@@ -26,8 +27,8 @@ class Ensemble(Attack):
     broken: float
 
     @final
-    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: ARG002 - it has no way of its own
-        """Refuses: only the host can judge the members.
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: ARG002 - it only refuses
+        """Refuses, because only the host may judge the members.
 
         Raises:
             ContractError: always.

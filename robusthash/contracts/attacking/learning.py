@@ -1,4 +1,4 @@
-"""What an attack that learns is handed: it may train for hours, go on after a kill, and say how it goes."""
+"""The context of an attack that learns: it may train for hours, resume after a kill, and report its losses."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,20 +14,20 @@ from robusthash.snapshots import Snapshots
 
 @dataclass(frozen=True, kw_only=True)
 class LearningContext:
-    """All that an attack may know while it learns, and what it may use.
+    """All that an attack may know and use while it learns.
 
-    What it costs is counted by the surrogate's budget and by the host's clock, and stands in the record.
+    The record states what learning cost: passes counted by the surrogate's budget, and seconds.
 
     Attributes:
         surrogate: the model that it is crafted on.
-        threat: how far it may go.
-        train: the train split, with inputs and labels. A validation part is cut from it; queries are never seen.
-        bank: codes and labels of the train split, as the surrogate sees it.
-        random: randomness that depends on nothing but the seed and the attack.
+        threat: the ball and the box that its results must stay in.
+        train: the train split, with inputs and labels; a validation part is cut from it, as queries are never seen.
+        bank: codes and labels of the train split, as the surrogate hashes it.
+        random: randomness that depends only on the seed and the attack.
         device: where to compute; the surrogate is there.
-        snapshots: where an unfinished learning is kept, and taken up again after a kill; None keeps nothing.
+        snapshots: where unfinished learning is stored, and resumed from after a kill; None stores nothing.
         progress: called with (done, total, what) during long steps.
-        tell: called with (epoch, losses by name) for whoever watches.
+        tell: called with (epoch, losses by name) after each epoch, for loggers.
     """
 
     surrogate: Surrogate

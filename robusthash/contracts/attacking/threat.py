@@ -11,11 +11,14 @@ from robusthash.epsilon import checked_epsilon
 
 @dataclass(frozen=True, kw_only=True)
 class Threat:
-    """An L-infinity ball around each input, inside the box that its modality lives in.
+    """An L-infinity ball around each input, within the box of its modality.
 
     Attributes:
-        epsilon: radius, as a share of the box's width, in [0, 1]; in pixel space the radius itself.
-        box: the values that an element may have, and the levels that an input is delivered in.
+        epsilon: radius as a share of the box's width, in [0, 1]; in pixel space, the radius itself.
+        box: range of the elements, and the levels that inputs are delivered in.
+
+    Raises:
+        OptionError: epsilon is outside [0, 1].
     """
 
     epsilon: float
@@ -26,21 +29,21 @@ class Threat:
 
     @classmethod
     def on(cls, modality: Modality, epsilon: float) -> Self:
-        """The threat to inputs of a modality."""
+        """The threat model for inputs of a modality."""
         return cls(epsilon=epsilon, box=modality.box)
 
     @property
     def radius(self) -> float:
-        """Of the ball, in the units of the inputs."""
+        """Radius of the ball, in the units of the inputs."""
         return self.epsilon * self.box.width
 
     @property
     def tolerance(self) -> float:
-        """How far outside the ball float32 rounding alone may put an element."""
+        """Distance from the ball that float32 rounding alone may cause, per element."""
         return self.box.tolerance
 
     def project(self, inputs: Tensor, clean: Tensor) -> Tensor:
-        """Nearest point of the ball and the box, element by element.
+        """Clips inputs to the ball and the box, element by element.
 
         Args:
             inputs: (n, ...) float.
@@ -50,16 +53,16 @@ class Threat:
         return self.box.clamp(clean + delta)
 
     def point(self, uniform: Tensor, clean: Tensor) -> Tensor:
-        """A point of the ball, cut to the box: where random starts are.
+        """A point of the ball, clipped to the box, for random starts.
 
         Args:
-            uniform: the shape of ``clean``, in [0, 1): where in the ball.
+            uniform: the shape of ``clean``, in [0, 1): position in the ball.
             clean: (n, ...) float; the ball's centres, inside the box.
         """
         return self.project(clean + (2 * uniform - 1) * self.radius, clean)
 
     def deliver(self, inputs: Tensor, clean: Tensor) -> Tensor:
-        """What arrives of inputs in the ball: rounded to the box's levels toward the clean ones.
+        """Rounds inputs to the box's levels, toward the clean ones: what is delivered.
 
         Args:
             inputs: (n, ...) float, inside the ball and the box.
@@ -68,7 +71,15 @@ class Threat:
         return self.box.toward(inputs, clean)
 
     def contains(self, inputs: Tensor, clean: Tensor) -> Tensor:
-        """(n,) bool: whether each input is in the ball and the box, but for float rounding."""
+        """Whether each input is in the ball and the box, up to float32 rounding.
+
+        Args:
+            inputs: (n, ...) float.
+            clean: the same shape; the ball's centres.
+
+        Returns:
+            (n,) bool.
+        """
         near = (inputs - clean).abs() <= self.radius + self.tolerance
         inside = near & (inputs >= self.box.low) & (inputs <= self.box.high)
         return inside.flatten(1).all(1)

@@ -1,1 +1,1 @@
-"""What a dataset is, and what its splits are read from."""
+"""Datasets, their splits, and the inputs that these are read from."""

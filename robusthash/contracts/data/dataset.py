@@ -1,4 +1,4 @@
-"""What a dataset is: three splits of items with multi-hot labels, and a digest that says which ones."""
+"""Datasets: three splits of items with multi-hot labels, and a digest over all of it."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -19,13 +19,17 @@ from robusthash.errors import CapabilityError, DatasetError
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Split:
-    """Queries, database or train items: one view of them for each modality, aligned by id.
+    """Queries, database or train items, with one view per modality, aligned by id.
 
     Attributes:
         name: ``query``, ``database`` or ``train``.
-        views: by modality, ``image`` or ``text``, the items' inputs; one at least.
-        labels: (n, classes) uint8, multi-hot; a row of zeros is an item without a label.
-        ids: each item's lasting name: a relative path, or the position in the original distribution.
+        views: the items' inputs by modality, ``image`` or ``text``; at least one.
+        labels: (n, classes) uint8, multi-hot; a row of zeros is an item without labels.
+        ids: a permanent name of each item: a relative path, or the position in the original distribution.
+
+    Raises:
+        DatasetError: there is no view, a view is of another modality, lengths differ, or labels are not (n, classes)
+            uint8.
     """
 
     name: str
@@ -35,21 +39,28 @@ class Split:
 
     def __post_init__(self) -> None:
         if not self.views:
-            raise DatasetError(f"{self.name} split has no inputs", hint="give a view of one modality at least")
+            raise DatasetError(f"{self.name} split has no inputs", hint="pass a view of at least one modality")
         for modality, view in self.views.items():
             if view.modality.name != modality:
-                raise DatasetError(f"the view {modality!r} of split {self.name!r} is of {view.modality.name!r}")
+                raise DatasetError(f"the view {modality!r} of split {self.name!r} has modality {view.modality.name!r}")
             if not len(view) == len(self.labels) == len(self.ids):
                 raise DatasetError(
                     f"{self.name} split: {len(view)} {modality}s, {len(self.labels)} label rows, {len(self.ids)} ids",
-                    hint="the three must be aligned, one row an item",
+                    hint="all three must be aligned, one row per item",
                 )
         if self.labels.dtype != torch.uint8 or self.labels.ndim != 2:
             raise DatasetError(f"labels of split {self.name!r} are not (n, classes) uint8")
 
     @classmethod
     def of_images(cls, *, name: str, images: Images, labels: Tensor, ids: tuple[str, ...]) -> Self:
-        """A split whose items are images alone."""
+        """A split of images only.
+
+        Args:
+            name: ``query``, ``database`` or ``train``.
+            images: the items.
+            labels: (n, classes) uint8, multi-hot.
+            ids: a permanent name of each item.
+        """
         return cls(name=name, views={IMAGE: images}, labels=labels, ids=ids)
 
     def __len__(self) -> int:
@@ -59,7 +70,7 @@ class Split:
         """The items in one modality.
 
         Raises:
-            CapabilityError: the dataset does not have it.
+            CapabilityError: the split has no such view.
         """
         if modality not in self.views:
             raise CapabilityError(
@@ -73,7 +84,8 @@ class Split:
         """The items as images.
 
         Raises:
-            CapabilityError: the dataset has none.
+            CapabilityError: the split has no images.
+            DatasetError: the view of its images is not :class:`Images`.
         """
         view = self.view(IMAGE)
         if not isinstance(view, Images):
@@ -81,7 +93,7 @@ class Split:
         return view
 
     def take(self, indices: Sequence[int]) -> "Split":
-        """The items at some positions, as a split of the same name."""
+        """A split of the same name with the items at some positions."""
         chosen = list(indices)
         return Split(
             name=self.name,
@@ -92,10 +104,10 @@ class Split:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over ids and labels, and over what decides the inputs."""
+        """SHA-256 over ids, labels, and the identity of each view."""
         sha = hashlib.sha256("\n".join(self.ids).encode())
         sha.update(np.packbits(self.labels.numpy(), axis=1).tobytes())
-        # Images have no name of their own here: splits of images alone keep the digest that they have always had.
+        # Images add no name, so that a split of images only has the digest that stored records name it by.
         for modality, view in sorted(self.views.items()):
             sha.update((b"" if modality == IMAGE else modality.encode()) + view.identity())
         return sha.hexdigest()
@@ -107,12 +119,12 @@ class RetrievalData:
 
     Attributes:
         name: the dataset's registered name.
-        classes: label names, one for each column of the labels.
-        query: the items searched for.
-        database: the items searched in.
-        train: the items that models learn from.
-        epsilon: the conventional attack radius for such items, as a share of the box.
-        backbone: name of the backbone that suits the image size.
+        classes: label names, one per column of the labels.
+        query: the queries.
+        database: the items that are searched.
+        train: the items that models are trained on.
+        epsilon: conventional radius of attacks on such items, as a share of the box's width.
+        backbone: name of a backbone that suits the image size.
     """
 
     name: str
@@ -125,7 +137,7 @@ class RetrievalData:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the three splits' digests and the shapes of their items."""
+        """SHA-256 over the digests of the three splits and the shapes of their items."""
         parts = [self.query.digest, self.database.digest, self.train.digest]
         for name, modality in sorted(self.modalities.items()):
             parts.append(str(modality.shape[1:]) if name == IMAGE else f"{name} {modality}")
@@ -133,18 +145,18 @@ class RetrievalData:
 
     @property
     def modalities(self) -> dict[str, Modality]:
-        """By name, what kind of inputs its items are."""
+        """Modalities of the items, by name."""
         return {name: view.modality for name, view in self.query.views.items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetContext:
-    """Where a dataset finds its files.
+    """Where a dataset finds its files, and how it delivers them.
 
     Attributes:
-        root: the folder given by ``--data-root``, or None.
-        cache: where downloads may be kept.
-        image_size: height and width asked for with ``--image-size``; None is the dataset's own.
+        root: the folder named by ``--data-root``, or None.
+        cache: a folder where downloads may be stored.
+        image_size: height and width named by ``--image-size``; None is the dataset's own.
         progress: called with (done, total, what) during long steps.
     """
 
@@ -156,10 +168,10 @@ class DatasetContext:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that a verification found.
+    """A finding of :meth:`Dataset.verify`.
 
     Attributes:
-        level: an ``error`` makes the numbers wrong or the data unreadable; a ``warning`` is worth knowing.
+        level: an ``error`` makes numbers wrong or data unreadable; a ``warning`` does not.
         where: file and line, or split and item.
         what: what is wrong, in one line.
     """
@@ -176,25 +188,35 @@ class Dataset(ABC):
     def load(self, context: DatasetContext) -> RetrievalData:
         """Loads the splits; images may be read later.
 
+        Args:
+            context: where its files are.
+
         Raises:
-            DatasetError: files are missing or wrong; the message says from where to get them and where to put them.
+            DatasetError: files are missing or wrong; the hint says where to get them and where to put them.
         """
 
     @abstractmethod
     def verify(self, context: DatasetContext) -> list[Finding]:
-        """Looks for everything that would make a number on this dataset wrong, and names each by file and line."""
-
-    def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - for subclasses
-        """Fetches or converts the original distribution into ``context.root`` or the cache.
+        """Looks for everything that would make a number on this dataset wrong.
 
         Args:
-            context: where files go.
+            context: where its files are.
+
+        Returns:
+            The findings, each with its file and line; an empty list if all is well.
+        """
+
+    def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - for subclasses
+        """Downloads or converts the original distribution, into ``context.root`` or the cache.
+
+        Args:
+            context: where the files go.
             source: a folder with the original distribution, if the user has one.
 
         Returns:
-            What was made and what the user still has to do, in one line; None if the dataset is ready.
+            What was prepared and what the user still has to do, in one line; None if the dataset is ready.
 
         Raises:
-            DatasetError: this dataset needs no preparation, or it failed.
+            DatasetError: the dataset needs no preparation, or the preparation failed.
         """
-        raise DatasetError(f"{type(self).__name__} needs no preparation", hint="evaluate on it as it is")
+        raise DatasetError(f"{type(self).__name__} needs no preparation", hint="it is ready to be evaluated")

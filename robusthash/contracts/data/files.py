@@ -1,4 +1,4 @@
-"""Images read from files when they are asked for: decoded by Pillow, resized and cropped as the field does it."""
+"""Images read from files on use: decoded by Pillow, resized and cropped as usual in the field."""
 
 import hashlib
 import os
@@ -13,30 +13,34 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from robusthash.contents import content_digests
 from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
 
-#: What decoders raise on bytes that are no image, or a broken one.
+#: What decoders raise for files that are damaged or not images.
 _BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
-_SLIMMEST = 64  #: a longer side of more than so many shorter ones is no photograph, and would fill the memory
+_SLIMMEST = 64  #: largest ratio of the sides: a slimmer image is not a photograph, and resized it would fill the memory
 
 
 class FileImages(Images):
-    """Images in files of any size and kind.
+    """Images in files of any size and format.
 
-    Each is made RGB as the published loaders do it, by Pillow's ``convert``: grey and CMYK are converted, a palette is
-    looked up, an alpha channel is dropped. Sixteen-bit grey keeps its upper eight bits. EXIF orientation is **not**
-    applied: neither do those loaders, and a number measured on upright copies would be another one. Then the shorter
-    side is resized (bilinear, antialiased) and the centre is cropped.
+    Each is converted to RGB as in the published loaders, by Pillow's ``convert``: grey and CMYK are converted, a
+    palette is looked up, an alpha channel is dropped. 16-bit grey keeps its upper 8 bits. As in those loaders, EXIF
+    orientation is **not** applied, so that numbers are comparable with published ones. Then the shorter side is resized
+    (bilinear, antialiased) and the centre is cropped.
 
     Args:
-        root: the folder that the names start from.
+        root: the folder that the names are relative to.
         names: relative paths.
         size: height and width of the crop, in pixels.
-        resize: length of the shorter side before the crop; None keeps the field's 224 : 256.
-        origin: names the place that an item comes from, such as a line of a list file, for errors.
-        remedy: how a missing file is mended, for errors.
-        workers: threads that decode; None is the number of processors, at most 8.
+        resize: length of the shorter side before the crop; None keeps the usual ratio of 256 to 224.
+        origin: returns the place of an item by its position, such as the line of a list file, for errors.
+        remedy: how to fix a missing file, for errors.
+        workers: number of threads that decode; None is the number of processors, at most 8.
+
+    Raises:
+        DatasetError: the crop is empty, or larger than the resized side.
     """
 
     def __init__(
@@ -47,13 +51,13 @@ class FileImages(Images):
         size: int,
         resize: int | None = None,
         origin: Callable[[int], str] | None = None,
-        remedy: str = "restore the file, or take it out of the dataset",
+        remedy: str = "restore the file, or remove it from the dataset",
         workers: int | None = None,
     ) -> None:
         self.resize = shorter_side(size) if resize is None else resize
         if size < 1 or self.resize < size:
             raise DatasetError(
-                f"cannot crop {size} pixels of images resized to {self.resize}", hint="1 <= size <= resize"
+                f"cannot crop {size} pixels from images resized to {self.resize}", hint="1 <= size <= resize"
             )
         self.root = root
         self.names = tuple(names)
@@ -74,7 +78,7 @@ class FileImages(Images):
             return torch.stack(list(pool.map(self._load, indices)))
 
     def take(self, indices: Sequence[int]) -> "FileImages":
-        """Some of the images, with the places that they come from."""
+        """The images at some positions; they keep their places for errors."""
         chosen = list(indices)
         return FileImages(
             self.root,
@@ -87,18 +91,14 @@ class FileImages(Images):
         )
 
     def place(self, index: int) -> str:
-        """Where a reader of an error should look for an item: the line that names it, or else its file."""
+        """The place of an item in an error: the line that names it, else its file."""
         return str(self.root / self.names[index]) if self._origin is None else self._origin(index)
 
     def identity(self) -> bytes:
-        """Resizing, crop, and the length of every file: cheap, and another picture hardly ever has the same length."""
+        """Resizing, crop, and the content of every file."""
         sha = hashlib.sha256(f"shorter side {self.resize}, crop {self.size}".encode())
-        for name in self.names:
-            try:
-                length = (self.root / name).stat().st_size
-            except OSError:
-                length = -1  # missing: reading it is the error, and naming the dataset is not
-            sha.update(length.to_bytes(8, "little", signed=True))
+        for digest in content_digests([self.root / name for name in self.names]):
+            sha.update(digest)
         return sha.digest()
 
     def _load(self, index: int) -> Tensor:
@@ -106,7 +106,7 @@ class FileImages(Images):
         try:
             with Image.open(path) as image:
                 if max(image.size) > _SLIMMEST * min(image.size):
-                    raise ValueError(f"its {image.width}x{image.height} pixels are no photograph")
+                    raise ValueError(f"its {image.width}x{image.height} pixels are not a photograph")
                 pixels = np.array(_rgb(image))
         except FileNotFoundError:
             raise self._error(index, f"no image {path}", self._remedy) from None
@@ -120,7 +120,7 @@ class FileImages(Images):
 
 
 class _Taken:
-    """Places of chosen items; a class and no closure, so that images can be sent to another process."""
+    """Places of selected items; a class instead of a closure, so that images can be pickled."""
 
     def __init__(self, origin: Callable[[int], str], chosen: list[int]) -> None:
         self._origin = origin
@@ -131,7 +131,7 @@ class _Taken:
 
 
 def shorter_side(size: int) -> int:
-    """What the shorter side is resized to before a crop, in the proportion of 256 to 224.
+    """Length of the shorter side before a crop of ``size``, in the usual ratio of 256 to 224.
 
     >>> shorter_side(224), shorter_side(64)
     (256, 73)
@@ -152,7 +152,7 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _fit(image: Tensor, resize: int, size: int) -> Tensor:
     """(3, h, w) uint8 to (3, size, size): the shorter side resized, the centre cropped."""
-    # Torchvision is imported where it is used, here and in the plugins: it takes as long as torch, and few need it.
+    # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
     from torchvision.transforms.v2 import functional
 
     if min(image.shape[1:]) != resize:

@@ -1,4 +1,4 @@
-"""What models take, item by item: images and texts, read a batch at a time."""
+"""Inputs of models: images and texts, in memory or read a batch at a time."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -27,18 +27,24 @@ class Inputs(ABC):
 
     @abstractmethod
     def inputs(self, indices: Sequence[int]) -> Tensor:
-        r"""Some of the items, in the order asked for: (n, \*modality.shape) float32, in the box and on its levels.
+        r"""Items at some positions, in the order of these.
+
+        Args:
+            indices: n positions.
+
+        Returns:
+            (n, \*modality.shape) float32, in the box and on its levels.
 
         Raises:
             DatasetError: an item cannot be read; the message names it.
         """
 
     def identity(self) -> bytes:
-        """What decides the inputs beside the items' ids; part of the split's digest."""
+        """What identifies the inputs besides the items' ids; a part of the split's digest."""
         return b""
 
     def take(self, indices: Sequence[int]) -> "Inputs":
-        """Some of the items."""
+        """The items at some positions."""
         return Taken(self, list(indices))
 
 
@@ -46,11 +52,11 @@ View = TypeVar("View", bound=Inputs)
 
 
 class Taken(Inputs, Generic[View]):
-    """Some of the items of other inputs.
+    """A selection of other inputs.
 
     Args:
-        whole: all of them.
-        indices: positions of those that are taken.
+        whole: all items.
+        indices: positions of the selected ones.
     """
 
     def __init__(self, whole: View, indices: list[int]) -> None:
@@ -68,7 +74,7 @@ class Taken(Inputs, Generic[View]):
         return self.whole.inputs(self.positions(indices))
 
     def positions(self, indices: Sequence[int]) -> list[int]:
-        """Where items are among all of them."""
+        """Positions of selected items among all items."""
         return [self.indices[i] for i in indices]
 
     def identity(self) -> bytes:  # noqa: D102 - as in the base class
@@ -87,18 +93,24 @@ class Images(Inputs):
 
     @abstractmethod
     def read(self, indices: Sequence[int]) -> Tensor:
-        """Some of the images, in the order asked for: (n, 3, h, w) uint8.
+        """Images at some positions, in the order of these.
+
+        Args:
+            indices: n positions.
+
+        Returns:
+            (n, 3, h, w) uint8.
 
         Raises:
-            DatasetError: a file is missing or is no image; the message names it.
+            DatasetError: a file is missing or not an image; the message names it.
         """
 
     def inputs(self, indices: Sequence[int]) -> Tensor:
-        """The same in pixel space: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid."""
+        """Images in pixel space: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid."""
         return from_levels(self.read(indices))
 
     def take(self, indices: Sequence[int]) -> "Images":
-        """Some of the images."""
+        """The images at some positions."""
         return _TakenImages(self, list(indices))
 
 
@@ -116,11 +128,14 @@ class ArrayImages(Images):
 
     Args:
         array: (n, 3, h, w) uint8.
+
+    Raises:
+        DatasetError: another shape or dtype.
     """
 
     def __init__(self, array: Tensor) -> None:
         if array.dtype != torch.uint8 or array.ndim != 4 or array.shape[1] != 3:
-            raise DatasetError(f"images are {tuple(array.shape)} {array.dtype}", hint="give (n, 3, h, w) uint8")
+            raise DatasetError(f"images are {tuple(array.shape)} {array.dtype}", hint="pass (n, 3, h, w) uint8")
         self.array = array
         self.size = (array.shape[2], array.shape[3])
 
@@ -140,21 +155,21 @@ class ArrayTexts(Inputs):
 
     Args:
         array: (n, d) float32, in the modality's box.
-        modality: its shape and box; None is continuous in [0, 1].
+        modality: shape and box; None is continuous in [0, 1].
 
     Raises:
-        DatasetError: another shape or type, or values outside the box.
+        DatasetError: another shape or dtype, or values outside the box or between its levels.
     """
 
     def __init__(self, array: Tensor, modality: Modality | None = None) -> None:
         if array.dtype != torch.float32 or array.ndim != 2:
-            raise DatasetError(f"text features are {tuple(array.shape)} {array.dtype}", hint="give (n, d) float32")
+            raise DatasetError(f"text features are {tuple(array.shape)} {array.dtype}", hint="pass (n, d) float32")
         self._modality = modality or Modality.text(array.shape[1])
         box = self._modality.box
         if self._modality.shape != (array.shape[1],) or not torch.equal(box.nearest(array), array):
             raise DatasetError(
-                f"text features of {array.shape[1]} dimensions are not inside the box of {self._modality}",
-                hint="scale them into the box, and give its levels only if they are on them",
+                f"text features of {array.shape[1]} dimensions do not fit {self._modality}",
+                hint="scale them into the box, and declare levels only if they lie on them",
             )
         self.array = array
 

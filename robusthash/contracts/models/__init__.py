@@ -1,1 +1,1 @@
-"""What a hash model is, and what makes one."""
+"""Hash models, and the methods that make them."""

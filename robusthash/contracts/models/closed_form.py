@@ -1,4 +1,4 @@
-"""What sets a hash model's last layer in closed form, from the features of the train split."""
+"""Closed forms: they compute a hash layer from features of the train split."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from robusthash.contracts.randomness import Randomness
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainFeatures:
-    """What the backbone makes of the train split, on the CPU.
+    """The backbone's features of the train split, on the CPU.
 
     Attributes:
         values: (n, width) float64.
@@ -24,7 +24,7 @@ class TrainFeatures:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class HashLayer:
-    """A hash layer: the logits of features x are ``W x + b``.
+    """A hash layer, whose logits of features x are ``W x + b``.
 
     Attributes:
         weight: (bits, width) float, W.
@@ -36,7 +36,7 @@ class HashLayer:
 
     @classmethod
     def centred(cls, weight: Tensor, mean: Tensor) -> Self:
-        """Logits ``W (x - m)``.
+        """A hash layer with the logits ``W (x - m)``.
 
         Args:
             weight: (bits, width) float, W.
@@ -46,20 +46,23 @@ class HashLayer:
 
 
 class ClosedForm(ABC):
-    """A way to hash features without gradient steps: a frozen dataclass of options.
+    """Computes a hash layer without gradient steps: a frozen dataclass of options.
 
-    The host computes the features, and makes the projection the hash layer of an ordinary network.
+    The host computes the features, and puts the result into an ordinary network.
     """
 
     @abstractmethod
     def project(self, train: TrainFeatures, bits: int, random: Randomness) -> HashLayer:
-        """The hash layer. Its scale is the host's: one factor for all bits brings the logits to order 1.
+        """The hash layer. The host rescales it by one factor for all bits, so that logits are of order 1.
 
         Args:
             train: features and labels of the train split.
             bits: code length K.
             random: where random numbers come from.
 
+        Returns:
+            A layer from ``width`` features to ``bits`` logits.
+
         Raises:
-            UsageError: it cannot give so many bits of these features.
+            UsageError: these features do not allow so many bits.
         """

@@ -1,4 +1,4 @@
-"""What makes a continuous descriptor of a backbone's features, for retrieval systems that take no signs."""
+"""Descriptors: continuous outputs of a backbone, for retrieval systems without codes."""
 
 from abc import ABC, abstractmethod
 
@@ -8,22 +8,22 @@ from robusthash.specs import Distance
 
 
 class Descriptor(ABC):
-    """Features searched as they are, or after a map without parameters: a frozen dataclass of options.
+    """Maps features to descriptors, without parameters: a frozen dataclass of options.
 
-    The host builds the backbone with the weights that it is told to start from; nothing is trained.
+    The host builds the backbone with the weights of ``--weights``; nothing is trained.
     """
 
     @property
     @abstractmethod
     def distance(self) -> Distance:
-        """How two descriptors are compared: cosine or L2."""
+        """Distance between two descriptors: cosine or L2."""
 
     @abstractmethod
     def describe(self, features: Tensor) -> Tensor:
-        """Descriptors of features, differentiable.
+        """Differentiable descriptors of features.
 
         Args:
-            features: (n, width) float, of the backbone.
+            features: (n, width) float, outputs of the backbone.
 
         Returns:
             (n, d) float.

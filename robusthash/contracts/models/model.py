@@ -1,4 +1,4 @@
-"""What a hash model is: inputs go in, logits come out, their signs are the hash code."""
+"""Hash models: inputs go in, logits come out, and their signs are the hash code."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -10,19 +10,18 @@ from torch import Tensor, nn
 from robusthash.contracts.modality import Modality
 from robusthash.contracts.space import Space
 from robusthash.errors import ContractError
-from robusthash.hashing import binarise
 
 
 class HashModel(nn.Module, ABC):
-    """A network whose logits' signs are hash codes. Normalisation lives inside.
+    """A network whose hash codes are the signs of its logits. Normalisation is part of it.
 
-    A retrieval system that takes no signs is one too: without ``bits`` its outputs are continuous descriptors, which
-    are searched as they are (:class:`~robusthash.contracts.Descriptor`).
+    A model without ``bits`` outputs continuous descriptors, which are searched without taking signs
+    (:class:`~robusthash.contracts.Descriptor`).
 
     Attributes:
         bits: code length K; None for descriptors.
         modality: shape and box of the inputs.
-        name: what it is called where a table shows a model in memory; None is its class.
+        name: name in tables, for a model passed as an object; None is the name of its class.
     """
 
     bits: int | None
@@ -31,14 +30,14 @@ class HashModel(nn.Module, ABC):
 
     @property
     def space(self) -> Space:
-        """Where its outputs are searched.
+        """The space in which its outputs are compared; override it in a model without ``bits``.
 
         Raises:
-            ContractError: it has no ``bits``, and says no other space.
+            ContractError: the model has no ``bits`` and does not override this property.
         """
         if self.bits is None:
             raise ContractError(
-                f"{type(self).__name__} has no bits, and does not say how its outputs are compared",
+                f"{type(self).__name__} has no bits and does not declare how its outputs are compared",
                 hint="override the property `space`",
             )
         return Space.hamming(self.bits)
@@ -48,14 +47,14 @@ class HashModel(nn.Module, ABC):
         r"""Logits of a batch.
 
         Args:
-            inputs: (n, \*modality.shape) float, inside the modality's box.
+            inputs: (n, \*modality.shape) float, in the modality's box.
 
         Returns:
-            (n, bits) float, raw hash-layer output: no tanh, no sign; descriptors, (n, d) float, without ``bits``.
+            (n, bits) float, raw hash-layer output: no tanh, no sign. Without ``bits``, descriptors, (n, d) float.
         """
 
     def codes(self, inputs: Tensor) -> Tensor:
-        """Hash codes of a batch, in evaluation mode and without gradient.
+        """Hash codes of a batch, computed in evaluation mode and without gradients.
 
         Args:
             inputs: as for :meth:`forward`.
@@ -64,31 +63,33 @@ class HashModel(nn.Module, ABC):
             (n, bits) int8 in {-1, +1}.
 
         Raises:
-            ContractError: the model gives descriptors.
+            ContractError: the model has no ``bits``.
         """
         if not self.space.binary:
-            raise ContractError(f"{type(self).__name__} gives descriptors, not codes", hint="take `represent`")
-        with evaluating(self), torch.inference_mode():
-            return binarise(self(inputs)).clone()
+            raise ContractError(f"{type(self).__name__} returns descriptors, not codes", hint="use `represent`")
+        return self.space.codes(self.represent(inputs))
 
     def represent(self, inputs: Tensor) -> Tensor:
-        """What is stored and searched of a batch, in evaluation mode and without gradient.
+        """Representations of a batch: what is stored and searched. In evaluation mode and without gradients.
 
         Args:
             inputs: as for :meth:`forward`.
 
         Returns:
             Packed codes, (n, ceil(bits / 8)) uint8; descriptors, (n, d) float32.
+
+        Raises:
+            ContractError: an output is NaN or infinite.
         """
         with evaluating(self), torch.inference_mode():
-            return self.space.represent(self(inputs)).clone()
+            return self.space.represent(self(inputs.clone())).clone()  # a model may work in place
 
 
 class ModelWrapper(HashModel):
-    """A hash model around another one, of the same inputs and outputs: what a defense that trains nothing returns.
+    """A hash model around another one, with the same inputs and outputs, such as a defense without training.
 
     Args:
-        model: the model inside.
+        model: the wrapped model.
     """
 
     def __init__(self, model: HashModel) -> None:
@@ -99,13 +100,13 @@ class ModelWrapper(HashModel):
 
     @property
     def space(self) -> Space:
-        """That of the model inside."""
+        """The space of the wrapped model."""
         return self.model.space
 
 
 @contextmanager
 def evaluating(module: nn.Module) -> Iterator[None]:
-    """Puts a module in evaluation mode, and each of its parts back as it was afterwards."""
+    """Puts a module in evaluation mode, and restores the mode of each submodule afterwards."""
     training = [part for part in module.modules() if part.training]
     module.eval()
     try:
@@ -116,14 +117,14 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 
 
 class Backbone(ABC):
-    """A feature network before it is built: a frozen dataclass of options.
+    """Builds a feature network: a frozen dataclass of options.
 
     Attributes:
-        image_size: height and width of the square images that it is meant for, in pixels.
-        mean: of each channel of what it was trained on, in pixel space; subtracted inside the hash model.
-        std: likewise; divided by.
-        hash_init_std: standard deviation of a normal start of the hash layer put on it; ``None`` is torch's own start.
-        channels_last: whether it is faster with its weights in that order, and takes images in either.
+        image_size: height and width of the square images that it is designed for, in pixels.
+        mean: mean of each channel of its training images, in pixel space; the hash model subtracts it.
+        std: their standard deviation; the hash model divides by it.
+        hash_init_std: standard deviation of normal initial weights of the hash layer; None is torch's initialisation.
+        channels_last: whether it is faster with weights in channels-last order; it accepts images in either order.
     """
 
     image_size: int = 224
@@ -137,12 +138,12 @@ class Backbone(ABC):
         """Builds the network.
 
         Args:
-            weights: ``none`` for a random start, ``default`` for the published pretrained weights, or the path of a
+            weights: ``none`` for random weights, ``default`` for the published pretrained ones, or the path of a
                 safetensors file.
 
         Returns:
             A module from normalised images (n, 3, h, w) to features (n, d), and d.
 
         Raises:
-            CheckpointError: the weights cannot be fetched or read, or do not fit.
+            CheckpointError: the weights cannot be downloaded or read, or do not fit.
         """

@@ -1,4 +1,4 @@
-"""What trains a hash model: a loss over relaxed codes, and the relaxation."""
+"""Objectives: a loss over relaxed codes, and the relaxation."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, kw_only=True)
 class TrainStep:
-    """Where in the training a batch is, for schedules, and what the loss has beside the network.
+    """The progress of a training, for schedules, and what the loss uses besides the network.
 
     Attributes:
-        epoch: counted from 0.
-        epochs: how many there are.
-        iteration: optimiser steps made so far.
+        epoch: current epoch, from 0.
+        epochs: number of epochs.
+        iteration: number of optimiser steps taken.
         bits: code length K.
-        head: what :meth:`Objective.head` built; None if that is nothing.
-        indices: (n,) int64, positions in the train split of a batch's items; None where there is no batch.
+        head: the module that :meth:`Objective.head` built; None if there is none.
+        indices: (n,) int64, positions of the batch's items in the train split; None outside a batch.
     """
 
     epoch: int
@@ -34,8 +34,8 @@ class Pairs:
     """The items that a batch is compared with.
 
     Attributes:
-        codes: (m, bits) float, relaxed codes; the whole train split's (a detached bank) or the batch's own.
-        similar: (n, m) float in {0, 1}: 1 where the two items share a label.
+        codes: (m, bits) float, relaxed codes of the whole train split (a detached bank) or of the batch itself.
+        similar: (n, m) float in {0, 1}; 1 if the two items share a label.
     """
 
     codes: Tensor
@@ -47,11 +47,11 @@ class Objective(ABC):
 
     Attributes:
         pairing: whether a batch is compared with the code bank of the whole train split or with itself. The trainer
-            keeps the bank: it starts with one encoding pass, and a batch's rows are written before its loss is taken.
-        refreshed: whether :meth:`refresh` is called. The trainer keeps the bank for it, whatever the pairing.
-        batch_norm: whether the logits are normalised over the batch while the network learns. The trainer puts the
-            normalisation behind the hash layer, and folds it into that layer in the end: what is retrieved and attacked
-            is what the loss saw, in a network of the usual shape.
+            keeps the bank: one encoding pass fills it, and a batch's rows are updated before its loss is computed.
+        refreshed: whether :meth:`refresh` is called. The trainer then keeps a bank with either pairing.
+        batch_norm: whether the logits are normalised over the batch during training. The trainer appends the
+            normalisation to the hash layer, and folds it in at the end, so that retrieval and attacks see the logits
+            that the loss saw, in a network of the usual structure.
     """
 
     pairing: Literal["bank", "batch"] = "batch"
@@ -59,41 +59,40 @@ class Objective(ABC):
     batch_norm: ClassVar[bool] = False
 
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:  # noqa: ARG002 - for subclasses
-        """What the loss learns or keeps beside the network, such as a classifier or class centres; mostly nothing.
+        """What the loss trains or keeps besides the network, such as a classifier or class centres; by default nothing.
 
-        The trainer moves it to the device, trains its parameters at the hash layer's rate, stores it with an unfinished
-        training, and hands it to the loss as ``step.head``. It is no part of the model that is stored and attacked.
+        The trainer moves it to the device, trains its parameters at the hash layer's learning rate, stores it with an
+        unfinished training, and passes it to the loss as ``step.head``. It is not part of the stored model.
 
         Args:
             bits: code length K.
             classes: number of labels.
-            seed: of the training. The outcome is a pure function of these three, which a checkpoint records: draw from
-                :class:`~robusthash.contracts.Randomness`, not from torch's global generator.
+            seed: of the training. A checkpoint records these three values, and the module must be a pure function of
+                them: draw from :class:`~robusthash.contracts.Randomness`, not from torch's global generator.
 
         Returns:
             A module on the CPU, or None.
         """
         return None
 
-    def refresh(self, codes: Tensor, labels: Tensor, step: TrainStep) -> None:  # noqa: B027 - most have none
-        """Computes parts of ``step.head`` anew from the whole train split, where ``refreshed`` says so.
+    def refresh(self, codes: Tensor, labels: Tensor, step: TrainStep) -> None:  # noqa: B027 - optional
+        """Updates buffers of ``step.head`` from the whole train split; called if ``refreshed`` is true.
 
-        The trainer calls it before the first batch of every epoch. What it sets are the head's buffers, which are
-        stored with an unfinished training. It draws no random numbers. A batch finds its items' rows by
-        ``step.indices``.
+        The trainer calls it before the first batch of every epoch, and stores the buffers with an unfinished training.
+        It must not draw random numbers. :meth:`loss` finds the rows of its items by ``step.indices``.
 
         Args:
-            codes: (items, bits) float, the bank: relaxed codes as last seen. It is overwritten as the training goes on.
+            codes: (items, bits) float, the bank: the latest relaxed code of each item. Later batches overwrite it.
             labels: (items, classes) float, multi-hot.
-            step: where in the training this is, with the head and without indices.
+            step: progress of the training, with the head and without indices.
         """
 
     def relax(self, logits: Tensor, step: TrainStep) -> Tensor:  # noqa: ARG002 - for schedules, in subclasses
-        """The code relaxation u that the loss sees; tanh unless a method says otherwise.
+        """The relaxed codes u that the loss sees; tanh by default.
 
         Args:
             logits: (n, bits) float.
-            step: where in the training this is.
+            step: progress of the training.
 
         Returns:
             (n, bits) float.
@@ -105,11 +104,11 @@ class Objective(ABC):
         """The loss of one batch.
 
         Args:
-            relaxed: (n, bits) float, what :meth:`relax` gave.
+            relaxed: (n, bits) float, what :meth:`relax` returned.
             labels: (n, classes) float, multi-hot.
             pairs: the items that the batch is compared with.
-            step: where in the training this is.
+            step: progress of the training.
 
         Returns:
-            A scalar.
+            A scalar, differentiable in the relaxed codes.
         """

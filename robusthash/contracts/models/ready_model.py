@@ -1,4 +1,4 @@
-"""What gives a hash model as it is: nothing to train, and a code length of its own."""
+"""Ready models: hashes that need no training and have a code length of their own."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from robusthash.contracts.models.towers import CrossModalHashModel
 
 
 class ReadyModel(ABC):
-    """A hash that is not trained here: a frozen dataclass of options.
+    """Builds a hash model that needs no training: a frozen dataclass of options.
 
-    A model without gradients is a black box: attacks ask its service, or are crafted on a surrogate.
+    A model without gradients is a black box: attacks query its service, or are crafted on a surrogate.
 
     Attributes:
-        libraries: installed distributions whose code makes the hash. Their versions are recorded, and a hash under
-            another version is another model.
+        libraries: installed distributions whose code computes the hash. Their versions are recorded and are part of the
+            model's identity.
     """
 
     libraries: tuple[str, ...] = ()
@@ -23,17 +23,17 @@ class ReadyModel(ABC):
     @property
     @abstractmethod
     def bits(self) -> int:
-        """Code length K. It is the model's own, whatever a run asks of the others."""
+        """Code length K, which ``--bits`` does not change."""
 
     @abstractmethod
     def build(self, modalities: Mapping[str, Modality]) -> HashModel | CrossModalHashModel:
         """Builds the model.
 
         Args:
-            modalities: by name, ``image`` or ``text``, what kind of inputs the dataset's items are.
+            modalities: modalities of the dataset's items, by name.
 
         Raises:
-            UsageError: it cannot take such inputs.
-            MissingDependencyError: a library is not installed. Better raised when the options are made, before
-                anything else of a run is computed.
+            UsageError: the model does not accept such inputs.
+            MissingDependencyError: a library is not installed. If possible, raise it in ``__post_init__``, before
+                anything of the run is computed.
         """

@@ -1,4 +1,4 @@
-"""Two towers that share one space: a model of images and texts."""
+"""Cross-modal models: one tower per modality, in a shared space."""
 
 from collections.abc import Mapping
 
@@ -10,51 +10,53 @@ from robusthash.errors import CapabilityError, ContractError
 
 
 class CrossModalHashModel(nn.Module):
-    """A hash model for each modality, whose codes are compared with each other.
+    """One hash model per modality; their outputs are compared with each other.
 
-    Every attack on a :class:`HashModel` works on a tower: what searches is one tower, and what is searched is another.
+    Every attack on a :class:`HashModel` works on a tower: queries are hashed by one tower and items by another.
 
     Args:
-        towers: by modality, ``image`` and ``text``; two at least.
+        towers: by modality, ``image`` and ``text``; at least two.
 
     Raises:
-        ContractError: fewer than two, a tower under another name than its modality's, or towers of different spaces.
+        ContractError: there are fewer than two towers, a tower's key is not its modality, or their spaces differ.
     """
 
-    name: str | None = None  #: as of a :class:`HashModel`
+    name: str | None = None  #: name in tables, as for :class:`HashModel`
 
     def __init__(self, towers: Mapping[str, HashModel]) -> None:
         super().__init__()
         if len(towers) < 2:
-            raise ContractError(f"{len(towers)} towers", hint="give one for each of two modalities")
+            raise ContractError(
+                f"a cross-modal model has {len(towers)} towers", hint="pass one tower per modality, at least two"
+            )
         for name, tower in towers.items():
             if tower.modality.name != name:
-                raise ContractError(f"the tower {name!r} takes inputs of modality {tower.modality.name!r}")
+                raise ContractError(f"the tower {name!r} has modality {tower.modality.name!r}")
         if len({tower.space for tower in towers.values()}) > 1:
             told = ", ".join(f"{name}: {tower.space}" for name, tower in towers.items())
-            raise ContractError(f"towers of different spaces cannot be compared: {told}")
+            raise ContractError(f"the towers have different spaces: {told}")
         self.towers = nn.ModuleDict(dict(towers))
 
     @property
     def space(self) -> Space:
-        """What all towers share."""
+        """The space that the towers share."""
         space: Space = next(iter(self.towers.values())).space  # type: ignore[assignment]  # ModuleDict forgets the type
         return space
 
     def tower(self, modality: str) -> HashModel:
-        """The model of one modality.
+        """The tower of one modality.
 
         Raises:
-            CapabilityError: there is none.
+            CapabilityError: there is no such tower.
         """
         return tower_of(self, modality)
 
 
 def tower_of(model: HashModel | CrossModalHashModel, modality: str) -> HashModel:
-    """What hashes inputs of a modality: a tower, or the model itself.
+    """The model that hashes inputs of a modality: a tower, or the model itself.
 
     Raises:
-        CapabilityError: the model takes no such inputs.
+        CapabilityError: the model does not accept such inputs.
     """
     towers = dict(model.towers) if isinstance(model, CrossModalHashModel) else {model.modality.name: model}
     found = towers.get(modality)

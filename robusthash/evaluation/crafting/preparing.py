@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from robusthash.contracts import Attack, Budget, LearningContext, Randomness, Surrogate, Threat
+from robusthash.contracts import Attack, Budget, HashModel, LearningContext, Randomness, Surrogate, Threat
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
 from robusthash.evaluation.crafting.learning import Learnt, learnt
@@ -87,19 +87,8 @@ def check(chosen: Chosen[Attack], scene: Scene) -> None:
     Raises:
         CapabilityError: it is not there, or a transfer attack does not know it.
     """
-    attack, name, space = chosen.plugin, chosen.use.name, scene.surrogate.space
-    if space.distance not in attack.distances:
-        raise CapabilityError(
-            f"attack {name!r} works on {' and '.join(sorted(attack.distances))} distance, and "
-            f"{scene.surrogate.victim.use.name} is compared by {space.distance}",
-            hint="robusthash plugins show NAME says what an attack works on; descriptors: strongest/descriptors",
-        )
-    modality = scene.surrogate.modality.name
-    if attack.modalities is not None and modality not in attack.modalities:
-        raise CapabilityError(
-            f"attack {name!r} perturbs {' and '.join(sorted(attack.modalities))}s, and the queries are {modality}s",
-            hint="choose another --direction or another attack",
-        )
+    check_model(chosen, scene.surrogate.query_model, scene.surrogate.victim.use.name)
+    attack, name = chosen.plugin, chosen.use.name
     wants_labels = attack.goal is Goal.TARGETED or Capability.ANCHORS in attack.needs
     if wants_labels and not scene.queries.database_labels.any():
         raise CapabilityError(f"attack {name!r} needs labels, and the database has none")
@@ -109,6 +98,45 @@ def check(chosen: Chosen[Attack], scene: Scene) -> None:
         )
     if scene.transferred:
         _check_transfer(chosen, scene)
+
+
+def check_model(chosen: Chosen[Attack], model: HashModel, shown: str) -> None:
+    """Refuses a model that the attack is not made for.
+
+    Args:
+        chosen: the attack.
+        model: what it is to be crafted on.
+        shown: the model's name, for the error.
+
+    Raises:
+        CapabilityError: the attack does not work on such outputs, or such inputs.
+    """
+    attack, name, distance, modality = chosen.plugin, chosen.use.name, model.space.distance, model.modality.name
+    if distance not in attack.distances:
+        raise CapabilityError(
+            f"attack {name!r} works on {' and '.join(sorted(attack.distances))} distance, and "
+            f"{shown} is compared by {distance}",
+            hint="robusthash plugins show NAME says what an attack works on; descriptors: strongest/descriptors",
+        )
+    if attack.modalities is not None and modality not in attack.modalities:
+        raise CapabilityError(
+            f"attack {name!r} perturbs {' and '.join(sorted(attack.modalities))}s, and the queries are {modality}s",
+            hint="choose another --direction or another attack",
+        )
+
+
+def known_to(attack: Attack) -> frozenset[str]:
+    """Which fields of :class:`Knowledge` an attack is given: what it needs, and nothing else."""
+    needs = attack.needs
+    given = {
+        "labels": Capability.LABELS in needs,
+        "targets": attack.goal is Goal.TARGETED,
+        "anchors": Capability.ANCHORS in needs,
+        "bank": Capability.CODE_BANK in needs,
+        "index": Capability.QUERIES in needs,
+        "learnt": type(attack).fit is not Attack.fit,
+    }
+    return frozenset(name for name, needed in given.items() if needed)
 
 
 def _check_transfer(chosen: Chosen[Attack], scene: Scene) -> None:
@@ -127,23 +155,19 @@ def _check_transfer(chosen: Chosen[Attack], scene: Scene) -> None:
 
 
 def _knowledge(chosen: Chosen[Attack], scene: Scene) -> Knowledge:
-    attack, system, surrogate, queries = chosen.plugin, scene.system, scene.surrogate, scene.queries
-    needs = attack.needs
-    anchored = Capability.ANCHORS in needs
+    system, surrogate, queries, known = scene.system, scene.surrogate, scene.queries, known_to(chosen.plugin)
     return Knowledge(
-        labels=queries.labels if Capability.LABELS in needs else None,
-        targets=queries.targets.labels if attack.goal is Goal.TARGETED else None,
-        anchors=queries.targets.anchor_codes(surrogate.database.codes) if anchored else None,
-        bank=surrogate.bank if Capability.CODE_BANK in needs else None,
-        index=system.database.index if Capability.QUERIES in needs else None,
-        learnt=_learnt(chosen, scene),
+        labels=queries.labels if "labels" in known else None,
+        targets=queries.targets.labels if "targets" in known else None,
+        anchors=queries.targets.anchor_codes(surrogate.database.codes) if "anchors" in known else None,
+        bank=surrogate.bank if "bank" in known else None,
+        index=system.database.index if "index" in known else None,
+        learnt=_learnt(chosen, scene) if "learnt" in known else None,
     )
 
 
 def _learnt(chosen: Chosen[Attack], scene: Scene) -> Learnt | None:
     """What the attack learns on its surrogate, from the cache if it did so before."""
-    if type(chosen.plugin).fit is Attack.fit:
-        return None
     surrogate, resources = scene.surrogate, scene.surrogate.resources
     train = resources.data.train
     context = LearningContext(

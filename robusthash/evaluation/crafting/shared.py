@@ -20,7 +20,7 @@ from robusthash.specs import Direction
 from robusthash.storage import digest, remove_if_empty
 
 CraftKey = tuple[VictimPlan, AnyAttack, Varied, float, Direction]  #: what was attacked, with what, and how far
-Shared = Mapping[str, Path]  #: by attack, the folder of what it delivered
+Shared = Mapping[str, Path]  #: by the name in the record, the folder of what an attack delivered
 
 
 class SharedCraft:
@@ -34,13 +34,15 @@ class SharedCraft:
 
     def __init__(self, cells: Sequence[Cell], plugins: Plugins, root: Path) -> None:
         self._root = root
+        self._plugins = plugins
         self._needs = {cell: tuple(_keys(cell, plugins)) for cell in cells}
         self._left = Counter(key for needs in self._needs.values() for key in needs)
         self._shared = {key for key, count in self._left.items() if count > 1}
 
     def folders(self, cell: Cell) -> dict[str, Path]:
         """By attack, the cell's own or a member of its ensemble, where the inputs are that others need too."""
-        return {shown(key[1]): self._folder(key) for key in self._needs[cell] if key in self._shared}
+        shared = [key for key in self._needs[cell] if key in self._shared]
+        return {self._plugins.attack(key[1], dict(key[2])).use.name: self._folder(key) for key in shared}
 
     def finished(self, cell: Cell) -> None:
         """Removes what no cell needs after this one."""

@@ -88,7 +88,9 @@ def scored(
     neighbours = {stage: found[stage, Against.OWN].neighbours for stage in (CLEAN, ADVERSARIAL)}
     record = replace(record, outcome=outcome)
     linf = float(arrays.column("linf").max())
-    flags = _flags(record, linf, reference, gradients=gradients, bounded=bounded)
+    items = scale.database.representation
+    equal = bool((items == items[0]).all())
+    flags = _flags(record, linf, reference, gradients=gradients, bounded=bounded, all_equal=equal)
     return (
         replace(record, outcome=replace(outcome, flags=flags)),
         replace(arrays, scores=scores, neighbours=neighbours),
@@ -107,7 +109,7 @@ def _moved(result: ShardResult, space: Space) -> dict[str, np.ndarray]:
 
 
 def _flags(
-    record: Record, linf: float, reference: Record | None, *, gradients: bool, bounded: bool
+    record: Record, linf: float, reference: Record | None, *, gradients: bool, bounded: bool, all_equal: bool
 ) -> tuple[Flag, ...]:
     attack, outcome = record.attack, record.outcome
     if attack.against is Against.TARGET:
@@ -129,5 +131,6 @@ def _flags(
         transferred=attack.surrogate is not None,
         passes=attack.passes,
         probe=outcome.probe,
+        all_equal=all_equal,
     )
     return tuple(Flag(id=name, message=message) for name, message in soundness(evidence))

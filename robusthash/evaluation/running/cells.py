@@ -13,7 +13,6 @@ from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.preparing import Scene, make_job
 from robusthash.evaluation.crafting.shards import ShardFolder, shard_ranges
 from robusthash.evaluation.crafting.shared import Shared
-from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.system import System, Systems
@@ -62,16 +61,15 @@ class PreparedCell:
             CapabilityError: the attack needs what this dataset, this model or this threat does not give.
         """
         # A folder is shared by what was crafted alike; whatever else could change it is in the name of a subfolder.
-        crafting = {
-            shown(name): folder / digest(self._crafting(shown(name)))[:32] for name, folder in self.shared.items()
-        }
+        crafting = {name: folder / digest(self._crafting(name))[:32] for name, folder in self.shared.items()}
         return make_job(self.attack, self.scene, crafting)
 
     def _crafting(self, name: str) -> dict[str, object]:
         """What an attack's outcomes depend on: this one's, or a member's as if it were evaluated alone."""
         if name == self.attack.use.name:
             return self.record.crafting()
-        member = self.system.resources.plugins.attack(name)
+        members = self.system.resources.plugins.members(self.attack.plugin)
+        member = next(one for one in members if one.use.name == name)
         use = replace(self.record.attack, name=member.use.name, owner=member.use.owner, options=member.use.options)
         return replace(self.record, attack=use).crafting()
 

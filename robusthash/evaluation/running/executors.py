@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +14,15 @@ from multiprocessing.queues import Queue
 import torch
 
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
-from robusthash.errors import OptionError, RobustHashError, StorageError
+from robusthash.errors import OptionError, RobustHashError, StorageError, UsageError
 from robusthash.evaluation.planning.request import PluginOptions
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost, PluginKind
 
+Make = Callable[[], Callable[[ShardTask], FinishedShard]]  #: makes what runs tasks
+
 _NOTHING: PluginOptions = {}
+_IMPORTABLE = "define its class in a module that can be imported, not in a notebook or a function; or leave out workers"
 _POLL = 1.0  #: seconds between looks at whether a worker has died
 
 
@@ -58,7 +62,7 @@ class Processes(Executor):
         context = multiprocessing.get_context("spawn")
         tasks: Queue[ShardTask | None] = context.Queue()
         answers: Queue[FinishedShard] = context.Queue()
-        arguments = (workplace.elsewhere, tasks, answers, torch.get_num_threads())
+        arguments = (_pickled(workplace.elsewhere), tasks, answers, torch.get_num_threads())
         processes = [context.Process(target=_serve, args=arguments, daemon=True) for _ in range(self.workers)]
         try:
             for process in processes:
@@ -69,6 +73,9 @@ class Processes(Executor):
                 if process.pid is not None:
                     process.terminate()
                     process.join()
+            for channel in (tasks, answers):
+                channel.cancel_join_thread()
+                channel.close()  # its thread ends
 
 
 class _Pool(Running):
@@ -97,7 +104,8 @@ class _Pool(Running):
                 if dead:
                     raise StorageError(
                         f"a worker process died with exit code {dead[0]}",
-                        hint="finished shards are kept: run again, with fewer --workers if memory ran out",
+                        hint="finished shards are kept: run again, with fewer --workers if memory ran out; "
+                        'a script must evaluate under `if __name__ == "__main__":`',
                     ) from None
 
 
@@ -125,8 +133,28 @@ def choose_executor(
     return Plugins(host, options).choose(PluginKind.EXECUTOR, name, Executor).plugin
 
 
+def _pickled(make: Make) -> bytes:
+    """What workers are made by, in bytes: pickled here, where an error can be told.
+
+    Raises:
+        UsageError: an object in the plan cannot be pickled.
+    """
+    try:
+        return pickle.dumps(make)
+    except Exception as error:  # whatever an object's own way of pickling raises
+        raise UsageError(f"worker processes cannot be sent an object: {error}", hint=_IMPORTABLE) from error
+
+
+def _unpickled(make: bytes) -> Make:
+    try:
+        found: Make = pickle.loads(make)  # noqa: S301 - the parent has pickled it
+    except (AttributeError, ImportError) as error:
+        raise UsageError(f"a worker process cannot load an object: {error}", hint=_IMPORTABLE) from error
+    return found
+
+
 def _serve(
-    make: "Callable[[], Callable[[ShardTask], FinishedShard]]",
+    make: bytes,
     tasks: "Queue[ShardTask | None]",
     answers: "Queue[FinishedShard]",
     threads: int,
@@ -137,7 +165,7 @@ def _serve(
     work: Callable[[ShardTask], FinishedShard] | None = None
     while (task := tasks.get()) is not None:
         try:
-            work = work or make()
+            work = work or _unpickled(make)()
             answers.put(work(task))
         except RobustHashError as error:
             answers.put(FinishedShard(task=task, error=error))

@@ -5,8 +5,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, silent
-from robusthash.errors import RobustHashError, StorageError
+from robusthash.errors import ContractError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.result import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
 from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
@@ -20,7 +22,7 @@ from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
 from robusthash.locks import locked
-from robusthash.results import Record, ResultStore
+from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Direction, Role
 from robusthash.storage import remove_if_empty, require_writable
 
@@ -94,23 +96,23 @@ def evaluate(
     with ExitStack() as stack:
         systems = Systems(resources)
         stack.callback(systems.close)
-        worker = ShardWorker(systems)
+        worker = ShardWorker(systems, cells)
         workplace = Workplace(
             here=worker,
-            elsewhere=WorkerFactory(setting=request.setting),
+            elsewhere=WorkerFactory(setting=request.setting, cells=tuple(cells)),
             settings={"dataset": resources.data.name, "device": resources.device.type},
         )
         running = stack.enter_context((executor or Local()).start(workplace))
         run = _Run(systems, results, running, worker, force=force)
         shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
         stack.callback(remove_if_empty, results / _SHARDS)
-        for cell in cells:
+        for place, cell in enumerate(cells):
             # A victim that cannot be had ends the run, before any of its cells; a cell that fails stops no other.
             victim = systems.get(cell.victim, cell.direction).victim
             systems.get(cell.crafted_on, cell.direction)
             outcome.victims[str(cell.victim)] = victim.origin
             try:
-                record, reused = run.record(cell, shared.folders(cell))
+                record, reused = run.record(cell, place, shared.folders(cell))
             except StorageError:
                 raise
             except RobustHashError as error:
@@ -146,23 +148,25 @@ class _Run:
         self._worker = worker
         self._force = force
         self._references: dict[tuple[VictimPlan, float, Direction], Record] = {}
+        self._clean: dict[tuple[VictimPlan, Direction], np.ndarray] = {}
 
-    def record(self, cell: Cell, shared: Shared) -> tuple[Record, bool]:
-        """The record of a cell, and whether it was stored before."""
+    def record(self, cell: Cell, place: int, shared: Shared) -> tuple[Record, bool]:
+        """The record of a cell at a place in the plan, and whether it was stored before."""
         prepared = prepare(cell, self._systems, shared)
         # Another run on this folder may be at work on the same cell: then this one waits, and takes what it stored.
         with locked(self._shards_root / f"{prepared.record.digest[:32]}.lock"):
             stored = None if self._force else self._store.find(prepared.record.digest)
-            record = stored or self._evaluated(prepared)
+            record = stored or self._evaluated(prepared, place)
             prepared.folder(self._shards_root).remove()
         if prepared.attack.role is Role.REFERENCE:
             self._references[cell.victim, cell.epsilon, cell.direction] = record
         return record, stored is not None
 
-    def _evaluated(self, prepared: PreparedCell) -> Record:
+    def _evaluated(self, prepared: PreparedCell, place: int) -> Record:
         cell = prepared.cell
-        result = self._attacked(prepared)
+        result = self._attacked(prepared, place)
         reference = self._references.get((cell.victim, cell.epsilon, cell.direction))
+        _require_same_victim(result, self._clean.setdefault(_place(cell), result.codes[CLEAN]), prepared)
         record, arrays = assemble(prepared, result, reference)
         database = prepared.system.database
         searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
@@ -171,7 +175,7 @@ class _Run:
         self._systems.resources.host.notify("robusthash_cell_finished", record=record)
         return record
 
-    def _attacked(self, prepared: PreparedCell) -> ShardResult:
+    def _attacked(self, prepared: PreparedCell, place: int) -> ShardResult:
         """Runs the shards that are missing, and reads them all."""
         folder, progress = prepared.folder(self._shards_root), self._systems.resources.progress
         shards, missing = prepared.shards, folder.missing()
@@ -180,7 +184,7 @@ class _Run:
         progress(done, queries, what)
         _ = prepared.job  # made here for workers too: what the attack learns is in the cache before they look for it
         self._worker.take(prepared)
-        asked = CellTask(cell=prepared.cell, shared=prepared.shared)
+        asked = CellTask(place=place, shared=prepared.shared)
         error: RobustHashError | None = None
         for finished in self._running.run([ShardTask(cell=asked, shard=shard) for shard in missing]):
             if finished.error is not None:
@@ -192,3 +196,23 @@ class _Run:
         if error is not None:
             raise error
         return folder.read()
+
+
+def _place(cell: Cell) -> tuple[VictimPlan, Direction]:
+    """What all cells of the same clean queries have in common."""
+    return cell.victim, cell.direction
+
+
+def _require_same_victim(result: ShardResult, clean: np.ndarray, prepared: PreparedCell) -> None:
+    """Fails if the clean queries have other codes than in an earlier cell of the same victim.
+
+    Raises:
+        ContractError: they have: something changed the model between the two, or while it was attacked.
+    """
+    if not np.array_equal(result.codes[CLEAN], clean):
+        moved = int((result.codes[CLEAN] != clean).any(1).sum())
+        raise ContractError(
+            f"{moved} of {len(clean)} clean queries have other codes than before: the model changed while it was "
+            f"attacked by {prepared.attack.use.name!r} of {prepared.attack.use.owner}, or before",
+            hint="an attack must leave the model, its hooks and its randomness alone",
+        )

@@ -1,6 +1,6 @@
 """What runs one shard, here or in another process."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from robusthash.contracts import FinishedShard, ShardTask
@@ -17,9 +17,14 @@ from robusthash.host import PluginHost
 
 @dataclass(frozen=True, kw_only=True)
 class CellTask:
-    """What a task's cell is: the cell, and where adversarial inputs are that other cells need too."""
+    """What a task's cell is.
 
-    cell: Cell
+    Attributes:
+        place: of the cell in the plan, which every worker has: models in memory are sent once, not with each task.
+        shared: where adversarial inputs are that other cells need too.
+    """
+
+    place: int
     shared: Shared
 
 
@@ -28,10 +33,12 @@ class ShardWorker:
 
     Args:
         systems: the victims.
+        cells: the plan.
     """
 
-    def __init__(self, systems: Systems) -> None:
+    def __init__(self, systems: Systems, cells: Sequence[Cell]) -> None:
         self._systems = systems
+        self._cells = cells
         self._prepared: PreparedCell | None = None
 
     def take(self, prepared: PreparedCell) -> None:
@@ -41,14 +48,15 @@ class ShardWorker:
     def __call__(self, task: ShardTask) -> FinishedShard:
         """Runs one task; what fails as it may is told, not raised."""
         asked: CellTask = task.cell
+        cell = self._cells[asked.place]
         try:
-            if self._prepared is None or self._prepared.cell != asked.cell:
-                self._prepared = prepare(asked.cell, self._systems, asked.shared)
+            if self._prepared is None or self._prepared.cell != cell:
+                self._prepared = prepare(cell, self._systems, asked.shared)
             prepared = self._prepared
             rows = prepared.shards[task.shard]
             result = run_shard(prepared.job, rows, qualities=self._systems.resources.setting.qualities)
         except RobustHashError as error:
-            self._systems.drop(asked.cell.crafted_on)  # the attack may have changed the model
+            self._systems.drop(cell.crafted_on)  # the attack may have changed the model
             self._prepared = None
             return FinishedShard(task=task, error=error)
         return FinishedShard(task=task, result=result)
@@ -56,17 +64,19 @@ class ShardWorker:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerFactory:
-    """Makes a :class:`ShardWorker` in another process. It can be pickled.
+    """Makes a :class:`ShardWorker` in another process. It can be pickled if all objects in the plan can be.
 
     Attributes:
         setting: what all cells have in common.
+        cells: the plan.
     """
 
     setting: RunSettings
+    cells: tuple[Cell, ...]
 
     def __call__(self) -> Callable[[ShardTask], FinishedShard]:
         """Loads the plugins, and makes the worker; victims are made when a cell needs them."""
-        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), _silent)))
+        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), _silent)), self.cells)
 
 
 def _silent(done: int, total: int, what: str) -> None:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-from robusthash.contracts import Neighbours
+from robusthash.contracts import Index, Neighbours
 from robusthash.errors import ContractError
 from robusthash.evaluation.victims.system import Database
 from robusthash.metrics import MeasuredCounts, RankingMetric, Relevance, Scores, bootstrap_interval, ranked_counts
 from robusthash.metrics.relevance import pack_labels, relevant
 from robusthash.results import Measure
 
+_SLACK = 1e-9  #: of a metric's value, for the rounding of float64
 _PROBE = 100  #: neighbours asked of the retriever, for each query
 
 
@@ -67,13 +68,14 @@ def score(
         answer.compare(counts)
         for name, metric in metrics.items():
             parts[name].append(metric.per_query(counts))
+    _check_ids(found, index, queries, database)
     if index.capabilities.exact and answer.wrong:
         raise ContractError(
             f"{type(index).__name__} claims to be exact, but {answer.wrong} of {len(queries)} queries"
             " got other distances than a full scan",
             hint="search with --retriever torch, and report it to the retriever's author",
         )
-    scores = {name: Scores.cat(each) for name, each in parts.items()}
+    scores = {name: _checked(Scores.cat(each), name, len(queries)) for name, each in parts.items()}
     return Scored(
         measures={name: _measure(each, seed) for name, each in scores.items()},
         per_query={name: each.expected for name, each in scores.items()},
@@ -98,7 +100,48 @@ def per_query(
         relevance: when an item is relevant to a query.
     """
     parts = [metric.per_query(counts) for counts in _counts(queries, labels, database, relevance)]
-    return Scores.cat(parts).expected
+    return _checked(Scores.cat(parts), metric.name, len(queries)).expected
+
+
+def _check_ids(found: Neighbours, index: Index, queries: Tensor, database: Database) -> None:
+    """Fails if a retriever's ids are no items, are told twice, or are not at the distances that it tells.
+
+    Raises:
+        ContractError: they are; whatever the retriever promises, it has to mean the items that it names.
+    """
+    ids, name = found.ids, type(index).__name__
+    if int(ids.min()) < 0 or int(ids.max()) >= index.size:
+        raise ContractError(f"{name} returned ids outside the database", hint="report it to the retriever's author")
+    ordered = ids.sort(1).values
+    if bool((ordered[:, 1:] == ordered[:, :-1]).any()):
+        raise ContractError(f"{name} returned an item twice", hint="report it to the retriever's author")
+    if database.space.binary:
+        items = database.representation.numpy()[ids.numpy()]
+        true = np.bitwise_count(items ^ queries.numpy()[:, None]).sum(2, dtype=np.int64)
+        if (true != found.distances.numpy()).any():
+            raise ContractError(
+                f"{name} returned ids that are not at the distances that it returned",
+                hint="search with --retriever torch, and report it to the retriever's author",
+            )
+
+
+def _checked(scores: Scores, name: str, queries: int) -> Scores:
+    """The same, if it is what a metric promises.
+
+    Raises:
+        ContractError: another length, NaN or infinite values, or a value outside its own band; the metric is named.
+    """
+    values = np.stack([scores.worst, scores.expected, scores.best]) if len(scores.expected) else np.zeros((3, 0))
+    if values.shape[1] != queries:
+        raise ContractError(f"metric {name!r} gave {values.shape[1]} values for {queries} queries")
+    if not np.isfinite(values).all():
+        raise ContractError(f"metric {name!r} gave NaN or infinite values", hint="report it to the metric's author")
+    if (values[0] > values[1] + _SLACK).any() or (values[1] > values[2] + _SLACK).any():
+        raise ContractError(
+            f"metric {name!r} gave a value outside the band of its worst and best orders of ties",
+            hint="report it to the metric's author",
+        )
+    return scores
 
 
 class _Answer:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from robusthash.contracts import IMAGE, Progress, TrainedDefense, TrainedWrapper
 from robusthash.errors import CheckpointError, UsageError
-from robusthash.evaluation.planning.names import checkpoint_path, user_path
+from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.evaluation.running.checking import check
@@ -18,7 +18,7 @@ from robusthash.training import Description, read_description
 
 
 def harden_victim(
-    defense: str,
+    defense: AnyDefense,
     model: str,
     bits: int,
     setting: RunSettings,
@@ -30,7 +30,7 @@ def harden_victim(
     """Hardens a model by adversarial training, or finds the outcome in the cache.
 
     Args:
-        defense: registered name.
+        defense: registered name, or the defense itself.
         model: registered name, which is trained first unless it is in the cache, or a checkpoint's path.
         bits: code length; a checkpoint brings its own.
         setting: dataset, backbone, options.
@@ -50,13 +50,13 @@ def harden_victim(
     chosen = resources.plugins.defense(defense)
     if not isinstance(chosen.plugin, TrainedDefense) or isinstance(chosen.plugin, TrainedWrapper):
         raise UsageError(
-            f"defense {defense!r} leaves the model itself as it is, so there is no checkpoint to write",
-            hint=f"robusthash eval --model {model} --defense {defense}",
+            f"defense {chosen.use.name!r} leaves the model itself as it is, so there is no checkpoint to write",
+            hint=f"robusthash eval --model {model} --defense {chosen.use.name}",
         )
     if user_path(model) is not None:
         raise UsageError(
             f"{model} is a model of your own, and a checkpoint could not say how to build it",
-            hint=f"robusthash eval --model {model} --defense {defense}, which keeps the outcome in the cache",
+            hint=f"robusthash eval --model {model} --defense {chosen.use.name}, which keeps the outcome in the cache",
         )
     given = checkpoint_path(model) or setting.checkpoint
     path = given or train_checkpoint(VictimPlan(model=model, bits=bits), resources)[0]

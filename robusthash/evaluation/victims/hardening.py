@@ -171,5 +171,7 @@ def _read(path: Path, *, described: bool) -> dict[str, Tensor] | None:
 
 def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
     if not isinstance(hardened, HashModel) or hardened.space != model.space:
-        raise ContractError(f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of {model.space}")
+        raise ContractError(
+            f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of the same space ({model.space})"
+        )
     return hardened

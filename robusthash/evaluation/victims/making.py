@@ -14,13 +14,14 @@ from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, sh
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.checkpoints import image_side, start_of, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
-from robusthash.evaluation.victims.plugins import IN_MEMORY, TRAIN
+from robusthash.evaluation.victims.plugins import IN_MEMORY, TRAIN, Plugins
 from robusthash.evaluation.victims.resources import Resources
-from robusthash.evaluation.victims.victim import Victim, behaviour_digest
+from robusthash.evaluation.victims.victim import Victim
 from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import digest
 from robusthash.training import (
     Description,
+    LogitModel,
     build_descriptor,
     build_network,
     load_checkpoint,
@@ -43,9 +44,9 @@ def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
         CheckpointError: the checkpoint given is of another model, code length or image size.
         TrainingError: training diverged or collapsed.
     """
-    victim = _undefended(plan, resources)
+    victim = _undefended(plan, resources).identified()
     if plan.defense is not None:
-        victim = _defended(victim, plan.defense, resources)
+        victim = _defended(victim, plan.defense, resources).identified()
     victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
     return victim
 
@@ -72,7 +73,8 @@ def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
 def _in_memory(model: HashModel | CrossModalHashModel, resources: Resources) -> Victim:
     """A model that the caller has built. It stays the caller's: it is frozen while it is used, and nothing else."""
     _require_inputs(model, resources, shown(model))
-    use = _own(model, shown(model), f"{IN_MEMORY} {type(model).__module__}:{type(model).__qualname__}", {})
+    kind = type(model.network if isinstance(model, LogitModel) else model)
+    use = _own(model, shown(model), f"{IN_MEMORY} {kind.__module__}:{kind.__qualname__}", {})
     return Victim(model=model, use=use, defense=None, origin="given in memory")
 
 
@@ -94,7 +96,7 @@ def _own(model: HashModel | CrossModalHashModel, name: str, owner: str, options:
         size=space.size,
         distance=space.distance,
         backbone="own",
-        digest=behaviour_digest(model.eval()),
+        digest=weights_digest(model),
     )
 
 
@@ -182,13 +184,7 @@ def _from_file(path: Path, resources: Resources) -> Victim:
 def _from_description(
     tensors: Mapping[str, Tensor], path: Path, description: Description, resources: Resources, origin: str
 ) -> Victim:
-    backbone = resources.plugins.backbone(description.backbone.name, description.backbone.options)
-    network = build_network(
-        backbone.plugin, bits=description.bits, image_size=description.image_size, weights="none", seed=description.seed
-    )
-    load_weights(network, tensors, str(path))
-    if backbone.plugin.channels_last:
-        network.to(memory_format=torch.channels_last)
+    network = described_network(tensors, path, description, resources.plugins)
     use = ModelUse(
         name=description.model.name,
         owner=description.model.owner,
@@ -198,6 +194,30 @@ def _from_description(
         digest=description.weights_digest,
     )
     return Victim(model=network, use=use, defense=description.defense, origin=origin, description=description)
+
+
+def described_network(
+    tensors: Mapping[str, Tensor], path: Path, description: Description, plugins: Plugins
+) -> HashModel:
+    """The network that a description tells of, with its weights.
+
+    Args:
+        tensors: the weights.
+        path: where they are from, for errors.
+        description: all that made it.
+        plugins: the backbones.
+
+    Raises:
+        CheckpointError: the weights do not fit.
+    """
+    backbone = plugins.backbone(description.backbone.name, description.backbone.options).plugin
+    network = build_network(
+        backbone, bits=description.bits, image_size=description.image_size, weights="none", seed=description.seed
+    )
+    load_weights(network, tensors, str(path))
+    if backbone.channels_last:
+        network.to(memory_format=torch.channels_last)
+    return network
 
 
 def _defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:

@@ -213,7 +213,7 @@ class Plugins:
         contract: type[Plugin] | tuple[type[Plugin], ...],
         varied: Mapping[str, Any],
     ) -> Chosen[Plugin]:
-        """An object as it is: under its registered name if a plugin announces its class, else under its class's."""
+        """An object as it is: under the registered name whose options it has, else under its class's."""
         if not isinstance(plugin, contract):
             raise UsageError(
                 f"{plugin!r} is a {type(plugin).__name__}, not a {_names(contract)}",
@@ -225,13 +225,22 @@ class Plugins:
                 hint="an object has its options already",
             )
         factory = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
-        announced = [one for one in self.host.all(kind) if one.spec.factory == factory]
-        for one in announced:
-            if self.host.create(one, {}) == plugin or len(announced) == 1:
-                use = PluginUse(name=one.spec.name, owner=str(one.owner), options=as_plain(plugin))
-                return Chosen(plugin=plugin, use=use, full_name=one.full_name, spec=one.spec)
+        one = self._announced(kind, plugin, factory)
+        if one is not None:
+            use = PluginUse(name=one.spec.name, owner=str(one.owner), options=as_plain(plugin))
+            return Chosen(plugin=plugin, use=use, full_name=one.full_name, spec=one.spec)
         use = PluginUse(name=type(plugin).__name__, owner=f"{IN_MEMORY} {factory}", options=_plain(plugin))
         return Chosen(plugin=plugin, use=use, full_name=factory)
+
+    def _announced(self, kind: PluginKind, plugin: object, factory: str) -> Registered | None:
+        """The spec that an object is made by: of those of its class, one whose own options it has, the most of them."""
+        fitting = []
+        for one in self.host.all(kind):
+            if one.spec.factory == factory:
+                preset = self.host.create(one, {})
+                if all(getattr(preset, name) == getattr(plugin, name) for name in one.spec.options):
+                    fitting.append((preset == plugin, len(one.spec.options), one))
+        return max(fitting, key=lambda entry: entry[:2])[2] if fitting else None
 
     def check_option_owners(self, names: Iterable[object]) -> None:
         """Refuses options of plugins that this run does not use.

@@ -1,10 +1,11 @@
 """What the cells of a run share, each made once: the plugins, the dataset, the queries, the device."""
 
+from collections.abc import Iterable
 from functools import cached_property
 
 import torch
 
-from robusthash.contracts import DatasetContext, Distance, Progress, RetrievalData, Retriever, Space
+from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
@@ -20,6 +21,17 @@ from robusthash.storage import cache_folder
 AUTO = "auto"
 _SMALL_IMAGE = 64
 _SHARD_SIZES = (128, 32)  #: queries to a shard, for small and for large inputs
+
+
+def usual_shard_size(modalities: Iterable[Modality]) -> int:
+    """Queries to a shard where nothing else is asked for.
+
+    Args:
+        modalities: what kinds of inputs the items are; the largest decides.
+    """
+    small, large = _SHARD_SIZES
+    sides = [max(modality.shape[1:], default=0) for modality in modalities]
+    return small if max(sides) <= _SMALL_IMAGE else large
 
 
 class Resources:
@@ -111,10 +123,7 @@ class Resources:
     @cached_property
     def shard_size(self) -> int:
         """Queries to a shard."""
-        small, large = _SHARD_SIZES
-        sides = [max(modality.shape[1:], default=0) for modality in self.data.modalities.values()]
-        default = small if max(sides) <= _SMALL_IMAGE else large
-        return self.setting.shard_size or default
+        return self.setting.shard_size or usual_shard_size(self.data.modalities.values())
 
     def retriever(self, distance: Distance) -> Chosen[Retriever]:
         """What searches: the retriever that the setting names, or the preferred one; the record says which.

@@ -1,17 +1,18 @@
 """A victim: a model ready to be attacked, and what the record says of it."""
 
 import hashlib
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import torch
 
-from robusthash.contracts import CrossModalHashModel, HashModel, Modality, Randomness, tower_of
+from robusthash.contracts import CrossModalHashModel, HashModel, Randomness, isolated_randomness, tower_of
 from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import digest
-from robusthash.training import Description, weights_digest
+from robusthash.training import Description
 
-_ITEMS = 32  #: made-up inputs whose outputs say what a model computes
+_ITEMS = 16  #: made-up inputs whose outputs say what a model computes
+_RANDOM = Randomness(seed=0, purpose="what a model computes")
 _NEAR_ZERO = 1e-3  #: of the mean size of a logit: below it, rounding may decide the sign
 
 
@@ -46,32 +47,30 @@ class Victim:
         """The model and what hardened it, as plain values: what a digest or a manifest names it by."""
         return {"model": self.use.identity(), "defense": asdict(self.defense) if self.defense else None}
 
+    def identified(self) -> Self:
+        """The same victim, known by what it computes beside its weights.
 
-def behaviour_digest(model: HashModel | CrossModalHashModel) -> str:
-    """SHA-256 of a model's weights and of what it computes: two networks of equal weights may differ in their code.
-
-    What it computes is told by the signs of its outputs on made-up inputs; a sign that rounding may decide is left
-    open, so that another device or number of threads tells the same.
-
-    Args:
-        model: in evaluation mode, on any device.
-    """
-    towers = model.towers.items() if isinstance(model, CrossModalHashModel) else [("", model)]
-    computed = {name: _outputs(tower) for name, tower in towers if isinstance(tower, HashModel)}
-    return digest({"weights": weights_digest(model), "computes": computed})
+        Two networks of equal weights may differ in their code: a ``forward`` that was edited, a plugin's new version, a
+        buffer that no state dictionary holds. What a model computes is told by the signs of its outputs on made-up
+        inputs; a sign that rounding may decide is left open, so that another number of threads tells the same.
+        """
+        self.model.eval()
+        towers = self.model.towers if isinstance(self.model, CrossModalHashModel) else {"": self.model}
+        computes = {name: _outputs(tower) for name, tower in towers.items() if isinstance(tower, HashModel)}
+        found = digest({"weights": self.use.digest, "computes": computes})
+        return replace(self, use=replace(self.use, digest=found))
 
 
 def _outputs(model: HashModel) -> str:
-    inputs = _made_up(model.modality)
     device = next((part.device for part in model.parameters()), torch.device("cpu"))
-    with torch.no_grad():
-        outputs = model(inputs.to(device)).double().cpu()
+    ids = torch.arange(_ITEMS, device=device)
+    uniform = _RANDOM.uniform(ids, model.modality.shape)
+    box = model.modality.box
+    # A randomised model draws the same numbers whenever it is asked.
+    with torch.no_grad(), isolated_randomness(_RANDOM, ids):
+        outputs = model(box.nearest(box.low + uniform * box.width)).double().cpu()
+    if not model.space.binary:
+        outputs = outputs - outputs.mean(0)  # features are often positive throughout
     open_ = outputs.abs() < _NEAR_ZERO * outputs.abs().mean()
     ternary = torch.where(open_, 0, outputs.sign()).to(torch.int8)
     return hashlib.sha256(ternary.numpy().tobytes()).hexdigest()
-
-
-def _made_up(modality: Modality) -> torch.Tensor:
-    random = Randomness(seed=0, purpose="what a model computes")
-    uniform = random.uniform(torch.arange(_ITEMS), modality.shape)
-    return modality.box.nearest(modality.box.low + uniform * modality.box.width)

@@ -1,1 +1,1 @@
-"""What records have in common, and what sets them apart."""
+"""Comparing records: keys, names, checks between them, and paired differences."""

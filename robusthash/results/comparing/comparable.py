@@ -1,4 +1,4 @@
-"""What records must have in common before any two of their numbers may stand side by side."""
+"""What records must have in common for their numbers to be comparable."""
 
 from dataclasses import dataclass
 
@@ -9,19 +9,19 @@ from robusthash.specs import Direction, Distance
 
 @dataclass(frozen=True, kw_only=True)
 class Comparable:
-    """Queries, database, distance, metric and seed.
+    """What comparable records have in common.
 
     Attributes:
         dataset: its name.
         dataset_digest: of the three splits.
-        queries: number of queries attacked.
+        queries: number of attacked queries.
         query_digest: of these queries.
-        database: number of items searched.
-        direction: what searches for what.
-        distance: how queries and items are compared.
+        database: number of database items.
+        direction: modalities of queries and items.
+        distance: between queries and items.
         metric: the metric shown.
-        protocol: the metric's protocol id.
-        relevance: what counts as relevant.
+        protocol: protocol id of the metric.
+        relevance: when an item is relevant.
         seed: of the run.
     """
 
@@ -39,7 +39,7 @@ class Comparable:
 
     @staticmethod
     def of(record: Record) -> "Comparable":
-        """What a record's headline may be compared with."""
+        """What a record must share with others for their headlines to be comparable."""
         dataset, scoring = record.dataset, record.scoring
         return Comparable(
             dataset=dataset.name,
@@ -56,10 +56,10 @@ class Comparable:
         )
 
     def title(self, *parts: str) -> str:
-        """All of it in one line. Direction and distance are told where they are not those of images and codes.
+        """A title in one line. It names direction and distance only if they are not ``i2i`` and ``hamming``.
 
         Args:
-            parts: what else the records have in common.
+            parts: further things that the records have in common.
         """
         odd = [
             *([str(self.direction)] if self.direction is not Direction.I2I else []),
@@ -78,7 +78,7 @@ class Comparable:
 
 
 def metric_title(metric: str, against: Against = Against.OWN) -> str:
-    """A metric's name above a column.
+    """The name of a metric in the head of a column.
 
     >>> metric_title("map"), metric_title("map@5000", Against.TARGET)
     ('MAP', 't-map@5000')

@@ -1,4 +1,4 @@
-"""Soundness across records: what no single result shows, and two results of one victim contradict."""
+"""Soundness checks between records: findings that no single record shows."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
@@ -12,27 +12,27 @@ from robusthash.results.records.outcome import Flag
 from robusthash.results.records.parts import Access, Effort
 from robusthash.results.records.record import Record
 
-SLACK = 0.01  #: of the metric: a smaller difference is left to chance
+SLACK = 0.01  #: of the metric; smaller differences are attributed to chance
 
 
 def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]:
-    """The checks that fail between records of the same queries, database, metric, seed, victim and goal.
+    """The failed checks between comparable records of the same victim and goal.
 
-    ========  =====================================================================
+    ========  ========================================================================
     RH011     white-box, and weaker than the same attack with a smaller epsilon
-    RH012     weaker than the same attack with less effort, its options being equal
+    RH012     weaker than the same attack with less effort, all other options being equal
     RH013     white-box, and weaker than the same attack crafted on another model
-    ========  =====================================================================
+    ========  ========================================================================
 
-    Weaker is by more than :data:`SLACK`. The flag is on the record that is weaker than it should be, and names the
-    strongest result that says so. References such as noise and what is not held to epsilon are passed over, and so are
-    older records of a cell that was evaluated again.
+    Weaker means by more than :data:`SLACK`. The flag is on the record that is weaker than it should be, and names the
+    strongest record that contradicts it. References such as noise and unbounded attacks take no part, nor do older
+    records of a cell that was evaluated again.
 
     Args:
-        records: of any number of victims and settings.
+        records: any; comparable or not.
 
     Returns:
-        The failed checks of each record that has any, by its digest.
+        Failed checks by the digest of the record, for records that have any.
     """
     groups: dict[Hashable, list[_Trial]] = defaultdict(list)
     for record in _newest(records):
@@ -42,7 +42,7 @@ def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]
 
 
 def flagged(records: Iterable[Record]) -> list[Record]:
-    """Records with the checks among their flags that fail beside all the others."""
+    """The records, with the failed checks between them added to their flags."""
     everything = list(records)
     found = inconsistencies(everything)
     return [
@@ -57,11 +57,11 @@ class _Trial:
 
     Attributes:
         record: the record.
-        strength: smaller is stronger.
-        method: the attack with its options.
-        endless: the same, however long it runs.
-        effort: how long it runs; None if the attack does not say.
-        surrogate: what it was crafted on; None is the victim.
+        strength: the smaller, the stronger.
+        method: the attack.
+        endless: the attack, with its effort left open.
+        effort: of the attack, if it declares one.
+        surrogate: the model that it was crafted on; None if that is the victim.
     """
 
     record: Record
@@ -93,7 +93,7 @@ class _Trial:
 
 
 def _newest(records: Iterable[Record]) -> Iterable[Record]:
-    """The last record of each cell whose strength counts."""
+    """The newest record of each cell whose attack is ranked."""
     kept: dict[Hashable, Record] = {}
     for record in sorted(records, key=lambda record: (record.created, record.digest)):
         if counts(record):
@@ -102,7 +102,7 @@ def _newest(records: Iterable[Record]) -> Iterable[Record]:
 
 
 def _setting(record: Record) -> Hashable:
-    """What two records must share to be compared."""
+    """What two records must share for a check between them."""
     return Comparable.of(record), victim_key(record.victim), record.attack.goal
 
 
@@ -124,7 +124,7 @@ def _has_smaller_ball(trial: _Trial, other: _Trial) -> bool:
 
 
 def _has_less_effort(trial: _Trial, other: _Trial) -> bool:
-    # On a surrogate, further steps may fit the surrogate alone: that they cost transfer is a finding, not a defect.
+    # More steps may overfit the surrogate: that they cost transfer is a finding, not a defect.
     access = trial.record.access
     if access is Access.TRANSFER or other.record.access is not access or trial.effort is None or other.effort is None:
         return False

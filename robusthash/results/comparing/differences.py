@@ -19,10 +19,10 @@ class Difference:
 
     Attributes:
         stage: ``clean``, or ``adversarial`` after 8-bit rounding.
-        metric: its name.
-        left: mean of the first record.
-        right: mean of the second.
-        paired: first minus second, with its interval and the randomisation test.
+        metric: its name, with a prefix if against the target labels.
+        left: mean in the first record.
+        right: mean in the second.
+        paired: first minus second, with interval and randomisation test.
     """
 
     stage: str
@@ -40,7 +40,7 @@ def compare(
     *,
     seed: int = 0,
 ) -> list[Difference]:
-    """Compares the metrics that two records share.
+    """Compares two records in the metrics that they share.
 
     Args:
         left: the first record.
@@ -50,11 +50,11 @@ def compare(
         seed: of the resampling.
 
     Returns:
-        One difference for each stage and shared metric. Metrics that leave queries out of their mean are passed over:
-        their queries are not paired.
+        One difference per stage and shared metric. Metrics whose mean leaves out queries are omitted, since their
+        queries are not paired.
 
     Raises:
-        UsageError: the two are not about the same queries, database, direction, relevance, targets or protocols.
+        UsageError: the records differ in queries, dataset, direction, relevance, goal or targets, or share no metric.
     """
     for what, one, other in (
         ("queries", left.dataset.query_digest, right.dataset.query_digest),

@@ -1,4 +1,4 @@
-"""What a record is judged by: its headline, and which way is strong."""
+"""How records are judged: by their headline."""
 
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import Against
@@ -6,11 +6,11 @@ from robusthash.specs import Role
 
 
 def strength(record: Record) -> float:
-    """What to sort by: smaller is a stronger attack, larger a more robust victim."""
+    """A sort key: the smaller, the stronger the attack, and the less robust the victim."""
     value = record.measure().value
     return -value if record.attack.against is Against.TARGET else value
 
 
 def counts(record: Record) -> bool:
-    """Whether an attack's strength counts: it is held to epsilon, and is no reference."""
+    """Whether the attack is ranked: it is held to epsilon, and is not a reference."""
     return record.bounded and record.attack.role is not Role.REFERENCE

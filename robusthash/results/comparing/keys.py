@@ -1,4 +1,4 @@
-"""What makes two victims or two attacks the same: their settings in one normal form, however they came to be read."""
+"""When two victims or two attacks are the same: keys with their settings in a normal form."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,17 +8,18 @@ from robusthash.results.records.parts import AttackUse, ModelUse, VictimUse, siz
 from robusthash.specs import Direction, Distance, Goal, PluginUse
 from robusthash.storage import digest
 
-_CHECKPOINT = "checkpoint"  #: in a model's options: the name of its file, which is another for each code length
-_EXACT = 2**53  #: a float beyond it has no neighbour that is one larger
+_CHECKPOINT = "checkpoint"  #: option of a model: the name of its file, which differs from code length to code length
+_ENCODER = json.JSONEncoder(sort_keys=True, default=str)  #: made once: json.dumps makes one per call
+_EXACT = 2**53  #: up to here, floats represent every integer
 
 
 @dataclass(frozen=True, kw_only=True)
 class PluginKey:
-    """A use of a plugin, whatever the version of its code.
+    """A plugin with its options, regardless of its version.
 
     Attributes:
         name: its registered name.
-        settings: distribution and options by path, each as JSON, sorted: the order of options makes no other use.
+        settings: distribution and options by path, each as JSON, sorted: the order of options does not matter.
     """
 
     name: str
@@ -27,13 +28,13 @@ class PluginKey:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelKey:
-    """A model's weights.
+    """A model.
 
     Attributes:
         name: of the method.
-        distance: how its outputs are compared.
-        size: code length or dimension; None is any.
-        digest: of the weights; of how they were made, for any size.
+        distance: in which its outputs are searched.
+        size: code length or dimension; None for models of any size.
+        digest: of the weights; for models of any size, of how they were trained.
     """
 
     name: str
@@ -42,13 +43,13 @@ class ModelKey:
     digest: str
 
     def __str__(self) -> str:
-        """Its name where it has no namesakes: ``dpsh 32 bit``, or ``dpsh`` of any size."""
+        """Its name if it is unique: ``dpsh 32 bit``, or ``dpsh`` for any size."""
         return self.name if self.size is None else f"{self.name} {size_label(self.size, self.distance)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class VictimKey:
-    """What is attacked and scored."""
+    """A victim."""
 
     model: ModelKey
     defense: PluginKey | None
@@ -57,7 +58,7 @@ class VictimKey:
 
 @dataclass(frozen=True, kw_only=True)
 class AttackKey:
-    """What perturbs the queries: crafted on another model, it is another attack."""
+    """An attack. The same method crafted on another model is another attack."""
 
     goal: Goal
     method: PluginKey
@@ -65,16 +66,16 @@ class AttackKey:
 
 
 def plugin_key(use: PluginUse) -> PluginKey:
-    """What makes two uses of a plugin the same."""
+    """The key of a plugin with its options."""
     return _plugin_key(use, use.options)
 
 
 def model_key(model: ModelUse, *, any_size: bool = False) -> ModelKey:
-    """What makes two models the same.
+    """The key of a model.
 
     Args:
-        model: as the record has it.
-        any_size: leave the code length open. Weights differ from length to length: how they were made stands for them.
+        model: the model.
+        any_size: leave the size open, and with it the weights, which differ from size to size.
     """
     if not any_size:
         return ModelKey(name=model.name, distance=model.distance, size=model.size, digest=model.digest)
@@ -84,7 +85,12 @@ def model_key(model: ModelUse, *, any_size: bool = False) -> ModelKey:
 
 
 def victim_key(victim: VictimUse, *, any_size: bool = False) -> VictimKey:
-    """What makes two victims the same; likewise."""
+    """The key of a victim.
+
+    Args:
+        victim: the victim.
+        any_size: leave the size of its model open.
+    """
     return VictimKey(
         model=model_key(victim.model, any_size=any_size),
         defense=plugin_key(victim.defense) if victim.defense else None,
@@ -93,11 +99,11 @@ def victim_key(victim: VictimUse, *, any_size: bool = False) -> VictimKey:
 
 
 def method_key(attack: AttackUse, *, any_effort: bool = False) -> PluginKey:
-    """What makes two attacks the same, whatever they were crafted on: how their passes were computed is a setting too.
+    """The key of an attack regardless of what it is crafted on. Precision and compilation are among its settings.
 
     Args:
-        attack: as the record has it.
-        any_effort: leave open how long it runs.
+        attack: the attack.
+        any_effort: leave its effort open.
     """
     effort = attack.effort.option if any_effort and attack.effort else None
     options = {name: value for name, value in attack.options.items() if name != effort}
@@ -105,12 +111,12 @@ def method_key(attack: AttackUse, *, any_effort: bool = False) -> PluginKey:
 
 
 def attack_key(attack: AttackUse, *, any_effort: bool = False, any_size: bool = False) -> AttackKey:
-    """What makes two attacks the same.
+    """The key of an attack.
 
     Args:
-        attack: as the record has it.
-        any_effort: leave open how long it runs.
-        any_size: leave the surrogate's code length open.
+        attack: the attack.
+        any_effort: leave its effort open.
+        any_size: leave the size of its surrogate open.
     """
     return AttackKey(
         goal=attack.goal,
@@ -125,10 +131,10 @@ def _plugin_key(use: PluginUse, options: Mapping[str, object]) -> PluginKey:
 
 
 def _flat(options: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
-    """Options by name, those inside a mapping by their path: ``members.hinge.steps``.
+    """Options by name; those in a nested mapping by path: ``members.hinge.steps``.
 
-    The mapping's own name stands for its keys. A member of an ensemble has its owner among its options, whose version
-    is left out as that of any other.
+    The name of a mapping stands for its keys. The owner of an ensemble's member is among the member's options; its
+    version is omitted, as for any plugin.
     """
     for name, value in options.items():
         path = f"{above}{name}"
@@ -140,11 +146,13 @@ def _flat(options: Mapping[str, object], above: str = "") -> Iterator[tuple[str,
 
 
 def _json(value: object) -> str:
-    return json.dumps(_normal(value), sort_keys=True, default=str)
+    return _ENCODER.encode(_normal(value))
 
 
 def _normal(value: object) -> object:
-    """A value as any of its forms comes out of JSON: lists for tuples, whole numbers without a fraction."""
+    """The normal form of a value: lists for tuples, integers for floats without a fraction."""
+    if isinstance(value, str | bool | int | None):
+        return value
     if isinstance(value, Mapping):
         return {str(name): _normal(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

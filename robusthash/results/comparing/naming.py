@@ -1,4 +1,4 @@
-"""What victims and attacks are called in one table: the short name, and what tells it from its namesakes."""
+"""Names of victims and attacks in a table: short, and unique."""
 
 import json
 from collections import defaultdict
@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from robusthash.results.comparing.keys import AttackKey, ModelKey, PluginKey, VictimKey, attack_key, victim_key
 from robusthash.results.records.record import Record
 
-_DIGITS = 6  #: of a weights digest, in a name
+_DIGITS = 6  #: of the weights' digest, in a name
 
 
 class Names:
-    """Names that are unique in one table.
+    """Names that are unique in a table.
 
-    An attack or a defense that occurs with several options is named with those in which they differ; a model that
-    occurs with several weights, as victim or as surrogate, with the digest of its weights.
+    If an attack or a defense occurs with several sets of options, its name includes the options that differ. If a model
+    occurs with several weights, as a victim or as a surrogate, its name includes the digest of its weights.
 
     Args:
-        subjects: who was attacked, with what.
+        subjects: the victims and attacks in the table.
     """
 
     def __init__(self, subjects: Iterable[tuple[VictimKey, AttackKey]]) -> None:
@@ -32,24 +32,24 @@ class Names:
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Names":
-        """The names in a table of these records."""
+        """Names for a table of these records."""
         return cls((victim_key(record.victim), attack_key(record.attack)) for record in records)
 
     def attack(self, attack: AttackKey) -> str:
-        """Name of an attack: ``hinge``, or ``hinge from hashnet 32 bit`` if it was crafted on another model."""
+        """The name of an attack: ``hinge``, or ``hinge from hashnet 32 bit`` if it was crafted on another model."""
         method = self.method(attack.method)
         return f"{method} from {self.surrogate(attack.surrogate)}" if attack.surrogate else method
 
     def method(self, method: PluginKey) -> str:
-        """Name of an attack, whatever it was crafted on."""
+        """The name of an attack without its surrogate."""
         return self._methods[method]
 
     def surrogate(self, model: ModelKey) -> str:
-        """Name of a model that attacks were crafted on: ``hashnet 32 bit``."""
+        """The name of a surrogate: ``hashnet 32 bit``."""
         return self._told_apart(str(model), model)
 
     def victim(self, victim: VictimKey) -> str:
-        """Name of a victim: ``dpsh 32 bit + saat``."""
+        """The name of a victim: ``dpsh 32 bit + saat``."""
         return self._told_apart(self._plain(victim), victim.model)
 
     def _told_apart(self, name: str, model: ModelKey) -> str:
@@ -60,7 +60,7 @@ class Names:
 
 
 def _variants(uses: Iterable[PluginKey]) -> dict[PluginKey, str]:
-    """A name for each distinct use: its own, and the settings that differ from those of its namesakes."""
+    """A name for each plugin: its own, and the settings in which it differs from others of this name."""
     namesakes: dict[str, dict[PluginKey, dict[str, str]]] = defaultdict(dict)
     for use in uses:
         namesakes[use.name][use] = dict(use.settings)
@@ -75,7 +75,7 @@ def _variants(uses: Iterable[PluginKey]) -> dict[PluginKey, str]:
 
 
 def _differs(field: str, settings: list[dict[str, str]]) -> bool:
-    """Whether a setting tells some uses apart; what only some mappings hold is told by the mapping's own name."""
+    """Whether a setting differs. A nested one counts only where it exists: the mapping's name tells the rest apart."""
     having = [one for one in settings if field in one] if "." in field else settings
     return len({one.get(field) for one in having}) > 1
 

@@ -1,1 +1,1 @@
-"""Sweeps as curves."""
+"""Curves: records of sweeps as series of points."""

@@ -1,4 +1,4 @@
-"""Sweeps: a pure function of records, that joins those which differ in one thing alone into series of points."""
+"""Builds curves, a pure function of records: records that differ only in x form a series."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,23 +20,24 @@ _SeriesKey = tuple[VictimKey, AttackKey]
 
 
 def build_curves(records: Iterable[Record], over: Over, *, trace_of: TraceOf | None = None) -> Curves:
-    """Sorts records into panels, joins them into series, and leaves out those that no series of two can hold.
+    """Groups records into panels and series, and drops series of fewer than two points.
 
-    Over epsilon the clean queries are the point at 0 of every series that has two points of its own; attacks that are
-    not held to epsilon have no place there. Of several records of one point the newest counts.
+    Over epsilon, the clean queries are the point at 0 of every series that has two points of its own, and unbounded
+    attacks are left out. Of several records for a point, the newest counts.
 
     Args:
-        records: any.
-        over: what differs along a series.
-        trace_of: reads the array ``trace`` of a record: (queries, steps + 1) int, bits between code and aim after so
-            many steps, -1 where there is none. None for a record without it. Needed over iterations alone.
+        records: any; comparable or not.
+        over: the x axis.
+        trace_of: reads the array ``trace`` of a record: (queries, steps + 1) int, Hamming distance between code and aim
+            after each step, -1 where there is none; or returns None if the record has no trace. Needed only over
+            iterations.
 
     Raises:
         UsageError: over iterations, without ``trace_of``.
-        InputError: a trace is no such array.
+        InputError: a trace has the wrong shape or type.
     """
     if over is Over.ITERATION and trace_of is None:
-        raise UsageError("curves over iterations are made from stored arrays", hint="say how to read them: trace_of")
+        raise UsageError("curves over iterations need the stored arrays", hint="pass trace_of, which reads them")
     groups: dict[Common, list[Record]] = defaultdict(list)
     for record in flagged(records):
         groups[_common(record, over)].append(record)
@@ -46,7 +47,7 @@ def build_curves(records: Iterable[Record], over: Over, *, trace_of: TraceOf | N
 
 
 def _order(common: Common) -> tuple[tuple[bool, object], ...]:
-    """What panels are sorted by: None before anything else."""
+    """Sort key of panels; None sorts first."""
     return tuple((value is not None, value) for value in asdict(common).values())
 
 
@@ -77,7 +78,7 @@ def _panel(common: Common, records: Sequence[Record], over: Over, trace_of: Trac
         if points:
             found[key] = points
             superseded += older
-    names = Names(found)  # what was left out would only lengthen them
+    names = Names(found)  # only of what is shown: others would make them longer
     series = [
         Series(
             victim=names.victim(victim),
@@ -92,7 +93,7 @@ def _panel(common: Common, records: Sequence[Record], over: Over, trace_of: Trac
 
 
 def _swept(records: Sequence[Record], axis: "_Axis") -> tuple[tuple[Point, ...], int]:
-    """The points of records from old to new, and how many of these were replaced; no points if there are not two."""
+    """The points of records, given from old to new, and the number of superseded ones; nothing if there are not two."""
     newest: dict[str, tuple[float, Record]] = {}
     superseded = 0
     for record in records:
@@ -133,13 +134,13 @@ def _cell(record: Record) -> _SeriesKey:
 
 @dataclass(frozen=True, kw_only=True)
 class _Axis:
-    """One thing that records may differ in.
+    """An x axis.
 
     Attributes:
-        x: its value; None for a record that has none.
-        series: what two points of one series agree on.
-        label: how people write an x.
-        clean: the x of the clean queries; None if they have none.
+        x: the value of a record; None if it has none.
+        series: what the points of a series have in common.
+        label: x as text.
+        clean: x of the clean queries; None if they have none.
     """
 
     x: Callable[[Record], float | None] = lambda _: None

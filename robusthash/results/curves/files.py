@@ -1,4 +1,4 @@
-"""Curves for other tools: Markdown and HTML to show, CSV and JSON with everything."""
+"""Curves in Markdown, HTML, CSV and JSON."""
 
 import json
 from collections.abc import Iterator
@@ -12,23 +12,23 @@ from robusthash.results.rendering.markdown import sheets_to_markdown
 
 
 def curves_to_markdown(curves: Curves) -> str:
-    """A table for each panel in Markdown, with whole intervals."""
+    """The curves as Markdown tables, one per panel."""
     return sheets_to_markdown(sheets(curves))
 
 
 def curves_to_html(curves: Curves) -> str:
-    """A table for each panel in HTML, with whole intervals."""
+    """The curves as HTML tables, one per panel."""
     return sheets_to_html(sheets(curves))
 
 
 def curves_to_csv(curves: Curves) -> str:
-    """One line a point, with everything: what its panel has in common, full precision, intervals."""
+    """One line per point, with everything that its panel has in common, in full precision, with intervals."""
     names = ["over", *(entry.name for entry in fields(Common)), "victim", "attack", *_plain(), "flags"]
     return lines_to_csv(names, _lines(curves))
 
 
 def curves_to_json(curves: Curves) -> str:
-    """All of it, in full precision."""
+    """The curves as JSON, in full precision."""
     return json.dumps(asdict(curves), indent=2, allow_nan=False) + "\n"
 
 

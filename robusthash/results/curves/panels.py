@@ -1,4 +1,4 @@
-"""What curves consist of: panels of comparable series of points."""
+"""Curves as data: panels of comparable series of points."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,28 +12,28 @@ from robusthash.specs import Goal
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-HAMMING = "hamming"  #: what is shown over the iterations
+HAMMING = "hamming"  #: the metric shown over iterations
 
 
 class Over(StrEnum):
-    """What differs along a series."""
+    """The x of a curve."""
 
     EPSILON = "epsilon"
-    EFFORT = "effort"  #: the option that says how long the attack runs: ``steps``, ``queries`` ...
-    BITS = "bits"  #: the code length; every point is another victim
-    ITERATION = "iteration"  #: within one run of an attack
+    EFFORT = "effort"  #: the option that sets how long the attack runs: ``steps``, ``queries`` ...
+    BITS = "bits"  #: the code length; every point is a model of its own
+    ITERATION = "iteration"  #: the steps within one run of an attack
 
 
 @dataclass(frozen=True, kw_only=True)
 class Common(Comparable):
-    """What the points of one panel have in common, and without which they would not be comparable.
+    """What the points of a panel have in common.
 
-    Its metric is ``map``, ``t-map`` ...; ``hamming`` over iterations.
+    The metric is ``map``, ``t-map`` ..., or ``hamming`` over iterations.
 
     Attributes:
         goal: of the attacks.
         epsilon: radius of the L-infinity ball; None over epsilon.
-        effort: the attacks' option that differs, over effort; else None.
+        effort: name of the option on the x axis, over effort; else None.
     """
 
     goal: Goal
@@ -42,24 +42,24 @@ class Common(Comparable):
 
     @property
     def text(self) -> str:
-        """All of it in one line."""
+        """A title in one line."""
         threat = [] if self.epsilon is None else [f"Linf {format_epsilon(self.epsilon)}"]
         return self.title(self.goal, *threat)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One value of a series.
+    """A point.
 
     Attributes:
-        x: where it stands.
-        label: the same as people write it.
+        x: its place on the x axis.
+        label: x as text.
         value: mean over the queries.
-        low: lower end of its 95 % interval; None if there is none.
+        low: lower end of the 95 % interval; None if there is none.
         high: upper end.
-        flags: soundness checks that failed, of the record and beside the others; none over iterations, where they
-            are about the last point alone.
-        record: digest of the record it comes from.
+        flags: failed soundness checks, including those between records; none over iterations, where they concern only
+            the last point.
+        record: digest of the record.
     """
 
     x: float
@@ -73,13 +73,13 @@ class Point:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """Points that differ in x alone.
+    """Points that differ only in x.
 
     Attributes:
-        victim: as named in this panel; without its code length over bits.
-        attack: as named in this panel, with what it was crafted on if that is not the victim.
-        reference: whether it is noise or its like, which every attack is read against.
-        points: by rising x, at least two.
+        victim: name of the victim, unique in the panel; without the code length over bits.
+        attack: name of the attack, unique in the panel.
+        reference: whether the attack is a reference, such as noise.
+        points: by ascending x, at least two.
     """
 
     victim: str
@@ -90,12 +90,12 @@ class Series:
 
 @dataclass(frozen=True, kw_only=True)
 class Panel:
-    """Series that may be compared.
+    """Comparable series.
 
     Attributes:
         common: what their points have in common.
-        series: victim after victim, references first.
-        superseded: older records of shown points, and not shown.
+        series: by victim, references first.
+        superseded: number of older records of the same points, which are not shown.
     """
 
     common: Common
@@ -105,18 +105,18 @@ class Panel:
 
 @dataclass(frozen=True, kw_only=True)
 class Curves:
-    """Panels, of which no two are comparable. Shown as tables by rich, in a notebook, and by ``print``.
+    """Panels that are not comparable with each other. Rich, notebooks and ``print`` show them as tables.
 
     Attributes:
-        over: what differs along each series.
-        panels: none is empty.
+        over: the x axis.
+        panels: each has at least one series.
     """
 
     over: Over
     panels: tuple[Panel, ...]
 
     def __rich__(self) -> "RenderableType":
-        from robusthash.results.curves.terminal import render_curves  # which shows what is made here
+        from robusthash.results.curves.terminal import render_curves  # it imports this module
 
         return render_curves(self)
 

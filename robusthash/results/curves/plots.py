@@ -1,4 +1,4 @@
-"""Curves as a picture, drawn with matplotlib, which is imported on use: the extra ``plot``."""
+"""Curves as plots. Needs matplotlib (the extra ``plot``), which is imported on use."""
 
 import io
 from collections.abc import Sequence
@@ -19,17 +19,24 @@ if TYPE_CHECKING:
 
 FORMS = (".svg", ".png", ".pdf")
 
-_SIZE = (7.0, 4.2)  #: inches, of one panel
-_DOTS = 150  #: an inch, in a PNG
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")  #: told apart by the colour-blind too
+_SIZE = (7.0, 4.2)  #: of a panel, in inches
+_DOTS = 150  #: dots per inch, of a PNG
+_COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#e69f00",
+)  #: distinguishable for colour-blind readers too
 _LINES = ("-", "--", "-.", ":")
-_GREY = "#777777"  #: of noise
-_MARKED = 30  #: points of a series that are few enough to be marked
-_NEAREST = 0.05  #: of the axis, between two numbers below it
+_GREY = "#777777"  #: of references
+_MARKED = 30  #: up to so many points of a series get markers
+_NEAREST = 0.05  #: least distance of two tick labels, as a share of the axis
 _AXES = {
     Over.EPSILON: "epsilon (L∞ radius, share of the pixel range)",
     Over.BITS: "code length (bits)",
-    Over.ITERATION: "iteration (steps made)",
+    Over.ITERATION: "iteration (steps taken)",
 }
 _NO_DATE = {
     ".svg": {"Date": None},
@@ -39,14 +46,14 @@ _NO_DATE = {
 
 
 def require_plot(path: Path) -> None:
-    """Fails early if a picture cannot be drawn into this file.
+    """Fails early if this file cannot be plotted to.
 
     Raises:
-        OptionError: its ending names no form that is written.
+        OptionError: the suffix is no supported format.
         MissingDependencyError: matplotlib is not installed.
     """
     if path.suffix.lower() not in FORMS:
-        raise OptionError(f"--plot {path} has an unknown ending", hint=f"end it with {', '.join(FORMS)}")
+        raise OptionError(f"--plot {path} has an unknown suffix", hint=f"use {', '.join(FORMS)}")
     if find_spec("matplotlib") is None:
         raise MissingDependencyError(
             f"--plot {path} needs matplotlib, which is not installed", hint="pip install 'robusthash[plot]'"
@@ -54,16 +61,16 @@ def require_plot(path: Path) -> None:
 
 
 def save_plot(curves: Curves, path: Path) -> None:
-    """Draws the panels below each other: a line a series, its 95 % intervals as a band.
+    """Plots the panels below each other: a line per series, with its 95 % intervals as a band.
 
     The same curves give the same bytes with the same version of matplotlib.
 
     Args:
-        curves: with a panel at least.
-        path: whose ending says the form: ``.svg``, ``.png`` or ``.pdf``.
+        curves: with at least one panel.
+        path: the file; its suffix gives the format: ``.svg``, ``.png`` or ``.pdf``.
 
     Raises:
-        OptionError: its ending names no form that is written.
+        OptionError: the suffix is no supported format.
         MissingDependencyError: matplotlib is not installed.
         StorageError: the file cannot be written.
     """
@@ -72,7 +79,7 @@ def save_plot(curves: Curves, path: Path) -> None:
     from matplotlib.figure import Figure
 
     form, buffer = path.suffix.lower(), io.BytesIO()
-    # Identifiers in an SVG are random without a salt; its text stays text, to be read and searched.
+    # Without a salt, identifiers in an SVG are random. Text stays text, so that it can be searched.
     with rc_context({"svg.hashsalt": "robusthash", "svg.fonttype": "none"}):
         width, height = _SIZE
         figure = Figure(figsize=(width, height * len(curves.panels)), layout="constrained")
@@ -94,7 +101,7 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
         axes.plot(
             xs, [point.value for point in one.points], line, color=colour, marker=marker, markersize=4, label=label
         )
-        # A point without an interval has a band of no height.
+        # Without an interval, the band has no height.
         lows = [point.value if point.low is None else point.low for point in one.points]
         highs = [point.value if point.high is None else point.high for point in one.points]
         axes.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0)
@@ -120,13 +127,13 @@ def _x_title(over: Over, common: Common) -> str:
 
 
 def _literal(text: str) -> str:
-    """Text of which matplotlib takes nothing for mathematics or for a name to be left out of the legend."""
+    """Text that matplotlib neither parses as mathematics nor leaves out of the legend."""
     shown = visible(text).replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
 
 
 def _apart(ticks: Sequence[tuple[float, str]], *, logarithmic: bool) -> list[tuple[float, str]]:
-    """Those of the ticks that have room for their numbers."""
+    """The ticks whose labels do not overlap."""
 
     def place(x: float) -> float:
         return log(x) if logarithmic else x

@@ -1,4 +1,4 @@
-"""Curves as tables of text: the same in a terminal, in Markdown and in HTML."""
+"""Curves as tables of text, shared by terminal, Markdown and HTML."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,11 +7,11 @@ from robusthash.results.curves.panels import HAMMING, Common, Curves, Over, Pane
 from robusthash.results.records.stages import Against
 from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
 
-Tick = tuple[float, str]  #: an x, and how people write it
+Tick = tuple[float, str]  #: x, and x as text
 
 
 def sheets(curves: Curves) -> Iterator[Sheet]:
-    """A sheet for each panel: a row a series, a column an x, with whole intervals."""
+    """A sheet per panel: one row per series, one column per x."""
     for panel in curves.panels:
         at = ticks(panel, curves.over)
         columns = (
@@ -35,7 +35,7 @@ def sheets(curves: Curves) -> Iterator[Sheet]:
 
 
 def y_title(common: Common) -> str:
-    """What is shown over x, with its unit if it has one."""
+    """Title of the y axis, with its unit if it has one."""
     if common.metric == HAMMING:
         return "Hamming distance to the aim (bits)"
     against, metric = Against.parse(common.metric)
@@ -43,17 +43,17 @@ def y_title(common: Common) -> str:
 
 
 def x_name(over: Over, common: Common) -> str:
-    """What differs along a series, in a word."""
+    """Name of the x axis."""
     return common.effort or str(over)
 
 
 def number(value: float, panel: Panel) -> str:
-    """A value of a panel as people write it."""
+    """A value as text."""
     return f"{value:.1f}" if panel.common.metric == HAMMING else f"{value:.3f}"
 
 
 def ticks(panel: Panel, over: Over) -> list[Tick]:
-    """The columns: every x, or of the iterations 0, 1, 2, 5, 10, 20, 50 ... and the last of each series."""
+    """The columns: every x; of iterations only 0, 1, 2, 5, 10, 20, 50 ... and the last of each series."""
     every = {point.label: point.x for one in panel.series for point in one.points}
     found = sorted((x, label) for label, x in every.items())
     if over is not Over.ITERATION:
@@ -64,13 +64,13 @@ def ticks(panel: Panel, over: Over) -> list[Tick]:
 
 
 def points_at(one: Series, at: Iterable[Tick]) -> list[Point | None]:
-    """A series' points in these columns; None where it has none."""
+    """The points of a series in these columns; None if it has none there."""
     points = {point.label: point for point in one.points}
     return [points.get(label) for _, label in at]
 
 
 def notes(panel: Panel) -> Iterator[Note]:
-    """What has to be said below the table."""
+    """Notes below the table."""
     for one in panel.series:
         for point in one.points:
             for flag in point.flags:

@@ -1,4 +1,4 @@
-"""Curves in a terminal: below each value half its 95 % interval, and each series drawn in blocks."""
+"""Curves in a terminal: values above half their 95 % interval, and each series plotted in blocks."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _BLOCKS = "▁▂▃▄▅▆▇█"  #: from nothing to all
-_FEW = 4  #: columns that are not parted: rather is a name folded
-_ENDLESS = 10_000  #: columns of a terminal in which every table has room
+_FEW = 4  #: columns that stay together; names are folded instead
+_ENDLESS = 10_000  #: columns; wider than any table
 
 
 def render_curves(curves: Curves) -> "Group":
-    """A table for each panel: a row a series, a column an x."""
+    """A table per panel: one row per series, one column per x."""
     from rich.console import Group
 
     return Group(*(part for panel in curves.panels for part in _parts(panel, curves.over)))
@@ -38,7 +38,7 @@ def _parts(panel: Panel, over: Over) -> "Iterator[RenderableType]":
 
 @dataclass(frozen=True, kw_only=True)
 class _Fitted:
-    """A panel's table; several below each other where its columns are too many for the terminal."""
+    """The table of a panel, split into several if the terminal is too narrow."""
 
     panel: Panel
     ticks: Sequence[Tick]
@@ -79,12 +79,12 @@ def _cell(point: Point | None, panel: Panel) -> "RenderableType":
 
 
 def _strip(points: Iterable[Point | None], highest: float) -> str:
-    """The series drawn in blocks, one a column."""
+    """The series plotted in blocks, one per column."""
     return "".join(" " if point is None else _block(point.value / highest) for point in points)
 
 
 def _block(share: float) -> str:
-    """The block of a share of the full height.
+    """The block for a share of the full height.
 
     >>> _block(0), _block(0.5), _block(1)
     ('▁', '▅', '█')
@@ -93,6 +93,6 @@ def _block(share: float) -> str:
 
 
 def _highest(panel: Panel) -> float:
-    """What a full block stands for: 1 for a metric, the largest distance otherwise."""
+    """The value of a full block: 1 for a metric, the largest distance otherwise."""
     largest = max(point.value for one in panel.series for point in one.points)
     return largest or 1.0 if panel.common.metric == HAMMING else max(1.0, largest)

@@ -1,4 +1,4 @@
-"""Points from within one run: the distance to the aim after each step."""
+"""Points within a run: the mean distance to the aim after each step."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 TraceOf = Callable[[Record], "np.ndarray | None"]
 
-_TWO_SIDED = 1.96  #: standard errors on either side of a mean, for 95 % of the normal law
+_TWO_SIDED = 1.96  #: standard errors on either side of the mean, for 95 % of the normal distribution
 
 
 def traced(records: Sequence[Record], trace_of: TraceOf) -> tuple[tuple[Point, ...], int]:
-    """The points of the newest record with a trace, and how many are older than it.
+    """The points of the newest record with a trace, and the number of older records.
 
     Args:
         records: of one cell, from old to new.
-        trace_of: reads a record's trace.
+        trace_of: reads the trace of a record.
 
     Raises:
-        InputError: a trace is no such array.
+        InputError: a trace has the wrong shape or type.
     """
     for older in reversed(range(len(records))):
         record = records[older]
@@ -36,7 +36,7 @@ def traced(records: Sequence[Record], trace_of: TraceOf) -> tuple[tuple[Point, .
 
 
 def _means(record: Record, trace: "np.ndarray") -> Iterator[Point]:
-    """Mean over the queries after each step, with the interval of the normal law."""
+    """Mean over the queries after each step, with a normal-approximation interval."""
     if trace.ndim != 2 or trace.dtype.kind not in "iu":
         raise InputError(
             f"the array {TRACE} of record {record.digest[:12]} is {trace.dtype} of shape {trace.shape}, "

@@ -1,1 +1,1 @@
-"""The leaderboard: a pure function of records."""
+"""The leaderboard, a pure function of records."""

@@ -1,4 +1,4 @@
-"""What a leaderboard consists of: sections of comparable rows."""
+"""The leaderboard as data: sections of comparable rows."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 
 class RowKind(StrEnum):
-    """What a row of the leaderboard is."""
+    """What a row shows."""
 
     CLEAN = "clean"
-    REFERENCE = "reference"  #: an attack that seeks nothing, such as noise: shown beside the others, and not ranked
-    UNBOUNDED = "unbounded"  #: an alteration that is not held to epsilon: shown, and not ranked
+    REFERENCE = "reference"  #: an attack that optimises nothing, such as noise: shown, and not ranked
+    UNBOUNDED = "unbounded"  #: an attack that is not held to epsilon: shown, and not ranked
     ATTACK = "attack"
     FLOOR = "floor"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Heading(Comparable):
-    """What the rows of one section have in common, and without which they would not be comparable.
+    """What the rows of a section have in common.
 
     Attributes:
         epsilon: radius of the L-infinity ball.
-        threat: the same for people: ``Linf 8/255``.
+        threat: norm and radius as text: ``Linf 8/255``.
     """
 
     epsilon: float
@@ -38,10 +38,10 @@ class Heading(Comparable):
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """A number with its 95 % interval and its tie band, where it has them.
+    """A number, with 95 % interval and tie band if it has them.
 
     Attributes:
-        value: the mean over the queries.
+        value: mean over the queries.
         low: lower end of the interval.
         high: upper end.
         worst: under the worst order of ties.
@@ -57,25 +57,25 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One line.
+    """A row.
 
     Attributes:
-        kind: what it is.
-        model: the victim, as named in this section.
-        label: the attack, as named in this section; else what the numbers are of.
+        kind: what it shows.
+        model: name of the victim, unique in the section.
+        label: name of the attack, unique in the section; else a description.
         goal: of an attack; None for clean queries and floors.
-        access: what the attack knew of the victim; None for clean queries and floors.
-        surrogate: the model that it was crafted on, as named in this section; None for the victim itself.
-        rank: strength among the victim's attacks of this goal and access, 1 is the strongest; None where nothing is
-            ranked: clean queries, floors, references, and what is not held to epsilon.
+        access: what the attack knew about the victim; None for clean queries and floors.
+        surrogate: name of the model that it was crafted on; None if that is the victim.
+        rank: by strength among the attacks on this victim of the same goal and access, 1 is the strongest; None for
+            rows that are not ranked.
         clean: the metric of the clean queries.
         score: the metric of these queries.
-        target: the same with respect to the target labels; None if there are none.
+        target: the metric with respect to the target labels; None if there are none.
         psnr: mean over the queries, in dB.
-        seconds: of the attack, for each query.
-        queries: images that the victim's service was asked about, for each query; None without such queries.
-        flags: soundness checks that failed, of the record and beside the other records.
-        record: digest of the record it comes from.
+        seconds: duration of the attack, per query.
+        queries: inputs sent to the victim's service, per query; None if there were none.
+        flags: failed soundness checks, including those between records.
+        record: digest of the record.
     """
 
     kind: RowKind
@@ -97,18 +97,18 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """A victim's place among the victims of a section, by white-box attacks.
+    """The rank of a victim in a section, by white-box attacks.
 
     Attributes:
-        goal: of the attacks that count here.
-        rank: 1 is the most robust; None if it lacks an attack that is needed for a place.
-        model: the victim, as named in this section.
+        goal: of these attacks.
+        rank: from 1 for the most robust; None if the victim lacks an attack.
+        model: name of the victim, unique in the section.
         clean: the metric of its clean queries.
-        worst: its score under the strongest of the attacks that all ranked victims have; None without a rank. Relevance
-            to the target labels for targeted attacks.
+        worst: its score under the strongest of the attacks that all ranked victims have in common, against the target
+            labels if targeted; None without a rank.
         attack: the strongest attack; None without a rank.
-        lacks: what it was not attacked with, and must be for a place: the yardstick where another victim has it, else
-            every attack that another victim has.
+        lacks: attacks that are missing for a rank: the yardstick if another victim has it, else every attack that
+            another victim has.
     """
 
     goal: Goal
@@ -122,16 +122,16 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """How one attack carries over from model to model.
+    """The transfer matrix of an attack.
 
     Attributes:
-        attack: its name in this section, without a surrogate.
+        attack: its name, without a surrogate.
         goal: of the attack.
-        surrogates: what it was crafted on, one a row.
-        victims: what it was tried on, one a column.
-        clean: the metric of each victim's clean queries; relevance to the target labels for a targeted attack.
-        after: the same after the attack, row by row; None where it was not run. Where surrogate and victim are the same
-            model, the white-box attack.
+        surrogates: the models that it was crafted on, one per row.
+        victims: the models that were attacked, one per column.
+        clean: the metric on the clean queries of each victim, against the target labels if targeted.
+        after: the metric after the attack, row by row; None if it was not run. The white-box attack if surrogate and
+            victim are the same model.
     """
 
     attack: str
@@ -144,14 +144,14 @@ class Transfer:
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """Rows that may be compared.
+    """Comparable rows.
 
     Attributes:
         setting: what they have in common.
-        standings: the victims, most robust first, goal after goal; empty with a single victim.
-        transfers: attack after attack, those that were crafted on another model than the victim.
-        rows: victim after victim: clean, references, unbounded, attacks by access, goal and strength, floors.
-        superseded: older records of cells that were evaluated again, and are not shown.
+        standings: the victims by goal, most robust first; empty with a single victim.
+        transfers: the transfer matrices.
+        rows: by victim: clean, references, unbounded attacks, attacks by access, goal and strength, floors.
+        superseded: number of older records of the same cells, which are not shown.
     """
 
     setting: Heading
@@ -163,12 +163,12 @@ class Section:
 
 @dataclass(frozen=True, kw_only=True)
 class Leaderboard:
-    """Sections, of which no two are comparable. Shown as tables by rich, in a notebook, and by ``print``."""
+    """Sections that are not comparable with each other. Rich, notebooks and ``print`` show it as tables."""
 
     sections: tuple[Section, ...]
 
     def __rich__(self) -> "RenderableType":
-        from robusthash.results.leaderboard.terminal import render  # which shows what is made here
+        from robusthash.results.leaderboard.terminal import render  # it imports this module
 
         return render(self)
 

@@ -1,4 +1,4 @@
-"""A leaderboard for other tools: Markdown and HTML to show, CSV and JSON with everything."""
+"""The leaderboard in Markdown, HTML, CSV and JSON."""
 
 import json
 from collections.abc import Iterator
@@ -12,29 +12,29 @@ from robusthash.results.rendering.markdown import sheets_to_markdown
 
 
 def to_markdown(leaderboard: Leaderboard, *, ties: bool = False) -> str:
-    """The tables in Markdown.
+    """The leaderboard as Markdown tables.
 
     Args:
         leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.
-        ties: show the band between the worst and the best order of ties, in place of the 95 % interval.
+        ties: show the band between the worst and the best order of ties instead of the 95 % interval.
     """
     return sheets_to_markdown(sheets(leaderboard, ties=ties))
 
 
 def to_html(leaderboard: Leaderboard, *, ties: bool = False) -> str:
-    """The tables in HTML, for a notebook or a page.
+    """The leaderboard as HTML tables, without scripts or style sheets.
 
     Args:
         leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.
-        ties: show the band between the worst and the best order of ties, in place of the 95 % interval.
+        ties: show the band between the worst and the best order of ties instead of the 95 % interval.
     """
     return sheets_to_html(sheets(leaderboard, ties=ties))
 
 
 def to_csv(leaderboard: Leaderboard) -> str:
-    """One line a row, with everything: the section's heading, full precision, intervals and tie bands.
+    """One line per row, with the heading of its section, in full precision, with intervals and tie bands.
 
-    A heading's ``queries`` are the images attacked; a row's are in ``queries_per_image``.
+    The column ``queries`` is the number of attacked queries; ``queries_per_image`` counts service queries.
     """
     headings, scores = ([entry.name for entry in fields(kind)] for kind in (Heading, Score))
     names = [*headings, *_plain(), "queries_per_image", *scores, *(f"target_{name}" for name in scores), "flags"]
@@ -42,7 +42,7 @@ def to_csv(leaderboard: Leaderboard) -> str:
 
 
 def to_json(leaderboard: Leaderboard) -> str:
-    """The whole leaderboard, in full precision."""
+    """The leaderboard as JSON, in full precision."""
     return json.dumps(asdict(leaderboard), indent=2, allow_nan=False) + "\n"
 
 

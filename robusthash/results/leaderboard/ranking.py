@@ -1,4 +1,4 @@
-"""The leaderboard: a pure function of records, that ranks only what may be compared."""
+"""Builds the leaderboard, a pure function of records that ranks only what is comparable."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,12 +18,16 @@ from robusthash.results.records.record import Record
 from robusthash.results.records.stages import CLEAN, Against
 from robusthash.specs import Goal, Role
 
-_FLOORED = "map"  #: the metric that stored floors are of, over the whole list
+_FLOORED = "map"  #: the metric of the stored floors
 _FLOORS = (("anchor codes", "anchor"), ("random codes", "random"), ("worst possible", "worst"))
 
 
 def build_leaderboard(records: Iterable[Record]) -> Leaderboard:
-    """Sorts records into sections and ranks within each; each record is flagged beside all the others."""
+    """Groups records into sections and ranks them within each. Checks between records are among their flags.
+
+    Args:
+        records: any; comparable or not.
+    """
     groups: dict[Heading, list[Record]] = defaultdict(list)
     for record in flagged(records):
         groups[_heading(record)].append(record)
@@ -83,7 +87,7 @@ def _rows(model: str, group: Sequence[Record], names: Names) -> Iterator[Row]:
 
 
 def _competes(record: Record, goal: Goal, access: Access) -> bool:
-    """Whether an attack is ranked with those of this goal and access."""
+    """Whether an attack is ranked among those of this goal and access."""
     return record.attack.goal == goal and record.access is access and counts(record)
 
 

@@ -1,4 +1,4 @@
-"""A leaderboard as tables of text: the same in a terminal, in Markdown and in HTML."""
+"""The leaderboard as tables of text, shared by terminal, Markdown and HTML."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -26,11 +26,11 @@ _EMPHASIS = {RowKind.CLEAN: Emphasis.CLEAN, RowKind.FLOOR: Emphasis.FAINT}
 
 
 def sheets(leaderboard: Leaderboard, *, ties: bool = False) -> Iterator[Sheet]:
-    """A sheet for each section: standings, transfer matrices, and every row.
+    """A sheet per section: standings, transfer matrices, and all rows.
 
     Args:
         leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.
-        ties: show the band between the worst and the best order of ties, in place of the 95 % interval.
+        ties: show the band between the worst and the best order of ties instead of the 95 % interval.
     """
     for section in leaderboard.sections:
         heading = section.setting
@@ -47,7 +47,7 @@ def sheets(leaderboard: Leaderboard, *, ties: bool = False) -> Iterator[Sheet]:
 
 
 def rows_table(section: Section, *, ties: bool) -> Table:
-    """Every row of a section."""
+    """The table of all rows of a section."""
     own, band = metric_title(section.setting.metric), _band(ties=ties)
     target = metric_title(section.setting.metric, Against.TARGET)
     columns = (
@@ -86,7 +86,7 @@ def _emphasis(row: Row) -> Emphasis:
 
 
 def _letters(row: Row) -> str:
-    """What tells ranks of one table apart that are not about the same attacks: ``xt`` for a targeted transfer."""
+    """Prefix of a rank, for access and goal: ``xt`` for a targeted transfer attack."""
     return (_LETTERS[row.access] if row.access else "") + ("t" if row.goal == Goal.TARGETED else "")
 
 
@@ -129,7 +129,7 @@ def _transfer(transfer: Transfer, heading: Heading) -> Table:
 
 
 def _notes(section: Section) -> Iterator[Note]:
-    """What has to be said below the tables."""
+    """Notes below the tables."""
     for row in section.rows:
         for flag in row.flags:
             yield Note(text=f"{flag.id} {row.model}, {row.label}: {flag.message}", warning=True)
@@ -173,7 +173,7 @@ def _number(value: float | None) -> str:
 
 
 def _duration(seconds: float | None) -> str:
-    """Time in three digits and a unit.
+    """A duration with three digits and a unit.
 
     >>> _duration(0.0123), _duration(4.5), _duration(90.0)
     ('12.3 ms', '4.5 s', '90 s')

@@ -1,4 +1,4 @@
-"""The victims of a section, most robust first."""
+"""Ranks the victims of a section by robustness."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -14,14 +14,14 @@ from robusthash.specs import Goal, Role
 
 
 def standings(victims: Mapping[VictimKey, Sequence[Record]], names: Names) -> Iterator[Standing]:
-    """Victims by their score under the strongest white-box attack that all who are ranked have.
+    """Ranks victims by their score under the strongest white-box attack that all ranked victims have in common.
 
-    A victim is ranked if it has the yardstick, where any victim has it: a single attack that another one has besides
-    would say less. Without a yardstick it must have every attack.
+    If any victim was attacked with a yardstick, victims need it for a rank; further attacks are optional. Otherwise a
+    victim needs every attack that another victim has.
 
     Args:
-        victims: the records of each, from old to new, one an attack.
-        names: in the section.
+        victims: records of each victim, from old to new, one per attack.
+        names: of the section.
     """
     for goal in Goal:
         attacks = {
@@ -58,17 +58,17 @@ def standings(victims: Mapping[VictimKey, Sequence[Record]], names: Names) -> It
 
 
 def ranked(records: Iterable[Record], names: Names) -> list[Record]:
-    """Records of one victim, the strongest first."""
+    """Sorts records of a victim, the strongest attack first."""
     return sorted(records, key=lambda record: (strength(record), names.attack(attack_key(record.attack))))
 
 
 def clean(record: Record) -> float:
-    """The headline of the clean queries, by their own labels."""
+    """The headline of the clean queries against their own labels."""
     return record.measure(CLEAN, against=Against.OWN).value
 
 
 def score(record: Record, stage: str = ADVERSARIAL, against: Against | None = None) -> Score:
-    """The headline of a stage; None are the labels that the attack is judged by."""
+    """The headline at a stage; ``against`` defaults to the labels that the attack is judged by."""
     return Score(**asdict(record.measure(stage, against=against)))
 
 

@@ -1,4 +1,4 @@
-"""A leaderboard in a terminal of a hundred columns or so."""
+"""The leaderboard in a terminal, for about a hundred columns."""
 
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
     from rich.table import Table as RichTable
 
-_SPARED = (TIME, PSNR, CLEAN)  #: columns that a narrow terminal does without, the first one first
-_ENDLESS = 10_000  #: width that no table takes
+_SPARED = (TIME, PSNR, CLEAN)  #: columns that a narrow terminal omits, in this order
+_ENDLESS = 10_000  #: columns; wider than any table
 
 
 def render(leaderboard: Leaderboard, *, ties: bool = False) -> "Group":
-    """Tables for a terminal.
+    """The leaderboard as tables for a terminal.
 
     Args:
         leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.
-        ties: show the band between the worst and the best order of ties, in place of the 95 % interval.
+        ties: show the band between the worst and the best order of ties instead of the 95 % interval.
     """
     from rich.console import Group
 
@@ -43,7 +43,7 @@ def _parts(sheet: Sheet) -> "Iterator[RenderableType]":
 
 @dataclass(frozen=True)
 class _Fitted:
-    """The rows of a section as a table that leaves columns out where a terminal is too narrow for whole words."""
+    """A table that omits columns if the terminal is too narrow for whole words."""
 
     table: Table
 
@@ -59,7 +59,7 @@ class _Fitted:
         yield table
 
     def _gained(self, column: int) -> int:
-        """What a column of words yields where they are wrapped."""
+        """How much narrower a column of words becomes when it is wrapped."""
         cells = [self.table.columns[column].name, *(line.cells[column] for line in self.table.lines)]
         return max(map(len, cells)) - max(map(len, " ".join(cells).split()))
 

@@ -1,4 +1,4 @@
-"""How attacks carry over from model to model: one matrix for each attack that was crafted on a surrogate."""
+"""Transfer matrices: one per attack that was crafted on a surrogate."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,15 +12,15 @@ from robusthash.results.records.record import Record
 from robusthash.results.records.stages import CLEAN
 from robusthash.specs import Goal
 
-_Weights = tuple[str, int]  #: digest and size: the same model, whatever it is called
+_Weights = tuple[str, int]  #: digest and size, regardless of the name
 
 
 def transfers(records: Iterable[Record], names: Names) -> Iterator[Transfer]:
-    """The matrices of one section, goal after goal, attacks by name.
+    """The matrices of a section by goal, then by name of the attack.
 
     Args:
-        records: of the section, one a cell.
-        names: in the section.
+        records: of the section, one per cell.
+        names: of the section.
     """
     methods: dict[tuple[Goal, PluginKey], list[Record]] = defaultdict(list)
     for record in records:
@@ -44,7 +44,7 @@ def _matrix(name: str, crafted: Sequence[Record], group: Iterable[Record], names
             sources[source] = names.surrogate(model_key(record.attack.surrogate))
             cells[source, victim_key(record.victim)] = record
     for record in group:
-        # Behind a defense, the white-box attack sees the defense too: it is not the one that the bare model gives.
+        # On a defended victim, the white-box attack is crafted through the defense, not on the bare model.
         victim, own = record.victim, _weights(record.victim.model)
         if record.access is Access.WHITE_BOX and victim.defense is None and own in sources:
             cells[own, victim_key(victim)] = record

@@ -1,1 +1,1 @@
-"""The stored result of one cell, and the folder that keeps it."""
+"""Records: their parts, their files, and the results folder."""

@@ -1,4 +1,4 @@
-"""The per-query arrays of a record, by what they are about; the one place that reads meaning out of their names."""
+"""The per-query arrays of a record, typed; the only place that interprets their names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,19 +12,18 @@ if TYPE_CHECKING:
 
 _Key = TypeVar("_Key")
 
-TRACE = "trace"  #: the column of distances to the aim, (queries, steps + 1) int, -1 where there is none
+TRACE = "trace"  #: column of Hamming distances to the aim, (queries, steps + 1) int, -1 where there is none
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class QueryArrays:
-    """One row a query, in every array.
+    """The arrays of a record; row i of each belongs to query i.
 
     Attributes:
-        codes: by stage, what is searched with: (queries, bytes) uint8 packed codes, or (queries, size) float32
-            descriptors.
-        scores: by stage, metric and labels, (queries,) float64, ties in expectation.
-        neighbours: by stage, (queries, k) int64, ids of the nearest items as the retriever returned them.
-        columns: everything else, by name: ``ids``, ``labels``, ``linf``, ``trace`` ...
+        codes: by stage, (queries, bytes) uint8 packed codes, or (queries, size) float32 descriptors.
+        scores: by stage, metric and labels, (queries,) float64, in expectation over ties.
+        neighbours: by stage, (queries, k) int64, ids of the nearest items, as returned by the retriever.
+        columns: all other arrays, by name: ``ids``, ``labels``, ``linf``, ``trace`` ...
     """
 
     codes: Mapping[str, "np.ndarray"] = field(default_factory=dict)
@@ -41,7 +40,7 @@ class QueryArrays:
         return _found(self.codes, stage, stage)
 
     def scores_of(self, stage: str, metric: str, against: Against = Against.OWN) -> "np.ndarray":
-        """The scores of single queries.
+        """The per-query scores of a metric.
 
         Raises:
             InputError: they were not stored.
@@ -50,7 +49,7 @@ class QueryArrays:
         return _found(self.scores, key, key.stored)
 
     def column(self, name: str) -> "np.ndarray":
-        """Any other array.
+        """One of the other arrays.
 
         Raises:
             InputError: it was not stored.
@@ -59,7 +58,7 @@ class QueryArrays:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, "np.ndarray"]) -> "QueryArrays":
-        """Sorts arrays by their names on disk; one whose name says nothing here is a column."""
+        """Sorts arrays by their names on disk; an unknown name is a column."""
         codes, scores, neighbours, columns = {}, {}, {}, {}
         for name, array in arrays.items():
             if is_stage(name):

@@ -1,4 +1,4 @@
-"""A record as it stands on disk: plain values, few levels; and which of them its digest is over."""
+"""A record as flat plain values, as on disk; and which of them the digest covers."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -15,13 +15,13 @@ SCHEMA = 2
 
 _Value = TypeVar("_Value")
 
-#: What the adversarial inputs depend on, beside the model that they are crafted on; and what the scoring does.
+#: What the adversarial inputs depend on besides the model that they are crafted on, and what the scores depend on.
 _CRAFTING = ("dataset", "attack", "goal", "epsilon", "seed", "shard_size", "precision", "compiled", "versions")
 _SCORING = ("defense", "relevance", "protocols", "retriever", "qualities")
 
 
 def flatten(record: "Record") -> dict[str, Any]:
-    """A record as plain values: what :meth:`Record.to_json` writes."""
+    """The record as plain values, as :meth:`Record.to_json` writes them."""
     victim, attack, scoring, conditions = record.victim, record.attack, record.scoring, record.conditions
     outcome = record.outcome
     return {
@@ -70,7 +70,7 @@ def flatten(record: "Record") -> dict[str, Any]:
 
 
 def by_labels(qualified: Mapping[str, _Value]) -> dict[Against, dict[str, _Value]]:
-    """Values by the labels that they are told against, then by name, from their names on disk.
+    """Groups values by labels, then by name, given their names on disk.
 
     >>> by_labels({"map": 0.1, "t-map": 0.9})
     {<Against.OWN: 'own'>: {'map': 0.1}, <Against.TARGET: 'target'>: {'map': 0.9}}
@@ -83,7 +83,7 @@ def by_labels(qualified: Mapping[str, _Value]) -> dict[Against, dict[str, _Value
 
 
 def crafting(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What the adversarial inputs of a flat record depend on, whoever is to judge them."""
+    """Everything that the adversarial inputs of a flat record depend on, regardless of how they are scored."""
     source = (
         {"model": _identity(content["surrogate"]), "defense": None}
         if content["surrogate"]
@@ -101,7 +101,8 @@ def crafting(content: Mapping[str, Any]) -> dict[str, Any]:
 def identity(content: Mapping[str, Any]) -> dict[str, Any]:
     """Everything in a flat record that could change its numbers.
 
-    What schema 1 could not say is left out where it says what schema 1 meant: a digest of then is one of now.
+    Fields that schema 1 did not have are included only if they differ from what schema 1 implied, so that digests of
+    records of schema 1 remain valid.
     """
     headline = content.get("headline")
     usual = usual_headline(content["protocols"])
@@ -114,7 +115,7 @@ def identity(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def usual_headline(protocols: Mapping[str, str]) -> str:
-    """The headline of a record that does not name it, as those of schema 1 did not."""
+    """The headline of a record of schema 1, which did not store it."""
     return "map" if "map" in protocols else min(protocols)
 
 

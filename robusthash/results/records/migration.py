@@ -1,4 +1,4 @@
-"""What records of schema 1 leave unsaid, and what it was: the one place that knows plugins and options by name."""
+"""Migration from schema 1 to 2. The only place in the core that knows plugins and options by name."""
 
 from msgspec.structs import asdict
 
@@ -12,7 +12,7 @@ _PASSES = "passes"
 
 
 def migrated(file: File1) -> File2:
-    """A file of schema 1 as one of schema 2."""
+    """Converts a file of schema 1 to schema 2."""
     options = file.attack.options
     effort, passes = _count(options.get(_EFFORT)), _count(options.get(_PASSES))
     return File2(

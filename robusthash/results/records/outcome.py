@@ -1,4 +1,4 @@
-"""What an evaluation came to: metrics, costs, and the soundness checks that failed."""
+"""The results of an evaluation: metrics, cost, and failed soundness checks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from robusthash.results.records.stages import Against
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """A metric's mean over the queries.
+    """The mean of a metric over the queries.
 
     Attributes:
-        value: the mean, ties in expectation.
+        value: the mean, in expectation over ties.
         low: lower end of its 95 % bootstrap interval over the queries.
         high: upper end.
-        worst: the same mean under the worst order of ties.
-        best: the same mean under the best order of ties.
+        worst: the mean under the worst order of ties.
+        best: the mean under the best order of ties.
     """
 
     value: float
@@ -27,11 +27,11 @@ class Measure:
 
 @dataclass(frozen=True, kw_only=True)
 class Flag:
-    """A soundness check that failed.
+    """A failed soundness check.
 
     Attributes:
-        id: stable, ``RH001`` ...
-        message: what was found, in one line.
+        id: ``RH001`` ..., stable.
+        message: the finding, in one line.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Flag:
 
 @dataclass(frozen=True, kw_only=True)
 class Spent:
-    """What an attack spent on learning, before its first query. Times are not reproducible; passes are.
+    """The cost of an attack's learning, before its first query. Passes are reproducible, times are not.
 
     Attributes:
         forward: forward passes of single inputs.
@@ -62,14 +62,14 @@ class Spent:
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """What an attack spent on all queries together. Times are not reproducible; passes are.
+    """The cost of an attack on all queries. Passes are reproducible, times are not.
 
     Attributes:
         forward: forward passes of single inputs.
         backward: backward passes of single inputs.
-        queries: inputs that the victim's service was asked about.
+        queries: inputs sent to the victim's service.
         seconds: wall time.
-        learning: what the attack spent before its first query; None if it learns nothing.
+        learning: cost of what the attack learned before; None if it learns nothing.
     """
 
     forward: int = 0
@@ -89,25 +89,26 @@ class Cost:
         )
 
 
-#: By the labels that decide what is relevant, then by metric.
+#: By labels, then by metric.
 Measures = Mapping[Against, Mapping[str, Measure]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What an evaluation came to.
+    """The results of an evaluation.
 
     Attributes:
-        metrics: by stage (:mod:`robusthash.results.records.stages`); against target labels for targeted attacks alone.
-        search: by stage, what the retriever found: ``recall@k`` (share of its k neighbours that are no farther than the
-            true k-th) and ``precision@k`` (share that is relevant).
-        floors: reference values of ``map`` for this database: ``random`` codes, the ``worst`` possible; against target
-            labels ``random`` codes, and ``anchor``, the anchor codes themselves.
+        metrics: by stage (:mod:`robusthash.results.records.stages`). Targeted attacks are also scored against the
+            target labels.
+        search: by stage, ``recall@k`` (share of the retriever's k neighbours that are no farther than the true k-th)
+            and ``precision@k`` (share that is relevant).
+        floors: reference values of ``map`` on this database: ``random`` codes and the ``worst`` possible; against
+            target labels, ``random`` codes and the ``anchor`` codes themselves.
         imagery: mean over the queries of ``psnr`` (dB), ``ssim``, ``linf``, ``l2`` (pixel space), ``clipped`` (share of
             elements), ``hamming`` (bits between clean and adversarial code).
-        cost: what the attack spent.
-        flags: soundness checks that failed.
-        probe: what a look at the victim's gradients found (:mod:`robusthash.adversary.probe`).
+        cost: of the attack.
+        flags: failed soundness checks.
+        probe: findings about the victim's gradients (:mod:`robusthash.adversary.probe`).
     """
 
     metrics: Mapping[str, Measures] = field(default_factory=dict)

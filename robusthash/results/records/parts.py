@@ -1,4 +1,4 @@
-"""What a record says of an evaluation: dataset, victim, attack, scoring, and the conditions of the run."""
+"""The parts of a record that describe an evaluation: dataset, victim, attack, scoring, conditions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,22 +10,22 @@ from robusthash.specs import Direction, Distance, Goal, PluginUse, Role
 
 
 class Access(StrEnum):
-    """What an attack knows of the victim; attacks of different access are not ranked with each other."""
+    """What an attack knows about the victim. Attacks with different access are ranked separately."""
 
     WHITE_BOX = "white-box"  #: everything
     TRANSFER = "transfer"  #: nothing: it is crafted on a surrogate
-    QUERIES = "queries"  #: what its service answers
+    QUERIES = "queries"  #: the answers of its service
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetUse(PluginUse):
-    """The dataset: which items were queries and which were searched.
+    """A dataset, as it was evaluated on.
 
     Attributes:
         digest: of the three splits.
-        queries: number of queries attacked.
-        query_digest: of the queries attacked.
-        database: number of items searched.
+        queries: number of attacked queries.
+        query_digest: of the attacked queries.
+        database: number of database items.
     """
 
     digest: str
@@ -39,8 +39,8 @@ class ModelUse(PluginUse):
     """A model, as victim or as surrogate.
 
     Attributes:
-        size: code length of a model that hashes, else the dimension of its descriptors.
-        distance: how its outputs are compared.
+        size: code length in bits, or dimension of continuous descriptors.
+        distance: in which its outputs are searched.
         backbone: name of its feature network.
         digest: of its weights.
     """
@@ -57,18 +57,18 @@ class ModelUse(PluginUse):
 
     @property
     def label(self) -> str:
-        """Its size in tables: ``32 bit``, ``512 d``."""
+        """Its size, for tables: ``32 bit`` or ``512 d``."""
         return size_label(self.size, self.distance)
 
     def identity(self) -> dict[str, Any]:
-        """What digests are made of: everything that could change an output."""
+        """Everything that could change its outputs, for digests."""
         space = {"distance": str(self.distance), "size": self.size} if self.bits is None else {"bits": self.bits}
         use = {"name": self.name, "owner": self.owner, "options": self.options}
         return {**use, **space, "backbone": self.backbone, "digest": self.digest}
 
 
 def size_label(size: int, distance: Distance) -> str:
-    """A model's size in tables.
+    """A model's size, for tables.
 
     >>> size_label(32, Distance.HAMMING), size_label(512, Distance.COSINE)
     ('32 bit', '512 d')
@@ -78,12 +78,12 @@ def size_label(size: int, distance: Distance) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class VictimUse:
-    """What is attacked and scored.
+    """The victim: what is scored.
 
     Attributes:
-        model: the model, after the defense if that trained it further.
-        defense: what hardened it; None if nothing did.
-        direction: what searches for what.
+        model: the model, with the weights that the defense trained, if it trains.
+        defense: the defense; None for an undefended model.
+        direction: modalities of the queries and of the items.
     """
 
     model: ModelUse
@@ -93,11 +93,11 @@ class VictimUse:
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """How long an attack runs, in its own unit.
+    """How long an attack runs.
 
     Attributes:
-        option: the attack's option that says so: ``steps``, ``queries`` ...
-        value: its value.
+        option: the option of the attack that sets it: ``steps``, ``queries`` ...
+        value: the value of this option.
     """
 
     option: str
@@ -106,17 +106,17 @@ class Effort:
 
 @dataclass(frozen=True, kw_only=True)
 class AttackUse(PluginUse):
-    """What perturbed the queries, and within what bounds.
+    """An attack, as it was run.
 
     Attributes:
         goal: untargeted or targeted.
         epsilon: radius of the L-infinity ball, as a share of the pixel range.
-        surrogate: the model that a transfer attack was crafted on; None is the victim itself.
-        role: what it is among the attacks.
-        effort: how long it runs; None if none of its options says so.
-        passes: passes of which each step averages the gradient.
-        precision: of its passes; what is scored is always float32.
-        compiled: whether the model it was crafted on was compiled.
+        surrogate: the model that it was crafted on; None if that is the victim.
+        role: of the attack among the others.
+        effort: how long it runs; None if the attack declares no such option.
+        passes: number of passes over which each gradient is averaged.
+        precision: of its passes. Scoring is always in float32.
+        compiled: whether the model that it was crafted on was compiled.
     """
 
     goal: Goal
@@ -130,20 +130,20 @@ class AttackUse(PluginUse):
 
     @property
     def against(self) -> Against:
-        """The labels that its success is measured against."""
+        """The labels by which its success is measured."""
         return Against.TARGET if self.goal == Goal.TARGETED else Against.OWN
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """How codes became numbers.
+    """How the queries were scored.
 
     Attributes:
-        protocols: the protocol id of each metric.
+        protocols: protocol id of each metric.
         headline: the metric that the record is judged by, one of ``protocols``.
-        relevance: what counts as relevant: ``share-any`` ...
-        retriever: what searched the database.
-        qualities: of JPEG, at which the queries were hashed once more.
+        relevance: when an item is relevant: ``share-any`` ...
+        retriever: the retriever that searched the database.
+        qualities: JPEG qualities at which the queries were hashed again.
     """
 
     protocols: Mapping[str, str]
@@ -160,11 +160,11 @@ class Scoring:
 
 @dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """What a run was computed under.
+    """The conditions of a run.
 
     Attributes:
         seed: of the run.
-        shard_size: queries to a shard, which fixes the compute shape.
+        shard_size: queries per shard, which fixes the compute shape.
         versions: of robusthash, torch and numpy.
         environment: device, its name, threads and batch.
     """

@@ -1,4 +1,4 @@
-"""Reading a record from disk, whoever wrote it and whenever: checked by its schema, and by its own digest."""
+"""Reads records from disk. Files may come from strangers: they are checked by schema and by digest."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,7 +26,7 @@ from robusthash.results.rendering.escaping import visible
 from robusthash.specs import PluginUse
 from robusthash.storage import digest
 
-#: What files of schema 1 may lack, and what it was then.
+#: Defaults of fields that files of schema 1 may lack.
 _UNSAID: Mapping[str, Any] = {"surrogate": None, "precision": "float32", "compiled": False, "qualities": []}
 
 
@@ -34,7 +34,7 @@ def read_record(path: Path) -> Record:
     """Reads one record.
 
     Raises:
-        InputError: it cannot be read, is not a whole record, or has a digest that is not its own.
+        InputError: it cannot be read, is not a valid record, or was changed after it was written.
     """
     try:
         content = path.read_bytes()
@@ -44,14 +44,14 @@ def read_record(path: Path) -> Record:
 
 
 def parse_record(content: bytes | str, where: str) -> Record:
-    """Reads the content of a record's file.
+    """Reads the content of a record file.
 
     Args:
-        content: JSON, of this schema or an earlier one.
-        where: the file's path, for the error.
+        content: JSON of this schema or an earlier one.
+        where: path of the file, for errors.
 
     Raises:
-        InputError: it is not a whole record, or has a digest that is not its own.
+        InputError: it is not a valid record, or was changed after it was written.
     """
     try:
         plain = msgspec.json.decode(content)
@@ -62,7 +62,7 @@ def parse_record(content: bytes | str, where: str) -> Record:
         raise InputError(f"{where} is not a record: {_told(error)}", hint=hint) from error
     if own != file.digest:
         raise InputError(
-            f"{where} has the digest {file.digest[:12]}..., and its content makes {own[:12]}...: it was changed",
+            f"{where} was changed after it was written: its digest is {file.digest[:12]}, its content gives {own[:12]}",
             hint="restore it, or evaluate again",
         )
     return _record(file)
@@ -71,16 +71,14 @@ def parse_record(content: bytes | str, where: str) -> Record:
 def _checked(plain: Any, where: str) -> File2:
     schema = plain.get("schema") if isinstance(plain, dict) else None
     if isinstance(schema, int) and schema > SCHEMA:
-        raise InputError(
-            f"{where} has schema {schema}, and this version reads up to {SCHEMA}", hint="update robusthash"
-        )
+        raise InputError(f"{where} has schema {schema}, this version reads up to {SCHEMA}", hint="update robusthash")
     if schema == 1:
         return migrated(msgspec.convert(plain, File1))
     return msgspec.convert(plain, File2)
 
 
 def _told(error: Exception) -> str:
-    """What msgspec says of a defect, the place first; names in it are the file's, and may be anything.
+    """The message of msgspec with the place first. It quotes names from the file, which may contain anything.
 
     >>> _told(ValueError("Expected `int`, got `str` - at `$.dataset.queries`"))
     'dataset.queries: Expected `int`, got `str`'

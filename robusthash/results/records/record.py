@@ -1,4 +1,4 @@
-"""The stored result of one cell: everything that could change its numbers, and the numbers."""
+"""The stored result of one cell: everything that could change its numbers, and the numbers themselves."""
 
 import json
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from robusthash.results.records.outcome import Measure, Outcome
 from robusthash.results.records.parts import Access, AttackUse, Conditions, DatasetUse, Scoring, VictimUse
 from robusthash.results.records.stages import ADVERSARIAL, Against
 
-_UNBOUNDED = "RH006"  #: the flag of an attack that is not held to epsilon
+_UNBOUNDED = "RH006"  #: flag of an attack that is not held to epsilon
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,11 +19,11 @@ class Record:
     Attributes:
         digest: of everything that could change the numbers.
         created: UTC time, ISO 8601.
-        dataset: what was searched, with what.
-        victim: what was attacked.
-        attack: what perturbed the queries.
-        scoring: how codes became numbers.
-        conditions: what the run was computed under.
+        dataset: the dataset.
+        victim: the victim.
+        attack: the attack.
+        scoring: metrics, relevance and retriever.
+        conditions: seed, software and hardware.
         outcome: the numbers.
     """
 
@@ -37,15 +37,15 @@ class Record:
     outcome: Outcome
 
     def crafting(self) -> dict[str, Any]:
-        """What the adversarial inputs depend on, whoever is to judge them."""
+        """Everything that the adversarial inputs depend on, regardless of how they are scored."""
         return flat.crafting(flat.flatten(self))
 
     def identity(self) -> dict[str, Any]:
-        """Everything that could change the numbers: the digest is over this."""
+        """Everything that could change the numbers. The digest is computed from this."""
         return flat.identity(flat.flatten(self))
 
     def reproducible(self) -> dict[str, Any]:
-        """Everything but the times: what two runs of one cell must agree on."""
+        """Everything but the times: equal for two runs of one cell."""
         content = flat.flatten(self)
         del content["created"], content["cost"]["seconds"]
         if content["cost"]["learning"]:
@@ -54,25 +54,25 @@ class Record:
 
     @property
     def access(self) -> Access:
-        """What the attack knew of the victim."""
+        """What the attack knew about the victim."""
         if self.outcome.cost.queries:
             return Access.QUERIES
         return Access.TRANSFER if self.attack.surrogate else Access.WHITE_BOX
 
     @property
     def bounded(self) -> bool:
-        """Whether the attack was held to the ball: one that was not may be shown, but not ranked."""
+        """Whether the attack was held to the ball. Unbounded attacks are shown, but not ranked."""
         return all(flag.id != _UNBOUNDED for flag in self.outcome.flags)
 
     def measure(
         self, stage: str = ADVERSARIAL, *, metric: str | None = None, against: Against | None = None
     ) -> Measure:
-        """One metric of the queries at one stage.
+        """A metric at one stage.
 
         Args:
-            stage: :mod:`robusthash.results.records.stages`.
-            metric: its name; None is the headline.
-            against: the labels that decide what is relevant; None is those that the attack is judged by.
+            stage: ``clean``, ``adversarial`` ... (:mod:`robusthash.results.records.stages`).
+            metric: its name; None for the headline.
+            against: the labels that decide relevance; None for those that the attack is judged by.
 
         Raises:
             KeyError: it was not measured.
@@ -85,15 +85,15 @@ class Record:
 
     @classmethod
     def from_json(cls, text: str, where: str) -> "Record":
-        """Reads what :meth:`to_json` wrote, in this version or an earlier one.
+        """Reads what this or an earlier version of :meth:`to_json` wrote.
 
         Args:
-            text: the file's content.
-            where: its path, for the error.
+            text: content of the file.
+            where: path of the file, for errors.
 
         Raises:
-            InputError: not a record, of a later schema, or with a digest that is not its own.
+            InputError: it is not a record, has a newer schema, or was changed after it was written.
         """
-        from robusthash.results.records.reading import parse_record  # which makes records, and so imports this
+        from robusthash.results.records.reading import parse_record  # it imports this module
 
         return parse_record(text, where)

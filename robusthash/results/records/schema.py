@@ -1,4 +1,4 @@
-"""The files of records, as msgspec checks them: schema 2, and schema 1 before it."""
+"""The files of records as msgspec structs: schema 2 and its predecessor, schema 1."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,16 +7,19 @@ from msgspec import Meta, Struct
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
 from robusthash.specs import Direction, Distance, Goal, Role
 
-_DEEPEST = 20  #: levels of options in each other; what walks through them is recursive
+_DEEPEST = 20  #: levels of nested options; they are traversed recursively
 
-Count = Annotated[int, Meta(ge=0)]
-Positive = Annotated[int, Meta(ge=1)]
+_MOST = 2**63 - 1  #: larger integers are not counts, and cannot be converted to floats safely
+
+Number = Annotated[int, Meta(ge=-_MOST, le=_MOST)]
+Count = Annotated[int, Meta(ge=0, le=_MOST)]
+Positive = Annotated[int, Meta(ge=1, le=_MOST)]
 Seconds = Annotated[float, Meta(ge=0)]
 Digest = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class Part(Struct, kw_only=True, forbid_unknown_fields=True):
-    """A part of a file: a name that is not expected is as wrong as one that is missing."""
+    """A part of a file. Unknown fields are errors, as are missing ones."""
 
 
 class PluginPart(Part):
@@ -44,7 +47,7 @@ class DatasetPart(PluginPart):
 
 
 class ModelPart1(PluginPart):
-    """A model of schema 1: all of them hash."""
+    """A model of schema 1, always a hash model."""
 
     bits: Positive
     backbone: str
@@ -64,11 +67,11 @@ class ModelPart2(PluginPart, kw_only=True):
         super().__post_init__()
         expected = self.size if self.distance is Distance.HAMMING else None
         if self.bits != expected:
-            raise ValueError(f"bits is {self.bits}, and {self.distance} of size {self.size} makes it {expected}")
+            raise ValueError(f"bits is {self.bits}, but {self.distance} of size {self.size} has bits {expected}")
 
 
 class MeasurePart(Part):
-    """A metric's mean over the queries."""
+    """The mean of a metric over the queries."""
 
     value: float
     low: float
@@ -78,14 +81,14 @@ class MeasurePart(Part):
 
 
 class FlagPart(Part):
-    """A soundness check that failed."""
+    """A failed soundness check."""
 
     id: str
     message: str
 
 
 class SpentPart(Part):
-    """What an attack spent on learning."""
+    """The cost of learning."""
 
     forward: Count
     backward: Count
@@ -93,7 +96,7 @@ class SpentPart(Part):
 
 
 class CostPart(Part, kw_only=True):
-    """What an attack spent on its queries."""
+    """The cost of an attack."""
 
     forward: Count
     backward: Count
@@ -106,11 +109,11 @@ class EffortPart(Part, kw_only=True):
     """How long an attack runs."""
 
     option: str
-    value: int | float
+    value: Number | float
 
 
 class CommonPart(Part, kw_only=True):
-    """What both schemas have."""
+    """The fields that both schemas have."""
 
     digest: Digest
     created: str
@@ -124,8 +127,8 @@ class CommonPart(Part, kw_only=True):
     protocols: Annotated[dict[str, str], Meta(min_length=1)]
     relevance: str
     retriever: PluginPart
-    qualities: tuple[int, ...] = ()
-    seed: int
+    qualities: tuple[Count, ...] = ()
+    seed: Number
     shard_size: Positive
     versions: dict[str, str]
     environment: dict[str, str]
@@ -139,7 +142,10 @@ class CommonPart(Part, kw_only=True):
 
     def __post_init__(self) -> None:
         if "device" not in self.environment:
-            raise ValueError("environment names no device")
+            raise ValueError("environment has no device")
+        odd = next((name for name in self.protocols if Against.parse(name)[0] is not Against.OWN), None)
+        if odd is not None:
+            raise ValueError(f"protocols has {odd}, a name reserved for target labels")
         labels = (Against.OWN, Against.TARGET) if self.goal is Goal.TARGETED else (Against.OWN,)
         for stage in (CLEAN, ADVERSARIAL):
             for name in (against.qualify(metric) for metric in self.protocols for against in labels):
@@ -170,7 +176,7 @@ class File2(CommonPart, kw_only=True):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.headline not in self.protocols:
-            raise ValueError(f"headline is {self.headline!r}, which is none of protocols")
+            raise ValueError(f"headline is {self.headline!r}, which is not among protocols")
 
 
 def _inside(value: object) -> list[Any]:

@@ -1,17 +1,17 @@
-"""The stages of a query, the labels that it is scored against, and the names that both have on disk."""
+"""The stages at which a query is scored, the labels it is scored against, and how both are named on disk."""
 
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-CLEAN = "clean"  #: the query as the dataset has it
-ADVERSARIAL = "adversarial"  #: after the attack, as it is delivered: the headline
-UNROUNDED = "unrounded"  #: after the attack, before delivery rounds it
+CLEAN = "clean"  #: the query before the attack
+ADVERSARIAL = "adversarial"  #: after the attack, rounded for delivery
+UNROUNDED = "unrounded"  #: after the attack, before rounding
 
 _STAGES = (CLEAN, ADVERSARIAL, UNROUNDED)
 _JPEG = "jpeg-"
 _CLEAN_JPEG = f"{CLEAN}-{_JPEG}"
-_TARGET = "t-"  #: before the name of what is told against the target labels
+_TARGET = "t-"  #: prefix of metrics and floors with respect to the target labels
 _NEIGHBOURS = "neighbours"
 
 
@@ -25,35 +25,35 @@ def after_jpeg(quality: int) -> tuple[str, str]:
 
 
 def stages_of(qualities: Iterable[int]) -> list[str]:
-    """Every stage of an evaluation, in a query's order.
+    """All stages of an evaluation, in order.
 
     Args:
-        qualities: of JPEG, at which images are hashed once more.
+        qualities: JPEG qualities at which images are hashed again.
     """
     return [*_STAGES, *(stage for quality in qualities for stage in after_jpeg(quality))]
 
 
 def is_stage(name: str) -> bool:
-    """Whether a name is that of a stage."""
+    """Whether this is the name of a stage."""
     return name in _STAGES or any(
         name.startswith(prefix) and name.removeprefix(prefix).isdecimal() for prefix in (_JPEG, _CLEAN_JPEG)
     )
 
 
 def in_order(stages: Iterable[str]) -> list[str]:
-    """Stages in a query's order; those after JPEG come last, by name."""
+    """Sorts stages: clean, adversarial, unrounded, then those after JPEG by name."""
     found = set(stages)
     return [stage for stage in _STAGES if stage in found] + sorted(found - set(_STAGES))
 
 
 class Against(StrEnum):
-    """Which labels decide what is relevant to a query."""
+    """The labels that decide which items are relevant to a query."""
 
-    OWN = "own"  #: the query's
-    TARGET = "target"  #: those that a targeted attack pulls it to
+    OWN = "own"  #: the query's own labels
+    TARGET = "target"  #: the target labels of a targeted attack
 
     def qualify(self, name: str) -> str:
-        """A metric's or floor's name with respect to these labels, on disk and in tables.
+        """The name of a metric or floor with respect to these labels, on disk and in tables.
 
         >>> Against.OWN.qualify("map"), Against.TARGET.qualify("map")
         ('map', 't-map')
@@ -62,7 +62,7 @@ class Against(StrEnum):
 
     @staticmethod
     def parse(qualified: str) -> tuple["Against", str]:
-        """What :meth:`qualify` joined.
+        """Splits a name that :meth:`qualify` made.
 
         >>> Against.parse("t-map")
         (<Against.TARGET: 'target'>, 'map')
@@ -73,7 +73,7 @@ class Against(StrEnum):
 
 
 class ScoreKey(NamedTuple):
-    """What a score of single queries is about."""
+    """Identifies an array of per-query scores."""
 
     stage: str
     metric: str
@@ -81,7 +81,7 @@ class ScoreKey(NamedTuple):
 
     @property
     def stored(self) -> str:
-        """Name of its array on disk.
+        """The name of the array on disk.
 
         >>> ScoreKey("clean", "map", Against.TARGET).stored
         'clean/t-map'
@@ -90,12 +90,12 @@ class ScoreKey(NamedTuple):
 
 
 def neighbours_name(stage: str) -> str:
-    """Name on disk of the array of what the retriever returned."""
+    """The name on disk of the array of neighbours that the retriever returned."""
     return f"{stage}/{_NEIGHBOURS}"
 
 
 def score_key(stored: str) -> ScoreKey | None:
-    """The score whose array has this name; None if it is another array's.
+    """The key of the score array with this name on disk; None if it is no score array.
 
     >>> score_key("clean/map"), score_key("clean/neighbours"), score_key("psnr")
     (ScoreKey(stage='clean', metric='map', against=<Against.OWN: 'own'>), None, None)
@@ -108,6 +108,6 @@ def score_key(stored: str) -> ScoreKey | None:
 
 
 def neighbours_stage(stored: str) -> str | None:
-    """The stage whose neighbours are in the array of this name; None if it is another array's."""
+    """The stage of the neighbour array with this name on disk; None if it is no neighbour array."""
     stage, _, name = stored.partition("/")
     return stage if name == _NEIGHBOURS and is_stage(stage) else None

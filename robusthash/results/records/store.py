@@ -1,4 +1,4 @@
-"""The results folder: one JSON per record, the per-query arrays beside it, and no index that could go stale."""
+"""The results folder: a JSON file per record, with the per-query arrays beside it. There is no index to go stale."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -22,11 +22,11 @@ _LONGEST = 80  #: characters of a name in a path
 
 @dataclass(frozen=True, kw_only=True)
 class UnreadableRecord:
-    """A file in the results folder that is not a usable record.
+    """A JSON file in the results folder that is not a valid record.
 
     Attributes:
         path: of the file.
-        message: what is wrong with it, and how to mend it.
+        message: what is wrong with it, and how to fix it.
     """
 
     path: Path
@@ -34,17 +34,17 @@ class UnreadableRecord:
 
 
 class ResultStore:
-    """Records in a folder: ``<dataset>/<model>-<bits>bit/<defense>/<attack>-<digest>.json``.
+    """Records in a folder: ``<dataset>/<model>-<size>/<defense>/<attack>-<digest>.json``.
 
     Args:
-        root: the folder; made on the first :meth:`save`.
+        root: the folder; the first :meth:`save` creates it.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def path_of(self, record: Record) -> Path:
-        """Where a record is kept; its arrays have the same name with ``.npz``."""
+        """Path of a record. Its arrays have the same name with the suffix ``.npz``."""
         model = record.victim.model
         return (
             self.root
@@ -55,17 +55,17 @@ class ResultStore:
         )
 
     def save(self, record: Record, arrays: QueryArrays) -> Path:
-        """Writes the arrays and then the record, each at once or not at all: a record that is there is whole.
+        """Writes the arrays, then the record, each atomically: a record that exists is complete.
 
         Args:
             record: the result of one cell.
-            arrays: one row a query.
+            arrays: of its queries.
 
         Returns:
-            The record's path.
+            Path of the record.
 
         Raises:
-            StorageError: the folder cannot be written, or the disk is full. What was stored before stays.
+            StorageError: the folder cannot be written, or the disk is full. Nothing that was stored is lost.
         """
         from robusthash.arrays import write_arrays
 
@@ -75,11 +75,12 @@ class ResultStore:
         return path
 
     def save_database(self, record: Record, arrays: Mapping[str, "np.ndarray"]) -> None:
-        """Writes the codes and labels that a record's queries were ranked against, once for all records of a victim.
+        """Writes the codes and labels of the database, once for all records of a victim.
 
         Args:
             record: of the victim.
-            arrays: ``packed`` (items, bytes) uint8, and ``labels`` (items, classes) uint8.
+            arrays: ``packed``, (items, bytes) uint8 codes or (items, size) float32 descriptors; and ``labels``,
+                (items, classes) uint8.
 
         Raises:
             StorageError: the folder cannot be written, or the disk is full.
@@ -91,7 +92,7 @@ class ResultStore:
             write_arrays(path, arrays)
 
     def database(self, record: Record) -> dict[str, "np.ndarray"]:
-        """What :meth:`save_database` wrote.
+        """The arrays that :meth:`save_database` wrote.
 
         Raises:
             InputError: it is missing or damaged.
@@ -109,7 +110,7 @@ class ResultStore:
         return self.path_of(record).with_name(f"database-{name[:_NAMED]}.npz")
 
     def arrays(self, record: Record) -> QueryArrays:
-        """The per-query arrays that were saved with a record.
+        """The per-query arrays of a record.
 
         Raises:
             InputError: they are missing or damaged.
@@ -119,7 +120,7 @@ class ResultStore:
         return QueryArrays.from_arrays(read_arrays(self.path_of(record).with_suffix(".npz")))
 
     def find(self, digest: str) -> Record | None:
-        """The record of a cell; None where there is none, or its file is damaged and so has to be made again."""
+        """The record with this digest; None if there is none, or if its file is damaged and has to be made again."""
         for path in sorted(self.root.glob(f"*/*/*/*-{digest[:_NAMED]}.json")):
             try:
                 record = read_record(path)
@@ -130,7 +131,7 @@ class ResultStore:
         return None
 
     def lookup(self, prefix: str) -> Record:
-        """The one record whose digest begins with some digits.
+        """The only record whose digest starts with these digits.
 
         Raises:
             UsageError: there is none, or several.
@@ -153,7 +154,7 @@ class ResultStore:
         return found[0]
 
     def locate(self, name: str) -> Record:
-        """The record in a file, or the one whose digest begins with these digits.
+        """The record in a file, or the only one whose digest starts with these digits.
 
         Raises:
             UsageError: there is none, or several.
@@ -163,7 +164,7 @@ class ResultStore:
         return read_record(path) if path.is_file() else self.lookup(name)
 
     def arrays_beside(self, name: str, record: Record) -> QueryArrays:
-        """The arrays of a record that was found by :meth:`locate`: those beside its file, wherever that is.
+        """The arrays of a record that :meth:`locate` found: those beside its file, wherever it is.
 
         Raises:
             InputError: they are missing or damaged.
@@ -176,7 +177,7 @@ class ResultStore:
         return QueryArrays.from_arrays(read_arrays(path.with_suffix(".npz")))
 
     def load_all(self) -> tuple[list[Record], list[UnreadableRecord]]:
-        """Every record, in the order of the paths, and every JSON file that is none.
+        """All records, in the order of their paths, and all JSON files that are not valid records.
 
         Raises:
             InputError: the folder does not exist.
@@ -192,12 +193,12 @@ class ResultStore:
         return records, problems
 
     def _paths(self) -> Iterator[Path]:
-        """JSON files, but not those of hidden folders and half-written ones."""
+        """JSON files, except hidden ones, half-written ones and those in hidden folders."""
         for path in sorted(self.root.rglob("*.json")):
             if not any(part.startswith(".") for part in path.relative_to(self.root).parts):
                 yield path
 
 
 def _safe(name: str) -> str:
-    """A plugin's name as one part of a path: no separators, not hidden, not endless."""
+    """A name as one component of a path: without separators, not hidden, of limited length."""
     return re.sub(r"^\.+", "_", re.sub(r"[^\w.@+-]", "_", name))[-_LONGEST:]

@@ -1,1 +1,1 @@
-"""Tables of text in every form that they are shown in, with strangers' names made harmless."""
+"""Tables of text for terminal, Markdown, HTML and CSV, with untrusted names escaped."""

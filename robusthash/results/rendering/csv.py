@@ -1,4 +1,4 @@
-"""Lines as CSV, safe to open in a spreadsheet."""
+"""Renders lines as CSV that is safe to open in a spreadsheet."""
 
 import csv
 import io
@@ -8,11 +8,11 @@ from robusthash.results.rendering.escaping import for_csv
 
 
 def lines_to_csv(names: Sequence[str], lines: Iterable[Mapping[str, object]]) -> str:
-    """A head and one line each, in full precision.
+    """CSV with a header, in full precision.
 
     Args:
         names: of the columns.
-        lines: values by column; what a line lacks is empty.
+        lines: values by column; missing ones are left empty.
     """
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, names, lineterminator="\n")

@@ -1,14 +1,14 @@
-"""Names that strangers chose, made harmless for where they are shown. Every export escapes here, and nowhere else."""
+"""Escapes untrusted text for each output format. Every export escapes here, and only here."""
 
 import html
 import re
 
-_FORMULA = frozenset("=+-@＝＋－＠")  #: what a spreadsheet takes for the start of a formula
+_FORMULA = frozenset("=+-@＝＋－＠")  #: first characters of spreadsheet formulas
 _MARKDOWN = re.compile(r"[\\`*~|]|(?<!\w)_|_(?!\w)|\](?=[\[(])")
 
 
 def visible(text: str) -> str:
-    r"""Text for one line of a terminal: control characters, line breaks and direction marks as escapes.
+    r"""Escapes text for one line of a terminal: control characters, line breaks and direction marks.
 
     >>> visible("a\x1b[2Jb\n\u202ec")
     'a\\x1b[2Jb\\n\\u202ec'
@@ -17,7 +17,7 @@ def visible(text: str) -> str:
 
 
 def for_markdown(text: str) -> str:
-    r"""Text for one cell or line of Markdown: no HTML, no code, no links, no further cells.
+    r"""Escapes text for one cell or line of Markdown: no HTML, code, links or further cells.
 
     >>> for_markdown("a|b <img> [x](y)")
     'a\\|b &lt;img&gt; [x\\](y)'
@@ -26,7 +26,7 @@ def for_markdown(text: str) -> str:
 
 
 def for_html(text: str) -> str:
-    """Text for HTML, as content or as the value of an attribute.
+    """Escapes text for HTML, as content or as a quoted attribute.
 
     >>> for_html('<b> "x"')
     '&lt;b&gt; &quot;x&quot;'
@@ -35,7 +35,7 @@ def for_html(text: str) -> str:
 
 
 def for_csv(value: object) -> object:
-    """A cell of a spreadsheet: text that would be taken for a formula gets an apostrophe before it; a number stays.
+    """Escapes a cell for spreadsheets: text that looks like a formula gets an apostrophe in front. Numbers are kept.
 
     >>> for_csv("=1+1"), for_csv(-0.5)
     ("'=1+1", -0.5)

@@ -1,11 +1,11 @@
-"""Sheets as HTML for a notebook or a page: tables with styles of their own, no scripts, readable in light and dark."""
+"""Renders sheets as HTML with inline styles and without scripts, for notebooks and pages, light or dark."""
 
 from collections.abc import Iterable
 
 from robusthash.results.rendering.escaping import for_html
 from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
 
-# Colours are the page's own, or half-transparent, so that they suit a light and a dark one.
+# Colours are inherited or half-transparent, so that they suit light and dark pages.
 _TABLE = "border-collapse:collapse;margin:.4em 0 1em;color:inherit;background:transparent"
 _CELL = "padding:.15em .6em;border-bottom:1px solid rgba(128,128,128,.35);font-variant-numeric:tabular-nums"
 _CAPTION = "caption-side:top;text-align:left;color:inherit;padding:.2em 0"
@@ -20,7 +20,7 @@ _NOTE = "opacity:.7;margin:.2em 0"
 
 
 def sheets_to_html(sheets: Iterable[Sheet]) -> str:
-    """A division for each sheet. Whatever a name contains, it is shown as text."""
+    """A ``div`` per sheet. All text is escaped."""
     return "\n".join(_sheet(sheet) for sheet in sheets) + "\n"
 
 

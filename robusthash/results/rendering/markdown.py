@@ -1,4 +1,4 @@
-"""Sheets as Markdown."""
+"""Renders sheets as Markdown."""
 
 from collections.abc import Iterable, Sequence
 
@@ -7,7 +7,7 @@ from robusthash.results.rendering.sheet import Sheet, Table
 
 
 def sheets_to_markdown(sheets: Iterable[Sheet]) -> str:
-    """A heading for each sheet, then its tables and notes."""
+    """A heading per sheet, followed by its tables and notes."""
     blocks: list[str] = []
     for sheet in sheets:
         blocks.append(f"## {for_markdown(sheet.title)}")

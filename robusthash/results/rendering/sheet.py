@@ -1,11 +1,11 @@
-"""What is shown of results, before it takes a form: sheets of tables and notes, all of it plain text."""
+"""Sheets: tables and notes of plain text, before they are rendered in a format."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Emphasis(StrEnum):
-    """How a line stands out."""
+    """How a line is emphasised."""
 
     NONE = "none"
     BEST = "best"
@@ -15,12 +15,12 @@ class Emphasis(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column.
+    """A column.
 
     Attributes:
-        name: above it.
-        words: whether it has words, which stand on the left and may be wrapped; numbers stand on the right.
-        wraps: whether its name may be wrapped, of a column of numbers.
+        name: in the head of the table.
+        words: whether it holds words, which are left-aligned and may be wrapped; numbers are right-aligned.
+        wraps: whether the name of a column of numbers may be wrapped.
     """
 
     name: str
@@ -30,11 +30,11 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One line of a table.
+    """A line of a table.
 
     Attributes:
-        cells: one a column.
-        emphasis: how it stands out.
+        cells: one per column.
+        emphasis: of the line.
     """
 
     cells: tuple[str, ...]
@@ -48,7 +48,7 @@ class Table:
     Attributes:
         columns: from left to right.
         lines: from top to bottom.
-        caption: above it; None for a table that the sheet's title names.
+        caption: above it, if it needs one beside the title of the sheet.
     """
 
     columns: tuple[Column, ...]
@@ -58,11 +58,11 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """What has to be said below the tables.
+    """A note below the tables.
 
     Attributes:
-        text: in one line.
-        warning: whether it is a soundness check that failed.
+        text: one line.
+        warning: whether it reports a failed soundness check.
     """
 
     text: str
@@ -71,13 +71,13 @@ class Note:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """Tables of numbers that may be compared.
+    """Tables of comparable numbers.
 
     Attributes:
         title: what they have in common.
-        lead: a line below the title; None for none.
-        tables: one below the other.
-        notes: below them.
+        tables: the tables.
+        notes: below the tables.
+        lead: a line below the title, if any.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""Text and tables for a terminal, with rich; markup in a name is shown as it is."""
+"""Renders text and tables with rich. Markup in names is not interpreted."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _STYLES = {Emphasis.NONE: "", Emphasis.BEST: "bold", Emphasis.CLEAN: "green", Emphasis.FAINT: "dim"}
-_PLAIN_WIDTH = 120  #: columns of a terminal that is a string
+_PLAIN_WIDTH = 120  #: columns of plain text
 
 
 def text(content: str, style: str = "") -> "Text":
-    """Text as it is: no markup, and control characters as escapes."""
+    """Text with control characters escaped and without markup."""
     from rich.text import Text
 
     return Text(visible(content), style=style)
 
 
 def empty_table(columns: Iterable[Column]) -> "RichTable":
-    """A table without lines."""
+    """A table with these columns and no lines."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
 
@@ -37,14 +37,14 @@ def empty_table(columns: Iterable[Column]) -> "RichTable":
 
 
 def text_of(escaped: str) -> "Text":
-    """Text that is made visible already, and may have lines of ours."""
+    """Text that is already escaped, and may contain our own line breaks."""
     from rich.text import Text
 
     return Text(escaped)
 
 
 def table(content: Table) -> "Iterator[RenderableType]":
-    """A table, and its caption above it."""
+    """The table, preceded by its caption if it has one."""
     if content.caption:
         yield text(content.caption)
     made = empty_table(content.columns)
@@ -54,17 +54,17 @@ def table(content: Table) -> "Iterator[RenderableType]":
 
 
 def style_of(emphasis: Emphasis) -> str:
-    """How rich writes it."""
+    """The rich style of an emphasis."""
     return _STYLES[emphasis]
 
 
 def note(content: Note) -> "Text":
-    """One line below the tables."""
+    """A note below the tables."""
     return text(content.text, style="yellow" if content.warning else "dim")
 
 
 def as_text(content: "RenderableType") -> str:
-    """What a terminal without colours shows, for ``print``."""
+    """Plain text without colours, for ``print``."""
     from io import StringIO
 
     from rich.console import Console

@@ -25,13 +25,13 @@ class LogitModel(HashModel):
     Args:
         network: from (n, 3, h, w) in [0, 1] to (n, bits).
         bits: code length K.
-        image_size: height and width of the inputs, in pixels.
+        image_size: height and width of the inputs, in pixels; one number for square ones.
     """
 
-    def __init__(self, network: nn.Module, *, bits: int, image_size: int) -> None:
+    def __init__(self, network: nn.Module, *, bits: int, image_size: int | tuple[int, int]) -> None:
         super().__init__()
         self.bits = bits
-        self.modality = Modality.image(image_size)
+        self.modality = Modality.image(*((image_size,) if isinstance(image_size, int) else image_size))
         self.network = network
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -49,15 +49,14 @@ def user_model(
 ) -> HashModel | CrossModalHashModel:
     """Builds the user's model.
 
-    The function named is called with those of ``bits``, ``image_size`` and ``modalities`` that it takes, and returns a
-    :class:`HashModel`, a :class:`CrossModalHashModel`, or any network that gives logits (n, bits) of pixel-space
-    images.
+    The function is called with those of ``bits``, ``image_size`` and ``modalities`` that it takes, and returns a
+    :class:`HashModel`, a :class:`CrossModalHashModel`, or any network from pixel-space images to logits (n, bits).
 
     Args:
         name: ``path/to/file.py:build``.
-        bits: code length asked for; None takes the model's own.
-        modalities: by name, ``image`` or ``text``, what kind of inputs the dataset's items are.
-        checkpoint: safetensors file with the network's state; None keeps what the function built.
+        bits: requested code length; None accepts the model's own.
+        modalities: of the dataset's items, by name: ``image`` or ``text``.
+        checkpoint: safetensors file with the network's state; None keeps the weights that the function gave it.
 
     Returns:
         The model, in evaluation mode.
@@ -73,7 +72,8 @@ def user_model(
     offered |= {} if bits is None else {"bits": bits}
     with _importable(path.parent.resolve()):
         function = _function(path, attribute)
-        built = _run(lambda: function(**_accepted(function, offered, name)), name, path)
+        accepted = _accepted(function, offered, name)
+        built = _run(lambda: function(**accepted), name, path)
     if not isinstance(built, nn.Module):
         raise UsageError(f"{name} returned {_kind(built)}, not a torch.nn.Module", hint="return the network")
     if checkpoint is not None:
@@ -84,41 +84,52 @@ def user_model(
 def wrapped(
     network: nn.Module, *, bits: int | None, modalities: Mapping[str, Modality], name: str
 ) -> HashModel | CrossModalHashModel:
-    """A network of the user's as a hash model, after a look at what it gives.
+    """A network of the user's own as a hash model, after a check of its outputs.
 
     Args:
         network: a hash model, a cross-modal one, or any network from pixel-space images to logits.
-        bits: code length asked for; None takes the model's own.
-        modalities: what kind of inputs the dataset's items are.
+        bits: requested code length; None accepts the model's own.
+        modalities: of the dataset's items, by name.
         name: of the model, for errors.
 
     Returns:
         The model, in evaluation mode; the network itself if it is one.
 
     Raises:
-        UsageError: it does not take such inputs, or gives something else than logits.
+        UsageError: it does not take such inputs, or returns something other than logits.
     """
     towers = dict(network.towers) if isinstance(network, CrossModalHashModel) else {"": network}
     for tower in towers.values():
+        _require_declared(tower, name)
         own = tower.modality if isinstance(tower, HashModel) else modalities.get(IMAGE)
         if own is None:
-            raise UsageError(f"{name} takes images, and the dataset has none", hint="return a HashModel of texts")
+            raise UsageError(f"{name} takes images, but the dataset has none", hint="return a HashModel of texts")
         asked = None if isinstance(tower, HashModel) and tower.bits is None else bits
         size = _probe(tower, asked, modalities.get(own.name, own), name)
         if isinstance(tower, HashModel):
             _require_promises(tower, size, modalities.get(own.name, own), name)
         else:
-            return LogitModel(tower, bits=size, image_size=own.shape[1]).eval()
+            return LogitModel(tower, bits=size, image_size=(own.shape[1], own.shape[2])).eval()
     return network.eval()  # type: ignore[return-value]  # one of the two, as the loop has seen
 
 
+def _require_declared(network: nn.Module, name: str) -> None:
+    """Fails if a hash model does not say what it takes and returns."""
+    missing = [attribute for attribute in ("bits", "modality") if not hasattr(network, attribute)]
+    if isinstance(network, HashModel) and missing:
+        raise UsageError(
+            f"{name} built a HashModel without {' and '.join(missing)}",
+            hint="set self.bits and self.modality in its __init__",
+        )
+
+
 def _require_promises(model: HashModel, size: int, modality: Modality, name: str) -> None:
-    """Fails unless a hash model's own words are what it does."""
+    """Fails unless a hash model's declared size and inputs are its actual ones."""
     said, given = (model.space.size, model.modality.shape), (size, modality.shape)
     if said != given:
         raise UsageError(
-            f"{name} built a HashModel whose bits and modality say {said}, and it gives {given}",
-            hint="set bits and modality to what the model gives and takes",
+            f"{name} built a HashModel that declares (bits, input shape) {said}, but its actual ones are {given}",
+            hint="set bits and modality to match the network",
         )
 
 
@@ -178,7 +189,7 @@ def _accepted(function: Callable[..., Any], offered: dict[str, Any], name: str) 
     ]
     if demanded:
         raise UsageError(
-            f"{name} requires {', '.join(demanded)}", hint=f"it is called with {' and '.join(sorted(offered))} by name"
+            f"{name} requires {', '.join(demanded)}", hint=f"it is called with {', '.join(sorted(offered))}, by name"
         )
     return {key: value for key, value in offered.items() if takes_all or key in by_name}
 
@@ -195,9 +206,10 @@ def _run(call: Callable[[], Any], name: str, path: Path) -> Any:
 
 
 def _probe(network: nn.Module, bits: int | None, modality: Modality, name: str) -> int:
-    """Size of what the network gives of two inputs in the middle of the box."""
+    """The network's code length or number of dimensions, measured on two inputs in the middle of the box."""
     box = modality.box
-    inputs = torch.full((2, *modality.shape), (box.low + box.high) / 2)
+    device = next((part.device for part in network.parameters()), None)
+    inputs = torch.full((2, *modality.shape), (box.low + box.high) / 2, device=device)
     try:
         with evaluating(network), torch.no_grad():
             logits = network(inputs)
@@ -213,9 +225,11 @@ def _probe(network: nn.Module, bits: int | None, modality: Modality, name: str) 
     shaped = logits.ndim == 2 and len(logits) == 2 and (bits is None or logits.shape[1] == bits)
     if not shaped or not logits.is_floating_point():
         raise UsageError(
-            f"the network of {name} gave {tuple(logits.shape)} {logits.dtype} of two inputs, not {expected}",
-            hint="return the hash layer's raw output, and ask for its number of bits",
+            f"the network of {name} returned {tuple(logits.shape)} {logits.dtype} for two inputs, not {expected}",
+            hint="return the hash layer's raw output, and request its number of bits",
         )
+    if not bool(logits.isfinite().all()):
+        raise UsageError(f"the network of {name} gave NaN or infinite logits of two inputs", hint="check its weights")
     return logits.shape[1]
 
 

@@ -51,6 +51,13 @@ def load_weights(module: nn.Module, tensors: Mapping[str, Tensor], where: str, *
             f"{where} holds the weights of another network: {_bits(own, fitting)}{'; '.join(differences)}",
             hint="build the network with the backbone, options and bits that it was trained with",
         )
+    broken = [name for name, tensor in fitting.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{where} has NaN or infinite values in {', '.join(broken[:3])}"
+            + (f" and {len(broken) - 3} more" if len(broken) > 3 else ""),
+            hint="the training that made it diverged: train it again",
+        )
     state = OrderedDict(fitting)
     # Files do not store the layout versions of modules, and some of torchvision's modules refuse a state without them.
     state._metadata = own._metadata  # type: ignore[attr-defined]
