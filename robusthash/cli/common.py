@@ -53,7 +53,7 @@ retriever_option = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="Retriever; auto takes FAISS if it is installed.",
+    help="Retriever; auto takes the fastest one installed.",
 )
 
 
