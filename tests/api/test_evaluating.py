@@ -187,3 +187,13 @@ def test_a_script_without_a_main_guard_is_told_of_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "a worker process died" in done.stderr
     assert '`if __name__ == "__main__":`' in done.stderr
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+@pytest.mark.parametrize(("place", "device"), [("cpu", "cuda"), ("cuda", "cpu"), ("cuda", "auto")])
+def test_a_model_is_back_where_it_was(model: HashModel, place: str, device: str) -> None:
+    model.to(place)
+    rh.evaluate(model, "rnm", device=device, **QUICK)
+    assert {tensor.device.type for tensor in model.state_dict().values()} == {place}
+    assert {tensor.device.type for tensor in rh.harden("jpeg", model, device=device).state_dict().values()} == {place}
