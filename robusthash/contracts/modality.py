@@ -84,7 +84,8 @@ class Box:
     def _at(self, levels: Tensor) -> Tensor:
         """Values of whole levels; those of 8-bit images are bit-identical to what is read from a PNG file."""
         unit = from_levels(levels, levels=self.levels or LEVELS)
-        return unit if (self.low, self.high) == (0.0, 1.0) else self.low + unit * self.width
+        # In another box, rounding may put the last level outside.
+        return unit if (self.low, self.high) == (0.0, 1.0) else self.clamp(self.low + unit * self.width)
 
 
 PIXELS = Box(levels=LEVELS)  #: pixel space: [0, 1], delivered in 8 bits
