@@ -113,8 +113,7 @@ def place_window(n: Numbers, r: Numbers, hit: Numbers) -> tuple[Floats, Floats]:
     mean = hit * (n + 1) / (r + 1)
     deviation = np.sqrt(hit * (n - r) * (n + 1.0) * (r + 1 - hit) / ((r + 1.0) ** 2 * (r + 2)))
     reach = np.ceil(_SPREAD * deviation) + 1
-    low = np.maximum(np.asarray(hit, np.float64), np.floor(mean) - reach)
-    return low, np.minimum(np.asarray(n - r + hit, np.float64), np.ceil(mean) + reach)
+    return np.maximum(hit, np.floor(mean) - reach), np.minimum(n - r + hit, np.ceil(mean) + reach)
 
 
 def _law(above: Floats, below: Floats, inside: npt.NDArray[np.bool_]) -> Floats:

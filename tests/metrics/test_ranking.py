@@ -208,12 +208,30 @@ def test_no_queries_have_no_scores(
     assert scores.mean() == 0
 
 
+@every_protocol
+def test_a_query_is_a_convention_where_nothing_is_relevant_and_nowhere_else(
+    loop: Callable[[Ranking, int], float | None], metric: Callable[[DistanceHistograms, int], Scores]
+) -> None:
+    found = histograms([(4, 0), (3, 0)], [(4, 1), (3, 0)], [(4, 1), (3, 1)], [(4, 4), (3, 3)])
+    assert metric(found, 7).conventional.tolist() == [True, False, False, False]
+
+
+def test_hits_that_no_order_brings_before_the_cut_are_a_convention_too() -> None:
+    found = histograms([(4, 0), (3, 3)], [(4, 1), (3, 3)])
+    assert average_precision_of_hits(found, 4).conventional.tolist() == [True, False]
+    assert average_precision(found, 4).conventional.tolist() == [False, False]
+
+
 def test_an_empty_ball_scores_zero_and_is_reported() -> None:
     found = histograms([(0, 0), (0, 0), (0, 0), (9, 9)], [(1, 1), (0, 0), (3, 1), (9, 9)])
     scores = precision_within(found, 2)
     assert scores.expected.tolist() == scores.worst.tolist() == scores.best.tolist() == [0, 0.5]
+    assert scores.conventional.tolist() == [True, False]
     assert scores.n_conventional == 1
     assert scores.mean() == 0.25
+    lonely = precision_within(histograms([(1, 1), (0, 0)], [(2, 1), (5, 0)]), 0)
+    assert lonely.expected.tolist() == [1.0, 0.5]
+    assert lonely.counted.tolist() == [1.0, 1.0]
     assert precision_within(found, 9).expected.tolist() == [1, 11 / 13]
 
 

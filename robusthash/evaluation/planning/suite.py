@@ -1,4 +1,4 @@
-"""Suites: a request in a TOML file."""
+"""Suites: requests in TOML files."""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def read_suite(path: Path) -> Request:
-    """Reads a suite: the fields of a request and of its setting as top-level keys, options as tables.
+    """Reads a suite: fields of a request and of its setting are top-level keys, options are tables.
 
     ::
 
@@ -34,9 +34,14 @@ def read_suite(path: Path) -> Request:
         [vary.rnm-p2s]
         steps = [10, 100, 1000]
 
+    ``data_root`` and ``checkpoint`` are relative to the file's folder.
+
+    Args:
+        path: of the file.
+
     Raises:
-        InputError: not readable as TOML, or a key is unknown.
-        OptionError: a value is wrong.
+        InputError: the file cannot be read or is not TOML, a key is unknown, or a list is missing.
+        OptionError: a value is invalid.
     """
     content = _content(path)
     grid = {entry.name for entry in fields(Request)} - {"setting"}
@@ -58,21 +63,21 @@ def read_suite(path: Path) -> Request:
     try:
         read = {name: readers.get(name, _as_it_is)(name, value) for name, value in content.items()}
     except _NoListError as error:
-        raise InputError(f"suite {path}: {error} is not a list", hint=f"{error} = [...]") from None
+        raise InputError(f"suite {path}: {error} is not a list, or is empty", hint=f"{error} = [...]") from None
     setting = {name: read.pop(name) for name in common & set(read)}
     return Request(**read, setting=RunSettings(**setting))
 
 
 def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:
-    """One of several choices by its name.
+    """A member of an enumeration, by its value.
 
     Args:
-        choices: an enumeration.
-        what: is chosen, for the error.
-        name: of the choice.
+        choices: the enumeration.
+        what: what is chosen, for the error.
+        name: value of the member.
 
     Raises:
-        OptionError: there is none of this name.
+        OptionError: there is no such member.
     """
     try:
         return choices(name)
@@ -81,7 +86,7 @@ def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:
 
 
 class _NoListError(Exception):
-    """A value that has to be a list is none; the text is its key."""
+    """A value that must be a list is not one, or is empty; the text is its key."""
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -90,7 +95,9 @@ def _content(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"suite {path} is not TOML: {error}", hint="see the quickstart's example") from error
+        raise InputError(
+            f"suite {path} is not TOML: {error}", hint="see the example in the docs, Quickstart"
+        ) from error
 
 
 def _as_it_is(_name: str, value: object) -> object:
