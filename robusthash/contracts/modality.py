@@ -32,6 +32,9 @@ class Box:
     levels: int | None = None
 
     def __post_init__(self) -> None:
+        # Digests are over what a box prints: one that is given in whole numbers is the same box.
+        object.__setattr__(self, "low", float(self.low))
+        object.__setattr__(self, "high", float(self.high))
         if not self.low < self.high:
             raise ContractError(f"the box [{self.low}, {self.high}] is empty", hint="low must be less than high")
         if self.levels is not None and self.levels < 1:
