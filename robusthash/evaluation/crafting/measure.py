@@ -22,7 +22,6 @@ from robusthash.results import ADVERSARIAL, CLEAN, UNROUNDED, after_jpeg
 Distances = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 
 _IMAGERY: Distances = {"psnr": psnr, "ssim": ssim, "linf": linf, "l2": l2}
-_ANY: Distances = {"linf": linf, "l2": l2}
 
 
 def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -> ShardResult:
@@ -58,10 +57,14 @@ def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -
 def distances(modality: Modality) -> Distances:
     """Distances between adversarial and clean inputs, by name; PSNR and SSIM for images only.
 
+    L-infinity is a share of the box's width, as epsilon is.
+
     Args:
         modality: of the inputs.
     """
-    return _IMAGERY if modality.name == IMAGE else _ANY
+    if modality.name == IMAGE:
+        return _IMAGERY
+    return {"linf": lambda inputs, reference: linf(inputs, reference) / modality.box.width, "l2": l2}
 
 
 def _stages(crafted: Crafted, modality: Modality, qualities: Sequence[int]) -> dict[str, Tensor]:

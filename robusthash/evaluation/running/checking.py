@@ -1,7 +1,7 @@
 """Checks a request, and looks up what its plan depends on, before anything is trained."""
 
 from robusthash.contracts import Descriptor, ReadyModel
-from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name
+from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
 from robusthash.evaluation.planning.plan import Known
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request
 from robusthash.evaluation.victims.resources import AUTO, Resources
@@ -29,7 +29,7 @@ def check(request: Request, resources: Resources) -> None:
     attacks = _attacks(request, resources)
     for attack in attacks:
         members += plugins.attack(attack).use.options.get("members", ())
-        for option, values in request.vary.get(str(attack), {}).items():
+        for option, values in request.vary.get(shown(attack), {}).items():
             for value in values:
                 plugins.attack(attack, {option: value})
     for defense in request.defenses:

@@ -211,8 +211,11 @@ def _require_same_victim(result: ShardResult, clean: np.ndarray, prepared: Prepa
     Raises:
         ContractError: the codes differ, because something has changed the model.
     """
-    if not np.array_equal(result.codes[CLEAN], clean):
-        moved = int((result.codes[CLEAN] != clean).any(1).sum())
+    codes = result.codes[CLEAN]
+    # Descriptors of shards from another machine may differ by rounding.
+    same = codes == clean if codes.dtype == np.uint8 else np.isclose(codes, clean, rtol=1e-3, atol=1e-5)
+    if not same.all():
+        moved = int((~same).any(1).sum())
         raise ContractError(
             f"{moved} of {len(clean)} clean queries have other codes than before: the model was changed during the "
             f"attack {prepared.attack.use.name!r} of {prepared.attack.use.owner}, or before it",

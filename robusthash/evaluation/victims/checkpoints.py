@@ -9,6 +9,7 @@ from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, 
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.planning.request import NAMED_WEIGHTS
 from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.options import as_plain, build_options
@@ -103,7 +104,7 @@ def start_of(weights: str) -> str:
     Args:
         weights: ``none``, ``default``, or the path of a safetensors file.
     """
-    return weights if weights in {"none", "default"} else f"sha256:{tensors_digest(load_tensors(Path(weights)))}"
+    return weights if weights in NAMED_WEIGHTS else f"sha256:{tensors_digest(load_tensors(Path(weights)))}"
 
 
 def _recipe(chosen: Chosen[Method], resources: Resources) -> Recipe:
