@@ -1,4 +1,4 @@
-"""What callers pass, checked: one or several of something, by name or as objects."""
+"""Checks what callers pass: one or several of something, by name or as objects."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""An attack on a caller's inputs, inside the same guard as in an evaluation."""
+"""Attacks a caller's inputs, inside the same guard as in an evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import fields

@@ -1,4 +1,4 @@
-"""Images and what belongs to them, as callers have them, made into what an attack is given."""
+"""Converts images, labels, anchors and ids, as callers have them, to what an attack is given."""
 
 from collections.abc import Sequence
 from typing import Any

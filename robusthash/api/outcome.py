@@ -1,4 +1,4 @@
-"""What an attack on a caller's inputs came to."""
+"""The result of an attack on a caller's inputs."""
 
 from dataclasses import dataclass
 

@@ -146,7 +146,7 @@ def test_workers_are_sent_a_model_and_give_the_same_bytes(model: HashModel) -> N
 
 def test_workers_cannot_be_sent_what_cannot_be_pickled(model: HashModel) -> None:
     model.extra = lambda: None
-    with pytest.raises(rh.errors.UsageError, match="cannot be sent an object") as refused:
+    with pytest.raises(rh.errors.UsageError, match="cannot be sent to worker processes") as refused:
         rh.evaluate(model, "rnm", workers=2, **QUICK)
     assert "module that can be imported" in str(refused.value.hint)
 
@@ -172,7 +172,7 @@ def test_workers_cannot_load_a_class_of_a_notebook() -> None:
     done = subprocess.run([sys.executable, "-c", _NOTEBOOK], capture_output=True, text=True, check=True)
     assert "a worker process cannot load an object" in done.stdout
     assert "Net" in done.stdout
-    assert "leave out workers" in done.stdout
+    assert "omit workers" in done.stdout
     assert "Traceback" not in done.stderr
 
 
@@ -187,3 +187,13 @@ def test_a_script_without_a_main_guard_is_told_of_it(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "a worker process died" in done.stderr
     assert '`if __name__ == "__main__":`' in done.stderr
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU here")
+@pytest.mark.parametrize(("place", "device"), [("cpu", "cuda"), ("cuda", "cpu"), ("cuda", "auto")])
+def test_a_model_is_back_where_it_was(model: HashModel, place: str, device: str) -> None:
+    model.to(place)
+    rh.evaluate(model, "rnm", device=device, **QUICK)
+    assert {tensor.device.type for tensor in model.state_dict().values()} == {place}
+    assert {tensor.device.type for tensor in rh.harden("jpeg", model, device=device).state_dict().values()} == {place}
