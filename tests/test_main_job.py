@@ -1,5 +1,6 @@
 """The installed command: the main job, what it refuses, and, in processes of their own, what it survives."""
 
+import contextlib
 import json
 import os
 import random
@@ -270,3 +271,54 @@ def test_a_model_of_ones_own_needs_no_package(
     found = records(tmp_path)["rnm"]
     assert (found.victim.model.name, found.victim.model.bits) == ("mine", 32)
     assert found.measure("adversarial").value < found.measure("clean").value
+
+
+def _children(parent: int) -> set[int]:
+    """Processes that a process has started, and those have started in their turn."""
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # one that has just ended
+            after_name = stat.read_text().rpartition(")")[2].split()
+            if after_name[0] != "Z":
+                parents[int(stat.parent.name)] = int(after_name[1])
+    found: set[int] = set()
+    while more := {process for process, its in parents.items() if its in {parent, *found}} - found:
+        found |= more
+    return found
+
+
+def _named(process: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_text()
+    return ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="it looks for processes where Linux tells them")
+def test_workers_end_when_their_parent_is_killed(cache: Path, tmp_path: Path) -> None:
+    """At work, and however suddenly: they hold models and a terminal, and nobody would ever end them."""
+    long = ("-o", "train.epochs=3", "-o", "rnm.steps=2000", "-o", "rnm.stop=false", "--shard-size", "4")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "robusthash", *MAIN_JOB, *long, "--workers", "2", "--quiet"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    results = tmp_path / "results"
+
+    def at_work() -> bool:
+        return bool(list(results.glob("digits/**/noise-*.json"))) and bool(list(results.glob(".shards/**/*.npz")))
+
+    deadline = time.monotonic() + 200
+    while not at_work() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert process.poll() is None
+    assert at_work(), "no shard of the second cell was finished"
+    workers = {child for child in _children(process.pid) if "spawn_main" in _named(child)}
+    assert len(workers) == 2
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 60
+    while any("spawn_main" in _named(worker) for worker in workers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not [worker for worker in workers if "spawn_main" in _named(worker)]
