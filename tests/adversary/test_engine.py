@@ -236,3 +236,20 @@ def test_rules_are_given_the_losses_of_the_delivered_images(
         expected = linear(victim(PIXELS.toward(point, clean[1:])), aim[1:], 0.0)
         torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
         assert not losses.requires_grad
+
+
+def test_each_pass_is_observed_with_its_queries_its_step_and_their_distances() -> None:
+    clean = torch.cat([pixel(127, 0, 0), pixel(100, 0, 0)])
+    surrogate = Surrogate(Dot([[1.0, 0.0, 0.0]]).requires_grad_(requires_grad=False).eval(), Budget())
+    seen: list[tuple[list[int], int, list[int]]] = []
+    descend(
+        surrogate,
+        clean,
+        torch.zeros_like(clean),
+        torch.ones(2, 1),
+        linear,
+        Threat(epsilon=1.0),
+        Schedule(steps=2, step=Step.SIGN, size=LEVEL),
+        observe=lambda rows, step, distance: seen.append((rows.tolist(), step, distance.tolist())),
+    )
+    assert seen == [([0, 1], 0, [1, 1]), ([0, 1], 1, [0, 1]), ([1], 2, [1])]

@@ -52,8 +52,9 @@ def context(victim: SmallVictim, batch: AttackBatch) -> AttackContext:
     ],
 )
 def test_refuses_what_is_no_image(deed: Deed, message: str, batch: AttackBatch, context: AttackContext) -> None:
-    with pytest.raises(ContractError, match=message.replace("(", r"\(").replace(")", r"\)")):
+    with pytest.raises(ContractError, match=message.replace("(", r"\(").replace(")", r"\)")) as refused:
         Attempt(deed=deed)(batch, context)
+    assert "Attempt" in str(refused.value)
 
 
 def _nudge_weight(model: nn.Module) -> None:

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from robusthash.contracts import PIXELS, Threat, format_epsilon, parse_epsilon
 from robusthash.errors import OptionError
+from robusthash.testing import TextVictim
 
 SHAPE = (2, 3, 2, 2)
 levels = arrays("uint8", SHAPE).map(lambda a: torch.from_numpy(a).float() / 255)
@@ -82,7 +83,15 @@ def test_random_points_fill_the_ball_and_stay_in_the_box() -> None:
     clean = torch.tensor([[0.5, 0.5, 0.0, 1.0]])
     for share, expected in (
         (0.0, [0.25, 0.25, 0.0, 0.75]),
+        (0.25, [0.375, 0.375, 0.0, 0.875]),
         (0.5, [0.5, 0.5, 0.0, 1.0]),
         (1.0, [0.75, 0.75, 0.25, 1.0]),
     ):
         assert threat.point(torch.full_like(clean, share), clean).tolist() == [expected]
+
+
+def test_epsilon_is_a_share_of_the_modalitys_own_box() -> None:
+    modality = TextVictim().modality
+    threat = Threat.on(modality, 0.25)
+    assert threat.box == modality.box != PIXELS
+    assert threat.radius == 0.25 * modality.box.width != 0.25
