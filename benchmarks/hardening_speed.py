@@ -118,14 +118,14 @@ def main() -> int:
     options = parser.parse_args()
     stage = Stage(options)
     print(stage.title)
-    resources, victim = stage.bench.resources, stage.bench.victim.model
+    resources, victim = stage.resources, stage.model
     split, device = resources.data.train, resources.device
     recipe = Recipe(batch_size=options.batch)
     taken = list(islice(batches(split, recipe, seed=0, epoch=0, device=device), BATCHES))
     synchronise = torch.cuda.synchronize if device.type == "cuda" else lambda: None
 
     def objective() -> ObjectiveStep:
-        return ObjectiveStep(resources.model(options.model).plugin, seed=options.seed)
+        return ObjectiveStep(resources.plugins.model(options.model).plugin, seed=options.seed)
 
     def hardening(name: str) -> AdversarialStep:
         method = resources.host.create(resources.host.find(PluginKind.DEFENSE, name), {})

@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from robusthash.evaluation.scoring.bench import Benches
 from torch import Tensor
 
 from robusthash.adversary import GradientAttack, find_aim
-from robusthash.contracts import AttackBatch
+from robusthash.contracts import AttackBatch, silent
 from robusthash.epsilon import parse_epsilon
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
-from robusthash.evaluation.running.cells import make_ready
+from robusthash.evaluation.running.cells import prepare
 from robusthash.evaluation.scoring.score import per_query
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.system import Systems
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance
 from robusthash.options import parse_assignments
+from robusthash.specs import Direction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,20 +65,22 @@ class Stage:
             seed=options.seed,
             device=options.device,
         )
-        resources = Resources(setting, PluginHost.load(), lambda _done, _total, _what: None)
-        self.benches = Benches(resources)
-        self.bench = self.benches.get(VictimPlan(model=options.model, bits=options.bits))
+        resources = Resources(setting, PluginHost.load(), silent)
+        self.plan = VictimPlan(model=options.model, bits=options.bits)
+        self.systems = Systems(resources)
+        self.system = self.systems.get(self.plan, Direction.I2I)
+        self.resources, self.model = resources, self.system.query_model
         self.epsilon: float = resources.data.epsilon if options.epsilon is None else options.epsilon
-        self.queries = len(self.bench.queries)
+        self.queries = len(resources.queries)
         self.job = cache(self._job)
 
     @cached_property
     def title(self) -> str:
         """What is attacked, in a line; the victim is trained here if it has to be."""
-        resources, victim = self.bench.resources, self.bench.victim
+        resources, victim = self.resources, self.system.victim
         return (
             f"{resources.data.name}: {self.queries} queries, {len(resources.data.database)} in the database,"
-            f" {victim.use.name} {victim.use.bits} bit, epsilon {255 * self.epsilon:.3g}/255,"
+            f" {victim.use.name} {victim.use.label}, epsilon {255 * self.epsilon:.3g}/255,"
             f" {resources.device.type}, {torch.get_num_threads()} threads"
         )
 
@@ -90,17 +93,17 @@ class Stage:
             size: of a batch; None is the dataset's shard.
             changes: options that are not the ordinary ones.
         """
-        job, model = self.job(name), self.bench.victim.model
+        job = self.job(name)
         job = replace(job, attack=replace(self.attack(name), **changes))
-        parts = [[rows[i] for i in part] for part in shard_ranges(len(rows), size or self.bench.resources.shard_size)]
+        parts = [[rows[i] for i in part] for part in shard_ranges(len(rows), size or self.resources.shard_size)]
         start = time.perf_counter()
         crafted = [craft(job, part) for part in parts]
         seconds = time.perf_counter() - start
         return Run(
             seconds=seconds,
-            forward=sum(one.budget.forward for one in crafted),
-            backward=sum(one.budget.backward for one in crafted),
-            codes=torch.cat([model.codes(one.adversarial.inputs).cpu() for one in crafted]),
+            forward=sum(one.cost.forward for one in crafted),
+            backward=sum(one.cost.backward for one in crafted),
+            codes=torch.cat([self.model.codes(one.adversarial.inputs).cpu() for one in crafted]),
         )
 
     def attack(self, name: str) -> GradientAttack:
@@ -112,29 +115,29 @@ class Stage:
 
     def aim(self, name: str, rows: Sequence[int]) -> Tensor:
         """The codes that an attack pulls some queries to: (n, bits) float in {-1, +1}, on the CPU."""
-        anchors, clean = self.job(name).anchors, self.clean(rows)
+        anchors, clean = self.job(name).knowledge.anchors, self.clean(rows)
         batch = AttackBatch(
             inputs=clean,
             ids=torch.tensor(rows),
             anchors=None if anchors is None else anchors[list(rows)].to(clean.device),
         )
         with torch.no_grad():
-            logits = self.bench.victim.model(clean)
+            logits = self.model(clean)
         return find_aim(self.attack(name).aim, batch, logits, self.model.space).cpu()
 
     def clean(self, rows: Sequence[int]) -> Tensor:
         """(n, 3, h, w) float, on the device."""
-        return self.bench.queries.images.inputs(list(rows)).to(self.bench.resources.device)
+        return self.resources.queries.split.images.inputs(list(rows)).to(self.resources.device)
 
     def precisions(self, name: str, codes: Tensor, rows: Sequence[int]) -> Tensor:
         """(n,) average precisions, by the target labels if the attack is targeted, else by the queries' own."""
-        targets, metric = self.job(name).targets, self.bench.resources.metrics["map"]
-        labels = (self.bench.queries.labels if targets is None else targets)[list(rows)]
-        values = per_query(metric, pack(codes), labels, self.bench.database, relevance=Relevance.SHARE_ANY)
+        targets, metric = self.job(name).knowledge.targets, self.resources.metrics["map"]
+        labels = (self.resources.queries.labels if targets is None else targets)[list(rows)]
+        values = per_query(metric, pack(codes), labels, self.system.database, relevance=Relevance.SHARE_ANY)
         return torch.from_numpy(values)
 
     def _job(self, name: str) -> Job:
-        return make_ready(Cell(victim=self.bench.plan, attack=name, epsilon=self.epsilon), self.benches).job
+        return prepare(Cell(victim=self.plan, attack=name, epsilon=self.epsilon), self.systems, {}).job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -122,7 +122,7 @@ class Trial:
         self.stage, self.few, self.steps = stage, few, steps
         self.all = range(stage.queries)
         self.aims = stage.aim(ATTACK, self.all)
-        self.model = copy.deepcopy(stage.bench.victim.model)
+        self.model = copy.deepcopy(stage.model)
         self.threads = torch.get_num_threads()
 
     def toolkit(self, **changes: object) -> Outcome:
@@ -132,7 +132,7 @@ class Trial:
 
     def loop(self, alpha: float) -> tuple[Outcome, Tensor]:
         """The loop, and the mean distance of its iterates before each step: (steps,)."""
-        device = self.stage.bench.resources.device
+        device = self.stage.resources.device
         torch.set_num_threads(self.step_seconds(frozen=False)[1])
         seconds, images, course = 0.0, [], torch.zeros(self.steps)
         for row, aim in enumerate(self.aims[: self.few].split(1)):
@@ -145,12 +145,12 @@ class Trial:
             seconds += time.perf_counter() - start
             course += ((logits.cpu() >= 0) != (aim >= 0)).sum(1) / self.few
         torch.set_num_threads(self.threads)
-        codes = self.stage.bench.victim.model.codes(torch.cat(images).to(device)).cpu()
+        codes = self.stage.model.codes(torch.cat(images).to(device)).cpu()
         return self._outcome(seconds * len(self.all) / self.few, codes), course
 
     def step_seconds(self, *, frozen: bool) -> tuple[float, int]:
         """The shortest time of a step of the loop, and the number of threads that it takes."""
-        clean, aim, times = self.stage.clean([0]), self.aims[:1].to(self.stage.bench.resources.device), []
+        clean, aim, times = self.stage.clean([0]), self.aims[:1].to(self.stage.resources.device), []
         for threads in {1, self.threads}:
             torch.set_num_threads(threads)
             for _ in range(4):  # the first one warms up

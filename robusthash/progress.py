@@ -1,4 +1,4 @@
-"""How far long steps are: bars on a terminal and in a notebook, lines in a pipe."""
+"""Progress of long steps: bars on a terminal and in a notebook, lines in a pipe."""
 
 import html
 import sys
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 Report = Callable[[int, int, str], None]  #: called with (done, total, what)
 
-INTERVAL = 5.0  #: seconds between lines in a pipe; a longer step is a long one
-_PATIENCE = 0.5  #: seconds before a notebook shows anything: what is quick needs no bar
+INTERVAL = 5.0  #: seconds between lines in a pipe; a step that takes longer is a long step
+_PATIENCE = 0.5  #: seconds before a notebook shows a bar: short steps need none
 _REFRESH = 0.1  #: seconds between updates of a notebook
 
 
@@ -57,12 +57,15 @@ def in_notebook() -> bool:
 
 @contextmanager
 def notebook_bars(*, clock: Callable[[], float] = time.monotonic) -> Iterator[Report]:
-    """The same in a notebook, in one output that is empty in the end. Rich would need ipywidgets, and warn without.
+    """Shows bars in a notebook, in one output that is empty at the end. Rich would need ipywidgets.
 
     Args:
-        clock: seconds, for tests.
+        clock: returns seconds; for tests.
+
+    Yields:
+        What the steps report to.
     """
-    show: Callable[..., Any] = sys.modules["IPython"].display.display  # a notebook has imported it
+    show: Callable[..., Any] = sys.modules["IPython"].display.display  # a notebook has already imported it
 
     steps: dict[str, tuple[int, int]] = {}
     drawn: Any = None
@@ -89,7 +92,7 @@ def notebook_bars(*, clock: Callable[[], float] = time.monotonic) -> Iterator[Re
 
 
 def _drawn(steps: dict[str, tuple[int, int]]) -> dict[str, str]:
-    """Steps under way, as a notebook takes them."""
+    """Unfinished steps, as text and HTML for a notebook."""
     lines = [
         f'<div><progress value="{done}" max="{total}"></progress> {html.escape(what)}: {done}/{total}</div>'
         for what, (done, total) in steps.items()
@@ -111,8 +114,8 @@ class Lines:
     seconds, except for the ends of long steps.
 
     Args:
-        echo: where lines go.
-        clock: seconds, for tests.
+        echo: prints a line.
+        clock: returns seconds; for tests.
     """
 
     def __init__(self, *, echo: Callable[[str], Any], clock: Callable[[], float] = time.monotonic) -> None:

@@ -28,7 +28,8 @@ def distance_to(aim: Tensor, outputs: Tensor, space: Space) -> Tensor:
         case Distance.HAMMING:
             return hamming(found >= 0, aim >= 0)
         case Distance.COSINE:
-            return 1 - cosine_similarity(found, aim, dim=1)
+            # At the aim itself rounding may put the cosine above 1.
+            return (1 - cosine_similarity(found, aim, dim=1)).clamp_min(0)
         case Distance.L2:
             norm: Tensor = torch.linalg.vector_norm(found - aim, dim=1)
             return norm

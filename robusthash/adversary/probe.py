@@ -1,4 +1,4 @@
-"""A probe of a victim: whether its gradients are usable, its inputs quantised, and its outputs reproducible."""
+"""A probe of a victim: whether its gradients are usable, its input quantised, and its outputs reproducible."""
 
 from dataclasses import asdict, dataclass
 
@@ -25,7 +25,7 @@ class VictimProbe:
         gradients: share of inputs with a nonzero gradient; None if the model gives no gradients.
         saturated: share of logits whose magnitude is within 0.1 % of the largest.
         stepped: share of inputs whose logits stay bit-identical under a shift by a quarter of a level.
-        batched: share of logits that differ when the same inputs come in a batch of another size.
+        batched: share of logits that differ if the same inputs are passed in smaller batches.
         reached: share of bits that an attack over the whole box can flip; None without gradients, or without bits.
     """
 

@@ -149,14 +149,19 @@ class Smoother:
         return total / (self.options.scales * self.options.passes)
 
     def _view(self, points: Tensor, scale: float) -> Callable[[Tensor], Tensor]:
+        low = self._threat.box.low
+
+        def dimmed(inputs: Tensor) -> Tensor:
+            return low + (inputs - low) * scale
+
         if not self.options.diversity:
-            return lambda images: images * scale
+            return dimmed
         height, width = points.shape[2:]
         chance, share, top, left = self._uniform("diversity", (4,)).double().unbind(1)
         side = self.options.shrink + (1 - self.options.shrink) * share
         side = torch.where(chance < self.options.diversity, side, 1.0)
         rows, columns = (placement(side, place, n).to(points.dtype) for place, n in ((top, height), (left, width)))
-        return lambda images: rows[:, None] @ (images * scale) @ columns[:, None].mT
+        return lambda images: rows[:, None] @ dimmed(images) @ columns[:, None].mT
 
     def _uniform(self, what: str, shape: tuple[int, ...]) -> Tensor:
         self._draws += 1

@@ -27,7 +27,7 @@ class Evidence:
         bounded: whether the attack stays within its radius.
         transferred: whether it was crafted on another model.
         passes: number of passes that each gradient is averaged over.
-        all_equal: whether all items of the database have one code.
+        all_equal: whether all items of the database have the same code or descriptor.
         probe: what :func:`~robusthash.adversary.probe` found on the victim, by name; empty without a probe.
     """
 
@@ -61,8 +61,8 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
     RH008     the victim is randomised: its logits change from pass to pass
     RH009     the victim's gradients are zero: it quantises its input
     RH010     an attack over the whole box does not flip the victim's bits
-    RH014     all codes of the database are equal: nothing is retrieved
-    RH015     the victim's codes depend on what else is in the batch
+    RH014     all codes of the database are equal
+    RH015     the victim's logits depend on the other inputs in the batch
     ========  ================================================================
 
     RH011 to RH013 compare records (:mod:`robusthash.results.comparing.consistency`).
@@ -74,13 +74,10 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
     if evidence.gradients and not evidence.transferred:
         yield from _of_the_gradients(evidence.probe)
     if evidence.all_equal:
-        yield "RH014", "all codes are equal: the model tells nothing apart"
+        yield "RH014", "all codes of the database are equal: the model does not distinguish its inputs"
     batched = evidence.probe.get("batched", 0.0)
     if batched > 0:
-        yield (
-            "RH015",
-            f"batch-dependent: {batched:.0%} of the logits change with the batch: batch norm?",
-        )
+        yield "RH015", f"batch-dependent: {batched:.0%} of the logits change with the batch: batch norm?"
     randomised = evidence.probe.get("randomised", 0.0)
     if randomised > 0:
         how = f"attacked through {evidence.passes} passes" if evidence.passes > 1 else "attacked as if it were not"

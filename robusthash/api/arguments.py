@@ -1,4 +1,4 @@
-"""What callers pass, checked: one or several of something, by name or as objects."""
+"""Checks what callers pass: one or several of something, by name or as objects."""
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
@@ -18,6 +18,7 @@ from robusthash.evaluation import parse_choice
 AnyModel = str | HashModel | CrossModalHashModel  #: a model as an evaluation takes it
 
 Kinds = type | tuple[type, ...]
+_MODELS = (str, Checkpoint, HashModel, CrossModalHashModel)
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
@@ -130,13 +131,16 @@ def model(value: object) -> AnyModel:
             f"model is a bare network, {type(value).__name__}: its image size is unknown",
             hint="pass robusthash.wrap(network, image_size=64)",
         )
-    found: AnyModel = one(value, "model", (str, HashModel, CrossModalHashModel))
+    found: AnyModel = one(value, "model", _MODELS)
     return found
 
 
 def models(value: object) -> tuple[AnyModel, ...]:
     """One or several models."""
-    return tuple(model(each) for each in several(value, "model", (str, Path, Checkpoint, nn.Module)))
+    found = listed(value, single=(nn.Module,))
+    if not found:
+        raise UsageError("no model was passed", hint=f"pass {_named(_MODELS)}, or several in a list")
+    return tuple(model(each) for each in found)
 
 
 def options(value: object) -> dict[str, dict[str, Any]]:
@@ -184,9 +188,10 @@ def _tuple(kinds: Kinds) -> tuple[type, ...]:
 
 
 def _named(kinds: Kinds) -> str:
-    known: dict[type, str] = {str: "a name", bool: "True or False", Path: "a path", nn.Module: "a hash model"}
-    known |= {HashModel: "a hash model", CrossModalHashModel: "a hash model"}
-    return " or ".join(dict.fromkeys(known.get(kind, _with_article(kind)) for kind in _tuple(kinds)))
+    known: dict[type, str] = {str: "a name", bool: "True or False", nn.Module: "a torch.nn.Module"}
+    known |= {Checkpoint: "a checkpoint", HashModel: "a hash model", CrossModalHashModel: "a hash model"}
+    *names, last = dict.fromkeys(known.get(kind, _with_article(kind)) for kind in _tuple(kinds))
+    return f"{', '.join(names)} or {last}" if names else last
 
 
 def _with_article(kind: type) -> str:

@@ -1,4 +1,4 @@
-"""An attack on a caller's inputs, inside the same guard as in an evaluation."""
+"""Attacks a caller's inputs, inside the same guard as in an evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from robusthash.adversary import distance_to
 from robusthash.api import arguments
@@ -175,10 +175,10 @@ def attack(named: "str | Attack | BoundAttack", /, **options: Any) -> BoundAttac
 def _model(value: object) -> HashModel:
     if isinstance(value, Checkpoint):
         return value.load()
-    found = arguments.model(value)
+    found = arguments.model(value) if isinstance(value, nn.Module) else value
     if isinstance(found, CrossModalHashModel):
         raise UsageError("model has several towers", hint='pass the one to attack: model.tower("image")')
-    if isinstance(found, str):
+    if not isinstance(found, HashModel):
         raise UsageError(
             f"model is {arguments.told(found)}",
             hint="pass a hash model or a checkpoint: robusthash.train(name), or robusthash.Checkpoint.read(path)",
@@ -192,20 +192,22 @@ def _outcome(job: Job, rows: range) -> AttackOutcome:
     return AttackOutcome(
         inputs=delivered.inputs,
         unrounded=delivered.unrounded,
-        linf=linf(delivered.inputs, clean),
-        l2=l2(delivered.inputs, clean),
+        linf=linf(delivered.inputs, clean).double(),
+        l2=l2(delivered.inputs, clean).double(),
         moved=_moved(job, crafted, rows),
-        clipped=delivered.clipped,
+        clipped=delivered.clipped.double(),
         cost=crafted.cost,
     )
 
 
 def _moved(job: Job, crafted: Crafted, rows: range) -> Tensor:
-    """How far the codes are from those of the clean inputs; a randomised model draws the same numbers every time."""
+    """How far the codes are from those of the clean inputs; a randomised model draws the same numbers for both."""
     space, ids = job.victim.space, job.ids[rows.start : rows.stop].to(job.compute.device)
-    with isolated_randomness(job.random.derived("moved"), ids):
-        before, after = job.victim.represent(crafted.clean), job.victim.represent(crafted.adversarial.inputs)
-    return distance_to(space.codes(before), space.codes(after), space)
+    codes = []
+    for inputs in (crafted.clean, crafted.adversarial.inputs):
+        with isolated_randomness(job.random.derived("moved"), ids):
+            codes.append(space.codes(job.victim.represent(inputs)))
+    return distance_to(codes[0], codes[1], space)
 
 
 def _joined(parts: Sequence[AttackOutcome], device: torch.device) -> AttackOutcome:

@@ -1,4 +1,4 @@
-"""Datasets as objects."""
+"""Loads datasets."""
 
 from collections.abc import Mapping
 from typing import Any

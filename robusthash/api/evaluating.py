@@ -1,4 +1,4 @@
-"""Models under attack."""
+"""Evaluates models under attack."""
 
 import tempfile
 import warnings

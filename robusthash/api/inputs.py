@@ -1,4 +1,4 @@
-"""Images and what belongs to them, as callers have them, made into what an attack is given."""
+"""Converts images, labels, anchors and ids, as callers have them, to what an attack is given."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -97,7 +97,7 @@ def given_anchors(value: object, count: int, space: Space) -> Tensor | None:
     anchors = _tensor(value, "anchors", floats=True)
     if anchors.ndim != 3 or (len(anchors), anchors.shape[2]) != (count, space.size):
         raise UsageError(
-            f"anchors have shape {tuple(anchors.shape)}, for {count} inputs and {space}",
+            f"anchors have shape {tuple(anchors.shape)}, for {count} inputs and {_size(space)}",
             hint=f"pass (n, voters, {space.size}) codes; robusthash.adversary.TargetSelector draws them",
         )
     if not space.binary:
@@ -117,9 +117,10 @@ def given_bank(value: object, model: HashModel, device: torch.device) -> CodeBan
         return None
     if not isinstance(value, CodeBank):
         raise UsageError(f"bank is {told(value)}", hint="pass robusthash.contracts.CodeBank(codes=..., labels=...)")
-    if value.codes.ndim != 2 or value.codes.shape[1] != model.space.size or len(value.codes) != len(value.labels):
+    codes, labels, size = tuple(value.codes.shape), tuple(value.labels.shape), model.space.size
+    if codes[1:] != (size,) or codes[0] != labels[0]:
         raise UsageError(
-            f"bank has codes {tuple(value.codes.shape)} and labels {tuple(value.labels.shape)}, for {model.space}",
+            f"bank has codes {codes} and labels {labels}, for a model of {_size(model.space)}",
             hint="pass one code of the model and one row of labels for each training item",
         )
     return CodeBank(codes=value.codes.to(device), labels=value.labels.to(device))
@@ -162,6 +163,10 @@ def _shape(tensor: Tensor) -> str:
     if tensor.ndim == 4 and tensor.shape[3] == 3:
         return "channels come first: inputs.transpose(0, 3, 1, 2) of an array, inputs.permute(0, 3, 1, 2) of a tensor"
     return "resize them to what the model takes; channels come first"
+
+
+def _size(space: Space) -> str:
+    return f"{space.size} {'bits' if space.binary else 'dimensions'}"
 
 
 def _kind(tensor: Tensor) -> str:

@@ -1,4 +1,4 @@
-"""What an attack on a caller's inputs came to."""
+"""The result of an attack on a caller's inputs."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ class AttackOutcome:
     Attributes:
         inputs: (n, ...) float32: inside the ball and the box, images on the 8-bit grid.
         unrounded: (n, ...) float32, the same before rounding.
-        linf: (n,) float32, largest change of an element.
-        l2: (n,) float32, Euclidean norm of the change.
+        linf: (n,) float64, largest change of an element.
+        l2: (n,) float64, Euclidean norm of the change.
         moved: (n,) distance between the clean and the adversarial code (bits, int64) or descriptor (float).
-        clipped: (n,) float32, share of elements that the attack left outside the ball or the box.
+        clipped: (n,) float64, share of elements that the attack left outside the ball or the box.
         cost: passes of single inputs through the model, and seconds.
     """
 

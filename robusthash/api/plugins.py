@@ -1,4 +1,4 @@
-"""The installed plugins."""
+"""Loads the installed plugins."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""What an API call does around its work: shows progress, and leaves the caller's models as they were."""
+"""Around every API call: progress is shown, and the caller's models are restored."""
 
 import sys
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from robusthash.progress import Lines, bars, in_notebook, notebook_bars
 
 @contextmanager
 def reporting(*, progress: bool | None) -> Iterator[Progress]:
-    """Bars in a notebook and on a terminal.
+    """Shows progress bars in a notebook and on a terminal.
 
     Args:
         progress: False shows nothing; True shows lines where there can be no bars; None shows bars or nothing.
@@ -34,7 +34,7 @@ def reporting(*, progress: bool | None) -> Iterator[Progress]:
 
 @contextmanager
 def frozen(*models: nn.Module) -> Iterator[None]:
-    """Models in evaluation mode, their parameters frozen; afterwards as they were, on the devices they were on."""
+    """Freezes models and puts them in evaluation mode; restores flags and device afterwards."""
     learning = [parameter for model in models for parameter in model.parameters() if parameter.requires_grad]
     training = training_parts(*models)
     places = [(model, device_of(model)) for model in models]
@@ -57,6 +57,6 @@ def training_parts(*models: nn.Module) -> list[nn.Module]:
 
 
 def device_of(model: nn.Module) -> torch.device:
-    """Where a model is: the device of its first parameter or buffer; the CPU if it has none."""
+    """The device of a model's first parameter or buffer; the CPU if it has none."""
     tensors = (*model.parameters(), *model.buffers())
     return tensors[0].device if tensors else torch.device("cpu")

@@ -1,4 +1,4 @@
-"""Models trained and hardened."""
+"""Trains and hardens models."""
 
 from pathlib import Path
 from typing import Unpack

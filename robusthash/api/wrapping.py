@@ -1,4 +1,4 @@
-"""Any network as a hash model."""
+"""Wraps any network as a hash model."""
 
 from typing import overload
 

@@ -49,7 +49,11 @@ metric_option = click.option(
     help="Ranking metric; the first is the headline. Repeatable.",
 )
 retriever_option = click.option(
-    "--retriever", default="auto", show_default=True, metavar="NAME", help="Retriever; auto takes FAISS if it is installed."
+    "--retriever",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Retriever; auto takes the fastest one installed.",
 )
 
 

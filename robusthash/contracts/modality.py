@@ -32,6 +32,9 @@ class Box:
     levels: int | None = None
 
     def __post_init__(self) -> None:
+        # Digests are over what a box prints: one that is given in whole numbers is the same box.
+        object.__setattr__(self, "low", float(self.low))
+        object.__setattr__(self, "high", float(self.high))
         if not self.low < self.high:
             raise ContractError(f"the box [{self.low}, {self.high}] is empty", hint="low must be less than high")
         if self.levels is not None and self.levels < 1:
@@ -84,7 +87,8 @@ class Box:
     def _at(self, levels: Tensor) -> Tensor:
         """Values of whole levels; those of 8-bit images are bit-identical to what is read from a PNG file."""
         unit = from_levels(levels, levels=self.levels or LEVELS)
-        return unit if (self.low, self.high) == (0.0, 1.0) else self.low + unit * self.width
+        # In another box, rounding may put the last level outside.
+        return unit if (self.low, self.high) == (0.0, 1.0) else self.clamp(self.low + unit * self.width)
 
 
 PIXELS = Box(levels=LEVELS)  #: pixel space: [0, 1], delivered in 8 bits

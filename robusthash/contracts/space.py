@@ -52,13 +52,13 @@ class Space:
             Packed codes, (n, ceil(bits / 8)) uint8, or descriptors, (n, d) float32, on the same device.
 
         Raises:
-            ContractError: an output is NaN or infinite: it has no sign, and no distance to anything.
+            ContractError: an output is NaN or infinite, and has neither a sign nor a distance.
         """
         broken = int((~outputs.isfinite()).any(1).sum())
         if broken:
             raise ContractError(
                 f"the model returned NaN or infinite outputs for {broken} of {len(outputs)} inputs",
-                hint="check its weights, and divisions and logarithms in its forward pass",
+                hint="check its weights, and its forward pass for divisions and logarithms",
             )
         return pack(binarise(outputs)) if self.binary else outputs.detach().to(torch.float32)
 

@@ -1,4 +1,4 @@
-"""Evaluations: a plan of cells, run in shards, stored as records."""
+"""Evaluations: cells are planned, run in shards, and stored as records."""
 
 from robusthash.evaluation.planning.plan import Cell, VictimPlan
 from robusthash.evaluation.planning.request import Request, RunSettings

@@ -6,7 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from robusthash.errors import MissingDependencyError
+from robusthash.errors import MissingDependencyError, UsageError
 from robusthash.results.leaderboard.board import Leaderboard
 from robusthash.results.leaderboard.ranking import build_leaderboard
 from robusthash.results.records.record import Record
@@ -109,8 +109,11 @@ def load_results(path: str | PathLike[str]) -> Results:
         path: the folder.
 
     Raises:
+        UsageError: it is no path.
         InputError: it does not exist.
     """
+    if not isinstance(path, str | PathLike):
+        raise UsageError(f"results folder is {path!r}, not a path", hint="pass a path")
     records, problems = ResultStore(Path(path)).load_all()
     return Results(records, unreadable=problems)
 

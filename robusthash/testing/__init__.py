@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     )
     from robusthash.testing.retrievers import RetrieverContract
     from robusthash.testing.victims import (
+        DescriptorVictim,
         LinearVictim,
         SmallVictim,
+        TextVictim,
         toy_batch,
         toy_context,
         toy_images,
+        toy_inputs,
         toy_learning,
         toy_oracle,
     )
@@ -34,6 +37,7 @@ __all__ = [
     "AttackContract",
     "ClosedFormContract",
     "DatasetContract",
+    "DescriptorVictim",
     "ExecutorContract",
     "Fault",
     "HashContract",
@@ -45,10 +49,12 @@ __all__ = [
     "RetrieverContract",
     "Reversed",
     "SmallVictim",
+    "TextVictim",
     "check_imports",
     "toy_batch",
     "toy_context",
     "toy_images",
+    "toy_inputs",
     "toy_learning",
     "toy_oracle",
 ]
@@ -61,7 +67,18 @@ _MODULES = {
     "metrics": ("RankingMetricContract",),
     "models": ("ClosedFormContract", "HashContract", "ModelContract", "ObjectiveContract", "ReadyModelContract"),
     "retrievers": ("RetrieverContract",),
-    "victims": ("LinearVictim", "SmallVictim", "toy_batch", "toy_context", "toy_images", "toy_learning", "toy_oracle"),
+    "victims": (
+        "DescriptorVictim",
+        "LinearVictim",
+        "SmallVictim",
+        "TextVictim",
+        "toy_batch",
+        "toy_context",
+        "toy_images",
+        "toy_inputs",
+        "toy_learning",
+        "toy_oracle",
+    ),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -22,7 +22,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import GradientAttack
+from robusthash.adversary import GradientAttack, distance_to
 from robusthash.contracts import (
     Attack,
     AttackBatch,
@@ -31,13 +31,23 @@ from robusthash.contracts import (
     HashModel,
     Oracle,
     Randomness,
+    Space,
     Surrogate,
+    Threat,
 )
 from robusthash.errors import CapabilityError
-from robusthash.hashing import binarise, hamming, sign
+from robusthash.hashing import binarise, sign
 from robusthash.pixels import quantise
-from robusthash.specs import AttackSpec, Capability, Goal
-from robusthash.testing.victims import LinearVictim, SmallVictim, toy_batch, toy_context, toy_learning
+from robusthash.specs import AttackSpec, Capability, Distance, Goal
+from robusthash.testing.victims import (
+    DescriptorVictim,
+    LinearVictim,
+    SmallVictim,
+    TextVictim,
+    toy_batch,
+    toy_context,
+    toy_learning,
+)
 
 
 class AttackContract:
@@ -65,9 +75,9 @@ class AttackContract:
         return None
 
     @pytest.fixture
-    def victim(self) -> HashModel:
-        """A victim of toy images, 3 x 16 x 16."""
-        return SmallVictim()
+    def victim(self, attack: Attack) -> HashModel:
+        """A victim of toy images, 3 x 16 x 16: one that gives codes, unless the attack works on descriptors alone."""
+        return SmallVictim() if Distance.HAMMING in attack.distances else DescriptorVictim()
 
     @pytest.fixture
     def context(self, attack: Attack, victim: HashModel) -> AttackContext:
@@ -183,12 +193,11 @@ class AttackContract:
             pytest.skip("a baseline, by its class attribute `beats_noise`")
         uniform = Randomness(seed=9, purpose="noise").uniform(batch.ids, tuple(batch.inputs.shape[1:]))
         noise = context.threat.point(uniform, batch.inputs)
-        attacked, noisy = (victim.codes(images) for images in (attack(batch, context).inputs, noise))
+        attacked = attack(batch, context).inputs
         if attack.goal is Goal.TARGETED:
-            assert _to_anchors(attacked, batch) < _to_anchors(noisy, batch)
+            assert _to_anchors(victim, attacked, batch) < _to_anchors(victim, noise, batch)
         else:
-            clean = victim.codes(batch.inputs)
-            assert hamming(attacked, clean).float().mean() > hamming(noisy, clean).float().mean()
+            assert _moved(victim, attacked, batch) > _moved(victim, noise, batch)
 
     def test_targeted_comes_nearer_to_its_target(
         self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
@@ -196,8 +205,22 @@ class AttackContract:
         """The mean distance to the codes of the target label falls."""
         if attack.goal is not Goal.TARGETED:
             pytest.skip("an untargeted attack")
-        attacked = victim.codes(attack(batch, context).inputs)
-        assert _to_anchors(attacked, batch) < _to_anchors(victim.codes(batch.inputs), batch)
+        attacked = attack(batch, context).inputs
+        assert _to_anchors(victim, attacked, batch) < _to_anchors(victim, batch.inputs, batch)
+
+    def test_perturbs_whatever_it_says(self, attack: Attack) -> None:
+        """An attack on anything in a box works on texts of a few levels in [-1, 3], inside the ball around each."""
+        if attack.modalities is not None or Distance.HAMMING not in attack.distances:
+            pytest.skip("it says that it does not perturb texts, or works on descriptors alone")
+        victim = TextVictim()
+        batch, context = toy_batch(victim), replace(_fitted(attack, victim), threat=Threat.on(victim.modality, 0.5))
+        result = attack(batch, context)
+        assert not result.clipped.any()
+        for inputs in (result.inputs, result.unrounded):
+            assert context.threat.contains(inputs, batch.inputs).all()
+        assert torch.equal(result.inputs, context.threat.box.nearest(result.inputs))
+        assert (result.unrounded != batch.inputs).any()
+        assert torch.equal(attack(batch, context).inputs, result.inputs)
 
     def test_budget_counts_every_pass(
         self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
@@ -244,7 +267,8 @@ class AttackContract:
         """Without one of its needs it raises CapabilityError; with nothing but its needs it works."""
         unneeded = set(Capability) - attack.needs
         attack(*_withhold(batch, context, unneeded, targets=attack.goal is Goal.UNTARGETED))
-        for need in attack.needs:
+        learns = type(attack).fit is not Attack.fit  # and what it learns from, a learning context always has
+        for need in attack.needs - ({Capability.CODE_BANK} if learns else set()):
             poorer, less = _withhold(batch, context, {need}, targets=False)
             with pytest.raises(CapabilityError):
                 attack(poorer, less)
@@ -253,6 +277,8 @@ class AttackContract:
         """On a linear victim whose bits share no pixels, exactly the reachable bits match the aim."""
         if not isinstance(attack, GradientAttack) or not self.turns_every_bit:
             pytest.skip("not a gradient attack, or its bits depend on each other (`turns_every_bit`)")
+        if Distance.HAMMING not in attack.distances:
+            pytest.skip("it works on descriptors alone")
         victim = LinearVictim()
         batch, context = toy_batch(victim), _fitted(attack, victim)
         aim = sign(attack.find_aim(batch, context.surrogate(batch.inputs), context))
@@ -305,16 +331,21 @@ class _Watched(Oracle):
 
 
 class _NoGradients(HashModel):
-    """A black box: the codes of another model."""
+    """A black box: the codes of another model, or its descriptors without their gradients."""
 
     def __init__(self, model: HashModel) -> None:
         super().__init__()
         self.model = model
         self.bits, self.modality = model.bits, model.modality
 
+    @property
+    def space(self) -> Space:
+        return self.model.space
+
     def forward(self, inputs: Tensor) -> Tensor:
         with torch.no_grad():
-            return binarise(self.model(inputs)).float()
+            outputs: Tensor = self.model(inputs)
+            return binarise(outputs).float() if self.space.binary else outputs
 
 
 def _watched(context: AttackContext) -> _Watched | None:
@@ -337,9 +368,21 @@ def _rows(batch: AttackBatch, rows: Tensor) -> AttackBatch:
     return AttackBatch(**{name: tensor[rows] for name, tensor in _tensors(batch).items()})
 
 
-def _to_anchors(codes: Tensor, batch: AttackBatch) -> float:
+def _outputs(victim: HashModel, inputs: Tensor) -> Tensor:
+    return victim.space.codes(victim.represent(inputs))
+
+
+def _moved(victim: HashModel, inputs: Tensor, batch: AttackBatch) -> float:
+    """Mean distance of some inputs from the clean ones, as the victim sees them."""
+    return float(distance_to(_outputs(victim, batch.inputs), _outputs(victim, inputs), victim.space).float().mean())
+
+
+def _to_anchors(victim: HashModel, inputs: Tensor, batch: AttackBatch) -> float:
+    """Mean distance to the anchors."""
     assert batch.anchors is not None, "toy batches have anchors"
-    return float((codes[:, None] != batch.anchors).sum(2).float().mean())
+    found = _outputs(victim, inputs)
+    distances = [distance_to(anchor, found, victim.space) for anchor in batch.anchors.unbind(1)]
+    return float(torch.stack(distances).float().mean())
 
 
 def _withhold(

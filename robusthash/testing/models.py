@@ -80,9 +80,10 @@ class HashContract:
         corners = torch.full_like(inputs, model.modality.box.low), torch.full_like(inputs, model.modality.box.high)
         for batch in (inputs, inputs[:1], *corners):
             logits = model(batch)
-            assert logits.shape == (len(batch), model.bits)
+            assert logits.shape == (len(batch), model.space.size)
             assert logits.dtype == inputs.dtype
             assert logits.isfinite().all()
+        assert model.bits == (model.space.size if model.space.binary else None)
 
     def test_images_are_in_pixel_space(self, model: HashModel) -> None:
         """Images are RGB in [0, 1]: normalisation is part of the model."""
@@ -94,16 +95,24 @@ class HashContract:
         assert modality.shape[0] == 3
 
     def test_codes_are_the_signs_in_evaluation_mode(self, model: HashModel, inputs: Tensor) -> None:
-        """Codes carry no gradient, and do not change flags or running statistics of a model in training mode."""
-        expected = binarise(model(inputs))
+        """Codes carry no gradient, and do not change flags or running statistics of a model in training mode.
+
+        Nor does what is stored: packed codes, or the descriptors as they are.
+        """
+        logits = model(inputs).detach()
         model.train()
         next(model.modules()).training = True
         flags = [part.training for part in model.modules()]
         state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        codes = model.codes(inputs)
-        assert torch.equal(codes, expected)
-        assert codes.dtype == torch.int8
-        assert not codes.requires_grad
+        stored = model.represent(inputs)
+        assert model.space.problem(stored) is None
+        assert torch.equal(stored, model.space.represent(logits))
+        assert not stored.requires_grad
+        if model.space.binary:
+            codes = model.codes(inputs)
+            assert torch.equal(codes, binarise(logits))
+            assert codes.dtype == torch.int8
+            assert not codes.requires_grad
         assert [part.training for part in model.modules()] == flags
         assert all(torch.equal(tensor, state[name]) for name, tensor in model.state_dict().items())
 

@@ -7,9 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from robusthash.contracts import (
+    TEXT,
     ArrayImages,
+    ArrayTexts,
     AttackBatch,
     AttackContext,
+    Box,
     Budget,
     CodeBank,
     HashModel,
@@ -17,16 +20,19 @@ from robusthash.contracts import (
     Modality,
     Oracle,
     Randomness,
+    Space,
     Split,
     Surrogate,
     Threat,
 )
-from robusthash.hashing import pack
 from robusthash.pixels import LEVELS, quantise, to_levels
 from robusthash.retrieval import TorchRetriever
+from robusthash.specs import Distance
 
 SIDE = 16  #: height and width of the toy images, in pixels
 CLASSES = 4  #: toy labels
+WIDTH = 48  #: dimensions of a toy text
+BOX = Box(low=-1.0, high=3.0, levels=4)  #: of toy texts: nothing that holds only in pixel space holds here
 
 
 class LinearVictim(HashModel):
@@ -109,6 +115,70 @@ class SmallVictim(HashModel):
         return 10 * logits
 
 
+class DescriptorVictim(SmallVictim):
+    """The network of :class:`SmallVictim`, whose outputs are searched as they are.
+
+    Args:
+        size: dimension of the descriptors.
+        distance: how they are compared.
+        seed: of the weights.
+    """
+
+    def __init__(self, size: int = 16, *, distance: Distance = Distance.COSINE, seed: int = 0) -> None:
+        super().__init__(size, seed=seed)
+        self.bits = None
+        self._space = Space(distance=distance, size=size)
+
+    @property
+    def space(self) -> Space:
+        """Cosine or L2."""
+        return self._space
+
+
+class TextVictim(HashModel):
+    """A seeded, untrained network of texts; its logits are of order 1.
+
+    Args:
+        bits: code length K.
+        box: of the texts.
+        seed: of the weights.
+    """
+
+    def __init__(self, bits: int = 16, *, box: Box = BOX, seed: int = 0) -> None:
+        super().__init__()
+        self.bits = bits
+        self.modality = Modality(name=TEXT, shape=(WIDTH,), box=box)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.layers = nn.Sequential(nn.Linear(WIDTH, 32), nn.Tanh(), nn.Linear(32, bits))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Logits (n, bits) float."""
+        box = self.modality.box
+        logits: Tensor = self.layers(4 * ((inputs - box.low) / box.width - 0.5))
+        return 10 * logits
+
+
+def toy_inputs(modality: Modality, count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Toy images or toy texts; those of one label are alike.
+
+    Args:
+        modality: of images (3, 16, 16) in pixel space, or of texts (d,) in any box.
+        count: number of items; labels cycle through the classes.
+        seed: of the noise.
+
+    Returns:
+        (count, ...) float32, in the box and on its levels; and labels (count, 4) uint8, one-hot.
+    """
+    images, labels = toy_images(count, seed=seed)
+    if modality.name != TEXT:
+        return images, labels
+    base = torch.rand(CLASSES, *modality.shape, generator=torch.Generator().manual_seed(4))
+    noise = torch.rand(count, *modality.shape, generator=torch.Generator().manual_seed(seed)) - 0.5
+    unit = base[torch.arange(count) % CLASSES] + 0.3 * noise
+    return modality.box.nearest(modality.box.low + unit * modality.box.width), labels
+
+
 def toy_images(count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Noisy coloured squares; images of one label share their squares.
 
@@ -139,20 +209,19 @@ def toy_context(
     """A context with everything that an attack may need, and an empty budget for passes and queries.
 
     Args:
-        model: a victim of toy images; it is frozen and put in evaluation mode, as the host does.
+        model: a victim of toy images or texts; it is frozen and put in evaluation mode, as the host does.
         epsilon: radius of the ball.
         seed: of the attack's randomness.
         train: number of items of the code bank.
         items: number of items that the victim's service searches.
     """
     model.eval().requires_grad_(False)
-    images, labels = toy_images(train, seed=1)
     budget = Budget()
     return AttackContext(
         surrogate=Surrogate(model, budget),
-        threat=Threat(epsilon=epsilon),
+        threat=Threat.on(model.modality, epsilon),
         random=Randomness(seed=seed, purpose="toy"),
-        bank=CodeBank(codes=model.codes(images), labels=labels),
+        bank=_bank(model, train),
         oracle=toy_oracle(model, budget, items=items),
     )
 
@@ -161,34 +230,35 @@ def toy_learning(model: HashModel, *, epsilon: float = 8 / 255, seed: int = 0, t
     """What an attack that learns is handed, on toy images, and one budget at zero.
 
     Args:
-        model: a victim of toy images; it is frozen and put in evaluation mode, as the host does.
+        model: a victim of toy images or texts; it is frozen and put in evaluation mode, as the host does.
         epsilon: radius of the ball.
         seed: of the attack's randomness.
         train: items of the train split.
     """
     model.eval().requires_grad_(False)
-    images, labels = toy_images(train, seed=1)
-    ids = tuple(map(str, range(train)))
+    modality = model.modality
+    inputs, labels = toy_inputs(modality, train, seed=1)
+    view = ArrayTexts(inputs, modality) if modality.name == TEXT else ArrayImages(to_levels(inputs))
     return LearningContext(
         surrogate=Surrogate(model, Budget()),
-        threat=Threat.on(model.modality, epsilon),
-        train=Split.of_images(name="train", images=ArrayImages(to_levels(images)), labels=labels, ids=ids),
-        bank=CodeBank(codes=model.codes(images), labels=labels),
+        threat=Threat.on(modality, epsilon),
+        train=Split(name="train", views={modality.name: view}, labels=labels, ids=tuple(map(str, range(train)))),
+        bank=_bank(model, train),
         random=Randomness(seed=seed, purpose="toy"),
         device=torch.device("cpu"),
     )
 
 
 def toy_oracle(model: HashModel, budget: Budget, *, items: int = 400) -> Oracle:
-    """A victim's service over a database of toy images, with an exact search.
+    """A victim's service over a database of toy items, with an exact search.
 
     Args:
-        model: a victim of toy images, in evaluation mode.
+        model: a victim of toy images or texts, in evaluation mode.
         budget: counts the queries.
         items: number of items of the database.
     """
-    images, _ = toy_images(items, seed=3)
-    index = TorchRetriever(device="cpu").index(pack(model.codes(images)), model.space)
+    inputs, _ = toy_inputs(model.modality, items, seed=3)
+    index = TorchRetriever(device="cpu").index(model.represent(inputs), model.space)
     return Oracle(model, index, budget)
 
 
@@ -201,9 +271,19 @@ def toy_batch(model: HashModel, *, size: int = 12, seed: int = 2, voters: int = 
         seed: of the queries' noise.
         voters: number of anchors per query.
     """
-    inputs, labels = toy_images(size, seed=seed)
+    inputs, labels = toy_inputs(model.modality, size, seed=seed)
     targets = labels.roll(1, dims=1)
-    database, database_labels = toy_images(voters * CLASSES, seed=3)
-    codes = model.codes(database)
+    database, database_labels = toy_inputs(model.modality, voters * CLASSES, seed=3)
+    codes = _codes(model, database)
     anchors = torch.stack([codes[(database_labels == target).all(1)] for target in targets])
     return AttackBatch(inputs=inputs, ids=100 + torch.arange(size), labels=labels, targets=targets, anchors=anchors)
+
+
+def _bank(model: HashModel, items: int) -> CodeBank:
+    inputs, labels = toy_inputs(model.modality, items, seed=1)
+    return CodeBank(codes=_codes(model, inputs), labels=labels)
+
+
+def _codes(model: HashModel, inputs: Tensor) -> Tensor:
+    """Codes, or descriptors where the model gives those."""
+    return model.space.codes(model.represent(inputs))

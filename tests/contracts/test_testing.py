@@ -188,9 +188,10 @@ class Asks(Attack):
         best, furthest = batch.inputs, torch.full((len(clean),), -1)
         for restart in range(self.queries - 1):
             noise = 2 * context.random.uniform(batch.ids, tuple(batch.inputs.shape[1:]), restart=restart) - 1
-            noisy = context.threat.project(batch.inputs + noise.sign() * context.threat.epsilon, batch.inputs)
+            noisy = context.threat.project(batch.inputs + noise.sign() * context.threat.radius, batch.inputs)
             distance = (context.oracle.codes(noisy) != clean).sum(1)
-            best = torch.where((distance > furthest)[:, None, None, None], noisy, best)
+            better = (distance > furthest).view(-1, *[1] * (noisy.ndim - 1))
+            best = torch.where(better, noisy, best)
             furthest = furthest.maximum(distance)
         return best
 

@@ -40,6 +40,6 @@ def test_registered_executors_are_chosen_by_name_and_take_their_own_options(host
     assert choose_executor(host, "processes", options={"processes": {"workers": "5"}}) == Processes(workers=5)
     with pytest.raises(UnknownNameError, match="processes"):
         choose_executor(host, "proceses")
-    with pytest.raises(OptionError, match=r"--workers 2 stands beside --executor local") as refused:
+    with pytest.raises(OptionError, match=r"--workers 2 cannot be combined with --executor local") as refused:
         choose_executor(host, "local", workers=2)
-    assert refused.value.hint == "set -o local.workers=2"
+    assert refused.value.hint == "use -o local.workers=2"

@@ -72,7 +72,7 @@ def test_it_is_done_once_and_told_in_full(host: PluginHost) -> None:
     model, use, trained = victim(resources)
     assert tensors_digest(tensors) == first.use.digest != use.digest
     assert replace(first.use, digest=use.digest) == use
-    assert weights_digest(model) == use.digest
+    assert weights_digest(model) == trained.weights_digest
     assert description.defense == resources.plugins.defense("cgat/fast").use
     assert replace(description, defense=None, report=trained.report, weights_digest=trained.weights_digest) == trained
     assert description.report["hardened"]["model"]["digest"] == use.digest

@@ -115,8 +115,9 @@ def test_a_randomised_victim_gives_the_same_record_twice(masks: Path, host: Plug
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_an_honest_model_is_flagged_by_nothing(seed: int, host: PluginHost, tmp_path: Path) -> None:
-    request = Request(
-        models=("dpsh",), attacks=("rnm", "rnm-p2s", "hinge"), epsilons=(0.1,), setting=replace(SETTING, seed=seed)
-    )
+    attacks = ("rnm", "rnm-p2s", "hinge")
+    options = {**OPTIONS, **{attack: {"steps": "40"} for attack in attacks}}
+    setting = replace(SETTING, seed=seed, options=options)
+    request = Request(models=("dpsh",), attacks=attacks, epsilons=(0.1,), setting=setting)
     for record in evaluate(request, host, results=tmp_path).records:
         assert record.outcome.flags == ()

@@ -31,7 +31,7 @@ class SDHA(Attack):
 
     targeted: bool = False  #: move towards the codes of the target label
     steps: int = 100  #: steps of Adam
-    step_size: float = 0.01  #: learning rate of Adam, in pixel space
+    step_size: float = 0.01  #: learning rate of Adam, as a share of the box
     sigma: float | None = None  #: steepness of the logistic function; none is 5, or 10 if targeted
     z: float | None = None  #: items weigh (distance)^-z; none is 1/2, or -3/10 if targeted: far codes weigh more
     weight: float = 25.0  #: of the codes' term, relative to the image's mean squared error
@@ -71,7 +71,8 @@ class SDHA(Attack):
         return (mean if self.targeted else -mean) * self.weight / bits
 
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
-        clean, rule = batch.inputs, step_rule(Step.ADAM, size=self.step_size, steps=self.steps)
+        size = self.step_size * context.threat.box.width
+        clean, rule = batch.inputs, step_rule(Step.ADAM, size=size, steps=self.steps)
         inside = partial(context.threat.project, clean=clean)
         weigh = self._weigher(batch, context)
         adversarial = clean

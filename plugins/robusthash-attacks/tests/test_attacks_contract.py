@@ -13,8 +13,8 @@ from torch import Tensor
 
 from robusthash.adversary import GradientAttack
 from robusthash.contracts import Attack, AttackContext, Ensemble, HashModel
-from robusthash.specs import AttackSpec, Capability
-from robusthash.testing import AttackContract, SmallVictim, toy_batch, toy_context
+from robusthash.specs import AttackSpec, Capability, Distance
+from robusthash.testing import AttackContract, DescriptorVictim, SmallVictim, toy_batch, toy_context, toy_learning
 from robusthash_attacks import plugin
 from robusthash_attacks.sdha import SDHA
 from robusthash_attacks.square import Square
@@ -48,7 +48,12 @@ ATTACKS = {spec.name: build(spec) for spec in SPECS}
 @cache
 def learnt(name: str) -> Mapping[str, Tensor] | None:
     """What an attack learns on the toy victim: a test of its own shows that it is the same every time."""
-    return ATTACKS[name].learn(toy_context(SmallVictim()))
+    return ATTACKS[name].learn(toy_learning(toy_victim(ATTACKS[name])))
+
+
+def toy_victim(attack: Attack) -> HashModel:
+    """A victim that an attack works on."""
+    return SmallVictim() if Distance.HAMMING in attack.distances else DescriptorVictim()
 
 
 #: An ensemble has no perturbation of its own: the host runs its members.
@@ -82,6 +87,7 @@ def test_an_ensemble_is_of_attacks_that_are_here(spec: AttackSpec) -> None:
     ensemble = ATTACKS[spec.name]
     assert isinstance(ensemble, Ensemble)
     members = [ATTACKS[name] for name in ensemble.members]
+    assert all(member.distances >= ensemble.distances == spec.distances for member in members)
     assert ensemble.needs == spec.needs == frozenset().union(*(member.needs for member in members))
     assert {ensemble.goal, *(member.goal for member in members)} == spec.goals
     assert all(member.bounded for member in members)

@@ -21,7 +21,7 @@ class Diary(Oracle):
 
     def __init__(self, service: Oracle) -> None:
         self._service = service
-        self.bits, self.size = service.bits, service.size
+        self.space, self.size = service.space, service.size
         self.asked: list[Tensor] = []
 
     def codes(self, inputs: Tensor) -> Tensor:

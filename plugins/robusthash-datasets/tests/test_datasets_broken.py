@@ -201,7 +201,7 @@ def test_processes_decode_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("robusthash_datasets.decoded._CHUNK", 3)
     monkeypatch.setattr("robusthash_datasets.decoded._FEW", 0)
     for seed in range(7):
-        pixels = np.random.default_rng(seed).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+        pixels = np.random.default_rng(seed).integers(0, 256, (18, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{seed}.png")
     files = FileImages(tmp_path, [f"{seed}.png" for seed in range(7)], size=16)
     told: list[tuple[int, int]] = []

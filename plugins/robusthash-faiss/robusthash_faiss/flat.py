@@ -14,7 +14,7 @@ from robusthash.errors import OptionError
 from robusthash.retrieval import TorchRetriever
 from robusthash_faiss.answers import ball, octets, open_radius
 from robusthash_faiss.descriptors import DescriptorSearch, flat_descriptors
-from robusthash_faiss.library import GPU_MAX_K, GPU_QUERIES, faiss, gpus
+from robusthash_faiss.library import GPU_MAX_K, GPU_QUERIES, computes, faiss, gpus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,15 @@ class FaissFlat(Retriever):
                 "device is cuda, but faiss sees no GPU here",
                 hint="install robusthash-faiss[gpu] on a machine with one, or set device to auto or cpu",
             )
-        return self.device != "cpu" and gpus() > 0
+        if self.device == "cpu" or not gpus():
+            return False
+        if not computes():
+            raise OptionError(
+                "faiss sees a GPU, but its searches there are wrong: this build has no kernels for it",
+                hint="install another build of faiss (robusthash-faiss[gpu] has them), or set device to cpu: "
+                "-o faiss.device=cpu",
+            )
+        return True
 
     def _index(self, items: Tensor, space: Space, key: str) -> Index:
         capabilities, on_gpu = self.capabilities, self._on_gpu()

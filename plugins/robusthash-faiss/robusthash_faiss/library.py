@@ -3,7 +3,10 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import ModuleType
+
+import numpy as np
 
 from robusthash.errors import MissingDependencyError
 
@@ -22,7 +25,7 @@ def faiss() -> ModuleType:
             # faiss's generated wrappers warn about their own type names on Python 3.12 and later.
             warnings.filterwarnings("ignore", category=DeprecationWarning, message="builtin type .* has no __module__")
             import faiss as module
-    except ImportError as error:
+    except (ImportError, OSError, RuntimeError) as error:  # the last is what faiss raises without CUDA's libraries
         raise MissingDependencyError(
             f"this retriever cannot import faiss: {error}",
             hint="pip install 'robusthash-faiss[gpu]' on Linux x86-64, 'robusthash-faiss[cpu]' elsewhere; "
@@ -32,9 +35,24 @@ def faiss() -> ModuleType:
 
 
 def gpus() -> int:
-    """GPUs that the installed faiss can search on; 0 for a build without GPU support."""
+    """GPUs that the installed faiss sees; 0 for a build without GPU support."""
     module = faiss()
     return int(module.get_num_gpus()) if hasattr(module, "StandardGpuResources") else 0
+
+
+@cache
+def computes() -> bool:
+    """Whether faiss's searches on the first GPU are right.
+
+    A build without kernels for the GPU's architecture does not fail on codes: it returns whatever its memory held.
+    On descriptors it ends the process. So four codes at known distances are searched first.
+    """
+    module = faiss()
+    codes = np.array([[0b0], [0b1], [0b111], [0b11111]], dtype=np.uint8)
+    index = module.GpuIndexBinaryFlat(module.StandardGpuResources(), 8)
+    index.add(codes)
+    distances, ids = index.search(codes[:1], len(codes))
+    return bool((distances == [[0, 1, 3, 5]]).all() and (ids == [[0, 1, 2, 3]]).all())
 
 
 @contextmanager

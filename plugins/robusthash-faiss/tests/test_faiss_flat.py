@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ from robusthash.specs import RetrieverSpec
 from robusthash.testing.brute_force import random_codes, slow_distances, slow_ranking
 from robusthash.testing.retrievers import RetrieverContract
 from robusthash_faiss.flat import CPUIndex, FaissFlat, GPUIndex
-from robusthash_faiss.library import GPU_MAX_K, gpus
+from robusthash_faiss.library import GPU_MAX_K, computes, faiss, gpus
 from robusthash_faiss.plugin import robusthash_retrievers
 
 pytest.importorskip("faiss", reason="faiss is not installed")
@@ -148,9 +149,44 @@ def test_wrong_options_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_gpu_limits_k_and_has_no_radius(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robusthash_faiss.flat.gpus", lambda: 1)
+    monkeypatch.setattr("robusthash_faiss.flat.computes", lambda: True)
     promised = FaissFlat().capabilities
     assert (promised.max_k, promised.radius) == (GPU_MAX_K, False)
     assert FaissFlat(device="cpu").capabilities.radius
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_a_gpu_that_answers_wrongly_is_refused(
+    device: Literal["auto", "cuda"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("robusthash_faiss.flat.gpus", lambda: 1)
+    monkeypatch.setattr("robusthash_faiss.flat.computes", lambda: False)
+    with pytest.raises(OptionError, match="this build has no kernels for it"):
+        FaissFlat(device=device).index(random_codes(3, 16, seed=7), Space.hamming(16))
+    assert FaissFlat(device="cpu").index(random_codes(3, 16, seed=7), Space.hamming(16)).size == 3
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_answers_of_a_gpu_are_checked(right: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The CPU's index stands for a GPU with kernels, and one of unset memory for a GPU without."""
+
+    class Unset:
+        def __init__(self, _resources: object, _bits: int) -> None: ...
+
+        def add(self, _codes: npt.NDArray[np.uint8]) -> None: ...
+
+        def search(self, queries: npt.NDArray[np.uint8], k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+            return np.zeros((len(queries), k), np.int32), np.zeros((len(queries), k), np.int64)
+
+    module = faiss()
+    index = (lambda _resources, bits: module.IndexBinaryFlat(bits)) if right else Unset
+    monkeypatch.setattr(module, "GpuIndexBinaryFlat", index, raising=False)
+    monkeypatch.setattr(module, "StandardGpuResources", object, raising=False)
+    computes.cache_clear()
+    try:
+        assert computes() is right
+    finally:
+        computes.cache_clear()
 
 
 def test_missing_faiss_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,11 @@ class TestPDQ(ReadyModelContract):
         return PDQ()
 
 
+def images_of(size: int) -> dict[str, Modality]:
+    """What a dataset of square images has."""
+    return {IMAGE: Modality.image(size)}
+
+
 def picture(image: Tensor) -> np.ndarray:
     """(3, h, w) in pixel space as the libraries take it: (h, w, 3) uint8."""
     levels: np.ndarray = (image * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()

@@ -150,7 +150,7 @@ def _cost(record: "Record") -> Lines:
 
 def _model(model: "ModelUse") -> Lines:
     size = ("size", f"{model.label}, {model.distance}")
-    return [*_use(model), size, ("backbone", model.backbone), ("weights digest", model.digest)]
+    return [*_use(model), size, ("backbone", model.backbone), ("digest", model.digest)]
 
 
 def _use(use: "PluginUse") -> Lines:

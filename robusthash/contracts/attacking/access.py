@@ -92,7 +92,7 @@ class Surrogate:
         Raises:
             CapabilityError: the inputs require gradients, and the model gives none.
         """
-        images = never_alone(inputs).clone()  # a model may work in place
+        images = never_alone(inputs).clone()  # a model may change its inputs in place
         self.budget.forward += len(images)
         if self._half:
             with torch.autocast(images.device.type, dtype=torch.bfloat16):

@@ -95,7 +95,7 @@ class FileImages(Images):
         return str(self.root / self.names[index]) if self._origin is None else self._origin(index)
 
     def identity(self) -> bytes:
-        """Resizing, crop, and the content of every file."""
+        """SHA-256 over resizing, crop and the content of every file."""
         sha = hashlib.sha256(f"shorter side {self.resize}, crop {self.size}".encode())
         for digest in content_digests([self.root / name for name in self.names]):
             sha.update(digest)
@@ -152,10 +152,10 @@ def _rgb(image: Image.Image) -> Image.Image:
 
 def _fit(image: Tensor, resize: int, size: int) -> Tensor:
     """(3, h, w) uint8 to (3, size, size): the shorter side resized, the centre cropped."""
-    # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
-    from torchvision.transforms.v2 import functional
-
     if min(image.shape[1:]) != resize:
+        # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
+        from torchvision.transforms.v2 import functional
+
         image = functional.resize(image, [resize], antialias=True)
-    cropped: Tensor = functional.center_crop(image, [size, size])
-    return cropped.contiguous()
+    top, left = (round((length - size) / 2) for length in image.shape[1:])  # as torchvision's center_crop
+    return image[:, top : top + size, left : left + size].contiguous()

@@ -63,10 +63,10 @@ class HashModel(nn.Module, ABC):
             (n, bits) int8 in {-1, +1}.
 
         Raises:
-            ContractError: the model has no ``bits``.
+            ContractError: the model has no ``bits``, or an output is NaN or infinite.
         """
         if not self.space.binary:
-            raise ContractError(f"{type(self).__name__} returns descriptors, not codes", hint="use `represent`")
+            raise ContractError(f"{type(self).__name__} returns descriptors, not codes", hint="call `represent`")
         return self.space.codes(self.represent(inputs))
 
     def represent(self, inputs: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class HashModel(nn.Module, ABC):
             ContractError: an output is NaN or infinite.
         """
         with evaluating(self), torch.inference_mode():
-            return self.space.represent(self(inputs.clone())).clone()  # a model may work in place
+            return self.space.represent(self(inputs.clone())).clone()  # a model may change its inputs in place
 
 
 class ModelWrapper(HashModel):

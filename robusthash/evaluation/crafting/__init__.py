@@ -1,1 +1,1 @@
-"""Attacked queries, a shard at a time."""
+"""Attacks run on queries, one shard at a time."""

@@ -1,4 +1,4 @@
-"""Crafting: an attack run on some queries, as one batch if memory allows."""
+"""Crafts adversarial inputs: runs an attack on some queries, in one batch if memory allows."""
 
 import time
 from collections.abc import Sequence
@@ -13,22 +13,23 @@ from robusthash.evaluation.crafting.trace import Trace
 from robusthash.memory import is_out_of_memory
 from robusthash.results import Cost
 
-_COMPILER = ("torch._dynamo", "torch._inductor")  #: where the errors of compilation come from
+_COMPILER = ("torch._dynamo", "torch._inductor")  #: modules whose errors come from compilation
 
 
 def craft(job: Job, rows: Sequence[int]) -> Crafted:
-    """Attacks some of a job's queries; of an ensemble, keeps each query's worst outcome.
+    """Attacks some queries of a job; an ensemble yields the worst outcome of each query.
 
     Args:
         job: the attack and its victim.
-        rows: which queries.
+        rows: positions of the queries in the job's inputs.
 
     Raises:
-        PluginError: the attack raised something of its own, or broke its contract.
+        PluginError: the attack raised an unexpected error, or violated its contract.
+        UsageError: the model cannot be compiled.
         MemoryLimitError: a single input does not fit into memory.
     """
     if isinstance(job.attack, Ensemble):
-        from robusthash.evaluation.crafting.worst import craft_worst  # which crafts its members
+        from robusthash.evaluation.crafting.worst import craft_worst  # it imports this module to craft the members
 
         return craft_worst(job, job.attack, rows)
     path = job.shared / f"{rows[0]:06d}-{len(rows):06d}.npz" if job.shared else None
@@ -41,7 +42,13 @@ def craft(job: Job, rows: Sequence[int]) -> Crafted:
 
 
 def craft_try(job: Job, rows: Sequence[int], *, restart: int) -> Crafted:
-    """One try of an attack on some queries; a try after the first, 0, starts at a random point."""
+    """Runs one try of an attack on some queries.
+
+    Args:
+        job: the attack and its victim.
+        rows: positions of the queries in the job's inputs.
+        restart: index of the try; every try after the first, 0, starts at a random point.
+    """
     return Crafted.cat(job.compute.batches.run(rows, lambda part: _as_one_batch(job, part, restart)))
 
 
@@ -59,7 +66,7 @@ def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
         if is_out_of_memory(error):
             raise  # a smaller batch may fit
         if type(error).__module__.startswith(_COMPILER):
-            raise UsageError(f"the model cannot be compiled here: {error}", hint="leave out --compile") from error
+            raise UsageError(f"the model cannot be compiled here: {error}", hint="omit --compile") from error
         raise PluginError(
             f"it raised {type(error).__name__}: {error}", hint="report it to the plugin's author"
         ) from error

@@ -1,4 +1,4 @@
-"""Queries that were attacked: what was delivered and what it cost; several batches as one; on disk and back."""
+"""Attacked queries: what was delivered and what it cost, in memory and on disk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,16 +17,16 @@ from robusthash.results import Cost
 
 @dataclass(frozen=True, kw_only=True)
 class Crafted:
-    """Some queries, attacked.
+    """Some attacked queries.
 
     Attributes:
-        clean: (n, ...) float32, the clean inputs.
-        adversarial: what the guard handed on.
-        cost: what was spent.
-        batch: most queries that were attacked at once.
-        member: (n,) int64, for an ensemble, the member that each query's outcome is from.
-        trace: (n, steps + 1), the distance to the aim of what would be delivered after so many steps; None if the
-            attack does not tell.
+        clean: (n, ...) float32, clean inputs.
+        adversarial: what the guard let through.
+        cost: passes, queries and seconds spent.
+        batch: largest number of queries in one batch.
+        member: (n,) int64, for an ensemble, index of the member that each outcome comes from.
+        trace: (n, steps + 1), distance to the aim of what would be delivered after each number of steps; None if the
+            attack does not report it.
     """
 
     clean: Tensor
@@ -38,7 +38,7 @@ class Crafted:
 
     @classmethod
     def cat(cls, parts: Sequence[Self]) -> Self:
-        """Several batches as one, in their order."""
+        """Concatenates batches, in their order."""
         if len(parts) == 1:
             return parts[0]
         return cls(
@@ -50,7 +50,7 @@ class Crafted:
         )
 
     def write(self, path: Path) -> None:
-        """Writes what was delivered, for other cells of the run.
+        """Stores what was delivered, for other cells of the run.
 
         Raises:
             StorageError: the file cannot be written.
@@ -70,11 +70,11 @@ class Crafted:
 
         Args:
             path: of the file.
-            clean: (n, ...) float32, the clean inputs, on the device.
-            threat: that the attack was held to, which says how what was kept unrounded is delivered.
+            clean: (n, ...) float32, clean inputs, on the device.
+            threat: the attack's threat, by which unrounded inputs are delivered.
 
         Raises:
-            InputError: the file is damaged.
+            InputError: the file is missing or damaged.
         """
         arrays = read_arrays(path)
         forward, backward, queries, batch = (int(count) for count in arrays["spent"])
@@ -88,11 +88,11 @@ class Crafted:
         )
 
     def judged_from(self, member: Tensor, spent: Sequence["Crafted"]) -> Self:
-        """The same as the outcome of an ensemble.
+        """A copy as the outcome of an ensemble, without a trace.
 
         Args:
-            member: (n,) int64, which member each query's outcome is from.
-            spent: everything that was tried.
+            member: (n,) int64, index of the member that each outcome comes from.
+            spent: all tries, whose costs are added up.
         """
         cost = sum((one.cost for one in spent), Cost())
         return replace(self, cost=cost, batch=max(one.batch for one in spent), member=member, trace=None)

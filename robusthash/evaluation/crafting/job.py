@@ -1,4 +1,4 @@
-"""A job: one attack on one victim, with all that it is handed, ready to run on any of its queries."""
+"""Jobs: an attack on a victim with all that it needs, ready to run on any of its queries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,14 +31,14 @@ from robusthash.results import Spent
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Knowledge:
-    """What an attack may know beside its queries; None is what it has no business knowing.
+    """What an attack may know besides its queries. What it may not know or does not need is None.
 
     Attributes:
-        labels: (n, classes) uint8, the queries' own.
+        labels: (n, classes) uint8, the queries' own labels.
         targets: (n, classes) uint8, target labels of a targeted attack.
-        anchors: (n, voters, bits) int8, codes of items with the target label; descriptors where the model gives those.
+        anchors: (n, voters, bits) int8, codes of items with the target label; or descriptors, (n, voters, d) float32.
         bank: codes and labels of the train split, on the device.
-        index: what the victim's service searches.
+        index: the index that the victim's service searches.
         learnt: what the attack has learnt, on the device, and what that cost.
     """
 
@@ -55,10 +55,10 @@ class Compute:
     """How an attack's passes are computed.
 
     Attributes:
-        device: where.
+        device: where passes are computed.
         precision: of the passes through the surrogate.
         compiled: a compiled form of the surrogate; None is the surrogate itself.
-        batches: how many queries fit into memory at once.
+        batches: splits queries into batches that fit into memory.
     """
 
     device: torch.device
@@ -72,18 +72,18 @@ class Job:
     """One attack on one victim, ready to run on any of its queries.
 
     Attributes:
-        attack: what perturbs the queries.
-        victim: scored; in evaluation mode, parameters frozen, on the device.
-        surrogate: crafted on; the victim itself in a white-box evaluation.
+        attack: the attack.
+        victim: the model that is scored; in evaluation mode, with frozen parameters, on the device.
+        surrogate: the model that is crafted on; in a white-box evaluation, the victim itself.
         inputs: all queries to attack.
         ids: (n,) int64, their positions in the dataset's query split.
-        threat: how far the attack may go.
+        threat: the ball and the box that results must stay in.
         random: randomness of this attack and seed.
         knowledge: what the attack may know.
-        compute: how it is computed.
-        members: of an ensemble, the jobs of its attacks.
-        judge: of an ensemble, what decides which outcome is worst.
-        shared: folder of the outcomes that other cells need too; None shares nothing.
+        compute: how passes are computed.
+        members: for an ensemble, the jobs of its members.
+        judge: for an ensemble, the scale by which the worst outcome is chosen.
+        shared: folder of outcomes that other cells need, too; None if there are none.
     """
 
     attack: Attack
@@ -101,13 +101,17 @@ class Job:
 
     @property
     def learning(self) -> Spent | None:
-        """What learning has cost, the members' included; None if nothing is learnt."""
+        """Cost of learning, including that of the members; None if nothing is learnt."""
         own = [self.knowledge.learnt.spent] if self.knowledge.learnt is not None else []
         spent = own + [member.learning for member in self.members if member.learning is not None]
         return sum(spent[1:], spent[0]) if spent else None
 
     def batch(self, rows: Tensor) -> AttackBatch:
-        """Some of the queries, on the device, with what the attack may know of each: (n,) int64 positions."""
+        """Some queries on the device, with what the attack may know of each.
+
+        Args:
+            rows: (n,) int64, positions in the job's inputs.
+        """
         known, device = self.knowledge, self.compute.device
         own = (known.labels, known.targets, known.anchors)
         labels, targets, anchors = (None if part is None else part[rows].to(device) for part in own)
@@ -120,12 +124,12 @@ class Job:
         )
 
     def context(self, budget: Budget, trace: Trace, restart: int) -> AttackContext:
-        """All that the attack may know of everything else.
+        """All that the attack may know besides its queries.
 
         Args:
             budget: where passes and queries are counted.
-            trace: where distances are noted.
-            restart: which try this is.
+            trace: where distances are recorded.
+            restart: index of the try.
         """
         known, compute = self.knowledge, self.compute
         return AttackContext(

@@ -1,4 +1,4 @@
-"""What attacks learn before the first query: once for each surrogate, cached by what made it, with what it cost."""
+"""What attacks learn before their first query: once per surrogate, and cached together with its cost."""
 
 import time
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Learnt:
 
     Attributes:
         tensors: by name, on the device.
-        spent: what learning it cost, whenever that was.
+        spent: cost of learning it, also if it is read from the cache.
     """
 
     tensors: Mapping[str, Tensor]
@@ -31,21 +31,22 @@ class Learnt:
 
 
 def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any]) -> Learnt | None:
-    """What an attack learns, taken from the cache if the very same was learnt before.
+    """What an attack learns, from the cache if it has been learnt before.
 
-    Every process reads what one has written, so workers and resumed runs work with the same bytes. A learning that is
-    killed goes on from its last snapshot.
+    Workers and resumed runs read the cached file, so all of them use the same bytes. Learning that was interrupted
+    resumes from its last snapshot.
 
     Args:
         attack: with its options.
-        context: all that it may know; the host's snapshots are put into it.
-        made_from: plain values that name everything that could change what it learns.
+        context: all that it may know; its snapshots are set here.
+        made_from: everything that could change what it learns, as plain values.
 
     Returns:
-        None for an attack that learns nothing.
+        What it has learnt; None for an attack that does not learn.
 
     Raises:
-        PluginError: the attack raised something of its own, or broke its contract.
+        PluginError: the attack raised an unexpected error, or violated its contract.
+        CheckpointError: the snapshot of an unfinished training cannot be read.
         StorageError: the cache cannot be written.
     """
     if type(attack).fit is Attack.fit:
@@ -56,7 +57,7 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
         try:
             tensors, spent = load_tensors(path), Spent(**_numbers(read_metadata(path)))
         except (CheckpointError, ValueError, TypeError):
-            path.unlink()  # a cache file that cannot be read is made again
+            path.unlink()  # an unreadable cache file is made again
         else:
             return Learnt(tensors=_placed(tensors, context.device), spent=spent)
     snapshots = Snapshots(path.with_suffix(".partial"), key)
@@ -88,6 +89,6 @@ def _placed(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Te
 
 
 def _numbers(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """What learning cost, from a file's metadata."""
+    """Reads the cost of learning from a file's metadata."""
     names = {"forward": int, "backward": int, "seconds": float}
     return {name: kind(metadata.get(f"{_COST}.{name}", "")) for name, kind in names.items()}

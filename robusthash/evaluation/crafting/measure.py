@@ -1,4 +1,4 @@
-"""A shard: its queries attacked, measured against the clean ones, and hashed at every stage."""
+"""Runs a shard: its queries are attacked, compared with the clean ones, and hashed at every stage."""
 
 import hashlib
 import io
@@ -22,20 +22,20 @@ from robusthash.results import ADVERSARIAL, CLEAN, UNROUNDED, after_jpeg
 Distances = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 
 _IMAGERY: Distances = {"psnr": psnr, "ssim": ssim, "linf": linf, "l2": l2}
-_ANY: Distances = {"linf": linf, "l2": l2}
 
 
 def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -> ShardResult:
-    """Attacks, measures and hashes one shard.
+    """Attacks, measures and hashes the queries of one shard.
 
     Args:
         job: the attack and its victim.
-        rows: which queries.
-        qualities: of JPEG, at which images are hashed once more after compression.
+        rows: positions of the queries in the job's inputs.
+        qualities: JPEG qualities, 1 to 100, at which images are compressed and hashed again.
 
     Raises:
         PluginError: the attack failed.
-        CapabilityError: what is no image has no JPEG.
+        CapabilityError: JPEG qualities are set, and the queries are not images.
+        MemoryLimitError: a single input does not fit into memory.
     """
     crafted = craft(job, rows)
     delivered = crafted.adversarial.inputs
@@ -55,16 +55,24 @@ def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -
 
 
 def distances(modality: Modality) -> Distances:
-    """How far an adversarial input is from its clean one, by name: PSNR and SSIM are of images."""
-    return _IMAGERY if modality.name == IMAGE else _ANY
+    """Distances between adversarial and clean inputs, by name; PSNR and SSIM for images only.
+
+    L-infinity is a share of the box's width, as epsilon is.
+
+    Args:
+        modality: of the inputs.
+    """
+    if modality.name == IMAGE:
+        return _IMAGERY
+    return {"linf": lambda inputs, reference: linf(inputs, reference) / modality.box.width, "l2": l2}
 
 
 def _stages(crafted: Crafted, modality: Modality, qualities: Sequence[int]) -> dict[str, Tensor]:
-    """The inputs at each stage."""
+    """Inputs at each stage, by its name."""
     clean, adversarial = crafted.clean, crafted.adversarial
     stages = {CLEAN: clean, ADVERSARIAL: adversarial.inputs, UNROUNDED: adversarial.unrounded}
     if qualities and modality.name != IMAGE:
-        raise CapabilityError(f"a {modality.name} has no JPEG", hint="leave out --jpeg")
+        raise CapabilityError(f"a {modality.name} has no JPEG", hint="omit --jpeg")
     levels = [to_levels(images) for images in (clean, adversarial.inputs)] if qualities else []
     for quality in qualities:
         for name, images in zip(after_jpeg(quality), levels, strict=True):
@@ -76,14 +84,14 @@ def _codes(job: Job, ids: Tensor, stages: Mapping[str, Tensor]) -> dict[str, np.
     random = Randomness(seed=job.random.seed, purpose="victim")
     codes = {}
     for name, inputs in stages.items():
-        # A randomised victim draws the same numbers in every run, and others for each stage.
+        # A randomised victim draws the same numbers in every run, but different ones at each stage.
         with isolated_randomness(random.derived(name), ids.to(job.compute.device)):
             codes[name] = job.victim.represent(inputs).cpu().numpy()
     return codes
 
 
 def _delivered(inputs: Tensor, modality: Modality) -> np.ndarray:
-    """Inputs as they are uploaded: images in 8 bits, everything else as it is."""
+    """Inputs as they are uploaded: images in 8 bits, others unchanged."""
     return (to_levels(inputs) if modality.name == IMAGE else inputs).cpu().numpy()
 
 
@@ -92,7 +100,7 @@ def _digest(delivered: np.ndarray) -> np.ndarray:
 
 
 def _compressed(levels: np.ndarray, quality: int) -> Tensor:
-    """What a service gets of images that are uploaded as JPEG: (n, 3, h, w) float32 in [0, 1]."""
+    """Compresses (n, 3, h, w) uint8 images to JPEG and decodes them: (n, 3, h, w) float32 in [0, 1]."""
     decoded = []
     for image in levels:
         buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""From a cell's attack and its systems to a job: what the attack may know, and whether it may have what it needs."""
+"""Makes a job of an attack and its systems, and checks that the attack gets what it needs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,14 +18,14 @@ from robusthash.specs import Capability, Goal
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """Where an attack takes place.
+    """What an attack is run on.
 
     Attributes:
-        system: the victim and what it searches.
-        surrogate: the system that the attack is crafted on: the victim's own in a white-box evaluation.
-        queries: what is attacked.
-        epsilon: radius as a share of the box.
-        versions: of what computes, for what is cached.
+        system: the victim with its database.
+        surrogate: the system that the attack is crafted on; in a white-box evaluation, the victim's.
+        queries: the queries to attack.
+        epsilon: radius as a share of the box's width.
+        versions: versions of the libraries that compute, which key the cache.
     """
 
     system: System
@@ -36,25 +36,25 @@ class Scene:
 
     @property
     def transferred(self) -> bool:
-        """Whether the attack does not know the victim."""
+        """Whether the attack is crafted on another model than the victim."""
         return self.surrogate.victim is not self.system.victim
 
     @property
     def threat(self) -> Threat:
-        """How far the attack may go."""
+        """The ball and the box that results must stay in."""
         return Threat.on(self.surrogate.modality, self.epsilon)
 
 
 def make_job(chosen: Chosen[Attack], scene: Scene, shared: Mapping[str, Path]) -> Job:
-    """An attack made ready, with the members of an ensemble.
+    """The job of an attack, including those of an ensemble's members.
 
     Args:
         chosen: the attack.
-        scene: where it takes place.
-        shared: by attack, this one or a member, the folder of outcomes that other cells need too.
+        scene: what it is run on.
+        shared: folders of outcomes that other cells need, too, by name of the attack or member.
 
     Raises:
-        CapabilityError: the attack needs what this dataset, this model or this threat does not give.
+        CapabilityError: the attack needs something that the dataset, the model or the threat does not provide.
     """
     check(chosen, scene)
     system, surrogate, queries = scene.system, scene.surrogate, scene.queries
@@ -82,10 +82,14 @@ def make_job(chosen: Chosen[Attack], scene: Scene, shared: Mapping[str, Path]) -
 
 
 def check(chosen: Chosen[Attack], scene: Scene) -> None:
-    """Refuses what the attack needs and may not have.
+    """Checks that an attack can be run on a scene.
+
+    Args:
+        chosen: the attack.
+        scene: what it is run on.
 
     Raises:
-        CapabilityError: it is not there, or a transfer attack does not know it.
+        CapabilityError: the attack needs something that is missing, or that a transfer attack must not know.
     """
     check_model(chosen, scene.surrogate.query_model, scene.surrogate.victim.use.name)
     attack, name = chosen.plugin, chosen.use.name
@@ -94,29 +98,30 @@ def check(chosen: Chosen[Attack], scene: Scene) -> None:
         raise CapabilityError(f"attack {name!r} needs labels, and the database has none")
     if Capability.LABELS in attack.needs and not scene.queries.labels.any():
         raise CapabilityError(
-            f"attack {name!r} needs the queries' labels, and they have none", hint="use rnm, hag or hinge"
+            f"attack {name!r} needs the queries' labels, and they have none",
+            hint="use an attack without the need 'labels': robusthash plugins list --kind attack",
         )
     if scene.transferred:
         _check_transfer(chosen, scene)
 
 
 def check_model(chosen: Chosen[Attack], model: HashModel, shown: str) -> None:
-    """Refuses a model that the attack is not made for.
+    """Checks that an attack works on a model.
 
     Args:
         chosen: the attack.
-        model: what it is to be crafted on.
+        model: the model that it is to be crafted on.
         shown: the model's name, for the error.
 
     Raises:
-        CapabilityError: the attack does not work on such outputs, or such inputs.
+        CapabilityError: the attack does not work on the model's outputs or inputs.
     """
     attack, name, distance, modality = chosen.plugin, chosen.use.name, model.space.distance, model.modality.name
     if distance not in attack.distances:
         raise CapabilityError(
             f"attack {name!r} works on {' and '.join(sorted(attack.distances))} distance, and "
-            f"{shown} is compared by {distance}",
-            hint="robusthash plugins show NAME says what an attack works on; descriptors: strongest/descriptors",
+            f"{shown} is compared by {distance} distance",
+            hint="robusthash plugins list --kind attack, and plugins show NAME for the distances of one",
         )
     if attack.modalities is not None and modality not in attack.modalities:
         raise CapabilityError(
@@ -126,7 +131,11 @@ def check_model(chosen: Chosen[Attack], model: HashModel, shown: str) -> None:
 
 
 def known_to(attack: Attack) -> frozenset[str]:
-    """Which fields of :class:`Knowledge` an attack is given: what it needs, and nothing else."""
+    """Fields of :class:`Knowledge` that an attack may have: those that it needs.
+
+    Args:
+        attack: with its options.
+    """
     needs = attack.needs
     given = {
         "labels": Capability.LABELS in needs,
@@ -145,12 +154,12 @@ def _check_transfer(chosen: Chosen[Attack], scene: Scene) -> None:
     if members:
         raise CapabilityError(
             f"{name!r} is judged on the victim, which a transfer attack does not know",
-            hint=f"name its members one by one: {', '.join(member.use.name for member in members)}",
+            hint=f"run its members instead: {', '.join(member.use.name for member in members)}",
         )
     if Capability.LABELS in attack.needs:
         raise CapabilityError(
             f"attack {name!r} needs the queries' labels, which a transfer attack does not know",
-            hint=f"let it flee the query's own code: -o {name}.aim=away",
+            hint=f"let it move away from the query's own code: -o {name}.aim=away",
         )
 
 
@@ -167,7 +176,7 @@ def _knowledge(chosen: Chosen[Attack], scene: Scene) -> Knowledge:
 
 
 def _learnt(chosen: Chosen[Attack], scene: Scene) -> Learnt | None:
-    """What the attack learns on its surrogate, from the cache if it did so before."""
+    """What the attack learns on its surrogate, or has learnt before."""
     surrogate, resources = scene.surrogate, scene.surrogate.resources
     train = resources.data.train
     context = LearningContext(

@@ -1,4 +1,4 @@
-"""What a shard of queries came to: one row a query, and what the shard cost."""
+"""The result of a shard: one row per query, and what the shard cost."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ _OWN = frozenset({_IDS, _PIXELS, _MEMBER, TRACE, _SPENT, _SECONDS, _BATCH})
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ShardResult:
-    """Some queries, attacked and hashed.
+    """Some attacked and hashed queries.
 
     Attributes:
         ids: (n,) int64, positions in the dataset's query split.
-        codes: by stage, what is searched with: (n, bytes) uint8 packed codes, or (n, d) float32 descriptors.
-        imagery: by name, (n,) float64: how far what was delivered is from the clean input; and what was ``clipped``.
+        codes: representations by stage: packed codes, (n, ceil(bits / 8)) uint8, or descriptors, (n, d) float32.
+        imagery: by name, (n,) float64: distances between delivered and clean inputs, and the share ``clipped``.
         pixels: (n, 16) uint8, a digest of what was delivered.
-        cost: what the attack spent.
-        batch: most queries that were attacked at once.
-        member: (n,) int64, for an ensemble, the member that each outcome is from.
-        trace: (n, steps + 1), the distance to the aim after so many steps; None where the attack does not tell.
+        cost: passes, queries and seconds that the attack spent.
+        batch: largest number of queries in one batch.
+        member: (n,) int64, for an ensemble, index of the member that each outcome comes from.
+        trace: (n, steps + 1), distance to the aim after each number of steps; None if the attack does not report it.
     """
 
     ids: np.ndarray
@@ -42,7 +42,7 @@ class ShardResult:
 
     @classmethod
     def cat(cls, parts: Sequence[Self]) -> Self:
-        """Several shards as one, in their order."""
+        """Concatenates shards, in their order."""
         first = parts[0]
         members = [part.member for part in parts if part.member is not None]
         return cls(
@@ -58,7 +58,7 @@ class ShardResult:
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
-        """What is stored beside a record's codes and scores, one row a query, by name."""
+        """Arrays that are stored besides codes and scores, one row per query, by name."""
         optional = {_MEMBER: self.member, TRACE: self.trace}
         return {
             _IDS: self.ids,
@@ -68,7 +68,7 @@ class ShardResult:
         }
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """The same as named arrays, for a shard's file."""
+        """Named arrays, for a shard's file."""
         cost = self.cost
         return {
             **self.codes,

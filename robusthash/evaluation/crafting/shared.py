@@ -1,7 +1,7 @@
-"""Adversarial inputs that several cells of a run need: crafted once, kept while they are needed, then removed.
+"""Adversarial inputs that several cells of a run need: crafted once, and removed after the last of these cells.
 
-A transfer attack is crafted once for all victims; the members of an ensemble are not run again where they are evaluated
-in the same run.
+A transfer attack is crafted once for all victims, and members of an ensemble are not run again if they are evaluated in
+the same run.
 """
 
 import shutil
@@ -19,17 +19,19 @@ from robusthash.locks import held, locked
 from robusthash.specs import Direction
 from robusthash.storage import digest, remove_if_empty
 
-CraftKey = tuple[VictimPlan, AnyAttack, Varied, float, Direction]  #: what was attacked, with what, and how far
-Shared = Mapping[str, Path]  #: by the name in the record, the folder of what an attack delivered
+CraftKey = tuple[
+    VictimPlan, AnyAttack, Varied, float, Direction
+]  #: what outcomes depend on, as in :attr:`Cell.crafting`
+Shared = Mapping[str, Path]  #: folders of delivered inputs, by the attack's name in the record
 
 
 class SharedCraft:
-    """The folders of adversarial inputs that more than one cell of a plan needs.
+    """Folders of adversarial inputs that more than one cell of a plan needs.
 
     Args:
         cells: the plan.
-        plugins: the attacks.
-        root: where the folders are.
+        plugins: looks up the attacks.
+        root: parent of the folders.
     """
 
     def __init__(self, cells: Sequence[Cell], plugins: Plugins, root: Path) -> None:
@@ -40,12 +42,12 @@ class SharedCraft:
         self._shared = {key for key, count in self._left.items() if count > 1}
 
     def folders(self, cell: Cell) -> dict[str, Path]:
-        """By attack, the cell's own or a member of its ensemble, where the inputs are that others need too."""
+        """Folders of inputs that other cells need, too, by name of the cell's attack or of an ensemble's member."""
         shared = [key for key in self._needs[cell] if key in self._shared]
         return {self._plugins.attack(key[1], dict(key[2])).use.name: self._folder(key) for key in shared}
 
     def finished(self, cell: Cell) -> None:
-        """Removes what no cell needs after this one."""
+        """Marks a cell as finished, and removes what no other cell needs."""
         for key in self._needs[cell]:
             self._left[key] -= 1
             if key in self._shared and not self._left[key]:
@@ -65,10 +67,13 @@ class SharedCraft:
 
 @contextmanager
 def scratch(root: Path) -> Iterator[Path]:
-    """A folder for one run alone; it goes with the run, and those of runs that were killed go too.
+    """A temporary folder for one run. Folders that killed runs have left are removed, too.
 
     Args:
-        root: where the folders of all runs are.
+        root: parent of the folders of all runs.
+
+    Yields:
+        The folder's path.
     """
     for left in root.glob("*.lock"):
         with held(left) as free:
@@ -84,7 +89,7 @@ def scratch(root: Path) -> Iterator[Path]:
 
 
 def _identified(named: object) -> str:
-    """A name; of an object, what tells it from every other one of this process."""
+    """A name; for an object, a text that is unique in this process."""
     return named if isinstance(named, str) else f"{shown(named)} at {id(named)}"
 
 

@@ -1,4 +1,4 @@
-"""The distance to the aim, step by step: what the figures of Hamming distance per iteration are drawn from."""
+"""Distances to the aim after each step, for curves of Hamming distance over iterations."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,10 @@ from torch import Tensor
 
 
 class Trace:
-    """Notes what an attack tells of its distances, without waiting for the device.
+    """Records the distances that an attack reports, without synchronising the device.
 
     Args:
-        ids: (n,) int64, the queries of the batch, on the device.
+        ids: (n,) int64, ids of the batch's queries, on the device.
     """
 
     def __init__(self, ids: Tensor) -> None:
@@ -19,14 +19,14 @@ class Trace:
         self._seen: list[tuple[Tensor, int, Tensor]] = []
 
     def __call__(self, ids: Tensor, step: int, distance: Tensor) -> None:
-        """As :attr:`robusthash.contracts.AttackContext.observe` is called."""
+        """Records distances, as :attr:`robusthash.contracts.AttackContext.observe`."""
         kept = distance.to(torch.float32 if distance.is_floating_point() else torch.int16)
         self._seen.append((ids, step, kept))
 
     def matrix(self) -> np.ndarray | None:
-        """(n, steps + 1), int16 for bits and float32 for other distances; None if nothing was told.
+        """All distances: (n, steps + 1), int16 for bits, else float32; None if nothing was reported.
 
-        A query that is no longer told of keeps its last distance.
+        A query that is no longer reported keeps its last distance.
         """
         if not self._seen:
             return None
@@ -39,7 +39,7 @@ class Trace:
 
 
 def joined(parts: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Traces of several batches, one below the other; the shorter ones keep their last distances."""
+    """Concatenates traces of batches; None if there are none. Shorter ones are extended by their last distances."""
     if not parts:
         return None
     longest = max(part.shape[1] for part in parts)

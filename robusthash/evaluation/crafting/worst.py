@@ -1,4 +1,4 @@
-"""An ensemble's outcome: each query's worst of several attacks, as the scale judges them."""
+"""The outcome of an ensemble: for each query the worst of several attacks, judged by the scale."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,21 @@ from robusthash.evaluation.crafting.job import Job
 
 
 def craft_worst(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
-    """Attacks some queries with every member, and those that none has broken again, from random starts.
+    """Attacks queries with every member; those that no member has broken are attacked again from random starts.
 
-    Of equal outcomes the first is kept. The cost is that of everything that was tried.
+    The first of equal outcomes is kept. The cost is the sum over all tries.
+
+    Args:
+        job: the job of the ensemble.
+        ensemble: its options.
+        rows: positions of the queries in the job's inputs.
 
     Raises:
         PluginError: a member failed.
     """
     judge = job.judge
     if judge is None:
-        raise PluginError(f"{type(ensemble).__name__} has nothing to judge its members by")
+        raise PluginError(f"{type(ensemble).__name__} has no members to judge")
 
     def judged(crafted: Crafted, part: Sequence[int]) -> np.ndarray:
         return judge.judged(job.victim.represent(crafted.adversarial.inputs).cpu(), part)
@@ -51,7 +56,7 @@ def craft_worst(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
 
 
 def _chosen(outcomes: Sequence[Adversarial], member: Tensor) -> Adversarial:
-    """Each query's outcome from one of several attacks: (n,) int64, which."""
+    """Selects one of several outcomes per query: (n,) int64, its index."""
     query = torch.arange(len(member))
 
     def pick(parts: Sequence[Tensor]) -> Tensor:

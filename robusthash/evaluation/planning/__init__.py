@@ -1,1 +1,1 @@
-"""What is to be run, as data: the request, a suite's file, the plan of cells."""
+"""What is to be evaluated, as data: requests, suites, and the plan of cells."""

@@ -1,4 +1,4 @@
-"""How models, attacks and datasets are asked for: by a registered name, by a file, or as the object itself."""
+"""Models, attacks and datasets as a user passes them: a registered name, a file, or an object."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +23,7 @@ Name = TypeVar("Name")
 
 
 def user_path(model: AnyModel) -> Path | None:
-    """The file of a model given as ``path/to/file.py:build``, or None."""
+    """The file of a model passed as ``path/to/file.py:build``, or None."""
     if not isinstance(model, str):
         return None
     path, separator, _ = model.rpartition(":")
@@ -31,19 +31,19 @@ def user_path(model: AnyModel) -> Path | None:
 
 
 def checkpoint_path(model: AnyModel) -> Path | None:
-    """The file of a model given as a checkpoint, or None."""
+    """The file of a model passed as a checkpoint, or None."""
     return Path(model) if isinstance(model, str) and model.endswith(".safetensors") else None
 
 
 def registered_name(model: AnyModel) -> str | None:
-    """The name of a model that a plugin has registered; None for a file, a checkpoint or an object."""
+    """The name of a model registered by a plugin; None for a file, a checkpoint or an object."""
     if not isinstance(model, str) or user_path(model) or checkpoint_path(model):
         return None
     return model
 
 
 def shown(named: object) -> str:
-    """What an object is called where people read it: its name, its file's, or its class's.
+    """How something is named in output: a name as it is, a checkpoint by its stem, an object by its name or class.
 
     >>> shown("dpsh"), shown("runs/best.safetensors")
     ('dpsh', 'best')

@@ -1,4 +1,4 @@
-"""From a request to cells: the grid, in the order in which it is run."""
+"""Plans the cells of a request, in the order in which they are run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,17 +10,17 @@ from robusthash.evaluation.planning.request import NO_DEFENSE, Request
 from robusthash.specs import Direction
 from robusthash.training import read_description
 
-Varied = tuple[tuple[str, Any], ...]  #: options of an attack that a sweep varies, with one value each
+Varied = tuple[tuple[str, Any], ...]  #: the options of an attack that a sweep varies, each with one of its values
 
 
 @dataclass(frozen=True, kw_only=True)
 class VictimPlan:
-    """One model to be scored, or to be crafted on.
+    """A model to be scored, or crafted on.
 
     Attributes:
-        model: a registered name, ``path/to/file.py:build``, a checkpoint's path, or the model itself.
+        model: a registered name, ``path/to/file.py:build``, the path of a checkpoint, or a model.
         bits: code length; None is the model's own.
-        defense: what hardens it; None if nothing does.
+        defense: the defense that hardens it; None is an undefended model.
     """
 
     model: AnyModel
@@ -37,11 +37,11 @@ class Cell:
     """One attack on one victim at one radius.
 
     Attributes:
-        victim: the model.
-        attack: the attack as asked for.
-        epsilon: radius as a share of the box.
-        surrogate: the model that it is crafted on; None is the victim.
-        options: of the attack, beside those of the setting.
+        victim: the model that is scored.
+        attack: the attack, as the request names it.
+        epsilon: radius as a share of the box's width.
+        surrogate: the model that the attack is crafted on; None is the victim.
+        options: options of the attack that replace those of the setting.
         direction: what searches for what.
     """
 
@@ -59,7 +59,7 @@ class Cell:
 
     @property
     def crafting(self) -> tuple[VictimPlan, AnyAttack, Varied, float, Direction]:
-        """What two cells with the same adversarial inputs have in common."""
+        """What cells with the same adversarial inputs have in common."""
         return self.crafted_on, self.attack, self.options, self.epsilon, self.direction
 
     def __str__(self) -> str:
@@ -71,16 +71,16 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What the plan has to know of plugins and data, which only those who load them can say.
+    """Facts about plugins and data that a plan depends on.
 
     Attributes:
-        epsilon: the dataset's own radius.
-        directions: what its items can search for.
-        reference: the attack that every other one is shown beside.
-        yardstick: by model, the attack that it is ranked by.
-        model_independent: attacks that look at no model, and so have no surrogate.
-        sizes: code lengths of the models that have one of their own, None for descriptors; their surrogates have those
-            of the request.
+        epsilon: the dataset's conventional radius.
+        directions: directions that the dataset supports, the default one first.
+        reference: name of the reference attack.
+        yardstick: the attack that a model is ranked by, by model; empty if the request names attacks.
+        model_independent: attacks that use no model, and therefore no surrogate.
+        sizes: code lengths of models that have one of their own, by model; None for descriptors. Their surrogates have
+            the code lengths of the request.
     """
 
     epsilon: float
@@ -92,10 +92,14 @@ class Known:
 
 
 def plan(request: Request, known: Known) -> list[Cell]:
-    """The cells of a request, the reference at the same radius before the attacks it is beside.
+    """The cells of a request; at each radius the reference comes before the attacks.
 
-    What is crafted on the victim itself comes victim after victim; then what is crafted on surrogates, attack after
-    attack, so that one set of adversarial inputs serves all victims.
+    Cells without a surrogate come first, victim by victim. Transfer cells follow, attack by attack, so that adversarial
+    inputs are crafted once for all victims.
+
+    Args:
+        request: the grid.
+        known: facts about plugins and data.
 
     Raises:
         CheckpointError: a model is a checkpoint that cannot be read.
@@ -159,14 +163,14 @@ def _victim(model: AnyModel, bits: int | None, known: Known) -> VictimPlan:
 
 
 def _sweep(request: Request, attack: AnyAttack) -> Iterator[Varied]:
-    """Every combination of the values that the attack's options are to take."""
+    """All combinations of the values that an attack's options are varied over."""
     varied = request.vary.get(shown(attack), {})
     for values in product(*varied.values()):
         yield tuple(zip(varied, values, strict=True))
 
 
 def _by_crafting(cells: Sequence[Cell]) -> Iterator[Cell]:
-    """The same cells, those with the same adversarial inputs one after the other."""
+    """The cells, regrouped so that those with the same adversarial inputs are adjacent."""
     for crafting in dict.fromkeys(cell.crafting for cell in cells):
         yield from (cell for cell in cells if cell.crafting == crafting)
 

@@ -1,4 +1,4 @@
-"""What the user asks to be evaluated."""
+"""Requests: what a user wants to evaluate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,33 +12,34 @@ from robusthash.metrics import RankingMetric, Relevance
 from robusthash.specs import Direction
 
 NO_DEFENSE = "none"
-DEFAULT_METRICS = ("map", "precision@r2")  #: those of these that exist where a model is searched
+NAMED_WEIGHTS = frozenset({"none", "default"})  #: any other initial weights are a file
+DEFAULT_METRICS = ("map", "precision@r2")  #: of these, a run uses those that exist in the model's space
 
 PluginOptions = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
-    """All that a grid of evaluations has in common. A plugin object may stand wherever a registered name does.
+    """What all cells of a run have in common. Plugin objects are accepted in place of registered names.
 
     Attributes:
-        dataset: what is searched: a dataset, or its splits.
+        dataset: a dataset, or its loaded splits.
         data_root: folder with the dataset's files.
-        image_size: height and width; None is the dataset's own.
-        queries: how many queries to attack, drawn with the seed; None is all.
+        image_size: height and width in pixels; None is the dataset's own.
+        queries: number of queries to attack, drawn with the seed; None is all.
         backbone: registered name; None is the dataset's own.
-        weights: where the backbone starts: ``none``, ``default`` or a safetensors file.
-        checkpoint: a trained model's weights; None trains, or takes what was trained before.
-        retriever: what searches; ``auto`` is the preferred one that is installed.
+        weights: initial weights of the backbone: ``none``, ``default`` or a safetensors file.
+        checkpoint: weights of a trained model; None trains the model, or loads it from the cache.
+        retriever: the retriever; ``auto`` is the preferred one that is installed.
         metrics: ranking metrics; the first is the headline.
         relevance: when an item is relevant to a query.
         options: by plugin name, then by field; ``train`` holds the training recipe.
         seed: of everything random.
-        shard_size: queries to a shard; None is 128 for small images, 32 for large ones.
+        shard_size: queries per shard; None is 128 for images of up to 64 pixels, else 32.
         device: ``cpu``, ``cuda`` or ``auto``.
-        qualities: of JPEG, at which the queries are hashed once more.
-        precision: of the attacks' passes.
-        compiled: compile what attacks are crafted on.
+        qualities: JPEG qualities, 1 to 100, at which the queries are hashed again.
+        precision: arithmetic of the attacks' passes.
+        compiled: whether to compile the models that attacks are crafted on.
 
     Raises:
         OptionError: a value is outside its range.
@@ -64,7 +65,7 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         if not self.metrics:
-            raise OptionError("no metrics", hint="name at least one in --metric")
+            raise OptionError("no metrics", hint="name at least one with --metric")
         for quality in self.qualities:
             if not 1 <= quality <= 100:
                 raise OptionError(f"JPEG quality is {quality}", hint="from 1 to 100")
@@ -79,19 +80,19 @@ class Request:
     """A grid: every model x bits x defense x direction x attack x epsilon, in one setting.
 
     Attributes:
-        models: registered names, ``path/to/file.py:build``, checkpoints, which bring their own code length, or models.
-        attacks: what perturbs the queries; None is the yardstick, which models are ranked by.
-        surrogates: models, as above, that attacks are crafted on; empty is each victim itself. A victim among its
-            surrogates is attacked with full knowledge.
-        vary: by attack and option, the values to sweep over.
+        models: registered names, ``path/to/file.py:build``, checkpoints (which have their own code length), or models.
+        attacks: attacks; None is the yardstick.
+        surrogates: models, as above, that attacks are crafted on; if empty, each victim is its own surrogate. A victim
+            that is among the surrogates is also attacked white-box.
+        vary: values to sweep over, by attack and option.
         bits: code lengths.
-        defenses: what hardens the models; ``none`` is no defense.
-        directions: what searches for what; empty is images for images, or the modality that the dataset has.
-        epsilons: radii as shares of the box; empty is the dataset's own.
+        defenses: defenses of the models; ``none`` is an undefended model.
+        directions: what searches for what; if empty, the first direction that the dataset supports.
+        epsilons: radii as shares of the box's width; if empty, the dataset's own.
         setting: what all cells have in common.
 
     Raises:
-        OptionError: a value is outside its range, or nothing is left to evaluate.
+        OptionError: a value is outside its range, a list is empty, or a sweep varies an attack that is not requested.
     """
 
     models: tuple[AnyModel, ...]
@@ -107,16 +108,16 @@ class Request:
     def __post_init__(self) -> None:
         for name in ("models", "bits", "defenses"):
             if not getattr(self, name):
-                raise OptionError(f"no {name} to evaluate", hint=f"name at least one in --{name.rstrip('s')}")
+                raise OptionError(f"no {name} to evaluate", hint=f"name at least one with --{name.rstrip('s')}")
         attacks = {shown(attack) for attack in self.attacks or ()}
         for owner in self.vary:
             if owner not in attacks:
-                raise OptionError(f"vary names {owner!r}, which is not among the attacks", hint=f"--attack {owner}")
+                raise OptionError(f"vary names {owner!r}, which is not among the attacks", hint=f"add --attack {owner}")
         for bits in self.bits:
             if not 1 <= bits <= 4096:
-                raise OptionError(f"bits is {bits}", hint="a code has 1 to 4096 bits")
+                raise OptionError(f"bits is {bits}", hint="from 1 to 4096")
 
     @property
     def everyone(self) -> tuple[AnyModel, ...]:
-        """Victims and surrogates."""
+        """The models to be scored, then those to be crafted on."""
         return (*self.models, *self.surrogates)

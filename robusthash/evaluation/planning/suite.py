@@ -1,24 +1,40 @@
-"""Suites: a request in a TOML file."""
+"""Suites: requests in TOML files."""
 
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
+
+import msgspec
 
 from robusthash.contracts import Precision
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
-from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.evaluation.planning.request import NAMED_WEIGHTS, Request, RunSettings
 from robusthash.metrics import Relevance
 from robusthash.specs import Direction
 
 Choice = TypeVar("Choice", bound=StrEnum)
+Item = TypeVar("Item")
+
+Some = Annotated[list[Item], msgspec.Meta(min_length=1)]
+_TYPES: dict[str, Any] = {
+    **dict.fromkeys(("models", "attacks", "surrogates", "defenses", "directions", "metrics"), Some[str]),
+    **dict.fromkeys(("bits", "qualities"), Some[int]),
+    "epsilons": Some[str | float],
+    "vary": dict[str, dict[str, Some[Any]]],
+    "options": dict[str, dict[str, Any]],
+    **dict.fromkeys(("image_size", "queries", "seed", "shard_size"), int),
+    **dict.fromkeys(("dataset", "data_root", "backbone", "weights", "checkpoint"), str),
+    **dict.fromkeys(("retriever", "relevance", "device", "precision"), str),
+    "compiled": bool,
+}  #: keys of a suite: the fields of a request and of its setting
 
 
 def read_suite(path: Path) -> Request:
-    """Reads a suite: the fields of a request and of its setting as top-level keys, options as tables.
+    """Reads a suite: fields of a request and of its setting are top-level keys, options are tables.
 
     ::
 
@@ -34,54 +50,52 @@ def read_suite(path: Path) -> Request:
         [vary.rnm-p2s]
         steps = [10, 100, 1000]
 
+    ``data_root``, ``checkpoint`` and a file of ``weights`` are relative to the file's folder.
+
+    Args:
+        path: of the file.
+
     Raises:
-        InputError: not readable as TOML, or a key is unknown.
-        OptionError: a value is wrong.
+        InputError: the file cannot be read or is not TOML, a key is unknown, or a value has the wrong type.
+        OptionError: a value is invalid.
     """
     content = _content(path)
-    grid = {entry.name for entry in fields(Request)} - {"setting"}
-    common = {entry.name for entry in fields(RunSettings)}
-    unknown = sorted(set(content) - grid - common)
+    unknown = sorted(set(content) - set(_TYPES))
     if unknown:
-        raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {', '.join(sorted(grid | common))}")
+        raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {', '.join(sorted(_TYPES))}")
     if "models" not in content:
         raise InputError(f"suite {path} names no models", hint='models = ["..."]')
-    readers: dict[str, Callable[[str, Any], Any]] = {
-        **dict.fromkeys(("models", "attacks", "surrogates", "bits", "defenses", "metrics", "qualities"), _tuple),
-        "epsilons": lambda name, value: tuple(parse_epsilon(str(epsilon)) for epsilon in _tuple(name, value)),
-        "vary": _sweeps,
-        "precision": lambda name, value: parse_choice(Precision, name, value),
-        "relevance": lambda name, value: parse_choice(Relevance, name, value),
-        "directions": lambda name, value: tuple(parse_choice(Direction, name, one) for one in _tuple(name, value)),
-        **dict.fromkeys(("data_root", "checkpoint"), lambda _name, value: path.parent / value),
+    readers: dict[str, Callable[[Any], Any]] = {
+        "epsilons": lambda values: tuple(parse_epsilon(str(value)) for value in values),
+        "vary": lambda sweeps: {
+            owner: {field: tuple(values) for field, values in one.items()} for owner, one in sweeps.items()
+        },
+        "precision": lambda value: parse_choice(Precision, "precision", value),
+        "relevance": lambda value: parse_choice(Relevance, "relevance", value),
+        "directions": lambda values: tuple(parse_choice(Direction, "directions", value) for value in values),
+        "weights": lambda value: value if value in NAMED_WEIGHTS else str(path.parent / value),
+        **dict.fromkeys(("data_root", "checkpoint"), lambda value: path.parent / value),
     }
-    try:
-        read = {name: readers.get(name, _as_it_is)(name, value) for name, value in content.items()}
-    except _NoListError as error:
-        raise InputError(f"suite {path}: {error} is not a list", hint=f"{error} = [...]") from None
-    setting = {name: read.pop(name) for name in common & set(read)}
+    read = {name: readers.get(name, _frozen)(_typed(path, name, value)) for name, value in content.items()}
+    setting = {entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read}
     return Request(**read, setting=RunSettings(**setting))
 
 
 def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:
-    """One of several choices by its name.
+    """A member of an enumeration, by its value.
 
     Args:
-        choices: an enumeration.
-        what: is chosen, for the error.
-        name: of the choice.
+        choices: the enumeration.
+        what: what is chosen, for the error.
+        name: value of the member.
 
     Raises:
-        OptionError: there is none of this name.
+        OptionError: there is no such member.
     """
     try:
         return choices(name)
     except ValueError:
         raise OptionError(f"unknown {what} {name!r}", hint=f"one of: {', '.join(choices)}") from None
-
-
-class _NoListError(Exception):
-    """A value that has to be a list is none; the text is its key."""
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -90,21 +104,17 @@ def _content(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"suite {path} is not TOML: {error}", hint="see the quickstart's example") from error
+        raise InputError(
+            f"suite {path} is not TOML: {error}", hint="see the example in the docs, Quickstart"
+        ) from error
 
 
-def _as_it_is(_name: str, value: object) -> object:
-    return value
+def _typed(path: Path, name: str, value: object) -> Any:
+    try:
+        return msgspec.convert(value, _TYPES[name])
+    except msgspec.ValidationError as error:
+        raise InputError(f"suite {path}: {name}: {error}", hint="see the example in the docs, Quickstart") from None
 
 
-def _tuple(name: str, value: object) -> tuple[Any, ...]:
-    if not isinstance(value, list) or not value:
-        raise _NoListError(name)
-    return tuple(value)
-
-
-def _sweeps(name: str, value: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, tuple[Any, ...]]]:
-    return {
-        owner: {field: _tuple(f"{name}.{owner}.{field}", values) for field, values in one.items()}
-        for owner, one in value.items()
-    }
+def _frozen(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value

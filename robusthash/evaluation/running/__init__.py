@@ -1,1 +1,1 @@
-"""From shards to records: the cells of a run, one after another."""
+"""Runs the cells of a plan, and turns shards into records."""

@@ -1,4 +1,4 @@
-"""From the shards of a cell to its record."""
+"""Turns the shards of a cell into its record."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,12 +16,18 @@ from robusthash.specs import Capability, Goal
 
 
 def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) -> tuple[Record, QueryArrays]:
-    """The record of a cell whose shards are all there, and its arrays: one row a query.
+    """The record of a cell and its arrays.
 
     Args:
         work: the cell.
-        result: of all shards.
-        reference: the record of the reference attack on the same victim at the same radius, if there is one.
+        result: the result of all its shards.
+        reference: record of the reference attack on the same victim with the same radius; None if there is none.
+
+    Returns:
+        The record, and arrays with one row per query.
+
+    Raises:
+        ContractError: a retriever that claims to be exact returned wrong distances.
     """
     system, attack, queries = work.system, work.attack.plugin, work.scene.queries
     targeted = attack.goal is Goal.TARGETED
@@ -57,15 +63,19 @@ def scored(
     gradients: bool,
     bounded: bool,
 ) -> tuple[Record, QueryArrays]:
-    """The record and its arrays with the numbers that its codes come to.
+    """Adds the scores of stored codes to a record and its arrays.
 
     Args:
-        record: all but the numbers.
-        arrays: with the codes of each stage.
-        scale: what they are scored on.
-        reference: the record of the reference attack on the same victim at the same radius, scored alike.
-        gradients: whether the attack works with gradients.
-        bounded: whether the attack is held to the ball.
+        record: everything but the scores.
+        arrays: with the representations at each stage.
+        scale: what they are scored with.
+        reference: record of the reference attack on the same victim with the same radius and metrics; None if there is
+            none.
+        gradients: whether the attack uses gradients.
+        bounded: whether the attack stays within its radius.
+
+    Raises:
+        ContractError: a retriever that claims to be exact returned wrong distances.
     """
     found = {
         (stage, against): scale.score(torch.from_numpy(codes), against)
@@ -98,12 +108,12 @@ def scored(
 
 
 def now() -> str:
-    """UTC time, ISO 8601."""
+    """Current time, in UTC and ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _moved(result: ShardResult, space: Space) -> dict[str, np.ndarray]:
-    """How far each query's code or descriptor moved, under the name of the distance."""
+    """Distance between the clean and adversarial representation of each query, by name of the distance."""
     clean, adversarial = (space.codes(torch.from_numpy(result.codes[stage])) for stage in (CLEAN, ADVERSARIAL))
     return {str(space.distance): distance_to(clean, adversarial, space).numpy()}
 
@@ -113,7 +123,7 @@ def _flags(
 ) -> tuple[Flag, ...]:
     attack, outcome = record.attack, record.outcome
     if attack.against is Against.TARGET:
-        # The reference is untargeted: a targeted attack must beat the clean queries' score on the same targets.
+        # The reference is untargeted, so a targeted attack is compared with the clean queries on the same targets.
         beside: float | None = record.measure(CLEAN).value
     else:
         beside = reference.measure(metric=record.scoring.headline).value if reference else None

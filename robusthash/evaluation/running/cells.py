@@ -1,4 +1,4 @@
-"""One cell made ready: its systems, its attack, and the record that is to be filled."""
+"""Prepares a cell: its systems, its attack, and the record to be filled."""
 
 import platform
 from dataclasses import dataclass, replace
@@ -23,14 +23,14 @@ from robusthash.version import __version__
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PreparedCell:
-    """A cell made ready.
+    """A cell that is ready to run.
 
     Attributes:
-        cell: what was asked for.
-        scene: its systems and queries.
+        cell: the cell of the plan.
+        scene: what the attack is run on.
         attack: the attack with its options.
-        record: everything that could change the numbers, and no numbers yet.
-        shared: by attack, this one or a member of an ensemble, the folder of outcomes that other cells need too.
+        record: everything that could change the numbers, still without numbers.
+        shared: folders of outcomes that other cells need, too, by name of the attack or of an ensemble's member.
     """
 
     cell: Cell
@@ -41,31 +41,36 @@ class PreparedCell:
 
     @property
     def system(self) -> System:
-        """The victim and what it searches."""
+        """The victim with its database."""
         return self.scene.system
 
     @property
     def shards(self) -> list[range]:
-        """Which queries are in which shard."""
+        """Positions of the queries of each shard."""
         return shard_ranges(len(self.scene.queries), self.system.resources.shard_size)
 
     def folder(self, root: Path) -> ShardFolder:
-        """Where finished shards are."""
+        """The folder of finished shards.
+
+        Args:
+            root: parent of the folders of all cells.
+        """
         return ShardFolder(root / self.record.digest[:32], len(self.shards))
 
     @cached_property
     def job(self) -> Job:
-        """What the shards run.
+        """The job that shards run.
 
         Raises:
-            CapabilityError: the attack needs what this dataset, this model or this threat does not give.
+            CapabilityError: the attack needs something that the dataset, the model or the threat does not provide.
+            PluginError: the attack failed while it learnt.
         """
-        # A folder is shared by what was crafted alike; whatever else could change it is in the name of a subfolder.
+        # A folder is named by what the plan knows; its subfolder, by everything else that could change the outcomes.
         crafting = {name: folder / digest(self._crafting(name))[:32] for name, folder in self.shared.items()}
         return make_job(self.attack, self.scene, crafting)
 
     def _crafting(self, name: str) -> dict[str, object]:
-        """What an attack's outcomes depend on: this one's, or a member's as if it were evaluated alone."""
+        """What the outcomes of the attack depend on, or those of a member as if it were evaluated alone."""
         if name == self.attack.use.name:
             return self.record.crafting()
         members = self.system.resources.plugins.members(self.attack.plugin)
@@ -75,12 +80,16 @@ class PreparedCell:
 
 
 def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
-    """Looks up the attack, and names the cell by everything that could change its numbers.
+    """Looks up the systems and the attack of a cell, and describes it by everything that could change its numbers.
 
     Args:
-        cell: what was asked for.
+        cell: the cell of the plan.
         systems: the victims.
-        shared: by attack, where adversarial inputs are that other cells need too.
+        shared: folders of outcomes that other cells need, too, by name of the attack or of an ensemble's member.
+
+    Raises:
+        UsageError: the attack or a metric cannot be used.
+        RobustHashError: a victim cannot be made.
     """
     resources = systems.resources
     surrogate = systems.get(cell.crafted_on, cell.direction)
@@ -136,11 +145,15 @@ def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> Attack
 
 
 def versions() -> dict[str, str]:
-    """Versions of what computes, for the record."""
+    """Versions of the libraries that compute, for the record."""
     return {"robusthash": __version__, "torch": torch.__version__, "numpy": np.__version__}
 
 
 def environment(device: torch.device) -> dict[str, str]:
-    """What computes, for the record."""
+    """Device and number of threads, for the record.
+
+    Args:
+        device: where to compute.
+    """
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
     return {"device": device.type, "device_name": name, "threads": str(torch.get_num_threads())}

@@ -1,7 +1,7 @@
-"""What has to be known and right about a request before anything is trained."""
+"""Checks a request, and looks up what its plan depends on, before anything is trained."""
 
 from robusthash.contracts import Descriptor, ReadyModel
-from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name
+from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
 from robusthash.evaluation.planning.plan import Known
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request
 from robusthash.evaluation.victims.resources import AUTO, Resources
@@ -12,7 +12,11 @@ _LOOKS_AT_A_MODEL = frozenset({Capability.GRADIENTS, Capability.CODE_BANK, Capab
 
 
 def check(request: Request, resources: Resources) -> None:
-    """Looks up every name and reads every option of a request.
+    """Looks up every name and parses every option of a request.
+
+    Args:
+        request: the request.
+        resources: the dataset and the plugins.
 
     Raises:
         UsageError: a name is unknown, or an option is wrong.
@@ -25,7 +29,7 @@ def check(request: Request, resources: Resources) -> None:
     attacks = _attacks(request, resources)
     for attack in attacks:
         members += plugins.attack(attack).use.options.get("members", ())
-        for option, values in request.vary.get(str(attack), {}).items():
+        for option, values in request.vary.get(shown(attack), {}).items():
             for value in values:
                 plugins.attack(attack, {option: value})
     for defense in request.defenses:
@@ -46,7 +50,16 @@ def check(request: Request, resources: Resources) -> None:
 
 
 def known(request: Request, resources: Resources) -> Known:
-    """What the plan has to know of plugins and data."""
+    """Facts about plugins and data that the plan depends on.
+
+    Args:
+        request: the request.
+        resources: the dataset and the plugins.
+
+    Raises:
+        UsageError: there is no reference attack, or no yardstick for a model that needs one.
+        DatasetError: the dataset cannot be read.
+    """
     plugins = resources.plugins
     attacks = _attacks(request, resources)
     sizes: dict[AnyModel, int | None] = {}
@@ -71,7 +84,7 @@ def known(request: Request, resources: Resources) -> Known:
 
 
 def _attacks(request: Request, resources: Resources) -> list[AnyAttack]:
-    """Every attack of a request, the reference first."""
+    """All attacks of a request, the reference first."""
     plugins = resources.plugins
     if request.attacks is not None:
         asked = request.attacks
@@ -81,7 +94,7 @@ def _attacks(request: Request, resources: Resources) -> list[AnyAttack]:
 
 
 def _distance(model: AnyModel, resources: Resources) -> Distance:
-    """How a model's outputs are compared."""
+    """The distance by which a model's outputs are compared."""
     if not isinstance(model, str):
         return model.space.distance
     name = registered_name(model)
@@ -90,7 +103,7 @@ def _distance(model: AnyModel, resources: Resources) -> Distance:
 
 
 def _own_size(model: AnyModel, resources: Resources) -> tuple[int | None] | None:
-    """The code length of a model that has one of its own, (None,) for descriptors; None if the request says it."""
+    """The code length of a model in a tuple, (None,) for descriptors; None if the request sets the code length."""
     if not isinstance(model, str):
         return (model.space.size if model.space.binary else None,)
     name = registered_name(model)

@@ -1,4 +1,4 @@
-"""The executors of the core: in this process, and in worker processes, which load what they need once."""
+"""The core's executors: in this process, and in worker processes, which load what they need once."""
 
 import multiprocessing
 import os
@@ -19,11 +19,11 @@ from robusthash.evaluation.planning.request import PluginOptions
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost, PluginKind
 
-Make = Callable[[], Callable[[ShardTask], FinishedShard]]  #: makes what runs tasks
+Make = Callable[[], Callable[[ShardTask], FinishedShard]]  #: creates the function that runs tasks
 
 _NOTHING: PluginOptions = {}
-_IMPORTABLE = "define its class in a module that can be imported, not in a notebook or a function; or leave out workers"
-_POLL = 1.0  #: seconds between looks at whether a worker has died
+_IMPORTABLE = "define its class in a module that can be imported, not in a notebook or a function; or omit workers"
+_POLL = 1.0  #: seconds between checks for workers that have died
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +49,13 @@ class _Here(Running):
 
 @dataclass(frozen=True, kw_only=True)
 class Processes(Executor):
-    """Runs shards in worker processes. The number of threads is each worker's own, as in a run without workers."""
+    """Runs shards in worker processes; each uses as many threads as a run without workers.
 
-    workers: int = 2  #: processes
+    Raises:
+        OptionError: there is no worker.
+    """
+
+    workers: int = 2  #: number of processes
 
     def __post_init__(self) -> None:
         if self.workers < 1:
@@ -75,7 +79,7 @@ class Processes(Executor):
                     process.join()
             for channel in (tasks, answers):
                 channel.cancel_join_thread()
-                channel.close()  # its thread ends
+                channel.close()  # ends its thread
 
 
 class _Pool(Running):
@@ -112,42 +116,42 @@ class _Pool(Running):
 def choose_executor(
     host: PluginHost, name: str | None, *, workers: int = 1, options: PluginOptions = _NOTHING
 ) -> Executor:
-    """An executor by name, or worker processes of this machine, or this process.
+    """An executor by name; by default this process, or worker processes on this machine.
 
     Args:
         host: the plugins.
-        name: registered name; None is this process, or processes where there are several workers.
-        workers: how many processes; for no other executor than those.
+        name: registered name; None is worker processes if there are several workers, else this process.
+        workers: number of worker processes; not for executors that are named.
         options: by plugin name, then by field.
 
     Raises:
         UnknownNameError: nothing is registered under the name.
-        OptionError: workers stand beside another executor, or an option is wrong.
+        OptionError: workers are set for a named executor, or an option is wrong.
     """
     if name is None:
         return Processes(workers=workers) if workers > 1 else Local()
     if workers > 1:
         raise OptionError(
-            f"--workers {workers} stands beside --executor {name}", hint=f"set -o {name}.workers={workers}"
+            f"--workers {workers} cannot be combined with --executor {name}", hint=f"use -o {name}.workers={workers}"
         )
     return Plugins(host, options).choose(PluginKind.EXECUTOR, name, Executor).plugin
 
 
 def _pickled(make: Make) -> bytes:
-    """What workers are made by, in bytes: pickled here, where an error can be told.
+    """Pickles what creates a worker; here, because errors in a worker's start cannot be reported.
 
     Raises:
         UsageError: an object in the plan cannot be pickled.
     """
     try:
         return pickle.dumps(make)
-    except Exception as error:  # whatever an object's own way of pickling raises
-        raise UsageError(f"worker processes cannot be sent an object: {error}", hint=_IMPORTABLE) from error
+    except Exception as error:  # an object's own pickling may raise anything
+        raise UsageError(f"an object cannot be sent to worker processes: {error}", hint=_IMPORTABLE) from error
 
 
 def _unpickled(make: bytes) -> Make:
     try:
-        found: Make = pickle.loads(make)  # noqa: S301 - the parent has pickled it
+        found: Make = pickle.loads(make)  # noqa: S301 - pickled by the parent
     except (AttributeError, ImportError) as error:
         raise UsageError(f"a worker process cannot load an object: {error}", hint=_IMPORTABLE) from error
     return found
@@ -159,7 +163,7 @@ def _serve(
     answers: "Queue[FinishedShard]",
     threads: int,
 ) -> None:
-    """A worker's life: until there are no more tasks, or its parent is gone."""
+    """Serves tasks in a worker process, until it receives None, is terminated, or its parent is gone."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     work: Callable[[ShardTask], FinishedShard] | None = None
@@ -170,13 +174,13 @@ def _serve(
         except RobustHashError as error:
             answers.put(FinishedShard(task=task, error=error))
         except Exception as error:
-            # Whatever it is, it may not survive the way to the parent; its text does.
+            # The error itself may not be picklable; its text is.
             told = RobustHashError(f"{type(error).__name__}: {error}")
             answers.put(FinishedShard(task=task, error=told))
 
 
 def _end_with_parent() -> None:
-    """Ends this process when the one that started it is gone, however it went: it would hold models, and a terminal."""
+    """Ends this process when its parent is gone, even if that was killed; it would hold memory and the terminal."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         with suppress(ChildProcessError):

@@ -1,9 +1,9 @@
-"""What runs one shard, here or in another process."""
+"""Runs single shards, in this process or in another."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from robusthash.contracts import FinishedShard, ShardTask
+from robusthash.contracts import FinishedShard, ShardTask, silent
 from robusthash.errors import RobustHashError
 from robusthash.evaluation.crafting.measure import run_shard
 from robusthash.evaluation.crafting.shared import Shared
@@ -17,11 +17,11 @@ from robusthash.host import PluginHost
 
 @dataclass(frozen=True, kw_only=True)
 class CellTask:
-    """What a task's cell is.
+    """The cell of a :class:`ShardTask`, as a worker reads it.
 
     Attributes:
-        place: of the cell in the plan, which every worker has: models in memory are sent once, not with each task.
-        shared: where adversarial inputs are that other cells need too.
+        place: position of the cell in the plan. Workers get the plan once, so that models are not sent with each task.
+        shared: folders of outcomes that other cells need, too, by name of the attack.
     """
 
     place: int
@@ -29,7 +29,7 @@ class CellTask:
 
 
 class ShardWorker:
-    """Runs shards, with the victims that it has loaded; the cell at work is made ready once.
+    """Runs shards with the victims that it has loaded. A cell is prepared once for all its shards.
 
     Args:
         systems: the victims.
@@ -42,11 +42,11 @@ class ShardWorker:
         self._prepared: PreparedCell | None = None
 
     def take(self, prepared: PreparedCell) -> None:
-        """Takes a cell that is ready already, so that it is not made ready again."""
+        """Sets the current cell, which has been prepared elsewhere."""
         self._prepared = prepared
 
     def __call__(self, task: ShardTask) -> FinishedShard:
-        """Runs one task; what fails as it may is told, not raised."""
+        """Runs one task. A :class:`RobustHashError` is returned, not raised."""
         asked: CellTask = task.cell
         cell = self._cells[asked.place]
         try:
@@ -64,7 +64,7 @@ class ShardWorker:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerFactory:
-    """Makes a :class:`ShardWorker` in another process. It can be pickled if all objects in the plan can be.
+    """Creates a :class:`ShardWorker` in another process. It can be pickled if all objects in the plan can be.
 
     Attributes:
         setting: what all cells have in common.
@@ -75,9 +75,5 @@ class WorkerFactory:
     cells: tuple[Cell, ...]
 
     def __call__(self) -> Callable[[ShardTask], FinishedShard]:
-        """Loads the plugins, and makes the worker; victims are made when a cell needs them."""
-        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), _silent)), self.cells)
-
-
-def _silent(done: int, total: int, what: str) -> None:
-    """A worker tells nobody how far it is."""
+        """Loads the plugins and creates the worker; victims are loaded when a cell needs them."""
+        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), silent)), self.cells)

@@ -1,1 +1,1 @@
-"""From codes to numbers."""
+"""Scores of representations."""

@@ -1,4 +1,4 @@
-"""What the queries' codes are scored on: a database, the labels that count, and the metrics."""
+"""Scales: the database, labels and metrics that queries are scored with."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from robusthash.results import Against
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scale:
-    """What the queries' representations are scored on; it judges the members of an ensemble too.
+    """What queries are scored with; it also judges the members of an ensemble.
 
     Attributes:
-        database: what is searched.
-        labels: by what decides relevance, (queries, classes) uint8: the queries' own labels; for a targeted attack its
-            target labels too.
-        anchors: the representation that a targeted attack is drawn to, one a query; None for an untargeted one.
-        metrics: by name, the headline first.
-        relevance: when an item is relevant.
+        database: the items that are searched.
+        labels: labels that decide relevance, (queries, classes) uint8: the queries' own labels, and for a targeted
+            attack also the target labels.
+        anchors: for a targeted attack, one representation per query that stands for its anchors; else None.
+        metrics: ranking metrics by name, the headline first.
+        relevance: when an item is relevant to a query.
         seed: of the bootstrap.
     """
 
@@ -38,12 +38,12 @@ class Scale:
 
     @classmethod
     def of(cls, system: System, queries: Queries, *, targeted: bool) -> "Scale":
-        """The scale of a run.
+        """The scale of a system.
 
         Args:
             system: the victim and its database.
-            queries: all of them.
-            targeted: whether relevance to the target labels counts too.
+            queries: all queries of the run.
+            targeted: whether to score by target labels, too.
         """
         database, resources = system.database, system.resources
         labels = {Against.OWN: queries.labels}
@@ -62,33 +62,39 @@ class Scale:
 
     @property
     def headline(self) -> str:
-        """Name of the metric that counts first."""
+        """Name of the headline metric."""
         return next(iter(self.metrics))
 
     def score(self, items: Tensor, against: Against) -> Scored:
-        """Scores a representation of every query.
+        """Scores the representations of all queries.
 
         Args:
-            items: one row a query.
-            against: which labels decide what is relevant.
+            items: one row per query.
+            against: the labels that decide relevance.
+
+        Raises:
+            ContractError: a retriever that claims to be exact returned wrong distances.
         """
         return score(items, self.labels[against], self.database, self.metrics, seed=self.seed, relevance=self.relevance)
 
     def judged(self, items: Tensor, rows: Sequence[int]) -> np.ndarray:
-        """The headline metric of some of the queries, by their own labels: (rows,) float64.
+        """The headline metric of some queries, by their own labels.
 
         Args:
-            items: their representation, one row each.
-            rows: which queries.
+            items: their representations, one row each.
+            rows: positions of the queries.
+
+        Returns:
+            (rows,) float64, ties in expectation.
         """
         labels = self.labels[Against.OWN][list(rows)]
         return per_query(self.metrics[self.headline], items, labels, self.database, relevance=self.relevance)
 
     @cached_property
     def worst_possible(self) -> np.ndarray:
-        """The least that the headline metric of each query can be: (queries,) float64.
+        """The lowest possible headline metric of each query: (queries,) float64.
 
-        Every irrelevant item is nearest, and every relevant one as far as can be.
+        It is reached if all irrelevant items are nearest and all relevant ones farthest.
         """
         own, items = self.labels[Against.OWN], self.database.labels
         counts = worst_counts(own, items, space=self.database.space, relevance=self.relevance)
@@ -96,7 +102,7 @@ class Scale:
 
     @cached_property
     def floors(self) -> dict[Against, dict[str, float]]:
-        """Reference values of ``map``, which follow from the labels; and what the anchors themselves score."""
+        """Reference values: ``map`` of random codes and the worst ``map``, and the headline metric of the anchors."""
         items = self.database.labels
         own = self.labels[Against.OWN]
         floors = {
@@ -115,11 +121,14 @@ class Scale:
 
 
 def representative(anchors: Tensor, database: Database) -> Tensor:
-    """What stands for each query's anchors: the vote of codes, packed; the mean of descriptors.
+    """One representation for the anchors of each query: the vote of codes, or the mean of descriptors.
 
     Args:
         anchors: (queries, voters, bits) int8, or (queries, voters, d) float; zeros for absent voters.
-        database: says which.
+        database: where they come from.
+
+    Returns:
+        (queries, ceil(bits / 8)) uint8 packed codes, or (queries, d) float32.
     """
     if database.space.binary:
         return database.space.represent(vote(anchors))

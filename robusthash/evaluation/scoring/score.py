@@ -1,4 +1,4 @@
-"""From representations to numbers: the metrics of one set of queries against one database."""
+"""Scores: the metrics of queries against a database."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from robusthash.metrics import MeasuredCounts, RankingMetric, Relevance, Scores,
 from robusthash.metrics.relevance import pack_labels, relevant
 from robusthash.results import Measure
 
-_SLACK = 1e-9  #: of a metric's value, for the rounding of float64
-_PROBE = 100  #: neighbours asked of the retriever, for each query
+_SLACK = 1e-9  #: tolerance of a metric's value, for float64 rounding
+_PROBE = 100  #: number of neighbours per query that the retriever is asked for
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scored:
-    """The metrics of one set of queries.
+    """The scores of some queries.
 
     Attributes:
-        measures: by metric name.
-        per_query: by metric name, (queries,) float64, ties in expectation.
-        neighbours: (queries, k) int64, ids of the nearest items as the retriever returned them.
-        search: what the retriever's answer is worth, ``recall@k`` and ``precision@k``.
+        measures: means with intervals and bands, by metric name.
+        per_query: (queries,) float64, ties in expectation, by metric name.
+        neighbours: (queries, k) int64, ids of the nearest items, as the retriever returned them.
+        search: ``recall@k`` and ``precision@k`` of the retriever's result.
     """
 
     measures: Mapping[str, Measure]
@@ -45,14 +45,14 @@ def score(
 ) -> Scored:
     """Scores queries with respect to some labels.
 
-    The metrics come from counts over all items, so no order of ties enters them; the retriever's own answer is checked
-    against the distances that were counted.
+    Metrics are computed from counts over all items, so they do not depend on the order of ties. The retriever's result
+    is checked against the counted distances.
 
     Args:
-        queries: a representation of the database's space.
-        labels: (queries, classes) uint8; what counts as relevant to each query.
-        database: what is searched.
-        metrics: by name.
+        queries: representations of the database's space.
+        labels: (queries, classes) uint8, which decide relevance.
+        database: the items that are searched.
+        metrics: ranking metrics by name.
         seed: of the bootstrap.
         relevance: when an item is relevant to a query.
 
@@ -72,7 +72,7 @@ def score(
     if index.capabilities.exact and answer.wrong:
         raise ContractError(
             f"{type(index).__name__} claims to be exact, but {answer.wrong} of {len(queries)} queries"
-            " got other distances than a full scan",
+            " got distances that differ from a full scan",
             hint="search with --retriever torch, and report it to the retriever's author",
         )
     scores = {name: _checked(Scores.cat(each), name, len(queries)) for name, each in parts.items()}
@@ -90,24 +90,27 @@ def score(
 def per_query(
     metric: RankingMetric, queries: Tensor, labels: Tensor, database: Database, *, relevance: Relevance
 ) -> np.ndarray:
-    """One metric of each query, ties in expectation: (queries,) float64.
+    """A metric of each query.
 
     Args:
-        metric: which.
-        queries: a representation of the database's space.
-        labels: (queries, classes) uint8.
-        database: what is searched.
+        metric: the ranking metric.
+        queries: representations of the database's space.
+        labels: (queries, classes) uint8, which decide relevance.
+        database: the items that are searched.
         relevance: when an item is relevant to a query.
+
+    Returns:
+        (queries,) float64, ties in expectation.
     """
     parts = [metric.per_query(counts) for counts in _counts(queries, labels, database, relevance)]
     return _checked(Scores.cat(parts), metric.name, len(queries)).expected
 
 
 def _check_ids(found: Neighbours, index: Index, queries: Tensor, database: Database) -> None:
-    """Fails if a retriever's ids are no items, are told twice, or are not at the distances that it tells.
+    """Checks that a retriever's ids are distinct items at the returned distances; also approximate retrievers must.
 
     Raises:
-        ContractError: they are; whatever the retriever promises, it has to mean the items that it names.
+        ContractError: they are not.
     """
     ids, name = found.ids, type(index).__name__
     if int(ids.min()) < 0 or int(ids.max()) >= index.size:
@@ -120,38 +123,38 @@ def _check_ids(found: Neighbours, index: Index, queries: Tensor, database: Datab
         true = np.bitwise_count(items ^ queries.numpy()[:, None]).sum(2, dtype=np.int64)
         if (true != found.distances.numpy()).any():
             raise ContractError(
-                f"{name} returned ids that are not at the distances that it returned",
+                f"{name} returned ids whose distances differ from those that it returned",
                 hint="search with --retriever torch, and report it to the retriever's author",
             )
 
 
 def _checked(scores: Scores, name: str, queries: int) -> Scores:
-    """The same, if it is what a metric promises.
+    """Returns the scores of a metric if they are valid.
 
     Raises:
-        ContractError: another length, NaN or infinite values, or a value outside its own band; the metric is named.
+        ContractError: they have another length, are NaN or infinite, or are outside their band.
     """
     values = np.stack([scores.worst, scores.expected, scores.best]) if len(scores.expected) else np.zeros((3, 0))
     if values.shape[1] != queries:
-        raise ContractError(f"metric {name!r} gave {values.shape[1]} values for {queries} queries")
+        raise ContractError(f"metric {name!r} returned {values.shape[1]} values for {queries} queries")
     if not np.isfinite(values).all():
-        raise ContractError(f"metric {name!r} gave NaN or infinite values", hint="report it to the metric's author")
+        raise ContractError(f"metric {name!r} returned NaN or infinite values", hint="report it to the metric's author")
     if (values[0] > values[1] + _SLACK).any() or (values[1] > values[2] + _SLACK).any():
         raise ContractError(
-            f"metric {name!r} gave a value outside the band of its worst and best orders of ties",
+            f"metric {name!r} returned a value outside the band of its worst and best orders of ties",
             hint="report it to the metric's author",
         )
     return scores
 
 
 class _Answer:
-    """What a retriever returned, beside the true distances, which come some queries at a time.
+    """Compares a retriever's result with the true distances, some queries at a time.
 
     Args:
-        found: its answer.
+        found: the retriever's result.
 
     Attributes:
-        wrong: queries with a distance that is not the true one, up to what float32 may be off.
+        wrong: number of queries with a wrong distance, up to float32 rounding.
     """
 
     def __init__(self, found: Neighbours) -> None:
@@ -161,7 +164,11 @@ class _Answer:
         self.wrong = 0
 
     def compare(self, counts: MeasuredCounts) -> None:
-        """Looks at the next queries."""
+        """Compares the next queries.
+
+        Args:
+            counts: of these queries.
+        """
         rows = slice(self._seen, self._seen + len(counts.items))
         self._seen = rows.stop
         found = counts.comparable(self._distances[rows])
@@ -171,7 +178,7 @@ class _Answer:
 
     @property
     def recall(self) -> float:
-        """The share of the answer that is no farther than the true k-th neighbour."""
+        """Share of the returned items that are no farther than the true k-th neighbour."""
         return float(np.concatenate(self._reached).mean())
 
 

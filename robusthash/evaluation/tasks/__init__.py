@@ -1,1 +1,1 @@
-"""What one command does, whole."""
+"""Complete tasks, one per command."""

@@ -1,4 +1,4 @@
-"""Adversarial images of the dataset's queries, or of a folder of the user's own."""
+"""Attacks the dataset's queries or a folder of images, and writes the adversarial images."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ def attack_images(
     folder: Path | None = None,
     progress: Progress,
 ) -> list[Picture]:
-    """Writes adversarial images.
+    """Writes adversarial images as PNGs, with a manifest.
 
     Args:
         model: registered name, or ``path/to/file.py:build``.
@@ -39,15 +39,22 @@ def attack_images(
         attack: registered name.
         setting: dataset, backbone, options.
         host: the plugins.
-        output: where the PNGs and their manifest go.
+        output: folder of the PNGs and their manifest.
         defense: registered name, or ``none``.
-        epsilon: radius; None is the dataset's own.
-        folder: of the user's images, without labels; None is the dataset's queries.
+        epsilon: radius as a share of the box's width; None is the dataset's own.
+        folder: folder with images of the user's own, without labels; None is the dataset's queries.
         progress: called with (done, total, what).
 
+    Returns:
+        One entry per image, in the order of the queries.
+
     Raises:
-        InputError: the folder holds no images.
+        UsageError: a name or an option is wrong.
+        InputError: the folder does not exist or has no images.
         DatasetError: an image cannot be read.
+        CapabilityError: the attack needs something that is missing, or the queries are not images.
+        PluginError: the attack failed.
+        StorageError: a file cannot be written.
     """
     resources = Resources(setting, host, progress)
     epsilons = () if epsilon is None else (epsilon,)
@@ -69,10 +76,10 @@ def attack_images(
 
 def _own_images(folder: Path, resources: Resources) -> Queries:
     if not folder.is_dir():
-        raise InputError(f"--input {folder} is no folder", hint="name a folder of images")
+        raise InputError(f"--input {folder} is not a folder", hint="name a folder of images")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not paths:
-        raise InputError(f"--input {folder} holds no images", hint=f"known endings: {', '.join(sorted(_SUFFIXES))}")
+        raise InputError(f"--input {folder} has no images", hint=f"known suffixes: {', '.join(sorted(_SUFFIXES))}")
     names = tuple(str(path.relative_to(folder)) for path in paths)
     images = FileImages(folder, names, size=resources.data.query.images.size[0])
     return Queries.unlabelled(images, names, resources.data, resources.setting.seed)

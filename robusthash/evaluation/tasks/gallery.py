@@ -1,4 +1,4 @@
-"""Adversarial images on disk: 8-bit PNGs, and a manifest that says what made each and what it does."""
+"""Writes adversarial images as 8-bit PNGs, and a manifest that describes how they were made and their effect."""
 
 import io
 import json
@@ -32,14 +32,14 @@ class Picture:
     Attributes:
         source: the item's id, or the user's file.
         file: the PNG's name in the output folder.
-        psnr: to the clean image, in dB.
-        ssim: to the clean image.
+        psnr: PSNR to the clean image, in dB.
+        ssim: SSIM to the clean image, at most 1.
         linf: largest change of an element, in 8-bit levels.
-        moved: distance between the clean and the adversarial code or descriptor.
+        moved: distance between the codes, or descriptors, of the clean and the adversarial image.
         bits: code length; None for descriptors.
-        retained: share of the clean image's ten nearest database items that are still among the adversarial one's.
-        clean_code: packed, hexadecimal; None for descriptors.
-        adversarial_code: likewise.
+        retained: share of the clean image's ten nearest items that are among the adversarial image's ten nearest.
+        clean_code: packed code of the clean image, hexadecimal; None for descriptors.
+        adversarial_code: packed code of the adversarial image, likewise.
     """
 
     source: str
@@ -55,20 +55,24 @@ class Picture:
 
 
 def save_gallery(prepared: PreparedCell, output: Path, progress: Progress) -> list[Picture]:
-    """Attacks images and writes each as a PNG, with ``manifest.json`` beside them.
+    """Attacks images and writes each as a PNG, together with a ``manifest.json``.
 
     Args:
         prepared: the attack, its victim and the queries.
-        output: the folder; files of the same names are replaced.
+        output: folder of the files; existing ones are replaced.
         progress: called after each batch.
 
+    Returns:
+        One entry per image, in the order of the queries.
+
     Raises:
-        StorageError: a file cannot be written.
+        CapabilityError: the queries are not images, or the attack needs something that is missing.
         PluginError: the attack failed.
+        StorageError: a file cannot be written.
     """
     names, system = prepared.scene.queries.split.ids, prepared.system
     if system.modality.name != IMAGE:
-        raise CapabilityError(f"{system.modality.name}s are not written as pictures", hint="use robusthash eval")
+        raise CapabilityError(f"{system.modality.name}s cannot be written as images", hint="use robusthash eval")
     files = [f"{position:05d}-{Path(name).stem}.png" for position, name in enumerate(names)]
     pictures: list[Picture] = []
     for rows in prepared.shards:
@@ -117,7 +121,7 @@ def _batch(
 
 
 def _written(representation: Tensor) -> list[str | None]:
-    """Packed codes in hexadecimal; descriptors are not written."""
+    """Packed codes in hexadecimal; None for descriptors."""
     if representation.dtype != torch.uint8:
         return [None] * len(representation)
     return [bytes(row).hex() for row in representation.cpu().numpy()]

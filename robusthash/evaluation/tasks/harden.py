@@ -1,4 +1,4 @@
-"""A hardened model as a checkpoint of its own."""
+"""Hardens a model, and stores the result as a checkpoint."""
 
 from pathlib import Path
 
@@ -27,36 +27,38 @@ def harden_victim(
     output: Path | None,
     progress: Progress,
 ) -> tuple[Path, Description, bool]:
-    """Hardens a model by adversarial training, or finds the outcome in the cache.
+    """Hardens a model by a defense that trains, or loads the result from the cache.
 
     Args:
         defense: registered name, or the defense itself.
-        model: registered name, which is trained first unless it is in the cache, or a checkpoint's path.
-        bits: code length; a checkpoint brings its own.
+        model: registered name of a model, which is trained first unless it is in the cache; or a checkpoint's path.
+        bits: code length; a checkpoint has its own.
         setting: dataset, backbone, options.
         host: the plugins.
-        output: where a copy of the checkpoint goes; None is the cache alone.
+        output: path of a copy of the checkpoint; None stores it in the cache only.
         progress: called with (done, total, what).
 
     Returns:
-        The checkpoint's path, its description, and whether it was in the cache.
+        The checkpoint's path, its description, and whether it was found in the cache.
 
     Raises:
-        UsageError: the defense leaves the model as it is, or the model is a file of the user's own.
+        UsageError: the defense does not change the model's weights, or the model is a file of the user's own.
+        CheckpointError: the checkpoint cannot be read, or is of another model.
         TrainingError: a training diverged or collapsed.
+        StorageError: the copy cannot be written.
     """
     resources = Resources(setting, host, progress)
     check(Request(models=(model,), attacks=(), bits=(bits,), defenses=(defense,), setting=setting), resources)
     chosen = resources.plugins.defense(defense)
     if not isinstance(chosen.plugin, TrainedDefense) or isinstance(chosen.plugin, TrainedWrapper):
         raise UsageError(
-            f"defense {chosen.use.name!r} leaves the model itself as it is, so there is no checkpoint to write",
+            f"defense {chosen.use.name!r} leaves the model itself unchanged, so there is no checkpoint to write",
             hint=f"robusthash eval --model {model} --defense {chosen.use.name}",
         )
     if user_path(model) is not None:
         raise UsageError(
-            f"{model} is a model of your own, and a checkpoint could not say how to build it",
-            hint=f"robusthash eval --model {model} --defense {chosen.use.name}, which keeps the outcome in the cache",
+            f"{model} is a model of your own, and a checkpoint cannot describe how to build it",
+            hint=f"robusthash eval --model {model} --defense {chosen.use.name}, which stores the result in the cache",
         )
     given = checkpoint_path(model) or setting.checkpoint
     path = given or train_checkpoint(VictimPlan(model=model, bits=bits), resources)[0]
@@ -67,7 +69,7 @@ def harden_victim(
         )
     victim = get_victim(VictimPlan(model=str(path), bits=description.bits), resources)
     hardened = harden(victim.tower(IMAGE), victim.use, description, chosen, resources)
-    assert hardened.path is not None  # noqa: S101 - it trains
+    assert hardened.path is not None  # noqa: S101 - a defense that trains has a path
     if output is not None:
         write_atomically(output, hardened.path.read_bytes())
     return output or hardened.path, read_description(hardened.path), hardened.cached

@@ -1,7 +1,7 @@
-"""Scores stored codes again, under other metrics or another retriever, without attacking again.
+"""Scores stored codes again, with other metrics or another retriever, without attacking again.
 
-The results folder holds all it takes: the codes of the queries beside each record, and those of the database once for
-each victim. What comes out is the record that an evaluation with these metrics would have made.
+The results folder has all that is needed: the codes of the queries with each record, and those of the database once per
+victim. The new record is the one that an evaluation with these metrics would have stored.
 """
 
 from collections.abc import Sequence
@@ -32,18 +32,18 @@ def rescore(
     results: Path,
     progress: Progress = silent,
 ) -> list[Record]:
-    """Scores records again, and stores what comes out beside them.
+    """Scores stored records again, and stores the new records.
 
     Args:
-        records: stored ones; the reference among them is what the others are checked against.
-        setting: metrics, retriever, and their options; nothing else of it is used.
+        records: stored records; those of the reference attack are used to check the others.
+        setting: metrics, retriever, and their options; other fields are not used.
         host: the plugins.
         results: the results folder.
         progress: called with (done, total, what).
 
     Returns:
-        The new records, the reference first; one that is stored already is taken as it is, and one that several of the
-        given records lead to (they differed in what is replaced) is there once.
+        The new records, those of the reference first. A record that is already stored is reused. Records that differ
+        only in what is replaced lead to one new record.
 
     Raises:
         UsageError: a metric or the retriever is unknown, or an option is wrong.
@@ -69,7 +69,7 @@ def rescore(
 
 
 def _asked(record: Record, resources: Resources) -> Record:
-    """The record with the scoring that is asked for, and the digest that this gives it."""
+    """The record with the new scoring, and the digest that follows from it."""
     space = _space(record)
     metrics = resources.metrics_for(space)
     scoring = replace(
@@ -119,13 +119,13 @@ def _space(record: Record) -> Space:
 
 
 def _retrievers(records: Sequence[Record], resources: Resources) -> list[str]:
-    """Names of what searches again."""
+    """Names of the retrievers that are used."""
     distances = {_space(record).distance for record in records}
     return [resources.retriever(distance).use.name for distance in distances]
 
 
 def _place(record: Record) -> str:
-    """What the reference has to share with the record that is checked against it."""
+    """What a record and its reference have in common."""
     defense = record.victim.defense
     return digest(
         {

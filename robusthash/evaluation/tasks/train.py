@@ -1,4 +1,4 @@
-"""Training alone: a checkpoint of a model."""
+"""Trains a model, and stores it as a checkpoint."""
 
 from pathlib import Path
 
@@ -15,18 +15,23 @@ from robusthash.training import Description
 def train_victim(
     model: str, bits: int, setting: RunSettings, host: PluginHost, *, output: Path | None, progress: Progress
 ) -> tuple[Path, Description, bool]:
-    """Trains a model, or finds it in the cache.
+    """Trains a model, or loads it from the cache.
 
     Args:
         model: registered name.
         bits: code length.
         setting: dataset, backbone, options.
         host: the plugins.
-        output: where the checkpoint goes; None is the cache.
+        output: path of the checkpoint, which is then trained again; None is the cache.
         progress: called with (done, total, what).
 
     Returns:
-        The checkpoint's path, its description, and whether it was in the cache.
+        The checkpoint's path, its description, and whether it was found in the cache.
+
+    Raises:
+        UsageError: a name or an option is wrong, or there is nothing to train.
+        TrainingError: training diverged or collapsed.
+        StorageError: the checkpoint cannot be written.
     """
     resources = Resources(setting, host, progress)
     check(Request(models=(model,), attacks=(), bits=(bits,), setting=setting), resources)

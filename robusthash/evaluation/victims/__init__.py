@@ -1,1 +1,1 @@
-"""Models ready to be attacked, and their codes."""
+"""Plugins, queries, and models that are ready to be attacked."""

@@ -1,4 +1,4 @@
-"""Checkpoints of trained models: made here unless the very same is in the cache."""
+"""Checkpoints of trained models: trained here unless they are in the cache."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,6 +9,7 @@ from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, 
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.planning.request import NAMED_WEIGHTS
 from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.options import as_plain, build_options
@@ -30,23 +31,23 @@ from robusthash.version import __version__
 def train_checkpoint(
     plan: VictimPlan, resources: Resources, output: Path | None = None
 ) -> tuple[Path, Description, bool]:
-    """Trains a model, or sets its hash layer in closed form, unless the very same is in the cache.
+    """Trains a model, or computes its hash layer in closed form, unless the checkpoint is in the cache.
 
     Args:
-        plan: which model and how many bits.
+        plan: the model and its code length.
         resources: the dataset and the plugins.
-        output: where the checkpoint goes; None is the cache.
+        output: path of the checkpoint, which is then trained again; None is the cache.
 
     Returns:
-        The checkpoint's path, its description, and whether it was there before.
+        The checkpoint's path, its description, and whether it was found in the cache.
 
     Raises:
-        UsageError: there is nothing to train, or the images are not square.
+        UsageError: there is no code length, there is nothing to train, or the images are not square.
         TrainingError: training diverged or collapsed.
     """
     name, bits = shown(plan.model), plan.bits
     if bits is None:
-        raise UsageError(f"model {name!r} has no code length to be trained for", hint="give --bits")
+        raise UsageError(f"model {name!r} has no code length to be trained for", hint="add --bits")
     chosen = resources.plugins.model(name)
     method, setting = chosen.plugin, resources.setting
     if isinstance(method, ReadyModel | Descriptor):
@@ -93,17 +94,21 @@ def image_side(resources: Resources) -> int:
     """
     height, width = resources.data.query.images.size
     if height != width:
-        raise UsageError(f"images are {height}x{width}", hint="models take square images: give --image-size")
+        raise UsageError(f"images are {height}x{width}", hint="models take square images: add --image-size")
     return height
 
 
 def start_of(weights: str) -> str:
-    """What a backbone starts from, for the record: a file is named by its digest."""
-    return weights if weights in {"none", "default"} else f"sha256:{tensors_digest(load_tensors(Path(weights)))}"
+    """The initial weights of a backbone, for the record; a file is named by its digest.
+
+    Args:
+        weights: ``none``, ``default``, or the path of a safetensors file.
+    """
+    return weights if weights in NAMED_WEIGHTS else f"sha256:{tensors_digest(load_tensors(Path(weights)))}"
 
 
 def _recipe(chosen: Chosen[Method], resources: Resources) -> Recipe:
-    """How an objective trains: the model's own values, and the user's over them."""
+    """The recipe of a model: its spec's values, overridden by the user's."""
     values = {**getattr(chosen.spec, "recipe", {}), **resources.setting.options.get(TRAIN, {})}
     return build_options(Recipe, values, where="the training recipe")
 

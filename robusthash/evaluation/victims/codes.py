@@ -1,4 +1,4 @@
-"""What a model makes of a whole split, computed once for each model and split."""
+"""Representations of whole splits, computed once for each model and split."""
 
 import torch
 from torch import Tensor
@@ -18,14 +18,18 @@ def cached_representation(
     """Packed codes or descriptors of a split, cached under the digests of model, split and shape of the inputs.
 
     Args:
-        model: on the device; the tower of the split's modality that is to be encoded.
-        identity: digest of its weights, and of whatever wraps them.
-        split: what to encode.
+        model: on the device; its modality selects the view of the split.
+        identity: digest of the model and its defense.
+        split: the items to encode.
         device: where to compute.
         progress: called with (done, total, what).
 
     Returns:
-        (n, bytes) uint8 or (n, d) float32, on the CPU.
+        Packed codes, (n, ceil(bits / 8)) uint8, or descriptors, (n, d) float32, on the CPU.
+
+    Raises:
+        CapabilityError: the split has no view of the model's modality.
+        StorageError: the cache cannot be written.
     """
     view = split.view(model.modality.name)
     key = digest(
@@ -45,9 +49,9 @@ def cached_representation(
             found = None
         if found is not None and model.space.problem(found) is None and len(found) == len(split):
             return found
-        path.unlink()  # a cache file that cannot be used is made again
+        path.unlink()  # an unusable cache file is computed again
     what = f"encoding the {split.name} split"
-    # Whatever a randomised model draws, it draws the same whenever its codes are made.
+    # A randomised model draws the same numbers whenever its codes are computed.
     with isolated_randomness(Randomness(seed=0, purpose=what), torch.empty(0, dtype=torch.int64, device=device)):
         logits = encode(model, view, device=device, progress=lambda done, total: progress(done, total, what))
     representation = model.space.represent(logits).cpu()

@@ -1,4 +1,4 @@
-"""Hardening a victim: by a wrapper at once; by training only where the very same is not in the cache."""
+"""Hardens victims; what a defense has trained is cached."""
 
 from collections.abc import Mapping
 from copy import deepcopy
@@ -31,13 +31,14 @@ from robusthash.version import __version__
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hardened:
-    """A model behind its defense.
+    """A hardened model.
 
     Attributes:
-        model: the model.
-        use: what the record says of it: the victim's, with the digest of the new weights if there are any.
-        path: the weights in the cache; a checkpoint, but for a wrapper that learns. None for one that does not.
-        cached: whether it was there before.
+        model: the model with its defense.
+        use: the model's entry in the record; if the defense trained, with the digest of the new weights.
+        path: trained weights in the cache: a checkpoint if the model is the network itself, else plain tensors. None if
+            the defense does not train.
+        cached: whether the weights were found in the cache.
     """
 
     model: HashModel
@@ -49,26 +50,26 @@ class Hardened:
 def harden(
     model: HashModel, use: ModelUse, description: Description | None, chosen: Chosen[Defense], resources: Resources
 ) -> Hardened:
-    """Puts a model behind a defense.
+    """Hardens a model by a defense.
 
-    A defense that trains is as expensive as a training, and is treated as one: its outcome is kept in the cache under
-    all that made it, and an unfinished hardening goes on where it was.
+    What a defense trains is cached under a digest of all that it depends on, and an unfinished training is resumed.
 
     Args:
-        model: in evaluation mode; it stays as it is.
-        use: what the record says of it.
-        description: all that made it; None if nobody knows.
+        model: in evaluation mode; it is not changed.
+        use: its entry in the record.
+        description: description of its checkpoint; None if it has none.
         chosen: the defense.
         resources: the dataset and the plugins.
 
     Raises:
-        UsageError: the model has been hardened before, or has nothing to train.
-        ContractError: the defense gave no such model.
+        UsageError: the model is already hardened, or has nothing to train.
+        ContractError: the defense returned something other than a model of the same space.
         TrainingError: the training diverged or collapsed.
+        CheckpointError: the snapshot of an unfinished training cannot be read.
     """
     if description is not None and description.defense is not None:
         raise UsageError(
-            f"{use.name} has been hardened by {description.defense.name!r}, and {chosen.use.name!r} would come on top",
+            f"{use.name} has been hardened by {description.defense.name!r}, so {chosen.use.name!r} cannot be applied",
             hint="harden the undefended model, or evaluate this one with --defense none",
         )
     if isinstance(chosen.plugin, TrainedDefense):
@@ -90,7 +91,7 @@ def _trained(
     name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.size}bit-{key[:16]}".replace("/", "-")
     path = cache_folder() / "hardened" / f"{name}.safetensors"
     wrapper = method if isinstance(method, TrainedWrapper) else None
-    described = None if wrapper else description  # a description builds the network alone, not what is around it
+    described = None if wrapper else description  # a description can rebuild the network only, not its wrapper
     tensors = _read(path, described=described is not None)
     if tensors is not None:
         hardened = wrapper.around(deepcopy(model), resources.setting.seed) if wrapper else deepcopy(model)
@@ -98,7 +99,8 @@ def _trained(
         return Hardened(model=hardened, use=replace(use, digest=tensors_digest(tensors)), path=path, cached=True)
     if not wrapper and not any(parameter.is_floating_point() for parameter in model.parameters()):
         raise UsageError(
-            f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains", hint="try --defense jpeg"
+            f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains",
+            hint="choose a defense that does not train: robusthash plugins list --kind defense",
         )
     snapshots = Snapshots(path.with_suffix(".partial"), key)
     context = defense_context(
@@ -120,7 +122,7 @@ def _trained(
 def _made_from(
     use: ModelUse, description: Description | None, chosen: Chosen[Defense], resources: Resources
 ) -> dict[str, Any]:
-    """Plain values that name everything that could change the outcome."""
+    """Everything that could change the outcome, as plain values."""
     return {
         "model": use.identity(),
         "objective": {**asdict(description.model), "seed": description.seed} if description is not None else None,
@@ -135,7 +137,7 @@ def _made_from(
 
 
 def _objective(description: Description | None, resources: Resources) -> Objective | None:
-    """What trained a model; None if no objective did, or nobody knows."""
+    """The objective that trained a model; None if there was none, or if it is unknown."""
     if description is None:
         return None
     model = description.model
@@ -151,7 +153,7 @@ def _store(
     description: Description | None,
     chosen: Chosen[Defense],
 ) -> str:
-    """Writes the hardened weights, with a description where the victim has one; returns their digest."""
+    """Writes hardened weights, with a description if the victim has one, and returns their digest."""
     if description is None:
         save_tensors(path, hardened.state_dict())
         return tensors_digest(hardened.state_dict())
@@ -165,13 +167,14 @@ def _read(path: Path, *, described: bool) -> dict[str, Tensor] | None:
     try:
         return load_checkpoint(path)[0] if described else load_tensors(path)
     except CheckpointError:
-        path.unlink()  # a cache file that cannot be read is made again
+        path.unlink()  # an unreadable cache file is made again
         return None
 
 
 def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
     if not isinstance(hardened, HashModel) or hardened.space != model.space:
         raise ContractError(
-            f"defense {chosen.use.name!r} of {chosen.use.owner} returned no HashModel of the same space ({model.space})"
+            f"defense {chosen.use.name!r} of {chosen.use.owner} did not return a HashModel of the same space "
+            f"({model.space})"
         )
     return hardened

@@ -1,4 +1,4 @@
-"""Victims: trained here or cached, read from a checkpoint, built by the user, given in memory, or used as they are."""
+"""Makes victims: trained or cached, read from a checkpoint, built by the user, passed as objects, or ready models."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -34,15 +34,19 @@ from robusthash.training import (
 
 
 def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
-    """The victim of a plan: given by the user, cached, or made now; then defended, frozen and put on the device.
+    """The victim of a plan: loaded, cached or trained; then hardened, frozen and moved to the device.
 
     Args:
-        plan: which model, how many bits, which defense.
+        plan: the model, its code length and its defense.
         resources: the dataset and the plugins.
 
     Raises:
-        CheckpointError: the checkpoint given is of another model, code length or image size.
-        TrainingError: training diverged or collapsed.
+        UsageError: the model does not accept the dataset's items, has nothing to train, or is already hardened.
+        CapabilityError: a defense is requested for a model with several towers.
+        CheckpointError: a checkpoint cannot be read, or has another model, code length or image size.
+        MissingDependencyError: a library that a ready model needs is not installed.
+        ContractError: a plugin did not build what its contract requires.
+        TrainingError: a training diverged or collapsed.
     """
     victim = _undefended(plan, resources).identified()
     if plan.defense is not None:
@@ -71,11 +75,11 @@ def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
 
 
 def _in_memory(model: HashModel | CrossModalHashModel, resources: Resources) -> Victim:
-    """A model that the caller has built. It stays the caller's: it is frozen while it is used, and nothing else."""
+    """A model passed as an object. The caller keeps it; here it is only frozen and moved to the device."""
     _require_inputs(model, resources, shown(model))
     kind = type(model.network if isinstance(model, LogitModel) else model)
     use = _own(model, shown(model), f"{IN_MEMORY} {kind.__module__}:{kind.__qualname__}", {})
-    return Victim(model=model, use=use, defense=None, origin="given in memory")
+    return Victim(model=model, use=use, defense=None, origin="passed as an object")
 
 
 def _built_by_user(name: str, bits: int | None, resources: Resources) -> Victim:
@@ -87,7 +91,7 @@ def _built_by_user(name: str, bits: int | None, resources: Resources) -> Victim:
 
 
 def _own(model: HashModel | CrossModalHashModel, name: str, owner: str, options: Mapping[str, str | None]) -> ModelUse:
-    """What the record says of a model of the user's own."""
+    """The record's entry for a model of the user's own."""
     space = model.space
     return ModelUse(
         name=name,
@@ -101,24 +105,24 @@ def _own(model: HashModel | CrossModalHashModel, name: str, owner: str, options:
 
 
 def _require_inputs(model: HashModel | CrossModalHashModel, resources: Resources, name: str) -> None:
-    """Refuses a model that cannot take the dataset's items."""
+    """Refuses a model whose input shape differs from that of the dataset's items."""
     towers = model.towers.values() if isinstance(model, CrossModalHashModel) else [model]
     for tower in towers:
-        assert isinstance(tower, HashModel)  # noqa: S101 - a module dictionary forgets its type
+        assert isinstance(tower, HashModel)  # noqa: S101 - ModuleDict does not keep its type
         wanted = resources.data.modalities.get(tower.modality.name)
         if wanted is not None and wanted.shape != tower.modality.shape:
             raise UsageError(
                 f"{name} takes {tower.modality.name}s of shape {tower.modality.shape}, and the dataset's are "
                 f"{wanted.shape}",
-                hint="build it for these, or give --image-size",
+                hint="build it for this shape, or add --image-size",
             )
 
 
 def _ready(method: ReadyModel, use: PluginUse, resources: Resources) -> Victim:
-    """A hash that nobody trains. Its libraries' versions stand beside its options, and decide its digest."""
+    """A ready model. The versions of its libraries are recorded with its options and are part of its digest."""
     model = method.build(resources.data.modalities)
     if not isinstance(model, HashModel | CrossModalHashModel) or model.space.size != method.bits:
-        raise ContractError(f"model {use.name!r} of {use.owner} built no hash model of {method.bits} bits")
+        raise ContractError(f"model {use.name!r} of {use.owner} did not build a hash model of {method.bits} bits")
     _require_inputs(model, resources, f"model {use.name!r} of {use.owner}")
     options = {**use.options, "libraries": {name: _version(name, use) for name in method.libraries}}
     made_from = {**asdict(use), "options": options, "weights": weights_digest(model)}
@@ -129,7 +133,7 @@ def _ready(method: ReadyModel, use: PluginUse, resources: Resources) -> Victim:
 
 
 def _descriptor(method: Descriptor, use: PluginUse, resources: Resources) -> Victim:
-    """A backbone's features, with the weights that it is told to start from."""
+    """Descriptors from the features of a backbone with its initial weights."""
     setting = resources.setting
     backbone = resources.plugins.backbone(setting.backbone or resources.data.backbone)
     network = build_descriptor(
@@ -161,7 +165,7 @@ def _version(library: str, use: PluginUse) -> str:
 
 def _trained(plan: VictimPlan, resources: Resources) -> Victim:
     path, description, cached = train_checkpoint(plan, resources)
-    origin = f"taken from the cache: {path}" if cached else f"trained here, and kept in the cache: {path}"
+    origin = f"loaded from the cache: {path}" if cached else f"trained here, and stored in the cache: {path}"
     return _from_description(load_tensors(path), path, description, resources, origin)
 
 
@@ -169,7 +173,7 @@ def _from_checkpoint(name: str, bits: int | None, resources: Resources, path: Pa
     description = read_description(path)
     for what, found, wanted in (("model", description.model.name, name), ("bits", description.bits, bits)):
         if found != wanted:
-            raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"ask for {what} {found}")
+            raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"choose {what} {found}")
     return _from_file(path, resources)
 
 
@@ -177,8 +181,8 @@ def _from_file(path: Path, resources: Resources) -> Victim:
     tensors, description = load_checkpoint(path)
     found, wanted = description.image_size, resources.data.query.images.size[0]
     if found != wanted:
-        raise CheckpointError(f"{path} has image size {found}, not {wanted}", hint=f"ask for image size {found}")
-    return _from_description(tensors, path, description, resources, f"given: {path}")
+        raise CheckpointError(f"{path} has image size {found}, not {wanted}", hint=f"add --image-size {found}")
+    return _from_description(tensors, path, description, resources, f"loaded from {path}")
 
 
 def _from_description(
@@ -199,13 +203,13 @@ def _from_description(
 def described_network(
     tensors: Mapping[str, Tensor], path: Path, description: Description, plugins: Plugins
 ) -> HashModel:
-    """The network that a description tells of, with its weights.
+    """Builds the network that a checkpoint describes, and loads its weights.
 
     Args:
         tensors: the weights.
-        path: where they are from, for errors.
-        description: all that made it.
-        plugins: the backbones.
+        path: their file, for errors.
+        description: description of the checkpoint.
+        plugins: looks up the backbone.
 
     Raises:
         CheckpointError: the weights do not fit.

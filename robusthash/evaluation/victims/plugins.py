@@ -1,4 +1,4 @@
-"""Plugin objects as a run uses them: found by name or given as they are, with the run's options, each made once."""
+"""Plugin objects as a run uses them: looked up by name or passed as objects, with the run's options."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -26,13 +26,13 @@ from robusthash.options import as_plain
 from robusthash.results import PluginUse
 from robusthash.specs import AttackSpec, Distance, Goal, Role, Spec
 
-TRAIN = "train"  #: the owner of training options: ``-o train.epochs=5``
-IN_MEMORY = "in memory"  #: the owner of an object that no plugin has registered
+TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
+IN_MEMORY = "in memory"  #: the owner of an object that no plugin registers
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 Plugin = TypeVar("Plugin")
-Method = Objective | ClosedForm | Descriptor | ReadyModel  #: what a registered model may be
+Method = Objective | ClosedForm | Descriptor | ReadyModel  #: what a registered model can be
 METHODS = (Objective, ClosedForm, Descriptor, ReadyModel)
 
 
@@ -42,9 +42,9 @@ class Chosen(Generic[Plugin]):
 
     Attributes:
         plugin: the object.
-        use: what the record says of it.
-        full_name: ``distribution/name``, which no other can have: the key of an attack's randomness.
-        spec: what announces it; None for an object that no plugin has registered.
+        use: its entry in the record.
+        full_name: ``distribution/name``, which is unique; it keys the randomness of an attack.
+        spec: the spec that registers it; None for an object that no plugin registers.
     """
 
     plugin: Plugin
@@ -54,12 +54,12 @@ class Chosen(Generic[Plugin]):
 
     @property
     def role(self) -> Role:
-        """What an attack is among the others."""
+        """The role of an attack; ``Role.ATTACK`` for objects that no plugin registers."""
         return self.spec.role if isinstance(self.spec, AttackSpec) else Role.ATTACK
 
 
 class Plugins:
-    """Makes what is asked for, by name or by object.
+    """Looks up plugins by name, or accepts them as objects, and creates them with the run's options.
 
     Args:
         host: the plugins.
@@ -72,14 +72,15 @@ class Plugins:
         self._attacks: dict[tuple[AnyAttack, str], Chosen[Attack]] = {}
 
     def attack(self, named: AnyAttack, varied: Mapping[str, Any] = _NOTHING) -> Chosen[Attack]:
-        """An attack; the same one whenever it is asked for. Of an ensemble, the record has every member's options.
+        """An attack, created once. The record's entry of an ensemble has the options of its members.
 
         Args:
             named: registered name, or the attack itself.
-            varied: options beside the run's.
+            varied: options that replace those of the run.
 
         Raises:
-            ContractError: a member of an ensemble is an ensemble itself, pulls to a target, or is not held to epsilon.
+            ContractError: a member of an ensemble is an ensemble, targeted, or unbounded.
+            UsageError: as for :meth:`choose`.
         """
         key = named, repr(sorted(varied.items()))
         if key not in self._attacks:
@@ -98,7 +99,7 @@ class Plugins:
                 raise ContractError(
                     f"{member.use.name!r} cannot be a member of {chosen.use.name!r} of {chosen.use.owner}"
                 )
-        # The place is told because JSON keeps no order, and the arrays name the member of each query by it.
+        # The place is stored because JSON objects have no order, and the arrays refer to members by their place.
         told = {
             member.use.name: {"place": place, "owner": member.use.owner, **member.use.options}
             for place, member in enumerate(members)
@@ -106,12 +107,12 @@ class Plugins:
         return replace(chosen, use=replace(chosen.use, options={**chosen.use.options, "members": told}))
 
     def members(self, attack: Attack) -> list[Chosen[Attack]]:
-        """The attacks that an ensemble is made of; none for any other attack."""
+        """The members of an ensemble; an empty list for other attacks."""
         return [self.attack(name) for name in attack.members] if isinstance(attack, Ensemble) else []
 
     @property
     def reference(self) -> str:
-        """The attack that every other one is shown beside.
+        """Name of the reference attack.
 
         Raises:
             UsageError: none is installed, or several are.
@@ -119,16 +120,16 @@ class Plugins:
         return self._only([one for one in self._specs() if one[1].role is Role.REFERENCE], "reference attack")
 
     def yardstick(self, distance: Distance) -> str:
-        """The attack that models are ranked by, and attacked with where none is named.
+        """Name of the yardstick, which models are ranked by, and which is the default attack.
 
         Args:
-            distance: of the models' outputs.
+            distance: distance of the models that it must attack.
 
         Raises:
             UsageError: none is installed, or several are.
         """
         found = [one for one in self._specs() if one[1].role is Role.YARDSTICK and distance in one[1].distances]
-        return self._only(found, f"attack that models are ranked by at {distance} distance")
+        return self._only(found, f"attack that models with {distance} distance are ranked by")
 
     def _specs(self) -> list[tuple[Registered, AttackSpec]]:
         found = self.host.all(PluginKind.ATTACK)
@@ -140,16 +141,16 @@ class Plugins:
             return found[0][1].name
         owners = ", ".join(f"{spec.name} of {one.owner}" for one, spec in found)
         raise UsageError(
-            f"{len(found)} plugins announce the {what}" + (f": {owners}" if owners else ""),
-            hint="install robusthash-attacks, or remove all but one",
+            f"{len(found)} plugins register the {what}" + (f": {owners}" if owners else ""),
+            hint="there must be exactly one: robusthash plugins list --kind attack",
         )
 
     def defense(self, named: AnyDefense) -> Chosen[Defense]:
-        """A defense."""
+        """A defense by name, or the object itself."""
         return self.choose(PluginKind.DEFENSE, named, Defense)
 
     def model(self, name: str) -> Chosen[Method]:
-        """What makes a model, by the model's name."""
+        """The method that makes a model, by the model's name."""
         return self.choose(PluginKind.MODEL, name, METHODS)
 
     def backbone(self, name: str, options: Mapping[str, Any] | None = None) -> Chosen[Backbone]:
@@ -157,20 +158,20 @@ class Plugins:
 
         Args:
             name: registered name.
-            options: in place of the run's, as a checkpoint describes them.
+            options: used instead of the run's, such as those that a checkpoint describes.
         """
         return self.choose(PluginKind.BACKBONE, name, Backbone, options)
 
     def metric(self, named: str | RankingMetric) -> Chosen[RankingMetric]:
-        """A ranking metric."""
+        """A ranking metric by name, or the object itself."""
         return self.choose(PluginKind.METRIC, named, RankingMetric)
 
     def dataset(self, named: str | Dataset) -> Chosen[Dataset]:
-        """A dataset, before it is loaded."""
+        """A dataset by name, or the object itself; it is not loaded."""
         return self.choose(PluginKind.DATASET, named, Dataset)
 
     def retriever(self, named: str | Retriever) -> Chosen[Retriever]:
-        """A retriever."""
+        """A retriever by name, or the object itself."""
         return self.choose(PluginKind.RETRIEVER, named, Retriever)
 
     def choose(
@@ -180,18 +181,19 @@ class Plugins:
         contract: type[Plugin] | tuple[type[Plugin], ...],
         options: Mapping[str, Any] | None = None,
     ) -> Chosen[Plugin]:
-        """A plugin object by kind, with the run's options.
+        """A plugin object of any kind, with the run's options.
 
         Args:
-            kind: what it is.
+            kind: its kind.
             named: registered name, or the object itself.
-            contract: what it must be, or one of several.
-            options: in place of the run's.
+            contract: the class that it must have, or several to choose from.
+            options: used instead of the run's.
 
         Raises:
             UnknownNameError: nothing is registered under this name.
-            OptionError: an option of it is wrong.
-            UsageError: its factory does not make such a thing.
+            AmbiguousNameError: two distributions register this name.
+            OptionError: an option is wrong, or options accompany an object.
+            UsageError: the object does not have the class of its kind.
         """
         if not isinstance(named, str):
             return self._given(kind, named, contract, options or {})
@@ -213,16 +215,16 @@ class Plugins:
         contract: type[Plugin] | tuple[type[Plugin], ...],
         varied: Mapping[str, Any],
     ) -> Chosen[Plugin]:
-        """An object as it is: under the registered name whose options it has, else under its class's."""
+        """A plugin passed as an object: named by the spec whose options it has, else by its class."""
         if not isinstance(plugin, contract):
             raise UsageError(
                 f"{plugin!r} is a {type(plugin).__name__}, not a {_names(contract)}",
-                hint=f"give the name of a {kind}, or such an object",
+                hint=f"pass the name of a {kind}, or an object of this class",
             )
         if varied:
             raise OptionError(
-                f"options {', '.join(varied)} stand beside the object {type(plugin).__name__}",
-                hint="an object has its options already",
+                f"options {', '.join(varied)} are set for the object {type(plugin).__name__}",
+                hint="an object already has its options",
             )
         factory = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
         one = self._announced(kind, plugin, factory)
@@ -233,7 +235,7 @@ class Plugins:
         return Chosen(plugin=plugin, use=use, full_name=factory)
 
     def _announced(self, kind: PluginKind, plugin: object, factory: str) -> Registered | None:
-        """The spec that an object is made by: of those of its class, one whose own options it has, the most of them."""
+        """The spec of an object's class whose options it has; an exact match, else the most specific one."""
         fitting = []
         for one in self.host.all(kind):
             if one.spec.factory == factory:
@@ -243,13 +245,13 @@ class Plugins:
         return max(fitting, key=lambda entry: entry[:2])[2] if fitting else None
 
     def check_option_owners(self, names: Iterable[object]) -> None:
-        """Refuses options of plugins that this run does not use.
+        """Refuses options of plugins that the run does not use.
 
         Args:
-            names: of the plugins in use; objects among them have no options.
+            names: names of the plugins in use; objects among them are ignored.
 
         Raises:
-            OptionError: an option belongs to none of them.
+            OptionError: an option belongs to none of these plugins.
         """
         used = {name for name in names if isinstance(name, str)} | {TRAIN}
         for owner in self.options:
@@ -263,5 +265,5 @@ def _names(contract: type | tuple[type, ...]) -> str:
 
 
 def _plain(plugin: object) -> dict[str, Any]:
-    """Options of an object, if it is a dataclass of options."""
+    """Options of an object, or an empty dictionary if it is not a dataclass."""
     return as_plain(plugin) if hasattr(type(plugin), "__dataclass_fields__") else {}

@@ -1,4 +1,4 @@
-"""The queries of a run: which items, and what a targeted attack pulls each of them to. The same for every victim."""
+"""The queries of a run and their targets; every victim gets the same."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +18,8 @@ class Queries:
 
     Attributes:
         split: the items.
-        ids: (n,) int64, their positions in the dataset's query split: the key of their randomness.
-        database_labels: (items, classes) uint8, what targets are drawn from.
+        ids: (n,) int64, their positions in the dataset's query split; they key their randomness.
+        database_labels: (items, classes) uint8, from which targets are drawn.
         seed: of the run.
     """
 
@@ -30,11 +30,11 @@ class Queries:
 
     @classmethod
     def drawn(cls, data: RetrievalData, wanted: int | None, seed: int) -> Self:
-        """All queries of a dataset, or a seeded draw of some.
+        """All queries of a dataset, or a random subset.
 
         Args:
             data: the dataset.
-            wanted: how many; None is all.
+            wanted: number of queries; None is all.
             seed: of the run.
         """
         positions = query_subset(len(data.query), wanted, seed)
@@ -47,7 +47,14 @@ class Queries:
 
     @classmethod
     def unlabelled(cls, inputs: Inputs, names: tuple[str, ...], data: RetrievalData, seed: int) -> Self:
-        """Inputs of the user's own: they have no labels, so any label of the database is a target."""
+        """Queries of the user's own. They have no labels, so every label of the database may be a target.
+
+        Args:
+            inputs: the queries.
+            names: name of each.
+            data: the dataset that is searched.
+            seed: of the run.
+        """
         labels = torch.zeros((len(inputs), data.database.labels.shape[1]), dtype=torch.uint8)
         split = Split(name="query", views={inputs.modality.name: inputs}, labels=labels, ids=names)
         return cls(split=split, ids=torch.arange(len(inputs)), database_labels=data.database.labels, seed=seed)
@@ -57,17 +64,26 @@ class Queries:
 
     @property
     def labels(self) -> Tensor:
-        """(n, classes) uint8."""
+        """Labels of the queries: (n, classes) uint8."""
         return self.split.labels
 
     @cached_property
     def targets(self) -> Targets:
-        """Target labels and anchors: the same for every victim and attack of this dataset and seed."""
+        """Target labels and anchors, the same for every victim and attack.
+
+        Raises:
+            DatasetError: no item of the database has a label.
+        """
         return TargetSelector(seed=self.seed).select(self.labels, self.ids, self.database_labels)
 
 
 def query_subset(count: int, wanted: int | None, seed: int) -> list[int]:
-    """Positions of the queries to attack, ascending: all of them, or a seeded draw of some.
+    """Positions of the queries to attack, ascending: all of them, or a random subset.
+
+    Args:
+        count: number of queries in the split.
+        wanted: number of queries to attack; None is all.
+        seed: of the draw.
 
     >>> query_subset(5, None, 0)
     [0, 1, 2, 3, 4]

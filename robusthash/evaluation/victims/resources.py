@@ -1,4 +1,4 @@
-"""What the cells of a run share, each made once: the plugins, the dataset, the queries, the device."""
+"""What the cells of a run share, each created once: plugins, dataset, queries, device."""
 
 from collections.abc import Iterable
 from functools import cached_property
@@ -20,14 +20,14 @@ from robusthash.storage import cache_folder
 
 AUTO = "auto"
 _SMALL_IMAGE = 64
-_SHARD_SIZES = (128, 32)  #: queries to a shard, for small and for large inputs
+_SHARD_SIZES = (128, 32)  #: queries per shard, for small and for large inputs
 
 
 def usual_shard_size(modalities: Iterable[Modality]) -> int:
-    """Queries to a shard where nothing else is asked for.
+    """Default number of queries per shard.
 
     Args:
-        modalities: what kinds of inputs the items are; the largest decides.
+        modalities: modalities of the dataset's items; the largest decides.
     """
     small, large = _SHARD_SIZES
     sides = [max(modality.shape[1:], default=0) for modality in modalities]
@@ -35,7 +35,7 @@ def usual_shard_size(modalities: Iterable[Modality]) -> int:
 
 
 class Resources:
-    """Makes what a setting names, on first use.
+    """Creates what a setting names, on first use.
 
     Args:
         setting: what all cells have in common.
@@ -59,13 +59,13 @@ class Resources:
         """Where to compute.
 
         Raises:
-            UsageError: CUDA was asked for and is not there, or the name is no device.
+            UsageError: the device is CUDA and there is none, or the name is not a device.
         """
         name = self.setting.device
         if name == AUTO:
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
         if name not in {"cpu", "cuda"}:
-            raise UsageError(f"unknown device {name!r}", hint="auto, cpu or cuda")
+            raise UsageError(f"unknown device {name!r}", hint="use auto, cpu or cuda")
         if name == "cuda" and not torch.cuda.is_available():
             raise UsageError("no CUDA device is available", hint="use --device cpu")
         return torch.device(name)
@@ -95,7 +95,7 @@ class Resources:
 
     @cached_property
     def dataset_use(self) -> DatasetUse:
-        """What the record says of the dataset."""
+        """The dataset's entry in the record."""
         named, data, queries = self.setting.dataset, self.data, self.queries
         if isinstance(named, RetrievalData):
             use = PluginUse(name=data.name, owner=IN_MEMORY)
@@ -113,27 +113,33 @@ class Resources:
 
     @cached_property
     def directions(self) -> tuple[Direction, ...]:
-        """What the dataset's items can search for, images for images first."""
+        """Directions that the dataset's modalities allow, ``i2i`` first.
+
+        Raises:
+            CapabilityError: the dataset has neither images nor texts.
+        """
         modalities = self.data.modalities
         found = tuple(one for one in Direction if one.query in modalities and one.item in modalities)
         if not found:
-            raise CapabilityError(f"dataset {self.data.name} has no images and no texts, only {', '.join(modalities)}")
+            raise CapabilityError(
+                f"dataset {self.data.name} has neither images nor texts, only {', '.join(modalities)}"
+            )
         return found
 
     @cached_property
     def shard_size(self) -> int:
-        """Queries to a shard."""
+        """Number of queries per shard."""
         return self.setting.shard_size or usual_shard_size(self.data.modalities.values())
 
     def retriever(self, distance: Distance) -> Chosen[Retriever]:
-        """What searches: the retriever that the setting names, or the preferred one; the record says which.
+        """The retriever that the setting names, or the preferred one.
 
         Args:
-            distance: what the run searches by.
+            distance: the distance to search by.
 
         Raises:
-            UsageError: no retriever serves the distance.
-            ContractError: the retriever's capabilities are not what its spec says.
+            UsageError: no exact retriever searches by this distance.
+            ContractError: the retriever's capabilities contradict its spec.
         """
         if self.setting.retriever != AUTO:
             return check_promises(self.plugins.retriever(self.setting.retriever))
@@ -141,16 +147,20 @@ class Resources:
 
     @cached_property
     def metrics(self) -> dict[str, RankingMetric]:
-        """The ranking metrics by name, the headline first. A metric is named by what it computes, options included."""
+        """The ranking metrics by name, the headline first. A metric's name includes its options.
+
+        Raises:
+            UsageError: a metric is unknown, or two have the same name.
+        """
         return by_name(self.plugins.metric(named).plugin for named in self.setting.metrics)
 
     def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
-        """Those of the metrics that exist in a space, the headline first.
+        """The metrics that exist in a space, the headline first.
 
         Args:
-            space: what is searched in.
+            space: where items are compared.
 
         Raises:
-            UsageError: a metric that the user named does not exist there.
+            UsageError: a metric that the user named does not exist in the space.
         """
         return metrics_of(space, self.metrics, named=self.setting.metrics != DEFAULT_METRICS)[0]

@@ -1,4 +1,4 @@
-"""Which retriever a run searches with."""
+"""Chooses the retriever of a run."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,19 +16,22 @@ def preferred(
     *,
     core: Owner,
 ) -> Chosen[Retriever]:
-    """The exact retriever with the highest preference that serves a distance; of equals the core's own, then by name.
+    """The exact retriever with the highest preference that searches by a distance.
 
-    One whose library is not installed is passed over.
+    Ties go to the core's own retriever, then by name. Retrievers whose library is not installed are skipped.
 
     Args:
         registered: all retrievers.
-        distance: what the run searches by.
-        choose: makes one, by its full name.
-        core: who the core is.
+        distance: the distance to search by.
+        choose: creates a retriever by its full name.
+        core: the core's distribution.
+
+    Returns:
+        The retriever, with its options.
 
     Raises:
-        UsageError: no retriever serves the distance.
-        ContractError: a retriever's capabilities are not what its spec says.
+        UsageError: no exact retriever searches by this distance.
+        ContractError: a retriever's capabilities contradict its spec.
     """
     for one in sorted(
         filter(_exact, registered), key=lambda one: (-_spec(one).preference, one.owner != core, one.full_name)
@@ -40,20 +43,22 @@ def preferred(
             continue
         if distance in capabilities.distances:
             return chosen
-    raise UsageError(f"no exact retriever serves {distance} distance", hint="robusthash plugins list --kind retriever")
+    raise UsageError(
+        f"no exact retriever searches by {distance} distance", hint="robusthash plugins list --kind retriever"
+    )
 
 
 def check_promises(chosen: Chosen[Retriever]) -> Chosen[Retriever]:
-    """The same, if its capabilities are what its spec says.
+    """Returns a retriever if its capabilities agree with its spec.
 
     Raises:
-        ContractError: they are not.
+        ContractError: they do not.
     """
     exact, spec = chosen.plugin.capabilities.exact, chosen.spec
     if isinstance(spec, RetrieverSpec) and exact != (spec.exactness is Exactness.EXACT):
         raise ContractError(
             f"retriever {chosen.use.name!r} of {chosen.use.owner} is listed as "
-            f"{'approximate' if exact else 'exact'}, and its capabilities say that it is not",
+            f"{'approximate' if exact else 'exact'}, and its capabilities say the opposite",
             hint="report it to the plugin's author",
         )
     return chosen

@@ -1,4 +1,4 @@
-"""A victim with what it searches: the retrieval system that an attack is made on."""
+"""Systems: a victim with the database that it searches, in one direction."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,18 +28,18 @@ from robusthash.evaluation.victims.victim import Victim
 from robusthash.specs import Direction
 from robusthash.storage import digest
 
-PROBED = 16  #: queries that a victim's gradients are looked at on
+PROBED = 16  #: number of queries that a victim is probed on
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Database:
-    """What is searched.
+    """The items that are searched.
 
     Attributes:
-        representation: packed codes or descriptors, one row an item.
+        representation: packed codes, (items, ceil(bits / 8)) uint8, or descriptors, (items, d) float32.
         labels: (items, classes) uint8.
-        space: what the items are compared in.
-        index: the retriever's index over the same representation.
+        space: where the items are compared.
+        index: the retriever's index over the representations.
     """
 
     representation: Tensor
@@ -49,7 +49,7 @@ class Database:
 
     @property
     def codes(self) -> Tensor:
-        """(items, bits) int8 in {-1, +1}; descriptors as they are."""
+        """Unpacked codes, (items, bits) int8 in {-1, +1}; descriptors unchanged."""
         return self.space.codes(self.representation)
 
 
@@ -58,8 +58,15 @@ class System:
 
     Args:
         victim: the model.
-        direction: what searches for what: it chooses the attacked tower and the searched one.
+        direction: what searches for what; it selects the attacked tower and the searched one.
         resources: the dataset and the plugins.
+
+    Attributes:
+        query_model: the tower that hashes queries, which is attacked.
+        item_model: the tower that hashes items.
+
+    Raises:
+        CapabilityError: the victim has no tower for a modality of the direction.
     """
 
     def __init__(self, victim: Victim, direction: Direction, resources: Resources) -> None:
@@ -71,22 +78,22 @@ class System:
 
     @property
     def space(self) -> Space:
-        """Where queries and items are compared."""
+        """The space where queries and items are compared."""
         return self.query_model.space
 
     @property
     def modality(self) -> Modality:
-        """What the queries are."""
+        """The modality of the queries."""
         return self.query_model.modality
 
     @cached_property
     def retriever(self) -> Chosen[Retriever]:
-        """What searches."""
+        """The retriever that searches the database."""
         return self.resources.retriever(self.space.distance)
 
     @cached_property
     def database(self) -> Database:
-        """What is searched."""
+        """The hashed database and its index."""
         split = self.resources.data.database
         items = self._represented(split)
         index = self.retriever.plugin.index(items, self.space)
@@ -94,19 +101,19 @@ class System:
 
     @cached_property
     def bank(self) -> CodeBank:
-        """Codes and labels of the train split, as the searched tower sees it, on the device."""
+        """Codes and labels of the train split, hashed by the searched tower; on the device."""
         train, device = self.resources.data.train, self.resources.device
         codes = self.space.codes(self._represented(train))
         return CodeBank(codes=codes.to(device), labels=train.labels.to(device))
 
     @cached_property
     def compiled(self) -> Callable[[Tensor], Tensor] | None:
-        """The attacked tower's compiled form, where that is asked for. Its batch may shrink with every step."""
+        """The compiled form of the attacked tower, if the setting asks for it; its batch size may vary."""
         return torch.compile(self.query_model, dynamic=True) if self.resources.setting.compiled else None
 
     @cached_property
     def probe(self) -> VictimProbe:
-        """A look at the victim's gradients, on its first queries."""
+        """The probe of the victim, on the first queries."""
         queries, device = self.resources.queries, self.resources.device
         rows = range(min(PROBED, len(queries)))
         inputs = queries.split.view(self.direction.query).inputs(rows).to(device)
@@ -114,7 +121,7 @@ class System:
             return probe(self.query_model, inputs)
 
     def close(self) -> None:
-        """Closes the index, if there is one."""
+        """Closes the index, if it was built."""
         if "database" in self.__dict__:
             self.database.index.close()
 
@@ -130,7 +137,7 @@ class System:
 
 
 class Systems:
-    """An LRU cache of victims, each with its systems: a victim holds a model, so only the last few are kept.
+    """An LRU cache of victims and their systems; it is small, because each victim holds a model.
 
     Args:
         resources: the dataset and the plugins.
@@ -143,7 +150,15 @@ class Systems:
         self._victims: dict[VictimPlan, dict[Direction, System]] = {}
 
     def get(self, plan: VictimPlan, direction: Direction) -> System:
-        """A victim's system in one direction, made on first use."""
+        """A victim's system in one direction, created on first use.
+
+        Args:
+            plan: the victim.
+            direction: what searches for what.
+
+        Raises:
+            RobustHashError: the victim cannot be made, as for :func:`get_victim`.
+        """
         known = self._victims.pop(plan, None) or {}
         self._victims[plan] = known
         if direction not in known:
@@ -154,7 +169,7 @@ class Systems:
         return known[direction]
 
     def drop(self, plan: VictimPlan) -> None:
-        """Forgets a victim, such as one whose model may have been changed."""
+        """Removes a victim, such as one whose model may have been changed."""
         for system in self._victims.pop(plan, {}).values():
             system.close()
 

@@ -1,4 +1,4 @@
-"""A victim: a model ready to be attacked, and what the record says of it."""
+"""Victims: models that are ready to be attacked, with their entries in the record."""
 
 import hashlib
 from dataclasses import asdict, dataclass, replace
@@ -11,9 +11,9 @@ from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import digest
 from robusthash.training import Description
 
-_ITEMS = 16  #: made-up inputs whose outputs say what a model computes
+_ITEMS = 16  #: number of synthetic inputs whose outputs identify a model's behaviour
 _RANDOM = Randomness(seed=0, purpose="what a model computes")
-_NEAR_ZERO = 1e-3  #: of the mean size of a logit: below it, rounding may decide the sign
+_NEAR_ZERO = 1e-3  #: share of the mean magnitude of outputs, below which rounding may decide a sign
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,11 +21,11 @@ class Victim:
     """A model ready to be attacked.
 
     Attributes:
-        model: on the device, in evaluation mode, its parameters frozen.
-        use: what the record says of it.
-        defense: what hardened it; None if nothing did.
-        origin: where it came from, in a few words for the user.
-        description: all that made the model; None if nobody knows.
+        model: on the device, in evaluation mode, with frozen parameters.
+        use: its entry in the record.
+        defense: its defense's entry in the record; None for an undefended model.
+        origin: where it came from, for the user.
+        description: description of its checkpoint; None if it has none.
     """
 
     model: HashModel | CrossModalHashModel
@@ -35,24 +35,24 @@ class Victim:
     description: Description | None = None
 
     def tower(self, modality: str) -> HashModel:
-        """What hashes inputs of a modality.
+        """The tower of a modality, or the model itself.
 
         Raises:
-            CapabilityError: the model takes no such inputs.
+            CapabilityError: the model does not accept such inputs.
         """
         return tower_of(self.model, modality)
 
     @property
     def identity(self) -> dict[str, Any]:
-        """The model and what hardened it, as plain values: what a digest or a manifest names it by."""
+        """Model and defense as plain values, for digests and manifests."""
         return {"model": self.use.identity(), "defense": asdict(self.defense) if self.defense else None}
 
     def identified(self) -> Self:
-        """The same victim, known by what it computes beside its weights.
+        """A copy whose digest includes the model's behaviour.
 
-        Two networks of equal weights may differ in their code: a ``forward`` that was edited, a plugin's new version, a
-        buffer that no state dictionary holds. What a model computes is told by the signs of its outputs on made-up
-        inputs; a sign that rounding may decide is left open, so that another number of threads tells the same.
+        Networks with equal weights may differ in their code: an edited ``forward``, a new version of a plugin, a buffer
+        outside the state dictionary. Behaviour is the signs of outputs on synthetic inputs. Signs that rounding may
+        decide count as zero, so that the digest does not depend on the number of threads.
         """
         self.model.eval()
         towers = self.model.towers if isinstance(self.model, CrossModalHashModel) else {"": self.model}
@@ -66,7 +66,7 @@ def _outputs(model: HashModel) -> str:
     ids = torch.arange(_ITEMS, device=device)
     uniform = _RANDOM.uniform(ids, model.modality.shape)
     box = model.modality.box
-    # A randomised model draws the same numbers whenever it is asked.
+    # A randomised model draws the same numbers in every process.
     with torch.no_grad(), isolated_randomness(_RANDOM, ids):
         outputs = model(box.nearest(box.low + uniform * box.width)).double().cpu()
     if not model.space.binary:

@@ -103,7 +103,7 @@ class Panel:
     superseded: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Curves:
     """Panels that are not comparable with each other. Rich, notebooks and ``print`` show them as tables.
 
@@ -124,6 +124,9 @@ class Curves:
         from robusthash.results.rendering.terminal import as_text
 
         return as_text(self.__rich__())
+
+    def __repr__(self) -> str:
+        return str(self)  # at a prompt: the tables
 
     def _repr_html_(self) -> str:
         from robusthash.results.curves.files import curves_to_html

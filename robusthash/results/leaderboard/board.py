@@ -161,7 +161,7 @@ class Section:
     superseded: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Leaderboard:
     """Sections that are not comparable with each other. Rich, notebooks and ``print`` show it as tables."""
 
@@ -176,6 +176,9 @@ class Leaderboard:
         from robusthash.results.rendering.terminal import as_text
 
         return as_text(self.__rich__())
+
+    def __repr__(self) -> str:
+        return str(self)  # at a prompt: the tables
 
     def _repr_html_(self) -> str:
         from robusthash.results.leaderboard.files import to_html

@@ -42,7 +42,7 @@ class ModelUse(PluginUse):
         size: code length in bits, or dimension of continuous descriptors.
         distance: in which its outputs are searched.
         backbone: name of its feature network.
-        digest: of its weights.
+        digest: of its weights, and of what it computes on fixed made-up inputs.
     """
 
     size: int

@@ -64,11 +64,15 @@ def note(content: Note) -> "Text":
 
 
 def as_text(content: "RenderableType") -> str:
-    """Plain text without colours, for ``print``."""
+    """Plain text without colours, for ``print`` and at a prompt."""
     from io import StringIO
 
     from rich.console import Console
 
     file = StringIO()
-    Console(file=file, width=_PLAIN_WIDTH, no_color=True, highlight=False).print(content)
+    # In a notebook rich would show the tables itself, and write nothing to the file.
+    plain = Console(
+        file=file, width=_PLAIN_WIDTH, color_system=None, highlight=False, force_jupyter=False, force_terminal=False
+    )
+    plain.print(content)
     return file.getvalue()
