@@ -25,8 +25,8 @@ from robusthash.metrics import (
     worst_counts,
     worst_floor,
 )
+from robusthash.metrics.counting.ranked import _buckets
 from robusthash.metrics.protocols import BallPrecision, MeanAveragePrecision
-from robusthash.metrics.ranked import _buckets
 from robusthash.testing.brute_force import random_items, slow_distances
 from robusthash.testing.metrics import made
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from robusthash.contracts import Distance, Space
 from robusthash.errors import ContractError, OptionError
-from robusthash.metrics.counts import Counts, MeasuredCounts
-from robusthash.metrics.distances import DescriptorDistances
-from robusthash.metrics.histograms import distance_histograms
-from robusthash.metrics.relevance import Labels, Relevance, pack_labels, relevant
+from robusthash.metrics.counting.counts import Counts, MeasuredCounts
+from robusthash.metrics.counting.distances import DescriptorDistances
+from robusthash.metrics.counting.histograms import distance_histograms
+from robusthash.metrics.counting.relevance import Labels, Relevance, pack_labels, relevant
 
 _CHUNK = 1 << 28
 _BYTES = 64  #: working memory of a pair: its distance, relevance, sorted key, and its part of a bucket
