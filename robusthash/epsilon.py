@@ -1,6 +1,6 @@
 """Parses and formats epsilon. Importable without torch."""
 
-from fractions import Fraction
+import math
 
 from robusthash.errors import OptionError
 
@@ -33,9 +33,12 @@ def parse_epsilon(text: str) -> float:
     >>> parse_epsilon("8/255") == 8 / 255
     True
     """
+    above, fraction, below = text.partition("/")
     try:
-        value = float(Fraction(text.replace(" ", "")))
-    except (ValueError, ZeroDivisionError, OverflowError):
+        value = float(above) / (float(below) if fraction else 1.0)
+    except (ValueError, ZeroDivisionError):
+        value = math.nan
+    if math.isnan(value):
         raise OptionError(f"epsilon {text!r} is not a number", hint="write 8/255 or 0.03") from None
     return checked_epsilon(value)
 

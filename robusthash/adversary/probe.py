@@ -72,7 +72,7 @@ def probe(model: HashModel, inputs: Tensor) -> VictimProbe:
 def _gradients(model: HashModel, images: Tensor) -> float | None:
     leaf = images.clone().requires_grad_()
     with torch.enable_grad():
-        logits = model(leaf)
+        logits = model(leaf.clone())
     if not logits.requires_grad:
         return None
     (gradient,) = torch.autograd.grad((logits * sign(logits.detach())).sum(), leaf)

@@ -63,7 +63,7 @@ def test_epsilon_is_read(text: str, value: float) -> None:
     assert parse_epsilon(text) == value
 
 
-@pytest.mark.parametrize("text", ["8", "-1/255", "1/0", "eight", "", "nan"])
+@pytest.mark.parametrize("text", ["8", "-1/255", "1/0", "eight", "", "nan", "1e99999999"])
 def test_a_bad_epsilon_is_refused_with_the_right_form(text: str) -> None:
     with pytest.raises(OptionError, match="8/255"):
         parse_epsilon(text)

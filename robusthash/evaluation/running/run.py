@@ -186,7 +186,7 @@ class _Run:
         progress(done, queries, what)
         _ = prepared.job  # made before workers make theirs, so that they find what the attack learns in the cache
         self._worker.take(prepared)
-        asked = CellTask(place=place, shared=prepared.shared)
+        asked = CellTask(place=place, digest=prepared.record.digest, shared=prepared.shared)
         error: RobustHashError | None = None
         for finished in self._running.run([ShardTask(cell=asked, shard=shard) for shard in missing]):
             if finished.error is not None:

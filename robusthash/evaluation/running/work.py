@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from robusthash.contracts import FinishedShard, ShardTask, silent
-from robusthash.errors import RobustHashError
+from robusthash.errors import ContractError, RobustHashError
 from robusthash.evaluation.crafting.measure import run_shard
 from robusthash.evaluation.crafting.shared import Shared
 from robusthash.evaluation.planning.plan import Cell
@@ -21,10 +21,12 @@ class CellTask:
 
     Attributes:
         place: position of the cell in the plan. Workers get the plan once, so that models are not sent with each task.
+        digest: of the cell's record. A worker that makes something else of the cell must not run it.
         shared: folders of outcomes that other cells need, too, by name of the attack.
     """
 
     place: int
+    digest: str
     shared: Shared
 
 
@@ -53,6 +55,11 @@ class ShardWorker:
             if self._prepared is None or self._prepared.cell != cell:
                 self._prepared = prepare(cell, self._systems, asked.shared)
             prepared = self._prepared
+            if prepared.record.digest != asked.digest:
+                raise ContractError(
+                    f"a worker process made another model, dataset or environment of {cell} than this process",
+                    hint="seed the weights where the model is built, and edit no file during a run; or omit workers",
+                )
             rows = prepared.shards[task.shard]
             result = run_shard(prepared.job, rows, qualities=self._systems.resources.setting.qualities)
         except RobustHashError as error:
