@@ -4,6 +4,7 @@ For whoever changes the way that numbers are made, and not the numbers::
 
     python tests/same_numbers.py run OUT [--small]   # with the code as it was, and as it is: two folders
     python tests/same_numbers.py compare OLD NEW     # every array and metric of every cell; exit code 1 if one differs
+    python tests/same_numbers.py golden OUT FILE     # what a run told, small enough to be kept: tests/golden/small.json
 
 A cell is known by its command and by what its record says of victim and attack, so that a record's own name may change.
 """
@@ -11,9 +12,12 @@ A cell is known by its command and by what its record says of victim and attack,
 import argparse
 import hashlib
 import json
+import platform
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +78,23 @@ def run(out: Path, *, small: bool) -> None:
         print(f"{name}: {len(list(results.rglob('*.json')))} records", flush=True)  # noqa: T201 - a script's output
 
 
-def cells(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each record of a run: what it is, and the digest of each of its arrays and metrics."""
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What a run told of one cell.
+
+    Attributes:
+        digests: of each of its arrays and parts, by name.
+        metrics: by stage, metric and side, and floors.
+        trained: whether a model was trained for it, whose weights differ with what computes.
+    """
+
+    digests: dict[str, str]
+    metrics: dict[str, float]
+    trained: bool
+
+
+def cells(folder: Path) -> Iterator[tuple[str, Told]]:
+    """Each record of a run: what it is, and what it told."""
     for path in sorted(folder.rglob("*.json")):
         record = json.loads(path.read_text())
         surrogate = record.get("surrogate") or {}
@@ -90,20 +109,56 @@ def cells(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
         found |= {f"probe.{key}": str(value) for key, value in record["probe"].items()}
         passes = {key: record["cost"].get(key) for key in ("forward", "backward", "queries")}
         found |= {"passes": str(passes), "flags": str([flag["id"] for flag in record["flags"]])}
-        yield name, found
+        trained = any("train" in one.get("options", {}) for one in (record["model"], surrogate))
+        yield name, Told(digests=found, metrics=_metrics(record), trained=trained)
+
+
+def _metrics(record: Mapping[str, Any]) -> dict[str, float]:
+    return {
+        f"{stage}/{metric}/{side}": measure[side]
+        for stage, measures in record["metrics"].items()
+        for metric, measure in measures.items()
+        for side in ("value", "worst", "best")
+    } | {f"floor/{name}": value for name, value in record["floors"].items()}
+
+
+def golden(folder: Path, file: Path) -> None:
+    """Writes what a run told, and what computed it."""
+    told = {
+        name: {"trained": cell.trained, "metrics": cell.metrics, "digests": cell.digests}
+        for name, cell in cells(folder)
+    }
+    file.parent.mkdir(parents=True, exist_ok=True)
+    content = {"computed_by": computed_by(), "cells": told}
+    file.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def computed_by() -> dict[str, str]:
+    """What decides the bytes of a result, beside the code: its libraries, and which kernels they choose."""
+    import torch  # heavy, and not needed to compare
+
+    cpu = Path("/proc/cpuinfo")
+    vendor = re.search(r"^vendor_id\s*: (.*)$", cpu.read_text() if cpu.exists() else "", re.MULTILINE)
+    return {
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "kernels": torch.backends.cpu.get_cpu_capability(),
+        "processor": vendor[1] if vendor else platform.machine(),
+    }
 
 
 def compare(old: Path, new: Path) -> list[str]:
     """What differs between two runs, a line each; nothing if all is the same."""
-    before, after = dict(cells(old)), dict(cells(new))
+    before, after = ({name: cell.digests for name, cell in cells(folder)} for folder in (old, new))
     lines = [f"only in {old}: {name}" for name in sorted(before.keys() - after.keys())]
     lines += [f"only in {new}: {name}" for name in sorted(after.keys() - before.keys())]
     for name in sorted(before.keys() & after.keys()):
-        lines += [f"{name}: {key} differs" for key in _differing(before[name], after[name])]
+        lines += [f"{name}: {key} differs" for key in differing(before[name], after[name])]
     return lines
 
 
-def _differing(before: dict[str, str], after: dict[str, str]) -> list[str]:
+def differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """Names of what is not the same in two runs of one cell."""
     # A probe may look at more than it did; everything else has to be there in both.
     keys = [key for key in before.keys() | after.keys() if key in before or not key.startswith("probe.")]
     return sorted(key for key in keys if before.get(key) != after.get(key))
@@ -123,9 +178,15 @@ def main(arguments: list[str]) -> int:
     compares = commands.add_parser("compare")
     compares.add_argument("old", type=Path)
     compares.add_argument("new", type=Path)
+    goldens = commands.add_parser("golden")
+    goldens.add_argument("out", type=Path)
+    goldens.add_argument("file", type=Path)
     given = parser.parse_args(arguments)
     if given.command == "run":
         run(given.out, small=given.small)
+        return 0
+    if given.command == "golden":
+        golden(given.out, given.file)
         return 0
     lines = compare(given.old, given.new)
     count = len(dict(cells(given.old)))
