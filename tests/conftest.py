@@ -74,7 +74,7 @@ def host() -> PluginHost:
     return PluginHost.load()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small() -> Request:
     """A quick grid: few queries, few steps, a victim trained for a moment."""
     setting = RunSettings(queries=20, shard_size=8, options={"rnm": {"steps": "10"}, "train": {"epochs": "3"}})

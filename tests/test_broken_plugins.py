@@ -9,6 +9,7 @@ from robusthash.cli import run
 from robusthash.errors import ContractError, PluginError
 from robusthash.evaluation import Request, evaluate
 from robusthash.host import PluginHost
+from robusthash.results import Record
 
 BROKEN = """
 from dataclasses import dataclass
@@ -82,6 +83,12 @@ def bad_host(site) -> PluginHost:  # type: ignore[no-untyped-def]  # the fixture
     return PluginHost.load()
 
 
+@pytest.fixture(scope="module")
+def alone(host: PluginHost, cache: Path, small: Request, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    """What a run without a bad attack gives."""
+    return evaluate(small, host, results=tmp_path_factory.mktemp("alone")).records
+
+
 @pytest.mark.parametrize(
     ("name", "error", "says"),
     [
@@ -94,16 +101,21 @@ def bad_host(site) -> PluginHost:  # type: ignore[no-untyped-def]  # the fixture
     ],
 )
 def test_an_attack_that_breaks_its_contract_is_named_and_the_others_go_on(
-    name: str, error: type[Exception], says: str, bad_host: PluginHost, small: Request, tmp_path: Path
+    name: str,
+    error: type[Exception],
+    says: str,
+    bad_host: PluginHost,
+    small: Request,
+    alone: list[Record],
+    tmp_path: Path,
 ) -> None:
-    outcome = evaluate(replace(small, attacks=(name, "rnm")), bad_host, results=tmp_path / "results")
+    outcome = evaluate(replace(small, attacks=(name, "rnm")), bad_host, results=tmp_path)
     assert [record.attack.name for record in outcome.records] == ["noise", "rnm"]
     (failure,) = outcome.failures
     assert (failure.cell.attack, failure.owner) == (name, "bad-attacks 0.3")
     assert isinstance(failure.error, error)
     assert says in failure.error.message
-    alone = evaluate(small, bad_host, results=tmp_path / "alone")
-    assert [r.reproducible() for r in outcome.records] == [r.reproducible() for r in alone.records]
+    assert [record.reproducible() for record in outcome.records] == [record.reproducible() for record in alone]
 
 
 def test_an_attack_that_leaves_the_ball_is_held_to_it_and_flagged(

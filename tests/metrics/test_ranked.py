@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robusthash.contracts import Distance, Space
@@ -43,6 +43,7 @@ def scored(metric: RankingMetric, parts: list[MeasuredCounts]) -> Scores:
 
 
 @pytest.mark.parametrize("distance", VECTORS)
+@settings(max_examples=40)
 @given(bits=st.sampled_from([4, 16, 64]), seed=st.integers(0, 1000), chunk_bytes=st.integers(1, 100_000))
 def test_codes_as_descriptors_score_as_codes(distance: Distance, bits: int, seed: int, chunk_bytes: int) -> None:
     random = torch.Generator().manual_seed(seed)

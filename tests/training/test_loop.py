@@ -149,20 +149,19 @@ sys.path.insert(0, {folder!r})
 from test_loop import RECIPE, run
 from robusthash.training import weights_digest
 torch.set_num_threads({threads})
-network, report = run(replace(RECIPE, epochs=40, optimizer={optimizer!r}), partial=Path({partial!r}))
+network, report = run(replace(RECIPE, epochs=40), partial=Path({partial!r}))
 print(weights_digest(network), report)
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["adam", "rmsprop"])
-def test_a_run_killed_at_any_moment_ends_with_the_same_bytes(tmp_path: Path, optimizer: Optimizer) -> None:
-    undisturbed, report = run(replace(RECIPE, epochs=40, optimizer=optimizer))
+def test_a_run_killed_at_any_moment_ends_with_the_same_bytes(tmp_path: Path) -> None:
+    """With one optimizer; that a snapshot holds all of each is the next test's."""
+    undisturbed, report = run(replace(RECIPE, epochs=40))
     partial = tmp_path / "partial.safetensors"
     script = _SCRIPT.format(
         folder=str(Path(__file__).parent),
         threads=torch.get_num_threads(),
-        optimizer=optimizer,
         partial=str(partial),
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

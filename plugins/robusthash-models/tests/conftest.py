@@ -2,6 +2,8 @@
 
 import math
 import socket
+import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,7 +41,7 @@ def quick_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def attempts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, float | None]]:
+def attempts(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[object, float | None]]]:
     """Where a connection was really tried, and the seconds that it may stand still: the only way out is refused."""
     tried: list[tuple[object, float | None]] = []
     connect = socket.create_connection
@@ -53,4 +55,6 @@ def attempts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[object, float | None
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens at the discard port
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    return tried
+    urllib.request.install_opener(urllib.request.build_opener())  # urllib keeps the first, with the proxies of its time
+    yield tried
+    urllib.request.install_opener(None)  # type: ignore[arg-type]  # the next request makes one
