@@ -17,7 +17,7 @@ from torch import Tensor
 from robusthash.contracts import Ball, Distance, Index, Neighbours, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import OptionError
 from robusthash.hashing import unpack, words
-from robusthash.metrics.distances import DescriptorDistances
+from robusthash.metrics.counting.distances import DescriptorDistances
 
 _CPU_CHUNK = 1 << 21  #: distances of descriptors in memory at once on the CPU, about 12 bytes each
 

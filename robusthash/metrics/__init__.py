@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from robusthash.metrics.catalogue import CORE_METRICS
     from robusthash.metrics.choice import by_name, metrics_of
-    from robusthash.metrics.counts import MeasuredCounts, RankedCounts
-    from robusthash.metrics.distances import DescriptorDistances
+    from robusthash.metrics.counting.counts import MeasuredCounts, RankedCounts
+    from robusthash.metrics.counting.distances import DescriptorDistances
+    from robusthash.metrics.counting.histograms import DistanceHistograms, distance_histograms
+    from robusthash.metrics.counting.ranked import DescriptorCounts, ranked_counts
+    from robusthash.metrics.counting.relevance import Relevance
     from robusthash.metrics.floors import best_ceiling, random_floor, worst_counts, worst_floor
     from robusthash.metrics.functional import (
         core_metric,
@@ -16,11 +19,8 @@ if TYPE_CHECKING:
         precision_within,
         score,
     )
-    from robusthash.metrics.histograms import DistanceHistograms, distance_histograms
     from robusthash.metrics.imagery import l2, linf, perceptibility, psnr, rmse, ssim
     from robusthash.metrics.protocols import RankingMetric
-    from robusthash.metrics.ranked import DescriptorCounts, ranked_counts
-    from robusthash.metrics.relevance import Relevance
     from robusthash.metrics.scores import Scores
     from robusthash.metrics.statistics import PairedComparison, bootstrap_interval, paired_comparison
 
@@ -61,15 +61,15 @@ __all__ = [
 _MODULES = {
     "catalogue": ("CORE_METRICS",),
     "choice": ("by_name", "metrics_of"),
-    "counts": ("MeasuredCounts", "RankedCounts"),
-    "distances": ("DescriptorDistances",),
+    "counting.counts": ("MeasuredCounts", "RankedCounts"),
+    "counting.distances": ("DescriptorDistances",),
     "floors": ("best_ceiling", "random_floor", "worst_counts", "worst_floor"),
     "functional": ("core_metric", "map", "precision", "precision_within", "score"),
-    "histograms": ("DistanceHistograms", "distance_histograms"),
+    "counting.histograms": ("DistanceHistograms", "distance_histograms"),
     "imagery": ("l2", "linf", "perceptibility", "psnr", "rmse", "ssim"),
     "protocols": ("RankingMetric",),
-    "ranked": ("DescriptorCounts", "ranked_counts"),
-    "relevance": ("Relevance",),
+    "counting.ranked": ("DescriptorCounts", "ranked_counts"),
+    "counting.relevance": ("Relevance",),
     "scores": ("Scores",),
     "statistics": ("PairedComparison", "bootstrap_interval", "paired_comparison"),
 }

@@ -4,10 +4,10 @@ import numpy as np
 import numpy.typing as npt
 
 from robusthash.contracts import Space
-from robusthash.metrics.counts import RankedCounts
-from robusthash.metrics.histograms import DistanceHistograms
+from robusthash.metrics.counting.counts import RankedCounts
+from robusthash.metrics.counting.histograms import DistanceHistograms
+from robusthash.metrics.counting.relevance import Labels, Relevance, relevant_counts
 from robusthash.metrics.ranking import random_average_precision, worst_average_precision
-from robusthash.metrics.relevance import Labels, Relevance, relevant_counts
 
 
 def random_floor(query_labels: Labels, database_labels: Labels, *, relevance: Relevance) -> float:

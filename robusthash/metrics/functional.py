@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from robusthash.errors import OptionError, UnknownNameError, UsageError
 from robusthash.metrics.catalogue import CORE_METRICS
+from robusthash.metrics.counting.histograms import distance_histograms
+from robusthash.metrics.counting.relevance import Relevance
 from robusthash.metrics.given import given_codes, given_labels
-from robusthash.metrics.histograms import distance_histograms
 from robusthash.metrics.protocols import BallPrecision, MeanAveragePrecision, RankingMetric, TopPrecision
-from robusthash.metrics.relevance import Relevance
 from robusthash.options import build_options
 
 Values = npt.NDArray[np.float64]

@@ -6,8 +6,8 @@ from typing import ClassVar, final
 
 from robusthash.contracts import Distance, Space
 from robusthash.errors import OptionError, UsageError
-from robusthash.metrics.counts import RankedCounts
-from robusthash.metrics.histograms import DistanceHistograms
+from robusthash.metrics.counting.counts import RankedCounts
+from robusthash.metrics.counting.histograms import DistanceHistograms
 from robusthash.metrics.ranking import (
     Denominator,
     average_precision,

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from robusthash.metrics import ties
-from robusthash.metrics.counts import RankedCounts
-from robusthash.metrics.histograms import DistanceHistograms
+from robusthash.metrics.counting.counts import RankedCounts
+from robusthash.metrics.counting.histograms import DistanceHistograms
 from robusthash.metrics.scores import Scores
 
 Ints = npt.NDArray[np.int64]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from robusthash.contracts import Distance, Space
 from robusthash.errors import ContractError
-from robusthash.metrics.distances import DescriptorDistances
+from robusthash.metrics.counting.distances import DescriptorDistances
 from robusthash.testing.brute_force import off, random_items, slow_distances
 
 VECTORS = (Distance.COSINE, Distance.L2)
@@ -49,7 +49,7 @@ def test_the_batch_and_the_block_change_nothing(distance: Distance, monkeypatch:
     assert torch.equal(DescriptorDistances(items[order], where).table(queries), table[:, order])
     ids = torch.randint(0, 200, (20, 17), generator=torch.Generator().manual_seed(4))
     assert torch.equal(measured.of(queries, ids), table.gather(1, ids))
-    monkeypatch.setattr("robusthash.metrics.distances._BLOCK", 1)
+    monkeypatch.setattr("robusthash.metrics.counting.distances._BLOCK", 1)
     assert torch.equal(measured.table(queries), table)
     assert torch.equal(measured.of(queries, ids), table.gather(1, ids))
 

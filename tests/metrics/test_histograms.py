@@ -12,8 +12,8 @@ from torch import Tensor
 from robusthash.errors import ContractError, OptionError
 from robusthash.hashing import pack, words
 from robusthash.metrics import DistanceHistograms, Relevance, distance_histograms
-from robusthash.metrics.histograms import count_products, count_words
-from robusthash.metrics.relevance import pack_labels
+from robusthash.metrics.counting.histograms import count_products, count_words
+from robusthash.metrics.counting.relevance import pack_labels
 
 _BITS = (1, 7, 8, 12, 20, 48, 63, 64, 65, 127, 128, 200)
 

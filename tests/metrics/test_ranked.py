@@ -25,8 +25,8 @@ from robusthash.metrics import (
     worst_counts,
     worst_floor,
 )
+from robusthash.metrics.counting.ranked import _buckets
 from robusthash.metrics.protocols import BallPrecision, MeanAveragePrecision
-from robusthash.metrics.ranked import _buckets
 from robusthash.testing.brute_force import random_items, slow_distances
 from robusthash.testing.metrics import made
 
@@ -114,7 +114,7 @@ def test_the_gpu_gives_the_same_counts(distance: Distance) -> None:
 
 def test_pure_neighbours_share_a_bucket_and_mixed_ones_do_not() -> None:
     ranks = np.array([[1, 2, 3, 3, 5, 5, 6, 7], [4, 4, 4, 4, 4, 4, 4, 4]], np.uint32)
-    hits = np.array([[0, 0, 1, 1, 1, 0, 1, 1], [1, 1, 1, 0, 0, 0, 0, 0]])
+    hits = np.array([[0, 0, 1, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 1, 1, 1]], bool)
     items, found = _buckets(ranks, hits)
     assert items.tolist() == [[2, 2, 2, 2, 0, 0, 0, 0], [8, 0, 0, 0, 0, 0, 0, 0]]
     assert found.tolist() == [[0, 2, 1, 2, 0, 0, 0, 0], [3, 0, 0, 0, 0, 0, 0, 0]]

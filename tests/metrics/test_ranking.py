@@ -209,6 +209,23 @@ def test_no_queries_have_no_scores(
 
 
 @every_protocol
+@pytest.mark.parametrize("k", [3, 40, 300])
+def test_queries_do_not_disturb_each_other(
+    loop: Callable[[Ranking, int], float | None], metric: Callable[[DistanceHistograms, int], Scores], k: int
+) -> None:
+    random = np.random.Generator(np.random.Philox(k))
+    items = random.integers(0, 60, (9, 7)) * random.integers(0, 2, (9, 7))
+    relevant = random.binomial(items, random.random((9, 1)))
+    together = metric(DistanceHistograms(items=items, relevant=relevant, bits=6), k)
+    for row in range(9):
+        alone = metric(DistanceHistograms(items=items[row, None], relevant=relevant[row, None], bits=6), k)
+        for name in ("expected", "worst", "best", "counted", "conventional"):
+            assert getattr(together, name)[row] == pytest.approx(getattr(alone, name)[0], abs=1e-12), name
+    if loop is not loop_dhta:
+        assert together.counted.tolist() == [1.0] * 9, "whoever is not left out weighs exactly 1"
+
+
+@every_protocol
 def test_a_query_is_a_convention_where_nothing_is_relevant_and_nowhere_else(
     loop: Callable[[Ranking, int], float | None], metric: Callable[[DistanceHistograms, int], Scores]
 ) -> None:

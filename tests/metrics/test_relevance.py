@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from robusthash.errors import ContractError
 from robusthash.metrics import Relevance
-from robusthash.metrics.relevance import pack_labels, relevant, relevant_counts
+from robusthash.metrics.counting.relevance import pack_labels, relevant, relevant_counts
 
 Label = frozenset[int]
 

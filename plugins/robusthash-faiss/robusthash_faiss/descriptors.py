@@ -28,7 +28,7 @@ class DescriptorSearch(Index):
 
     In float32, which faiss computes in, copies of an item can be at different distances, and the order of near items
     depends on the batch. So more than k items are fetched, and their distances taken again in whole numbers
-    (:class:`~robusthash.metrics.distances.DescriptorDistances`). What was not fetched is at least as far, by faiss's
+    (:class:`~robusthash.metrics.DescriptorDistances`). What was not fetched is at least as far, by faiss's
     distances, as the last that was. Where the k-th exact distance is smaller by more than faiss can be off, the list is
     the true one; the other queries are searched again by the core's exact retriever.
 

@@ -10,7 +10,7 @@ from robusthash.contracts import Index, Neighbours
 from robusthash.errors import ContractError
 from robusthash.evaluation.victims.system import Database
 from robusthash.metrics import MeasuredCounts, RankingMetric, Relevance, Scores, bootstrap_interval, ranked_counts
-from robusthash.metrics.relevance import pack_labels, relevant
+from robusthash.metrics.counting.relevance import pack_labels, relevant
 from robusthash.results import Measure
 
 _SLACK = 1e-9  #: tolerance of a metric's value, for float64 rounding

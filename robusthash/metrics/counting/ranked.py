@@ -10,10 +10,10 @@ from torch import Tensor
 
 from robusthash.contracts import Distance, Space
 from robusthash.errors import ContractError, OptionError
-from robusthash.metrics.counts import Counts, MeasuredCounts
-from robusthash.metrics.distances import DescriptorDistances
-from robusthash.metrics.histograms import distance_histograms
-from robusthash.metrics.relevance import Labels, Relevance, pack_labels, relevant
+from robusthash.metrics.counting.counts import Counts, MeasuredCounts
+from robusthash.metrics.counting.distances import DescriptorDistances
+from robusthash.metrics.counting.histograms import distance_histograms
+from robusthash.metrics.counting.relevance import Labels, Relevance, pack_labels, relevant
 
 _CHUNK = 1 << 28
 _BYTES = 64  #: working memory of a pair: its distance, relevance, sorted key, and its part of a bucket
@@ -120,7 +120,7 @@ def ranked_counts(
 
 def _counted(measured: DescriptorDistances, queries: Tensor, hits: Tensor, nearest: int) -> DescriptorCounts:
     keys = _sorted_keys(measured.table(queries), hits)
-    items, found = _buckets(keys >> np.uint32(1), (keys & 1).astype(np.int64))
+    items, found = _buckets(keys >> np.uint32(1), (keys & 1).astype(bool))
     return DescriptorCounts(
         items=items,
         relevant=found,
@@ -138,12 +138,12 @@ def _sorted_keys(table: Tensor, hits: Tensor) -> npt.NDArray[np.uint32]:
     return np.sort((table.numpy().view(np.uint32) << np.uint32(1)) + hits.numpy(), axis=1)
 
 
-def _buckets(ranks: npt.NDArray[np.uint32], hits: Counts) -> tuple[Counts, Counts]:
-    """Items and relevant items of each run of equal ranks; runs without or with nothing but hits are put together.
+def _buckets(ranks: npt.NDArray[np.uint32], hits: npt.NDArray[np.bool_]) -> tuple[Counts, Counts]:
+    """Items and relevant items of each run of equal ranks; neighbouring runs with hits alone, or without, are one.
 
     Args:
         ranks: (queries, n), ascending.
-        hits: (queries, n), 1 where an item is relevant.
+        hits: (queries, n), which items are relevant; of equal ranks those that are not come first.
 
     Returns:
         (queries, buckets) each. The number of buckets is a power of two: numpy then sums a row in the same order
@@ -152,19 +152,25 @@ def _buckets(ranks: npt.NDArray[np.uint32], hits: Counts) -> tuple[Counts, Count
     queries, n = ranks.shape
     if not ranks.size:
         return np.zeros((queries, _FEWEST), np.int64), np.zeros((queries, _FEWEST), np.int64)
-    new = np.ones((queries, n), bool)
-    np.not_equal(ranks[:, 1:], ranks[:, :-1], out=new[:, 1:])
-    starts = np.flatnonzero(new)
-    sizes = np.diff(starts, append=ranks.size)
-    found = np.add.reduceat(hits.reshape(-1), starts)
-    row = starts // n
-    pure = np.where(found == 0, 1, np.where(found == sizes, 2, 0))
-    begins = np.ones(len(starts), bool)
-    begins[1:] = (pure[1:] == 0) | (pure[1:] != pure[:-1]) | (row[1:] != row[:-1])
+    turn = np.zeros((queries, n), bool)
+    np.not_equal(hits[:, 1:], hits[:, :-1], out=turn[:, 1:])
+    # Where hits begin within a run of equal ranks, the run is mixed, and a bucket of its own.
+    mixed = np.zeros((queries, n), bool)
+    np.equal(ranks[:, 1:], ranks[:, :-1], out=mixed[:, 1:])
+    mixed &= turn
+    middles = np.flatnonzero(mixed)
+    keys = (ranks + (np.arange(queries, dtype=np.uint64)[:, None] << np.uint64(32))).reshape(-1)
+    starts, ends = (np.searchsorted(keys, keys[middles], side) for side in ("left", "right"))
+    begins = turn.reshape(-1)
+    begins[middles] = False
+    begins[starts], begins[ends[ends < begins.size]], begins[::n] = True, True, True
     first = np.flatnonzero(begins)
-    row = row[first]
+    sizes = np.diff(first, append=begins.size)
+    found = np.where(hits.reshape(-1)[first], sizes, 0)
+    found[np.searchsorted(first, starts)] = ends - middles
+    row = first // n
     place = np.arange(len(first)) - np.searchsorted(row, np.arange(queries))[row]
     width = max(_FEWEST, 1 << int(place.max()).bit_length())
     counts = np.zeros((2, queries, width), np.int64)
-    counts[0, row, place], counts[1, row, place] = np.add.reduceat(sizes, first), np.add.reduceat(found, first)
+    counts[0, row, place], counts[1, row, place] = sizes, found
     return counts[0], counts[1]

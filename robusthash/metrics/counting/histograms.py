@@ -13,8 +13,8 @@ from torch import Tensor
 
 from robusthash.errors import ContractError, OptionError
 from robusthash.hashing import unpack, words
-from robusthash.metrics.counts import Counts, MeasuredCounts
-from robusthash.metrics.relevance import Labels, Relevance, pack_labels, relevant
+from robusthash.metrics.counting.counts import Counts, MeasuredCounts
+from robusthash.metrics.counting.relevance import Labels, Relevance, pack_labels, relevant
 
 Words = npt.NDArray[np.uint64]
 
