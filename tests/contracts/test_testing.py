@@ -23,13 +23,15 @@ from robusthash.contracts import (
 )
 from robusthash.errors import CapabilityError
 from robusthash.hashing import sign
-from robusthash.specs import Capability
+from robusthash.specs import Capability, Distance
 from robusthash.testing import (
     AttackContract,
+    DescriptorVictim,
     LinearVictim,
     ModelContract,
     ObjectiveContract,
     SmallVictim,
+    TextVictim,
     toy_batch,
     toy_context,
     toy_images,
@@ -46,6 +48,18 @@ class TestSmallVictim(ModelContract):
     @pytest.fixture
     def build(self) -> Callable[[], HashModel]:
         return lambda: SmallVictim(bits=12)
+
+
+class TestDescriptorVictim(ModelContract):
+    @pytest.fixture(params=[Distance.COSINE, Distance.L2])
+    def build(self, request: pytest.FixtureRequest) -> Callable[[], HashModel]:
+        return lambda: DescriptorVictim(size=5, distance=request.param)
+
+
+class TestTextVictim(ModelContract):
+    @pytest.fixture
+    def build(self) -> Callable[[], HashModel]:
+        return lambda: TextVictim(bits=12)
 
 
 @dataclass(frozen=True, kw_only=True)

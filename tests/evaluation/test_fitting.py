@@ -66,6 +66,34 @@ class Spender(Learner):
         return {"w": before.tensors["half"] if before else torch.zeros(1)}
 
 
+@dataclass(frozen=True, kw_only=True)
+class InStages(Attack):
+    """Learns in two stages of four epochs, each with a snapshot of its own; it is killed at the start of one epoch."""
+
+    killed_at: int | None = None
+
+    def fit(self, context: LearningContext) -> Mapping[str, Tensor] | None:
+        assert context.snapshots is not None
+        inputs = context.train.images.inputs(range(3)).requires_grad_()
+        total = torch.zeros(1)
+        for stage in range(2):
+            snapshots = context.snapshots.part(f"stage-{stage}")
+            before = snapshots.load()
+            if before is not None:
+                assert before.about.keys() == {"epochs"}, "what the host stores beside it is none of the attack's"
+                total = before.tensors["total"]
+            for epoch in range(before.about["epochs"] if before else 0, 4):
+                if self.killed_at == 4 * stage + epoch:
+                    raise KeyboardInterrupt
+                context.surrogate(inputs).sum().backward()  # type: ignore[no-untyped-call]  # as above
+                total = total + 1
+                snapshots.save({"total": total}, {"epochs": epoch + 1})
+        return {"total": total}
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        return batch.inputs
+
+
 class Idle(Attack):
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
         return batch.inputs
@@ -141,6 +169,22 @@ def test_a_learning_that_was_killed_goes_on_from_its_snapshot(context: LearningC
     assert [path.suffix for path in (own_cache / "attacks").iterdir()] == [".partial"]
     assert found(Spender(result=KeyboardInterrupt()), context, {}).tensors["w"].tolist() == [7.0]
     assert [path.suffix for path in (own_cache / "attacks").iterdir()] == [".safetensors"]
+
+
+@pytest.mark.parametrize("kills", [(0,), (3,), (4,), (6,), (1, 2, 5)], ids=str)
+def test_a_learning_that_was_killed_costs_what_an_undisturbed_one_costs(
+    kills: tuple[int, ...], context: LearningContext
+) -> None:
+    """The record tells it: two runs of one cell must agree, however often one of them was interrupted."""
+    for epoch in kills:
+        with pytest.raises(KeyboardInterrupt):
+            found(InStages(killed_at=epoch), context, {"which": "killed"})
+    resumed = found(InStages(), context, {"which": "killed"})
+    undisturbed = found(InStages(), context, {"which": "undisturbed"})
+    assert resumed.tensors["total"].tolist() == undisturbed.tensors["total"].tolist() == [8.0]
+    assert (undisturbed.spent.forward, undisturbed.spent.backward) == (24, 24)
+    assert (resumed.spent.forward, resumed.spent.backward) == (24, 24)
+    assert resumed.spent.seconds > 0
 
 
 def test_a_snapshot_of_another_learning_is_not_taken_up(context: LearningContext) -> None:

@@ -83,6 +83,5 @@ def command(
     click.echo(f"mean PSNR {psnr:.1f} dB, largest change {levels} levels")
     # A checkpoint and a perceptual hash have a code length of their own, whatever --bits says.
     length = pictures[0].bits
-    click.echo(
-        f"on average {moved:.1f} of {length} bits flipped, {retained:.0%} of the ten nearest neighbours retained"
-    )
+    changed = f"descriptors moved by {moved:.2f}" if length is None else f"{moved:.1f} of {length} bits flipped"
+    click.echo(f"on average {changed}, {retained:.0%} of the ten nearest neighbours retained")

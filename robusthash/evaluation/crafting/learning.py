@@ -3,12 +3,13 @@
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Attack, LearningContext, Snapshots
+from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
 from robusthash.errors import CheckpointError, PluginError, RobustHashError
 from robusthash.results import Spent
 from robusthash.storage import cache_folder, digest
@@ -60,16 +61,67 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
             path.unlink()  # an unreadable cache file is made again
         else:
             return Learnt(tensors=_placed(tensors, context.device), spent=spent)
-    snapshots = Snapshots(path.with_suffix(".partial"), key)
-    started = time.perf_counter()
+    meter = _Meter(context.surrogate.budget)
+    snapshots = _MeteredSnapshots(path.with_suffix(".partial"), key, meter)
     found = _learn(attack, replace(context, snapshots=snapshots))
     if found is None:
         return None
-    budget = context.surrogate.budget
-    spent = Spent(forward=budget.forward, backward=budget.backward, seconds=time.perf_counter() - started)
+    spent = meter.spent()
     save_tensors(path, found, metadata={f"{_COST}.{name}": repr(value) for name, value in asdict(spent).items()})
     snapshots.remove()
     return Learnt(tensors=_placed(found, context.device), spent=spent)
+
+
+class _Meter:
+    """Counts what learning has spent, also before it was interrupted.
+
+    Args:
+        budget: counts the passes of this process.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._before = Spent()
+        self._started = time.perf_counter()
+
+    def spent(self) -> Spent:
+        """The cost up to now."""
+        seconds = time.perf_counter() - self._started
+        now = Spent(forward=self._budget.forward, backward=self._budget.backward, seconds=seconds)
+        return self._before + now
+
+    def resume(self, before: Spent) -> None:
+        """Adds what was spent up to a snapshot; of the snapshots of several parts, the last one counts."""
+        self._before = max(self._before, before, key=lambda spent: spent.seconds)
+
+
+class _MeteredSnapshots(Snapshots):
+    """Snapshots that also store the cost, so that resumed learning costs as much as uninterrupted learning.
+
+    Args:
+        path: of the file.
+        identity: everything that could change the outcome.
+        meter: counts the cost.
+    """
+
+    def __init__(self, path: Path | None, identity: str, meter: _Meter) -> None:
+        super().__init__(path, identity)
+        self._meter = meter
+
+    def load(self) -> Snapshot | None:
+        found = super().load()
+        if found is None:
+            return None
+        about = dict(found.about)
+        self._meter.resume(Spent(**about.pop(_COST, {})))
+        return replace(found, about=about)
+
+    def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
+        super().save(tensors, {**(about or {}), _COST: asdict(self._meter.spent())})
+
+    def part(self, name: str) -> Snapshots:
+        plain = super().part(name)
+        return _MeteredSnapshots(plain.path, plain.identity, self._meter)
 
 
 def _learn(attack: Attack, context: LearningContext) -> dict[str, Tensor] | None:
