@@ -18,7 +18,7 @@ from robusthash.specs import RetrieverSpec
 from robusthash.testing.brute_force import random_codes, slow_distances, slow_ranking
 from robusthash.testing.retrievers import RetrieverContract
 from robusthash_faiss.flat import CPUIndex, FaissFlat, GPUIndex
-from robusthash_faiss.library import GPU_MAX_K, computes, faiss, gpus
+from robusthash_faiss.library import GPU_MAX_K, computes, faiss, gpu_resources, gpus
 from robusthash_faiss.plugin import robusthash_retrievers
 
 pytest.importorskip("faiss", reason="faiss is not installed")
@@ -182,11 +182,13 @@ def test_answers_of_a_gpu_are_checked(right: bool, monkeypatch: pytest.MonkeyPat
     index = (lambda _resources, bits: module.IndexBinaryFlat(bits)) if right else Unset
     monkeypatch.setattr(module, "GpuIndexBinaryFlat", index, raising=False)
     monkeypatch.setattr(module, "StandardGpuResources", object, raising=False)
-    computes.cache_clear()
+    for made in (computes, gpu_resources):
+        made.cache_clear()
     try:
         assert computes() is right
     finally:
-        computes.cache_clear()
+        for made in (computes, gpu_resources):
+            made.cache_clear()
 
 
 def test_missing_faiss_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
