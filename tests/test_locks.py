@@ -1,8 +1,7 @@
 """Locks between processes: one at a time, none stale, none left behind."""
 
-import multiprocessing
-import time
-from multiprocessing.queues import Queue
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,48 +9,46 @@ import pytest
 from robusthash.errors import StorageError
 from robusthash.locks import held, locked
 
-_SPAWN = multiprocessing.get_context("spawn")
+#: Adds to a number in a file, in a way that loses counts if two processes do it at once.
+COUNT = """
+import sys, time
+from pathlib import Path
+from robusthash.locks import locked
+for _ in range(20):
+    with locked(Path(sys.argv[1])):
+        number = int(Path(sys.argv[2]).read_text())
+        time.sleep(0.001)
+        Path(sys.argv[2]).write_text(str(number + 1))
+"""
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from robusthash.locks import locked
+with locked(Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
 
 
-def enter(path: Path, counter: Path, rounds: int) -> None:
-    """Adds to a number in a file, in a way that loses counts if two processes do it at once."""
-    for _ in range(rounds):
-        with locked(path):
-            number = int(counter.read_text())
-            time.sleep(0.001)
-            counter.write_text(str(number + 1))
-
-
-def hold(path: Path, told: "Queue[str]") -> None:
-    with locked(path):
-        told.put("held")
-        time.sleep(60)
-
-
-@pytest.mark.slow
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
-    workers = [_SPAWN.Process(target=enter, args=(tmp_path / "lock", counter, 20)) for _ in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    command = [sys.executable, "-c", COUNT, str(tmp_path / "lock"), str(counter)]
+    workers = [subprocess.Popen(command) for _ in range(3)]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
     assert counter.read_text() == "60"
     assert not (tmp_path / "lock").exists()
 
 
-@pytest.mark.slow
 def test_a_lock_ends_with_the_process_that_held_it(tmp_path: Path) -> None:
-    told = _SPAWN.Queue()
-    holder = _SPAWN.Process(target=hold, args=(tmp_path / "lock", told))
-    holder.start()
-    assert told.get(timeout=60) == "held"
-    with held(tmp_path / "lock") as free:
-        assert not free
-    holder.kill()
-    holder.join()
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "lock")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with held(tmp_path / "lock") as free:
+            assert not free
+        holder.kill()
     with held(tmp_path / "lock") as free:
         assert free
 
