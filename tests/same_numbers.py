@@ -64,7 +64,6 @@ _GRID: dict[str, list[str]] = _SMALL | {
     "sweep": ["--model", "dpsh", "--attack", "rnm", "--vary", "rnm.steps=5,20", "--metric", "map", *_FEW],
     "sharded": ["--model", "dpsh", "--attack", "rnm", "--shard-size", "7", "--seed", "3", "--workers", "2", *_FEW],
 }
-_TIMES = {"seconds", "created", "digest", "environment", "schema"}
 
 
 def run(out: Path, *, small: bool) -> None:

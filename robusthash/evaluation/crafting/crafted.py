@@ -1,7 +1,7 @@
 """Attacked queries: what was delivered and what it cost, in memory and on disk."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -86,13 +86,3 @@ class Crafted:
             batch=batch,
             trace=arrays.get("trace"),
         )
-
-    def judged_from(self, member: Tensor, spent: Sequence["Crafted"]) -> Self:
-        """A copy as the outcome of an ensemble, without a trace.
-
-        Args:
-            member: (n,) int64, index of the member that each outcome comes from.
-            spent: all tries, whose costs are added up.
-        """
-        cost = sum((one.cost for one in spent), Cost())
-        return replace(self, cost=cost, batch=max(one.batch for one in spent), member=member, trace=None)

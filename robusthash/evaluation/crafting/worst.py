@@ -11,6 +11,7 @@ from robusthash.errors import PluginError
 from robusthash.evaluation.crafting.craft import craft, craft_try
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
+from robusthash.results import Cost
 
 
 def craft_worst(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
@@ -51,8 +52,13 @@ def craft_worst(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
             at = torch.from_numpy(left[better])
             worst = worst.replaced(at, again.adversarial.where(torch.from_numpy(better)))
             member[at], least[left[better]] = number, found[better]
-    outcome = Crafted(clean=tries[0].clean, adversarial=worst, cost=tries[0].cost, batch=tries[0].batch)
-    return outcome.judged_from(member, spent)
+    return Crafted(
+        clean=tries[0].clean,
+        adversarial=worst,
+        cost=sum((one.cost for one in spent), Cost()),
+        batch=max(one.batch for one in spent),
+        member=member,
+    )
 
 
 def _chosen(outcomes: Sequence[Adversarial], member: Tensor) -> Adversarial:

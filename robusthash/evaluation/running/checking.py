@@ -4,6 +4,7 @@ from robusthash.contracts import Descriptor, ReadyModel
 from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
 from robusthash.evaluation.planning.plan import Known
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request
+from robusthash.evaluation.victims.plugins import Method
 from robusthash.evaluation.victims.resources import AUTO, Resources
 from robusthash.host import PluginKind
 from robusthash.specs import Capability, Distance
@@ -97,8 +98,7 @@ def _distance(model: AnyModel, resources: Resources) -> Distance:
     """The distance by which a model's outputs are compared."""
     if not isinstance(model, str):
         return model.space.distance
-    name = registered_name(model)
-    method = resources.plugins.model(name).plugin if name else None
+    method = _method(model, resources)
     return method.distance if isinstance(method, Descriptor) else Distance.HAMMING
 
 
@@ -106,8 +106,13 @@ def _own_size(model: AnyModel, resources: Resources) -> tuple[int | None] | None
     """The code length of a model in a tuple, (None,) for descriptors; None if the request sets the code length."""
     if not isinstance(model, str):
         return (model.space.size if model.space.binary else None,)
-    name = registered_name(model)
-    method = resources.plugins.model(name).plugin if name else None
+    method = _method(model, resources)
     if isinstance(method, ReadyModel):
         return (method.bits,)
     return (None,) if isinstance(method, Descriptor) else None
+
+
+def _method(model: str, resources: Resources) -> Method | None:
+    """The plugin of a registered model; None for a file."""
+    name = registered_name(model)
+    return resources.plugins.model(name).plugin if name else None

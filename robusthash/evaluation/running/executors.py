@@ -64,7 +64,7 @@ class Processes(Executor):
     @contextmanager
     def start(self, workplace: Workplace) -> Iterator[Running]:  # noqa: D102 - as in the base class
         context = multiprocessing.get_context("spawn")
-        tasks: Queue[ShardTask | None] = context.Queue()
+        tasks: Queue[ShardTask] = context.Queue()
         answers: Queue[FinishedShard] = context.Queue()
         arguments = (_pickled(workplace.elsewhere), tasks, answers, torch.get_num_threads())
         processes = [context.Process(target=_serve, args=arguments, daemon=True) for _ in range(self.workers)]
@@ -86,7 +86,7 @@ class _Pool(Running):
     def __init__(
         self,
         processes: Sequence[BaseProcess],
-        tasks: "Queue[ShardTask | None]",
+        tasks: "Queue[ShardTask]",
         answers: "Queue[FinishedShard]",
     ) -> None:
         self._processes = processes
@@ -159,15 +159,16 @@ def _unpickled(make: bytes) -> Make:
 
 def _serve(
     make: bytes,
-    tasks: "Queue[ShardTask | None]",
+    tasks: "Queue[ShardTask]",
     answers: "Queue[FinishedShard]",
     threads: int,
 ) -> None:
-    """Serves tasks in a worker process, until it receives None, is terminated, or its parent is gone."""
+    """Serves tasks in a worker process, until it is terminated or its parent is gone."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
     work: Callable[[ShardTask], FinishedShard] | None = None
-    while (task := tasks.get()) is not None:
+    while True:
+        task = tasks.get()
         try:
             work = work or _unpickled(make)()
             answers.put(work(task))
