@@ -57,6 +57,8 @@ class _Commands(LazyGroup):
             "robusthash.cli.commands.compare:command",
             "Compare two stored results, query by query.",
         ),
+        "gate": ("robusthash.cli.commands.gate:command", "Judge stored results by rules, and against a baseline."),
+        "baseline": ("robusthash.cli.commands.baseline:command", "Write and show the baseline of the gate."),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
     },
