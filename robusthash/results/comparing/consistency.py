@@ -37,7 +37,10 @@ def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]
     groups: dict[Hashable, list[_Trial]] = defaultdict(list)
     for record in _newest(records):
         groups[_setting(record)].append(_Trial.of(record))
-    flags = {trial.record.digest: tuple(_failed(trial, group)) for group in groups.values() for trial in group}
+    flags = {}
+    for group in groups.values():
+        kin = _Kin(group)
+        flags |= {trial.record.digest: tuple(_failed(trial, kin)) for trial in group}
     return {digest: failed for digest, failed in flags.items() if failed}
 
 
@@ -106,9 +109,23 @@ def _setting(record: Record) -> Hashable:
     return Comparable.of(record), victim_key(record.victim), record.attack.goal
 
 
-def _failed(trial: _Trial, group: Iterable[_Trial]) -> Iterator[Flag]:
+class _Kin:
+    """The trials of one group by attack: a check is between trials of one attack, and a group may have hundreds."""
+
+    def __init__(self, group: Iterable[_Trial]) -> None:
+        self._kin: dict[PluginKey, list[_Trial]] = defaultdict(list)
+        for trial in group:
+            self._kin[trial.endless].append(trial)
+
+    def of(self, trial: _Trial) -> list[_Trial]:
+        """The trials of the same attack, whatever their effort."""
+        return self._kin[trial.endless]
+
+
+def _failed(trial: _Trial, kin: _Kin) -> Iterator[Flag]:
+    near = kin.of(trial)
     for name, contradicts, beside in _CHECKS:
-        rivals = [other for other in group if contradicts(trial, other)]
+        rivals = [other for other in near if contradicts(trial, other)]
         best = min(rivals, key=lambda other: (other.strength, other.record.digest), default=None)
         # Rounded, so that a difference of exactly the slack is not over it by the last bit of a float.
         if best is not None and round(trial.strength - best.strength, 9) > SLACK:

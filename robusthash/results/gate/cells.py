@@ -16,6 +16,9 @@ from robusthash.specs import Role
 _OF_THE_VICTIM = frozenset({"RH008", "RH014", "RH015"})  #: checks that concern the number of the clean queries, too
 
 
+_FLOORED = "map"  #: the metric whose floors a record has
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cell:
     """One number.
@@ -28,6 +31,7 @@ class Cell:
         values: the value of each query, when it is called; raises InputError where they cannot be read.
         flags: failed soundness checks that concern this number.
         reference: whether the attack is a reference, such as noise.
+        worst: the lowest value that is possible, if it is known.
     """
 
     setting: Facts
@@ -37,6 +41,7 @@ class Cell:
     values: Callable[[], Sequence[float]] = field(compare=False)
     flags: tuple[Flag, ...] = ()
     reference: bool = False
+    worst: float = 0.0
 
     @property
     def facts(self) -> Facts:
@@ -128,6 +133,7 @@ class Described:
             values=partial(self._read, record, f"{stage}/{rule.qualified}"),
             flags=tuple(flag for flag in record.outcome.flags if not is_clean(stage) or flag.id in _OF_THE_VICTIM),
             reference=self.reference,
+            worst=record.outcome.floors.get(rule.against, {}).get("worst", 0.0) if rule.metric == _FLOORED else 0.0,
         )
 
 

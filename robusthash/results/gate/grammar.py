@@ -77,7 +77,7 @@ class _Reader:
             match = _TOKEN.match(text, position)
             if match is None:
                 start = position + len(text[position:]) - len(text[position:].lstrip())
-                raise self._error(f"{text[start]!r} has no meaning here", start, None)
+                raise self.error(f"{text[start]!r} has no meaning here", start, None)
             kind = "sign" if match["sign"] else "word"
             self._tokens.append((match[kind], kind == "word", match.start(kind)))
             position = match.end()
@@ -114,14 +114,20 @@ class _Reader:
     def wrong(self, expected: str, hint: str | None = None) -> UsageError:
         """The error that the next token is not what was expected."""
         if self.ahead is None:
-            return self._error(f"it ends where {expected} should follow", len(self._text.rstrip()), hint)
-        return self._error(f"{self.ahead!r} stands where {expected} should", self._tokens[self._next][2], hint)
+            return self.error(f"it ends where {expected} should follow", self.column, hint)
+        return self.error(f"{self.ahead!r} stands where {expected} should", self.column, hint)
 
     def last(self, message: str, hint: str | None = None) -> UsageError:
         """An error about the token that was taken last."""
-        return self._error(message, self._tokens[self._next - 1][2], hint)
+        return self.error(message, self._tokens[self._next - 1][2], hint)
 
-    def _error(self, message: str, position: int, hint: str | None) -> UsageError:
+    @property
+    def column(self) -> int:
+        """Where the next token starts, from 0."""
+        return self._tokens[self._next][2] if self.ahead is not None else len(self._text.rstrip())
+
+    def error(self, message: str, position: int, hint: str | None) -> UsageError:
+        """An error at a column, from 0."""
         said = visible(" ".join(self._text.split("\n")))
         return UsageError(
             f"{self._place}: rule {said!r}, column {position + 1}: {visible(message)}", hint=hint or _USUAL
@@ -130,10 +136,12 @@ class _Reader:
 
 def _filters(reader: _Reader) -> dict[str, str]:
     filters: dict[str, str] = {}
+    places: dict[str, int] = {}
     if reader.ahead != "[":
         return filters
     reader.take()
     while True:
+        place = reader.column
         key = reader.word("a key, such as attack")
         if key not in KEYS:
             raise reader.last(f"unknown key {key!r}", _meant(key, KEYS))
@@ -142,7 +150,7 @@ def _filters(reader: _Reader) -> dict[str, str]:
         reader.sign("=", f"= after {key}")
         pattern = reader.word(f"a value of {key}, or a pattern with * and ?")
         _check_filter(reader, key, pattern)
-        filters[key] = pattern
+        filters[key], places[key] = pattern, place
         if reader.ahead == "]":
             reader.take()
             break
@@ -150,7 +158,9 @@ def _filters(reader: _Reader) -> dict[str, str]:
     clean = is_clean(filters.get("stage", ADVERSARIAL))
     odd = next((key for key in filters if key in ATTACK_KEYS), None)
     if clean and odd:
-        raise reader.last(f"clean queries are not attacked, so {odd} tells none of them apart", f"leave out {odd}")
+        raise reader.error(
+            f"clean queries are not attacked, so {odd} tells none of them apart", places[odd], f"leave out {odd}"
+        )
     return filters
 
 

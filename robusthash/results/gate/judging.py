@@ -9,11 +9,12 @@ from robusthash.results.comparing.consistency import flagged
 from robusthash.results.gate.baseline import Baseline, paired_values
 from robusthash.results.gate.cells import Cell, Described, ReadValues, cells_of, choose
 from robusthash.results.gate.facts import frozen
+from robusthash.results.gate.notices import notices_of
 from robusthash.results.gate.pairing import Pair, pair_up
 from robusthash.results.gate.rules import Comparison, Level, Rule, fits
 from robusthash.results.gate.settings import GateSettings
 from robusthash.results.gate.statistics import Drops, detectable, holm, quantile, queries_to_decide
-from robusthash.results.gate.verdict import Check, Difference, Notice, NoticeKind, State, Undecided, Verdict
+from robusthash.results.gate.verdict import Check, Difference, State, Undecided, Verdict
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import Against
 from robusthash.results.rendering.escaping import visible
@@ -73,8 +74,9 @@ def judge(
     failing = {level: _threshold(trials, level, settings.confidence) for level in (Level.ERROR, Level.WARN)}
     passing = quantile((1 - settings.confidence) / 2)
     checks = tuple(_check(one, settings.allow, failing=failing[one.rule.level], passing=passing) for one in trials)
-    notices = (*_first_run(new), *_stale(checks), *_allowed(checks))
-    return Verdict(checks=checks, notices=notices, confidence=settings.confidence, undecided=undecided)
+    return Verdict(
+        checks=checks, notices=tuple(notices_of(checks)), confidence=settings.confidence, undecided=undecided
+    )
 
 
 def updated(material: Material, settings: GateSettings) -> list[Cell]:
@@ -208,29 +210,3 @@ def _decided(drops: Drops, pair: Pair, limit: float, *, failing: float, passing:
         needed=needed if state is State.INCONCLUSIVE else None,
         detectable=detectable(drops, limit, failing=failing),
     )
-
-
-def _first_run(cells: Sequence[Cell]) -> Iterable[Notice]:
-    for cell in cells:
-        yield Notice(kind=NoticeKind.FIRST_RUN, text=f"there is no baseline of {cell}: it passes this time")
-
-
-def _stale(checks: Iterable[Check]) -> Iterable[Notice]:
-    for check in checks:
-        gain = -check.difference.mean if check.difference else 0.0
-        if round(gain - check.rule.limit, 9) > 0:
-            yield Notice(
-                kind=NoticeKind.STALE,
-                text=f"the baseline of {check.cell} is stale: the result is better by {gain:.4f}, and a drop back to "
-                "where it was would pass; robusthash baseline update",
-            )
-
-
-def _allowed(checks: Iterable[Check]) -> Iterable[Notice]:
-    seen = set()
-    for check in checks:
-        for flag in check.allowed:
-            text = f"{flag.id} is allowed on {check.cell}: {flag.message}"
-            if text not in seen:
-                seen.add(text)
-                yield Notice(kind=NoticeKind.ALLOWED, text=text)

@@ -82,6 +82,7 @@ class NoticeKind(StrEnum):
 
     FIRST_RUN = "first-run"  #: there is no baseline for these cells
     STALE = "stale-baseline"  #: the result is better than the baseline by more than the tolerance
+    VACUOUS = "cannot-fail"  #: the baseline is too low for a drop that a rule would call too large
     ALLOWED = "allowed-flag"  #: a soundness check failed, and is allowed
 
 

@@ -92,7 +92,7 @@ def test_a_drop_of_twice_the_tolerance_is_found(n: int, least: float) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("draw", FAMILIES)
 def test_the_number_of_queries_that_would_decide_decides(draw: Draw) -> None:
-    """Over true drops from far below the tolerance to as far above it; at the tolerance itself, nothing ever decides."""
+    """Over true drops from far below the tolerance to as far above; at the tolerance itself, nothing ever decides."""
     random = np.random.default_rng(0)
     asked = decided = 0
     for seed in range(SEEDS):
