@@ -52,7 +52,7 @@ def for_log(text: str) -> str:
     >>> for_log("::stop-commands::x"), for_log("a ##[group]")
     (':\\:stop-commands::x', 'a #\\#[group]')
     """
-    shown = visible(text).replace("##[", "#\\#[")
+    shown = _unbracketed(visible(text))
     body = shown.lstrip()
     return shown[: len(shown) - len(body)] + (f":\\{body[1:]}" if body.startswith("::") else body)
 
@@ -67,7 +67,7 @@ def for_annotation(text: str, *, field: bool = False) -> str:
     >>> for_annotation("100 %, a:b", field=True)
     '100 %25%2C a%3Ab'
     """
-    shown = visible(text).replace("%", "%25")
+    shown = _unbracketed(visible(text)).replace("%", "%25")
     return shown.replace(":", "%3A").replace(",", "%2C") if field else shown
 
 
@@ -78,3 +78,8 @@ def for_sarif(text: str) -> str:
     'map\\[attack=*\\] {{0}} \\[x\\](y)'
     """
     return re.sub(r"[\\\[\]]", r"\\\g<0>", visible(text)).replace("{", "{{").replace("}", "}}")
+
+
+def _unbracketed(text: str) -> str:
+    """Text that has no command of the older kind: GitHub finds it anywhere in a line."""
+    return text.replace("##[", "#\\#[")
