@@ -1,7 +1,7 @@
 """Shared by the commands that judge results: options, rules, the results folder, and the reports of a verdict."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,7 +12,6 @@ from robusthash.cli.selection import nothing
 from robusthash.errors import InputError, StorageError, UsageError
 
 if TYPE_CHECKING:
-    from robusthash.results import Record
     from robusthash.results.gate import GateSettings, Material, Verdict
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -98,6 +97,7 @@ def material_of(folder: Path, *, newest: bool) -> "Material":
         InputError: the folder does not exist, or a file in it cannot be read.
     """
     from robusthash.results import load_results
+    from robusthash.results.gate import stored_material
 
     everything = load_results(folder)
     if everything.unreadable:
@@ -108,21 +108,7 @@ def material_of(folder: Path, *, newest: bool) -> "Material":
         )
     if not everything:
         nothing(f"{folder} has no results", "robusthash eval writes them")
-    return judged_records(everything, folder, newest=newest)
-
-
-def judged_records(records: "Iterable[Record]", folder: Path, *, newest: bool = False) -> "Material":
-    """Records of a results folder, to be judged."""
-    from robusthash.results import ResultStore
-    from robusthash.results.gate import Material
-    from robusthash.results.gate.values import read_scores
-
-    store = ResultStore(folder)
-    return Material(
-        records=tuple(records),
-        read=lambda record, name: read_scores(store.path_of(record).with_suffix(".npz"), name),
-        newest=newest,
-    )
+    return stored_material(everything, folder, newest=newest)
 
 
 def clear_reports(paths: "dict[str, Path | None]") -> None:

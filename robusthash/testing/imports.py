@@ -27,6 +27,7 @@ _ROOMS = (
     "options",
     "pixels",
     "results",
+    "results.gate",
     "retrieval",
     "specs",
     "storage",

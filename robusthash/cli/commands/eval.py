@@ -16,7 +16,7 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
-from robusthash.cli.gating import allow_option, judged_records, rule_option, show_verdict
+from robusthash.cli.gating import allow_option, rule_option, show_verdict
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError, UnknownNameError, UsageError
@@ -176,9 +176,9 @@ def command(
             click.echo("gate not judged: it would lack the cells that failed", err=True)
         context.exit(max(failure.error.exit_code for failure in outcome.failures))
     if gate.rules:
-        from robusthash.results.gate import judge
+        from robusthash.results.gate import judge, stored_material
 
-        verdict = judge(judged_records(outcome.records, results), gate)
+        verdict = judge(stored_material(outcome.records, results), gate)
         context.exit(show_verdict(verdict, as_json=False, aside=as_json))
 
 

@@ -10,7 +10,9 @@ import msgspec
 from msgspec import Meta, Struct
 
 from robusthash.errors import InputError
+from robusthash.locks import locked
 from robusthash.results.gate.cells import Cell
+from robusthash.results.gate.facts import frozen
 from robusthash.results.records.outcome import Measure
 from robusthash.results.rendering.escaping import visible
 from robusthash.storage import write_atomically
@@ -109,6 +111,23 @@ def write_baseline(path: Path, cells: Iterable[Cell]) -> Baseline:
     text = f'{{\n  "schema": {SCHEMA},\n  "cells": [\n{blocks}\n  ]\n}}\n'
     write_atomically(path, text.encode())
     return Baseline(path=path, cells=tuple(kept))
+
+
+def merge_baseline(path: Path, cells: Iterable[Cell]) -> Baseline:
+    """Writes cells into a baseline; others that it has stay. Several processes may do so at the same time.
+
+    Args:
+        path: of the file; made if it does not exist.
+        cells: what to store. One of the same setting and victim is replaced.
+
+    Raises:
+        InputError: the file is no baseline, or values cannot be read.
+        StorageError: the file cannot be written.
+    """
+    with locked(path.with_name(f".{path.name}.lock")):
+        stored = read_baseline(path).cells if path.exists() else ()
+        every = {(frozen(cell.setting), frozen(cell.victim)): cell for cell in (*stored, *cells)}
+        return write_baseline(path, every.values())
 
 
 def paired_values(cell: Cell) -> list[float]:

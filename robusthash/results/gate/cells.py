@@ -98,8 +98,8 @@ class Described:
         self._settings = {stage: setting_facts(record, stage) for stage in record.outcome.metrics}
 
     def concerns(self, rule: Rule) -> bool:
-        """Whether a rule is about such attacks: about references only if it names attacks."""
-        if self.reference and "attack" not in rule.filters:
+        """Whether a rule is about such attacks: about references only if it names attacks, or no attack at all."""
+        if self.reference and "attack" not in rule.filters and not is_clean(rule.stage):
             return False
         return rule.against is Against.OWN or self.record.attack.against is Against.TARGET
 

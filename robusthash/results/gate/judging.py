@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
 from robusthash.errors import UsageError
 from robusthash.results.comparing.consistency import flagged
@@ -14,9 +15,11 @@ from robusthash.results.gate.pairing import Pair, pair_up
 from robusthash.results.gate.rules import Comparison, Level, Rule, fits
 from robusthash.results.gate.settings import GateSettings
 from robusthash.results.gate.statistics import Drops, detectable, holm, quantile, queries_to_decide
+from robusthash.results.gate.values import read_scores
 from robusthash.results.gate.verdict import Check, Difference, State, Undecided, Verdict
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import Against
+from robusthash.results.records.store import ResultStore
 from robusthash.results.rendering.escaping import visible
 
 
@@ -33,6 +36,22 @@ class Material:
     records: Sequence[Record]
     read: ReadValues
     newest: bool = False
+
+
+def stored_material(records: Iterable[Record], folder: Path, *, newest: bool = False) -> Material:
+    """Records of a results folder, to be judged.
+
+    Args:
+        records: some or all of those in the folder.
+        folder: where the values of their queries are.
+        newest: take the newest where several models have one name.
+    """
+    store = ResultStore(folder)
+    return Material(
+        records=tuple(records),
+        read=lambda record, name: read_scores(store.path_of(record).with_suffix(".npz"), name),
+        newest=newest,
+    )
 
 
 def judge(
@@ -138,7 +157,7 @@ def _pairs(rule: Rule, cells: list[Cell], baseline: Baseline | None) -> Iterable
         for cell in baseline.cells
         if cell.setting["metric"] == rule.qualified
         and rule.selects(cell.facts)
-        and not (cell.reference and "attack" not in rule.filters)
+        and not (cell.reference and "attack" in cell.setting and "attack" not in rule.filters)
     ]
     return pair_up(cells, known, baseline.path)
 

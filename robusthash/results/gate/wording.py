@@ -53,11 +53,13 @@ def details(check: Check) -> Iterator[str]:
     """What else to know of a check, and what to do, a line each."""
     difference = check.difference
     for flag in check.blocking:
+        yield f"{flag.id}: {flag.message}"
+    if check.blocking:
         yield (
-            f"{flag.id}: {flag.message}. A result that failed this check cannot pass: find the cause, or allow it by "
-            f'name with allow = ["{flag.id}"] or --allow {flag.id}'
+            "a result that failed a soundness check cannot pass: find the cause, or allow the check by name with "
+            f'allow = ["{check.blocking[0].id}"] or --allow {check.blocking[0].id}'
         )
-    if check.number is State.INCONCLUSIVE and difference is not None:
+    if check.state is State.INCONCLUSIVE and difference is not None:
         yield from _way_out(difference)
     if check.number is State.FAIL and difference is None and _close(check):
         low, high = check.cell.measure.low, check.cell.measure.high

@@ -38,6 +38,11 @@ def lines(verdict: Verdict) -> Iterator[Printed]:
     yield Printed(headline(verdict), _TONES[verdict.state])
 
 
+def to_text(verdict: Verdict) -> str:
+    """The same as text."""
+    return "\n".join(line.text for line in lines(verdict))
+
+
 def _check(check: Check, verdict: Verdict) -> Iterator[Printed]:
     word = str(check.state).upper()
     warns = check.rule.level is Level.WARN and check.state is not State.PASS
