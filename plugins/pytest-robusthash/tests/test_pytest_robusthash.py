@@ -58,10 +58,9 @@ def test_doubtful(robusthash_gate, model):
 def test_wrong(robusthash_gate, model):
     with pytest.raises(Exception, match="pass a number from 0 to 1"):
         robusthash_gate(model).map("rnm", steps=10).at_least(30)
-
-def test_unrelated():
-    assert True
 """
+
+UNRELATED = "def test_unrelated():\n    assert True\n"
 
 
 class Project:
@@ -73,6 +72,7 @@ class Project:
         self.tests.mkdir(parents=True)
         (self.tests / "conftest.py").write_text(CONFTEST)
         (self.tests / "test_release.py").write_text(TESTS)
+        (self.tests / "test_other.py").write_text(UNRELATED)
         (folder / "pytest.ini").write_text(
             "[pytest]\naddopts = --strict-markers\nrobusthash_baseline = tests/robusthash-baseline.json\n"
         )
