@@ -177,3 +177,8 @@ def test_the_commands_of_the_snippet_are_commands(job: Job) -> None:
         command = group.get_command(click.Context(group), words[0])
         assert command is not None
         command.make_parser(click.Context(command)).parse_args(words[1:])
+
+
+@pytest.mark.parametrize("path", [WORKFLOW, GITLAB])
+def test_the_page_shows_the_files_that_are_tested(path: Path) -> None:
+    assert f"```yaml\n{path.read_text().rstrip()}\n```" in (ROOT / "docs" / "gate.md").read_text()
