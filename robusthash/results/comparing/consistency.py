@@ -37,7 +37,7 @@ def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]
     groups: dict[Hashable, list[_Trial]] = defaultdict(list)
     for record in _newest(records):
         groups[_setting(record)].append(_Trial.of(record))
-    flags = {}
+    flags: dict[str, tuple[Flag, ...]] = {}
     for group in groups.values():
         kin = _Kin(group)
         flags |= {trial.record.digest: tuple(_failed(trial, kin)) for trial in group}
