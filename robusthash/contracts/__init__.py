@@ -24,7 +24,7 @@ from robusthash.contracts.models.model import Backbone, HashModel, ModelWrapper,
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
-from robusthash.contracts.progress import Progress, silent
+from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
 from robusthash.contracts.randomness import Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
@@ -59,6 +59,7 @@ __all__ = [
     "Descriptor",
     "Distance",
     "Ensemble",
+    "EpochWatch",
     "Executor",
     "FileImages",
     "Finding",
@@ -109,4 +110,5 @@ __all__ = [
     "seeded",
     "silent",
     "tower_of",
+    "unwatched",
 ]

@@ -4,7 +4,8 @@ from robusthash.evaluation.planning.plan import Cell, VictimPlan
 from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.evaluation.planning.suite import parse_choice, read_suite
 from robusthash.evaluation.running.executors import Local, Processes, choose_executor
-from robusthash.evaluation.running.run import Failure, RunOutcome, evaluate
+from robusthash.evaluation.running.outcome import Failure, RunOutcome
+from robusthash.evaluation.running.run import evaluate
 from robusthash.evaluation.tasks.attack import attack_images
 from robusthash.evaluation.tasks.gallery import Picture
 from robusthash.evaluation.tasks.harden import harden_victim

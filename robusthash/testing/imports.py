@@ -20,6 +20,7 @@ _ROOMS = (
     "contracts",
     "epsilon",
     "errors",
+    "events",
     "hashing",
     "hookspecs",
     "memory",

@@ -23,7 +23,7 @@ from robusthash.options import parse_assignments
 from robusthash.specs import Direction
 
 if TYPE_CHECKING:
-    from robusthash.evaluation import Request, RunOutcome
+    from robusthash.evaluation import Failure, Request, RunOutcome
 
 
 @click.command("eval")
@@ -155,10 +155,7 @@ def command(
         click.echo(json.dumps([json.loads(record.to_json()) for record in outcome.records], indent=2))
     else:
         _show(outcome, results)
-    for failure in outcome.failures:
-        click.echo(f"error: {failure.cell}: attack of {failure.owner}: {failure.error.message}", err=True)
-        if failure.error.hint:
-            click.echo(f"hint: {failure.error.hint}", err=True)
+    _tell_failures(outcome)
     if outcome.failures:
         context.exit(max(failure.error.exit_code for failure in outcome.failures))
 
@@ -216,6 +213,23 @@ def _show(outcome: "RunOutcome", results: Path) -> None:
         console.print(f"[dim]record ({state})[/]: {store.path_of(record)}", highlight=False, soft_wrap=True)
     last = outcome.records[-1]
     console.print(f"[dim]next[/]: robusthash show {last.digest[:12]}" + _results_option(results), highlight=False)
+
+
+def _tell_failures(outcome: "RunOutcome") -> None:
+    """Names what failed; a model that could not be made once, however many cells needed it."""
+    for first, *others in _by_error(outcome):
+        lost = f" ({len(others) + 1} cells were not evaluated)" if others else ""
+        click.echo(f"error: {first.whose}: {first.error.message}{lost}", err=True)
+        if first.error.hint:
+            click.echo(f"hint: {first.error.hint}", err=True)
+
+
+def _by_error(outcome: "RunOutcome") -> list[list["Failure"]]:
+    """Failures with the same cause together."""
+    groups: dict[tuple[str, str], list[Failure]] = {}
+    for failure in outcome.failures:
+        groups.setdefault((failure.whose, failure.error.message), []).append(failure)
+    return list(groups.values())
 
 
 def _results_option(results: Path) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, Recipe, TrainingReport
+from robusthash.contracts import ClosedForm, Descriptor, EpochWatch, Objective, ReadyModel, Recipe, TrainingReport
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
@@ -79,7 +79,7 @@ def train_checkpoint(
         return cached, load_checkpoint(cached)[1], True
     network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
     partial = cached.with_suffix(".partial")
-    report = _learn(network, method, recipe, resources, partial)
+    report = _learn(network, method, recipe, resources, partial, watch=resources.watch(str(plan)))
     path = output or cached
     saved = save_checkpoint(path, network, replace(described, report=asdict(report)))
     partial.unlink(missing_ok=True)
@@ -114,9 +114,25 @@ def _recipe(chosen: Chosen[Method], resources: Resources) -> Recipe:
 
 
 def _learn(
-    network: HashNetwork, method: Objective | ClosedForm, recipe: Recipe, resources: Resources, partial: Path
+    network: HashNetwork,
+    method: Objective | ClosedForm,
+    recipe: Recipe,
+    resources: Resources,
+    partial: Path,
+    *,
+    watch: EpochWatch,
 ) -> TrainingReport:
     seed, device, progress = resources.setting.seed, resources.device, resources.progress
     if isinstance(method, ClosedForm):
         return set_hash_layer(network, method, resources.data.train, seed=seed, device=device, progress=progress)
-    return train(network, method, recipe, resources.data, seed=seed, device=device, progress=progress, partial=partial)
+    return train(
+        network,
+        method,
+        recipe,
+        resources.data,
+        seed=seed,
+        device=device,
+        progress=progress,
+        watch=watch,
+        partial=partial,
+    )

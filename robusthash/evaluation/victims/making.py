@@ -48,11 +48,29 @@ def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
         ContractError: a plugin did not build what its contract requires.
         TrainingError: a training diverged or collapsed.
     """
-    victim = _undefended(plan, resources).identified()
+    victim = undefended(plan, resources)
     if plan.defense is not None:
-        victim = _defended(victim, plan.defense, resources).identified()
+        victim = defended(victim, plan.defense, resources)
+    return placed(victim, resources)
+
+
+def placed(victim: Victim, resources: Resources) -> Victim:
+    """A victim as it is attacked: frozen, in evaluation mode, on the device."""
     victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
     return victim
+
+
+def undefended(plan: VictimPlan, resources: Resources) -> Victim:
+    """The model of a plan without its defense, where it was made.
+
+    Args:
+        plan: the model and its code length.
+        resources: the dataset and the plugins.
+
+    Raises:
+        RobustHashError: as for :func:`get_victim`.
+    """
+    return _undefended(plan, resources).identified()
 
 
 def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
@@ -224,7 +242,17 @@ def described_network(
     return network
 
 
-def _defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:
+def defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:
+    """An undefended victim with a defense.
+
+    Args:
+        victim: as it was made.
+        named: the defense.
+        resources: the dataset and the plugins.
+
+    Raises:
+        RobustHashError: as for :func:`get_victim`.
+    """
     chosen = resources.plugins.defense(named)
     if not isinstance(victim.model, HashModel):
         raise CapabilityError(
@@ -233,4 +261,5 @@ def _defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim
         )
     hardened = harden(victim.model, victim.use, victim.description, chosen, resources)
     origin = f"{victim.origin}; hardened: {hardened.path}" if hardened.path else victim.origin
-    return replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)
+    found = replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)
+    return found.identified()

@@ -5,12 +5,23 @@ from functools import cached_property
 
 import torch
 
-from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space
+from robusthash.contracts import (
+    DatasetContext,
+    Distance,
+    EpochWatch,
+    Modality,
+    Progress,
+    RetrievalData,
+    Retriever,
+    Space,
+    unwatched,
+)
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
 from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.searching import check_promises, preferred
+from robusthash.events import EpochInfo
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric, by_name, metrics_of
@@ -41,18 +52,33 @@ class Resources:
         setting: what all cells have in common.
         host: the plugins.
         progress: called with (done, total, what) during long steps.
+        observed: whether observers are told of trainings; a worker's are not.
 
     Attributes:
         plugins: plugin objects with the run's options.
         batches: how many queries fit into memory at once.
     """
 
-    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress) -> None:
+    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress, *, observed: bool = True) -> None:
         self.setting = setting
         self.host = host
         self.progress = progress
+        self._observed = observed
         self.plugins = Plugins(host, setting.options)
         self.batches = Batches()
+
+    def watch(self, training: str) -> EpochWatch:
+        """Tells observers of each epoch of a training.
+
+        Args:
+            training: what is trained, for people.
+        """
+
+        def tell(epoch: int, epochs: int, loss: float, found: float | None) -> None:
+            told = EpochInfo(training=training, epoch=epoch, epochs=epochs, loss=loss, map=found)
+            self.host.notify("robusthash_epoch_finished", epoch=told)
+
+        return tell if self._observed else unwatched
 
     @cached_property
     def device(self) -> torch.device:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from robusthash.contracts import (
+    EpochWatch,
     HashModel,
     LossStep,
     Objective,
@@ -22,6 +23,7 @@ from robusthash.contracts import (
     TrainStep,
     seeded,
     silent,
+    unwatched,
 )
 from robusthash.snapshots import SNAPSHOT_SECONDS
 from robusthash.training.networks import encode, fold_batch_norm, put_batch_norm
@@ -133,6 +135,7 @@ def train(
     seed: int,
     device: torch.device,
     progress: Progress = silent,
+    watch: EpochWatch = unwatched,
     partial: Path | None = None,
     partial_seconds: float = SNAPSHOT_SECONDS,
 ) -> TrainingReport:
@@ -146,6 +149,7 @@ def train(
         seed: of the head, order, augmentation and dropout.
         device: where to train.
         progress: called with (done, total, what) after each batch.
+        watch: called after each epoch.
         partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
             removed at the end: remove it once the trained model is stored.
         partial_seconds: least time between two snapshots, which are taken between epochs.
@@ -167,6 +171,7 @@ def train(
         seed=seed,
         device=device,
         progress=progress,
+        watch=watch,
         partial=partial,
         partial_seconds=partial_seconds,
     )
