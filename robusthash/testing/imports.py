@@ -18,6 +18,7 @@ _ROOMS = (
     "adversary",
     "arrays",
     "contracts",
+    "documents",
     "epsilon",
     "errors",
     "events",

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from robusthash.checkpoints import read_description
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense, AnyModel, checkpoint_path, shown
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request
 from robusthash.specs import Direction
-from robusthash.training import read_description
 
 Varied = tuple[tuple[str, Any], ...]  #: the options of an attack that a sweep varies, each with one of its values
 
