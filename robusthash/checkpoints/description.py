@@ -15,6 +15,7 @@ from robusthash.specs import PluginUse
 
 FORMAT = 1
 KEY = "robusthash"  #: of the description, in the metadata of a file
+MOST_BITS = 4096  #: longest code
 _DEEPEST = 20  #: levels of nested options; they are traversed recursively
 
 _Share = Annotated[float, Meta(ge=0, le=1)]
@@ -104,7 +105,7 @@ class _File(_Part):
     pretrained: str
     defense: _Plugin | None
     recipe: dict[str, Any]
-    bits: Annotated[int, Meta(ge=1, le=4096)]
+    bits: Annotated[int, Meta(ge=1, le=MOST_BITS)]
     image_size: Annotated[int, Meta(ge=1, le=2**16)]
     dataset: str
     dataset_digest: str

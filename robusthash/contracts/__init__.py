@@ -1,6 +1,6 @@
 """The interfaces that plugins implement, and the objects that they are passed."""
 
-from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
+from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Surrogate
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
@@ -33,7 +33,7 @@ from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.snapshots import Snapshot, Snapshots
-from robusthash.specs import Distance
+from robusthash.specs import Distance, Precision
 
 __all__ = [
     "IMAGE",

@@ -19,8 +19,9 @@ from robusthash.cli.common import (
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
+from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
-from robusthash.specs import Direction
+from robusthash.specs import Direction, Precision, Relevance
 
 if TYPE_CHECKING:
     from robusthash.evaluation import Failure, Request, RunOutcome
@@ -145,7 +146,14 @@ def command(
     robusthash eval --suite suite.toml
     """
     request = _request(context, suite, values)
+    from robusthash.evaluation.planning.early import check_early
+    from robusthash.storage import require_writable
+
     host = load_host(context)
+    if executor is not None:
+        host.find(PluginKind.EXECUTOR, executor)
+    check_early(request, host)
+    require_writable(results, "--results")
     from robusthash.evaluation import choose_executor, evaluate
 
     place = choose_executor(host, executor, workers=workers, options=request.setting.options)
@@ -161,9 +169,7 @@ def command(
 
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
-    from robusthash.contracts import Precision
     from robusthash.evaluation import Request, parse_choice, read_suite
-    from robusthash.metrics import Relevance
 
     if suite is not None:
         given = [
@@ -182,7 +188,7 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
     grid["directions"] = tuple(parse_choice(Direction, "direction", one) for one in values.pop("directions"))
     grid["attacks"] = grid["attacks"] or None
     if values["checkpoint"] is not None and not grid["models"]:
-        from robusthash.training import read_description
+        from robusthash.checkpoints import read_description
 
         description = read_description(values["checkpoint"])
         grid |= {"models": (description.model.name,), "bits": (description.bits,)}

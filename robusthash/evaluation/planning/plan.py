@@ -25,7 +25,7 @@ class VictimPlan:
 
     model: AnyModel
     bits: int | None
-    defense: AnyDefense | None = None
+    defense: "AnyDefense | None" = None
 
     def __str__(self) -> str:
         size = "" if self.bits is None else f" {self.bits} bit"

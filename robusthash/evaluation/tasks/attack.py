@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from robusthash.contracts import FileImages, Progress
-from robusthash.errors import InputError
+from robusthash.evaluation.planning.pictures import own_pictures
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
 from robusthash.evaluation.running.cells import prepare
@@ -14,8 +14,6 @@ from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
-
-_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 
 def attack_images(
@@ -75,11 +73,6 @@ def attack_images(
 
 
 def _own_images(folder: Path, resources: Resources) -> Queries:
-    if not folder.is_dir():
-        raise InputError(f"--input {folder} is not a folder", hint="name a folder of images")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    if not paths:
-        raise InputError(f"--input {folder} has no images", hint=f"known suffixes: {', '.join(sorted(_SUFFIXES))}")
-    names = tuple(str(path.relative_to(folder)) for path in paths)
+    names = tuple(str(path.relative_to(folder)) for path in own_pictures(folder))
     images = FileImages(folder, names, size=resources.data.query.images.size[0])
     return Queries.unlabelled(images, names, resources.data, resources.setting.seed)

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from robusthash.contracts import CrossModalHashModel, Descriptor, HashModel, ReadyModel
 from robusthash.errors import CapabilityError, CheckpointError, ContractError, MissingDependencyError, UsageError
+from robusthash.evaluation.planning.early import require_described
 from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, shown, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.planning.request import TRAIN
 from robusthash.evaluation.victims.checkpoints import image_side, start_of, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
-from robusthash.evaluation.victims.plugins import IN_MEMORY, TRAIN, Plugins
+from robusthash.evaluation.victims.plugins import IN_MEMORY, Plugins
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
 from robusthash.results import ModelUse, PluginUse
@@ -182,16 +184,15 @@ def _version(library: str, use: PluginUse) -> str:
 
 
 def _trained(plan: VictimPlan, resources: Resources) -> Victim:
-    path, description, cached = train_checkpoint(plan, resources)
-    origin = f"loaded from the cache: {path}" if cached else f"trained here, and stored in the cache: {path}"
-    return _from_description(load_tensors(path), path, description, resources, origin)
+    found = train_checkpoint(plan, resources)
+    path = found.path
+    origin = f"loaded from the cache: {path}" if found.cached else f"trained here, and stored in the cache: {path}"
+    return _from_description(load_tensors(path), path, found.description, resources, origin)
 
 
 def _from_checkpoint(name: str, bits: int | None, resources: Resources, path: Path) -> Victim:
     description = read_description(path)
-    for what, found, wanted in (("model", description.model.name, name), ("bits", description.bits, bits)):
-        if found != wanted:
-            raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"choose {what} {found}")
+    require_described(description, path, model=name, bits=bits)
     return _from_file(path, resources)
 
 

@@ -17,7 +17,7 @@ from robusthash.contracts import (
     unwatched,
 )
 from robusthash.errors import CapabilityError, UsageError
-from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
+from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
 from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.searching import check_promises, preferred
@@ -29,7 +29,6 @@ from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
 from robusthash.storage import cache_folder
 
-AUTO = "auto"
 _SMALL_IMAGE = 64
 _SHARD_SIZES = (128, 32)  #: queries per shard, for small and for large inputs
 
@@ -85,13 +84,11 @@ class Resources:
         """Where to compute.
 
         Raises:
-            UsageError: the device is CUDA and there is none, or the name is not a device.
+            UsageError: the device is CUDA and there is none.
         """
         name = self.setting.device
         if name == AUTO:
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if name not in {"cpu", "cuda"}:
-            raise UsageError(f"unknown device {name!r}", hint="use auto, cpu or cuda")
         if name == "cuda" and not torch.cuda.is_available():
             raise UsageError("no CUDA device is available", hint="use --device cpu")
         return torch.device(name)
