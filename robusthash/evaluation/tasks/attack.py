@@ -1,6 +1,5 @@
 """Attacks the dataset's queries or a folder of images, and writes the adversarial images."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from robusthash.contracts import FileImages, Progress
@@ -63,13 +62,11 @@ def attack_images(
     )
     check(request, resources)
     cell = plan(request, known(request, resources))[-1]
-    own = None if folder is None else _own_images(folder, resources)
+    if folder is not None:
+        resources.queries = _own_images(folder, resources)  # in place of the dataset's
     systems = Systems(resources)
     try:
-        prepared = prepare(cell, systems, {})
-        if own is not None:
-            prepared = replace(prepared, scene=replace(prepared.scene, queries=own))
-        return save_gallery(prepared, output, progress)
+        return save_gallery(prepare(cell, systems, {}), output, progress)
     finally:
         systems.close()
 

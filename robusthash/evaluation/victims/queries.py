@@ -29,23 +29,6 @@ class Queries:
     seed: int
 
     @classmethod
-    def drawn(cls, data: RetrievalData, wanted: int | None, seed: int) -> Self:
-        """All queries of a dataset, or a random subset.
-
-        Args:
-            data: the dataset.
-            wanted: number of queries; None is all.
-            seed: of the run.
-        """
-        positions = query_subset(len(data.query), wanted, seed)
-        return cls(
-            split=data.query.take(positions),
-            ids=torch.tensor(positions, dtype=torch.int64),
-            database_labels=data.database.labels,
-            seed=seed,
-        )
-
-    @classmethod
     def unlabelled(cls, inputs: Inputs, names: tuple[str, ...], data: RetrievalData, seed: int) -> Self:
         """Queries of the user's own. They have no labels, so every label of the database may be a target.
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
-from robusthash.evaluation.victims.queries import Queries
+from robusthash.evaluation.victims.queries import Queries, query_subset
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
@@ -17,6 +18,7 @@ from robusthash.metrics import RankingMetric, by_name, metrics_of
 from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
 from robusthash.storage import cache_folder
+from robusthash.version import __version__
 
 AUTO = "auto"
 _SMALL_IMAGE = 64
@@ -32,6 +34,11 @@ def usual_shard_size(modalities: Iterable[Modality]) -> int:
     small, large = _SHARD_SIZES
     sides = [max(modality.shape[1:], default=0) for modality in modalities]
     return small if max(sides) <= _SMALL_IMAGE else large
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that compute, for the record and the keys of caches."""
+    return {"robusthash": __version__, "torch": torch.__version__, "numpy": np.__version__}
 
 
 class Resources:
@@ -90,8 +97,15 @@ class Resources:
 
     @cached_property
     def queries(self) -> Queries:
-        """The queries to attack."""
-        return Queries.drawn(self.data, self.setting.queries, self.setting.seed)
+        """The queries to attack: all of the dataset, or a random subset."""
+        data, seed = self.data, self.setting.seed
+        positions = query_subset(len(data.query), self.setting.queries, seed)
+        return Queries(
+            split=data.query.take(positions),
+            ids=torch.tensor(positions, dtype=torch.int64),
+            database_labels=data.database.labels,
+            seed=seed,
+        )
 
     @cached_property
     def dataset_use(self) -> DatasetUse:
