@@ -126,7 +126,7 @@ class Stage:
 
     def clean(self, rows: Sequence[int]) -> Tensor:
         """(n, 3, h, w) float, on the device."""
-        return self.resources.queries.split.images.inputs(list(rows)).to(self.resources.device)
+        return self.resources.queries.images.inputs(list(rows)).to(self.resources.device)
 
     def precisions(self, name: str, codes: Tensor, rows: Sequence[int]) -> Tensor:
         """(n,) average precisions, by the target labels if the attack is targeted, else by the queries' own."""

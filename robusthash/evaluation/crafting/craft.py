@@ -46,7 +46,7 @@ def craft(job: Job, rows: Sequence[int], *, restart: int = 0) -> Crafted:
 def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
     device = job.compute.device
     batch = job.batch(torch.as_tensor(rows, dtype=torch.int64))
-    budget, trace = Budget(), Trace(batch.ids)
+    budget, trace = Budget(), Trace()
     context = job.context(budget, trace, restart)
     started = time.perf_counter()
     try:
@@ -73,7 +73,7 @@ def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
             seconds=time.perf_counter() - started,
         ),
         batch=len(rows),
-        trace=trace.matrix(),
+        trace=trace.matrix(batch.ids),
     )
 
 

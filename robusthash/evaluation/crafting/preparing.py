@@ -32,22 +32,22 @@ def make_job(
         CapabilityError: the attack needs something that the dataset, the model or the threat does not provide.
     """
     resources, attack = system.resources, chosen.plugin
-    queries = resources.queries
     check(chosen, system, surrogate)
     threat = Threat.on(surrogate.modality, epsilon)
     members = tuple(
         make_job(member, system, surrogate, epsilon, shared) for member in resources.plugins.members(attack)
     )
+    # An ensemble is judged by the host, which knows the labels; its members know what they need.
+    known = Knowledge(labels=resources.queries.labels) if members else _knowledge(chosen, system, surrogate, threat)
     return Job(
         attack=attack,
         victim=system.query_model,
         surrogate=surrogate.query_model,
-        inputs=queries.split.view(system.modality.name),
-        ids=queries.ids,
+        inputs=resources.queries.view(system.modality.name),
+        ids=resources.query_ids,
         threat=threat,
         random=Randomness(seed=resources.setting.seed, purpose=chosen.full_name),
-        # An ensemble is judged by the host, who knows the labels; its members know what they need.
-        knowledge=Knowledge(labels=queries.labels) if members else _knowledge(chosen, system, surrogate, threat),
+        knowledge=known,
         compute=Compute(
             device=resources.device,
             precision=resources.setting.precision,
@@ -72,17 +72,17 @@ def check(chosen: Chosen[Attack], system: System, surrogate: System) -> None:
         CapabilityError: the attack needs something that is missing, or that a transfer attack must not know.
     """
     check_model(chosen, surrogate.query_model, surrogate.victim.use.name)
-    attack, name, queries = chosen.plugin, chosen.use.name, system.resources.queries
+    attack, name, resources = chosen.plugin, chosen.use.name, system.resources
     wants_labels = attack.goal is Goal.TARGETED or Capability.ANCHORS in attack.needs
-    if wants_labels and not queries.database_labels.any():
+    if wants_labels and not resources.data.database.labels.any():
         raise CapabilityError(f"attack {name!r} needs labels, and the database has none")
-    if Capability.LABELS in attack.needs and not queries.labels.any():
+    if Capability.LABELS in attack.needs and not resources.queries.labels.any():
         raise CapabilityError(
             f"attack {name!r} needs the queries' labels, and they have none",
             hint="use an attack without the need 'labels': robusthash plugins list --kind attack",
         )
     if surrogate.victim is not system.victim:
-        _check_transfer(chosen, system.resources.plugins.members(attack))
+        _check_transfer(chosen, resources.plugins.members(attack))
 
 
 def check_model(chosen: Chosen[Attack], model: HashModel, shown: str) -> None:
@@ -143,11 +143,11 @@ def _check_transfer(chosen: Chosen[Attack], members: Sequence[Chosen[Attack]]) -
 
 
 def _knowledge(chosen: Chosen[Attack], system: System, surrogate: System, threat: Threat) -> Knowledge:
-    queries, known = system.resources.queries, known_to(chosen.plugin)
+    resources, known = system.resources, known_to(chosen.plugin)
     return Knowledge(
-        labels=queries.labels if "labels" in known else None,
-        targets=queries.targets.labels if "targets" in known else None,
-        anchors=queries.targets.anchor_codes(surrogate.database.codes) if "anchors" in known else None,
+        labels=resources.queries.labels if "labels" in known else None,
+        targets=resources.targets.labels if "targets" in known else None,
+        anchors=resources.targets.anchor_codes(surrogate.database.codes) if "anchors" in known else None,
         bank=surrogate.bank if "bank" in known else None,
         index=system.database.index if "index" in known else None,
         learnt=_learnt(chosen, surrogate, threat) if "learnt" in known else None,

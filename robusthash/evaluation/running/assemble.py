@@ -29,16 +29,16 @@ def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) 
         ContractError: a retriever that claims to be exact returned wrong distances.
     """
     system, attack, conditions = work.system, work.attack.plugin, work.record.conditions
-    queries, space = system.resources.queries, system.space
+    resources, space = system.resources, system.space
     clean, adversarial = (space.codes(torch.from_numpy(result.arrays.codes[stage])) for stage in (CLEAN, ADVERSARIAL))
     moved = str(space.distance)
     columns = {
         **result.arrays.columns,
         moved: distance_to(clean, adversarial, space).numpy(),
-        "labels": queries.labels.numpy(),
+        "labels": resources.queries.labels.numpy(),
     }
     if attack.goal is Goal.TARGETED:
-        columns |= {"targets": queries.targets.labels.numpy(), "anchors": queries.targets.anchors.numpy()}
+        columns |= {"targets": resources.targets.labels.numpy(), "anchors": resources.targets.anchors.numpy()}
     outcome = replace(
         work.record.outcome,
         imagery={name: float(columns[name].mean()) for name in (*distances(system.modality), CLIPPED, moved)},

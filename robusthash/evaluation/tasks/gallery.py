@@ -71,7 +71,7 @@ def save_gallery(prepared: PreparedCell, output: Path, progress: Progress) -> li
         StorageError: a file cannot be written.
     """
     system = prepared.system
-    names = system.resources.queries.split.ids
+    names = system.resources.queries.ids
     if system.modality.name != IMAGE:
         raise CapabilityError(f"{system.modality.name}s cannot be written as images", hint="use robusthash eval")
     files = [f"{position:05d}-{Path(name).stem}.png" for position, name in enumerate(names)]

@@ -114,10 +114,10 @@ class System:
     @cached_property
     def probe(self) -> VictimProbe:
         """The probe of the victim, on the first queries."""
-        queries, device = self.resources.queries, self.resources.device
+        queries, ids, device = self.resources.queries, self.resources.query_ids, self.resources.device
         rows = range(min(PROBED, len(queries)))
-        inputs = queries.split.view(self.direction.query).inputs(rows).to(device)
-        with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), queries.ids.to(device)):
+        inputs = queries.view(self.direction.query).inputs(rows).to(device)
+        with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), ids.to(device)):
             return probe(self.query_model, inputs)
 
     def close(self) -> None:
