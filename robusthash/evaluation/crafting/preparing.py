@@ -5,6 +5,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from robusthash.contracts import Attack, Budget, HashModel, LearningContext, Randomness, Surrogate, Threat
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
@@ -44,7 +46,7 @@ def make_job(
         victim=system.query_model,
         surrogate=surrogate.query_model,
         inputs=resources.queries.view(system.modality.name),
-        ids=resources.query_ids,
+        ids=torch.tensor(resources.positions),
         threat=threat,
         random=Randomness(seed=resources.setting.seed, purpose=chosen.full_name),
         knowledge=known,

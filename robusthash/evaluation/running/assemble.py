@@ -94,7 +94,7 @@ def scored(
         record.outcome,
         metrics={stage: {against: found[stage, against].measures for against in labels} for stage in arrays.codes},
         search={stage: found[stage, Against.OWN].search for stage in arrays.codes},
-        floors=scale.floors(labels, anchors),
+        floors=scale.floors(labels[Against.OWN], labels.get(Against.TARGET), anchors),
     )
     scores = {
         ScoreKey(stage, name, against): values

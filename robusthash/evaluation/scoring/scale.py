@@ -157,23 +157,24 @@ class Scale:
         counts = worst_counts(labels, self.database.labels, space=self.database.space, relevance=self.relevance)
         return self.headline.per_query(counts).expected
 
-    def floors(self, labels: Mapping[Against, Tensor], anchors: Tensor | None) -> dict[Against, dict[str, float]]:
+    def floors(
+        self, own: Tensor, targets: Tensor | None = None, anchors: Tensor | None = None
+    ) -> dict[Against, dict[str, float]]:
         """Reference values: ``map`` of random codes and the worst ``map``, and the headline metric of the anchors.
 
         Args:
-            labels: that decide relevance, (queries, classes) uint8: the queries' own, and for a targeted attack also
-                the target labels.
-            anchors: for a targeted attack, one representation per query that stands for its anchors; else None.
+            own: (queries, classes) uint8, the queries' own labels.
+            targets: (queries, classes) uint8, for a targeted attack the target labels.
+            anchors: for a targeted attack, one representation per query that stands for its anchors.
         """
-        own, items = labels[Against.OWN], self.database.labels
+        items = self.database.labels
         floors = {
             Against.OWN: {
                 "random": random_floor(own, items, relevance=self.relevance),
                 "worst": worst_floor(own, items, relevance=self.relevance),
             }
         }
-        if Against.TARGET in labels and anchors is not None:
-            targets = labels[Against.TARGET]
+        if targets is not None and anchors is not None:
             floors[Against.TARGET] = {
                 "random": random_floor(targets, items, relevance=self.relevance),
                 "anchor": self.score(anchors, targets).measures[next(iter(self.metrics))].value,

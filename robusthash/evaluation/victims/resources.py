@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from robusthash.adversary import Targets, TargetSelector
 from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space, Split
@@ -114,15 +113,14 @@ class Resources:
         return self.plugins.dataset(named).plugin.load(context)
 
     @cached_property
-    def query_ids(self) -> Tensor:
-        """Positions of the attacked queries in the dataset's query split, (n,) int64; they key their randomness."""
-        positions = query_subset(len(self.data.query), self.setting.queries, self.setting.seed)
-        return torch.tensor(positions, dtype=torch.int64)
+    def positions(self) -> list[int]:
+        """Positions of the attacked queries in the dataset's query split; they key their randomness."""
+        return query_subset(len(self.data.query), self.setting.queries, self.setting.seed)
 
     @cached_property
     def queries(self) -> Split:
         """The queries to attack: all of the dataset, or a random subset."""
-        return self.data.query.take(self.query_ids.tolist())
+        return self.data.query.take(self.positions)
 
     @cached_property
     def targets(self) -> Targets:
@@ -132,11 +130,11 @@ class Resources:
             DatasetError: no item of the database has a label.
         """
         select = TargetSelector(seed=self.setting.seed).select
-        return select(self.queries.labels, self.query_ids, self.data.database.labels)
+        return select(self.queries.labels, torch.tensor(self.positions), self.data.database.labels)
 
     def attack_instead(self, queries: Split) -> None:
         """Replaces the dataset's queries by others, before any cell is prepared."""
-        self.queries, self.query_ids = queries, torch.arange(len(queries))
+        self.queries, self.positions = queries, list(range(len(queries)))
 
     @cached_property
     def dataset_use(self) -> DatasetUse:

@@ -114,10 +114,11 @@ class System:
     @cached_property
     def probe(self) -> VictimProbe:
         """The probe of the victim, on the first queries."""
-        queries, ids, device = self.resources.queries, self.resources.query_ids, self.resources.device
+        queries, device = self.resources.queries, self.resources.device
         rows = range(min(PROBED, len(queries)))
         inputs = queries.view(self.direction.query).inputs(rows).to(device)
-        with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), ids.to(device)):
+        ids = torch.tensor(self.resources.positions, device=device)
+        with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), ids):
             return probe(self.query_model, inputs)
 
     def close(self) -> None:
