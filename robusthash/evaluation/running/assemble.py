@@ -5,12 +5,13 @@ from datetime import UTC, datetime
 
 import torch
 
-from robusthash.adversary import Evidence, distance_to, soundness
+from robusthash.adversary import distance_to
 from robusthash.evaluation.crafting.measure import CLIPPED, distances
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.evaluation.scoring.scale import Scale, representative
-from robusthash.results import ADVERSARIAL, CLEAN, Against, Flag, QueryArrays, Record, ScoreKey
+from robusthash.evaluation.scoring.soundness import soundness
+from robusthash.results import ADVERSARIAL, CLEAN, Against, QueryArrays, Record, ScoreKey
 from robusthash.specs import Capability, Goal
 
 
@@ -106,9 +107,9 @@ def scored(
     linf = float(arrays.column("linf").max())
     items = scale.database.representation
     equal = bool((items == items[0]).all())
-    flags = _flags(record, linf, reference, gradients=gradients, bounded=bounded, all_equal=equal)
+    flags = soundness(record, reference, linf=linf, gradients=gradients, bounded=bounded, all_equal=equal)
     return (
-        replace(record, outcome=replace(outcome, flags=flags)),
+        replace(record, outcome=replace(outcome, flags=tuple(flags))),
         replace(arrays, scores=scores, neighbours=neighbours),
     )
 
@@ -116,31 +117,3 @@ def scored(
 def now() -> str:
     """Current time, in UTC and ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _flags(
-    record: Record, linf: float, reference: Record | None, *, gradients: bool, bounded: bool, all_equal: bool
-) -> tuple[Flag, ...]:
-    attack, outcome = record.attack, record.outcome
-    if attack.against is Against.TARGET:
-        # The reference is untargeted, so a targeted attack is compared with the clean queries on the same targets.
-        beside: float | None = record.measure(CLEAN).value
-    else:
-        beside = reference.measure(metric=record.scoring.headline).value if reference else None
-    evidence = Evidence(
-        goal=attack.goal,
-        epsilon=attack.epsilon,
-        linf=linf,
-        clipped=outcome.imagery["clipped"],
-        clean=record.measure(CLEAN).value,
-        attacked=record.measure(ADVERSARIAL).value,
-        noise=beside,
-        moved=outcome.imagery[record.victim.model.distance],
-        gradients=gradients,
-        bounded=bounded,
-        transferred=attack.surrogate is not None,
-        passes=attack.passes,
-        probe=outcome.probe,
-        all_equal=all_equal,
-    )
-    return tuple(Flag(id=name, message=message) for name, message in soundness(evidence))
