@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from robusthash.contracts import Threat
-from robusthash.results import ADVERSARIAL, CLEAN, Against, Flag, Record
+from robusthash.results import ADVERSARIAL, CLEAN, Against, Flag, Measure, Record
 
 _ALIVE = 0.9  #: share of the images that must have a gradient
 _BOTTOM = 0.5  #: share of the bits that an attack over the whole box must flip; random codes differ in as many
@@ -78,7 +78,10 @@ def _of_the_strength(record: Record, reference: Record | None) -> Iterator[Flag]
     attacked = record.measure(ADVERSARIAL).value
     targeted = record.attack.against is Against.TARGET
     # The reference is untargeted, so a targeted attack is compared with the clean queries on the same targets.
-    beside = record.measure(CLEAN) if targeted else reference and reference.measure(metric=record.scoring.headline)
+    if targeted:
+        beside: Measure | None = record.measure(CLEAN)
+    else:
+        beside = reference.measure(metric=record.scoring.headline) if reference else None
     if beside is not None and (beside.value - attacked if targeted else attacked - beside.value) > 0:
         found = f"{attacked:.3f} against {beside.value:.3f}"
         yield Flag(id="RH003", message=f"weaker than noise ({found}): masked gradients?")

@@ -58,7 +58,8 @@ def standings(victims: Mapping[VictimKey, Sequence[Record]], names: Names) -> It
 
 def ranked(records: Iterable[Record], names: Names) -> list[Record]:
     """Sorts records of a victim, the strongest attack first."""
-    return sorted(records, key=lambda record: (strength(record), names.attack(attack_key(record.attack))))
+    by_name = sorted(records, key=lambda record: names.attack(attack_key(record.attack)))
+    return sorted(by_name, key=strength)
 
 
 def clean(record: Record) -> float:
