@@ -24,6 +24,8 @@ generated methods do not count; a lambda does. A *type* is a class of the projec
 holds one that carries the query. *Bare dictionaries* counts the functions that take or return one: a type that was not
 written. *Files* are those of the hops and types, and in brackets of all functions. Only the project's own code counts:
 the core and its first-party plugins.
+
+Bounds: the numbers of hops and types that are reached now. Exits with 1 if there are more.
 """
 
 import argparse
@@ -44,6 +46,7 @@ import torch
 
 JOB = ("eval", "--model", "dpsh", "--attack", "rnm", "-o", "train.epochs=2", "--quiet")
 QUERIES = 29
+HOPS, TYPES = 46, 26  #: at most
 ATTACK = "rnm"
 _DEPTH = 12  #: more than anything is nested
 _OWN = "robusthash"
@@ -228,6 +231,8 @@ def main() -> None:
         for part in fields(way):
             print(f"{part.name}:", *(f"  {file}: {name}" for file, name in getattr(way, part.name)), sep="\n")
     print(way)
+    if len(way.hops) > HOPS or len(way.types) > TYPES:
+        raise SystemExit(f"a query's way has grown: at most {HOPS} hops and {TYPES} types; --list names them")
 
 
 if __name__ == "__main__":
