@@ -60,6 +60,15 @@ class Description:
     format: int = FORMAT
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Whether a safetensors file has a description, as checkpoints of trained models do.
+
+    Raises:
+        CheckpointError: it is missing, a pickle, truncated, or of another format.
+    """
+    return KEY in read_metadata(path)
+
+
 def read_description(path: Path) -> Description:
     """Reads a checkpoint's description without its weights.
 

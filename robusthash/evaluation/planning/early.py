@@ -8,7 +8,6 @@ from robusthash.errors import CheckpointError, OptionError, UnknownNameError, Us
 from robusthash.evaluation.planning.names import checkpoint_path, registered_name, user_path
 from robusthash.evaluation.planning.request import (
     AUTO,
-    NAMED_WEIGHTS,
     NO_DEFENSE,
     TRAIN,
     PluginOptions,
@@ -16,6 +15,7 @@ from robusthash.evaluation.planning.request import (
     RunSettings,
 )
 from robusthash.host import PluginHost, PluginKind
+from robusthash.specs import NAMED_WEIGHTS
 
 
 def check_early(request: Request, host: PluginHost, *, own_bits: bool = False) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 NO_DEFENSE = "none"
 AUTO = "auto"  #: the preferred retriever, or device
 TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
-NAMED_WEIGHTS = frozenset({"none", "default"})  #: any other initial weights are a file
 DEFAULT_METRICS = ("map", "precision@r2")  #: of these, a run uses those that exist in the model's space
 
 DEVICES = ("auto", "cpu", "cuda")

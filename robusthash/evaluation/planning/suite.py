@@ -11,8 +11,8 @@ import msgspec
 
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
-from robusthash.evaluation.planning.request import NAMED_WEIGHTS, Request, RunSettings
-from robusthash.specs import Direction, Precision, Relevance
+from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Item = TypeVar("Item")

@@ -9,10 +9,11 @@ from robusthash.contracts import ClosedForm, Descriptor, EpochWatch, Objective, 
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.planning.request import NAMED_WEIGHTS, TRAIN
+from robusthash.evaluation.planning.request import TRAIN
 from robusthash.evaluation.victims.plugins import Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.options import as_plain, build_options
+from robusthash.specs import NAMED_WEIGHTS
 from robusthash.storage import cache_folder, digest
 from robusthash.training import (
     Description,

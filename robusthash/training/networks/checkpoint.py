@@ -6,11 +6,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from robusthash.checkpoints import KEY, Description, read_description
+from robusthash.checkpoints import KEY, Description, is_checkpoint, read_description
 from robusthash.errors import CheckpointError
 from robusthash.tensors import load_tensors, save_tensors, tensors_digest
 
-__all__ = ["Description", "load_checkpoint", "read_description", "save_checkpoint"]
+__all__ = ["Description", "is_checkpoint", "load_checkpoint", "read_description", "save_checkpoint"]
 
 
 def save_checkpoint(path: Path, model: nn.Module, description: Description) -> Description:
