@@ -15,13 +15,14 @@ import torch
 from torch import Tensor, nn
 
 from robusthash.contracts import Attack, AttackBatch, AttackContext
-from robusthash.errors import StorageError
+from robusthash.errors import StorageError, UsageError
 from robusthash.evaluation import Processes, Request, RunOutcome, RunSettings, evaluate
 from robusthash.events import Ending, ErrorInfo, RunEnd, RunInfo
 from robusthash.frozen import freeze
 from robusthash.host import PluginHost
 from robusthash.results import QueryArrays, ResultStore
-from robusthash.training import LogitModel
+from robusthash.specs import PluginUse
+from robusthash.training import Description, LogitModel, save_checkpoint
 
 OBSERVER = """
 import os
@@ -197,6 +198,42 @@ def test_a_training_is_told_by_epochs_and_a_collapsed_one_stops_no_other_model(
     assert [(one.training, one.epoch, one.epochs) for one in epochs] == [("dpsh 16 bit", n, 3) for n in (1, 2, 3)]
     assert epochs[-1].map is not None
     assert 0 < epochs[-1].map <= 1
+
+
+def test_a_checkpoint_that_does_not_load_stops_no_other_model(
+    host: PluginHost, model: LogitModel, tmp_path: Path
+) -> None:
+    path = tmp_path / "wrong.safetensors"
+    owner = "robusthash-models 0"
+    description = Description(
+        model=PluginUse(name="dpsh", owner=owner),
+        backbone=PluginUse(name="small-cnn", owner=owner),
+        pretrained="none",
+        recipe={},
+        bits=8,
+        image_size=16,
+        dataset="digits",
+        dataset_digest="",
+        classes=(),
+        seed=0,
+        versions={},
+        report={},
+    )
+    save_checkpoint(path, nn.Linear(2, 2), description)
+    asked = request(model, "hag", options={"hag": {"steps": 1}})
+    outcome = evaluate(replace(asked, models=(str(path), model)), host, results=tmp_path / "r")
+    assert [record.attack.name for record in outcome.records] == ["noise", "hag"]
+    assert [str(failure.victim) for failure in outcome.failures] == ["wrong 8 bit"] * 2
+    assert "weights of another network" in outcome.failures[0].error.message
+    outcome = evaluate(replace(asked, surrogates=(str(path),)), host, results=tmp_path / "r")
+    assert [record.attack.name for record in outcome.records] == ["noise"]
+    assert [str(failure.victim) for failure in outcome.failures] == ["wrong 8 bit"]
+
+
+def test_a_file_beside_a_checkpoint_is_not_ignored(model: LogitModel) -> None:
+    for models in (("a.safetensors",), (model,)):
+        with pytest.raises(UsageError, match=r"b\.safetensors is for no model"):
+            Request(models=models, setting=RunSettings(checkpoint=Path("b.safetensors")))
 
 
 def test_what_observers_get_cannot_be_changed(observed: Callable[[], Any], model: LogitModel, tmp_path: Path) -> None:
