@@ -10,7 +10,7 @@ import torch
 
 from robusthash.contracts import DatasetContext, FileImages, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets.fromfiles import FromFiles
+from robusthash_datasets.images.fromfiles import FromFiles
 from robusthash_datasets.verification import Findings
 
 _FOLDER = "corel5k"

@@ -9,8 +9,8 @@ import numpy as np
 
 from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError
-from robusthash_datasets.draws import per_group
-from robusthash_datasets.pixels import in_memory, one_hot
+from robusthash_datasets.drawing.draws import per_group
+from robusthash_datasets.images.memory import in_memory, one_hot
 from robusthash_datasets.verification import verify_data
 
 _FILE = "datasets/data/digits.csv.gz"  #: in scikit-learn's folder

@@ -12,8 +12,8 @@ from PIL import Image
 from robusthash.contracts import Dataset, DatasetContext, FileImages
 from robusthash.errors import DatasetError
 from robusthash.testing import DatasetContract
-from robusthash_datasets.decoded import DecodedImages, DecodedStore
 from robusthash_datasets.folder import Folder
+from robusthash_datasets.images.decoded import DecodedImages, DecodedStore
 from robusthash_datasets.lists import Lists
 
 SMALL: dict[str, Any] = {"size": 16, "resize": 20}
@@ -198,8 +198,8 @@ def test_a_broken_image_is_an_error_when_it_is_read_and_not_before(tree: Any) ->
 
 @pytest.mark.slow
 def test_processes_decode_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robusthash_datasets.decoded._CHUNK", 3)
-    monkeypatch.setattr("robusthash_datasets.decoded._FEW", 0)
+    monkeypatch.setattr("robusthash_datasets.images.decoded._CHUNK", 3)
+    monkeypatch.setattr("robusthash_datasets.images.decoded._FEW", 0)
     for seed in range(7):
         pixels = np.random.default_rng(seed).integers(0, 256, (18, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{seed}.png")
@@ -225,7 +225,7 @@ def test_nothing_that_can_be_read_is_still_a_store(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_before_anything_is_written(tree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     given = write(tree, broken=False)
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("robusthash_datasets.decoded.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("robusthash_datasets.images.decoded.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DatasetError, match="GiB are needed") as caught:
         Lists(**SMALL, decoded="all").load(given)
     assert "decoded" in str(caught.value.hint)

@@ -18,10 +18,12 @@ from PIL import Image
 from robusthash.contracts import ArrayImages, Dataset, DatasetContext
 from robusthash.errors import DatasetError, OptionError
 from robusthash.testing import DatasetContract
-from robusthash_datasets import cifar, cifar_official
-from robusthash_datasets.cifar import Cifar10, class_orders, draw
-from robusthash_datasets.cifar_jpeg import read_jpeg
-from robusthash_datasets.cifar_official import ARCHIVE, BATCHES, CLASSES, FOLDER
+from robusthash_datasets.cifar import Cifar10
+from robusthash_datasets.cifar import dataset as cifar
+from robusthash_datasets.cifar import official as cifar_official
+from robusthash_datasets.cifar.dataset import class_orders, draw
+from robusthash_datasets.cifar.jpeg import read_jpeg
+from robusthash_datasets.cifar.official import ARCHIVE, BATCHES, CLASSES, FOLDER
 
 SMALL = {
     name: {"query": (0, 2), "train": (2, 5), "database": (2 + 3 * (name == "cifar10"), 12)} for name in cifar._SLICES

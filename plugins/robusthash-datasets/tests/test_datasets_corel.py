@@ -10,7 +10,7 @@ from robusthash.contracts import Dataset, DatasetContext
 from robusthash.errors import DatasetError, OptionError
 from robusthash.testing import DatasetContract
 from robusthash_datasets.corel import Corel5k
-from robusthash_datasets.decoded import DecodedImages
+from robusthash_datasets.images.decoded import DecodedImages
 
 
 def write(tree: Any, **changed: np.ndarray) -> DatasetContext:

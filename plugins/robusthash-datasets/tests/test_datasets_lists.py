@@ -11,8 +11,8 @@ import torch
 from robusthash.contracts import Dataset, DatasetContext, FileImages, Finding
 from robusthash.errors import DatasetError
 from robusthash.testing import DatasetContract
-from robusthash_datasets.listfiles import read_listing
 from robusthash_datasets.lists import Lists
+from robusthash_datasets.lists.files import read_listing
 
 QUERY = [("images/q0.jpg", "1 0 0"), ("images/q1.jpg", "0 1 1")]
 DATABASE = [(f"images/d{i}.png", row) for i, row in enumerate(["1 0 0", "0 1 0", "0 0 1", "1 1 1"])]

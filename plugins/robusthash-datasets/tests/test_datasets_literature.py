@@ -11,7 +11,7 @@ from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
 from robusthash.host import PluginHost, PluginKind
 from robusthash_datasets import literature
-from robusthash_datasets.published import Published
+from robusthash_datasets.lists.published import Published
 from robusthash_datasets.verification import Findings
 
 PRESETS = (
@@ -166,7 +166,7 @@ PARTS: tuple[tuple[str, str, Mapping[str, int]], ...] = (
 def test_released_parts_are_as_known(
     host: PluginHost, protocols: Path, name: str, folder: str, counts: Mapping[str, int]
 ) -> None:
-    from robusthash_datasets.listfiles import read_listing
+    from robusthash_datasets.lists.files import read_listing
 
     dataset = preset(host, name)
     stems = dataset._stems()
@@ -181,7 +181,7 @@ def test_released_parts_are_as_known(
 
 @pytest.mark.slow
 def test_dhta_has_other_classes_than_hashnet(protocols: Path) -> None:
-    from robusthash_datasets.listfiles import read_listing
+    from robusthash_datasets.lists.files import read_listing
 
     names = {}
     for folder, stem in (("dhta/imagenet", "query"), ("hashnet_caffe/imagenet", "test")):

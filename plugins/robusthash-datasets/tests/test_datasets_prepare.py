@@ -12,6 +12,7 @@ import pytest
 from robusthash.cli import run
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
+from robusthash_datasets.drawing.recipes import AtRandom, Greedy, HeldOut, PerClass, Recipe
 from robusthash_datasets.literature import Flickr25kRnm, MsCocoHashNet, Voc2012
 from robusthash_datasets.originals import Annotated, Original
 from robusthash_datasets.originals.coco import Coco
@@ -19,7 +20,6 @@ from robusthash_datasets.originals.imagenet import ImageNet
 from robusthash_datasets.originals.mirflickr import MirFlickr
 from robusthash_datasets.originals.nuswide import NusWide
 from robusthash_datasets.originals.voc import Voc
-from robusthash_datasets.recipes import AtRandom, Greedy, HeldOut, PerClass, Recipe
 
 
 def text(file: Path, *lines: object) -> None:
@@ -207,7 +207,7 @@ def test_the_greedy_walk_is_that_of_the_reference() -> None:
     data = annotated()
     drawn = Greedy(queries=5, train=12).draw(data, 0)
     # A slow, obvious walk in the order that the draw has used must come to the same splits.
-    from robusthash_datasets.draws import shuffled
+    from robusthash_datasets.drawing.draws import shuffled
 
     train_left, query_left = [12] * 4, [5] * 4
     train, query = set(), set()

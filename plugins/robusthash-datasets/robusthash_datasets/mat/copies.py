@@ -15,7 +15,7 @@ import numpy as np
 
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
-from robusthash_datasets.decoded import require_room
+from robusthash_datasets.images.decoded import require_room
 from robusthash_datasets.mat.file import MatFile
 from robusthash_datasets.verification import Progress
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from robusthash.errors import DatasetError, MissingDependencyError
-from robusthash_datasets.broken import stamp
+from robusthash_datasets.images.broken import stamp
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _STARTS = (0, 512)  #: offsets at which HDF5 may begin; MATLAB puts a header of its own before it

@@ -10,9 +10,9 @@ import torch
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
-from robusthash_datasets.listfiles import Listing
+from robusthash_datasets.lists.files import Listing
+from robusthash_datasets.lists.published import Published
 from robusthash_datasets.mat.file import MatFile
-from robusthash_datasets.published import Published
 
 NAMES, LABELS = ("imgList.mat", "FAll"), ("labelList.mat", "LAll")  #: files, and their arrays; tagList.mat has YAll
 

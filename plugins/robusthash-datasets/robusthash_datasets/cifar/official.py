@@ -12,7 +12,7 @@ import numpy as np
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
-from robusthash_datasets.fetching import download, md5
+from robusthash_datasets.cifar.fetching import download, md5
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 ARCHIVE, ARCHIVE_MD5 = "cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a"

@@ -7,16 +7,16 @@ from typing import ClassVar
 
 from robusthash.contracts import DatasetContext, FileImages, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets.fromfiles import FromFiles
-from robusthash_datasets.listfiles import Listing, list_files, read_listing
+from robusthash_datasets.images.fromfiles import FromFiles
+from robusthash_datasets.lists.files import Listing, list_files, read_listing
 from robusthash_datasets.verification import Findings, Level
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lists(FromFiles):
-    """Any dataset with list files, in the layout of ProS-GAN or of HashNet (see :mod:`robusthash_datasets.listfiles`).
+    """Any dataset with list files, in the layout of ProS-GAN or of HashNet.
 
-    The images are found at ``images / prefix + (listed path without strip)``.
+    The layouts are those of :mod:`robusthash_datasets.lists.files`. The images are found at ``images / prefix + (listed path without strip)``.
     """
 
     known: ClassVar[Mapping[str, int]] = {}  #: published number of items of each split, and of ``classes``

@@ -7,8 +7,8 @@ from typing import Literal
 
 from robusthash.contracts import DatasetContext, RetrievalData
 from robusthash.errors import DatasetError
-from robusthash_datasets.listfiles import Listing
-from robusthash_datasets.published import Published
+from robusthash_datasets.lists.files import Listing
+from robusthash_datasets.lists.published import Published
 from robusthash_datasets.verification import Findings
 
 FILE = "attack_query_index.txt"  #: from the folder reproduce of DHTA's code: a number per line, the first query is 0

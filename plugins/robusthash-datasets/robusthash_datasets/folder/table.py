@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robusthash.errors import DatasetError
-from robusthash_datasets.listfiles import Fault
+from robusthash_datasets.lists.files import Fault
 
 SPLITS = ("query", "database", "train")
 _HINT = "the first line is path,labels, or path and the label names; a column named split is optional"

@@ -13,7 +13,7 @@ from PIL import Image
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
 from robusthash.storage import write_atomically
-from robusthash_datasets.cifar_official import CLASSES, Source
+from robusthash_datasets.cifar.official import CLASSES, Source
 
 NAME = "cifar10_jpeg_all60k.npz"
 _HINT = (

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from robusthash.errors import DatasetError
-from robusthash_datasets import listcache
-from robusthash_datasets.labelrows import Lines, read_rows, split_lines
+from robusthash_datasets.lists import cache as listcache
+from robusthash_datasets.lists.rows import Lines, read_rows, split_lines
 
 
 @dataclass(frozen=True, kw_only=True)

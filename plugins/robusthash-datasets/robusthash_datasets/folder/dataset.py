@@ -8,10 +8,10 @@ import torch
 
 from robusthash.contracts import DatasetContext, FileImages, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets.draws import stratified
-from robusthash_datasets.fromfiles import FromFiles
-from robusthash_datasets.labelfile import SPLITS, Table, read_table
-from robusthash_datasets.listfiles import Fault
+from robusthash_datasets.drawing.draws import stratified
+from robusthash_datasets.folder.table import SPLITS, Table, read_table
+from robusthash_datasets.images.fromfiles import FromFiles
+from robusthash_datasets.lists.files import Fault
 from robusthash_datasets.verification import Findings
 
 _TABLE = "labels.csv"
@@ -42,7 +42,7 @@ class _Content:
 class Folder(FromFiles):
     """The images under ``--data-root``, in one of three layouts; the first that fits is used.
 
-    1. ``labels.csv`` (see :mod:`robusthash_datasets.labelfile`), with paths relative to it;
+    1. ``labels.csv`` (see :mod:`robusthash_datasets.folder.table`), with paths relative to it;
     2. ``query/CLASS/*``, ``database/CLASS/*`` and ``train/CLASS/*``; without the last, the database is the train split;
     3. ``CLASS/*``.
 

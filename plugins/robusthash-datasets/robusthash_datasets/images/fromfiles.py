@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from robusthash.contracts import IMAGE, Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
-from robusthash_datasets.broken import without_broken
-from robusthash_datasets.decoded import with_decoded
+from robusthash_datasets.images.broken import without_broken
+from robusthash_datasets.images.decoded import with_decoded
 from robusthash_datasets.verification import verify_data
 
 _KEPT = {"none": (), "query-train": ("query", "train"), "all": ("query", "database", "train")}

@@ -9,9 +9,9 @@ from typing import Any
 
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
-from robusthash_datasets.listfiles import list_files
+from robusthash_datasets.drawing.recipes import Drawn
+from robusthash_datasets.lists.files import list_files
 from robusthash_datasets.originals import Annotated
-from robusthash_datasets.recipes import Drawn
 
 NAME = "drawn.json"
 

@@ -11,10 +11,10 @@ import numpy as np
 
 from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets import cifar_jpeg, cifar_official
-from robusthash_datasets.cifar_official import CLASSES, Source
-from robusthash_datasets.draws import shares, shuffled
-from robusthash_datasets.pixels import in_memory, one_hot
+from robusthash_datasets.cifar import jpeg, official
+from robusthash_datasets.cifar.official import CLASSES, Source
+from robusthash_datasets.drawing.draws import shares, shuffled
+from robusthash_datasets.images.memory import in_memory, one_hot
 from robusthash_datasets.verification import verify_data
 
 Protocol = Literal["cifar10", "cifar10-1", "cifar10-2"]
@@ -96,7 +96,7 @@ class Cifar10(Dataset):
         """
         if self.source != "official":
             raise DatasetError("the JPEG copy needs no preparation", hint="set --data-root to its folder")
-        cifar_official.fetch(context, source)
+        official.fetch(context, source)
 
     def _counts(self) -> dict[str, int | None]:
         return {"query": self.queries, "database": self.database, "train": self.train}
@@ -122,7 +122,7 @@ class Cifar10(Dataset):
         )
 
 
-_READERS = MappingProxyType({"official": cifar_official.read_official, "jpeg": cifar_jpeg.read_jpeg})
+_READERS = MappingProxyType({"official": official.read_official, "jpeg": jpeg.read_jpeg})
 
 
 def class_orders(labels: np.ndarray) -> list[list[int]]:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from robusthash.contracts import DatasetContext, FileImages, Images
 from robusthash.errors import DatasetError
-from robusthash_datasets.broken import stamp
+from robusthash_datasets.images.broken import stamp
 from robusthash_datasets.verification import Progress
 
 _VERSION = "robusthash decoded 1"
