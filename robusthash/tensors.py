@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from robusthash.errors import CheckpointError
+from robusthash.opening import open_file
 from robusthash.storage import write_atomically
 
 __all__ = ["load_tensors", "read_metadata", "refuse_other_formats", "save_tensors", "tensors_digest"]
@@ -88,7 +89,7 @@ def is_pickle(path: Path) -> bool:
         CheckpointError: the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(16)
     except OSError as error:
         raise CheckpointError(

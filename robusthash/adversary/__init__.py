@@ -7,12 +7,13 @@ from robusthash.adversary.gradient import GradientAttack
 from robusthash.adversary.nearness import distance_to
 from robusthash.adversary.probe import VictimProbe, probe
 from robusthash.adversary.smoothing import Smoother, Smoothing
-from robusthash.adversary.soundness import Evidence, soundness
+from robusthash.adversary.soundness import DataFaults, Evidence, soundness
 from robusthash.adversary.steps import Step, step_rule
 from robusthash.adversary.targets import Targets, TargetSelector, anchor_codes
 
 __all__ = [
     "Aim",
+    "DataFaults",
     "Descent",
     "Evidence",
     "GradientAttack",

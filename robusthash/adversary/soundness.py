@@ -27,6 +27,7 @@ class Evidence:
         bounded: whether the attack stays within its radius.
         transferred: whether it was crafted on another model.
         passes: number of passes that each gradient is averaged over.
+        data: what is wrong with the data.
         all_equal: whether all items of the database have the same code or descriptor.
         probe: what :func:`~robusthash.adversary.probe` found on the victim, by name; empty without a probe.
     """
@@ -45,6 +46,24 @@ class Evidence:
     passes: int = 1
     probe: Mapping[str, float] = field(default_factory=dict)
     all_equal: bool = False
+    data: "DataFaults | None" = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFaults:
+    """How many queries of a record have data that say little.
+
+    Attributes:
+        queries: number of queries.
+        own_targets: those whose target label shares a label with them; 0 for an untargeted attack.
+        nothing_to_find: those without a relevant item in the database.
+        twins: those whose pixels are in the database; None if that is not known.
+    """
+
+    queries: int
+    own_targets: int
+    nothing_to_find: int
+    twins: int | None
 
 
 def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -63,6 +82,9 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
     RH010     an attack over the whole box does not flip the victim's bits
     RH014     all codes of the database are equal
     RH015     the victim's logits depend on the other inputs in the batch
+    RH016     a target shares a label with its query: it is reached without an attack
+    RH017     a query has no relevant item in the database
+    RH018     a query's pixels are in the database
     ========  ================================================================
 
     RH011 to RH013 compare records (:mod:`robusthash.results.comparing.consistency`).
@@ -75,6 +97,8 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
         yield from _of_the_gradients(evidence.probe)
     if evidence.all_equal:
         yield "RH014", "all codes of the database are equal: the model does not distinguish its inputs"
+    if evidence.data is not None:
+        yield from _of_the_data(evidence.data)
     batched = evidence.probe.get("batched", 0.0)
     if batched > 0:
         yield "RH015", f"batch-dependent: {batched:.0%} of the logits change with the batch: batch norm?"
@@ -82,6 +106,16 @@ def soundness(evidence: Evidence) -> Iterator[tuple[str, str]]:
     if randomised > 0:
         how = f"attacked through {evidence.passes} passes" if evidence.passes > 1 else "attacked as if it were not"
         yield "RH008", f"randomised: {randomised:.0%} of the logits change from pass to pass; {how}"
+
+
+def _of_the_data(data: DataFaults) -> Iterator[tuple[str, str]]:
+    of = f"of {data.queries} queries"
+    if data.own_targets:
+        yield "RH016", f"{data.own_targets} {of} have a target that shares a label with them: reached without an attack"
+    if data.nothing_to_find:
+        yield "RH017", f"{data.nothing_to_find} {of} have nothing to find: no database item is relevant to them"
+    if data.twins:
+        yield "RH018", f"the pixels of {data.twins} {of} are in the database: they find themselves"
 
 
 def _of_the_run(evidence: Evidence) -> Iterator[tuple[str, str]]:

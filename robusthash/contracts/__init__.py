@@ -8,11 +8,12 @@ from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import (
     Dataset,
     DatasetContext,
-    Finding,
     RetrievalData,
     Split,
+    check_image_size,
 )
 from robusthash.contracts.data.files import FileImages
+from robusthash.contracts.data.findings import Finding, Findings
 from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
 from robusthash.contracts.defending.context import DefenseContext, Trainer
 from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
@@ -62,6 +63,7 @@ __all__ = [
     "Executor",
     "FileImages",
     "Finding",
+    "Findings",
     "FinishedShard",
     "HashLayer",
     "HashModel",
@@ -102,6 +104,7 @@ __all__ = [
     "TrainingReport",
     "Work",
     "Workplace",
+    "check_image_size",
     "evaluating",
     "format_epsilon",
     "isolated_randomness",

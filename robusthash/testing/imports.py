@@ -17,6 +17,7 @@ _CORE = "robusthash"
 _ROOMS = (
     "adversary",
     "arrays",
+    "contents",
     "contracts",
     "epsilon",
     "errors",
@@ -24,6 +25,7 @@ _ROOMS = (
     "hookspecs",
     "memory",
     "metrics",
+    "opening",
     "options",
     "pixels",
     "results",

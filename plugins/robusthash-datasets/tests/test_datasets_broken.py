@@ -11,6 +11,7 @@ from PIL import Image
 
 from robusthash.contracts import Dataset, DatasetContext, FileImages
 from robusthash.errors import DatasetError
+from robusthash.evaluation.tasks.verify import verify
 from robusthash.testing import DatasetContract
 from robusthash_datasets.folder import Folder
 from robusthash_datasets.images.decoded import DecodedImages, DecodedStore
@@ -53,9 +54,9 @@ def test_broken_items_are_refused_unless_they_are_to_be_left_out(tree: Any) -> N
 
 def test_what_is_left_out_is_counted(tree: Any) -> None:
     given = write(tree)
-    found = Lists(**SMALL).verify(given)
+    found = verify(Lists(**SMALL), given)[0]
     assert any(finding.level == "error" for finding in found)
-    found = Lists(**SMALL, skip_broken=True).verify(given)
+    found = verify(Lists(**SMALL, skip_broken=True), given)[0]
     assert {finding.level for finding in found} == {"warning"}
     whats = [(finding.where, finding.what) for finding in found]
     assert ("query", "1 left out for a bad line") in whats
@@ -93,7 +94,7 @@ def test_lists_of_different_length_are_never_skipped(tree: Any) -> None:
         file.write("0 1\n")
     with pytest.raises(DatasetError, match=r"train_label\.txt:5"):
         Lists(**SMALL, skip_broken=True).load(given)
-    found = Lists(**SMALL, skip_broken=True).verify(given)
+    found = verify(Lists(**SMALL, skip_broken=True), given)[0]
     assert [Path(finding.where).name for finding in found if finding.level == "error"] == ["train_label.txt:5"]
 
 
@@ -111,7 +112,7 @@ def test_a_folder_may_leave_out_broken_pictures(tree: Any) -> None:
     given = DatasetContext(root=tree.root, cache=tree.root / "cache")
     data = Folder(**SMALL, skip_broken=True).load(given)
     assert (data.name, data.query.ids) == ("folder-part", ("query/cat/0.png", "query/cat/2.png"))
-    assert any("left out" in finding.what for finding in Folder(**SMALL, skip_broken=True).verify(given))
+    assert any("left out" in finding.what for finding in verify(Folder(**SMALL, skip_broken=True), given)[0])
 
 
 def test_grey_and_cmyk_become_rgb(tree: Any) -> None:

@@ -17,6 +17,7 @@ from PIL import Image
 
 from robusthash.contracts import ArrayImages, Dataset, DatasetContext
 from robusthash.errors import DatasetError, OptionError
+from robusthash.evaluation.tasks.verify import verify
 from robusthash.testing import DatasetContract
 from robusthash_datasets.cifar import Cifar10
 from robusthash_datasets.cifar import dataset as cifar
@@ -304,4 +305,4 @@ def test_the_real_copy_is_as_known(real_data: Path, tmp_path: Path) -> None:
     assert np.abs(mean - [0.4913, 0.4821, 0.4465]).max() < 1e-3
     for protocol in ("cifar10", "cifar10-1", "cifar10-2"):  # each load checks the digest of its splits
         assert Cifar10(protocol=protocol, source="jpeg").load(given).name == f"{protocol}-jpeg"
-    assert not [finding for finding in Cifar10(source="jpeg").verify(given) if finding.level == "error"]
+    assert not [finding for finding in verify(Cifar10(source="jpeg"), given)[0] if finding.level == "error"]

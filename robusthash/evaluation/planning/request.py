@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from robusthash.contracts import Precision
+from robusthash.contracts import Precision, check_image_size
 from robusthash.errors import OptionError
 from robusthash.evaluation.planning.names import AnyAttack, AnyDataset, AnyDefense, AnyModel, AnyRetriever, shown
 from robusthash.metrics import RankingMetric, Relevance
@@ -69,7 +69,8 @@ class RunSettings:
         for quality in self.qualities:
             if not 1 <= quality <= 100:
                 raise OptionError(f"JPEG quality is {quality}", hint="from 1 to 100")
-        for name in ("image_size", "queries", "shard_size"):
+        check_image_size(self.image_size)
+        for name in ("queries", "shard_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise OptionError(f"{name.replace('_', '-')} is {value}", hint="at least 1")

@@ -14,6 +14,7 @@ from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.request import NAMED_WEIGHTS, Request, RunSettings
 from robusthash.metrics import Relevance
+from robusthash.opening import read_file
 from robusthash.specs import Direction
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -100,7 +101,7 @@ def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_file(path).decode())
     except OSError as error:
         raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

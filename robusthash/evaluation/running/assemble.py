@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 import numpy as np
 import torch
 
-from robusthash.adversary import Evidence, distance_to, soundness
+from robusthash.adversary import DataFaults, Evidence, distance_to, soundness
 from robusthash.contracts import Space
 from robusthash.evaluation.crafting.result import ShardResult
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.evaluation.scoring.scale import Scale
+from robusthash.metrics import relevant_counts
 from robusthash.results import ADVERSARIAL, CLEAN, Against, Flag, QueryArrays, Record, ScoreKey
 from robusthash.specs import Capability, Goal
+
+TWINS = "twins"  #: column: the database item with the pixels of each query, -1 for none
 
 
 def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) -> tuple[Record, QueryArrays]:
@@ -36,6 +39,9 @@ def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) 
     columns = {**result.columns, **moved, "labels": queries.labels.numpy()}
     if targeted:
         columns |= {"targets": queries.targets.labels.numpy(), "anchors": queries.targets.anchors.numpy()}
+    twins = system.resources.twins if system.direction.query == system.direction.item else None
+    if twins is not None:
+        columns[TWINS] = twins
     outcome = replace(
         work.record.outcome,
         imagery={name: float(values.mean()) for name, values in {**result.imagery, **moved}.items()},
@@ -100,7 +106,8 @@ def scored(
     linf = float(arrays.column("linf").max())
     items = scale.database.representation
     equal = bool((items == items[0]).all())
-    flags = _flags(record, linf, reference, gradients=gradients, bounded=bounded, all_equal=equal)
+    faults = _data_faults(arrays, scale)
+    flags = _flags(record, linf, reference, gradients=gradients, bounded=bounded, all_equal=equal, data=faults)
     return (
         replace(record, outcome=replace(outcome, flags=flags)),
         replace(arrays, scores=scores, neighbours=neighbours),
@@ -118,8 +125,27 @@ def _moved(result: ShardResult, space: Space) -> dict[str, np.ndarray]:
     return {str(space.distance): distance_to(clean, adversarial, space).numpy()}
 
 
+def _data_faults(arrays: QueryArrays, scale: Scale) -> DataFaults:
+    own, items = arrays.column("labels"), scale.database.labels
+    targets = arrays.columns.get("targets")
+    twins = arrays.columns.get(TWINS)
+    return DataFaults(
+        queries=len(own),
+        own_targets=0 if targets is None else int((own.astype(bool) & targets.astype(bool)).any(1).sum()),
+        nothing_to_find=int((relevant_counts(own, items, relevance=scale.relevance) == 0).sum()),
+        twins=None if twins is None else int((twins >= 0).sum()),
+    )
+
+
 def _flags(
-    record: Record, linf: float, reference: Record | None, *, gradients: bool, bounded: bool, all_equal: bool
+    record: Record,
+    linf: float,
+    reference: Record | None,
+    *,
+    gradients: bool,
+    bounded: bool,
+    all_equal: bool,
+    data: DataFaults,
 ) -> tuple[Flag, ...]:
     attack, outcome = record.attack, record.outcome
     if attack.against is Against.TARGET:
@@ -142,5 +168,6 @@ def _flags(
         passes=attack.passes,
         probe=outcome.probe,
         all_equal=all_equal,
+        data=data,
     )
     return tuple(Flag(id=name, message=message) for name, message in soundness(evidence))

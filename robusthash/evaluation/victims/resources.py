@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space
 from robusthash.errors import CapabilityError, UsageError
+from robusthash.evaluation.inspecting.pixels import twins
 from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
 from robusthash.evaluation.victims.queries import Queries
@@ -92,6 +95,15 @@ class Resources:
     def queries(self) -> Queries:
         """The queries to attack."""
         return Queries.drawn(self.data, self.setting.queries, self.setting.seed)
+
+    @cached_property
+    def twins(self) -> npt.NDArray[np.int64] | None:
+        """The database item with exactly the pixels of each query, as :func:`twins` finds it.
+
+        Raises:
+            DatasetError: an image cannot be read.
+        """
+        return twins(self.queries.split, self.data.database, cache_folder(), self.progress)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:

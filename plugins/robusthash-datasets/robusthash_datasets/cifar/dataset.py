@@ -9,13 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
+from robusthash.contracts import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
 from robusthash_datasets.cifar import jpeg, official
 from robusthash_datasets.cifar.official import CLASSES, Source
 from robusthash_datasets.drawing.draws import shares, shuffled
 from robusthash_datasets.images.memory import in_memory, one_hot
-from robusthash_datasets.verification import verify_data
 
 Protocol = Literal["cifar10", "cifar10-1", "cifar10-2"]
 
@@ -83,10 +82,6 @@ class Cifar10(Dataset):
         counts = self._counts()
         rows = {name: draw(orders, *part, count=counts[name]) for name, part in _SLICES[self.protocol].items()}
         return self._data(everything, rows, context.image_size)
-
-    def verify(self, context: DatasetContext) -> list[Finding]:
-        """Checks the files' digests, and the splits against each other, pixel by pixel."""
-        return verify_data(self.load(context), progress=context.progress)
 
     def prepare(self, context: DatasetContext, source: Path | None) -> None:
         """Unpacks the authors' archive, from ``source`` or downloaded, into ``--data-root`` or the cache.

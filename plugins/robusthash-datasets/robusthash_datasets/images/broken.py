@@ -2,22 +2,23 @@
 
 import hashlib
 import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from robusthash.contracts import DatasetContext, FileImages, RetrievalData, Split
+from robusthash.contents import content_digests
+from robusthash.contracts import DatasetContext, FileImages, Findings, Images, Progress, RetrievalData, Split
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
-from robusthash_datasets.verification import faults
 
-_VERSION = "robusthash broken 1"
+_VERSION = "robusthash broken 2"
 
 
 def without_broken(data: RetrievalData, context: DatasetContext) -> RetrievalData:
     """The data without items whose images cannot be read.
 
-    This decodes every image. The result is cached until a file's size or modification time changes.
+    This decodes every image. The result is cached until the content of a file changes.
 
     Args:
         data: splits with images in files.
@@ -47,19 +48,56 @@ def without_broken(data: RetrievalData, context: DatasetContext) -> RetrievalDat
     return replace(data, **splits) if splits else data
 
 
-def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of a file's last change, in nanoseconds; (0, 0) if there is none."""
-    try:
-        state = path.stat()
-    except OSError:
-        return 0, 0
-    return state.st_size, state.st_mtime_ns
+def broken_findings(data: RetrievalData, progress: Progress) -> Findings:
+    """What :func:`without_broken` leaves out, as warnings with its count.
+
+    Args:
+        data: splits with images in files.
+        progress: called with (done, total, what).
+    """
+    found, done = Findings(), set[str]()
+    for split in (data.query, data.database, data.train):
+        if not isinstance(split.images, FileImages):
+            continue
+        fresh = [position for position, name in enumerate(split.ids) if name not in done]
+        done.update(split.ids)
+        messages = faults(split.images, fresh, f"reading {split.name}", progress)
+        bad = [(position, fault) for position, fault in zip(fresh, messages, strict=True) if fault]
+        for position, fault in bad:
+            where = split.images.place(position)
+            found.add("warning", split.name, "unreadable images", where=where, what=fault.removeprefix(f"{where}: "))
+        if bad:
+            found.left_out(split.name, len(bad), "broken image")
+    return found
+
+
+def faults(images: Images, positions: Sequence[int], what: str, progress: Progress) -> Iterator[str | None]:
+    """The fault of each image; None if it can be read.
+
+    Args:
+        images: the images of a split.
+        positions: of the images to check.
+        what: description for the progress.
+        progress: called with (done, total, what).
+    """
+
+    def fault(position: int) -> str | None:
+        try:
+            images.read([position])
+        except DatasetError as error:
+            return error.message
+        return None
+
+    with ThreadPoolExecutor() as pool:
+        for done, message in enumerate(pool.map(fault, positions), start=1):
+            progress(done, len(positions), what)
+            yield message
 
 
 def _broken(images: FileImages, context: DatasetContext, what: str) -> frozenset[int]:
-    sha = hashlib.sha256(f"{_VERSION}\n{images.root.resolve()}".encode())
-    for name in images.names:
-        sha.update(f"{name}\n{stamp(images.root / name)}".encode())
+    sha = hashlib.sha256(f"{_VERSION}\n{images.resize} {images.size}".encode())
+    for digest in content_digests([images.root / name for name in images.names]):
+        sha.update(b"\n" + digest)
     file = context.cache / "broken" / f"{sha.hexdigest()}.json"
     try:
         return frozenset(int(position) for position in json.loads(file.read_text()))

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from robusthash.contracts import IMAGE, Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
-from robusthash_datasets.images.broken import without_broken
+from robusthash_datasets.images.broken import broken_findings, without_broken
 from robusthash_datasets.images.decoded import with_decoded
-from robusthash_datasets.verification import verify_data
 
 _KEPT = {"none": (), "query-train": ("query", "train"), "all": ("query", "database", "train")}
 
@@ -45,9 +44,14 @@ class FromFiles(Dataset):
         }
         return replace(data, **read)
 
-    def findings(self, data: RetrievalData, context: DatasetContext) -> list[Finding]:
-        """The findings of :func:`verify_data`; images left out on request are warnings, and counted."""
-        return verify_data(data, progress=context.progress, skipped=self.skip_broken)
+    def left_out(self, data: RetrievalData, context: DatasetContext) -> list[Finding]:
+        """The images that are left out on request, as warnings, and counted; the host finds all others.
+
+        Args:
+            data: with images in files, before any is left out.
+            context: with the progress.
+        """
+        return broken_findings(data, context.progress).all() if self.skip_broken else []
 
 
 def _items(data: RetrievalData) -> int:

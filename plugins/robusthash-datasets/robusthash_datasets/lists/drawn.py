@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from robusthash.contents import content_digest
 from robusthash.errors import DatasetError, StorageError
+from robusthash.opening import read_file, there
 from robusthash.storage import write_atomically
 from robusthash_datasets.drawing.recipes import Drawn
 from robusthash_datasets.lists.files import list_files
@@ -44,12 +46,12 @@ def read_draw(folder: Path) -> Draw | None:
         DatasetError: it cannot be read.
     """
     file = folder / NAME
-    if not file.is_file():
+    if not there(file):
         return None
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(read_file(file))
         return Draw(**content | {"classes": tuple(content["classes"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise DatasetError(
             f"{file} is damaged: {error}", hint="draw the lists again with robusthash data prepare"
         ) from error
@@ -75,7 +77,7 @@ def write_lists(
     for stem in stems.values():
         for file in list_files(folder, stem):
             known = None if earlier is None else earlier.sha256.get(file.name)
-            if known != hashlib.sha256(file.read_bytes()).hexdigest():
+            if known != content_digest(file).hex():
                 raise DatasetError(f"{file} already exists, and was not drawn", hint="move it, or keep using it")
     digests, counts = {}, {}
     try:

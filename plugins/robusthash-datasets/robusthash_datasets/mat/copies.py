@@ -1,7 +1,7 @@
 """The images of a MATLAB file, copied one after the other to a plain file in the cache.
 
 In the MATLAB files of the literature the images are the last axis, so reading one image reads the whole file. The copy
-starts with the first image; a note stores the number of copied images and the stamp of the file.
+starts with the first image; a note stores the number of copied images and the digest of the file's content.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from robusthash.contracts import Progress
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
 from robusthash_datasets.images.decoded import require_room
 from robusthash_datasets.mat.file import MatFile
-from robusthash_datasets.verification import Progress
 
-_VERSION = "robusthash mat copy 1"
+_VERSION = "robusthash mat copy 2"
 
 
 class Source(Protocol):
@@ -53,7 +53,7 @@ class PixelCopy:
     """
 
     def __init__(self, source: Source, cache: Path) -> None:
-        name = f"{_VERSION}\n{source.mat.file.resolve()}\n{source.axes} {source.shape}"
+        name = f"{_VERSION}\n{source.mat.digest}\n{source.axes} {source.shape}"
         place = cache / "decoded" / hashlib.sha256(name.encode()).hexdigest()
         self._pixels, self._note = place.with_suffix(".pixels"), place.with_suffix(".json")
         self._source = source
@@ -67,7 +67,7 @@ class PixelCopy:
         shape = self._source.shape
         try:
             note = json.loads(self._note.read_text())
-            whole = note["stamp"] == list(self._source.mat.stamp)
+            whole = note["content"] == self._source.mat.digest
             whole = whole and self._pixels.stat().st_size >= note["count"] * int(np.prod(shape[1:]))
             return min(int(note["count"]), shape[0]) if whole else 0
         except (OSError, ValueError, TypeError, KeyError):
@@ -127,5 +127,5 @@ class PixelCopy:
         return count - done
 
     def _write_note(self, count: int) -> None:
-        note = {"stamp": self._source.mat.stamp, "count": count, "file": str(self._source.mat.file.resolve())}
+        note = {"content": self._source.mat.digest, "count": count, "file": str(self._source.mat.file.resolve())}
         write_atomically(self._note, json.dumps(note).encode())
