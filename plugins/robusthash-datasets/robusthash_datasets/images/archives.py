@@ -30,7 +30,8 @@ def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.
         DatasetError: it is missing, not an archive, damaged, or too large, or has no such array.
     """
     try:
-        with open_file(file) as opened, np.load(opened, allow_pickle=False) as kept:
+        with open_file(file) as opened:
+            kept = np.load(opened, allow_pickle=False)
             _check(kept)
             return {name: kept[name] for name in names}
     except FileNotFoundError:
