@@ -61,7 +61,7 @@ class Corel5k(FromFiles):
         if len(data.classes) != _CLASSES[self.labels]:
             what = f"{len(data.classes)} {self.labels}, published: {_CLASSES[self.labels]}"
             found.add("error", "classes", "counts", where=str(_place(context) / "annot.npz"), what=what)
-        return found.all() + self.left_out(data, context)
+        return found.all() + (self.broken(data, context) if self.skip_broken else [])
 
     def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - nothing can be fetched
         """Explains where to put the files.

@@ -96,7 +96,11 @@ def test_a_table_may_name_the_splits(tree: Any) -> None:
     assert data.query.labels.tolist() == [[1, 1, 0]]
     assert data.database.labels.tolist() == [[0, 1, 0], [0, 0, 0]]
     whats = [finding.what for finding in verify(Folder(**SMALL), at(tree.root))[0]]
-    assert [what.split(":")[0] for what in whats] == ["2.png has no label", "3.png is not in the database"]
+    assert [what.split(":")[0] for what in whats] == [
+        "2.png has no label",
+        "3.png is not in the database",
+        "1 of 1 queries share a label with every labelled database item",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Files that are to do harm: MATLAB files that kill what parses them, pipes in the place of lists, paths that lead out."""
+"""Files that do harm: MATLAB files that kill what parses them, pipes in the place of lists, paths that lead out."""
 
 import io
 import os
@@ -33,7 +33,7 @@ def at(root: Path) -> DatasetContext:
 
 
 def cells(file: Path) -> None:
-    """A file of version 5 with a cell variable, one byte of which is wrong: scipy reads it with a segmentation fault."""
+    """A file of version 5 with a cell variable and one wrong byte, on which scipy ends in a segmentation fault."""
     names = np.empty((1, 3), dtype=object)
     names[0, :] = ["im1.jpg", "im2.jpg", np.zeros((2, 2))]
     savemat(file, {"FAll": names})
@@ -126,10 +126,14 @@ def test_a_pipe_in_a_dataset_of_lists_is_told(tree: Any, name: str) -> None:
 def test_a_pipe_in_a_folder_is_told(tree: Any, name: str) -> None:
     tree.pictures([f"cat/{i}.png" for i in range(1, 3)])
     os.mkfifo(tree.root / name)
-    with pytest.raises(DatasetError, match="it is a named pipe"):
+
+    def read() -> None:
         data = Folder(**SMALL).load(at(tree.root))
         for split in (data.query, data.database):
             split.images.read(range(len(split)))
+
+    with pytest.raises(DatasetError, match="it is a named pipe"):
+        read()
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ import msgspec
 from robusthash.contracts import Precision
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
-from robusthash.evaluation.planning.request import NAMED_WEIGHTS, Request, RunSettings
+from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.metrics import Relevance
-from robusthash.opening import read_file
-from robusthash.specs import Direction
+from robusthash.specs import NAMED_WEIGHTS, Direction
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Item = TypeVar("Item")
@@ -101,7 +100,7 @@ def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_file(path).decode())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

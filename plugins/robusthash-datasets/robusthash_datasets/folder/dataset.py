@@ -94,9 +94,9 @@ class Folder(FromFiles):
             )
         if content.faults and self.skip_broken:
             found.left_out(_TABLE, len(content.faults), "bad line")
-        if not self.skip_broken or not all(self._splits(content).values()):
-            return found.all()
-        return found.all() + self.left_out(self._data(root, content, context.image_size), context)
+        if not (self.skip_broken or content.faults) or not all(self._splits(content).values()):
+            return found.all()  # the host reads the images, or there are none
+        return found.all() + self.broken(self._data(root, content, context.image_size), context)
 
     def _data(self, root: Path, content: _Content, image_size: int | None) -> RetrievalData:
         size = image_size or self.size

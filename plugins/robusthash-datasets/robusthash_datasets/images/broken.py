@@ -48,12 +48,13 @@ def without_broken(data: RetrievalData, context: DatasetContext) -> RetrievalDat
     return replace(data, **splits) if splits else data
 
 
-def broken_findings(data: RetrievalData, progress: Progress) -> Findings:
-    """What :func:`without_broken` leaves out, as warnings with its count.
+def broken_findings(data: RetrievalData, progress: Progress, *, left_out: bool) -> Findings:
+    """The images that cannot be read: errors, or warnings with their count if they are left out on request.
 
     Args:
         data: splits with images in files.
         progress: called with (done, total, what).
+        left_out: whether :func:`without_broken` leaves them out.
     """
     found, done = Findings(), set[str]()
     for split in (data.query, data.database, data.train):
@@ -65,8 +66,14 @@ def broken_findings(data: RetrievalData, progress: Progress) -> Findings:
         bad = [(position, fault) for position, fault in zip(fresh, messages, strict=True) if fault]
         for position, fault in bad:
             where = split.images.place(position)
-            found.add("warning", split.name, "unreadable images", where=where, what=fault.removeprefix(f"{where}: "))
-        if bad:
+            found.add(
+                "warning" if left_out else "error",
+                split.name,
+                "unreadable images",
+                where=where,
+                what=fault.removeprefix(f"{where}: "),
+            )
+        if bad and left_out:
             found.left_out(split.name, len(bad), "broken image")
     return found
 

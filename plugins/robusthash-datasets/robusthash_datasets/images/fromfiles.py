@@ -44,14 +44,14 @@ class FromFiles(Dataset):
         }
         return replace(data, **read)
 
-    def left_out(self, data: RetrievalData, context: DatasetContext) -> list[Finding]:
-        """The images that are left out on request, as warnings, and counted; the host finds all others.
+    def broken(self, data: RetrievalData, context: DatasetContext) -> list[Finding]:
+        """The images that cannot be read, for splits that the host does not see: those that are left out on request.
 
         Args:
             data: with images in files, before any is left out.
             context: with the progress.
         """
-        return broken_findings(data, context.progress).all() if self.skip_broken else []
+        return broken_findings(data, context.progress, left_out=self.skip_broken).all()
 
 
 def _items(data: RetrievalData) -> int:

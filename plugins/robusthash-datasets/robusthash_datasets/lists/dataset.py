@@ -75,7 +75,7 @@ class Lists(FromFiles):
             listings = {name: listing.sound() for name, listing in listings.items()}
         if any(listing.faults for listing in listings.values()):
             return found.all()  # labels and paths may be misaligned, so further checks are meaningless
-        return found.all() + (self.left_out(self._data(context, listings), context) if self.skip_broken else [])
+        return found.all() + (self.broken(self._data(context, listings), context) if self.skip_broken else [])
 
     def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - nothing can be fetched
         """Explains where to download the files by hand.

@@ -53,7 +53,7 @@ class PixelCopy:
     """
 
     def __init__(self, source: Source, cache: Path) -> None:
-        name = f"{_VERSION}\n{source.mat.digest}\n{source.axes} {source.shape}"
+        name = f"{_VERSION}\n{source.mat.file.resolve()}\n{source.axes} {source.shape}"
         place = cache / "decoded" / hashlib.sha256(name.encode()).hexdigest()
         self._pixels, self._note = place.with_suffix(".pixels"), place.with_suffix(".json")
         self._source = source
