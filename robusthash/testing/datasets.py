@@ -140,7 +140,7 @@ class DatasetContract:
         assert torch.equal(torch.rand(3), expected)
 
     def test_verification_finds_no_error(self, dataset: Dataset, context: DatasetContext) -> None:
-        """Neither the dataset nor the host finds an error in valid data; findings have a level, a place and one line."""
+        """Neither the dataset nor the host finds an error in valid data; findings have a place and one line."""
         findings, _ = verify(dataset, context)
         for finding in findings:
             assert isinstance(finding, Finding)
