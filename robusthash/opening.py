@@ -2,8 +2,8 @@
 
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 __all__ = ["open_file", "read_file", "there"]
 
@@ -19,7 +19,7 @@ LARGEST = (
 )  #: bytes that a file may have to be read whole; the largest of the literature's texts is a tenth of it
 
 
-def open_file(path: Path) -> BinaryIO:
+def open_file(path: Path) -> BufferedReader:
     """Opens a regular file for reading, without waiting: opening a pipe would wait for ever for someone who writes.
 
     Args:

@@ -10,6 +10,7 @@ import os
 import resource
 import sys
 import zlib
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class _Reader:
             return {"shape": list(array.shape), "dtype": array.dtype.str, "chunks": chunks and list(chunks)}
         index = tuple(slice(*one) if isinstance(one, list) else one for one in request["index"])
         values = np.ascontiguousarray(array[index])
-        content = memoryview(values.reshape(-1).view(np.uint8)) if values.size else memoryview(b"")
+        content = values.reshape(-1).view(np.uint8).data
         os.ftruncate(self._handle, 0)
         for start in range(0, len(content), _PART):
             part = content[start : start + _PART]
@@ -59,8 +60,7 @@ class _Reader:
         return self._arrays[key]
 
     def _from_version_5(self, key: str) -> Any:
-        from scipy import io
-
+        io = import_module("scipy.io")
         kept = io.loadmat(self._file, variable_names=[key])
         if key not in kept:
             raise RefusedError(_missing(key, [name for name, *_ in io.whosmat(self._file)]))
@@ -69,8 +69,7 @@ class _Reader:
         return kept[key].T
 
     def _from_hdf5(self, key: str) -> Any:
-        import h5py
-
+        h5py = import_module("h5py")
         if self._opened is None:
             # No lock: the file is not written, and a read-only file system may refuse one.
             self._opened = h5py.File(self._file, "r", locking=False)
