@@ -17,6 +17,7 @@ _CORE = "robusthash"
 _ROOMS = (
     "adversary",
     "arrays",
+    "contents",
     "contracts",
     "documents",
     "epsilon",
@@ -26,6 +27,7 @@ _ROOMS = (
     "hookspecs",
     "memory",
     "metrics",
+    "opening",
     "options",
     "pixels",
     "results",

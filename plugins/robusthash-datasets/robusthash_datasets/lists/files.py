@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from robusthash.errors import DatasetError
-from robusthash_datasets import listcache
-from robusthash_datasets.labelrows import Lines, read_rows, split_lines
+from robusthash.opening import read_file, there
+from robusthash_datasets.lists import cache as listcache
+from robusthash_datasets.lists.rows import Lines, read_rows, split_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,9 +78,9 @@ class Listing:
 def list_files(folder: Path, split: str) -> tuple[Path, ...]:
     """A split's list files, in the layout of the folder; empty if it has neither layout."""
     pairs, columns = (folder / f"{split}_img.txt", folder / f"{split}_label.txt"), folder / f"{split}.txt"
-    if all(file.is_file() for file in pairs):
+    if all(there(file) for file in pairs):
         return pairs
-    return (columns,) if columns.is_file() else ()
+    return (columns,) if there(columns) else ()
 
 
 def read_listing(folder: Path, split: str, cache: Path | None = None) -> Listing:
@@ -115,7 +116,7 @@ def read_listing(folder: Path, split: str, cache: Path | None = None) -> Listing
 
 def _content(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_file(file)
     except OSError as error:
         raise DatasetError(f"cannot read {file}: {error.strerror}", hint="check that it is the list file") from error
 

@@ -9,13 +9,12 @@ from typing import Literal
 
 import numpy as np
 
-from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
+from robusthash.contracts import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets import cifar_jpeg, cifar_official
-from robusthash_datasets.cifar_official import CLASSES, Source
-from robusthash_datasets.draws import shares, shuffled
-from robusthash_datasets.pixels import in_memory, one_hot
-from robusthash_datasets.verification import verify_data
+from robusthash_datasets.cifar import jpeg, official
+from robusthash_datasets.cifar.official import CLASSES, Source
+from robusthash_datasets.drawing.draws import shares, shuffled
+from robusthash_datasets.images.memory import in_memory, one_hot
 
 Protocol = Literal["cifar10", "cifar10-1", "cifar10-2"]
 
@@ -84,10 +83,6 @@ class Cifar10(Dataset):
         rows = {name: draw(orders, *part, count=counts[name]) for name, part in _SLICES[self.protocol].items()}
         return self._data(everything, rows, context.image_size)
 
-    def verify(self, context: DatasetContext) -> list[Finding]:
-        """Checks the files' digests, and the splits against each other, pixel by pixel."""
-        return verify_data(self.load(context), progress=context.progress)
-
     def prepare(self, context: DatasetContext, source: Path | None) -> None:
         """Unpacks the authors' archive, from ``source`` or downloaded, into ``--data-root`` or the cache.
 
@@ -96,7 +91,7 @@ class Cifar10(Dataset):
         """
         if self.source != "official":
             raise DatasetError("the JPEG copy needs no preparation", hint="set --data-root to its folder")
-        cifar_official.fetch(context, source)
+        official.fetch(context, source)
 
     def _counts(self) -> dict[str, int | None]:
         return {"query": self.queries, "database": self.database, "train": self.train}
@@ -122,7 +117,7 @@ class Cifar10(Dataset):
         )
 
 
-_READERS = MappingProxyType({"official": cifar_official.read_official, "jpeg": cifar_jpeg.read_jpeg})
+_READERS = MappingProxyType({"official": official.read_official, "jpeg": jpeg.read_jpeg})
 
 
 def class_orders(labels: np.ndarray) -> list[list[int]]:

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from robusthash.contracts import IMAGE, Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
-from robusthash_datasets.broken import without_broken
-from robusthash_datasets.decoded import with_decoded
-from robusthash_datasets.verification import verify_data
+from robusthash_datasets.images.broken import broken_findings, without_broken
+from robusthash_datasets.images.decoded import with_decoded
 
 _KEPT = {"none": (), "query-train": ("query", "train"), "all": ("query", "database", "train")}
 
@@ -45,9 +44,14 @@ class FromFiles(Dataset):
         }
         return replace(data, **read)
 
-    def findings(self, data: RetrievalData, context: DatasetContext) -> list[Finding]:
-        """The findings of :func:`verify_data`; images left out on request are warnings, and counted."""
-        return verify_data(data, progress=context.progress, skipped=self.skip_broken)
+    def broken(self, data: RetrievalData, context: DatasetContext) -> list[Finding]:
+        """The images that cannot be read, for splits that the host does not see: those that are left out on request.
+
+        Args:
+            data: with images in files, before any is left out.
+            context: with the progress.
+        """
+        return broken_findings(data, context.progress, left_out=self.skip_broken).all()
 
 
 def _items(data: RetrievalData) -> int:

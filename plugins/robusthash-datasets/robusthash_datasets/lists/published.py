@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from robusthash.contracts import DatasetContext, RetrievalData
+from robusthash.contracts import DatasetContext, Findings, RetrievalData
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets.drawn import NAME, Draw, read_draw, write_lists
-from robusthash_datasets.listfiles import Listing
-from robusthash_datasets.lists import Lists
+from robusthash_datasets.drawing.recipes import Recipe
+from robusthash_datasets.lists.dataset import Lists
+from robusthash_datasets.lists.drawn import NAME, Draw, read_draw, write_lists
+from robusthash_datasets.lists.files import Listing
 from robusthash_datasets.originals import Original
-from robusthash_datasets.recipes import Recipe
-from robusthash_datasets.verification import Findings
 
 
 @dataclass(frozen=True, kw_only=True)

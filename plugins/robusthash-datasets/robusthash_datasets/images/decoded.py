@@ -1,7 +1,7 @@
 """Images decoded once into a memory-mapped file in the cache, for data that is read many times.
 
-The size and modification time of each image file are stored with its pixels. An image whose file has changed
-is decoded from the file, so the cache is never stale.
+The digest of each image file's content is stored with its pixels. An image whose file has changed is decoded from the
+file, so the cache is never stale.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.contracts import DatasetContext, FileImages, Images
+from robusthash.contents import content_digest, content_digests, file_state
+from robusthash.contracts import DatasetContext, FileImages, Images, Progress
 from robusthash.errors import DatasetError
-from robusthash_datasets.broken import stamp
-from robusthash_datasets.verification import Progress
 
-_VERSION = "robusthash decoded 1"
+_VERSION = "robusthash decoded 2"
+_DIGEST = 32  #: bytes of a file's digest; zeros stand for an image that is not decoded
 _CHUNK = 256  #: images that a process decodes at a time
 _FEW = 512  #: up to this number, images are decoded in this process: others take seconds to start
 
@@ -77,10 +77,11 @@ class DecodedStore:
         for name in self._rows:
             sha.update(f"\n{name}".encode())
         place = cache / "decoded" / sha.hexdigest()
-        self._pixels_file, self._stamps_file = place.with_suffix(".pixels.npy"), place.with_suffix(".stamps.npy")
+        self._pixels_file, self._digests_file = place.with_suffix(".pixels.npy"), place.with_suffix(".digests.npy")
+        self._seen: dict[str, str] = {}  # the state of each file whose content is known to be the decoded one
         try:
             self._pixels = _mapped(self._pixels_file, (len(self._rows), 3, *first.size), np.uint8)
-            self._stamps = _mapped(self._stamps_file, (len(self._rows), 2), np.int64)
+            self._digests = _mapped(self._digests_file, (len(self._rows), _DIGEST), np.uint8)
         except (OSError, ValueError) as error:
             raise DatasetError(
                 f"cannot store decoded images in {place.parent}: {error}",
@@ -99,21 +100,22 @@ class DecodedStore:
         Returns:
             The number of decoded images.
         """
-        pending = [name for name in self._rows if not self._fresh(name)]
+        names = list(self._rows)
+        pending = [name for name, fresh in zip(names, self._fresh(names), strict=True) if not fresh]
         parts = [pending[first : first + _CHUNK] for first in range(0, len(pending), _CHUNK)]
-        # A half-written copy must not match the stamp of an earlier file that is restored.
-        self._stamps[[self._rows[name] for name in pending]] = 0
-        self._stamps.flush()
+        # A half-written copy must not match the digest of an earlier file that is restored.
+        self._digests[[self._rows[name] for name in pending]] = 0
+        self._digests.flush()
         done = filled = 0
-        for part, (good, stamps) in zip(parts, self._decode(parts, workers), strict=True):
+        for part, (good, digests) in zip(parts, self._decode(parts, workers), strict=True):
             rows = [self._rows[part[position]] for position in good]
-            # First the pixels, then the stamps that validate them: an interruption leaves no partial image.
+            # First the pixels, then the digests that validate them: an interruption leaves no partial image.
             self._pixels.flush()
             if rows:
-                self._stamps[rows] = stamps
+                self._digests[rows] = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(rows), _DIGEST)
             done, filled = done + len(part), filled + len(good)
             progress(done, len(pending), "decoding images")
-        self._stamps.flush()
+        self._digests.flush()
         return filled
 
     def read(self, names: Sequence[str]) -> tuple[list[bool], Tensor]:
@@ -123,18 +125,26 @@ class DecodedStore:
             A flag per image, whether its copy exists and is current, and (n, 3, h, w) uint8, zeros for the others.
         """
         images = torch.zeros((len(names), 3, *self._size), dtype=torch.uint8)
-        found = [self._fresh(name) for name in names]
+        found = self._fresh(names)
         for position, name in enumerate(names):
             if found[position]:
                 images[position] = torch.from_numpy(np.array(self._pixels[self._rows[name]]))
         return found, images
 
-    def _fresh(self, name: str) -> bool:
-        # The stamp of a missing file equals that of an empty row.
-        now = stamp(self._root / name)
-        return now != (0, 0) and now == tuple(self._stamps[self._rows[name]].tolist())
+    def _fresh(self, names: Sequence[str]) -> list[bool]:
+        """Whether the copy of each image is that of its file's content; a file is read again if its state changed."""
+        states = {name: file_state(self._root / name) for name in names}
+        unknown = [name for name, state in states.items() if not state or self._seen.get(name) != state]
+        fresh = dict.fromkeys(names, True)
+        for name, digest in zip(unknown, content_digests([self._root / name for name in unknown]), strict=True):
+            fresh[name] = digest == self._digests[self._rows[name]].tobytes()
+            if fresh[name]:
+                self._seen[name] = states[name]
+            else:
+                self._seen.pop(name, None)
+        return [fresh[name] for name in names]
 
-    def _decode(self, parts: list[list[str]], workers: int | None) -> Iterator[tuple[list[int], list[tuple[int, int]]]]:
+    def _decode(self, parts: list[list[str]], workers: int | None) -> Iterator[tuple[list[int], list[bytes]]]:
         tasks = [self._task(part) for part in parts]
         count = min(workers or min(8, os.cpu_count() or 1), len(tasks))
         # A worker of an evaluation must not start processes.
@@ -165,21 +175,22 @@ class _Task:
         self.size, self.resize = like.size[0], like.resize
 
 
-def _decode(task: _Task) -> tuple[list[int], list[tuple[int, int]]]:
-    """Decodes into the file: the positions of readable images, and their files' stamps before decoding."""
+def _decode(task: _Task) -> tuple[list[int], list[bytes]]:
+    """Decodes into the file: the positions of readable images, and the digests of their files."""
     pixels = np.lib.format.open_memmap(task.target, mode="r+")
     images = FileImages(task.root, task.names, size=task.size, resize=task.resize, workers=1)
-    good, stamps = [], []
+    good, digests = [], []
     for position, row in enumerate(task.rows):
-        before = stamp(task.root / task.names[position])
+        before = content_digest(task.root / task.names[position])
         try:
             pixels[row] = images.read([position])[0].numpy()
         except DatasetError:
             continue  # reading it raises the error, with the line that names it
-        good.append(position)
-        stamps.append(before)
+        if content_digest(task.root / task.names[position]) == before:  # else it changed meanwhile
+            good.append(position)
+            digests.append(before)
     pixels.flush()
-    return good, stamps
+    return good, digests
 
 
 def _mapped(file: Path, shape: tuple[int, ...], kind: type) -> np.memmap:

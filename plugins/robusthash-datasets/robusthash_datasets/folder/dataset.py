@@ -6,13 +6,13 @@ from pathlib import Path
 
 import torch
 
-from robusthash.contracts import DatasetContext, FileImages, Finding, RetrievalData, Split
+from robusthash.contracts import DatasetContext, FileImages, Finding, Findings, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets.draws import stratified
-from robusthash_datasets.fromfiles import FromFiles
-from robusthash_datasets.labelfile import SPLITS, Table, read_table
-from robusthash_datasets.listfiles import Fault
-from robusthash_datasets.verification import Findings
+from robusthash.opening import there
+from robusthash_datasets.drawing.draws import stratified
+from robusthash_datasets.folder.table import SPLITS, Table, read_table
+from robusthash_datasets.images.fromfiles import FromFiles
+from robusthash_datasets.lists.files import Fault
 
 _TABLE = "labels.csv"
 _KINDS = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
@@ -42,7 +42,7 @@ class _Content:
 class Folder(FromFiles):
     """The images under ``--data-root``, in one of three layouts; the first that fits is used.
 
-    1. ``labels.csv`` (see :mod:`robusthash_datasets.labelfile`), with paths relative to it;
+    1. ``labels.csv`` (see :mod:`robusthash_datasets.folder.table`), with paths relative to it;
     2. ``query/CLASS/*``, ``database/CLASS/*`` and ``train/CLASS/*``; without the last, the database is the train split;
     3. ``CLASS/*``.
 
@@ -57,6 +57,7 @@ class Folder(FromFiles):
     query_share: float = 0.1  #: share of the images that are queries, if the layout has no splits
     train_share: float = 0.5  #: share of the database that is the train split, if the layout has no splits
     seed: int = 0  #: of the draw, if the layout has no splits
+    outside: bool = False  #: whether paths in labels.csv may leave the folder: absolute ones, and those with ..
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -79,7 +80,7 @@ class Folder(FromFiles):
         return self.finished(self._data(root, content, context.image_size), context, left_out=len(content.faults))
 
     def verify(self, context: DatasetContext) -> list[Finding]:
-        """Checks the table's lines, the splits against each other, and every image."""
+        """Checks the table's lines."""
         root = _root(context)
         content = _read(root)
         found = Findings()
@@ -93,10 +94,9 @@ class Folder(FromFiles):
             )
         if content.faults and self.skip_broken:
             found.left_out(_TABLE, len(content.faults), "bad line")
-        if content.faults and not all(self._splits(content).values()):
-            return found.all()  # nothing left to check
-        data = self._data(root, content, context.image_size)
-        return found.all() + self.findings(data, context)
+        if not (self.skip_broken or content.faults) or not all(self._splits(content).values()):
+            return found.all()  # the host reads the images, or there are none
+        return found.all() + self.broken(self._data(root, content, context.image_size), context)
 
     def _data(self, root: Path, content: _Content, image_size: int | None) -> RetrievalData:
         size = image_size or self.size
@@ -112,6 +112,7 @@ class Folder(FromFiles):
                 [item.path for item in items],
                 size=size,
                 resize=self.resize if size == self.size else None,
+                outside=self.outside,
                 origin=_origin(root, items),
             )
             splits[name] = Split.of_images(
@@ -170,7 +171,7 @@ def _root(context: DatasetContext) -> Path:
 
 
 def _read(root: Path) -> _Content:
-    if (root / _TABLE).is_file():
+    if there(root / _TABLE):
         return _from_table(read_table(root / _TABLE))
     if (root / "query").is_dir() and (root / "database").is_dir():
         places = {f"{split}/": split for split in SPLITS if (root / split).is_dir()}
@@ -205,5 +206,5 @@ def _folders(place: Path) -> list[Path]:
 
 def _pictures(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _KINDS and not path.name.startswith(".") and path.is_file():
+        if path.suffix.lower() in _KINDS and not path.name.startswith(".") and not path.is_dir():
             yield path

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import ArrayImages
+from robusthash.errors import DatasetError
 
 _CHUNK = 1024
 
@@ -16,6 +17,33 @@ def one_hot(labels: Sequence[int], classes: int) -> Tensor:
     rows = torch.zeros((len(labels), classes), dtype=torch.uint8)
     rows[torch.arange(len(labels)), torch.tensor(labels, dtype=torch.int64)] = 1
     return rows
+
+
+def zeros_and_ones(values: np.ndarray, name: str, *, hint: str) -> np.ndarray:
+    """A matrix of labels as (n, classes) uint8.
+
+    Args:
+        values: (n, classes) numbers or booleans.
+        name: of the matrix, for errors.
+        hint: how to get a right one, for errors.
+
+    Raises:
+        DatasetError: it has another number of axes, or a value that is neither 0 nor 1; row and column are named.
+
+    >>> zeros_and_ones(np.array([[0.0, 1.0]]), "Y", hint="")
+    array([[0, 1]], dtype=uint8)
+    """
+    if values.ndim != 2 or values.dtype.kind not in "buif":
+        numbers = " of class numbers" if values.ndim == 1 and values.dtype.kind in "iu" else ""
+        raise DatasetError(
+            f"{name} is {values.dtype} {values.shape}{numbers}, not a row of zeros and ones for each item", hint=hint
+        )
+    wrong = np.argwhere((values != 0) & (values != 1))
+    if len(wrong):
+        row, column = wrong[0].tolist()
+        what = f"{values[row, column]} is neither 0 nor 1"
+        raise DatasetError(f"{name}, row {row + 1}, column {column + 1}: {what}", hint=hint)
+    return np.ascontiguousarray(values, dtype=np.uint8)
 
 
 def in_memory(pixels: np.ndarray, size: int | None) -> ArrayImages:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from robusthash.errors import DatasetError
-from robusthash_datasets.draws import shuffled
+from robusthash_datasets.drawing.draws import shuffled
 from robusthash_datasets.originals import Annotated
 
 _INCOMPLETE = "check that the original distribution is complete"

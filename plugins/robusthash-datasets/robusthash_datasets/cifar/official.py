@@ -12,7 +12,8 @@ import numpy as np
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
-from robusthash_datasets.fetching import download, md5
+from robusthash.opening import read_file, there
+from robusthash_datasets.cifar.fetching import download, md5
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 ARCHIVE, ARCHIVE_MD5 = "cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a"
@@ -59,7 +60,7 @@ def read_official(context: DatasetContext) -> Source:
         DatasetError: they are missing and cannot be downloaded, or are not the authors' files.
     """
     home = home_of(context)
-    folder = next((place for place in (home / FOLDER, home) if (place / "test_batch").is_file()), None)
+    folder = next((place for place in (home / FOLDER, home) if there(place / "test_batch")), None)
     if folder is None:
         if context.root is not None:
             raise DatasetError(
@@ -99,12 +100,12 @@ def fetch(context: DatasetContext, source: Path | None) -> None:
     if source is None:
         archive = home / ARCHIVE
         remedy = how_to_get(home)
-        if not archive.is_file():
+        if not there(archive):
             download(URL, archive, digest=ARCHIVE_MD5, progress=context.progress, remedy=remedy)
     else:
         archive = source / ARCHIVE if source.is_dir() else source
     try:
-        content = archive.read_bytes()
+        content = read_file(archive)
     except OSError as error:
         raise DatasetError(f"cannot read {archive}: {error.strerror}", hint=f"download {URL}") from error
     if md5(content) != ARCHIVE_MD5:
@@ -132,7 +133,7 @@ def _unpack(content: bytes, home: Path) -> None:
 
 def _batch(file: Path, digest: str) -> tuple[np.ndarray, np.ndarray]:
     try:
-        content = file.read_bytes()
+        content = read_file(file)
     except OSError as error:
         raise DatasetError(f"cannot read {file}: {error.strerror}", hint=how_to_get(file.parent.parent)) from error
     if md5(content) != digest:

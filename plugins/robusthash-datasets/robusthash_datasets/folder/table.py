@@ -5,11 +5,13 @@ for each. A column ``split`` with ``query``, ``database`` or ``train`` is option
 """
 
 import csv
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 from robusthash.errors import DatasetError
-from robusthash_datasets.listfiles import Fault
+from robusthash.opening import read_file
+from robusthash_datasets.lists.files import Fault
 
 SPLITS = ("query", "database", "train")
 _HINT = "the first line is path,labels, or path and the label names; a column named split is optional"
@@ -43,9 +45,8 @@ def read_table(file: Path) -> Table:
         DatasetError: it cannot be read, has no image, or its first line does not name the columns.
     """
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
+        reader = csv.reader(io.StringIO(read_file(file).decode("utf-8-sig"), newline=""))
+        rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DatasetError(f"cannot read {file}: {error}", hint="save it as comma-separated UTF-8 text") from error
     if len(rows) < 2:

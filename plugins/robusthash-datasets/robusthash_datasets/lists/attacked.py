@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from robusthash.contracts import DatasetContext, RetrievalData
+from robusthash.contracts import DatasetContext, Findings, RetrievalData
 from robusthash.errors import DatasetError
-from robusthash_datasets.listfiles import Listing
-from robusthash_datasets.published import Published
-from robusthash_datasets.verification import Findings
+from robusthash.opening import read_file
+from robusthash_datasets.lists.files import Listing
+from robusthash_datasets.lists.published import Published
 
 FILE = "attack_query_index.txt"  #: from the folder reproduce of DHTA's code: a number per line, the first query is 0
 
@@ -57,7 +57,7 @@ class Attacked(Published):
     def _numbers(self, file: Path) -> list[int]:
         hint = f"put reproduce/{FILE} of the paper's code there, or set the option queries to all"
         try:
-            lines = file.read_text(encoding="utf-8").split()
+            lines = read_file(file).decode().split()
         except FileNotFoundError:
             raise DatasetError(f"no {file}", hint=hint) from None
         except (OSError, UnicodeDecodeError) as error:

@@ -1,19 +1,20 @@
 """A copy of CIFAR-10 as JPEG bytes in one archive, a ninth of the size. Its pixels are not the official ones."""
 
-import hashlib
 import io
 import os
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from robusthash.contents import content_digest
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
+from robusthash.opening import there
 from robusthash.storage import write_atomically
-from robusthash_datasets.cifar_official import CLASSES, Source
+from robusthash_datasets.cifar.official import CLASSES, Source
+from robusthash_datasets.images.archives import read_arrays
 
 NAME = "cifar10_jpeg_all60k.npz"
 _HINT = (
@@ -32,19 +33,21 @@ def read_jpeg(context: DatasetContext) -> Source:
     if context.root is None:
         raise DatasetError(f"the folder of {NAME} is not known", hint=f"give --data-root; {_HINT}")
     places = [context.root / NAME, context.root / "cifar10" / NAME]
-    file = next((place for place in places if place.is_file()), None)
+    file = next((place for place in places if there(place)), None)
     if file is None:
         raise DatasetError(f"no {NAME} in {context.root}", hint=_HINT)
-    content = file.read_bytes()
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-            jpeg, offset, labels, classes = (archive[name] for name in ("jpeg", "offset", "label", "classes"))
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{file} has another format: {error}", hint=_HINT) from error
+    arrays = read_arrays(file, ("jpeg", "offset", "label", "classes"), hint=_HINT)
+    jpeg, offset, labels, classes = arrays.values()
     if tuple(classes.tolist()) != CLASSES or len(offset) != len(labels) + 1:
         raise DatasetError(f"{file} has other classes or lengths than CIFAR-10", hint=_HINT)
-    digest = hashlib.sha256(content).hexdigest()
+    if jpeg.dtype != np.uint8 or offset.dtype.kind not in "iu" or not _is_class_numbers(labels):
+        raise DatasetError(f"{file} has jpeg {jpeg.dtype}, offset {offset.dtype}, label {labels.dtype}", hint=_HINT)
+    digest = content_digest(file).hex()
     return Source(pixels=_decoded(jpeg, offset, file, digest, context), labels=labels.astype(np.int64))
+
+
+def _is_class_numbers(labels: np.ndarray) -> bool:
+    return labels.dtype.kind in "iu" and labels.ndim == 1 and bool(((labels >= 0) & (labels < len(CLASSES))).all())
 
 
 def _decoded(jpeg: np.ndarray, offset: np.ndarray, file: Path, digest: str, context: DatasetContext) -> np.ndarray:

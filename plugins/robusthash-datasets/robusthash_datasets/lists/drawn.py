@@ -8,10 +8,11 @@ from pathlib import Path
 
 from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
+from robusthash.opening import read_file, there
 from robusthash.storage import write_atomically
-from robusthash_datasets.listfiles import list_files
+from robusthash_datasets.drawing.recipes import Drawn
+from robusthash_datasets.lists.files import list_files
 from robusthash_datasets.originals import Annotated
-from robusthash_datasets.recipes import Drawn
 
 NAME = "drawn.json"
 
@@ -44,10 +45,10 @@ def read_draw(folder: Path) -> Draw | None:
         DatasetError: it cannot be read.
     """
     file = folder / NAME
-    if not file.is_file():
+    if not there(file):
         return None
     try:
-        return parse_json(file.read_bytes(), Draw)
+        return parse_json(read_file(file), Draw)
     except (OSError, ValueError) as error:
         raise DatasetError(
             f"{file} is damaged: {error}", hint="draw the lists again with robusthash data prepare"
@@ -74,7 +75,7 @@ def write_lists(
     for stem in stems.values():
         for file in list_files(folder, stem):
             known = None if earlier is None else earlier.sha256.get(file.name)
-            if known != hashlib.sha256(file.read_bytes()).hexdigest():
+            if known != content_digest(file).hex():
                 raise DatasetError(f"{file} already exists, and was not drawn", hint="move it, or keep using it")
     digests, counts = {}, {}
     try:

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from robusthash.contracts import DatasetContext, FileImages, Finding, RetrievalData, Split
+from robusthash.contracts import DatasetContext, FileImages, Finding, Findings, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets.fromfiles import FromFiles
-from robusthash_datasets.listfiles import Listing, list_files, read_listing
-from robusthash_datasets.verification import Findings, Level
+from robusthash_datasets.images.fromfiles import FromFiles
+from robusthash_datasets.lists.files import Listing, list_files, read_listing
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lists(FromFiles):
-    """Any dataset with list files, in the layout of ProS-GAN or of HashNet (see :mod:`robusthash_datasets.listfiles`).
+    """Any dataset with list files, in the layout of ProS-GAN or of HashNet.
 
+    The layouts are those of ``lists/files.py``.
     The images are found at ``images / prefix + (listed path without strip)``.
     """
 
@@ -34,6 +34,7 @@ class Lists(FromFiles):
     size: int = 224  #: height and width of the images, in pixels
     resize: int | None = None  #: length of the shorter side before the crop; none is 256 for 224, and in proportion
     backbone: str = "resnet18"  #: suggested backbone
+    outside: bool = False  #: whether listed paths may leave the folder of the images: absolute ones, and those with ..
 
     def __post_init__(self) -> None:
         if not self.title:
@@ -57,12 +58,14 @@ class Lists(FromFiles):
         return self.finished(self._data(context, listings), context, left_out=int(skipped))
 
     def verify(self, context: DatasetContext) -> list[Finding]:
-        """Checks every line of the lists, the splits against each other and the published counts, and every image."""
+        """Checks every line of the lists, and the published counts."""
         listings = self._listings(context)
         found = Findings()
         for name, listing in listings.items():
             for fault in listing.faults:
-                level: Level = "warning" if self.skip_broken and fault.row is not None else "error"
+                level: Literal["error", "warning"] = (
+                    "warning" if self.skip_broken and fault.row is not None else "error"
+                )
                 found.add(level, str(listing.file), fault.kind, where=fault.where, what=fault.what)
             left = len(listing.paths) - len(listing.sound().paths)
             if self.skip_broken and left:
@@ -72,7 +75,7 @@ class Lists(FromFiles):
             listings = {name: listing.sound() for name, listing in listings.items()}
         if any(listing.faults for listing in listings.values()):
             return found.all()  # labels and paths may be misaligned, so further checks are meaningless
-        return found.all() + self.findings(self._data(context, listings), context)
+        return found.all() + (self.broken(self._data(context, listings), context) if self.skip_broken else [])
 
     def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - nothing can be fetched
         """Explains where to download the files by hand.
@@ -151,6 +154,7 @@ class Lists(FromFiles):
             [self.prefix + item for item in ids],
             size=size or self.size,
             resize=self.resize if size in (None, self.size) else None,
+            outside=self.outside,
             origin=listing.place,
             remedy=f"check {self.title}.images, .strip and .prefix; {self.fetch}",
         )
