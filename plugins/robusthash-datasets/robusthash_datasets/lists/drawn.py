@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from robusthash.contents import content_digest
 from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
 from robusthash.opening import read_file, there
