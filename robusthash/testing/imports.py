@@ -31,6 +31,7 @@ _ROOMS = (
     "options",
     "pixels",
     "results",
+    "results.gate",
     "retrieval",
     "specs",
     "storage",
