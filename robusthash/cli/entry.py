@@ -1,7 +1,7 @@
 """The entry point of the command line: the commands, and the exit code of every outcome.
 
 Exit codes: 0 success, 1 failure, 2 usage error or bad input, 3 gate failed, 4 gate inconclusive, 5 nothing selected,
-130 interrupted, 141 the reader of the output closed the pipe.
+130 interrupted, 141 the reader of the output closed the pipe. A command may have exit codes of its own.
 """
 
 import contextlib
