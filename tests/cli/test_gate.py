@@ -151,7 +151,7 @@ def test_a_flag_is_allowed_by_name(project: Path, capsys: pytest.CaptureFixture[
     Release().add(flags=(flag,)).save(project / "flagged")
     rule = ["--fail-under", "map >= 0.1"]
     assert run(["gate", "flagged", *rule]) == 3
-    assert "allow it by name" in capsys.readouterr().out
+    assert "allow the check by name" in capsys.readouterr().out
     assert run(["gate", "flagged", *rule, "--allow", "RH005"]) == 0
     assert run(["gate", "flagged", *rule, "--allow", "clipping"]) == 2
 
