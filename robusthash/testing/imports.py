@@ -26,6 +26,7 @@ _ROOMS = (
     "metrics",
     "options",
     "pixels",
+    "processes",
     "results",
     "retrieval",
     "specs",

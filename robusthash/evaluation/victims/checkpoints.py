@@ -1,12 +1,14 @@
 """Checkpoints of trained models: trained here unless they are in the cache."""
 
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 
+from robusthash.caching import made_once, unfinished
 from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, Recipe, TrainingReport
-from robusthash.errors import UsageError
+from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import NAMED_WEIGHTS
@@ -75,15 +77,19 @@ def train_checkpoint(
     key = digest({**asdict(described), "device": resources.device.type})[:16]
     stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
     cached = cache_folder() / "checkpoints" / f"{stem}.safetensors"
-    if output is None and cached.exists():
-        return cached, load_checkpoint(cached)[1], True
-    network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
-    partial = cached.with_suffix(".partial")
-    report = _learn(network, method, recipe, resources, partial)
-    path = output or cached
-    saved = save_checkpoint(path, network, replace(described, report=asdict(report)))
-    partial.unlink(missing_ok=True)
-    return path, saved, False
+
+    def make() -> Description:
+        network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
+        report = _learn(network, method, recipe, resources, unfinished(cached))
+        return save_checkpoint(output or cached, network, replace(described, report=asdict(report)))
+
+    def read() -> Description | None:
+        with suppress(CheckpointError):  # an unreadable cache file is made again
+            return load_checkpoint(cached)[1] if output is None else None
+        return None
+
+    found, there = made_once(cached, read, make)
+    return output or cached, found, there
 
 
 def image_side(resources: Resources) -> int:
