@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robusthash.arrays import write_arrays
 from robusthash.cli import run
 from robusthash.results import Against, Flag, PluginUse, QueryArrays, Record, ResultStore, ScoreKey
 from robusthash.results.records.flat import identity
@@ -135,3 +136,76 @@ def test_no_command_prints_anything_but_text(
         assert not re.findall(r"(?<!\\)[<`]", output)
         assert "](" not in output.replace("\\](", "")
         assert not re.search(r"^# ", output, re.MULTILINE)
+
+
+SOUND: dict[str, np.ndarray] = {
+    "clean": np.zeros((4, 4), np.uint8),
+    "adversarial": np.ones((4, 4), np.uint8),
+    "ids": np.arange(4),
+    "linf": np.zeros(4),
+    "labels": np.eye(4, 3, dtype=np.uint8),
+    "targets": np.eye(4, 3, dtype=np.uint8),
+    "anchors": np.zeros((4, 9), np.int64),
+    "trace": np.zeros((4, 3), np.int16),
+    **{
+        f"{stage}/{name}": np.linspace(0, 1, 4)
+        for stage in ("clean", "adversarial", "unrounded")
+        for name in ("map", "t-map")
+    },
+}
+ITEMS = {"packed": np.arange(20, dtype=np.uint8).reshape(5, 4), "labels": np.eye(5, 3, dtype=np.uint8)}
+BROKEN: dict[str, tuple[dict[str, np.ndarray | None], dict[str, np.ndarray | None]]] = {
+    "no codes": ({"clean": None}, {}),
+    "no labels": ({"labels": None}, {}),
+    "texts": ({"linf": np.array(["a", "b", "c", "d"])}, {}),
+    "times": ({"linf": np.zeros(4, "datetime64[s]")}, {}),
+    "a single number": ({"linf": np.array(1.0)}, {}),
+    "three rows": ({"labels": np.eye(3, dtype=np.uint8)}, {}),
+    "no rows": ({name: array[:0] for name, array in SOUND.items()}, {}),
+    "codes of another length": ({"clean": np.zeros((4, 9), np.uint8)}, {}),
+    "codes of another type": ({"clean": np.zeros((4, 4), np.float64)}, {}),
+    "classes of another dataset": ({"labels": np.eye(4, 7, dtype=np.uint8)}, {}),
+    "fractional labels": ({"targets": np.ones((4, 3))}, {}),
+    "anchors beyond the database": ({"anchors": np.full((4, 9), 5)}, {}),
+    "fractional anchors": ({"anchors": np.zeros((4, 9))}, {}),
+    "no database": ({}, {"packed": None}),
+    "a flat database": ({}, {"packed": np.zeros(5, np.uint8)}),
+    "an empty database": ({}, {name: array[:0] for name, array in ITEMS.items()}),
+    "a database of texts": ({}, {"packed": np.array([["a"] * 4] * 5)}),
+    "fewer labels than items": ({}, {"labels": np.eye(4, 3, dtype=np.uint8)}),
+}
+
+
+def _with(arrays: dict[str, np.ndarray], changes: dict[str, np.ndarray | None]) -> dict[str, np.ndarray]:
+    return {name: array for name, array in {**arrays, **changes}.items() if array is not None}
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Callable[[str], tuple[Path, Record]]:
+    """Stores a record with arrays that do not fit."""
+
+    def store(name: str, relevance: str = "share-any") -> tuple[Path, Record]:
+        queries, items = BROKEN.get(name, ({}, {}))
+        stored = ResultStore(tmp_path)
+        record = make_record(target=0.5, bits=32, relevance=relevance)
+        path = stored.save(record, QueryArrays())
+        write_arrays(path.with_suffix(".npz"), _with(SOUND, queries))
+        stored.save_database(record, _with(ITEMS, items))
+        return path, record
+
+    return store
+
+
+@pytest.mark.parametrize("name", ["sound", *BROKEN, "another relevance"])
+def test_arrays_of_strangers_are_used_or_refused_by_name(
+    broken: Callable[..., tuple[Path, Record]], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    path, record = broken(name, *([TEXT] if name == "another relevance" else []))
+    results = ("--results", str(path.parents[3]))
+    code = run(["rescore", "--metric", "map", "--retriever", "torch", "--quiet", *results])
+    error = capsys.readouterr().err
+    assert code == (0 if name == "sound" else 2), error
+    assert name == "sound" or "array" in error or record.digest[:12] in error
+    for command in (["compare", str(path), str(path)], ["curve", "--over", "iteration"], ["show", str(path)]):
+        assert run([*command, *results]) in {0, 2, 5}
+        assert "internal error" not in capsys.readouterr().err
