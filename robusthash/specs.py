@@ -11,7 +11,9 @@ from robusthash.errors import SpecError
 
 __all__ = [
     "API_VERSION",
+    "LARGEST_SIDE",
     "NAMED_WEIGHTS",
+    "SMALLEST_SIDE",
     "AttackSpec",
     "BackboneSpec",
     "Capability",
@@ -25,6 +27,8 @@ __all__ = [
     "MetricSpec",
     "ModelSpec",
     "PluginUse",
+    "Precision",
+    "Relevance",
     "RetrieverSpec",
     "Role",
     "Spec",
@@ -54,6 +58,25 @@ class Capability(StrEnum):
     ANCHORS = "anchors"  #: codes of database items that have the target label
     CODE_BANK = "code-bank"  #: codes and labels of the train split
     QUERIES = "queries"  #: the victim's service, which returns codes or ids of the nearest items
+
+
+SMALLEST_SIDE = 8  #: pixels of a user's images: the smallest of the field have 8
+LARGEST_SIDE = 4096  #: pixels of a user's images: a batch of larger ones takes tens of gigabytes
+
+
+class Relevance(StrEnum):
+    """When an item is relevant to a query. Whoever has no label is relevant to nobody, and nobody to them."""
+
+    SHARE_ANY = "share-any"  #: they share a label: the field's default
+    EXACT = "exact"  #: they have the same labels
+    CONTAINS_TARGET = "contains-target"  #: the item has every label of the query
+
+
+class Precision(StrEnum):
+    """Arithmetic of an attack's passes. Scores are always computed in float32."""
+
+    FLOAT32 = "float32"
+    BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
 
 
 class Distance(StrEnum):

@@ -1,6 +1,6 @@
 """The interfaces that plugins implement, and the objects that they are passed."""
 
-from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
+from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Surrogate
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
@@ -10,7 +10,6 @@ from robusthash.contracts.data.dataset import (
     DatasetContext,
     RetrievalData,
     Split,
-    check_image_size,
 )
 from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.data.findings import Finding, Findings
@@ -25,7 +24,7 @@ from robusthash.contracts.models.model import Backbone, HashModel, ModelWrapper,
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
-from robusthash.contracts.progress import Progress, silent
+from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
 from robusthash.contracts.randomness import Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
@@ -34,7 +33,7 @@ from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.snapshots import Snapshot, Snapshots
-from robusthash.specs import Distance
+from robusthash.specs import Distance, Precision
 
 __all__ = [
     "IMAGE",
@@ -60,6 +59,7 @@ __all__ = [
     "Descriptor",
     "Distance",
     "Ensemble",
+    "EpochWatch",
     "Executor",
     "FileImages",
     "Finding",
@@ -104,7 +104,6 @@ __all__ = [
     "TrainingReport",
     "Work",
     "Workplace",
-    "check_image_size",
     "evaluating",
     "format_epsilon",
     "isolated_randomness",
@@ -112,4 +111,5 @@ __all__ = [
     "seeded",
     "silent",
     "tower_of",
+    "unwatched",
 ]

@@ -16,9 +16,7 @@ from robusthash.contracts.data.findings import Finding
 from robusthash.contracts.data.inputs import Images, Inputs
 from robusthash.contracts.modality import IMAGE, Modality
 from robusthash.errors import CapabilityError, DatasetError, OptionError
-
-SMALLEST_SIDE = 8  #: pixels; the smallest images of the field have 8, and SSIM's window 7
-LARGEST_SIDE = 4096  #: pixels; a batch of larger ones takes tens of gigabytes
+from robusthash.specs import LARGEST_SIDE, SMALLEST_SIDE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -192,21 +190,9 @@ class DatasetContext:
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
 
     def __post_init__(self) -> None:
-        check_image_size(self.image_size)
-
-
-def check_image_size(size: int | None, name: str = "image-size") -> None:
-    """Checks the height and width that a user asks for.
-
-    Args:
-        size: in pixels; None is the dataset's own.
-        name: of the option, for the error.
-
-    Raises:
-        OptionError: there is nothing to see in images so small, or no memory for images so large.
-    """
-    if size is not None and not SMALLEST_SIDE <= size <= LARGEST_SIDE:
-        raise OptionError(f"{name} is {size}", hint=f"from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels")
+        size = self.image_size
+        if size is not None and not SMALLEST_SIDE <= size <= LARGEST_SIDE:
+            raise OptionError(f"image-size is {size}", hint=f"from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels")
 
 
 class Dataset(ABC):

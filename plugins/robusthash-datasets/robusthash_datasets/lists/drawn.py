@@ -5,9 +5,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from robusthash.contents import content_digest
+from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
 from robusthash.opening import read_file, there
 from robusthash.storage import write_atomically
@@ -49,9 +49,8 @@ def read_draw(folder: Path) -> Draw | None:
     if not there(file):
         return None
     try:
-        content: dict[str, Any] = json.loads(read_file(file))
-        return Draw(**content | {"classes": tuple(content["classes"])})
-    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+        return parse_json(read_file(file), Draw)
+    except (OSError, ValueError) as error:
         raise DatasetError(
             f"{file} is damaged: {error}", hint="draw the lists again with robusthash data prepare"
         ) from error
