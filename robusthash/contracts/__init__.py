@@ -99,7 +99,6 @@ __all__ = [
     "TrainingReport",
     "Work",
     "Workplace",
-    "check_image_size",
     "evaluating",
     "format_epsilon",
     "isolated_randomness",
