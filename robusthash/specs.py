@@ -131,6 +131,8 @@ class Spec:
             raise SpecError(f"bad factory {self.factory!r} of {self.name!r}", hint="write 'package.module:attribute'")
         if not isinstance(self.summary, str) or not self.summary.strip() or "\n" in self.summary:
             raise SpecError(f"bad summary of {self.name!r}", hint="one non-empty line")
+        if not isinstance(self.paper, str | None):
+            raise SpecError(f"bad paper {self.paper!r} of {self.name!r}", hint="a key of the bibliography, or None")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +148,11 @@ class ModelSpec(Spec):
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.recipe, Mapping) or not all(isinstance(name, str) for name in self.recipe):
+            raise SpecError(f"bad recipe of model {self.name!r}", hint="a mapping from fields of Recipe to values")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,10 +179,12 @@ class AttackSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.goals or not all(isinstance(goal, Goal) for goal in self.goals):
-            raise SpecError(f"attack {self.name!r} has no valid goals", hint="goals={Goal.UNTARGETED} or Goal.TARGETED")
-        if not all(isinstance(need, Capability) for need in self.needs):
-            raise SpecError(f"attack {self.name!r} has unknown needs", hint="needs={Capability.GRADIENTS, ...}")
+        _require_members(self, "goals", self.goals, Goal)
+        if not self.goals:
+            raise SpecError(f"attack {self.name!r} has no goals", hint="goals=frozenset({Goal.UNTARGETED})")
+        _require_members(self, "needs", self.needs, Capability)
+        _require_members(self, "distances", self.distances, Distance)
+        _require_member(self, "role", self.role, Role)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +204,12 @@ class RetrieverSpec(Spec):
 
     exactness: Exactness = Exactness.EXACT
     preference: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _require_member(self, "exactness", self.exactness, Exactness)
+        if not isinstance(self.preference, int):
+            raise SpecError(f"bad preference {self.preference!r} of retriever {self.name!r}", hint="an integer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,3 +240,15 @@ class PluginUse:
     name: str
     owner: str
     options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _require_members(spec: Spec, field_name: str, found: object, kind: type[StrEnum]) -> None:
+    if not isinstance(found, frozenset | set) or not all(isinstance(one, kind) for one in found):
+        known = ", ".join(f"{kind.__name__}.{one.name}" for one in kind)
+        raise SpecError(f"bad {field_name} of {spec.name!r}: {found!r}", hint=f"a frozenset of these: {known}")
+
+
+def _require_member(spec: Spec, field_name: str, found: object, kind: type[StrEnum]) -> None:
+    if not isinstance(found, kind):
+        known = ", ".join(f"{kind.__name__}.{one.name}" for one in kind)
+        raise SpecError(f"bad {field_name} of {spec.name!r}: {found!r}", hint=f"one of these: {known}")

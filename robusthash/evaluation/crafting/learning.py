@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
-from robusthash.errors import CheckpointError, PluginError, RobustHashError
+from robusthash.errors import CheckpointError
 from robusthash.results import Spent
 from robusthash.storage import cache_folder, digest
 from robusthash.tensors import load_tensors, read_metadata, save_tensors
@@ -63,7 +63,7 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
             return Learnt(tensors=_placed(tensors, context.device), spent=spent)
     meter = _Meter(context.surrogate.budget)
     snapshots = _MeteredSnapshots(path.with_suffix(".partial"), key, meter)
-    found = _learn(attack, replace(context, snapshots=snapshots))
+    found = attack.learn(replace(context, snapshots=snapshots))
     if found is None:
         return None
     spent = meter.spent()
@@ -122,18 +122,6 @@ class _MeteredSnapshots(Snapshots):
     def part(self, name: str) -> Snapshots:
         plain = super().part(name)
         return _MeteredSnapshots(plain.path, plain.identity, self._meter)
-
-
-def _learn(attack: Attack, context: LearningContext) -> dict[str, Tensor] | None:
-    try:
-        found = attack.learn(context)
-    except RobustHashError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise PluginError(
-            f"it raised {type(error).__name__} while it learnt: {error}", hint="report it to the plugin's author"
-        ) from error
-    return None if found is None else dict(found)
 
 
 def _placed(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

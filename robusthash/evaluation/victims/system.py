@@ -18,6 +18,7 @@ from robusthash.contracts import (
     Space,
     Split,
     isolated_randomness,
+    read_inputs,
 )
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.codes import cached_representation
@@ -116,7 +117,7 @@ class System:
         """The probe of the victim, on the first queries."""
         queries, device = self.resources.queries, self.resources.device
         rows = range(min(PROBED, len(queries)))
-        inputs = queries.split.view(self.direction.query).inputs(rows).to(device)
+        inputs = read_inputs(queries.split.view(self.direction.query), rows).to(device)
         with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), queries.ids.to(device)):
             return probe(self.query_model, inputs)
 
