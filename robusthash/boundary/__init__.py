@@ -8,10 +8,11 @@ from robusthash.boundary.blame import blaming, breach, told
 from robusthash.boundary.crossing import foreign
 from robusthash.boundary.limit import time_limit
 from robusthash.boundary.output import results_on_stdout
-from robusthash.boundary.ownership import CORE_OWNER, Whose, inherit, own, whose
+from robusthash.boundary.ownership import CORE_OWNER, IN_MEMORY, Whose, inherit, own, whose
 
 __all__ = [
     "CORE_OWNER",
+    "IN_MEMORY",
     "Whose",
     "blaming",
     "breach",

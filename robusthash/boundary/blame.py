@@ -29,7 +29,7 @@ class blaming:  # noqa: N801 - read as a verb: `with blaming(attack, "perturb a 
     """Turns exceptions of a block into project errors, and does nothing else; see :class:`foreign` for the rest.
 
     The innermost frame that belongs to a marked object decides who is blamed; if there is none, the argument does.
-    Project errors, Ctrl-C and an exhausted memory pass, the first with the owner of the code that raised it.
+    Project errors, Ctrl-C and exhausted memory pass, the first with the owner of the code that raised it.
 
     Args:
         thing: whose code is called: a marked object, or its :class:`Whose`. None is this package itself: what breaks
@@ -64,7 +64,9 @@ class blaming:  # noqa: N801 - read as a verb: `with blaming(attack, "perturb a 
             return
         if out_of_memory(error):
             return
-        raise self._translated(error) from error
+        if not isinstance(error, Exception) and self._found(error) is None:
+            return  # of the caller's own, such as of a progress bar
+        raise self.translated(error) from error
 
     @property
     def _named(self) -> str:
@@ -78,16 +80,16 @@ class blaming:  # noqa: N801 - read as a verb: `with blaming(attack, "perturb a 
                 return found
         return None if self._thing is None else whose(self._thing)
 
-    def _translated(self, error: BaseException) -> RobustHashError:
+    def translated(self, error: BaseException) -> RobustHashError:
+        """The project error for an exception of the block."""
         found = self._found(error)
-        did = f"{_deed(error)}{_place(error)}"
         if found is None:
-            made = RobustHashError(
-                f"internal error: it {did}, while it was to {self._asked}",
-                hint="run again with --debug for the traceback, and report it",
+            own_fault = RobustHashError(
+                f"internal error: {told(error)}", hint="run again with --debug for the traceback"
             )
-            made.owner = CORE_OWNER
-            return made
+            own_fault.owner = CORE_OWNER
+            return own_fault
+        did = f"{_deed(error)}{_place(error)}"
         if self._thing is None or found != whose(self._thing):
             message = f"{found} {did}, while {self._named} was to {self._asked}"
         else:

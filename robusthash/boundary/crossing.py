@@ -46,7 +46,7 @@ class foreign(blaming):  # noqa: N801 - read as a word: `with foreign(attack, "p
             )
         if isinstance(error, KeyboardInterrupt):
             if interrupted is False:
-                raise self._translated(error) from error
+                raise self.translated(error) from error
         elif interrupted:
             raise KeyboardInterrupt from error  # it was swallowed
         elif error is not None:

@@ -7,6 +7,8 @@ from robusthash.version import __version__
 
 CORE_OWNER = f"robusthash {__version__}"
 
+IN_MEMORY = "in memory"  #: the owner of an object that no plugin registers
+
 _MARK = "_robusthash_whose"
 
 
@@ -25,7 +27,7 @@ class Whose:
     users: bool = False
 
     def __str__(self) -> str:
-        return f"{self.what} of {self.owner}"
+        return f"{self.what} {'' if self.owner.startswith(IN_MEMORY) else 'of '}{self.owner}"
 
 
 def own(thing: Any, owner: Whose) -> None:

@@ -213,7 +213,7 @@ class PluginHost:
                 raise PluginError(
                     f"the spec of {registered.whose} does not fit its class: {error.message}", hint=error.hint
                 ) from error
-            made = build_options(cls, {**preset, **convert(cls, options or {}, where=name)}, where=name)
+            made: Any = build_options(cls, {**preset, **convert(cls, options or {}, where=name)}, where=name)
         own(made, registered.whose)
         return made
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.boundary import breach, foreign
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
 from robusthash.errors import ContractError, DatasetError, OptionError
 from robusthash.host import PluginHost, PluginKind, Registered
@@ -84,8 +85,8 @@ def verify(
     robusthash data verify flickr25k --data-root /data
     """
     registered, dataset = _dataset(load_host(context), name, assignments)
-    with progress(quiet=quiet) as report:
-        findings = dataset.verify(_place(data_root, report))
+    with progress(quiet=quiet) as report, foreign(dataset, "verify its data"):
+        findings = _checked(list(dataset.verify(_place(data_root, report))), dataset)
     findings = sorted(findings, key=lambda finding: finding.level != "error")  # errors first, else as found
     levels = Counter(finding.level for finding in findings)
     if as_json:
@@ -124,10 +125,17 @@ def prepare(
     robusthash data prepare flickr25k/rnm --source ~/mirflickr25k --data-root /data
     """
     _, dataset = _dataset(load_host(context), name, assignments)
-    with progress(quiet=quiet) as report:
+    with progress(quiet=quiet) as report, foreign(dataset, "prepare its data"):
         place = _place(data_root, report)
         left = dataset.prepare(place, source)
     click.echo(f"{name}: {left}" if left else f"{name} is ready in {place.root or place.cache}")
+
+
+def _checked(findings: "list[Finding]", dataset: "Dataset") -> "list[Finding]":
+    for one in findings:
+        if getattr(one, "level", None) not in ("error", "warning"):
+            raise breach(dataset, f"found {one!r}", hint="return robusthash.contracts.Finding objects from `verify`")
+    return findings
 
 
 def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tuple[Registered, Dataset]":

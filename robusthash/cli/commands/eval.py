@@ -156,7 +156,7 @@ def command(
     else:
         _show(outcome, results)
     for failure in outcome.failures:
-        click.echo(f"error: {failure.cell}: attack of {failure.owner}: {failure.error.message}", err=True)
+        click.echo(f"error: {failure.cell}: {failure.error.message}", err=True)
         if failure.error.hint:
             click.echo(f"hint: {failure.error.hint}", err=True)
     if outcome.failures:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from robusthash.boundary import blaming
 from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, silent
 from robusthash.errors import ContractError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.result import ShardResult
@@ -36,7 +37,7 @@ class Failure:
 
     Attributes:
         cell: the cell.
-        owner: distribution and version of its attack.
+        owner: distribution and version of the code that failed; of the attack if that is unknown.
         error: why it failed.
     """
 
@@ -114,11 +115,12 @@ def evaluate(
             systems.get(cell.crafted_on, cell.direction)
             outcome.victims[str(cell.victim)] = victim.origin
             try:
-                record, reused = run.record(cell, place, shared.folders(cell))
+                with blaming(None, f"evaluate {cell}"):
+                    record, reused = run.record(cell, place, shared.folders(cell))
             except StorageError:
                 raise
             except RobustHashError as error:
-                owner = resources.plugins.attack(cell.attack, dict(cell.options)).use.owner
+                owner = error.owner or resources.plugins.attack(cell.attack, dict(cell.options)).use.owner
                 outcome.failures.append(Failure(cell=cell, owner=owner, error=error))
                 systems.drop(cell.crafted_on)  # the failed attack may have changed the model
                 continue

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
-from robusthash.evaluation.scoring.score import Scored, per_query, score
+from robusthash.evaluation.scoring.score import Scored, per_query, score, values
 from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.system import Database, System
 from robusthash.hashing import vote
@@ -98,7 +98,7 @@ class Scale:
         """
         own, items = self.labels[Against.OWN], self.database.labels
         counts = worst_counts(own, items, space=self.database.space, relevance=self.relevance)
-        return self.metrics[self.headline].per_query(counts).expected
+        return values(self.metrics[self.headline], counts).expected
 
     @cached_property
     def floors(self) -> dict[Against, dict[str, float]]:

@@ -1,15 +1,24 @@
 """Scores: the metrics of queries against a database."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
+from robusthash.boundary import breach, foreign
 from robusthash.contracts import Index, Neighbours
-from robusthash.errors import ContractError
 from robusthash.evaluation.victims.system import Database
-from robusthash.metrics import MeasuredCounts, RankingMetric, Relevance, Scores, bootstrap_interval, ranked_counts
+from robusthash.metrics import (
+    MeasuredCounts,
+    RankedCounts,
+    RankingMetric,
+    Relevance,
+    Scores,
+    bootstrap_interval,
+    ranked_counts,
+)
 from robusthash.metrics.counting.relevance import pack_labels, relevant
 from robusthash.results import Measure
 
@@ -67,15 +76,16 @@ def score(
     for counts in _counts(queries, labels, database, relevance, nearest=k):
         answer.compare(counts)
         for name, metric in metrics.items():
-            parts[name].append(metric.per_query(counts))
+            parts[name].append(values(metric, counts))
     _check_ids(found, index, queries, database)
     if index.capabilities.exact and answer.wrong:
-        raise ContractError(
-            f"{type(index).__name__} claims to be exact, but {answer.wrong} of {len(queries)} queries"
+        raise breach(
+            index,
+            f"claims to be exact, but {answer.wrong} of {len(queries)} queries"
             " got distances that differ from a full scan",
             hint="search with --retriever torch, and report it to the retriever's author",
         )
-    scores = {name: _checked(Scores.cat(each), name, len(queries)) for name, each in parts.items()}
+    scores = {name: _checked(Scores.cat(each), metrics[name], len(queries)) for name, each in parts.items()}
     return Scored(
         measures={name: _measure(each, seed) for name, each in scores.items()},
         per_query={name: each.expected for name, each in scores.items()},
@@ -102,8 +112,8 @@ def per_query(
     Returns:
         (queries,) float64, ties in expectation.
     """
-    parts = [metric.per_query(counts) for counts in _counts(queries, labels, database, relevance)]
-    return _checked(Scores.cat(parts), metric.name, len(queries)).expected
+    parts = [values(metric, counts) for counts in _counts(queries, labels, database, relevance)]
+    return _checked(Scores.cat(parts), metric, len(queries)).expected
 
 
 def _check_ids(found: Neighbours, index: Index, queries: Tensor, database: Database) -> None:
@@ -112,36 +122,60 @@ def _check_ids(found: Neighbours, index: Index, queries: Tensor, database: Datab
     Raises:
         ContractError: they are not.
     """
-    ids, name = found.ids, type(index).__name__
+    ids = found.ids
     if int(ids.min()) < 0 or int(ids.max()) >= index.size:
-        raise ContractError(f"{name} returned ids outside the database", hint="report it to the retriever's author")
+        raise breach(index, "returned ids outside the database", hint="report it to the retriever's author")
     ordered = ids.sort(1).values
     if bool((ordered[:, 1:] == ordered[:, :-1]).any()):
-        raise ContractError(f"{name} returned an item twice", hint="report it to the retriever's author")
+        raise breach(index, "returned an item twice", hint="report it to the retriever's author")
     if database.space.binary:
         items = database.representation.numpy()[ids.numpy()]
         true = np.bitwise_count(items ^ queries.numpy()[:, None]).sum(2, dtype=np.int64)
         if (true != found.distances.numpy()).any():
-            raise ContractError(
-                f"{name} returned ids whose distances differ from those that it returned",
+            raise breach(
+                index,
+                "returned ids whose distances differ from those that it returned",
                 hint="search with --retriever torch, and report it to the retriever's author",
             )
 
 
-def _checked(scores: Scores, name: str, queries: int) -> Scores:
+def values(metric: RankingMetric, counts: RankedCounts) -> Scores:
+    """What a metric makes of counts.
+
+    Raises:
+        ContractError: it returned something other than one value of each kind for each query.
+        PluginError: it raised an exception.
+    """
+    queries = len(counts.items)
+    with foreign(metric, f"score {queries} queries"):
+        found = metric.per_query(counts)
+    arrays: list[Any] = [getattr(found, field.name, None) for field in fields(Scores)]
+    if not isinstance(found, Scores) or not all(isinstance(a, np.ndarray) and a.dtype.kind in "fbiu" for a in arrays):
+        raise breach(metric, f"returned {type(found).__name__}", hint="return Scores of arrays from `per_query`")
+    shapes = sorted({array.shape for array in arrays})
+    if shapes != [(queries,)]:
+        told = " and ".join(map(str, shapes))
+        raise breach(metric, f"returned values of shape {told} for {queries} queries", hint="return one for each query")
+    return found
+
+
+def _checked(scores: Scores, metric: RankingMetric, queries: int) -> Scores:
     """Returns the scores of a metric if they are valid.
 
     Raises:
         ContractError: they have another length, are NaN or infinite, or are outside their band.
     """
-    values = np.stack([scores.worst, scores.expected, scores.best]) if len(scores.expected) else np.zeros((3, 0))
-    if values.shape[1] != queries:
-        raise ContractError(f"metric {name!r} returned {values.shape[1]} values for {queries} queries")
-    if not np.isfinite(values).all():
-        raise ContractError(f"metric {name!r} returned NaN or infinite values", hint="report it to the metric's author")
-    if (values[0] > values[1] + _SLACK).any() or (values[1] > values[2] + _SLACK).any():
-        raise ContractError(
-            f"metric {name!r} returned a value outside the band of its worst and best orders of ties",
+    found = np.stack([scores.worst, scores.expected, scores.best]) if len(scores.expected) else np.zeros((3, 0))
+    if found.shape[1] != queries:
+        raise breach(
+            metric, f"returned {found.shape[1]} values for {queries} queries", hint="return one for each query"
+        )
+    if not np.isfinite(found).all() or not np.isfinite(scores.counted).all():
+        raise breach(metric, "returned NaN or infinite values", hint="report it to the metric's author")
+    if (found[0] > found[1] + _SLACK).any() or (found[1] > found[2] + _SLACK).any():
+        raise breach(
+            metric,
+            "returned a value outside the band of its worst and best orders of ties",
             hint="report it to the metric's author",
         )
     return scores

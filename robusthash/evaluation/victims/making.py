@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from robusthash.boundary import IN_MEMORY, Whose, breach, foreign, own, whose
 from robusthash.contracts import CrossModalHashModel, Descriptor, HashModel, ReadyModel
-from robusthash.errors import CapabilityError, CheckpointError, ContractError, MissingDependencyError, UsageError
+from robusthash.errors import CapabilityError, CheckpointError, MissingDependencyError, UsageError
 from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, shown, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.checkpoints import image_side, start_of, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
-from robusthash.evaluation.victims.plugins import IN_MEMORY, TRAIN, Plugins
+from robusthash.evaluation.victims.plugins import TRAIN, Plugins
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
 from robusthash.results import ModelUse, PluginUse
@@ -48,11 +49,37 @@ def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
         ContractError: a plugin did not build what its contract requires.
         TrainingError: a training diverged or collapsed.
     """
-    victim = _undefended(plan, resources).identified()
-    if plan.defense is not None:
-        victim = _defended(victim, plan.defense, resources).identified()
-    victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
+    owner = owner_of(plan, resources)
+    with foreign(owner, f"be made ready for {plan}"):
+        victim = _undefended(plan, resources)
+        _mark(victim.model, owner)
+        victim = victim.identified()
+        if plan.defense is not None:
+            victim = _defended(victim, plan.defense, resources).identified()
+        victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
     return victim
+
+
+def owner_of(plan: VictimPlan, resources: Resources) -> Whose:
+    """Whose code the model of a plan is: of the plugin that makes it, or of the user's own file or object."""
+    named = plan.model
+    what = f"model {shown(named)!r}"
+    if not isinstance(named, str):
+        kind = type(named.network if isinstance(named, LogitModel) else named)
+        return Whose(what=what, owner=f"{IN_MEMORY} {kind.__module__}:{kind.__qualname__}", users=True)
+    if user_path(named) is not None:
+        return Whose(what=what, owner=named, users=True)
+    path = checkpoint_path(named)
+    if path is not None:
+        return Whose(what=what, owner=str(path))
+    return whose(resources.plugins.model(named).plugin)
+
+
+def _mark(model: HashModel | CrossModalHashModel, owner: Whose) -> None:
+    own(model, owner)
+    if isinstance(model, CrossModalHashModel):
+        for tower in model.towers.values():
+            own(tower, owner)
 
 
 def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
@@ -122,7 +149,8 @@ def _ready(method: ReadyModel, use: PluginUse, resources: Resources) -> Victim:
     """A ready model. The versions of its libraries are recorded with its options and are part of its digest."""
     model = method.build(resources.data.modalities)
     if not isinstance(model, HashModel | CrossModalHashModel) or model.space.size != method.bits:
-        raise ContractError(f"model {use.name!r} of {use.owner} did not build a hash model of {method.bits} bits")
+        kind = f"{type(model).__name__}"
+        raise breach(method, f"built a {kind}", hint=f"return a HashModel of {method.bits} bits from `build`")
     _require_inputs(model, resources, f"model {use.name!r} of {use.owner}")
     options = {**use.options, "libraries": {name: _version(name, use) for name in method.libraries}}
     made_from = {**asdict(use), "options": options, "weights": weights_digest(model)}
@@ -233,4 +261,5 @@ def _defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim
         )
     hardened = harden(victim.model, victim.use, victim.description, chosen, resources)
     origin = f"{victim.origin}; hardened: {hardened.path}" if hardened.path else victim.origin
+    own(hardened.model, whose(chosen.plugin))
     return replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from robusthash.boundary import Whose, own
+from robusthash.boundary import IN_MEMORY, Whose, own
 from robusthash.contracts import (
     Attack,
     Backbone,
@@ -29,7 +29,6 @@ from robusthash.results import PluginUse
 from robusthash.specs import AttackSpec, Distance, Goal, Role, Spec
 
 TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
-IN_MEMORY = "in memory"  #: the owner of an object that no plugin registers
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 

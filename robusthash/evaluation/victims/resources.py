@@ -5,10 +5,12 @@ from functools import cached_property
 
 import torch
 
+from robusthash.boundary import IN_MEMORY, Whose, blaming, foreign
 from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
-from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
+from robusthash.evaluation.victims.loading import check_dataset, load_dataset
+from robusthash.evaluation.victims.plugins import Chosen, Plugins
 from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.host import CORE, PluginHost, PluginKind
@@ -76,22 +78,24 @@ class Resources:
 
         Raises:
             DatasetError: files are missing or wrong.
+            PluginError: the dataset failed, or did not load what its contract requires.
         """
         named = self.setting.dataset
         if isinstance(named, RetrievalData):
-            return named
+            return check_dataset(named, Whose(what=f"dataset {named.name!r}", owner=IN_MEMORY))
         context = DatasetContext(
             root=self.setting.data_root,
             cache=cache_folder(),
             image_size=self.setting.image_size,
             progress=self.progress,
         )
-        return self.plugins.dataset(named).plugin.load(context)
+        return load_dataset(self.plugins.dataset(named).plugin, context)
 
     @cached_property
     def queries(self) -> Queries:
         """The queries to attack."""
-        return Queries.drawn(self.data, self.setting.queries, self.setting.seed)
+        with foreign(self.data, "select queries"):
+            return Queries.drawn(self.data, self.setting.queries, self.setting.seed)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:
@@ -152,7 +156,9 @@ class Resources:
         Raises:
             UsageError: a metric is unknown, or two have the same name.
         """
-        return by_name(self.plugins.metric(named).plugin for named in self.setting.metrics)
+        metrics = [self.plugins.metric(named).plugin for named in self.setting.metrics]
+        with blaming(None, "compare the metrics"):
+            return by_name(metrics)
 
     def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
         """The metrics that exist in a space, the headline first.

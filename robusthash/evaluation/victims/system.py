@@ -1,5 +1,6 @@
 """Systems: a victim with the database that it searches, in one direction."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ from robusthash.contracts import (
     isolated_randomness,
     read_inputs,
 )
+from robusthash.errors import RobustHashError, RobustHashWarning
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.codes import cached_representation
 from robusthash.evaluation.victims.making import get_victim
@@ -124,7 +126,10 @@ class System:
     def close(self) -> None:
         """Closes the index, if it was built."""
         if "database" in self.__dict__:
-            self.database.index.close()
+            try:
+                self.database.index.close()
+            except RobustHashError as error:  # the numbers are there, and other cells go on
+                warnings.warn(str(error), RobustHashWarning, stacklevel=2)
 
     def _represented(self, split: Split) -> Tensor:
         resources = self.resources

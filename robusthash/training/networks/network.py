@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from robusthash.boundary import blaming, breach, own, told, whose
 from robusthash.contracts import Backbone, HashModel, Modality, Randomness, evaluating, seeded
-from robusthash.errors import ContractError, UsageError
+from robusthash.errors import UsageError
+from robusthash.training.networks.weights import plain_state
 
 
 class HashNetwork(HashModel):
@@ -93,16 +95,22 @@ def build_features(backbone: Backbone, *, image_size: int, weights: str) -> tupl
         CheckpointError: the weights cannot be fetched or read, or do not fit.
         ContractError: it does not give the features that it promised.
     """
-    features, width = backbone.build(weights)
-    name = type(backbone).__name__
+    with blaming(backbone, "build its network"):  # not `foreign`, which restores the generators: they are drawn on
+        built = backbone.build(weights)
+    features, width = built if isinstance(built, tuple) and len(built) == 2 else (built, None)
+    if not isinstance(features, nn.Module) or not isinstance(width, int):
+        raise breach(backbone, f"built {type(built).__name__}", hint="return a module and its number of features")
+    own(features, whose(backbone))
+    plain_state(features)
     try:
         with evaluating(features), torch.inference_mode():
-            shape = tuple(features(torch.zeros(2, 3, image_size, image_size)).shape)
+            found = features(torch.zeros(2, 3, image_size, image_size))
     except (RuntimeError, AssertionError, ValueError) as error:  # transformers assert their image size
         raise UsageError(
-            f"backbone {name} cannot take {image_size}x{image_size} images: {str(error).splitlines()[0]}",
+            f"{whose(backbone)} cannot take {image_size}x{image_size} images: {told(error)}",
             hint=f"it is meant for {backbone.image_size}x{backbone.image_size}; enlarge the images or use another",
         ) from error
-    if shape != (2, width):
-        raise ContractError(f"backbone {name} promised (2, {width}) features of two images and gave {shape}")
+    if not isinstance(found, torch.Tensor) or found.shape != (2, width) or not found.is_floating_point():
+        shape = f"{tuple(found.shape)} {found.dtype}" if isinstance(found, torch.Tensor) else type(found).__name__
+        raise breach(backbone, f"gave {shape} features of two images", hint=f"it promised {(2, width)} floats")
     return features, width
