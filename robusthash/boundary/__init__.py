@@ -5,7 +5,7 @@ error becomes one, which says whose code it was, what it was asked for, and what
 """
 
 from robusthash.boundary.blame import blaming, breach, told
-from robusthash.boundary.crossing import foreign
+from robusthash.boundary.crossing import foreign, warned
 from robusthash.boundary.limit import time_limit
 from robusthash.boundary.output import results_on_stdout
 from robusthash.boundary.ownership import CORE_OWNER, IN_MEMORY, Whose, inherit, own, whose
@@ -22,5 +22,6 @@ __all__ = [
     "results_on_stdout",
     "time_limit",
     "told",
+    "warned",
     "whose",
 ]

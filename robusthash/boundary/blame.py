@@ -10,7 +10,7 @@ from types import FrameType, TracebackType
 from typing import Literal
 
 from robusthash.boundary.ownership import CORE_OWNER, Whose, marked, whose
-from robusthash.errors import ContractError, PluginError, RobustHashError, UsageError
+from robusthash.errors import ContractError, DatasetError, PluginError, RobustHashError, UsageError
 
 _FIX = "fix the file; --debug shows the traceback"
 _REPORT = "report it to its authors; --debug shows the traceback"
@@ -147,7 +147,7 @@ def _name(error: RobustHashError, found: Whose | None) -> None:
     if found is None:
         return
     error.owner = found.owner
-    if isinstance(error, PluginError) and found.owner not in error.message:
+    if isinstance(error, PluginError | DatasetError) and found.owner not in error.message:
         error.message = f"{found}: {error.message}"
         error.args = (error.message,)
 

@@ -1,13 +1,14 @@
 """A call into foreign code: contained, blamed, and without traces."""
 
 import warnings
+from collections.abc import Callable
 from types import TracebackType
 from typing import Literal
 
 from robusthash.boundary import endings, output
 from robusthash.boundary.blame import blaming
 from robusthash.boundary.surroundings import Surroundings
-from robusthash.errors import RobustHashWarning
+from robusthash.errors import RobustHashError, RobustHashWarning
 
 
 class foreign(blaming):  # noqa: N801 - read as a word: `with foreign(attack, "perturb a batch"):`
@@ -52,3 +53,18 @@ class foreign(blaming):  # noqa: N801 - read as a word: `with foreign(attack, "p
         elif error is not None:
             self._blame(error)
         return False
+
+
+def warned(thing: object, asked: str, call: Callable[[], object]) -> None:
+    """Calls what only cleans up: its failure is a warning, because the results are there.
+
+    Args:
+        thing: whose code is called, as for :class:`blaming`.
+        asked: what is asked of it, as for :class:`blaming`.
+        call: the call.
+    """
+    try:
+        with foreign(thing, asked):
+            call()
+    except RobustHashError as error:
+        warnings.warn(str(error), RobustHashWarning, stacklevel=2)

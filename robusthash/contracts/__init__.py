@@ -16,11 +16,27 @@ from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs, read_inputs, read_pixels
 from robusthash.contracts.defending.context import DefenseContext, Trainer
 from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
-from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Work, Workplace
+from robusthash.contracts.executor import (
+    Executor,
+    FinishedShard,
+    Running,
+    ShardTask,
+    Work,
+    Workplace,
+    in_use,
+    run_tasks,
+)
 from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
 from robusthash.contracts.models.descriptor import Descriptor
-from robusthash.contracts.models.model import Backbone, HashModel, ModelWrapper, checked_outputs, evaluating
+from robusthash.contracts.models.model import (
+    Backbone,
+    HashModel,
+    ModelWrapper,
+    checked_outputs,
+    evaluating,
+    represented,
+)
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
@@ -105,10 +121,13 @@ __all__ = [
     "checked_outputs",
     "evaluating",
     "format_epsilon",
+    "in_use",
     "isolated_randomness",
     "parse_epsilon",
     "read_inputs",
     "read_pixels",
+    "represented",
+    "run_tasks",
     "seeded",
     "silent",
     "tower_of",

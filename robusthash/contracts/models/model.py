@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from robusthash.boundary import breach
+from robusthash.boundary import blaming, breach
 from robusthash.contracts.modality import Modality
 from robusthash.contracts.space import Space
 from robusthash.errors import ContractError
@@ -84,7 +84,7 @@ class HashModel(nn.Module, ABC):
         """
         with evaluating(self), torch.inference_mode():
             outputs = checked_outputs(self, inputs, self(inputs.clone()))  # it may change its inputs in place
-            return self.space.represent(outputs).clone()
+            return represented(self, outputs).clone()
 
 
 def checked_outputs(model: HashModel, inputs: Tensor, outputs: object) -> Tensor:
@@ -107,6 +107,20 @@ def checked_outputs(model: HashModel, inputs: Tensor, outputs: object) -> Tensor
         f"returned {found} for {len(inputs)} inputs",
         hint=f"return the hash layer's raw output, {wanted} float",
     )
+
+
+def represented(model: HashModel, outputs: Tensor) -> Tensor:
+    """Representations of a model's outputs, in its space.
+
+    Args:
+        model: the model.
+        outputs: (n, size) float.
+
+    Raises:
+        ContractError: an output is NaN or infinite; the error names the model.
+    """
+    with blaming(model, "hash inputs"):
+        return model.space.represent(outputs)
 
 
 class ModelWrapper(HashModel):

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robusthash.boundary import blaming
-from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, silent
+from robusthash.boundary import blaming, breach
+from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, in_use, run_tasks, silent
 from robusthash.errors import ContractError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.result import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
@@ -105,7 +105,7 @@ def evaluate(
             elsewhere=WorkerFactory(setting=request.setting, cells=tuple(cells)),
             settings={"dataset": resources.data.name, "device": resources.device.type},
         )
-        running = stack.enter_context((executor or Local()).start(workplace))
+        running = stack.enter_context(in_use(executor or Local(), workplace))
         run = _Run(systems, results, running, worker, force=force)
         shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
         stack.callback(remove_if_empty, results / _SHARDS)
@@ -190,15 +190,23 @@ class _Run:
         self._worker.take(prepared)
         asked = CellTask(place=place, digest=prepared.record.digest, shared=prepared.shared)
         error: RobustHashError | None = None
-        for finished in self._running.run([ShardTask(cell=asked, shard=shard) for shard in missing]):
+        for finished in run_tasks(self._running, [ShardTask(cell=asked, shard=shard) for shard in missing]):
             if finished.error is not None:
                 error = error or finished.error
                 continue
+            if not isinstance(finished.result, ShardResult):
+                raise breach(
+                    self._running, f"lost the result of shard {finished.task.shard}", hint="yield it unchanged"
+                )
             folder.write(finished.task.shard, finished.result)
             done += len(shards[finished.task.shard])
             progress(done, queries, what)
         if error is not None:
             raise error
+        if folder.missing():
+            raise breach(
+                self._running, f"did not run shards {folder.missing()}", hint="run every task, or yield an error"
+            )
         return folder.read()
 
 

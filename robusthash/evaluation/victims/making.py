@@ -51,7 +51,7 @@ def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
     """
     owner = owner_of(plan, resources)
     with foreign(owner, f"be made ready for {plan}"):
-        victim = _undefended(plan, resources)
+        victim = _undefended(plan, resources, owner)
         _mark(victim.model, owner)
         victim = victim.identified()
         if plan.defense is not None:
@@ -82,13 +82,13 @@ def _mark(model: HashModel | CrossModalHashModel, owner: Whose) -> None:
             own(tower, owner)
 
 
-def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
+def _undefended(plan: VictimPlan, resources: Resources, owner: Whose) -> Victim:
     named = plan.model
     if not isinstance(named, str):
-        return _in_memory(named, resources)
+        return _in_memory(named, resources, owner)
     path = checkpoint_path(named)
     if user_path(named) is not None:
-        return _built_by_user(named, plan.bits, resources)
+        return _built_by_user(named, plan.bits, resources, owner)
     if path is not None:
         return _from_file(path, resources)
     if resources.setting.checkpoint is not None:
@@ -101,17 +101,18 @@ def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
     return _trained(plan, resources)
 
 
-def _in_memory(model: HashModel | CrossModalHashModel, resources: Resources) -> Victim:
+def _in_memory(model: HashModel | CrossModalHashModel, resources: Resources, owner: Whose) -> Victim:
     """A model passed as an object. The caller keeps it; here it is only frozen and moved to the device."""
     _require_inputs(model, resources, shown(model))
-    kind = type(model.network if isinstance(model, LogitModel) else model)
-    use = _own(model, shown(model), f"{IN_MEMORY} {kind.__module__}:{kind.__qualname__}", {})
+    _mark(model, owner)
+    use = _own(model, shown(model), owner.owner, {})
     return Victim(model=model, use=use, defense=None, origin="passed as an object")
 
 
-def _built_by_user(name: str, bits: int | None, resources: Resources) -> Victim:
+def _built_by_user(name: str, bits: int | None, resources: Resources, owner: Whose) -> Victim:
     checkpoint = resources.setting.checkpoint
     model = user_model(name, bits=bits, modalities=resources.data.modalities, checkpoint=checkpoint)
+    _mark(model, owner)
     options = {"checkpoint": checkpoint.name if checkpoint else None}
     use = _own(model, Path(name.rpartition(":")[0]).stem, name, options)
     return Victim(model=model, use=use, defense=None, origin=f"built by {name}")
@@ -151,6 +152,7 @@ def _ready(method: ReadyModel, use: PluginUse, resources: Resources) -> Victim:
     if not isinstance(model, HashModel | CrossModalHashModel) or model.space.size != method.bits:
         kind = f"{type(model).__name__}"
         raise breach(method, f"built a {kind}", hint=f"return a HashModel of {method.bits} bits from `build`")
+    _mark(model, whose(method))
     _require_inputs(model, resources, f"model {use.name!r} of {use.owner}")
     options = {**use.options, "libraries": {name: _version(name, use) for name in method.libraries}}
     made_from = {**asdict(use), "options": options, "weights": weights_digest(model)}

@@ -1,6 +1,5 @@
 """Systems: a victim with the database that it searches, in one direction."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,6 +8,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import VictimProbe, probe
+from robusthash.boundary import warned
 from robusthash.contracts import (
     CodeBank,
     HashModel,
@@ -21,7 +21,6 @@ from robusthash.contracts import (
     isolated_randomness,
     read_inputs,
 )
-from robusthash.errors import RobustHashError, RobustHashWarning
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.codes import cached_representation
 from robusthash.evaluation.victims.making import get_victim
@@ -126,10 +125,7 @@ class System:
     def close(self) -> None:
         """Closes the index, if it was built."""
         if "database" in self.__dict__:
-            try:
-                self.database.index.close()
-            except RobustHashError as error:  # the numbers are there, and other cells go on
-                warnings.warn(str(error), RobustHashWarning, stacklevel=2)
+            warned(self.database.index, "be closed", self.database.index.close)
 
     def _represented(self, split: Split) -> Tensor:
         resources = self.resources
