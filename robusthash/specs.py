@@ -11,6 +11,7 @@ from robusthash.errors import SpecError
 
 __all__ = [
     "API_VERSION",
+    "NAMED_WEIGHTS",
     "AttackSpec",
     "BackboneSpec",
     "Capability",
@@ -24,12 +25,15 @@ __all__ = [
     "MetricSpec",
     "ModelSpec",
     "PluginUse",
+    "Precision",
+    "Relevance",
     "RetrieverSpec",
     "Role",
     "Spec",
 ]
 
 API_VERSION = "1.0"
+NAMED_WEIGHTS = frozenset({"none", "default"})  #: of a backbone, to start from; any other name is a file
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -52,6 +56,21 @@ class Capability(StrEnum):
     ANCHORS = "anchors"  #: codes of database items that have the target label
     CODE_BANK = "code-bank"  #: codes and labels of the train split
     QUERIES = "queries"  #: the victim's service, which returns codes or ids of the nearest items
+
+
+class Relevance(StrEnum):
+    """When an item is relevant to a query. Whoever has no label is relevant to nobody, and nobody to them."""
+
+    SHARE_ANY = "share-any"  #: they share a label: the field's default
+    EXACT = "exact"  #: they have the same labels
+    CONTAINS_TARGET = "contains-target"  #: the item has every label of the query
+
+
+class Precision(StrEnum):
+    """Arithmetic of an attack's passes. Scores are always computed in float32."""
+
+    FLOAT32 = "float32"
+    BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
 
 
 class Distance(StrEnum):

@@ -53,26 +53,26 @@ PLACES: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
     ("broken-data", "identity"): ("run", ("none",)),
     ("broken-data", "labels"): ("run", ("short", "double", "wide")),
     ("broken-data", "epsilon"): ("run", ("none",)),
-    ("broken-net", "build"): ("run", ("none", "text", "short")),
-    ("broken-net", "features"): ("run", ("none", "short", "wide", "complex", "whole")),
-    ("broken-net", "state"): ("run", ("none",)),
-    ("broken-loss", "head"): ("run", ("text",)),
-    ("broken-loss", "relax"): ("run", ("none", "short")),
-    ("broken-loss", "loss"): ("run", ("none", "vector", "whole", "detached", "numpy", "complex")),
-    ("broken-form", "project"): ("run", ("none", "text")),
-    ("broken-form", "weight"): ("run", ("none", "short", "nan")),
-    ("broken-descriptor", "describe"): ("run", ("none", "whole", "complex")),
+    ("broken-net", "build"): ("cell", ("none", "text", "short")),
+    ("broken-net", "features"): ("cell", ("none", "short", "wide", "complex", "whole")),
+    ("broken-net", "state"): ("cell", ("none",)),
+    ("broken-loss", "head"): ("cell", ("text",)),
+    ("broken-loss", "relax"): ("cell", ("none", "short")),
+    ("broken-loss", "loss"): ("cell", ("none", "vector", "whole", "detached", "numpy", "complex")),
+    ("broken-form", "project"): ("cell", ("none", "text")),
+    ("broken-form", "weight"): ("cell", ("none", "short", "nan")),
+    ("broken-descriptor", "describe"): ("cell", ("none", "whole", "complex")),
     ("broken-descriptor", "distance"): ("run", ("none", "text")),
-    ("broken-model", "build"): ("run", ("none", "text")),
-    ("broken-model", "forward"): ("run", ("none", "short", "wide", "complex", "whole", "numpy")),
+    ("broken-model", "build"): ("cell", ("none", "text")),
+    ("broken-model", "forward"): ("cell", ("none", "short", "wide", "complex", "whole", "numpy")),
     ("broken-model", "nan"): ("cell", ("none",)),
     ("broken-defense", "nan"): ("cell", ("none",)),
     ("broken-model", "bits"): ("run", ("none", "text")),
-    ("broken-model", "state"): ("run", ("none",)),
-    ("broken-model", "quantised"): ("run", ("none",)),
-    ("broken-defense", "harden"): ("run", ("none", "text")),
-    ("broken-defense", "forward"): ("run", ("none", "short")),
-    ("broken-training", "train"): ("run", ("none", "text")),
+    ("broken-model", "state"): ("cell", ("none",)),
+    ("broken-model", "quantised"): ("cell", ("none",)),
+    ("broken-defense", "harden"): ("cell", ("none", "text")),
+    ("broken-defense", "forward"): ("cell", ("none", "short")),
+    ("broken-training", "train"): ("cell", ("none", "text")),
     ("broken-search", "index"): ("cell", ("none", "text")),
     ("broken-search", "search"): ("cell", ("none", "text")),
     ("broken-search", "ids"): ("cell", ("none", "short", "double", "numpy")),
@@ -143,10 +143,11 @@ def run(case: Case, host: PluginHost, results: Path) -> RunOutcome:
         retriever="broken-search" if kind == "search" else "torch",
         options={case.name: {"at": case.at, "fault": case.fault}},
     )
+    others = ("broken-model",) if model != "broken-model" else ()
     attacks = (case.name, "hag") if kind in ("broken", "learner", "gradient") else ("hag",)
     attacks = ("noise",) if kind == "descriptor" else attacks
     request = Request(
-        models=(model,),
+        models=(model, *others),
         attacks=attacks,
         bits=(8,),
         defenses=(case.name,) if kind in ("defense", "training") else ("none",),
@@ -180,6 +181,8 @@ def test_a_broken_part_is_named(case: Case, broken: PluginHost, tmp_path: Path) 
         for failure in outcome.failures:
             require_named(failure.error)
             assert failure.owner == OWNER
+        if case.name in ("broken-net", "broken-loss", "broken-form", "broken-descriptor"):
+            assert {record.victim.model.name for record in outcome.records} == {"broken-model"}
         if case.name in ("broken", "broken-learner", "broken-gradient"):
             assert [record.attack.name for record in outcome.records] == ["noise", "hag"]
     require_restored()

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor
@@ -11,6 +10,7 @@ from robusthash.boundary import told
 from robusthash.contracts.models.model import HashModel, checked_outputs
 from robusthash.contracts.retriever import Index
 from robusthash.errors import CapabilityError, ContractError, UsageError
+from robusthash.specs import Precision
 
 _COMPILER = ("torch._dynamo", "torch._inductor")  #: modules whose errors come from compilation
 
@@ -41,13 +41,6 @@ class CodeBank:
 
     codes: Tensor
     labels: Tensor
-
-
-class Precision(StrEnum):
-    """Arithmetic of an attack's passes. Scores are always computed in float32."""
-
-    FLOAT32 = "float32"
-    BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
 
 
 class Surrogate:
@@ -115,7 +108,7 @@ class Surrogate:
                 hint="craft it on another surrogate, or use an attack without the need 'gradients'",
             )
         if logits.requires_grad:
-            logits.register_hook(self._count_backward)
+            logits.register_hook(self._count_backward)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         return logits[: len(inputs)]
 
     def _outputs(self, images: Tensor) -> Tensor:

@@ -86,8 +86,9 @@ def _split_problem(split: Any, classes: int) -> str | None:
     for view in split.views.values():
         if not isinstance(view, Inputs) or not isinstance(view.modality, Modality):
             return f"with a view that is a {type(view).__name__}"
-        if isinstance(view, Images) and not all(isinstance(side, int) and side > 0 for side in view.size):
-            return f"with images of size {view.size!r}"
+        size: Any = view.size if isinstance(view, Images) else ()
+        if not all(isinstance(side, int) and side > 0 for side in size):
+            return f"with images of size {size!r}"
     return None
 
 

@@ -3,24 +3,39 @@
 from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
+from robusthash.adversary import Targets, TargetSelector
 from robusthash.boundary import IN_MEMORY, Whose, blaming, foreign
-from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space
+from robusthash.contracts import (
+    DatasetContext,
+    Distance,
+    EpochWatch,
+    Modality,
+    Progress,
+    RetrievalData,
+    Retriever,
+    Space,
+    Split,
+    unwatched,
+)
 from robusthash.errors import CapabilityError, UsageError
-from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
+from robusthash.evaluation.inspecting.pixels import twins
+from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.loading import check_dataset, load_dataset
 from robusthash.evaluation.victims.plugins import Chosen, Plugins
-from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.searching import check_promises, preferred
+from robusthash.events import EpochInfo
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric, by_name, metrics_of
 from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
 from robusthash.storage import cache_folder
+from robusthash.version import __version__
 
-AUTO = "auto"
 _SMALL_IMAGE = 64
 _SHARD_SIZES = (128, 32)  #: queries per shard, for small and for large inputs
 
@@ -36,6 +51,28 @@ def usual_shard_size(modalities: Iterable[Modality]) -> int:
     return small if max(sides) <= _SMALL_IMAGE else large
 
 
+def query_subset(count: int, wanted: int | None, seed: int) -> list[int]:
+    """Positions of the queries to attack, ascending: all of them, or a random subset.
+
+    Args:
+        count: number of queries in the split.
+        wanted: number of queries to attack; None is all.
+        seed: of the draw.
+
+    >>> query_subset(5, None, 0)
+    [0, 1, 2, 3, 4]
+    """
+    if wanted is None or wanted >= count:
+        return list(range(count))
+    draw = np.random.Generator(np.random.Philox(key=seed)).permutation(count)[:wanted]
+    return sorted(int(position) for position in draw)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that compute, for the record and the keys of caches."""
+    return {"robusthash": __version__, "torch": torch.__version__, "numpy": np.__version__}
+
+
 class Resources:
     """Creates what a setting names, on first use.
 
@@ -43,31 +80,44 @@ class Resources:
         setting: what all cells have in common.
         host: the plugins.
         progress: called with (done, total, what) during long steps.
+        observed: whether observers are told of trainings; a worker's are not.
 
     Attributes:
         plugins: plugin objects with the run's options.
         batches: how many queries fit into memory at once.
     """
 
-    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress) -> None:
+    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress, *, observed: bool = True) -> None:
         self.setting = setting
         self.host = host
         self.progress = progress
+        self._observed = observed
         self.plugins = Plugins(host, setting.options)
         self.batches = Batches()
+
+    def watch(self, training: str) -> EpochWatch:
+        """Tells observers of each epoch of a training.
+
+        Args:
+            training: what is trained, for people.
+        """
+
+        def tell(epoch: int, epochs: int, loss: float, found: float | None) -> None:
+            told = EpochInfo(training=training, epoch=epoch, epochs=epochs, loss=loss, map=found)
+            self.host.notify("robusthash_epoch_finished", epoch=told)
+
+        return tell if self._observed else unwatched
 
     @cached_property
     def device(self) -> torch.device:
         """Where to compute.
 
         Raises:
-            UsageError: the device is CUDA and there is none, or the name is not a device.
+            UsageError: the device is CUDA and there is none.
         """
         name = self.setting.device
         if name == AUTO:
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if name not in {"cpu", "cuda"}:
-            raise UsageError(f"unknown device {name!r}", hint="use auto, cpu or cuda")
         if name == "cuda" and not torch.cuda.is_available():
             raise UsageError("no CUDA device is available", hint="use --device cpu")
         return torch.device(name)
@@ -92,10 +142,39 @@ class Resources:
         return load_dataset(self.plugins.dataset(named).plugin, context)
 
     @cached_property
-    def queries(self) -> Queries:
-        """The queries to attack."""
+    def positions(self) -> list[int]:
+        """Positions of the attacked queries in the dataset's query split; they key their randomness."""
+        return query_subset(len(self.data.query), self.setting.queries, self.setting.seed)
+
+    @cached_property
+    def queries(self) -> Split:
+        """The queries to attack: all of the dataset, or a random subset."""
         with foreign(self.data, "select queries"):
-            return Queries.drawn(self.data, self.setting.queries, self.setting.seed)
+            return self.data.query.take(self.positions)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Target labels and anchors of the queries, the same for every victim and attack.
+
+        Raises:
+            DatasetError: no item of the database has a label.
+        """
+        select = TargetSelector(seed=self.setting.seed).select
+        return select(self.queries.labels, torch.tensor(self.positions), self.data.database.labels)
+
+    def attack_instead(self, queries: Split) -> None:
+        """Replaces the dataset's queries by others, before any cell is prepared."""
+        self.queries, self.positions = queries, list(range(len(queries)))
+
+    @cached_property
+    def twins(self) -> npt.NDArray[np.int64] | None:
+        """The database item with exactly the pixels of each query, -1 for none; None without images.
+
+        Raises:
+            DatasetError: an image cannot be read.
+        """
+        with foreign(self.data, "be read"):
+            return twins(self.queries, self.data.database, cache_folder(), self.progress)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:
@@ -111,7 +190,7 @@ class Resources:
             options=use.options,
             digest=data.digest,
             queries=len(queries),
-            query_digest=queries.split.digest,
+            query_digest=queries.digest,
             database=len(data.database),
         )
 

@@ -4,6 +4,7 @@ import torch
 
 from robusthash.contracts import (
     DefenseContext,
+    EpochWatch,
     HashModel,
     LossStep,
     Objective,
@@ -13,8 +14,9 @@ from robusthash.contracts import (
     Snapshots,
     TrainingReport,
     silent,
+    unwatched,
 )
-from robusthash.training.trainer import optimise, training_identity
+from robusthash.training.trainer import train, training_identity
 
 
 def defense_context(
@@ -25,6 +27,7 @@ def defense_context(
     objective_seed: int = 0,
     device: torch.device | None = None,
     progress: Progress = silent,
+    watch: EpochWatch = unwatched,
     snapshots: Snapshots | None = None,
 ) -> DefenseContext:
     """What a defense may use, including a way to train.
@@ -36,6 +39,7 @@ def defense_context(
         objective_seed: of that training.
         device: where to train; None is where the model is.
         progress: called with (done, total, what) after each batch.
+        watch: called after each epoch of a training.
         snapshots: where unfinished trainings are stored; None stores nothing. Remove them once the outcome is stored.
     """
     return DefenseContext(
@@ -45,6 +49,7 @@ def defense_context(
         objective_seed=objective_seed,
         device=device,
         progress=progress,
+        watch=watch,
         snapshots=snapshots or Snapshots(None, ""),
         trainer=_train,
     )
@@ -53,14 +58,15 @@ def defense_context(
 def _train(context: DefenseContext, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
     """Trains with a snapshot file of its own, named by the training's identity: a defense may train several times."""
     identity = training_identity(model, loss, recipe, context.data.train, context.seed)
-    return optimise(
+    return train(
         model,
         loss,
         recipe,
-        context.data.train,
+        context.data,
         seed=context.seed,
         device=context.device or next((part.device for part in model.parameters()), torch.device("cpu")),
         progress=context.progress,
+        watch=context.watch,
         partial=context.snapshots.part(f"training-{identity[:16]}").path,
         partial_seconds=context.snapshots.seconds,
     )

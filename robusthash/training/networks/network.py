@@ -1,12 +1,17 @@
 """The trained network: normalisation, features, hash layer."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 from robusthash.boundary import blaming, breach, own, told, whose
 from robusthash.contracts import Backbone, HashModel, Modality, Randomness, evaluating, seeded
 from robusthash.errors import UsageError
-from robusthash.training.networks.weights import plain_state
+from robusthash.specs import NAMED_WEIGHTS
+from robusthash.training.networks.checkpoint import is_checkpoint, load_checkpoint
+from robusthash.training.networks.weights import load_weights, plain_state
 
 
 class HashNetwork(HashModel):
@@ -61,7 +66,8 @@ def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: st
         backbone: the feature network.
         bits: code length K.
         image_size: height and width of the dataset's images, in pixels.
-        weights: ``none``, ``default`` or the path of a safetensors file; see :meth:`Backbone.build`.
+        weights: ``none``, ``default`` or the path of a safetensors file, as for :meth:`Backbone.build`; of a
+            checkpoint, the features are taken.
         seed: of the initial weights. Torch's global random state is left unchanged.
 
     Returns:
@@ -95,13 +101,7 @@ def build_features(backbone: Backbone, *, image_size: int, weights: str) -> tupl
         CheckpointError: the weights cannot be fetched or read, or do not fit.
         ContractError: it does not give the features that it promised.
     """
-    with blaming(backbone, "build its network"):  # not `foreign`, which restores the generators: they are drawn on
-        built = backbone.build(weights)
-    features, width = built if isinstance(built, tuple) and len(built) == 2 else (built, None)
-    if not isinstance(features, nn.Module) or not isinstance(width, int):
-        raise breach(backbone, f"built {type(built).__name__}", hint="return a module and its number of features")
-    own(features, whose(backbone))
-    plain_state(features)
+    features, width = _built(backbone, weights)
     try:
         with evaluating(features), torch.inference_mode():
             found = features(torch.zeros(2, 3, image_size, image_size))
@@ -114,3 +114,25 @@ def build_features(backbone: Backbone, *, image_size: int, weights: str) -> tupl
         shape = f"{tuple(found.shape)} {found.dtype}" if isinstance(found, torch.Tensor) else type(found).__name__
         raise breach(backbone, f"gave {shape} features of two images", hint=f"it promised {(2, width)} floats")
     return features, width
+
+
+def _built(backbone: Backbone, weights: str) -> tuple[nn.Module, int]:
+    """A backbone with its own library's weights, or with those that a trained model has in its place."""
+    own_weights = weights in NAMED_WEIGHTS or not is_checkpoint(Path(weights))
+    with blaming(backbone, "build its network"):  # not `foreign`, which restores the generators: they are drawn on
+        built = backbone.build(weights if own_weights else "none")
+    features, width = built if isinstance(built, tuple) and len(built) == 2 else (built, None)
+    if not isinstance(features, nn.Module) or not isinstance(width, int):
+        raise breach(backbone, f"built {type(built).__name__}", hint="return a module and its number of features")
+    own(features, whose(backbone))
+    plain_state(features)
+    if not own_weights:
+        tensors, _ = load_checkpoint(Path(weights))
+        load_weights(features, trunk(tensors), weights)
+    return features, width
+
+
+def trunk(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The feature network's tensors among those of a :class:`HashNetwork`."""
+    prefix = "features."
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

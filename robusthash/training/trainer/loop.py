@@ -9,22 +9,27 @@ from torch import Tensor
 
 from robusthash.boundary import breach
 from robusthash.contracts import (
+    EpochWatch,
     HashModel,
     LossStep,
+    Objective,
     Progress,
     Randomness,
     Recipe,
+    RetrievalData,
     Split,
     TrainingReport,
     TrainStep,
     seeded,
     silent,
+    unwatched,
 )
 from robusthash.errors import TrainingError, UsageError
 from robusthash.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
 from robusthash.storage import digest
 from robusthash.training.networks import weights_digest
 from robusthash.training.trainer.batches import batch_count, batches
+from robusthash.training.trainer.objective import ObjectiveStep
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
 from robusthash.training.trainer.probing import probe, refuse_collapsed
 from robusthash.training.trainer.snapshot import Position, optimizer_state, prefixed, restore_optimizer, under
@@ -32,15 +37,16 @@ from robusthash.training.trainer.snapshot import Position, optimizer_state, pref
 PROBES = 5  #: number of probes in a training, including the last
 
 
-def optimise(
+def train(
     model: HashModel,
-    loss: LossStep,
+    loss: Objective | LossStep,
     recipe: Recipe,
-    split: Split,
+    data: RetrievalData,
     *,
     seed: int,
     device: torch.device,
     progress: Progress = silent,
+    watch: EpochWatch = unwatched,
     partial: Path | None = None,
     partial_seconds: float = SNAPSHOT_SECONDS,
 ) -> TrainingReport:
@@ -50,10 +56,11 @@ def optimise(
         model: initialised; afterwards it is trained, on ``device``, and in evaluation mode.
         loss: what is minimised.
         recipe: how.
-        split: the train split.
-        seed: of order, augmentation and dropout.
+        data: the dataset; its train split is used.
+        seed: of an objective's head, of order, augmentation and dropout.
         device: where to train.
         progress: called with (done, total, what) after each batch.
+        watch: called after each epoch.
         partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
             removed at the end: remove it once the trained model is stored.
         partial_seconds: least time between two snapshots, which are taken between epochs.
@@ -67,6 +74,8 @@ def optimise(
         UsageError: the split's images do not fit the model, or are too few.
         StorageError: ``partial`` cannot be written.
     """
+    split = data.train
+    loss = ObjectiveStep(loss, seed=seed) if isinstance(loss, Objective) else loss
     _require_fit(model, split)
     identity = training_identity(model, loss, recipe, split, seed)
     model.to(device)
@@ -82,6 +91,7 @@ def optimise(
         if _probe_due(position.epochs, recipe.epochs):
             taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
             position = replace(position, probes=(*position.probes, taken))
+        _tell(watch, position, recipe)
         if snapshots.due:
             _save(snapshots, model, optimizer, loss, position)
     loss.finish(model)
@@ -159,6 +169,11 @@ def _scalar(value: object, loss: LossStep) -> Tensor:
     raise breach(
         loss, f"returned {found} as the loss of a batch", hint="return a differentiable scalar, such as a mean"
     )
+
+
+def _tell(watch: EpochWatch, position: Position, recipe: Recipe) -> None:
+    measured = [taken.map for taken in position.probes if taken.epoch == position.epochs]
+    watch(position.epochs, recipe.epochs, position.losses[-1], measured[-1] if measured else None)
 
 
 def _finite(loss: Tensor, where: str) -> float:
