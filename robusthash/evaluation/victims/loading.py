@@ -83,7 +83,8 @@ def _split_problem(split: Any, classes: int) -> str | None:
         return f"with labels {found} for {len(split)} items of {classes} classes"
     if int(split.labels.max()) > 1:
         return f"with labels of {int(split.labels.max())}; they are 0 or 1"
-    for view in split.views.values():
+    views: list[Any] = list(split.views.values())
+    for view in views:
         if not isinstance(view, Inputs) or not isinstance(view.modality, Modality):
             return f"with a view that is a {type(view).__name__}"
         size: Any = view.size if isinstance(view, Images) else ()
