@@ -129,6 +129,8 @@ def _parse(text: str, path: Path) -> Description:
         content["backbone"] = PluginUse(**content["backbone"])
         content["defense"] = PluginUse(**content["defense"]) if content["defense"] else None
         content["classes"] = tuple(content["classes"])
+        if not isinstance(content.get("weights_digest"), str):
+            raise TypeError("weights_digest is no text")
         return Description(**content)
     except (ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"the description in {path} cannot be read: {error}", hint="train it again") from error
