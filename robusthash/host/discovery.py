@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
+from robusthash.boundary import Whose
 from robusthash.errors import UnknownNameError
 from robusthash.version import __version__
 
@@ -51,6 +52,11 @@ class Candidate:
     def key(self) -> str:
         """Its name in the plugin manager."""
         return f"{self.owner.distribution}:{self.name}"
+
+    @property
+    def whose(self) -> Whose:
+        """Whose code it is, for errors."""
+        return Whose(what=f"entry point {self.name!r}", owner=str(self.owner))
 
 
 def same_name(distribution: str) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from robusthash.boundary import foreign
 from robusthash.cli.columns import PIPE_WIDTH, lay_out, limit
 from robusthash.cli.common import json_option, load_host, out
-from robusthash.errors import PluginError
+from robusthash.errors import PluginError, RobustHashError
 from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
 from robusthash.options import OptionField, describe, plain
 from robusthash.specs import API_VERSION
@@ -125,10 +126,12 @@ def _jsonable(value: object) -> object:
 
 def _options(host: PluginHost, registered: Registered) -> list[OptionField]:
     """The options of the class, with the spec's values as defaults."""
-    preset = registered.spec.options
+    preset, cls = registered.spec.options, host.resolve(registered)
+    with foreign(registered.whose, "describe its options"):
+        described = describe(cls)
     return [
         replace(option, default=plain(preset[option.name]), required=False) if option.name in preset else option
-        for option in describe(host.resolve(registered))
+        for option in described
     ]
 
 
@@ -187,8 +190,9 @@ def _import_failures(host: PluginHost) -> list[str]:
     for registered in (one for kind in PluginKind for one in host.all(kind)):
         try:
             _options(host, registered)
-        except PluginError as error:
-            failures.append(error.message)
+        except RobustHashError as error:
+            named = registered.whose.owner in error.message
+            failures.append(error.message if named else f"{registered.whose}: {error.message}")
     return failures
 
 
