@@ -64,6 +64,12 @@ _SPECS: dict[PluginKind, type[Spec]] = {
 }
 
 
+#: Hooks that observe a run: all that yield no specs.
+OBSERVERS: tuple[str, ...] = tuple(
+    name for name in hookspecs.__all__ if name.startswith(PREFIX) and name not in {kind.hook for kind in PluginKind}
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Registered:
     """A spec, and its owner.

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import FrozenInstanceError, dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import islice
 from uuid import uuid4
 
@@ -24,7 +24,7 @@ import pytest
 
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Work, Workplace
 from robusthash.errors import PluginError, RobustHashError, StorageError
-from robusthash.options import as_plain, build_options, describe
+from robusthash.testing.contracts.objects import PluginObjectContract
 
 _FAILS = "fails"
 _DIES = "dies"
@@ -50,7 +50,7 @@ class _Backwards(Running):
             yield self._work(task)
 
 
-class ExecutorContract:
+class ExecutorContract(PluginObjectContract):
     """What an executor promises to a run."""
 
     @pytest.fixture
@@ -58,14 +58,10 @@ class ExecutorContract:
         """The executor under test; a subclass overrides this."""
         pytest.skip("give the fixture `executor` in a subclass")
 
-    def test_options_are_a_frozen_dataclass(self, executor: Executor) -> None:
-        """Every option can be listed, and read back."""
-        described = describe(type(executor))
-        assert all(option.doc for option in described), "an option has no #: comment"
-        assert build_options(type(executor), as_plain(executor), where="test") == executor
-        if described:
-            with pytest.raises(FrozenInstanceError):
-                setattr(executor, fields(type(executor))[0].name, None)  # type: ignore[arg-type]  # it is a dataclass
+    @pytest.fixture
+    def plugin_object(self, executor: Executor) -> object:
+        """The executor."""
+        return executor
 
     def test_every_task_is_done_once(self, executor: Executor) -> None:
         """Cell after cell, whichever shards are missing, each result beside its own task, by workers made once."""

@@ -1,8 +1,8 @@
-"""The tests that every ranking metric must pass: subclass :class:`RankingMetricContract` and give the ``spec`` fixture.
+"""The tests that every ranking metric must pass: subclass :class:`MetricContract` and give the ``spec`` fixture.
 
 ::
 
-    class TestMine(RankingMetricContract):
+    class TestMine(MetricContract):
         @pytest.fixture
         def spec(self) -> MetricSpec:
             return next(spec for spec in plugin.robusthash_metrics() if spec.name == "ndcg@10")
@@ -19,9 +19,10 @@ import pytest
 
 from robusthash.contracts import Distance, Space
 from robusthash.errors import RobustHashError, UsageError
-from robusthash.metrics import DistanceHistograms, RankedCounts, RankingMetric, Scores
-from robusthash.options import build_options, describe
+from robusthash.metrics import CORE_METRICS, DistanceHistograms, RankedCounts, RankingMetric, Scores
+from robusthash.options import build_options
 from robusthash.specs import MetricSpec
+from robusthash.testing.contracts.objects import PluginObjectContract
 
 BITS = 24  #: of the codes that are counted here
 _ROUNDING = 1e-12
@@ -50,7 +51,7 @@ def random_counts(metric: RankingMetric, *, seed: int, queries: int = 12) -> Ran
     return _counts(metric, items, random.binomial(items, share))
 
 
-class RankingMetricContract:
+class MetricContract(PluginObjectContract):
     """What a ranking metric promises."""
 
     @pytest.fixture
@@ -62,6 +63,11 @@ class RankingMetricContract:
     def metric(self, spec: MetricSpec) -> RankingMetric:
         """The metric of the spec."""
         return made(spec)
+
+    @pytest.fixture
+    def plugin_object(self, metric: RankingMetric) -> object:
+        """The metric."""
+        return metric
 
     def test_the_spec_names_what_it_makes(self, spec: MetricSpec, metric: RankingMetric) -> None:
         """With the spec's own options the metric's name is the registered one."""
@@ -79,12 +85,11 @@ class RankingMetricContract:
             assert other.name != metric.name, f"{option} is not in the name: {other} is {other.name}, too"
             assert other.protocol != metric.protocol
 
-    def test_options_are_documented_and_frozen(self, metric: RankingMetric) -> None:
-        """The class is a frozen dataclass, and each of its fields says what it is."""
-        parameters = getattr(type(metric), "__dataclass_params__", None)
-        assert parameters is not None, f"{type(metric).__name__} is no dataclass"
-        assert parameters.frozen
-        assert all(field.doc for field in describe(type(metric)))
+    def test_the_protocol_is_of_this_metric_alone(self, metric: RankingMetric) -> None:
+        """No other metric of the core has its id: equal ids mean that numbers can be compared."""
+        for other in map(made, CORE_METRICS):
+            if other.protocol == metric.protocol:
+                assert type(metric) is type(other), f"{metric.protocol} is the protocol of {type(other).__name__}"
 
     @pytest.mark.parametrize("seed", range(5))
     def test_every_query_has_a_finite_value(self, metric: RankingMetric, seed: int) -> None:
