@@ -31,7 +31,7 @@ from robusthash.host.discovery import (
     same_name,
     select,
 )
-from robusthash.host.registration import PluginKind, Registered, register
+from robusthash.host.registration import OBSERVERS, PluginKind, Registered, register
 from robusthash.options import build_options, convert
 
 __all__ = ["Owner", "PluginHost", "PluginKind", "PluginProblem", "Registered"]
@@ -134,6 +134,15 @@ class PluginHost:
     def all(self, kind: PluginKind) -> list[Registered]:
         """All plugin objects of one kind, sorted by name."""
         return sorted(self._registry[kind], key=lambda registered: (registered.spec.name, registered.full_name))
+
+    def observers(self, owner: Owner) -> list[object]:
+        """The modules of a distribution, or of the core, that have an observer hook."""
+        named = self._manager.list_name_plugin()
+        modules = [module for key, module in named if key in self._candidates and self._candidates[key].owner == owner]
+        implemented = {
+            id(one.plugin) for hook in OBSERVERS for one in getattr(self._manager.hook, hook).get_hookimpls()
+        }
+        return [module for module in modules if id(module) in implemented]
 
     def duplicates(self) -> list[tuple[Registered, ...]]:
         """Names with several owners. ``distribution/name`` is still unique."""

@@ -1,7 +1,6 @@
-"""``robusthash plugins``: list, show and check the installed plugins."""
+"""``robusthash plugins list`` and ``show``: what is installed."""
 
 import json
-import platform
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
@@ -11,29 +10,21 @@ import click
 
 from robusthash.cli.columns import PIPE_WIDTH, lay_out, limit
 from robusthash.cli.common import json_option, load_host, out
-from robusthash.errors import PluginError
-from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
+from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.options import OptionField, describe, plain
-from robusthash.specs import API_VERSION
-from robusthash.version import __version__
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 WIDE = 120  #: columns of a terminal with room for the papers next to the summaries
 
-_kind_option = click.option(
+kind_option = click.option(
     "--kind", type=click.Choice([kind.value for kind in PluginKind]), help="Only plugin objects of this kind."
 )
 
 
-@click.group("plugins")
-def command() -> None:
-    """List, show and check the installed plugins."""
-
-
-@command.command("list")
-@_kind_option
+@click.command("list")
+@kind_option
 @json_option
 @click.pass_context
 def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
@@ -41,7 +32,7 @@ def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
     host = load_host(context)
     offered = {one: host.all(one) for one in PluginKind if kind in (None, one)}
     if as_json:
-        _print_json([_summary(registered) for group in offered.values() for registered in group])
+        print_json([_summary(registered) for group in offered.values() for registered in group])
         return
     width = limit(sys.stdout) or PIPE_WIDTH
     for one, group in offered.items():
@@ -51,9 +42,9 @@ def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
             click.echo("".join(f"{row}\n" for row in rows))
 
 
-@command.command("show")
+@click.command("show")
 @click.argument("name")
-@_kind_option
+@kind_option
 @json_option
 @click.pass_context
 def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) -> None:
@@ -67,7 +58,7 @@ def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) 
     found = host.find_all(name) if kind is None else [host.find(PluginKind(kind), name)]
     described = [(registered, _options(host, registered)) for registered in found]
     if as_json:
-        _print_json(
+        print_json(
             [
                 {**_summary(registered), **_details(registered), "options": [asdict(option) for option in options]}
                 for registered, options in described
@@ -78,23 +69,8 @@ def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) 
         _show(registered, options)
 
 
-@command.command("doctor")
-@click.option("--imports", is_flag=True, help="Also import the class behind every name; takes seconds.")
-@json_option
-@click.pass_context
-def doctor(context: click.Context, *, imports: bool, as_json: bool) -> None:
-    """Check every installed plugin. The exit code is 1 if one is broken."""
-    host = PluginHost.load()
-    failures = _import_failures(host) if imports else []
-    if as_json:
-        _print_json(_diagnosis(host, failures))
-    else:
-        _report(host, failures)
-    if host.problems or failures:
-        context.exit(PluginError.exit_code)
-
-
-def _print_json(content: object) -> None:
+def print_json(content: object) -> None:
+    """Prints JSON on standard output."""
     click.echo(json.dumps(content, indent=2, ensure_ascii=False))
 
 
@@ -180,56 +156,3 @@ def _plain_cells(*texts: str) -> list[str]:
     from rich.markup import escape
 
     return [escape(text) for text in texts]
-
-
-def _import_failures(host: PluginHost) -> list[str]:
-    failures = []
-    for registered in (one for kind in PluginKind for one in host.all(kind)):
-        try:
-            _options(host, registered)
-        except PluginError as error:
-            failures.append(error.message)
-    return failures
-
-
-def _diagnosis(host: PluginHost, failures: list[str]) -> dict[str, Any]:
-    return {
-        "robusthash": __version__,
-        "interface": API_VERSION,
-        "python": platform.python_version(),
-        "loaded": [str(owner) for owner in host.owners],
-        "excluded": [str(owner) for owner in host.excluded],
-        "duplicates": [[registered.full_name for registered in group] for group in host.duplicates()],
-        "problems": [_problem(problem) for problem in host.problems],
-        "imports": failures,
-    }
-
-
-def _problem(problem: PluginProblem) -> dict[str, str]:
-    return {
-        "distribution": problem.owner.distribution,
-        "version": problem.owner.version,
-        "entry_point": problem.entry_point,
-        "message": problem.message,
-        "traceback": problem.details,
-    }
-
-
-def _report(host: PluginHost, failures: list[str]) -> None:
-    click.echo(f"robusthash {__version__}, plugin interface {API_VERSION}, Python {platform.python_version()}")
-    for owner in host.owners:
-        counts = ((kind, sum(registered.owner == owner for registered in host.all(kind))) for kind in PluginKind)
-        offered = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)
-        click.echo(f"loaded: {owner}: {offered or 'observers only'}")
-    for owner in host.excluded:
-        click.echo(f"excluded by ROBUSTHASH_PLUGINS: {owner}")
-    for group in host.duplicates():
-        names = " or ".join(registered.full_name for registered in group)
-        click.echo(f"warning: {group[0].kind} {group[0].spec.name!r} has several owners: write {names}")
-    for problem in host.problems:
-        click.echo(f"problem: {problem.message}")
-        click.echo("".join(f"    {line}\n" for line in problem.details.splitlines()), nl=False)
-    for failure in failures:
-        click.echo(f"problem: {failure}")
-    if not host.problems and not failures:
-        click.echo("no problems found")
