@@ -137,12 +137,10 @@ class PluginHost:
 
     def observers(self, owner: Owner) -> list[object]:
         """The modules of a distribution, or of the core, that have an observer hook."""
+        hooks = [getattr(self._manager.hook, hook) for hook in OBSERVERS]
+        observing = {id(one.plugin) for hook in hooks for one in hook.get_hookimpls()}
         named = self._manager.list_name_plugin()
-        modules = [module for key, module in named if key in self._candidates and self._candidates[key].owner == owner]
-        implemented = {
-            id(one.plugin) for hook in OBSERVERS for one in getattr(self._manager.hook, hook).get_hookimpls()
-        }
-        return [module for module in modules if id(module) in implemented]
+        return [one for key, one in named if self._candidates[key].owner == owner and id(one) in observing]
 
     def duplicates(self) -> list[tuple[Registered, ...]]:
         """Names with several owners. ``distribution/name`` is still unique."""

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import signature
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -27,6 +27,7 @@ from robusthash.specs import Capability, Distance
 from robusthash.testing import (
     AttackContract,
     DescriptorVictim,
+    GradientAttackContract,
     LinearVictim,
     ModelContract,
     ObjectiveContract,
@@ -66,8 +67,8 @@ class TestTextVictim(ModelContract):
 class Pairwise(Objective):
     """Inner products of similar pairs to K, of others to 0."""
 
-    pairing: Any = "batch"
-    direction: float = 1.0
+    pairing: Literal["bank", "batch"] = "batch"  #: what a batch is compared with
+    direction: float = 1.0  #: of the descent; -1 is a fault
 
     def loss(self, relaxed: Tensor, labels: Tensor, pairs: Pairs, step: TrainStep) -> Tensor:
         return self.direction * (relaxed @ pairs.codes.T / step.bits - pairs.similar).square().mean()
@@ -76,7 +77,7 @@ class Pairwise(Objective):
 @pytest.mark.parametrize("pairing", ["batch", "bank"])
 class TestPairwise(ObjectiveContract):
     @pytest.fixture
-    def objective(self, pairing: str) -> Objective:
+    def objective(self, pairing: Literal["bank", "batch"]) -> Objective:
         return Pairwise(pairing=pairing)
 
 
@@ -189,7 +190,7 @@ class Timid(Good):
 class Asks(Attack):
     """A sound black box, to be spoilt below: the best of a few noisy images."""
 
-    queries: int = 10
+    queries: int = 10  #: per image
 
     @property
     def needs(self) -> frozenset[Capability]:
@@ -280,7 +281,7 @@ _EXTRA: dict[str, Any] = {"epsilon": 8 / 255}  #: what the contract parametrises
 
 def _passes(attack: Attack, name: str) -> bool:
     victim = SmallVictim()
-    contract, context, batch = AttackContract(), toy_context(victim), toy_batch(victim)
+    contract, context, batch = GradientAttackContract(), toy_context(victim), toy_batch(victim)
     test = getattr(contract, f"test_{name}")
     arguments = {"context": context, "batch": batch, "victim": victim, **_EXTRA}
     wanted = signature(test).parameters.keys() - {"attack"}
