@@ -16,6 +16,7 @@ import click
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.session import Session, session_options
 from robusthash.errors import RobustHashError
+from robusthash.host.files import FILES_VARIABLE
 from robusthash.version import __version__
 
 INTERRUPTED = 130
@@ -85,6 +86,7 @@ def run(arguments: Sequence[str]) -> int:
         The exit code; errors are printed on standard error.
     """
     session = Session()
+    files = os.environ.get(FILES_VARIABLE)
     try:
         result = group.main(list(arguments), prog_name="robusthash", obj=session, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -105,7 +107,17 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as error:  # the last resort: a bug becomes one line, too
         hint = None if session.debug else "run again with --debug for the traceback"
         return _fail(session, f"internal error: {type(error).__name__}: {error}", hint, 1)
+    finally:
+        _restore(files)
     return result if isinstance(result, int) else 0
+
+
+def _restore(files: str | None) -> None:
+    """Forgets the plugin files of this run, which workers found in their environment."""
+    if files is None:
+        os.environ.pop(FILES_VARIABLE, None)
+    else:
+        os.environ[FILES_VARIABLE] = files
 
 
 def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:

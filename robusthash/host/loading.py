@@ -31,6 +31,7 @@ from robusthash.host.discovery import (
     same_name,
     select,
 )
+from robusthash.host.files import plugin_files
 from robusthash.host.registration import OBSERVERS, PluginKind, Registered, register
 from robusthash.options import build_options, convert
 
@@ -100,16 +101,21 @@ class PluginHost:
             entry_points: instead of those installed.
             report: called with each problem as it is found.
 
+        Files that ``ROBUSTHASH_PLUGIN_FILES`` names are loaded after them, whatever the allow-list says.
+
         Raises:
             UnknownNameError: the allow-list names something that is not installed.
-            PluginError: with ``strict``, after all plugins were tried; it names all problems.
+            UsageError: a plugin file is not there, or not Python.
+            PluginError: a plugin file cannot be loaded; or, with ``strict``, an installed plugin: after all were tried,
+                it names all problems.
         """
         host = cls(report=report)
         host._add(Candidate(owner=CORE, name="builtin", load=lambda: importlib.import_module(_BUILTIN)))
         where = PLUGINS_VARIABLE if allow is None else None
         names = allowed_names(os.environ) if allow is None else frozenset(allow)
         chosen, host._excluded = select(discover(entry_points), names, where=where)
-        for candidate in chosen:
+        files = plugin_files(os.environ) if entry_points is None else ()
+        for candidate in (*chosen, *files):
             host._add(candidate)
         if strict and host._problems:
             messages = "; ".join(problem.message for problem in host._problems)
@@ -260,6 +266,10 @@ class PluginHost:
         try:
             found = register(self._manager, candidate, self._names(candidate.owner))
         except (Exception, SystemExit) as error:
+            if candidate.required:
+                raise PluginError(
+                    f"plugin {candidate.owner} not loaded: {_one_line(error)}", hint="fix the file, or leave it out"
+                ) from error
             where = f"entry point {candidate.name!r}"
             self._record(candidate, f"plugin {candidate.owner} not loaded: {where}: {_one_line(error)}")
             return
@@ -289,8 +299,8 @@ class PluginHost:
     def _matches(self, kind: PluginKind, name: str) -> list[Registered]:
         short = [registered for registered in self._registry[kind] if registered.spec.name == name]
         distribution, _, rest = name.partition("/")
-        full = f"{same_name(distribution)}/{rest}"
-        return short or [registered for registered in self._registry[kind] if registered.full_name == full]
+        full = {name, f"{same_name(distribution)}/{rest}"}
+        return short or [registered for registered in self._registry[kind] if registered.full_name in full]
 
     def _unknown(self, kind: PluginKind | None, name: str, where: str | None) -> UnknownNameError:
         known = {
