@@ -4,14 +4,18 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 from robusthash.errors import PluginError, UsageError
 from robusthash.host.discovery import Candidate, Owner
 
 FILES_VARIABLE = "ROBUSTHASH_PLUGIN_FILES"
+
+_CONTENT = "__robusthash_content__"  #: attribute of a module with the content that it was made from
 
 
 def plugin_files(environment: Mapping[str, str]) -> Iterator[Candidate]:
@@ -46,28 +50,29 @@ def _candidate(path: Path) -> Candidate:
     except OSError as error:
         raise UsageError(f"cannot read the plugin file {path}: {error.strerror}", hint=hint) from error
     version = f"sha256-{hashlib.sha256(content).hexdigest()[:16]}"
-    return Candidate(owner=Owner(path.name, version), name=path.stem, load=lambda: _load(path), required=True)
+    load = partial(_load, path, content)
+    return Candidate(owner=Owner(path.name, version), name=path.stem, load=load, required=True)
 
 
-def _load(path: Path) -> ModuleType:
-    """Imports the file under its own name, so that its specs can say ``my_attack:MyAttack``."""
+def _load(path: Path, content: bytes) -> ModuleType:
+    """Imports the file under its own name, so that its specs can say ``my_attack:MyAttack``.
+
+    It is not imported again unless its content has changed, and what runs is the content that the digest is of.
+    """
     found = sys.modules.get(path.stem)
-    if found is not None and _is(getattr(found, "__file__", None), path):
-        return found
-    other = None if found is not None else find_spec(path.stem)
-    if found is not None or (other is not None and not _is(other.origin, path)):
+    if getattr(found, _CONTENT, None) == content:
+        return cast("ModuleType", found)
+    origin = (
+        getattr(found, "__file__", None) if found is not None else getattr(find_spec(path.stem), "origin", str(path))
+    )
+    if origin is None or Path(origin).resolve() != path.resolve():
         raise PluginError(f"another module is named {path.stem}", hint="rename the file")
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise PluginError(f"{path} cannot be imported")
-    module = sys.modules[path.stem] = module_from_spec(spec)
+    module = sys.modules[path.stem] = ModuleType(path.stem)
+    module.__file__ = str(path)
+    setattr(module, _CONTENT, content)
     try:
-        spec.loader.exec_module(module)
+        exec(compile(content, path, "exec"), vars(module))  # noqa: S102 - it is the user's own file
     except BaseException:
         del sys.modules[path.stem]
         raise
     return module
-
-
-def _is(origin: str | None, path: Path) -> bool:
-    return origin is not None and Path(origin).resolve() == path.resolve()

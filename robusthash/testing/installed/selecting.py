@@ -89,7 +89,7 @@ def cases(host: PluginHost, selection: Selection) -> tuple[list[Case], dict[str,
         if name not in names:
             raise OptionError(f"an option of {name!r}, which is not tested", hint=f"tested: {', '.join(sorted(names))}")
     for name in selection.declared:
-        if not any(hasattr(case.tests, name) for case in found):
+        if not any(hasattr(getattr(testing, case.about.contract), name) for case in found):
             raise OptionError(f"no contract has the attribute {name!r}", hint="see the page of its kind")
     return found, untested
 
