@@ -1,6 +1,6 @@
 """The interfaces that plugins implement, and the objects that they are passed."""
 
-from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
+from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Surrogate
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
@@ -24,7 +24,7 @@ from robusthash.contracts.models.model import Backbone, HashModel, ModelWrapper,
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
-from robusthash.contracts.progress import Progress, silent
+from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
 from robusthash.contracts.randomness import Draws, Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
@@ -33,7 +33,7 @@ from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.snapshots import Snapshot, Snapshots
-from robusthash.specs import Distance
+from robusthash.specs import Distance, Precision
 
 __all__ = [
     "IMAGE",
@@ -60,6 +60,7 @@ __all__ = [
     "Distance",
     "Draws",
     "Ensemble",
+    "EpochWatch",
     "Executor",
     "FileImages",
     "Finding",
@@ -110,4 +111,5 @@ __all__ = [
     "seeded",
     "silent",
     "tower_of",
+    "unwatched",
 ]

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from robusthash.metrics.counting.distances import DescriptorDistances
     from robusthash.metrics.counting.histograms import DistanceHistograms, distance_histograms
     from robusthash.metrics.counting.ranked import DescriptorCounts, ranked_counts
-    from robusthash.metrics.counting.relevance import Relevance
     from robusthash.metrics.floors import best_ceiling, random_floor, worst_counts, worst_floor
     from robusthash.metrics.functional import (
         core_metric,
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from robusthash.metrics.protocols import RankingMetric
     from robusthash.metrics.scores import Scores
     from robusthash.metrics.statistics import PairedComparison, bootstrap_interval, paired_comparison
+    from robusthash.specs import Relevance
 
 __all__ = [
     "CORE_METRICS",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from robusthash.contracts import DatasetContext, FileImages, RetrievalData, Split
+from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
 from robusthash_datasets.verification import faults
@@ -62,8 +63,8 @@ def _broken(images: FileImages, context: DatasetContext, what: str) -> frozenset
         sha.update(f"{name}\n{stamp(images.root / name)}".encode())
     file = context.cache / "broken" / f"{sha.hexdigest()}.json"
     try:
-        return frozenset(int(position) for position in json.loads(file.read_text()))
-    except (OSError, ValueError, TypeError):
+        return frozenset(parse_json(file.read_bytes(), list[int]))
+    except (OSError, ValueError):
         positions = range(len(images))  # not cached, or damaged
     messages = faults(images, positions, f"looking for broken images, {what}", context.progress)
     bad = frozenset(position for position, fault in zip(positions, messages, strict=True) if fault)

@@ -5,8 +5,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
 from robusthash_datasets.listfiles import list_files
@@ -47,9 +47,8 @@ def read_draw(folder: Path) -> Draw | None:
     if not file.is_file():
         return None
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        return Draw(**content | {"classes": tuple(content["classes"])})
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        return parse_json(file.read_bytes(), Draw)
+    except (OSError, ValueError) as error:
         raise DatasetError(
             f"{file} is damaged: {error}", hint="draw the lists again with robusthash data prepare"
         ) from error

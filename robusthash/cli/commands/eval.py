@@ -19,11 +19,12 @@ from robusthash.cli.common import (
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
+from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
-from robusthash.specs import Direction
+from robusthash.specs import Direction, Precision, Relevance
 
 if TYPE_CHECKING:
-    from robusthash.evaluation import Request, RunOutcome
+    from robusthash.evaluation import Failure, Request, RunOutcome
 
 
 @click.command("eval")
@@ -145,7 +146,14 @@ def command(
     robusthash eval --suite suite.toml
     """
     request = _request(context, suite, values)
+    from robusthash.evaluation.planning.early import check_early
+    from robusthash.storage import require_writable
+
     host = load_host(context)
+    if executor is not None:
+        host.find(PluginKind.EXECUTOR, executor)
+    check_early(request, host)
+    require_writable(results, "--results")
     from robusthash.evaluation import choose_executor, evaluate
 
     place = choose_executor(host, executor, workers=workers, options=request.setting.options)
@@ -155,18 +163,13 @@ def command(
         click.echo(json.dumps([json.loads(record.to_json()) for record in outcome.records], indent=2))
     else:
         _show(outcome, results)
-    for failure in outcome.failures:
-        click.echo(f"error: {failure.cell}: attack of {failure.owner}: {failure.error.message}", err=True)
-        if failure.error.hint:
-            click.echo(f"hint: {failure.error.hint}", err=True)
+    _tell_failures(outcome)
     if outcome.failures:
         context.exit(max(failure.error.exit_code for failure in outcome.failures))
 
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
-    from robusthash.contracts import Precision
     from robusthash.evaluation import Request, parse_choice, read_suite
-    from robusthash.metrics import Relevance
 
     if suite is not None:
         given = [
@@ -185,7 +188,7 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
     grid["directions"] = tuple(parse_choice(Direction, "direction", one) for one in values.pop("directions"))
     grid["attacks"] = grid["attacks"] or None
     if values["checkpoint"] is not None and not grid["models"]:
-        from robusthash.training import read_description
+        from robusthash.checkpoints import read_description
 
         description = read_description(values["checkpoint"])
         grid |= {"models": (description.model.name,), "bits": (description.bits,)}
@@ -216,6 +219,23 @@ def _show(outcome: "RunOutcome", results: Path) -> None:
         console.print(f"[dim]record ({state})[/]: {store.path_of(record)}", highlight=False, soft_wrap=True)
     last = outcome.records[-1]
     console.print(f"[dim]next[/]: robusthash show {last.digest[:12]}" + _results_option(results), highlight=False)
+
+
+def _tell_failures(outcome: "RunOutcome") -> None:
+    """Names what failed; a model that could not be made once, however many cells needed it."""
+    for first, *others in _by_error(outcome):
+        lost = f" ({len(others) + 1} cells were not evaluated)" if others else ""
+        click.echo(f"error: {first.whose}: {first.error.message}{lost}", err=True)
+        if first.error.hint:
+            click.echo(f"hint: {first.error.hint}", err=True)
+
+
+def _by_error(outcome: "RunOutcome") -> list[list["Failure"]]:
+    """Failures with the same cause together."""
+    groups: dict[tuple[str, str], list[Failure]] = {}
+    for failure in outcome.failures:
+        groups.setdefault((failure.whose, failure.error.message), []).append(failure)
+    return list(groups.values())
 
 
 def _results_option(results: Path) -> str:

@@ -9,12 +9,10 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from robusthash.contracts import Precision
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.request import Request, RunSettings
-from robusthash.metrics import Relevance
-from robusthash.specs import NAMED_WEIGHTS, Direction
+from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Item = TypeVar("Item")

@@ -18,7 +18,9 @@ import pluggy
 import pytest
 
 from robusthash import hookspecs
+from robusthash.events import CellInfo, Ending, EpochInfo, ErrorInfo, RunEnd, RunInfo
 from robusthash.host.registration import OBSERVERS
+from robusthash.specs import Direction
 from robusthash.testing.contracts.attacks.witnesses import global_randomness
 from robusthash.testing.records import make_record
 
@@ -46,15 +48,15 @@ class ObserverContract:
         for _ in range(2):
             watch(observer)
 
-    def test_any_hook_may_be_the_only_one(self, observer: object) -> None:
-        """A run may fail before its first cell, and records may come from a run that started elsewhere."""
-        for hook, arguments in events().items():
+    def test_a_run_may_start_before_the_last_has_ended(self, observer: object) -> None:
+        """Runs may be nested, and one whose process was killed tells no end: state of an earlier run is no excuse."""
+        whole = events()
+        for hook, arguments in (*whole[:3], *whole):
             notify(observer, hook, arguments)
 
     def test_a_run_without_records_is_observed(self, observer: object) -> None:
         """No cell was finished, because all of them failed."""
-        for hook, arguments in events(records=0).items():
-            notify(observer, hook, arguments)
+        watch(observer, records=0)
 
     def test_standard_output_is_left_to_results(self, observer: object, capfd: pytest.CaptureFixture[str]) -> None:
         """Standard output is for results that other programs read: use logging or a file."""
@@ -64,7 +66,7 @@ class ObserverContract:
 
     def test_it_changes_nothing_that_it_is_shown(self, observer: object) -> None:
         """Settings and records are the same afterwards."""
-        for hook, arguments in events().items():
+        for hook, arguments in events():
             kept = deepcopy(arguments)
             notify(observer, hook, arguments)
             assert arguments == kept, f"the arguments of {hook}"
@@ -77,31 +79,81 @@ class ObserverContract:
         assert Path(os.getcwd()) == workplace.resolve()  # noqa: PTH109 - of the process
 
 
-def events(*, records: int = 3) -> dict[str, dict[str, Any]]:
-    """Arguments of each observer hook, in the order of a run.
+def events(*, records: int = 3) -> list[tuple[str, dict[str, Any]]]:
+    """The observer hooks that are called in a run, with their arguments.
 
     Args:
         records: of the run.
     """
-    made = [make_record(attack=f"attack-{i}", after=0.5 - 0.1 * i) for i in range(records)]
-    settings = {"dataset": "digits", "seed": 0, "metrics": ["map"], "device": "cpu"}
-    every: dict[str, dict[str, Any]] = {
-        "robusthash_run_started": {"cells": max(records, 1), "settings": settings},
-        "robusthash_cell_finished": {"record": made[0]} if made else {},
-        "robusthash_run_finished": {"records": made, "seconds": 1.5},
-    }
-    return {hook: arguments for hook, arguments in every.items() if arguments}
+    made = tuple(make_record(attack=f"attack-{i}", after=0.5 - 0.1 * i) for i in range(records))
+    cell = CellInfo(
+        model="dpsh",
+        bits=32,
+        defense=None,
+        attack="rnm",
+        options={"steps": 5},
+        epsilon=8 / 255,
+        surrogate=None,
+        direction=Direction.I2I,
+    )
+    error = ErrorInfo(kind="TrainingError", message="the loss is not finite", hint="lower the learning rate")
+    end = RunEnd(how=Ending.INCOMPLETE, failed=1)
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("robusthash_run_started", {"cells": records + 1, "settings": _request()}),
+        ("robusthash_epoch_finished", {"epoch": EpochInfo(training="dpsh 32 bit", epoch=1, epochs=2, loss=0.7)}),
+        (
+            "robusthash_epoch_finished",
+            {"epoch": EpochInfo(training="dpsh 32 bit", epoch=2, epochs=2, loss=0.5, map=0.8)},
+        ),
+        *(("robusthash_cell_finished", {"record": record, "reused": i == 0}) for i, record in enumerate(made)),
+        ("robusthash_cell_failed", {"cell": cell, "owner": "sample-plugin 1.0", "error": error}),
+        ("robusthash_run_finished", {"records": made, "seconds": 1.5, "end": end}),
+    ]
+    return told
 
 
-def watch(observer: object) -> None:
-    """Shows a run to an observer."""
-    shown = events()
-    for hook, arguments in shown.items():
-        if hook == "robusthash_cell_finished":
-            for record in shown["robusthash_run_finished"]["records"]:
-                notify(observer, hook, {"record": record})
-        else:
-            notify(observer, hook, arguments)
+def _request() -> RunInfo:
+    return RunInfo(
+        models=("dpsh",),
+        attacks=("attack-0", "attack-1", "attack-2"),
+        surrogates=(),
+        vary={},
+        bits=(32,),
+        defenses=("none",),
+        directions=(),
+        epsilons=(8 / 255,),
+        dataset="digits",
+        data_root=None,
+        image_size=None,
+        queries=50,
+        backbone=None,
+        weights="none",
+        checkpoint=None,
+        retriever="auto",
+        metrics=("map",),
+        relevance="share-any",
+        options={"train": {"epochs": 2}},
+        seed=0,
+        shard_size=None,
+        device="cpu",
+        qualities=(),
+        precision="float32",
+        compiled=False,
+        results="results",
+        executor="Local",
+        force=False,
+    )
+
+
+def watch(observer: object, *, records: int = 3) -> None:
+    """Shows a run to an observer: a model is trained, cells are finished, one fails, and the run ends.
+
+    Args:
+        observer: the module with the hooks.
+        records: number of cells that are finished.
+    """
+    for hook, arguments in events(records=records):
+        notify(observer, hook, arguments)
 
 
 def notify(observer: object, hook: str, arguments: Mapping[str, Any]) -> None:

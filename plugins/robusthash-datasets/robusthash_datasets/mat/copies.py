@@ -8,11 +8,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
 from robusthash_datasets.decoded import require_room
@@ -44,6 +46,21 @@ class Source(Protocol):
         """Consecutive images."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Note:
+    """What is known of a copy.
+
+    Attributes:
+        stamp: of the file that was copied.
+        count: number of copied images.
+        file: that was copied.
+    """
+
+    stamp: list[int]
+    count: int
+    file: str
+
+
 class PixelCopy:
     """Copies of the first images of a file.
 
@@ -66,11 +83,11 @@ class PixelCopy:
         """Number of first images that are copied and current."""
         shape = self._source.shape
         try:
-            note = json.loads(self._note.read_text())
-            whole = note["stamp"] == list(self._source.mat.stamp)
-            whole = whole and self._pixels.stat().st_size >= note["count"] * int(np.prod(shape[1:]))
-            return min(int(note["count"]), shape[0]) if whole else 0
-        except (OSError, ValueError, TypeError, KeyError):
+            note = parse_json(self._note.read_bytes(), _Note)
+            whole = note.stamp == list(self._source.mat.stamp)
+            whole = whole and self._pixels.stat().st_size >= note.count * int(np.prod(shape[1:]))
+            return min(max(note.count, 0), shape[0]) if whole else 0
+        except (OSError, ValueError):
             return 0  # not copied yet, or damaged
 
     def read(self, rows: np.ndarray) -> np.ndarray:
