@@ -10,6 +10,7 @@ from msgspec import Meta, Raw, Struct
 
 from robusthash.documents import parse_json
 from robusthash.errors import CheckpointError
+from robusthash.opening import open_file
 
 _PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 #: Keeps the tensors of a state dict, wherever it is nested: of several, such as a model and its average, the first of
@@ -44,7 +45,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     """
     refuse_other_formats(path)
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return _metadata(file)
     except (OSError, ValueError) as error:
         raise unreadable(path, error) from error
@@ -93,13 +94,12 @@ def is_pickle(path: Path) -> bool:
         CheckpointError: the file cannot be read.
     """
     try:
-        if path.is_fifo():  # opening it would wait for a writer
-            raise CheckpointError(f"cannot read checkpoint {path}: it is a pipe", hint="name a .safetensors file")
-        with path.open("rb") as file:
+        with open_file(path) as file:
             head = file.read(16)
-    except (OSError, ValueError) as error:  # a path with a NUL byte is a ValueError
-        reason = getattr(error, "strerror", None) or error
-        raise CheckpointError(f"cannot read checkpoint {path}: {reason}", hint="name a .safetensors file") from error
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot read checkpoint {path}: {error.strerror or error}", hint="name a .safetensors file"
+        ) from error
     # A safetensors file starts with the length of its header in 8 bytes; the header starts with a brace.
     # Torch writes a zip archive of a pickle (PK), or a pickle, which starts with 0x80 and its protocol.
     pickled = head[:4] == b"PK\x03\x04" or head[:1] == b"\x80" or path.suffix.lower() in _PICKLE_SUFFIXES

@@ -5,14 +5,9 @@ from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBat
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
 from robusthash.contracts.attacking.threat import Threat
-from robusthash.contracts.data.dataset import (
-    Dataset,
-    DatasetContext,
-    Finding,
-    RetrievalData,
-    Split,
-)
+from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.contracts.data.files import FileImages
+from robusthash.contracts.data.findings import Finding, Findings
 from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
 from robusthash.contracts.defending.context import DefenseContext, Trainer
 from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
@@ -64,6 +59,7 @@ __all__ = [
     "Executor",
     "FileImages",
     "Finding",
+    "Findings",
     "FinishedShard",
     "HashLayer",
     "HashModel",
@@ -104,6 +100,7 @@ __all__ = [
     "TrainingReport",
     "Work",
     "Workplace",
+    "check_image_size",
     "evaluating",
     "format_epsilon",
     "isolated_randomness",

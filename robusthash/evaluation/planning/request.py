@@ -16,6 +16,7 @@ from robusthash.evaluation.planning.names import (
     checkpoint_path,
     shown,
 )
+from robusthash.sides import check_image_size
 from robusthash.specs import Direction, Precision, Relevance
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ class RunSettings:
                 raise OptionError(f"JPEG quality is {quality}", hint="from 1 to 100")
         if self.device not in DEVICES:
             raise UsageError(f"unknown device {self.device!r}", hint=f"use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
-        for name in ("image_size", "queries", "shard_size"):
+        check_image_size(self.image_size)
+        for name in ("queries", "shard_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise OptionError(f"{name.replace('_', '-')} is {value}", hint="at least 1")

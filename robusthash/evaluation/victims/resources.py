@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from robusthash.adversary import Targets, TargetSelector
@@ -20,6 +21,7 @@ from robusthash.contracts import (
     unwatched,
 )
 from robusthash.errors import CapabilityError, UsageError
+from robusthash.evaluation.inspecting.pixels import twins
 from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
 from robusthash.evaluation.victims.searching import check_promises, preferred
@@ -159,6 +161,15 @@ class Resources:
     def attack_instead(self, queries: Split) -> None:
         """Replaces the dataset's queries by others, before any cell is prepared."""
         self.queries, self.positions = queries, list(range(len(queries)))
+
+    @cached_property
+    def twins(self) -> npt.NDArray[np.int64] | None:
+        """The database item with exactly the pixels of each query, -1 for none; None without images.
+
+        Raises:
+            DatasetError: an image cannot be read.
+        """
+        return twins(self.queries, self.data.database, cache_folder(), self.progress)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:

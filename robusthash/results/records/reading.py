@@ -9,6 +9,7 @@ from msgspec.structs import asdict
 
 from robusthash.documents import told
 from robusthash.errors import InputError
+from robusthash.opening import read_file
 from robusthash.results.records.flat import SCHEMA, by_labels, identity
 from robusthash.results.records.migration import migrated
 from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
@@ -38,7 +39,7 @@ def read_record(path: Path) -> Record:
         InputError: it cannot be read, is not a valid record, or was changed after it was written.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", hint="fix its permissions") from error
     return parse_record(content, str(path))

@@ -1,7 +1,7 @@
 """The images of a MATLAB file, copied one after the other to a plain file in the cache.
 
 In the MATLAB files of the literature the images are the last axis, so reading one image reads the whole file. The copy
-starts with the first image; a note stores the number of copied images and the stamp of the file.
+starts with the first image; a note stores the number of copied images and the digest of the file's content.
 """
 
 import hashlib
@@ -14,14 +14,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from robusthash.contracts import Progress
 from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
-from robusthash_datasets.decoded import require_room
+from robusthash_datasets.images.decoded import require_room
 from robusthash_datasets.mat.file import MatFile
-from robusthash_datasets.verification import Progress
 
-_VERSION = "robusthash mat copy 1"
+_VERSION = "robusthash mat copy 2"
 
 
 class Source(Protocol):
@@ -51,12 +51,12 @@ class _Note:
     """What is known of a copy.
 
     Attributes:
-        stamp: of the file that was copied.
+        content: digest of the file that was copied.
         count: number of copied images.
         file: that was copied.
     """
 
-    stamp: list[int]
+    content: str
     count: int
     file: str
 
@@ -84,7 +84,7 @@ class PixelCopy:
         shape = self._source.shape
         try:
             note = parse_json(self._note.read_bytes(), _Note)
-            whole = note.stamp == list(self._source.mat.stamp)
+            whole = note.content == self._source.mat.digest
             whole = whole and self._pixels.stat().st_size >= note.count * int(np.prod(shape[1:]))
             return min(max(note.count, 0), shape[0]) if whole else 0
         except (OSError, ValueError):
@@ -144,5 +144,5 @@ class PixelCopy:
         return count - done
 
     def _write_note(self, count: int) -> None:
-        note = {"stamp": self._source.mat.stamp, "count": count, "file": str(self._source.mat.file.resolve())}
+        note = {"content": self._source.mat.digest, "count": count, "file": str(self._source.mat.file.resolve())}
         write_atomically(self._note, json.dumps(note).encode())
