@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         ReadyModelContract,
     )
     from robusthash.testing.contracts.objects import PluginObjectContract
-    from robusthash.testing.contracts.observers import ObserverContract
+    from robusthash.testing.contracts.observers import ObserverContract, watch
     from robusthash.testing.contracts.retrievers import RetrieverContract
     from robusthash.testing.imports import Fault, check_imports
     from robusthash.testing.records import make_record
@@ -75,6 +75,7 @@ __all__ = [
     "toy_inputs",
     "toy_learning",
     "toy_oracle",
+    "watch",
 ]
 
 _MODULES = {
@@ -93,7 +94,7 @@ _MODULES = {
         "ReadyModelContract",
     ),
     "contracts.objects": ("PluginObjectContract",),
-    "contracts.observers": ("ObserverContract",),
+    "contracts.observers": ("ObserverContract", "watch"),
     "contracts.retrievers": ("RetrieverContract",),
     "imports": ("Fault", "check_imports"),
     "records": ("make_record",),

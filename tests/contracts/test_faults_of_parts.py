@@ -126,10 +126,9 @@ class LeaksQueriesUnderOtherIds(LeaksQueries):
         return replace(data, database=Split(name="database", views=views, labels=labels, ids=ids))
 
 
-class LabelsOfNobody(Drawn):
-    def split(self, name: str, count: int, seed: int) -> Split:
-        whole = super().split(name, count, seed)
-        return Split(name=name, views=whole.views, labels=3 * whole.labels, ids=whole.ids)
+class ClassesOfOneName(Drawn):
+    def load(self, context: DatasetContext) -> RetrievalData:
+        return replace(super().load(context), classes=tuple("aacd"))
 
 
 class SeedsEverything(Drawn):
@@ -184,7 +183,7 @@ TestLeaksQueries = faulty(DatasetContract, "queries_and_database_do_not_overlap"
 TestLeaksQueriesUnderOtherIds = faulty(
     DatasetContract, "no_query_is_in_the_database_under_another_id", dataset=LeaksQueriesUnderOtherIds
 )
-TestLabelsOfNobody = faulty(DatasetContract, "splits_are_as_described", dataset=LabelsOfNobody)
+TestClassesOfOneName = faulty(DatasetContract, "splits_are_as_described", dataset=ClassesOfOneName)
 TestSeedsEverything = faulty(DatasetContract, "loading_changes_no_global_randomness", dataset=SeedsEverything)
 
 # --- retrievers -------------------------------------------------------------------------------------------------------
