@@ -1,17 +1,19 @@
 """Checkpoints of trained models: trained here unless they are in the cache."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
 from robusthash.contracts import ClosedForm, Descriptor, EpochWatch, Objective, ReadyModel, Recipe, TrainingReport
-from robusthash.errors import UsageError
+from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import TRAIN
 from robusthash.evaluation.victims.plugins import Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.once import made_once, unfinished
 from robusthash.options import as_plain, build_options
 from robusthash.specs import NAMED_WEIGHTS
 from robusthash.storage import cache_folder, digest
@@ -89,15 +91,20 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
     key = digest({**asdict(described), "device": resources.device.type})[:16]
     stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
     cached = cache_folder() / "checkpoints" / f"{stem}.safetensors"
-    if output is None and cached.exists():
-        return StoredModel(path=cached, description=load_checkpoint(cached)[1], cached=True)
-    network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
-    partial = cached.with_suffix(".partial")
-    report = _learn(network, method, recipe, resources, partial, watch=resources.watch(str(plan)))
-    path = output or cached
-    saved = save_checkpoint(path, network, replace(described, report=asdict(report)))
-    partial.unlink(missing_ok=True)
-    return StoredModel(path=path, description=saved, cached=False)
+
+    def make() -> Description:
+        network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
+        watch = resources.watch(str(plan))
+        report = _learn(network, method, recipe, resources, unfinished(cached), watch=watch)
+        return save_checkpoint(output or cached, network, replace(described, report=asdict(report)))
+
+    def read() -> Description | None:
+        with suppress(CheckpointError):  # an unreadable cache file is made again
+            return load_checkpoint(cached)[1] if output is None else None
+        return None
+
+    found, there = made_once(cached, read, make)
+    return StoredModel(path=output or cached, description=found, cached=there)
 
 
 def image_side(resources: Resources) -> int:
