@@ -14,7 +14,7 @@ from robusthash_trackers.plugin import Trackers, chosen
 from robusthash_trackers.telling import finished_cell
 from robusthash_trackers.tracker import Tracker, flat
 
-NAMES = ("mlflow", "wandb", "tensorboard")
+NAMES = ("mlflow", "tensorboard", pytest.param("wandb", marks=pytest.mark.slow))  #: wandb starts a service
 MAP = "attack-1 on dpsh, 32 bit, 0.03137/map adversarial"
 
 
@@ -69,7 +69,7 @@ def test_mlflow_has_parameters_metrics_and_the_end(places: Path, monkeypatch: py
     assert "the loss is not finite" in run.data.tags["failed/rnm on dpsh"]
 
 
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
 def test_wandb_writes_an_offline_run(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb", reason="wandb is not installed")
     monkeypatch.setenv("ROBUSTHASH_TRACKERS", "wandb")
