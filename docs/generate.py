@@ -205,8 +205,8 @@ def _attribute_rows(cls: type) -> list[list[str]]:
     rows = []
     for base in reversed(cls.__mro__):
         _, _, described = inspect.cleandoc(vars(base).get("__doc__") or "").partition("Attributes:\n")
-        for match in re.finditer(r"^    (\w+): (.*(?:\n        .*)*)", described, re.MULTILINE):
-            rows.append([f"`{match[1]}`", f"`{_text(getattr(cls, match[1]))}`", " ".join(match[2].split())])
+        found = re.finditer(r"^    (\w+): (.*(?:\n        .*)*)", described, re.MULTILINE)
+        rows += [[f"`{one[1]}`", f"`{_text(getattr(cls, one[1]))}`", " ".join(one[2].split())] for one in found]
     return rows
 
 

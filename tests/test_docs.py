@@ -220,7 +220,7 @@ def test_the_example_model_is_a_hash_model(tmp_path: Path) -> None:
 def steps(page: str) -> Iterator[tuple[str, str]]:
     """What a page tells its reader to do, in order: files to write, by name, and commands to run, under no name."""
     text = (DOCS / page).read_text(encoding="utf-8")
-    for match in re.finditer(r"^```(?P<head>.*)\n(?P<body>.*?)^```$", text, re.MULTILINE | re.DOTALL):
+    for match in re.finditer(r"^```(?P<head>[^\n]*)\n(?P<body>.*?)^```$", text, re.MULTILINE | re.DOTALL):
         title = re.search(r'title="([^"]+)"', match["head"])
         if title is not None:
             yield title[1], match["body"]

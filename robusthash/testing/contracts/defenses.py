@@ -188,13 +188,17 @@ def toy_defense_context(*, seed: int = 0, items: int = 80) -> DefenseContext:
         seed: of the run.
         items: images of each split.
     """
-    splits = {}
-    for place, name in enumerate(("query", "database", "train")):
-        images, labels = toy_images(items, seed=10 + place)
-        ids = tuple(f"{name} {i}" for i in range(items))
-        splits[name] = Split.of_images(name=name, images=ArrayImages(to_levels(images)), labels=labels, ids=ids)
+    query, database, train = (_split(name, items, place) for place, name in enumerate(("query", "database", "train")))
     classes = tuple(map(str, range(CLASSES)))
-    return defense_context(RetrievalData(name="toy", classes=classes, **splits), seed=seed)
+    return defense_context(
+        RetrievalData(name="toy", classes=classes, query=query, database=database, train=train), seed=seed
+    )
+
+
+def _split(name: str, items: int, place: int) -> Split:
+    images, labels = toy_images(items, seed=10 + place)
+    ids = tuple(f"{name} {i}" for i in range(items))
+    return Split.of_images(name=name, images=ArrayImages(to_levels(images)), labels=labels, ids=ids)
 
 
 def _seeded(model: HashModel, inputs: Tensor, seed: int) -> Tensor:
