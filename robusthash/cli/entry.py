@@ -13,8 +13,10 @@ from typing import Any
 
 import click
 
+from robusthash.boundary import blaming, results_on_stdout
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.session import Session, session_options
+from robusthash.cli.streams import claim_streams
 from robusthash.errors import RobustHashError
 from robusthash.host.files import FILES_VARIABLE
 from robusthash.version import __version__
@@ -75,6 +77,7 @@ def group() -> None:
 
 def main() -> None:
     """The installed command."""
+    claim_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -89,6 +92,14 @@ def run(arguments: Sequence[str]) -> int:
     """
     session = Session()
     files = os.environ.get(FILES_VARIABLE)
+    try:
+        with results_on_stdout():
+            return _run(arguments, session)
+    finally:
+        _restore(files)
+
+
+def _run(arguments: Sequence[str], session: Session) -> int:
     try:
         result = group.main(list(arguments), prog_name="robusthash", obj=session, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -106,11 +117,9 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(session, error.format_message(), None, error.exit_code)
     except RobustHashError as error:
         return _fail(session, error.message, error.hint, error.exit_code)
-    except Exception as error:  # the last resort: a bug becomes one line, too
-        hint = None if session.debug else "run again with --debug for the traceback"
-        return _fail(session, f"internal error: {type(error).__name__}: {error}", hint, 1)
-    finally:
-        _restore(files)
+    except (Exception, SystemExit) as error:  # the last resort: a bug becomes one line, too
+        made = blaming(None, "run the command").translated(error)
+        return _fail(session, made.message, None if session.debug else made.hint, made.exit_code)
     return result if isinstance(result, int) else 0
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
+from robusthash.boundary import Whose
 from robusthash.errors import UnknownNameError
 from robusthash.version import __version__
 
@@ -54,6 +55,12 @@ class Candidate:
     def key(self) -> str:
         """Its name in the plugin manager."""
         return f"{self.owner.distribution}:{self.name}"
+
+    @property
+    def whose(self) -> Whose:
+        """Whose code it is, for errors."""
+        what = "the plugin" if self.required else f"entry point {self.name!r}"
+        return Whose(what=what, owner=str(self.owner))
 
 
 def same_name(distribution: str) -> str:

@@ -11,6 +11,7 @@ import pluggy
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from robusthash import hookspecs
+from robusthash.boundary import Whose
 from robusthash.errors import PluginError, SpecError
 from robusthash.host.discovery import Candidate, Owner
 from robusthash.specs import (
@@ -89,6 +90,11 @@ class Registered:
         """``distribution/name``, which is unique."""
         return f"{self.owner.distribution}/{self.spec.name}"
 
+    @property
+    def whose(self) -> Whose:
+        """Whose code it is, for errors."""
+        return Whose(what=f"{self.kind} {self.spec.name!r}", owner=str(self.owner))
+
 
 def register(
     manager: pluggy.PluginManager, candidate: Candidate, taken: Collection[tuple[PluginKind, str]]
@@ -164,7 +170,7 @@ def _collect(
     for kind in PluginKind:
         for spec in _specs(manager, kind, others):
             if (kind, spec.name) in names:
-                raise SpecError(f"{kind} {spec.name!r} is yielded twice by {owner}", hint="names must be unique")
+                raise SpecError(f"{kind} {spec.name!r} is yielded twice", hint="names must be unique")
             names.add((kind, spec.name))
             found.append(Registered(kind=kind, spec=spec, owner=owner))
     return found
@@ -186,6 +192,7 @@ def _specs(manager: pluggy.PluginManager, kind: PluginKind, others: Collection[o
 def _check_spec(kind: PluginKind, spec: object) -> None:
     if not isinstance(spec, kind.spec):
         raise SpecError(f"{kind.hook} yielded {type(spec).__name__}", hint=f"yield instances of {kind.spec.__name__}")
+    kind.spec.__post_init__(spec)  # a subclass may have skipped it
     if not isinstance(spec.options, Mapping) or not all(isinstance(name, str) for name in spec.options):
         raise SpecError(f"bad options of {kind} {spec.name!r}", hint="a mapping from field names to values")
     if not _is_satisfied(spec.requires_api):

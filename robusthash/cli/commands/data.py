@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.boundary import foreign
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
 from robusthash.errors import ContractError, DatasetError, OptionError
 from robusthash.host import PluginHost, PluginKind, Registered
@@ -139,7 +140,7 @@ def prepare(
     robusthash data prepare flickr25k/rnm --source ~/mirflickr25k --data-root /data
     """
     _, dataset = _dataset(load_host(context), name, assignments)
-    with progress(quiet=quiet) as report:
+    with progress(quiet=quiet) as report, foreign(dataset, "prepare its data"):
         place = _place(data_root, report)
         left = dataset.prepare(place, source)
     click.echo(f"{name}: {left}" if left else f"{name} is ready in {place.root or place.cache}")

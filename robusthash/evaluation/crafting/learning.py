@@ -11,7 +11,7 @@ from torch import Tensor
 
 from robusthash.checkpoints import read_metadata
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
-from robusthash.errors import CheckpointError, PluginError, RobustHashError
+from robusthash.errors import CheckpointError
 from robusthash.once import made_once, unfinished
 from robusthash.results import Spent
 from robusthash.storage import cache_folder, digest
@@ -67,8 +67,7 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
 
     def make() -> _Learnt:
         meter = _Meter(context.surrogate.budget)
-        snapshots = _MeteredSnapshots(unfinished(path), key, meter)
-        found = _learn(attack, replace(context, snapshots=snapshots))
+        found = attack.learn(replace(context, snapshots=_MeteredSnapshots(unfinished(path), key, meter)))
         spent = meter.spent()
         if found is not None:
             save_tensors(
@@ -130,18 +129,6 @@ class _MeteredSnapshots(Snapshots):
     def part(self, name: str) -> Snapshots:
         plain = super().part(name)
         return _MeteredSnapshots(plain.path, plain.identity, self._meter)
-
-
-def _learn(attack: Attack, context: LearningContext) -> dict[str, Tensor] | None:
-    try:
-        found = attack.learn(context)
-    except RobustHashError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise PluginError(
-            f"it raised {type(error).__name__} while it learnt: {error}", hint="report it to the plugin's author"
-        ) from error
-    return None if found is None else dict(found)
 
 
 def _placed(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import msgspec
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.opening import read_file
 from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -98,7 +99,7 @@ def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_file(path).decode())
     except OSError as error:
         raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

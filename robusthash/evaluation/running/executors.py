@@ -11,6 +11,7 @@ from multiprocessing.queues import Queue
 
 import torch
 
+from robusthash.boundary import foreign, told
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.errors import OptionError, RobustHashError, StorageError, UsageError
 from robusthash.evaluation.planning.request import PluginOptions
@@ -145,7 +146,7 @@ def _pickled(make: Make) -> bytes:
     try:
         return pickle.dumps(make)
     except Exception as error:  # an object's own pickling may raise anything
-        raise UsageError(f"an object cannot be sent to worker processes: {error}", hint=_IMPORTABLE) from error
+        raise UsageError(f"an object cannot be sent to worker processes: {told(error)}", hint=_IMPORTABLE) from error
 
 
 def _unpickled(make: bytes) -> Make:
@@ -169,11 +170,8 @@ def _serve(
     while True:
         task = tasks.get()
         try:
-            work = work or _unpickled(make)()
-            answers.put(work(task))
+            with foreign(None, "run a shard in a worker process"):
+                work = work or _unpickled(make)()
+                answers.put(work(task))
         except RobustHashError as error:
             answers.put(FinishedShard(task=task, error=error))
-        except Exception as error:
-            # The error itself may not be picklable; its text is.
-            told = RobustHashError(f"{type(error).__name__}: {error}")
-            answers.put(FinishedShard(task=task, error=told))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from robusthash.contracts import HashModel, Progress, Randomness, Split, isolated_randomness
+from robusthash.contracts import HashModel, Progress, Randomness, Split, isolated_randomness, represented
 from robusthash.errors import CheckpointError
 from robusthash.once import made_once
 from robusthash.storage import cache_folder, digest
@@ -57,7 +57,7 @@ def cached_representation(
         # A randomised model draws the same numbers whenever its codes are computed.
         with isolated_randomness(Randomness(seed=0, purpose=what), torch.empty(0, dtype=torch.int64, device=device)):
             logits = encode(model, view, device=device, progress=lambda done, total: progress(done, total, what))
-        representation = model.space.represent(logits).cpu()
+        representation = represented(model, logits).cpu()
         save_tensors(path, {_NAME: representation})
         return representation
 

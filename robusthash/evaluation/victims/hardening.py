@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from robusthash.boundary import breach, foreign
 from robusthash.contracts import (
     Defense,
     HashModel,
@@ -17,7 +18,7 @@ from robusthash.contracts import (
     TrainedWrapper,
     TrainingReport,
 )
-from robusthash.errors import CheckpointError, ContractError, UsageError
+from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.victims.plugins import METHODS, Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
@@ -77,7 +78,9 @@ def harden(
     if isinstance(chosen.plugin, TrainedDefense):
         return _trained(chosen.plugin, model, use, description, chosen, resources)
     context = defense_context(resources.data, seed=resources.setting.seed, progress=resources.progress)
-    return Hardened(model=_checked(chosen.plugin.harden(model, context), model, chosen), use=use)
+    with foreign(chosen.plugin, f"harden {use.name}"):
+        hardened = chosen.plugin.harden(model, context)
+    return Hardened(model=_checked(hardened, model, chosen), use=use)
 
 
 def _trained(
@@ -100,7 +103,9 @@ def _trained(
             tensors = load_checkpoint(path)[0] if described is not None else load_tensors(path)
         except CheckpointError:
             return None
-        hardened = wrapper.around(deepcopy(model), resources.setting.seed) if wrapper else deepcopy(model)
+        with foreign(method, f"be put around {use.name}"):
+            hardened = wrapper.around(deepcopy(model), resources.setting.seed) if wrapper else deepcopy(model)
+        _checked(hardened, model, chosen)
         load_weights(hardened, tensors, str(path))
         return hardened, tensors_digest(tensors)
 
@@ -120,7 +125,13 @@ def _trained(
             device=resources.device,
             snapshots=Snapshots(unfinished(path), key),
         )
-        hardened, report = method.train(model, context)
+        with foreign(method, f"harden {use.name}"):
+            found = method.train(model, context)
+        if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], TrainingReport):
+            raise breach(
+                method, f"returned {type(found).__name__} from `train`", hint="return a model and a TrainingReport"
+            )
+        hardened, report = found
         _checked(hardened, model, chosen)
         return hardened, _store(path, hardened, report, made_from, described, chosen)
 
@@ -172,8 +183,6 @@ def _store(
 
 def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
     if not isinstance(hardened, HashModel) or hardened.space != model.space:
-        raise ContractError(
-            f"defense {chosen.use.name!r} of {chosen.use.owner} did not return a HashModel of the same space "
-            f"({model.space})"
-        )
+        found = f"a HashModel of {hardened.space}" if isinstance(hardened, HashModel) else type(hardened).__name__
+        raise breach(chosen.plugin, f"returned {found}", hint=f"return a HashModel of the same space, {model.space}")
     return hardened

@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
+from robusthash.boundary import foreign
 from robusthash.cli.commands.plugins.listing import print_json
 from robusthash.cli.common import json_option
-from robusthash.errors import MissingDependencyError, OptionError, PluginError
+from robusthash.errors import MissingDependencyError, PluginError, RobustHashError
 from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
 from robusthash.host.kinds import check_kind
 from robusthash.options import describe
@@ -40,15 +41,15 @@ def _import_failures(host: PluginHost) -> list[str]:
 def _import_failure(host: PluginHost, registered: Registered) -> str | None:
     try:
         cls = host.resolve(registered)
-        missing = [
-            option.name for option in describe(cls) if option.required and option.name not in registered.spec.options
-        ]
+        with foreign(registered.whose, "describe its options"):
+            described = describe(cls)
+        missing = [one for one in described if one.required and one.name not in registered.spec.options]
         if not missing:  # an object with options that only a user can give cannot be made here
             check_kind(host.create(registered), registered)
     except MissingDependencyError:  # the plugin says itself what to install, once it is used
         return None
-    except (PluginError, OptionError) as error:
-        return error.message
+    except RobustHashError as error:
+        return error.message if registered.whose.owner in error.message else f"{registered.whose}: {error.message}"
     return None
 
 

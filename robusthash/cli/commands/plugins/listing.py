@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from robusthash.boundary import foreign
 from robusthash.cli.columns import PIPE_WIDTH, lay_out, limit
 from robusthash.cli.common import json_option, load_host, out
 from robusthash.host import PluginHost, PluginKind, Registered
@@ -101,10 +102,12 @@ def _jsonable(value: object) -> object:
 
 def _options(host: PluginHost, registered: Registered) -> list[OptionField]:
     """The options of the class, with the spec's values as defaults."""
-    preset = registered.spec.options
+    preset, cls = registered.spec.options, host.resolve(registered)
+    with foreign(registered.whose, "describe its options"):
+        described = describe(cls)
     return [
         replace(option, default=plain(preset[option.name]), required=False) if option.name in preset else option
-        for option in describe(host.resolve(registered))
+        for option in described
     ]
 
 

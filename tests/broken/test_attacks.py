@@ -138,5 +138,8 @@ def test_the_command_ends_with_code_1_and_shows_what_could_be_run(
     assert run(("eval", "--model", "dpsh", "--attack", "raises", "--attack", "rnm", *options)) == 1
     output, error = capsys.readouterr()
     assert "rnm" in output
-    assert "error: raises on dpsh 32 bit: attack of bad-attacks 0.3: it raised ZeroDivisionError" in error
+    assert (
+        "error: raises on dpsh 32 bit: attack 'raises' of bad-attacks 0.3 was to perturb 10 inputs, and raised Zero"
+        in error
+    )
     assert "Traceback" not in error
