@@ -84,6 +84,10 @@ BROKEN = {
         HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec('fine')\n    yield spec(requires_api='>=2')",
         "defense 'late' needs plugin interface >=2, this robusthash has 1.0",
     ),
+    "newer interface of all of it": (
+        HEAD + "requires_api = '>=2'\n@hookimpl\ndef robusthash_run_finished(soon):\n    1 / 0",
+        "it needs plugin interface >=2, this robusthash has 1.0",
+    ),
     "bad version range": (
         HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec(requires_api='new')",
         "bad requires_api 'new'",
