@@ -18,6 +18,7 @@ from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.session import Session, session_options
 from robusthash.cli.streams import claim_streams
 from robusthash.errors import RobustHashError
+from robusthash.host.files import FILES_VARIABLE
 from robusthash.version import __version__
 
 INTERRUPTED = 130
@@ -90,8 +91,12 @@ def run(arguments: Sequence[str]) -> int:
         The exit code; errors are printed on standard error.
     """
     session = Session()
-    with results_on_stdout():
-        return _run(arguments, session)
+    files = os.environ.get(FILES_VARIABLE)
+    try:
+        with results_on_stdout():
+            return _run(arguments, session)
+    finally:
+        _restore(files)
 
 
 def _run(arguments: Sequence[str], session: Session) -> int:
@@ -116,6 +121,14 @@ def _run(arguments: Sequence[str], session: Session) -> int:
         made = blaming(None, "run the command").translated(error)
         return _fail(session, made.message, None if session.debug else made.hint, made.exit_code)
     return result if isinstance(result, int) else 0
+
+
+def _restore(files: str | None) -> None:
+    """Forgets the plugin files of this run, which workers found in their environment."""
+    if files is None:
+        os.environ.pop(FILES_VARIABLE, None)
+    else:
+        os.environ[FILES_VARIABLE] = files
 
 
 def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:

@@ -102,7 +102,7 @@ def _content(path: Path) -> dict[str, Any]:
         return tomllib.loads(read_file(path).decode())
     except OSError as error:
         raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of 5,000 digits, deep nesting, and what is no TOML or UTF-8
         raise InputError(
             f"suite {path} is not TOML: {error}", hint="see the example in the docs, Quickstart"
         ) from error
