@@ -4,8 +4,8 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,17 +63,32 @@ def remove_if_empty(folder: Path) -> None:
 
 
 def require_writable(folder: Path, option: str) -> None:
-    """Fails early if a folder given by the user is not writable.
+    """Fails early if a folder given by the user is not writable. A folder that does not exist yet is not left behind.
 
     Raises:
         UsageError: it is not.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with _made(folder), tempfile.TemporaryFile(dir=folder):
             pass
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"{option} {folder} is not writable: {error.strerror or error}",
+            f"{option} {folder} is not writable: {getattr(error, 'strerror', None) or error}",
             hint="choose a folder that you can write to",
         ) from error
+
+
+@contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Makes a folder with its parents, and afterwards removes those that were missing, unless they are in use."""
+    missing = []
+    for one in (folder, *folder.parents):
+        if one.exists():
+            break
+        missing.append(one)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for one in missing:
+            remove_if_empty(one)

@@ -21,6 +21,8 @@ from robusthash.version import __version__
 INTERRUPTED = 130
 READER_GONE = 141
 
+_LONGEST_WORD = 600  #: characters of a word in an error: paths are shown in full, numbers of a thousand digits are not
+
 
 class ReaderGoneError(Exception):
     """Standard output is a pipe whose reader has closed it."""
@@ -119,7 +121,14 @@ def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> i
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    """Text that may quote anything, as one line that a terminal shows as it is; of very long words, both ends."""
+    from robusthash.results.rendering.escaping import visible
+
+    return " ".join(map(_abbreviated, visible(" ".join(text.split())).split(" ")))
+
+
+def _abbreviated(word: str) -> str:
+    return word if len(word) <= _LONGEST_WORD else f"{word[: _LONGEST_WORD // 2]}...{word[-_LONGEST_WORD // 4 :]}"
 
 
 def _silence_output() -> None:

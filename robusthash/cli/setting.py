@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.cli.numbers import COUNT, SEED
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ _OPTIONS = (
     click.option(
         "--data-root", type=click.Path(path_type=Path), metavar="DIR", help="Folder with the dataset's files."
     ),
-    click.option("--image-size", type=int, metavar="PIXELS", help="Resize images to this height and width."),
-    click.option("--queries", type=int, metavar="N", help="Attack only N queries, drawn with the seed."),
+    click.option("--image-size", type=COUNT, metavar="PIXELS", help="Resize images to this height and width."),
+    click.option("--queries", type=COUNT, metavar="N", help="Attack only N queries, drawn with the seed."),
     click.option("--backbone", metavar="NAME", help="Feature network; by default the one that the dataset suggests."),
     click.option(
         "--weights",
@@ -39,7 +40,7 @@ _OPTIONS = (
         metavar="PLUGIN.FIELD=VALUE",
         help="Set an option of a plugin or of training: -o rnm.steps=200 -o train.epochs=5.",
     ),
-    click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of all random numbers."),
+    click.option("--seed", type=SEED, default=0, show_default=True, metavar="N", help="Seed of all random numbers."),
     click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Device to compute on."),
 )
 

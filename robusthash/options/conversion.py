@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from robusthash.errors import ContractError
+from robusthash.numerals import ratio, whole
 
 
 class Refused(Exception):  # noqa: N818 - control flow, caught by the caller
@@ -89,7 +90,7 @@ def _read_int(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     try:
-        return int(_text(value))
+        return whole(_text(value))
     except ValueError:
         raise Refused from None
 
@@ -99,8 +100,7 @@ def _read_float(value: Any) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool):
             number = float(value)
         else:
-            above, slash, below = _text(value).partition("/")
-            number = float(above) / float(below) if slash else float(above)
+            number = ratio(_text(value))
     except (ValueError, ArithmeticError):
         raise Refused from None
     if math.isnan(number):

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.numbers import BITS
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 
@@ -15,7 +16,7 @@ from robusthash.epsilon import parse_epsilon
 @click.command("attack")
 @click.option("--model", required=True, metavar="NAME", help="Hash model, or path/to/file.py:build.")
 @click.option("--attack", required=True, metavar="NAME", help="Attack.")
-@click.option("--bits", type=int, default=32, show_default=True, metavar="K", help="Code length.")
+@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
 @click.option("--epsilon", metavar="8/255", help="L-infinity radius; by default that of the dataset.")
 @setting_options

@@ -16,6 +16,7 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.numbers import BITS, COUNT, QUALITY, WORKERS
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     help="Model, given as for --model, that attacks are crafted on and transferred from. Repeatable.",
 )
 @click.option(
-    "--bits", multiple=True, type=int, default=(32,), show_default=True, metavar="K", help="Code length. Repeatable."
+    "--bits", multiple=True, type=BITS, default=(32,), show_default=True, metavar="K", help="Code length. Repeatable."
 )
 @click.option(
     "--defense",
@@ -100,7 +101,7 @@ if TYPE_CHECKING:
     "--jpeg",
     "qualities",
     multiple=True,
-    type=click.IntRange(1, 100),
+    type=QUALITY,
     metavar="QUALITY",
     help="Also score the queries after JPEG compression of this quality. Repeatable.",
 )
@@ -112,9 +113,9 @@ if TYPE_CHECKING:
     help="Precision of the attacks' passes.",
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the surrogate with torch.compile.")
-@click.option("--shard-size", type=int, metavar="N", help="Queries per batch, which fixes the compute shape.")
+@click.option("--shard-size", type=COUNT, metavar="N", help="Queries per batch, which fixes the compute shape.")
 @click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Number of processes."
+    "--workers", type=WORKERS, default=1, show_default=True, metavar="N", help="Number of processes."
 )
 @click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
 @results_option

@@ -7,13 +7,14 @@ import click
 
 from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.numbers import BITS
 from robusthash.cli.setting import make_setting, setting_options
 
 
 @click.command("harden")
 @click.argument("defense", metavar="DEFENSE")
 @click.option("--model", required=True, metavar="NAME|FILE", help="Hash model, or its checkpoint.")
-@click.option("--bits", type=int, default=32, show_default=True, metavar="K", help="Code length.")
+@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @setting_options
 @output_option
 @json_option

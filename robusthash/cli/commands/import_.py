@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from robusthash.cli.common import json_option, load_host
+from robusthash.cli.numbers import BITS, COUNT
 from robusthash.errors import OptionError, UsageError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain, parse_assignments
@@ -25,11 +26,11 @@ Plugin = TypeVar("Plugin")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--layout", required=True, type=click.Choice(_LAYOUTS), help="Code that saved the file.")
 @click.option("--model", required=True, metavar="NAME", help="Hash model in the file, such as dpsh/prosgan.")
-@click.option("--bits", required=True, type=int, metavar="K", help="Code length.")
+@click.option("--bits", required=True, type=BITS, metavar="K", help="Code length.")
 @click.option("--backbone", required=True, metavar="NAME", help="Feature network.")
 @click.option("--dataset", required=True, metavar="NAME", help="Dataset that it was trained on.")
 @click.option(
-    "--image-size", type=int, metavar="PIXELS", help="Height and width of its images; by default the backbone's."
+    "--image-size", type=COUNT, metavar="PIXELS", help="Height and width of its images; by default the backbone's."
 )
 @click.option(
     "--output",
@@ -80,8 +81,6 @@ def command(
     network, use = _chosen(host, PluginKind.BACKBONE, backbone, Backbone, options)
     host.find(PluginKind.DATASET, dataset)
     size = network.image_size if image_size is None else image_size
-    if size < 1:
-        raise OptionError(f"image-size is {size}", hint="at least 1")
     path = output or Path(f"{file.stem}-{layout}.safetensors")
     if path.suffix != ".safetensors":
         raise UsageError(

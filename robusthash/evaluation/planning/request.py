@@ -8,6 +8,7 @@ from typing import Any
 from robusthash.contracts import Precision
 from robusthash.errors import OptionError
 from robusthash.evaluation.planning.names import AnyAttack, AnyDataset, AnyDefense, AnyModel, AnyRetriever, shown
+from robusthash.limits import MOST_BITS
 from robusthash.metrics import RankingMetric, Relevance
 from robusthash.specs import Direction
 
@@ -114,8 +115,8 @@ class Request:
             if owner not in attacks:
                 raise OptionError(f"vary names {owner!r}, which is not among the attacks", hint=f"add --attack {owner}")
         for bits in self.bits:
-            if not 1 <= bits <= 4096:
-                raise OptionError(f"bits is {bits}", hint="from 1 to 4096")
+            if not 1 <= bits <= MOST_BITS:
+                raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")
 
     @property
     def everyone(self) -> tuple[AnyModel, ...]:

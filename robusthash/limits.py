@@ -1,0 +1,6 @@
+"""The largest values that are taken for what they say, and not for a slip. Importable without torch."""
+
+__all__ = ["MOST_BITS", "MOST_WORKERS"]
+
+MOST_BITS = 4096  #: longest code
+MOST_WORKERS = 1024  #: processes of one machine; a larger number would exhaust it before the first shard
