@@ -12,14 +12,29 @@ from typing import Any
 import platformdirs
 
 from robusthash.errors import StorageError, UsageError
+from robusthash.paths import read_path
 
-__all__ = ["cache_folder", "digest", "remove_if_empty", "require_writable", "write_atomically"]
+__all__ = [
+    "cache_folder",
+    "digest",
+    "remove_if_empty",
+    "removed_if_unused",
+    "require_writable",
+    "require_writable_file",
+    "write_atomically",
+]
+
+CACHE_VARIABLE = "ROBUSTHASH_CACHE"
 
 
 def cache_folder() -> Path:
-    """The folder of cached checkpoints and codes: ``ROBUSTHASH_CACHE``, or the platform's cache folder."""
-    named = os.environ.get("ROBUSTHASH_CACHE")
-    return Path(named).expanduser() if named else Path(platformdirs.user_cache_dir("robusthash"))
+    """The folder of cached checkpoints and codes: ``ROBUSTHASH_CACHE``, or the platform's cache folder.
+
+    Raises:
+        UsageError: the variable does not hold a path.
+    """
+    named = os.environ.get(CACHE_VARIABLE)
+    return read_path(named, CACHE_VARIABLE) if named else Path(platformdirs.user_cache_dir("robusthash"))
 
 
 def digest(content: Mapping[str, Any]) -> str:
@@ -69,8 +84,10 @@ def require_writable(folder: Path, option: str) -> None:
         UsageError: it is not.
     """
     try:
-        with _made(folder), tempfile.TemporaryFile(dir=folder):
-            pass
+        with removed_if_unused(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{option} {folder} is not writable: {getattr(error, 'strerror', None) or error}",
@@ -79,16 +96,26 @@ def require_writable(folder: Path, option: str) -> None:
 
 
 @contextmanager
-def _made(folder: Path) -> Iterator[None]:
-    """Makes a folder with its parents, and afterwards removes those that were missing, unless they are in use."""
+def removed_if_unused(folder: Path) -> Iterator[None]:
+    """Afterwards removes a folder and those of its parents that were missing before, as far as nothing is in them."""
     missing = []
     for one in (folder, *folder.parents):
         if one.exists():
             break
         missing.append(one)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         yield
     finally:
         for one in missing:
             remove_if_empty(one)
+
+
+def require_writable_file(path: Path, option: str) -> None:
+    """Fails early if a file given by the user cannot be written: in its folder, or because something else is there.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    if os.path.lexists(path) and not path.is_file():
+        raise UsageError(f"{option} {path} is there, and is not a file", hint="choose another name")
+    require_writable(path.parent, option)

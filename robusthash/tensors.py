@@ -10,7 +10,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from robusthash.errors import CheckpointError
+from robusthash.errors import CheckpointError, InputError
+from robusthash.paths import require_file
 from robusthash.storage import write_atomically
 
 __all__ = ["load_tensors", "read_metadata", "refuse_other_formats", "save_tensors", "tensors_digest"]
@@ -88,8 +89,10 @@ def is_pickle(path: Path) -> bool:
         CheckpointError: the file cannot be read.
     """
     try:
-        with path.open("rb") as file:
+        with require_file(path, "checkpoint").open("rb") as file:
             head = file.read(16)
+    except InputError as error:
+        raise CheckpointError(error.message, hint="name a .safetensors file") from error
     except OSError as error:
         raise CheckpointError(
             f"cannot read checkpoint {path}: {error.strerror or error}", hint="name a .safetensors file"

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from robusthash.cli.paths import PATH
+
 if TYPE_CHECKING:
     from robusthash.training import Description
 
 output_option = click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Write the checkpoint to this file instead of the cache.",
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from robusthash.cli.paths import PATH
 from robusthash.cli.progress import progress
 from robusthash.cli.session import Session
 from robusthash.host import PluginHost, PluginProblem
@@ -31,7 +32,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 results_option = click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("results"),
     show_default=True,
     metavar="DIR",

@@ -1,12 +1,12 @@
 """The options that eval, train, harden and attack share, and the run settings that they define."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from robusthash.cli.numbers import COUNT, SEED
+from robusthash.cli.paths import PATH
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
@@ -16,9 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="Dataset."),
-    click.option(
-        "--data-root", type=click.Path(path_type=Path), metavar="DIR", help="Folder with the dataset's files."
-    ),
+    click.option("--data-root", type=PATH, metavar="DIR", help="Folder with the dataset's files."),
     click.option("--image-size", type=COUNT, metavar="PIXELS", help="Resize images to this height and width."),
     click.option("--queries", type=COUNT, metavar="N", help="Attack only N queries, drawn with the seed."),
     click.option("--backbone", metavar="NAME", help="Feature network; by default the one that the dataset suggests."),
@@ -29,9 +27,7 @@ _OPTIONS = (
         metavar="none|default|PATH",
         help="Initial weights of the backbone.",
     ),
-    click.option(
-        "--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="Trained weights (safetensors)."
-    ),
+    click.option("--checkpoint", type=PATH, metavar="FILE", help="Trained weights (safetensors)."),
     click.option(
         "-o",
         "--option",

@@ -9,6 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from robusthash.errors import ContractError
 from robusthash.numerals import ratio, whole
+from robusthash.paths import read_path
 
 
 class Refused(Exception):  # noqa: N818 - control flow, caught by the caller
@@ -97,10 +98,8 @@ def _read_int(value: Any) -> int:
 
 def _read_float(value: Any) -> float:
     try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            number = float(value)
-        else:
-            number = ratio(_text(value))
+        given = isinstance(value, int | float) and not isinstance(value, bool)
+        number = float(value) if given else ratio(_text(value))
     except (ValueError, ArithmeticError):
         raise Refused from None
     if math.isnan(number):
@@ -117,9 +116,7 @@ def _text(value: Any) -> str:
 def _read_path(value: Any) -> Path:
     if isinstance(value, Path):
         return value
-    if not _text(value):
-        raise Refused
-    return Path(value).expanduser()
+    return read_path(_text(value), "option")
 
 
 _READERS: dict[Any, Callable[[Any], Any]] = {

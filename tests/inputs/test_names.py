@@ -56,10 +56,7 @@ ROWS = {
     f"{' '.join(command)} --{option} {name}": [*command, f"--{option}", value]
     for command, options in OPTIONS.items()
     for option, (name, value) in product(options, NOBODY.items())
-} | {
-    f"{name} {how}": [*command, value]
-    for (name, command), (how, value) in product(ARGUMENTS.items(), NOBODY.items())
-}
+} | {f"{name} {how}": [*command, value] for (name, command), (how, value) in product(ARGUMENTS.items(), NOBODY.items())}
 
 
 @pytest.mark.parametrize("arguments", ROWS.values(), ids=ROWS)

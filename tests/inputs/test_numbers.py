@@ -51,8 +51,10 @@ COMMANDS = {
     "train": ["train", *NETWORK],
     "harden": ["harden", "cgat", "--model", "dpsh"],
     "attack": ["attack", *NETWORK, "--attack", "noise", "--output", "out"],
-    "import": ["import", "no.pt", "--layout", "prosgan", "--model", "dpsh/prosgan", "--backbone", "vgg11", "--dataset"]
-    + ["cifar10"],
+    "import": [
+        *["import", "no.pt", "--layout", "prosgan", "--model", "dpsh"],
+        *["--backbone", "vgg11", "--dataset", "cifar10"],
+    ],
 }
 SETTING = ("bits", "image-size", "queries", "seed")
 WHOLE = {

@@ -9,6 +9,7 @@ import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.numbers import BITS
+from robusthash.cli.paths import PATH
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 
@@ -23,11 +24,11 @@ from robusthash.epsilon import parse_epsilon
 @click.option(
     "--input",
     "folder",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Attack the images in this folder instead of the queries.",
 )
-@click.option("--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for the PNGs.")
+@click.option("--output", type=PATH, required=True, metavar="DIR", help="Folder for the PNGs.")
 @json_option
 @quiet_option
 @click.pass_context

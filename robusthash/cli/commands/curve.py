@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from robusthash.cli.common import out, results_option
+from robusthash.cli.paths import PATH
 from robusthash.cli.selection import nothing, select, selection_options
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _HINTS = {
 )
 @click.option(
     "--plot",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Also plot to this file: .svg, .png or .pdf. Needs robusthash[plot].",
 )

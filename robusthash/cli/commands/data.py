@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
+from robusthash.cli.paths import PATH
 from robusthash.errors import ContractError, DatasetError, OptionError
 from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.options import parse_assignments
+from robusthash.paths import require_file
 
 if TYPE_CHECKING:
     from robusthash.contracts import Dataset, DatasetContext, Finding
@@ -22,9 +24,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.argument("name"),
-    click.option(
-        "--data-root", type=click.Path(path_type=Path), metavar="DIR", help="Folder with the dataset's files."
-    ),
+    click.option("--data-root", type=PATH, metavar="DIR", help="Folder with the dataset's files."),
     click.option(
         "-o", "--option", "assignments", multiple=True, metavar="NAME.FIELD=VALUE", help="Set an option of the dataset."
     ),
@@ -102,7 +102,7 @@ def verify(
 @_dataset_options
 @click.option(
     "--source",
-    type=click.Path(path_type=Path, exists=True),
+    type=PATH,
     metavar="PATH",
     help="Your copy of the original distribution.",
 )
@@ -124,6 +124,8 @@ def prepare(
     robusthash data prepare flickr25k/rnm --source ~/mirflickr25k --data-root /data
     """
     _, dataset = _dataset(load_host(context), name, assignments)
+    if source is not None:
+        require_file(source, "--source", hint="name your copy of the files", or_folder=True)
     with progress(quiet=quiet) as report:
         place = _place(data_root, report)
         left = dataset.prepare(place, source)
@@ -153,7 +155,7 @@ def _place(root: Path | None, report: "Report") -> "DatasetContext":
     from robusthash.contracts import DatasetContext
     from robusthash.storage import cache_folder
 
-    return DatasetContext(root=None if root is None else root.expanduser(), cache=cache_folder(), progress=report)
+    return DatasetContext(root=root, cache=cache_folder(), progress=report)
 
 
 def _summary(registered: Registered) -> dict[str, Any]:

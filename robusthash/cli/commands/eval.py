@@ -17,6 +17,7 @@ from robusthash.cli.common import (
     retriever_option,
 )
 from robusthash.cli.numbers import BITS, COUNT, QUALITY, WORKERS
+from robusthash.cli.paths import PATH
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError
@@ -83,7 +84,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--suite",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Read the grid from a TOML file instead of options.",
 )
@@ -114,9 +115,7 @@ if TYPE_CHECKING:
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the surrogate with torch.compile.")
 @click.option("--shard-size", type=COUNT, metavar="N", help="Queries per batch, which fixes the compute shape.")
-@click.option(
-    "--workers", type=WORKERS, default=1, show_default=True, metavar="N", help="Number of processes."
-)
+@click.option("--workers", type=WORKERS, default=1, show_default=True, metavar="N", help="Number of processes.")
 @click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
 @results_option
 @click.option("--force", is_flag=True, help="Evaluate stored cells again.")

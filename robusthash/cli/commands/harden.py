@@ -43,10 +43,10 @@ def command(
     setting = make_setting(**values)
     host = load_host(context)
     from robusthash.evaluation.tasks.harden import harden_victim
-    from robusthash.storage import require_writable
+    from robusthash.storage import require_writable_file
 
     if output is not None:
-        require_writable(output.parent, "--output")
+        require_writable_file(output, "--output")
     with progress(quiet=quiet) as report:
         path, description, cached = harden_victim(defense, model, bits, setting, host, output=output, progress=report)
     following = f"robusthash eval --model {path} --attack hinge"

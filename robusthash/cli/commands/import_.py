@@ -9,6 +9,7 @@ import click
 
 from robusthash.cli.common import json_option, load_host
 from robusthash.cli.numbers import BITS, COUNT
+from robusthash.cli.paths import PATH
 from robusthash.errors import OptionError, UsageError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain, parse_assignments
@@ -23,7 +24,7 @@ Plugin = TypeVar("Plugin")
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option("--layout", required=True, type=click.Choice(_LAYOUTS), help="Code that saved the file.")
 @click.option("--model", required=True, metavar="NAME", help="Hash model in the file, such as dpsh/prosgan.")
 @click.option("--bits", required=True, type=BITS, metavar="K", help="Code length.")
@@ -34,7 +35,7 @@ Plugin = TypeVar("Plugin")
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Write the checkpoint to this file; by default FILE-LAYOUT.safetensors in the current folder.",
 )
@@ -67,6 +68,7 @@ def command(
     from dataclasses import asdict
 
     from robusthash.contracts import Backbone, Objective
+    from robusthash.storage import require_writable_file
     from robusthash.training.networks import LAYOUTS, Origin, import_checkpoint
 
     options: dict[str, Mapping[str, Any]] = {**parse_assignments(assignments)}
@@ -86,6 +88,7 @@ def command(
         raise UsageError(
             f"--output {path} does not end in .safetensors", hint="eval recognises a checkpoint by this extension"
         )
+    require_writable_file(path, "--output")
     origin = Origin(
         path=file, layout=layout, model=objective, backbone=use, bits=bits, image_size=size, dataset=dataset
     )

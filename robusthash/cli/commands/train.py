@@ -31,10 +31,10 @@ def command(
     setting = make_setting(**values)
     host = load_host(context)
     from robusthash.evaluation import train_victim
-    from robusthash.storage import require_writable
+    from robusthash.storage import require_writable_file
 
     if output is not None:
-        require_writable(output.parent, "--output")
+        require_writable_file(output, "--output")
     with progress(quiet=quiet) as report:
         path, description, cached = train_victim(model, bits, setting, host, output=output, progress=report)
     following = f"robusthash eval --model {model} --bits {bits} --checkpoint {path} --attack rnm"

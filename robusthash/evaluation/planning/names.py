@@ -12,6 +12,7 @@ from robusthash.contracts import (
     RetrievalData,
     Retriever,
 )
+from robusthash.paths import read_path
 
 AnyModel = str | HashModel | CrossModalHashModel  #: a registered name, ``file.py:build``, a checkpoint, or the model
 AnyAttack = str | Attack
@@ -27,12 +28,12 @@ def user_path(model: AnyModel) -> Path | None:
     if not isinstance(model, str):
         return None
     path, separator, _ = model.rpartition(":")
-    return Path(path) if separator and path.endswith(".py") else None
+    return read_path(path, "model") if separator and path.endswith(".py") else None
 
 
 def checkpoint_path(model: AnyModel) -> Path | None:
     """The file of a model passed as a checkpoint, or None."""
-    return Path(model) if isinstance(model, str) and model.endswith(".safetensors") else None
+    return read_path(model, "model") if isinstance(model, str) and model.endswith(".safetensors") else None
 
 
 def registered_name(model: AnyModel) -> str | None:

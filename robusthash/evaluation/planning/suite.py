@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import fields
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -14,6 +15,7 @@ from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.request import NAMED_WEIGHTS, Request, RunSettings
 from robusthash.metrics import Relevance
+from robusthash.paths import read_path, require_file
 from robusthash.specs import Direction
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -65,6 +67,10 @@ def read_suite(path: Path) -> Request:
         raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {', '.join(sorted(_TYPES))}")
     if "models" not in content:
         raise InputError(f"suite {path} names no models", hint='models = ["..."]')
+
+    def beside(name: str, value: str) -> Path:
+        return path.parent / read_path(value, f"suite {path}: {name}")
+
     readers: dict[str, Callable[[Any], Any]] = {
         "epsilons": lambda values: tuple(parse_epsilon(str(value)) for value in values),
         "vary": lambda sweeps: {
@@ -73,8 +79,8 @@ def read_suite(path: Path) -> Request:
         "precision": lambda value: parse_choice(Precision, "precision", value),
         "relevance": lambda value: parse_choice(Relevance, "relevance", value),
         "directions": lambda values: tuple(parse_choice(Direction, "directions", value) for value in values),
-        "weights": lambda value: value if value in NAMED_WEIGHTS else str(path.parent / value),
-        **dict.fromkeys(("data_root", "checkpoint"), lambda value: path.parent / value),
+        "weights": lambda value: value if value in NAMED_WEIGHTS else str(beside("weights", value)),
+        **{name: partial(beside, name) for name in ("data_root", "checkpoint")},
     }
     read = {name: readers.get(name, _frozen)(_typed(path, name, value)) for name, value in content.items()}
     setting = {entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read}
@@ -99,6 +105,7 @@ def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:
 
 
 def _content(path: Path) -> dict[str, Any]:
+    require_file(path, "suite", hint="name an existing TOML file")
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -1,12 +1,21 @@
 """Checks a request, and looks up what its plan depends on, before anything is trained."""
 
 from robusthash.contracts import Descriptor, ReadyModel
-from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
+from robusthash.errors import OptionError
+from robusthash.evaluation.planning.names import (
+    AnyAttack,
+    AnyModel,
+    checkpoint_path,
+    registered_name,
+    shown,
+    user_path,
+)
 from robusthash.evaluation.planning.plan import Known
-from robusthash.evaluation.planning.request import NO_DEFENSE, Request
+from robusthash.evaluation.planning.request import NAMED_WEIGHTS, NO_DEFENSE, Request
 from robusthash.evaluation.victims.plugins import Method
 from robusthash.evaluation.victims.resources import AUTO, Resources
 from robusthash.host import PluginKind
+from robusthash.paths import read_path, require_file
 from robusthash.specs import Capability, Distance
 
 _LOOKS_AT_A_MODEL = frozenset({Capability.GRADIENTS, Capability.CODE_BANK, Capability.ANCHORS})
@@ -21,9 +30,11 @@ def check(request: Request, resources: Resources) -> None:
 
     Raises:
         UsageError: a name is unknown, or an option is wrong.
+        InputError: a file is missing.
     """
     plugins, setting = resources.plugins, request.setting
-    registered = [name for model in request.everyone if (name := registered_name(model))]
+    _check_files(request)
+    registered = [name for model in request.everyone if (name := registered_name(model)) is not None]
     for name in registered:
         plugins.model(name)
     members: list[str] = []
@@ -48,6 +59,26 @@ def check(request: Request, resources: Resources) -> None:
     if isinstance(setting.dataset, str):
         plugins.dataset(setting.dataset)
     _ = resources.metrics
+
+
+def _check_files(request: Request) -> None:
+    """Refuses files that are not there, or of which one would be taken for the other."""
+    setting = request.setting
+    for model in request.everyone:
+        file, stored = user_path(model), checkpoint_path(model)
+        if file is not None:
+            require_file(file, "model", hint="check the path in --model path/to/file.py:build")
+        if stored is not None:
+            require_file(stored, "checkpoint", hint="name a .safetensors file")
+            if setting.checkpoint is not None:
+                raise OptionError(
+                    f"--model {model} is a checkpoint, and --checkpoint {setting.checkpoint} is another",
+                    hint="repeat --model to evaluate both",
+                )
+    if setting.checkpoint is not None:
+        require_file(setting.checkpoint, "checkpoint", hint="name a .safetensors file")
+    if setting.weights not in NAMED_WEIGHTS:
+        require_file(read_path(setting.weights, "weights"), "weights", hint="none, default or a .safetensors file")
 
 
 def known(request: Request, resources: Resources) -> Known:

@@ -24,7 +24,7 @@ from robusthash.host import PluginHost
 from robusthash.locks import locked
 from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Direction, Role
-from robusthash.storage import remove_if_empty, require_writable
+from robusthash.storage import remove_if_empty, removed_if_unused, require_writable
 
 _SHARDS = ".shards"  #: folder of unfinished cells, in the results folder
 _CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells need, in the results folder
@@ -96,6 +96,7 @@ def evaluate(
     host.notify("robusthash_run_started", cells=len(cells), settings={"dataset": resources.data.name})
     outcome = RunOutcome()
     with ExitStack() as stack:
+        stack.enter_context(removed_if_unused(results))
         systems = Systems(resources)
         stack.callback(systems.close)
         worker = ShardWorker(systems, cells)
@@ -106,6 +107,7 @@ def evaluate(
         )
         running = stack.enter_context((executor or Local()).start(workplace))
         run = _Run(systems, results, running, worker, force=force)
+        stack.callback(remove_if_empty, results / _CRAFTED)
         shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
         stack.callback(remove_if_empty, results / _SHARDS)
         for place, cell in enumerate(cells):

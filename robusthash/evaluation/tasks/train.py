@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from robusthash.contracts import Progress
+from robusthash.errors import OptionError
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.evaluation.running.checking import check
@@ -33,6 +34,11 @@ def train_victim(
         TrainingError: training diverged or collapsed.
         StorageError: the checkpoint cannot be written.
     """
+    if setting.checkpoint is not None:
+        raise OptionError(
+            f"--checkpoint {setting.checkpoint} is a trained model, and train makes one",
+            hint="--weights FILE starts from weights of the backbone; robusthash harden starts from a trained model",
+        )
     resources = Resources(setting, host, progress)
     check(Request(models=(model,), attacks=(), bits=(bits,), setting=setting), resources)
     return train_checkpoint(VictimPlan(model=model, bits=bits), resources, output)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from robusthash.errors import InputError
+from robusthash.paths import require_file
 from robusthash.results.records.flat import SCHEMA, by_labels, identity
 from robusthash.results.records.migration import migrated
 from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
@@ -36,6 +37,7 @@ def read_record(path: Path) -> Record:
     Raises:
         InputError: it cannot be read, is not a valid record, or was changed after it was written.
     """
+    require_file(path, "record", hint="name a record's file, or at least 4 digits of its digest")
     try:
         content = path.read_bytes()
     except OSError as error:

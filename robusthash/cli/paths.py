@@ -1,0 +1,21 @@
+"""The type of the options that take a path: anything that the system takes for one, with ``~`` expanded."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from robusthash.paths import read_path
+
+
+class AnyPath(click.ParamType):
+    """A path, whether or not something is there."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ARG002, D102 - as in the base class
+        what = param.opts[0] if isinstance(param, click.Option) else (param.human_readable_name if param else "path")
+        return value if isinstance(value, Path) else read_path(value, what)
+
+
+PATH = AnyPath()
