@@ -61,9 +61,9 @@ def command(
     from robusthash.evaluation import RunSettings, rescore
     from robusthash.results import ResultStore, build_leaderboard, render
 
+    setting = RunSettings(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
     store = ResultStore(results)
     selected = select(store, datasets=datasets, models=models, attacks=attacks, references=True)
-    setting = RunSettings(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
     with progress(quiet=quiet) as report:
         found = rescore(selected, setting, host, results=results, progress=report)
     if as_json:

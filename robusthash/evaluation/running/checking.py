@@ -1,6 +1,6 @@
 """Checks a request, and looks up what its plan depends on, before anything is trained."""
 
-from robusthash.contracts import Descriptor, ReadyModel
+from robusthash.contracts import Descriptor, Objective, ReadyModel
 from robusthash.errors import OptionError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
@@ -12,7 +12,8 @@ from robusthash.evaluation.planning.names import (
 )
 from robusthash.evaluation.planning.plan import Known
 from robusthash.evaluation.planning.request import NAMED_WEIGHTS, NO_DEFENSE, Request
-from robusthash.evaluation.victims.plugins import Method
+from robusthash.evaluation.victims.checkpoints import training_recipe
+from robusthash.evaluation.victims.plugins import TRAIN, Method
 from robusthash.evaluation.victims.resources import AUTO, Resources
 from robusthash.host import PluginKind
 from robusthash.paths import read_path, require_file
@@ -34,9 +35,7 @@ def check(request: Request, resources: Resources) -> None:
     """
     plugins, setting = resources.plugins, request.setting
     _check_files(request)
-    registered = [name for model in request.everyone if (name := registered_name(model)) is not None]
-    for name in registered:
-        plugins.model(name)
+    registered = _check_models(request, resources)
     members: list[str] = []
     attacks = _attacks(request, resources)
     for attack in attacks:
@@ -59,6 +58,21 @@ def check(request: Request, resources: Resources) -> None:
     if isinstance(setting.dataset, str):
         plugins.dataset(setting.dataset)
     _ = resources.metrics
+
+
+def _check_models(request: Request, resources: Resources) -> list[str]:
+    """The names of the registered models, whose options and recipes are sound."""
+    setting = request.setting
+    registered = [name for model in request.everyone if (name := registered_name(model)) is not None]
+    methods = [resources.plugins.model(name) for name in registered]
+    for method in methods:
+        training_recipe(method, setting)
+    if setting.options.get(TRAIN) and not any(isinstance(method.plugin, Objective) for method in methods):
+        raise OptionError(
+            f"options of training are set, {', '.join(setting.options[TRAIN])}, and no model is trained",
+            hint="leave them out: closed forms, ready models and checkpoints have no recipe",
+        )
+    return registered
 
 
 def _check_files(request: Request) -> None:

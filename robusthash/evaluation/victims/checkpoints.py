@@ -9,7 +9,7 @@ from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, 
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.planning.request import NAMED_WEIGHTS
+from robusthash.evaluation.planning.request import NAMED_WEIGHTS, RunSettings
 from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.options import as_plain, build_options
@@ -56,7 +56,7 @@ def train_checkpoint(
             hint=f"robusthash eval --model {name}",
         )
     backbone = resources.plugins.backbone(setting.backbone or resources.data.backbone)
-    recipe = _recipe(chosen, resources)
+    recipe = training_recipe(chosen, setting)
     side = image_side(resources)
     described = Description(
         model=chosen.use,
@@ -107,9 +107,13 @@ def start_of(weights: str) -> str:
     return weights if weights in NAMED_WEIGHTS else f"sha256:{tensors_digest(load_tensors(Path(weights)))}"
 
 
-def _recipe(chosen: Chosen[Method], resources: Resources) -> Recipe:
-    """The recipe of a model: its spec's values, overridden by the user's."""
-    values = {**getattr(chosen.spec, "recipe", {}), **resources.setting.options.get(TRAIN, {})}
+def training_recipe(chosen: Chosen[Method], setting: RunSettings) -> Recipe:
+    """The recipe of a model: its spec's values, overridden by the user's.
+
+    Raises:
+        OptionError: a training option is wrong.
+    """
+    values = {**getattr(chosen.spec, "recipe", {}), **setting.options.get(TRAIN, {})}
     return build_options(Recipe, values, where="the training recipe")
 
 
