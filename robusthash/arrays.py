@@ -32,7 +32,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     Raises:
         InputError: the file is missing or damaged.
     """
-    require_file(path, "arrays", hint="evaluate again with --force")
+    require_file(path, "the arrays", hint="evaluate again with --force")
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)

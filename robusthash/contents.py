@@ -5,10 +5,10 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from robusthash.storage import cache_folder
+from robusthash.caching import cache_folder
 
 __all__ = ["content_digests"]
 
@@ -34,8 +34,9 @@ def content_digests(paths: Sequence[Path]) -> list[bytes]:
             found = list(pool.map(_read, [paths[i] for i in new]))
         fresh = {states[i]: digest for i, digest in zip(new, found, strict=True) if digest != _ABSENT}
         if memory is not None and fresh:
-            memory.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", fresh.items())
-            memory.commit()
+            with suppress(sqlite3.Error):  # the cache can be read and not written
+                memory.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", fresh.items())
+                memory.commit()
     return [{**known, **fresh}.get(state, _ABSENT) for state in states]
 
 

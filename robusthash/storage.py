@@ -1,4 +1,4 @@
-"""Atomic writes, after which a crash leaves the old file or the new one; digests; the cache folder."""
+"""Atomic writes, after which a crash leaves the old file or the new one; digests."""
 
 import hashlib
 import json
@@ -9,13 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import platformdirs
-
 from robusthash.errors import StorageError, UsageError
-from robusthash.paths import read_path
 
 __all__ = [
-    "cache_folder",
     "digest",
     "remove_if_empty",
     "removed_if_unused",
@@ -23,18 +19,6 @@ __all__ = [
     "require_writable_file",
     "write_atomically",
 ]
-
-CACHE_VARIABLE = "ROBUSTHASH_CACHE"
-
-
-def cache_folder() -> Path:
-    """The folder of cached checkpoints and codes: ``ROBUSTHASH_CACHE``, or the platform's cache folder.
-
-    Raises:
-        UsageError: the variable does not hold a path.
-    """
-    named = os.environ.get(CACHE_VARIABLE)
-    return read_path(named, CACHE_VARIABLE) if named else Path(platformdirs.user_cache_dir("robusthash"))
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ pipe. A command may have exit codes of its own.
 """
 
 import contextlib
+import errno
+import json
 import os
 import sys
 import traceback
@@ -15,6 +17,7 @@ import click
 
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.session import Session, session_options
+from robusthash.cli.streams import prepare_streams, told_warnings
 from robusthash.errors import RobustHashError
 from robusthash.version import __version__
 
@@ -28,6 +31,10 @@ class ReaderGoneError(Exception):
     """Standard output is a pipe whose reader has closed it."""
 
 
+class OutputError(Exception):
+    """Standard output is a file that cannot be written."""
+
+
 class _Commands(LazyGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -35,6 +42,10 @@ class _Commands(LazyGroup):
             sys.stdout.flush()
         except BrokenPipeError as error:  # click would exit with code 1
             raise ReaderGoneError from error
+        except OSError as error:
+            if error.errno == errno.ENOSPC and error.filename is None:
+                raise OutputError(error.strerror) from error
+            raise
         return result
 
 
@@ -74,6 +85,7 @@ def group() -> None:
 
 def main() -> None:
     """The installed command."""
+    prepare_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -86,9 +98,10 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code; errors are printed on standard error.
     """
-    session = Session()
+    session = Session(as_json="--json" in arguments)
     try:
-        result = group.main(list(arguments), prog_name="robusthash", obj=session, standalone_mode=False)
+        with told_warnings():
+            result = group.main(list(arguments), prog_name="robusthash", obj=session, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
@@ -104,6 +117,9 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(session, error.format_message(), None, error.exit_code)
     except RobustHashError as error:
         return _fail(session, error.message, error.hint, error.exit_code)
+    except OutputError as error:
+        _silence_output()
+        return _fail(session, f"cannot write the output: {error}", "free disk space, or send it elsewhere", 1)
     except Exception as error:  # the last resort: a bug becomes one line, too
         hint = None if session.debug else "run again with --debug for the traceback"
         return _fail(session, f"internal error: {type(error).__name__}: {error}", hint, 1)
@@ -112,6 +128,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:
     with contextlib.suppress(BrokenPipeError):
+        if session.as_json:  # whoever reads the output is told there, too
+            told = {"error": message, "hint": hint, "exit_code": exit_code}
+            click.echo(json.dumps(told, indent=2))
         if session.debug:
             click.echo(traceback.format_exc(), err=True)
         click.echo(f"error: {_one_line(message)}", err=True)

@@ -16,10 +16,12 @@ class Session:
     Attributes:
         debug: errors are printed with their tracebacks.
         strict_plugins: a plugin that cannot be loaded is an error.
+        as_json: standard output is to be JSON, errors too.
     """
 
     debug: bool = False
     strict_plugins: bool = False
+    as_json: bool = False
 
 
 def _flag(name: str, text: str, *, hidden: bool) -> click.Option:

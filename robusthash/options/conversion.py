@@ -7,7 +7,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from robusthash.errors import ContractError
+from robusthash.errors import ContractError, UsageError
+from robusthash.limits import LARGEST
 from robusthash.numerals import ratio, whole
 from robusthash.paths import read_path
 
@@ -88,7 +89,7 @@ def _read_bool(value: Any) -> bool:
 
 
 def _read_int(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST:
         return value
     try:
         return whole(_text(value))
@@ -116,7 +117,10 @@ def _text(value: Any) -> str:
 def _read_path(value: Any) -> Path:
     if isinstance(value, Path):
         return value
-    return read_path(_text(value), "option")
+    try:
+        return read_path(_text(value), "option")
+    except UsageError:
+        raise Refused from None
 
 
 _READERS: dict[Any, Callable[[Any], Any]] = {

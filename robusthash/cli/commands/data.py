@@ -152,8 +152,8 @@ def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tupl
 
 
 def _place(root: Path | None, report: "Report") -> "DatasetContext":
+    from robusthash.caching import cache_folder
     from robusthash.contracts import DatasetContext
-    from robusthash.storage import cache_folder
 
     return DatasetContext(root=root, cache=cache_folder(), progress=report)
 

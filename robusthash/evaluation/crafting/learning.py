@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from robusthash.caching import cached_path, renewed_path
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
 from robusthash.errors import CheckpointError, PluginError, RobustHashError
 from robusthash.results import Spent
-from robusthash.storage import cache_folder, digest
+from robusthash.storage import digest
 from robusthash.tensors import load_tensors, read_metadata, save_tensors
 
 _COST = "cost"
@@ -53,12 +54,12 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
     if type(attack).fit is Attack.fit:
         return None
     key = digest(made_from)
-    path = cache_folder() / "attacks" / f"{key[:32]}.safetensors"
+    path = cached_path("attacks", f"{key[:32]}.safetensors")
     if path.exists():
         try:
             tensors, spent = load_tensors(path), Spent(**_numbers(read_metadata(path)))
         except (CheckpointError, ValueError, TypeError):
-            path.unlink()  # an unreadable cache file is made again
+            path = renewed_path(path)  # an unreadable cache file is made again
         else:
             return Learnt(tensors=_placed(tensors, context.device), spent=spent)
     meter = _Meter(context.surrogate.budget)

@@ -8,7 +8,7 @@ from typing import Any
 from robusthash.contracts import Precision
 from robusthash.errors import OptionError
 from robusthash.evaluation.planning.names import AnyAttack, AnyDataset, AnyDefense, AnyModel, AnyRetriever, shown
-from robusthash.limits import MOST_BITS
+from robusthash.limits import LARGEST, MOST_BITS
 from robusthash.metrics import RankingMetric, Relevance
 from robusthash.specs import Direction
 
@@ -70,10 +70,10 @@ class RunSettings:
         for quality in self.qualities:
             if not 1 <= quality <= 100:
                 raise OptionError(f"JPEG quality is {quality}", hint="from 1 to 100")
-        for name in ("image_size", "queries", "shard_size"):
+        for name, least in (("image_size", 1), ("queries", 1), ("shard_size", 1), ("seed", 0)):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"{name.replace('_', '-')} is {value}", hint="at least 1")
+            if value is not None and not least <= value <= LARGEST:
+                raise OptionError(f"{name.replace('_', '-')} is {value}", hint=f"from {least} to {LARGEST}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,7 +110,7 @@ def _content(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # TOML's own errors, and those of Python's readers
         raise InputError(
             f"suite {path} is not TOML: {error}", hint="see the example in the docs, Quickstart"
         ) from error

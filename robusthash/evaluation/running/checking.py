@@ -1,7 +1,7 @@
 """Checks a request, and looks up what its plan depends on, before anything is trained."""
 
 from robusthash.contracts import Descriptor, Objective, ReadyModel
-from robusthash.errors import OptionError
+from robusthash.errors import CapabilityError, OptionError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
     AnyModel,
@@ -104,9 +104,17 @@ def known(request: Request, resources: Resources) -> Known:
 
     Raises:
         UsageError: there is no reference attack, or no yardstick for a model that needs one.
+        CapabilityError: the dataset has not what a direction needs.
         DatasetError: the dataset cannot be read.
     """
     plugins = resources.plugins
+    for direction in request.directions:
+        if direction not in resources.directions:
+            raise CapabilityError(
+                f"dataset {resources.data.name} has {' and '.join(resources.data.modalities)}s, and not what direction "
+                f"{direction} needs: {direction.query} queries, {direction.item} items",
+                hint=f"--direction {', '.join(resources.directions)}",
+            )
     attacks = _attacks(request, resources)
     sizes: dict[AnyModel, int | None] = {}
     yardstick: dict[AnyModel, AnyAttack] = {}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from robusthash.caching import cached_path
 from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, Recipe, TrainingReport
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
@@ -13,7 +14,7 @@ from robusthash.evaluation.planning.request import NAMED_WEIGHTS, RunSettings
 from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.options import as_plain, build_options
-from robusthash.storage import cache_folder, digest
+from robusthash.storage import digest
 from robusthash.training import (
     Description,
     HashNetwork,
@@ -74,7 +75,7 @@ def train_checkpoint(
     )
     key = digest({**asdict(described), "device": resources.device.type})[:16]
     stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
-    cached = cache_folder() / "checkpoints" / f"{stem}.safetensors"
+    cached = cached_path("checkpoints", f"{stem}.safetensors")
     if output is None and cached.exists():
         return cached, load_checkpoint(cached)[1], True
     network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)

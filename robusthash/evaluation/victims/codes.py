@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
+from robusthash.caching import cached_path, renewed_path
 from robusthash.contracts import HashModel, Progress, Randomness, Split, isolated_randomness
 from robusthash.errors import CheckpointError
-from robusthash.storage import cache_folder, digest
+from robusthash.storage import digest
 from robusthash.tensors import load_tensors, save_tensors
 from robusthash.training import encode
 
@@ -41,7 +42,7 @@ def cached_representation(
             "torch": torch.__version__,
         }
     )
-    path = cache_folder() / "codes" / f"{key[:32]}.safetensors"
+    path = cached_path("codes", f"{key[:32]}.safetensors")
     if path.exists():
         try:
             found = load_tensors(path).get(_NAME)
@@ -49,7 +50,7 @@ def cached_representation(
             found = None
         if found is not None and model.space.problem(found) is None and len(found) == len(split):
             return found
-        path.unlink()  # an unusable cache file is computed again
+        path = renewed_path(path)  # an unusable cache file is computed again
     what = f"encoding the {split.name} split"
     # A randomised model draws the same numbers whenever its codes are computed.
     with isolated_randomness(Randomness(seed=0, purpose=what), torch.empty(0, dtype=torch.int64, device=device)):

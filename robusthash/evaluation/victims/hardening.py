@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from robusthash.caching import cached_path, renewed_path
 from robusthash.contracts import (
     Defense,
     HashModel,
@@ -23,7 +24,7 @@ from robusthash.evaluation.victims.plugins import METHODS, Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
 from robusthash.results import ModelUse
-from robusthash.storage import cache_folder, digest
+from robusthash.storage import digest
 from robusthash.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.training import Description, defense_context, load_checkpoint, load_weights, save_checkpoint
 from robusthash.version import __version__
@@ -89,7 +90,7 @@ def _trained(
     made_from = _made_from(use, description, chosen, resources)
     key = digest(made_from)
     name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.size}bit-{key[:16]}".replace("/", "-")
-    path = cache_folder() / "hardened" / f"{name}.safetensors"
+    path = cached_path("hardened", f"{name}.safetensors")
     wrapper = method if isinstance(method, TrainedWrapper) else None
     described = None if wrapper else description  # a description can rebuild the network only, not its wrapper
     tensors = _read(path, described=described is not None)
@@ -97,6 +98,7 @@ def _trained(
         hardened = wrapper.around(deepcopy(model), resources.setting.seed) if wrapper else deepcopy(model)
         load_weights(hardened, tensors, str(path))
         return Hardened(model=hardened, use=replace(use, digest=tensors_digest(tensors)), path=path, cached=True)
+    path = renewed_path(path)  # an unreadable cache file is made again
     if not wrapper and not any(parameter.is_floating_point() for parameter in model.parameters()):
         raise UsageError(
             f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains",
@@ -167,7 +169,6 @@ def _read(path: Path, *, described: bool) -> dict[str, Tensor] | None:
     try:
         return load_checkpoint(path)[0] if described else load_tensors(path)
     except CheckpointError:
-        path.unlink()  # an unreadable cache file is made again
         return None
 
 

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import torch
 
+from robusthash.caching import cache_folder
 from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
@@ -16,7 +17,6 @@ from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric, by_name, metrics_of
 from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
-from robusthash.storage import cache_folder
 
 AUTO = "auto"
 _SMALL_IMAGE = 64
