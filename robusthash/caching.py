@@ -27,8 +27,12 @@ def cache_folder() -> Path:
     """
     named = os.environ.get(VARIABLE)
     folder = read_path(named, VARIABLE) if named else Path(platformdirs.user_cache_dir("robusthash"))
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise UsageError(f"the cache {folder} is not a folder", hint=f"name a folder in {VARIABLE}, or unset it")
+    nearest = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), folder.parent)
+    if not nearest.is_dir():
+        raise UsageError(
+            f"the cache {folder} cannot be a folder: {nearest} is none",
+            hint=f"name a folder in {VARIABLE}, or unset it",
+        )
     return folder
 
 
@@ -77,7 +81,7 @@ def _writable(folder: Path) -> bool:
 
 def _instead(folder: Path) -> Path:
     known = os.environ.get(_INSTEAD)
-    if known is not None:
+    if known is not None and os.access(known, os.W_OK):
         return Path(known)
     made = tempfile.mkdtemp(prefix="robusthash-")
     os.environ[_INSTEAD] = made

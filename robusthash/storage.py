@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ __all__ = [
     "digest",
     "remove_if_empty",
     "removed_if_unused",
+    "require_space",
     "require_writable",
     "require_writable_file",
     "write_atomically",
@@ -103,3 +105,25 @@ def require_writable_file(path: Path, option: str) -> None:
     if os.path.lexists(path) and not path.is_file():
         raise UsageError(f"{option} {path} is there, and is not a file", hint="choose another name")
     require_writable(path.parent, option)
+
+
+def require_space(folder: Path, size: int, what: str) -> None:
+    """Fails early if a disk has not the room for what is going to be written.
+
+    Args:
+        folder: where; it need not exist yet.
+        size: in bytes, at least.
+        what: what will be written, for the error.
+
+    Raises:
+        StorageError: the disk has less.
+    """
+    there = next((one for one in (folder, *folder.absolute().parents) if one.is_dir()), None)
+    if there is None:
+        return
+    free = shutil.disk_usage(there).free
+    if free < size:
+        raise StorageError(
+            f"the disk of {folder} has {free / 2**20:.1f} MiB left, and {what} takes {size / 2**20:.1f} MiB or more",
+            hint="free disk space, or choose another folder",
+        )

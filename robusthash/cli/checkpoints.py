@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
 
 if TYPE_CHECKING:
@@ -37,6 +38,6 @@ def report_checkpoint(
         click.echo(json.dumps({"path": str(path), "cached": cached, **asdict(description)}, indent=2))
         return
     probe = description.report["probes"][-1]
-    click.echo(f"{'found in the cache' if cached else done}: {path}")
+    line(f"{'found in the cache' if cached else done}: {path}")
     click.echo(f"MAP within the train split: {probe['map']:.3f} (random codes: {probe['floor']:.3f})")
-    click.echo(f"next: {following}")
+    line(f"next: {following}")

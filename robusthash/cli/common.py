@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
 from robusthash.cli.progress import progress
 from robusthash.cli.session import Session
@@ -68,7 +69,7 @@ def load_host(context: click.Context) -> PluginHost:
     session = context.ensure_object(Session)
 
     def warn(problem: PluginProblem) -> None:
-        click.echo(f"warning: {problem.message}" + ("" if problem.loaded else _SEE_DOCTOR), err=True)
+        line(f"warning: {problem.message}" + ("" if problem.loaded else _SEE_DOCTOR), err=True)
         if session.debug:
             click.echo(problem.details, err=True)
 

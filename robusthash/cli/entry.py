@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from robusthash.cli.lazy import LazyGroup
+from robusthash.cli.lines import line
 from robusthash.cli.session import Session, session_options
 from robusthash.cli.streams import prepare_streams, told_warnings
 from robusthash.errors import RobustHashError
@@ -23,8 +24,6 @@ from robusthash.version import __version__
 
 INTERRUPTED = 130
 READER_GONE = 141
-
-_LONGEST_WORD = 600  #: characters of a word in an error: paths are shown in full, numbers of a thousand digits are not
 
 
 class ReaderGoneError(Exception):
@@ -133,21 +132,10 @@ def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> i
             click.echo(json.dumps(told, indent=2))
         if session.debug:
             click.echo(traceback.format_exc(), err=True)
-        click.echo(f"error: {_one_line(message)}", err=True)
+        line(f"error: {message}", err=True)
         if hint:
-            click.echo(f"hint: {_one_line(hint)}", err=True)
+            line(f"hint: {hint}", err=True)
     return exit_code
-
-
-def _one_line(text: str) -> str:
-    """Text that may quote anything, as one line that a terminal shows as it is; of very long words, both ends."""
-    from robusthash.results.rendering.escaping import visible
-
-    return " ".join(map(_abbreviated, visible(" ".join(text.split())).split(" ")))
-
-
-def _abbreviated(word: str) -> str:
-    return word if len(word) <= _LONGEST_WORD else f"{word[: _LONGEST_WORD // 2]}...{word[-_LONGEST_WORD // 4 :]}"
 
 
 def _silence_output() -> None:

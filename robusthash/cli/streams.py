@@ -8,8 +8,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-import click
-
+from robusthash.cli.lines import line
 from robusthash.errors import RobustHashWarning
 
 
@@ -33,7 +32,7 @@ def told_warnings() -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: TextIO | str | None) -> None:
             if issubclass(category, RobustHashWarning):
-                click.echo(f"warning: {message}", err=True)
+                line(f"warning: {message}", err=True)
             else:
                 shown(message, category, *where, **more)  # type: ignore[arg-type]
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS
 from robusthash.cli.paths import PATH
 from robusthash.cli.setting import make_setting, setting_options
@@ -81,7 +82,7 @@ def command(
     count = len(pictures)
     psnr, levels = sum(picture.psnr for picture in pictures) / count, max(picture.linf for picture in pictures)
     moved, retained = (sum(getattr(picture, name) for picture in pictures) / count for name in ("moved", "retained"))
-    click.echo(f"{count} adversarial images and manifest.json in {output}")
+    line(f"{count} adversarial images and manifest.json in {output}")
     click.echo(f"mean PSNR {psnr:.1f} dB, largest change {levels} levels")
     # A checkpoint and a perceptual hash have a code length of their own, whatever --bits says.
     length = pictures[0].bits

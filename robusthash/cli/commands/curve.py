@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from robusthash.cli.common import out, results_option
+from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
 from robusthash.cli.selection import nothing, select, selection_options
 
@@ -92,7 +93,7 @@ def command(
         from robusthash.results.curves.plots import save_plot
 
         save_plot(curves, plot)
-        click.echo(f"plot: {plot}", err=True)
+        line(f"plot: {plot}", err=True)
 
 
 def _trace(store: "ResultStore", record: "Record") -> "np.ndarray | None":
@@ -103,5 +104,5 @@ def _trace(store: "ResultStore", record: "Record") -> "np.ndarray | None":
     try:
         return store.arrays(record).columns.get(TRACE)
     except InputError as error:
-        click.echo(f"warning: skipped: {error}", err=True)
+        line(f"warning: skipped: {error}", err=True)
         return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
+from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
 from robusthash.errors import ContractError, DatasetError, OptionError
 from robusthash.host import PluginHost, PluginKind, Registered
@@ -129,7 +130,7 @@ def prepare(
     with progress(quiet=quiet) as report:
         place = _place(data_root, report)
         left = dataset.prepare(place, source)
-    click.echo(f"{name}: {left}" if left else f"{name} is ready in {place.root or place.cache}")
+    line(f"{name}: {left}" if left else f"{name} is ready in {place.root or place.cache}")
 
 
 def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tuple[Registered, Dataset]":
@@ -171,6 +172,6 @@ def _summary(registered: Registered) -> dict[str, Any]:
 
 def _show(name: str, findings: "list[Finding]") -> None:
     for finding in findings:
-        click.echo(f"{finding.level}: {finding.where}: {finding.what}")
+        line(f"{finding.level}: {finding.where}: {finding.what}")
     if not findings:
-        click.echo(f"{name}: no problems found")
+        line(f"{name}: no problems found")

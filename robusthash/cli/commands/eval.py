@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +17,7 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS, COUNT, QUALITY, WORKERS
 from robusthash.cli.paths import PATH
 from robusthash.cli.setting import make_setting, setting_options
@@ -156,9 +158,9 @@ def command(
     else:
         _show(outcome, results)
     for failure in outcome.failures:
-        click.echo(f"error: {failure.cell}: attack of {failure.owner}: {failure.error.message}", err=True)
+        line(f"error: {failure.cell}: attack of {failure.owner}: {failure.error.message}", err=True)
         if failure.error.hint:
-            click.echo(f"hint: {failure.error.hint}", err=True)
+            line(f"hint: {failure.error.hint}", err=True)
     if outcome.failures:
         context.exit(max(failure.error.exit_code for failure in outcome.failures))
 
@@ -203,6 +205,7 @@ def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]
 
 def _show(outcome: "RunOutcome", results: Path) -> None:
     from robusthash.results import ResultStore, build_leaderboard, render
+    from robusthash.results.rendering.terminal import labelled
 
     if not outcome.records:
         return
@@ -210,13 +213,13 @@ def _show(outcome: "RunOutcome", results: Path) -> None:
     console.print(render(build_leaderboard(outcome.records)))
     store = ResultStore(results)
     for name, origin in outcome.victims.items():
-        console.print(f"[dim]{name}[/]: {origin}", highlight=False, soft_wrap=True)
+        console.print(labelled(name, origin), soft_wrap=True)
     for record in outcome.records:
         state = "stored before" if record.digest in outcome.reused else "new"
-        console.print(f"[dim]record ({state})[/]: {store.path_of(record)}", highlight=False, soft_wrap=True)
+        console.print(labelled(f"record ({state})", str(store.path_of(record))), soft_wrap=True)
     last = outcome.records[-1]
-    console.print(f"[dim]next[/]: robusthash show {last.digest[:12]}" + _results_option(results), highlight=False)
+    console.print(labelled("next", f"robusthash show {last.digest[:12]}{_results_option(results)}"), soft_wrap=True)
 
 
 def _results_option(results: Path) -> str:
-    return "" if results == Path("results") else f" --results {results}"
+    return "" if results == Path("results") else f" --results {quote(str(results))}"

@@ -1,6 +1,7 @@
 """``robusthash harden``: harden a hash model by adversarial training and save its checkpoint."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -49,5 +50,5 @@ def command(
         require_writable_file(output, "--output")
     with progress(quiet=quiet) as report:
         path, description, cached = harden_victim(defense, model, bits, setting, host, output=output, progress=report)
-    following = f"robusthash eval --model {path} --attack hinge"
+    following = f"robusthash eval --model {quote(str(path))} --attack hinge"
     report_checkpoint(path, description, cached=cached, done="hardened", following=following, as_json=as_json)

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from robusthash.cli.common import json_option, load_host
+from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS, COUNT
 from robusthash.cli.paths import PATH
 from robusthash.errors import OptionError, UsageError
@@ -96,8 +98,8 @@ def command(
     if as_json:
         click.echo(json.dumps({"path": str(path), **asdict(description)}, indent=2))
         return
-    click.echo(f"imported: {path}")
-    click.echo(f"next: robusthash eval --model {path} --dataset {dataset} --image-size {size} --attack rnm")
+    line(f"imported: {path}")
+    line(f"next: robusthash eval --model {quote(str(path))} --dataset {dataset} --image-size {size} --attack rnm")
 
 
 def _chosen(

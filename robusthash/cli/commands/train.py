@@ -1,6 +1,7 @@
 """``robusthash train``: train a hash model and save its checkpoint."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -37,5 +38,5 @@ def command(
         require_writable_file(output, "--output")
     with progress(quiet=quiet) as report:
         path, description, cached = train_victim(model, bits, setting, host, output=output, progress=report)
-    following = f"robusthash eval --model {model} --bits {bits} --checkpoint {path} --attack rnm"
+    following = f"robusthash eval --model {model} --bits {bits} --checkpoint {quote(str(path))} --attack rnm"
     report_checkpoint(path, description, cached=cached, done="trained", following=following, as_json=as_json)

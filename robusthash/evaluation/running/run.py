@@ -17,6 +17,7 @@ from robusthash.evaluation.running.assemble import assemble
 from robusthash.evaluation.running.cells import PreparedCell, prepare
 from robusthash.evaluation.running.checking import check, known
 from robusthash.evaluation.running.executors import Local
+from robusthash.evaluation.running.space import least_written
 from robusthash.evaluation.running.work import CellTask, ShardWorker, WorkerFactory
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
@@ -24,7 +25,7 @@ from robusthash.host import PluginHost
 from robusthash.locks import locked
 from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Direction, Role
-from robusthash.storage import remove_if_empty, removed_if_unused, require_writable
+from robusthash.storage import remove_if_empty, removed_if_unused, require_space, require_writable
 
 _SHARDS = ".shards"  #: folder of unfinished cells, in the results folder
 _CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells need, in the results folder
@@ -93,6 +94,7 @@ def evaluate(
     check(request, resources)
     require_writable(results, "--results")
     cells = plan(request, known(request, resources))
+    require_space(results, least_written(cells, resources), "the results")
     host.notify("robusthash_run_started", cells=len(cells), settings={"dataset": resources.data.name})
     outcome = RunOutcome()
     with ExitStack() as stack:

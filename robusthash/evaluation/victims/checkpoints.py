@@ -14,7 +14,7 @@ from robusthash.evaluation.planning.request import NAMED_WEIGHTS, RunSettings
 from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.options import as_plain, build_options
-from robusthash.storage import digest
+from robusthash.storage import digest, require_space
 from robusthash.training import (
     Description,
     HashNetwork,
@@ -45,6 +45,7 @@ def train_checkpoint(
     Raises:
         UsageError: there is no code length, there is nothing to train, or the images are not square.
         TrainingError: training diverged or collapsed.
+        StorageError: the disk has no room for the checkpoint, or it cannot be written.
     """
     name, bits = shown(plan.model), plan.bits
     if bits is None:
@@ -79,9 +80,11 @@ def train_checkpoint(
     if output is None and cached.exists():
         return cached, load_checkpoint(cached)[1], True
     network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
-    partial = cached.with_suffix(".partial")
+    partial, path = cached.with_suffix(".partial"), output or cached
+    size = sum(tensor.nbytes for tensor in network.state_dict().values())
+    for file in (path, partial):
+        require_space(file.parent, size, "the checkpoint")
     report = _learn(network, method, recipe, resources, partial)
-    path = output or cached
     saved = save_checkpoint(path, network, replace(described, report=asdict(report)))
     partial.unlink(missing_ok=True)
     return path, saved, False
