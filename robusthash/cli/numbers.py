@@ -8,7 +8,7 @@ from robusthash.limits import MOST_BITS, MOST_WORKERS
 from robusthash.numerals import whole
 
 
-class Whole(click.ParamType):
+class Whole(click.ParamType[int]):
     """A whole number.
 
     Args:

@@ -8,7 +8,7 @@ import click
 from robusthash.paths import read_path
 
 
-class AnyPath(click.ParamType):
+class AnyPath(click.ParamType[Path]):
     """A path, whether or not something is there."""
 
     name = "path"

@@ -11,13 +11,13 @@ from robusthash.evaluation.planning.names import (
     user_path,
 )
 from robusthash.evaluation.planning.plan import Known
-from robusthash.evaluation.planning.request import NAMED_WEIGHTS, NO_DEFENSE, Request
+from robusthash.evaluation.planning.request import NO_DEFENSE, Request
 from robusthash.evaluation.victims.checkpoints import training_recipe
 from robusthash.evaluation.victims.plugins import TRAIN, Method
 from robusthash.evaluation.victims.resources import AUTO, Resources
 from robusthash.host import PluginKind
 from robusthash.paths import read_path, require_file
-from robusthash.specs import Capability, Distance
+from robusthash.specs import NAMED_WEIGHTS, Capability, Distance
 
 _LOOKS_AT_A_MODEL = frozenset({Capability.GRADIENTS, Capability.CODE_BANK, Capability.ANCHORS})
 

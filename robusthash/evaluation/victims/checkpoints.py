@@ -10,10 +10,11 @@ from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, 
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.planning.request import NAMED_WEIGHTS, RunSettings
+from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.options import as_plain, build_options
+from robusthash.specs import NAMED_WEIGHTS
 from robusthash.storage import digest, require_space
 from robusthash.training import (
     Description,

@@ -2,8 +2,8 @@
 
 from robusthash.training.trainer.batches import augmented, batches, epoch_order
 from robusthash.training.trainer.closed_form import set_hash_layer
-from robusthash.training.trainer.loop import optimise, training_identity
-from robusthash.training.trainer.objective import ObjectiveStep, share_label, train
+from robusthash.training.trainer.loop import train, training_identity
+from robusthash.training.trainer.objective import ObjectiveStep, share_label
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "epoch_order",
     "learning_rate",
     "make_optimizer",
-    "optimise",
     "set_hash_layer",
     "set_learning_rate",
     "share_label",
