@@ -1,14 +1,19 @@
 """Types of the options that take numbers: strict about what a number is, and about its range."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from robusthash.limits import MOST_BITS, MOST_WORKERS
 from robusthash.numerals import whole
 
+if TYPE_CHECKING:
+    _Integer = click.ParamType[int]
+else:
+    _Integer = click.ParamType  # click 8.2 has no type parameter here
 
-class Whole(click.ParamType[int]):
+
+class Whole(_Integer):
     """A whole number.
 
     Args:

@@ -1,14 +1,19 @@
 """The type of the options that take a path: anything that the system takes for one, with ``~`` expanded."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from robusthash.paths import read_path
 
+if TYPE_CHECKING:
+    _Path = click.ParamType[Path]
+else:
+    _Path = click.ParamType  # click 8.2 has no type parameter here
 
-class AnyPath(click.ParamType[Path]):
+
+class AnyPath(_Path):
     """A path, whether or not something is there."""
 
     name = "path"

@@ -71,7 +71,7 @@ def test_a_full_disk_is_told_before_the_work(
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".sqlite"]
 
 
-WRITES = range(9)
+WRITES = (0, 2, 4, 6, 8)
 
 
 @pytest.mark.parametrize("nth", WRITES)

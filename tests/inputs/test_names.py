@@ -24,6 +24,7 @@ NOBODY = {
     "another owner": "nosuch/dpsh",
     "slashes": "//",
 }
+SOME = {"empty", "unknown", "markup", "an escape", "NUL"}  #: for the options that are read by the same code as others
 OPTIONS = {
     ("eval", "--attack", "noise"): ("model", "surrogate"),
     ("eval", "--model", "lsh"): ("attack", "defense", "dataset", "backbone", "retriever", "metric", "executor"),
@@ -56,6 +57,7 @@ ROWS = {
     f"{' '.join(command)} --{option} {name}": [*command, f"--{option}", value]
     for command, options in OPTIONS.items()
     for option, (name, value) in product(options, NOBODY.items())
+    if command[:2] == ("eval", "--attack") or name in SOME
 } | {f"{name} {how}": [*command, value] for (name, command), (how, value) in product(ARGUMENTS.items(), NOBODY.items())}
 
 

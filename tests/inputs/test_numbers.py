@@ -65,11 +65,13 @@ WHOLE = {
     "import": ("bits", "image-size"),
 }
 
+SOME = {"empty", "a fraction", "grouped", "4001 digits", "negative"}  #: for options that eval has, too
+
 WHOLE_ROWS = {
     f"{command} --{option} {name}": ([*COMMANDS[command], f"--{option}", value], option)
     for command, options in WHOLE.items()
     for option, (name, value) in product(options, NOT_WHOLE.items())
-    if not (option == "seed" and name == "zero")
+    if not (option == "seed" and name == "zero") and (command == "eval" or name in SOME)
 }
 EPSILON_ROWS = {
     f"{command} --epsilon {name}": ([*COMMANDS[command], "--epsilon", value], "epsilon")

@@ -73,9 +73,11 @@ COMMANDS = {
     "data verify": ["data", "verify", "digits"],
     "data prepare": ["data", "prepare", "digits"],
 }
+SOME = {"no field", "an unknown owner", "an owner with markup", "not UTF-8"}  #: for commands that share their reader
 MALFORMED = {
     f"{command} -o {name}": [*arguments, "-o", value]
     for (command, arguments), (name, value) in product(COMMANDS.items(), FORMS.items())
+    if command in {"eval", "data verify"} or name in SOME
 }
 SWEEPS = {
     "nothing": [],
