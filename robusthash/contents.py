@@ -3,55 +3,80 @@
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from robusthash.caching import cache_folder
+from robusthash.opening import open_file
 
-__all__ = ["content_digests"]
+__all__ = ["content_digest", "content_digests", "file_state"]
 
 _ABSENT = b"absent"  #: of a file that is not there: reading it is the error, and naming a dataset is not
 _TABLE = "CREATE TABLE IF NOT EXISTS contents (state TEXT PRIMARY KEY, digest BLOB)"
 _PATIENCE = 30.0  #: seconds to wait for another process that writes
+_SETTLED = 2.0  #: seconds after which a file's times tell a later change from the last one; FAT counts in twos
 
 
 def content_digests(paths: Sequence[Path]) -> list[bytes]:
-    """SHA-256 of each file's bytes; a fixed word for a file that cannot be read.
+    """SHA-256 of each file's bytes; a fixed word for a file that cannot be read, such as a pipe.
 
     A file is read once, and again when anything of its state has changed: device, inode, size, or either of its times.
-    A rename changes the second, so that exchanged files are noticed.
+    A rename changes the second, so that exchanged files are noticed. A file that was changed a moment ago is not
+    remembered, because another change in the same moment would leave its state as it is.
 
     Args:
         paths: of the files.
     """
-    states = [_state(path) for path in paths]
+    if not paths:
+        return []
+    states = [file_state(path) for path in paths]
     with _memory() as memory:
         known = {} if memory is None else _recalled(memory, [state for state in states if state])
-        new = [i for i, state in enumerate(states) if state and state not in known]
+        new = [i for i, state in enumerate(states) if state not in known]
         with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            found = list(pool.map(_read, [paths[i] for i in new]))
-        fresh = {states[i]: digest for i, digest in zip(new, found, strict=True) if digest != _ABSENT}
-        if memory is not None and fresh:
+            found = list(pool.map(content_digest, [paths[i] for i in new]))
+        fresh = dict(zip(new, found, strict=True))
+        # What changed while it was read is not remembered, either.
+        kept = {states[i]: digest for i, digest in fresh.items() if states[i] and file_state(paths[i]) == states[i]}
+        kept = {state: digest for state, digest in kept.items() if digest != _ABSENT}
+        if memory is not None and kept:
             with suppress(sqlite3.Error):  # the cache can be read and not written
-                memory.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", fresh.items())
+                memory.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", kept.items())
                 memory.commit()
-    return [{**known, **fresh}.get(state, _ABSENT) for state in states]
+    return [fresh[i] if i in fresh else known[state] for i, state in enumerate(states)]
 
 
-def _state(path: Path) -> str:
-    """What changes whenever a file's content may have; empty for one that is not there."""
+def file_state(path: Path, *, settled: bool = True) -> str:
+    """What changes whenever a file's content may have.
+
+    Args:
+        path: of the file.
+        settled: whether another change in this moment has to show, too, because the state stands for the content.
+
+    Returns:
+        A text to compare; empty where nothing can be said: the file is not there, or was changed a moment ago and
+        is to be settled.
+    """
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
+        return ""
+    if settled and time.time() - max(found.st_mtime, found.st_ctime) < _SETTLED:
         return ""
     return f"{found.st_dev}.{found.st_ino}.{found.st_size}.{found.st_mtime_ns}.{found.st_ctime_ns}"
 
 
-def _read(path: Path) -> bytes:
+def content_digest(path: Path) -> bytes:
+    """SHA-256 of a file's bytes, read now; a fixed word if it cannot be read.
+
+    Args:
+        path: of the file.
+    """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError:
         return _ABSENT

@@ -53,7 +53,7 @@ def _acquired(path: Path, *, wait: bool) -> int | None:
     while True:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         except FileNotFoundError:
             continue  # another run has just removed the empty folder
         except OSError as error:

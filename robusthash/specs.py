@@ -25,6 +25,8 @@ __all__ = [
     "MetricSpec",
     "ModelSpec",
     "PluginUse",
+    "Precision",
+    "Relevance",
     "RetrieverSpec",
     "Role",
     "Spec",
@@ -54,6 +56,21 @@ class Capability(StrEnum):
     ANCHORS = "anchors"  #: codes of database items that have the target label
     CODE_BANK = "code-bank"  #: codes and labels of the train split
     QUERIES = "queries"  #: the victim's service, which returns codes or ids of the nearest items
+
+
+class Relevance(StrEnum):
+    """When an item is relevant to a query. Whoever has no label is relevant to nobody, and nobody to them."""
+
+    SHARE_ANY = "share-any"  #: they share a label: the field's default
+    EXACT = "exact"  #: they have the same labels
+    CONTAINS_TARGET = "contains-target"  #: the item has every label of the query
+
+
+class Precision(StrEnum):
+    """Arithmetic of an attack's passes. Scores are always computed in float32."""
+
+    FLOAT32 = "float32"
+    BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
 
 
 class Distance(StrEnum):

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from robusthash.errors import StorageError, UsageError
 
@@ -16,6 +17,7 @@ __all__ = [
     "digest",
     "remove_if_empty",
     "removed_if_unused",
+    "replacing",
     "require_space",
     "require_writable",
     "require_writable_file",
@@ -39,22 +41,40 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         StorageError: the folder is not writable, or the disk is full. An existing file is unchanged.
     """
-    temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with replacing(path) as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise StorageError(
             f"cannot write {path}: {error.strerror or error}",
             hint="stored files are unchanged; free disk space or check the folder's permissions",
         ) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file under a temporary name, which takes the place of another once it is written; its folder is created.
+
+    Its mode is that of any new file, as the umask has it: colleagues read what is stored on a shared file system.
+
+    Args:
+        path: of the file to replace; it is unchanged if anything fails.
+
+    Raises:
+        OSError: the folder is not writable, or the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_urlsafe(6)}")
+    file = temporary.open("xb")
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def remove_if_empty(folder: Path) -> None:

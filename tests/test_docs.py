@@ -16,15 +16,33 @@ import torch
 
 from robusthash import hookspecs, testing
 from robusthash.contracts import HashModel, Modality
-from robusthash.evaluation import read_suite
+from robusthash.evaluation import Local, Request, read_suite
+from robusthash.evaluation.running.observing import run_info
+from robusthash.events import CellInfo, Ending, EpochInfo, ErrorInfo, RunEnd
 from robusthash.host import Owner, PluginHost, PluginKind
 from robusthash.host.discovery import Candidate
 from robusthash.host.registration import register
+from robusthash.specs import Direction
 from robusthash.testing.records import make_record
 from robusthash.training import user_model
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+RUN = run_info(Request(models=("dpsh",)), results=Path("results"), executor=Local(), force=False)
+RECORD = make_record(attack="rnm", model="dpsh")
+ERROR = ErrorInfo.of(ValueError("no luck"))
+END = RunEnd(how=Ending.COMPLETE)
+EPOCH = EpochInfo(training="dpsh 32 bit", epoch=2, epochs=9, loss=0.5)
+CELL = CellInfo(
+    model="dpsh",
+    bits=32,
+    defense=None,
+    attack="rnm",
+    options={},
+    epsilon=0.1,
+    surrogate=None,
+    direction=Direction.I2I,
+)
 PAGES = sorted(DOCS.rglob("*.md"))
 
 _FILE = re.compile(r"^```\w+ title=\"(?P<name>[^\"]+)\"\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -100,9 +118,23 @@ def test_the_example_of_a_hook_yields_a_spec_of_its_kind(generate: ModuleType, k
 @pytest.mark.parametrize(
     ("hook", "arguments", "logged"),
     [
-        ("robusthash_run_started", {"cells": 3, "settings": {"dataset": "digits"}}, "3 cells on digits"),
-        ("robusthash_cell_finished", {"record": make_record(attack="rnm", model="dpsh")}, "rnm on dpsh"),
-        ("robusthash_run_finished", {"records": [make_record()], "seconds": 2.2}, "1 records in 2 s"),
+        ("robusthash_run_started", {"cells": 3, "settings": RUN}, "3 cells on digits"),
+        (
+            "robusthash_cell_finished",
+            {"record": RECORD, "reused": False},
+            "rnm on dpsh: new",
+        ),
+        ("robusthash_epoch_finished", {"epoch": EPOCH}, "dpsh 32 bit, epoch 2: 0.50"),
+        (
+            "robusthash_cell_failed",
+            {"cell": CELL, "owner": "a 1.0", "error": ERROR},
+            "rnm on dpsh: no luck",
+        ),
+        (
+            "robusthash_run_finished",
+            {"records": (RECORD,), "seconds": 2.2, "end": END},
+            "complete: 1 records in 2 s",
+        ),
     ],
 )
 def test_the_example_of_an_observer_is_called(
@@ -117,7 +149,8 @@ def test_the_example_of_an_observer_is_called(
 
 
 def test_every_hook_has_an_example_that_is_tested(generate: ModuleType) -> None:
-    observers = {"robusthash_run_started", "robusthash_cell_finished", "robusthash_run_finished"}
+    events = ("run_started", "epoch_finished", "cell_finished", "cell_failed", "run_finished")
+    observers = {f"robusthash_{event}" for event in events}
     assert {name for name, _ in generate.hook_functions()} == observers | {kind.hook for kind in PluginKind}
     assert all(generate.hook_doc(hook)[1].startswith(("from", "import")) for _, hook in generate.hook_functions())
 

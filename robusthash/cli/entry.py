@@ -1,7 +1,7 @@
 """The entry point of the command line: the commands, and the exit code of every outcome.
 
-Exit codes: 0 success, 1 failure, 2 usage error or bad input, 130 interrupted, 141 the reader of the output closed the
-pipe. A command may have exit codes of its own.
+Exit codes: 0 success, 1 failure, 2 usage error or bad input, 3 gate failed, 4 gate inconclusive, 5 nothing selected,
+130 interrupted, 141 the reader of the output closed the pipe. A command may have exit codes of its own.
 """
 
 import contextlib
@@ -69,6 +69,8 @@ class _Commands(LazyGroup):
             "robusthash.cli.commands.compare:command",
             "Compare two stored results, query by query.",
         ),
+        "gate": ("robusthash.cli.commands.gate:command", "Judge stored results by rules, and against a baseline."),
+        "baseline": ("robusthash.cli.commands.baseline:command", "Write and show the baseline of the gate."),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
     },

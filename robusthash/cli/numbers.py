@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robusthash.limits import MOST_BITS, MOST_WORKERS
+from robusthash.limits import LARGEST_SIDE, MOST_BITS, MOST_WORKERS, SMALLEST_SIDE
 from robusthash.numerals import whole
 
 if TYPE_CHECKING:
@@ -42,4 +42,5 @@ BITS = Whole(1, MOST_BITS)
 COUNT = Whole(1)
 QUALITY = Whole(1, 100)
 SEED = Whole(0)
+SIDE = Whole(SMALLEST_SIDE, LARGEST_SIDE)
 WORKERS = Whole(1, MOST_WORKERS)

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from robusthash.cli.numbers import COUNT, SEED
+from robusthash.cli.numbers import COUNT, SEED, SIDE
 from robusthash.cli.paths import PATH
 from robusthash.options import parse_assignments
+from robusthash.paths import read_path
+from robusthash.specs import NAMED_WEIGHTS
 
 if TYPE_CHECKING:
     from robusthash.evaluation import RunSettings
@@ -17,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="Dataset."),
     click.option("--data-root", type=PATH, metavar="DIR", help="Folder with the dataset's files."),
-    click.option("--image-size", type=COUNT, metavar="PIXELS", help="Resize images to this height and width."),
+    click.option("--image-size", type=SIDE, metavar="PIXELS", help="Resize images to this height and width."),
     click.option("--queries", type=COUNT, metavar="N", help="Attack only N queries, drawn with the seed."),
     click.option("--backbone", metavar="NAME", help="Feature network; by default the one that the dataset suggests."),
     click.option(
@@ -57,4 +59,6 @@ def make_setting(assignments: tuple[str, ...], **values: Any) -> "RunSettings":
     """
     from robusthash.evaluation import RunSettings
 
+    if values["weights"] not in NAMED_WEIGHTS:
+        values["weights"] = str(read_path(values["weights"], "--weights"))
     return RunSettings(options=parse_assignments(assignments), **values)

@@ -1,18 +1,13 @@
 """The interfaces that plugins implement, and the objects that they are passed."""
 
-from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
+from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Surrogate
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
 from robusthash.contracts.attacking.threat import Threat
-from robusthash.contracts.data.dataset import (
-    Dataset,
-    DatasetContext,
-    Finding,
-    RetrievalData,
-    Split,
-)
+from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.contracts.data.files import FileImages
+from robusthash.contracts.data.findings import Finding, Findings
 from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
 from robusthash.contracts.defending.context import DefenseContext, Trainer
 from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
@@ -24,7 +19,7 @@ from robusthash.contracts.models.model import Backbone, HashModel, ModelWrapper,
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
-from robusthash.contracts.progress import Progress, silent
+from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
 from robusthash.contracts.randomness import Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
@@ -33,7 +28,7 @@ from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.snapshots import Snapshot, Snapshots
-from robusthash.specs import Distance
+from robusthash.specs import Distance, Precision
 
 __all__ = [
     "IMAGE",
@@ -59,9 +54,11 @@ __all__ = [
     "Descriptor",
     "Distance",
     "Ensemble",
+    "EpochWatch",
     "Executor",
     "FileImages",
     "Finding",
+    "Findings",
     "FinishedShard",
     "HashLayer",
     "HashModel",
@@ -102,6 +99,7 @@ __all__ = [
     "TrainingReport",
     "Work",
     "Workplace",
+    "check_image_size",
     "evaluating",
     "format_epsilon",
     "isolated_randomness",
@@ -109,4 +107,5 @@ __all__ = [
     "seeded",
     "silent",
     "tower_of",
+    "unwatched",
 ]

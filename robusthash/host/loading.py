@@ -21,6 +21,7 @@ from robusthash.errors import (
     RobustHashError,
     UnknownNameError,
 )
+from robusthash.frozen import freeze
 from robusthash.host.discovery import (
     CORE,
     PLUGINS_VARIABLE,
@@ -233,6 +234,8 @@ class PluginHost:
     def notify(self, hook: str, **arguments: Any) -> None:
         """Calls an observer hook of each plugin that has it. An exception in one is recorded as a problem.
 
+        Observers get deep copies of the arguments, which they cannot change.
+
         Args:
             hook: like ``robusthash_cell_finished``.
             arguments: as the hook's specification names them.
@@ -240,11 +243,13 @@ class PluginHost:
         Raises:
             AttributeError: there is no such hook.
         """
-        getattr(self._manager.hook, hook)
+        if not getattr(self._manager.hook, hook).get_hookimpls():
+            return
+        told = {name: freeze(value) for name, value in arguments.items()}
         for name, plugin in self._manager.list_name_plugin():
             others = [other for _, other in self._manager.list_name_plugin() if other is not plugin]
             try:
-                self._manager.subset_hook_caller(hook, others)(**arguments)
+                self._manager.subset_hook_caller(hook, others)(**told)
             except (Exception, SystemExit) as error:
                 candidate = self._candidates[name]
                 self._record(candidate, f"plugin {candidate.owner}: {hook} failed: {_one_line(error)}")

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.checkpoints import is_pickle, read_metadata
 from robusthash.cli.common import json_option, load_host
 from robusthash.cli.lines import line
-from robusthash.cli.numbers import BITS, COUNT
+from robusthash.cli.numbers import BITS, SIDE
 from robusthash.cli.paths import PATH
 from robusthash.errors import OptionError, UsageError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain, parse_assignments
+from robusthash.storage import require_writable_file
 from robusthash.version import __version__
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ Plugin = TypeVar("Plugin")
 @click.option("--backbone", required=True, metavar="NAME", help="Feature network.")
 @click.option("--dataset", required=True, metavar="NAME", help="Dataset that it was trained on.")
 @click.option(
-    "--image-size", type=COUNT, metavar="PIXELS", help="Height and width of its images; by default the backbone's."
+    "--image-size", type=SIDE, metavar="PIXELS", help="Height and width of its images; by default the backbone's."
 )
 @click.option(
     "--output",
@@ -66,31 +68,33 @@ def command(
     robusthash import vgg11.pth --layout prosgan --model dpsh/prosgan --bits 32 --backbone vgg11 --dataset cifar10
     robusthash eval --model vgg11-prosgan.safetensors --dataset cifar10 --image-size 224 --attack rnm
     """
-    host = load_host(context)
-    from dataclasses import asdict
-
-    from robusthash.contracts import Backbone, Objective
-    from robusthash.storage import require_writable_file
-    from robusthash.training.networks import LAYOUTS, Origin, import_checkpoint
-
     options: dict[str, Mapping[str, Any]] = {**parse_assignments(assignments)}
     for owner in options:
         if owner not in (model, backbone):
             raise OptionError(
                 f"an option of {owner!r}, which is not used", hint=f"set options of {model} or {backbone}"
             )
-    if not LAYOUTS[layout].normalises:
-        options[backbone] = {"normalise": False, **options.get(backbone, {})}
-    _, objective = _chosen(host, PluginKind.MODEL, model, Objective, options)
-    network, use = _chosen(host, PluginKind.BACKBONE, backbone, Backbone, options)
-    host.find(PluginKind.DATASET, dataset)
-    size = network.image_size if image_size is None else image_size
     path = output or Path(f"{file.stem}-{layout}.safetensors")
     if path.suffix != ".safetensors":
         raise UsageError(
             f"--output {path} does not end in .safetensors", hint="eval recognises a checkpoint by this extension"
         )
+    host = load_host(context)
+    for kind, name in ((PluginKind.MODEL, model), (PluginKind.BACKBONE, backbone), (PluginKind.DATASET, dataset)):
+        host.find(kind, name)
+    if not is_pickle(file):
+        read_metadata(file)
     require_writable_file(path, "--output")
+    from dataclasses import asdict
+
+    from robusthash.contracts import Backbone, Objective
+    from robusthash.training.networks import LAYOUTS, Origin, import_checkpoint
+
+    if not LAYOUTS[layout].normalises:
+        options[backbone] = {"normalise": False, **options.get(backbone, {})}
+    _, objective = _chosen(host, PluginKind.MODEL, model, Objective, options)
+    network, use = _chosen(host, PluginKind.BACKBONE, backbone, Backbone, options)
+    size = network.image_size if image_size is None else image_size
     origin = Origin(
         path=file, layout=layout, model=objective, backbone=use, bits=bits, image_size=size, dataset=dataset
     )

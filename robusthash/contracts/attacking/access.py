@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor
@@ -10,6 +9,7 @@ from torch import Tensor
 from robusthash.contracts.models.model import HashModel
 from robusthash.contracts.retriever import Index
 from robusthash.errors import CapabilityError
+from robusthash.specs import Precision
 
 
 @dataclass(kw_only=True)
@@ -38,13 +38,6 @@ class CodeBank:
 
     codes: Tensor
     labels: Tensor
-
-
-class Precision(StrEnum):
-    """Arithmetic of an attack's passes. Scores are always computed in float32."""
-
-    FLOAT32 = "float32"
-    BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
 
 
 class Surrogate:

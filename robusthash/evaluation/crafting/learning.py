@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from robusthash.caching import cached_path, renewed_path
+from robusthash.checkpoints import read_metadata
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
 from robusthash.errors import CheckpointError, PluginError, RobustHashError
 from robusthash.results import Spent
 from robusthash.storage import digest
-from robusthash.tensors import load_tensors, read_metadata, save_tensors
+from robusthash.tensors import load_tensors, save_tensors
 
 _COST = "cost"
 

@@ -2,39 +2,33 @@
 
 from robusthash.contracts import Descriptor, Objective, ReadyModel
 from robusthash.errors import CapabilityError, OptionError
-from robusthash.evaluation.planning.names import (
-    AnyAttack,
-    AnyModel,
-    checkpoint_path,
-    registered_name,
-    shown,
-    user_path,
-)
+from robusthash.evaluation.planning.early import check_early
+from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
 from robusthash.evaluation.planning.plan import Known
-from robusthash.evaluation.planning.request import NO_DEFENSE, Request
+from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, TRAIN, Request
 from robusthash.evaluation.victims.checkpoints import training_recipe
-from robusthash.evaluation.victims.plugins import TRAIN, Method
-from robusthash.evaluation.victims.resources import AUTO, Resources
+from robusthash.evaluation.victims.plugins import Method
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
-from robusthash.paths import read_path, require_file
-from robusthash.specs import NAMED_WEIGHTS, Capability, Distance
+from robusthash.specs import Capability, Distance
 
 _LOOKS_AT_A_MODEL = frozenset({Capability.GRADIENTS, Capability.CODE_BANK, Capability.ANCHORS})
 
 
-def check(request: Request, resources: Resources) -> None:
+def check(request: Request, resources: Resources, *, own_bits: bool = False) -> None:
     """Looks up every name and parses every option of a request.
 
     Args:
         request: the request.
         resources: the dataset and the plugins.
+        own_bits: whether a checkpoint has its own code length, whatever is requested.
 
     Raises:
         UsageError: a name is unknown, or an option is wrong.
-        InputError: a file is missing.
+        CheckpointError: a file of weights cannot be read, or is of another model.
     """
+    check_early(request, resources.host, own_bits=own_bits)
     plugins, setting = resources.plugins, request.setting
-    _check_files(request)
     registered = _check_models(request, resources)
     members: list[str] = []
     attacks = _attacks(request, resources)
@@ -73,26 +67,6 @@ def _check_models(request: Request, resources: Resources) -> list[str]:
             hint="leave them out: closed forms, ready models and checkpoints have no recipe",
         )
     return registered
-
-
-def _check_files(request: Request) -> None:
-    """Refuses files that are not there, or of which one would be taken for the other."""
-    setting = request.setting
-    for model in request.everyone:
-        file, stored = user_path(model), checkpoint_path(model)
-        if file is not None:
-            require_file(file, "model", hint="check the path in --model path/to/file.py:build")
-        if stored is not None:
-            require_file(stored, "checkpoint", hint="name a .safetensors file")
-            if setting.checkpoint is not None:
-                raise OptionError(
-                    f"--model {model} is a checkpoint, and --checkpoint {setting.checkpoint} is another",
-                    hint="repeat --model to evaluate both",
-                )
-    if setting.checkpoint is not None:
-        require_file(setting.checkpoint, "checkpoint", hint="name a .safetensors file")
-    if setting.weights not in NAMED_WEIGHTS:
-        require_file(read_path(setting.weights, "weights"), "weights", hint="none, default or a .safetensors file")
 
 
 def known(request: Request, resources: Resources) -> Known:

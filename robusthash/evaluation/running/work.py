@@ -83,4 +83,5 @@ class WorkerFactory:
 
     def __call__(self) -> Callable[[ShardTask], FinishedShard]:
         """Loads the plugins and creates the worker; victims are loaded when a cell needs them."""
-        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), silent)), self.cells)
+        resources = Resources(self.setting, PluginHost.load(), silent, observed=False)
+        return ShardWorker(Systems(resources), self.cells)

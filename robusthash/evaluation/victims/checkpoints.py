@@ -1,17 +1,17 @@
 """Checkpoints of trained models: trained here unless they are in the cache."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
 from robusthash.caching import cached_path
-from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, Recipe, TrainingReport
+from robusthash.contracts import ClosedForm, Descriptor, EpochWatch, Objective, ReadyModel, Recipe, TrainingReport
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.planning.request import RunSettings
-from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
+from robusthash.evaluation.planning.request import TRAIN, RunSettings
+from robusthash.evaluation.victims.plugins import Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.options import as_plain, build_options
 from robusthash.specs import NAMED_WEIGHTS
@@ -30,9 +30,22 @@ from robusthash.training import (
 from robusthash.version import __version__
 
 
-def train_checkpoint(
-    plan: VictimPlan, resources: Resources, output: Path | None = None
-) -> tuple[Path, Description, bool]:
+@dataclass(frozen=True, kw_only=True)
+class StoredModel:
+    """A trained or hardened model on disk.
+
+    Attributes:
+        path: of the checkpoint.
+        description: what it says of itself.
+        cached: whether it was found in the cache.
+    """
+
+    path: Path
+    description: Description
+    cached: bool
+
+
+def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None = None) -> StoredModel:
     """Trains a model, or computes its hash layer in closed form, unless the checkpoint is in the cache.
 
     Args:
@@ -41,7 +54,7 @@ def train_checkpoint(
         output: path of the checkpoint, which is then trained again; None is the cache.
 
     Returns:
-        The checkpoint's path, its description, and whether it was found in the cache.
+        The checkpoint.
 
     Raises:
         UsageError: there is no code length, there is nothing to train, or the images are not square.
@@ -79,16 +92,16 @@ def train_checkpoint(
     stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
     cached = cached_path("checkpoints", f"{stem}.safetensors")
     if output is None and cached.exists():
-        return cached, load_checkpoint(cached)[1], True
+        return StoredModel(path=cached, description=load_checkpoint(cached)[1], cached=True)
     network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
     partial, path = cached.with_suffix(".partial"), output or cached
     size = sum(tensor.nbytes for tensor in network.state_dict().values())
     for file in (path, partial):
         require_space(file.parent, size, "the checkpoint")
-    report = _learn(network, method, recipe, resources, partial)
+    report = _learn(network, method, recipe, resources, partial, watch=resources.watch(str(plan)))
     saved = save_checkpoint(path, network, replace(described, report=asdict(report)))
     partial.unlink(missing_ok=True)
-    return path, saved, False
+    return StoredModel(path=path, description=saved, cached=False)
 
 
 def image_side(resources: Resources) -> int:
@@ -123,9 +136,25 @@ def training_recipe(chosen: Chosen[Method], setting: RunSettings) -> Recipe:
 
 
 def _learn(
-    network: HashNetwork, method: Objective | ClosedForm, recipe: Recipe, resources: Resources, partial: Path
+    network: HashNetwork,
+    method: Objective | ClosedForm,
+    recipe: Recipe,
+    resources: Resources,
+    partial: Path,
+    *,
+    watch: EpochWatch,
 ) -> TrainingReport:
     seed, device, progress = resources.setting.seed, resources.device, resources.progress
     if isinstance(method, ClosedForm):
         return set_hash_layer(network, method, resources.data.train, seed=seed, device=device, progress=progress)
-    return train(network, method, recipe, resources.data, seed=seed, device=device, progress=progress, partial=partial)
+    return train(
+        network,
+        method,
+        recipe,
+        resources.data,
+        seed=seed,
+        device=device,
+        progress=progress,
+        watch=watch,
+        partial=partial,
+    )

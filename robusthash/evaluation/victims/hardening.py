@@ -109,6 +109,7 @@ def _trained(
         resources.data,
         seed=resources.setting.seed,
         progress=resources.progress,
+        watch=resources.watch(f"{chosen.use.name} of {use.name} {use.label}"),
         objective=_objective(description, resources),
         objective_seed=description.seed if description is not None else resources.setting.seed,
         device=resources.device,

@@ -10,11 +10,13 @@ from torch import Tensor
 
 from robusthash.contracts import CrossModalHashModel, Descriptor, HashModel, ReadyModel
 from robusthash.errors import CapabilityError, CheckpointError, ContractError, MissingDependencyError, UsageError
+from robusthash.evaluation.planning.early import require_described
 from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, shown, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.planning.request import TRAIN
 from robusthash.evaluation.victims.checkpoints import image_side, start_of, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
-from robusthash.evaluation.victims.plugins import IN_MEMORY, TRAIN, Plugins
+from robusthash.evaluation.victims.plugins import IN_MEMORY, Plugins
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
 from robusthash.results import ModelUse, PluginUse
@@ -48,11 +50,29 @@ def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
         ContractError: a plugin did not build what its contract requires.
         TrainingError: a training diverged or collapsed.
     """
-    victim = _undefended(plan, resources).identified()
+    victim = undefended(plan, resources)
     if plan.defense is not None:
-        victim = _defended(victim, plan.defense, resources).identified()
+        victim = defended(victim, plan.defense, resources)
+    return placed(victim, resources)
+
+
+def placed(victim: Victim, resources: Resources) -> Victim:
+    """A victim as it is attacked: frozen, in evaluation mode, on the device."""
     victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
     return victim
+
+
+def undefended(plan: VictimPlan, resources: Resources) -> Victim:
+    """The model of a plan without its defense, where it was made.
+
+    Args:
+        plan: the model and its code length.
+        resources: the dataset and the plugins.
+
+    Raises:
+        RobustHashError: as for :func:`get_victim`.
+    """
+    return _undefended(plan, resources).identified()
 
 
 def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
@@ -164,16 +184,15 @@ def _version(library: str, use: PluginUse) -> str:
 
 
 def _trained(plan: VictimPlan, resources: Resources) -> Victim:
-    path, description, cached = train_checkpoint(plan, resources)
-    origin = f"loaded from the cache: {path}" if cached else f"trained here, and stored in the cache: {path}"
-    return _from_description(load_tensors(path), path, description, resources, origin)
+    found = train_checkpoint(plan, resources)
+    path = found.path
+    origin = f"loaded from the cache: {path}" if found.cached else f"trained here, and stored in the cache: {path}"
+    return _from_description(load_tensors(path), path, found.description, resources, origin)
 
 
 def _from_checkpoint(name: str, bits: int | None, resources: Resources, path: Path) -> Victim:
     description = read_description(path)
-    for what, found, wanted in (("model", description.model.name, name), ("bits", description.bits, bits)):
-        if found != wanted:
-            raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"choose {what} {found}")
+    require_described(description, path, model=name, bits=bits)
     return _from_file(path, resources)
 
 
@@ -224,7 +243,17 @@ def described_network(
     return network
 
 
-def _defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:
+def defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:
+    """An undefended victim with a defense.
+
+    Args:
+        victim: as it was made.
+        named: the defense.
+        resources: the dataset and the plugins.
+
+    Raises:
+        RobustHashError: as for :func:`get_victim`.
+    """
     chosen = resources.plugins.defense(named)
     if not isinstance(victim.model, HashModel):
         raise CapabilityError(
@@ -233,4 +262,5 @@ def _defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim
         )
     hardened = harden(victim.model, victim.use, victim.description, chosen, resources)
     origin = f"{victim.origin}; hardened: {hardened.path}" if hardened.path else victim.origin
-    return replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)
+    found = replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)
+    return found.identified()

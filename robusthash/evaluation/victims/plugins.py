@@ -17,7 +17,8 @@ from robusthash.contracts import (
     ReadyModel,
     Retriever,
 )
-from robusthash.errors import ContractError, OptionError, UnknownNameError, UsageError
+from robusthash.errors import ContractError, OptionError, UsageError
+from robusthash.evaluation.planning.early import require_owners
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense
 from robusthash.evaluation.planning.request import PluginOptions
 from robusthash.host import PluginHost, PluginKind, Registered
@@ -26,7 +27,6 @@ from robusthash.options import as_plain
 from robusthash.results import PluginUse
 from robusthash.specs import AttackSpec, Distance, Goal, Role, Spec
 
-TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
 IN_MEMORY = "in memory"  #: the owner of an object that no plugin registers
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -253,11 +253,7 @@ class Plugins:
         Raises:
             OptionError: an option belongs to none of these plugins.
         """
-        used = {name for name in names if isinstance(name, str)} | {TRAIN}
-        for owner in self.options:
-            if owner not in used:
-                unknown = UnknownNameError("option owner", owner, used)
-                raise OptionError(unknown.message, hint=unknown.hint)
+        require_owners(self.options, [name for name in names if isinstance(name, str)])
 
 
 def _names(contract: type | tuple[type, ...]) -> str:

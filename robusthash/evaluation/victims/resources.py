@@ -4,15 +4,29 @@ from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from robusthash.adversary import Targets, TargetSelector
 from robusthash.caching import cache_folder
-from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space, Split
+from robusthash.contracts import (
+    DatasetContext,
+    Distance,
+    EpochWatch,
+    Modality,
+    Progress,
+    RetrievalData,
+    Retriever,
+    Space,
+    Split,
+    unwatched,
+)
 from robusthash.errors import CapabilityError, UsageError
-from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
+from robusthash.evaluation.inspecting.pixels import twins
+from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
 from robusthash.evaluation.victims.searching import check_promises, preferred
+from robusthash.events import EpochInfo
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric, by_name, metrics_of
@@ -20,7 +34,6 @@ from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
 from robusthash.version import __version__
 
-AUTO = "auto"
 _SMALL_IMAGE = 64
 _SHARD_SIZES = (128, 32)  #: queries per shard, for small and for large inputs
 
@@ -65,31 +78,44 @@ class Resources:
         setting: what all cells have in common.
         host: the plugins.
         progress: called with (done, total, what) during long steps.
+        observed: whether observers are told of trainings; a worker's are not.
 
     Attributes:
         plugins: plugin objects with the run's options.
         batches: how many queries fit into memory at once.
     """
 
-    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress) -> None:
+    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress, *, observed: bool = True) -> None:
         self.setting = setting
         self.host = host
         self.progress = progress
+        self._observed = observed
         self.plugins = Plugins(host, setting.options)
         self.batches = Batches()
+
+    def watch(self, training: str) -> EpochWatch:
+        """Tells observers of each epoch of a training.
+
+        Args:
+            training: what is trained, for people.
+        """
+
+        def tell(epoch: int, epochs: int, loss: float, found: float | None) -> None:
+            told = EpochInfo(training=training, epoch=epoch, epochs=epochs, loss=loss, map=found)
+            self.host.notify("robusthash_epoch_finished", epoch=told)
+
+        return tell if self._observed else unwatched
 
     @cached_property
     def device(self) -> torch.device:
         """Where to compute.
 
         Raises:
-            UsageError: the device is CUDA and there is none, or the name is not a device.
+            UsageError: the device is CUDA and there is none.
         """
         name = self.setting.device
         if name == AUTO:
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if name not in {"cpu", "cuda"}:
-            raise UsageError(f"unknown device {name!r}", hint="use auto, cpu or cuda")
         if name == "cuda" and not torch.cuda.is_available():
             raise UsageError("no CUDA device is available", hint="use --device cpu")
         return torch.device(name)
@@ -135,6 +161,15 @@ class Resources:
     def attack_instead(self, queries: Split) -> None:
         """Replaces the dataset's queries by others, before any cell is prepared."""
         self.queries, self.positions = queries, list(range(len(queries)))
+
+    @cached_property
+    def twins(self) -> npt.NDArray[np.int64] | None:
+        """The database item with exactly the pixels of each query, -1 for none; None without images.
+
+        Raises:
+            DatasetError: an image cannot be read.
+        """
+        return twins(self.queries, self.data.database, cache_folder(), self.progress)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:

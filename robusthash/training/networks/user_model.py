@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from robusthash.contracts import IMAGE, CrossModalHashModel, HashModel, Modality, evaluating
 from robusthash.errors import UsageError
-from robusthash.paths import read_path, require_file
+from robusthash.opening import require_file
+from robusthash.paths import read_path
 from robusthash.tensors import load_tensors
 from robusthash.training.networks.weights import load_weights
 

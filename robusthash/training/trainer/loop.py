@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import (
+    EpochWatch,
     HashModel,
     LossStep,
     Objective,
@@ -20,6 +21,7 @@ from robusthash.contracts import (
     TrainStep,
     seeded,
     silent,
+    unwatched,
 )
 from robusthash.errors import TrainingError, UsageError
 from robusthash.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
@@ -43,6 +45,7 @@ def train(
     seed: int,
     device: torch.device,
     progress: Progress = silent,
+    watch: EpochWatch = unwatched,
     partial: Path | None = None,
     partial_seconds: float = SNAPSHOT_SECONDS,
 ) -> TrainingReport:
@@ -56,6 +59,7 @@ def train(
         seed: of an objective's head, of order, augmentation and dropout.
         device: where to train.
         progress: called with (done, total, what) after each batch.
+        watch: called after each epoch.
         partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
             removed at the end: remove it once the trained model is stored.
         partial_seconds: least time between two snapshots, which are taken between epochs.
@@ -86,6 +90,7 @@ def train(
         if _probe_due(position.epochs, recipe.epochs):
             taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
             position = replace(position, probes=(*position.probes, taken))
+        _tell(watch, position, recipe)
         if snapshots.due:
             _save(snapshots, model, optimizer, loss, position)
     loss.finish(model)
@@ -149,6 +154,11 @@ def _epoch(
     return Position(
         epochs=epoch + 1, iterations=iterations, losses=(*position.losses, total / count), probes=position.probes
     )
+
+
+def _tell(watch: EpochWatch, position: Position, recipe: Recipe) -> None:
+    measured = [taken.map for taken in position.probes if taken.epoch == position.epochs]
+    watch(position.epochs, recipe.epochs, position.losses[-1], measured[-1] if measured else None)
 
 
 def _finite(loss: Tensor, where: str) -> float:
