@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,6 +30,15 @@ EVAL = [
 ]
 _NOBODY = 65534
 Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A folder that every user can reach: pytest's own is for its user alone."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made).resolve()
+        folder.chmod(0o777)
+        yield folder
 
 
 @pytest.fixture
@@ -135,8 +145,19 @@ def test_a_tiny_disk_fills_up(told: Run, tiny: Path) -> None:
     assert [path.name for path in tiny.iterdir()] == ["ballast"]
 
 
+def test_what_is_stored_is_read_by_whom_the_umask_lets(told: Run, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        assert told(*EVAL)[0] == 0
+    finally:
+        os.umask(before)
+    modes = {path: oct(path.stat().st_mode & 0o777) for path in tmp_path.rglob("*")}
+    assert {mode for path, mode in modes.items() if path.is_file()} == {"0o640"}, modes
+    assert {mode for path, mode in modes.items() if path.is_dir()} == {"0o750"}, modes
+
+
 @pytest.fixture
-def readonly(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
+def readonly() -> Iterator[Callable[[Path], None]]:
     """Makes folders read-only. Root writes into any folder, so that what follows runs as nobody."""
     root = os.geteuid() == 0
     modes: dict[Path, int] = {}
@@ -149,10 +170,6 @@ def readonly(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
         for path in (folder, *folder.rglob("*")):
             change(path, 0o555 if path.is_dir() else 0o444)
         if root:
-            for parent in tmp_path.parents:
-                if parent.stat().st_mode & 0o005 != 0o005:
-                    change(parent, 0o755)
-            change(tmp_path, 0o777)
             os.seteuid(_NOBODY)
 
     yield close

@@ -27,6 +27,8 @@ PRESENT = {
     "empty": "empty{}",
     "binary": "binary{}",
 }
+#: For what shares its reader with a row that has them all.
+SOME = {"missing", "NUL", "a dangling link", "a folder", "a FIFO", "an endless device"}
 DEVICES = {"/dev/null": "/dev/null", "an endless device": "/dev/zero"}
 NETWORK = ["--model", "lsh", "--attack", "noise", "--queries", "4"]
 IMPORT = [
@@ -58,6 +60,15 @@ FILES = {
     "show RECORD": (["show", "{}"], ".json"),
     "compare FIRST": (["compare", "{}", "{}"], ".json"),
 }
+#: Of these, the first of each kind of file.
+FIRST_FILES = {
+    "eval --suite",
+    "eval --model of a checkpoint",
+    "eval --model of a file",
+    "eval --checkpoint",
+    "import FILE",
+    "show RECORD",
+}
 #: What takes a folder.
 FOLDERS = {
     "leaderboard --results": ["leaderboard", "--results", "{}"],
@@ -70,6 +81,7 @@ FOLDERS = {
     "data verify --data-root": ["data", "verify", "folder", "--data-root", "{}", "--quiet"],
     "data prepare --source": ["data", "prepare", "cifar10", "--source", "{}", "--data-root", "nowhere", "--quiet"],
 }
+FIRST_FOLDERS = {"leaderboard --results", "attack --input", "data verify --data-root"}
 #: What takes a folder to write into, and must know before it works that it cannot.
 WRITTEN = {
     "eval --results": ["eval", *NETWORK, "--results", "{}"],
@@ -95,16 +107,18 @@ ROWS = (
     {
         f"{name} {how}": _filled(arguments, path.replace("{}", suffix))
         for (name, (arguments, suffix)), (how, path) in product(FILES.items(), (MISSING | PRESENT).items())
+        if name in FIRST_FILES or how in SOME
     }
     | {
         f"{name} {how}": _filled(arguments, path)
         for (name, (arguments, suffix)), (how, path) in product(FILES.items(), DEVICES.items())
-        if suffix not in {".py", ".safetensors"} or "--checkpoint" in arguments or "--weights" in arguments
+        if (suffix not in {".py", ".safetensors"} or "--checkpoint" in arguments or "--weights" in arguments)
+        and (name in FIRST_FILES or how in SOME)
     }
     | {
         f"{name} {how}": _filled(arguments, path.replace("{}", ""))
         for (name, arguments), (how, path) in product(FOLDERS.items(), (MISSING | PRESENT | DEVICES).items())
-        if path != "folder{}"
+        if path != "folder{}" and (name in FIRST_FOLDERS or how in SOME)
     }
     | {
         f"{name} {how}": _filled(arguments, path)

@@ -24,7 +24,8 @@ NOBODY = {
     "another owner": "nosuch/dpsh",
     "slashes": "//",
 }
-SOME = {"empty", "unknown", "markup", "an escape", "NUL"}  #: for the options that are read by the same code as others
+SOME = {"empty", "unknown", "an escape", "NUL"}  #: for options of eval that are read by the same code as others
+FEW = {"unknown", "NUL"}  #: for the same options of other commands
 OPTIONS = {
     ("eval", "--attack", "noise"): ("model", "surrogate"),
     ("eval", "--model", "lsh"): ("attack", "defense", "dataset", "backbone", "retriever", "metric", "executor"),
@@ -45,20 +46,26 @@ OPTIONS = {
 }
 ARGUMENTS = {
     "a command": [],
-    "plugins": ["plugins"],
-    "data": ["data"],
     "plugins show": ["plugins", "show"],
     "data verify": ["data", "verify"],
+    "plugins": ["plugins"],
+    "data": ["data"],
     "data prepare": ["data", "prepare"],
     "harden": ["harden", "--model", "dpsh"],
 }
+
+FIRST = {"a command", "plugins show", "data verify"}
 
 ROWS = {
     f"{' '.join(command)} --{option} {name}": [*command, f"--{option}", value]
     for command, options in OPTIONS.items()
     for option, (name, value) in product(options, NOBODY.items())
-    if command[:2] == ("eval", "--attack") or name in SOME
-} | {f"{name} {how}": [*command, value] for (name, command), (how, value) in product(ARGUMENTS.items(), NOBODY.items())}
+    if command[:2] == ("eval", "--attack") or name in (FEW if command[0] in {"train", "harden", "attack"} else SOME)
+} | {
+    f"{name} {how}": [*command, value]
+    for (name, command), (how, value) in product(ARGUMENTS.items(), NOBODY.items())
+    if name in FIRST or how in SOME
+}
 
 
 @pytest.mark.parametrize("arguments", ROWS.values(), ids=ROWS)

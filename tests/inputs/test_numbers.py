@@ -65,17 +65,22 @@ WHOLE = {
     "import": ("bits", "image-size"),
 }
 
-SOME = {"empty", "a fraction", "grouped", "4001 digits", "negative"}  #: for options that eval has, too
+FIRST = {"bits", "jpeg", "seed"}  #: options of eval whose ranges are of different kinds
+SOME = {"empty", "a word", "grouped", "4001 digits", "negative", "zero"}  #: for the others, which share their reader
+FEW = {"a fraction", "4001 digits", "negative"}  #: for options that eval has, too
+FEW_NUMBERS = {"a word", "nan", "levels", "a zero denominator"}  #: likewise
 
 WHOLE_ROWS = {
     f"{command} --{option} {name}": ([*COMMANDS[command], f"--{option}", value], option)
     for command, options in WHOLE.items()
     for option, (name, value) in product(options, NOT_WHOLE.items())
-    if not (option == "seed" and name == "zero") and (command == "eval" or name in SOME)
+    if not (option == "seed" and name == "zero")
+    and ((command == "eval" and (option in FIRST or name in SOME)) or name in FEW)
 }
 EPSILON_ROWS = {
     f"{command} --epsilon {name}": ([*COMMANDS[command], "--epsilon", value], "epsilon")
     for command, (name, value) in product(("eval", "attack"), NOT_NUMBERS.items())
+    if command == "eval" or name in FEW_NUMBERS
 }
 ROWS = {**WHOLE_ROWS, **EPSILON_ROWS}
 

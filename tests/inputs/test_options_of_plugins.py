@@ -36,10 +36,13 @@ TYPES = {
     "train.optimizer": {"an optimiser of none": "lbfgs"},
     "train.augment": {"an augmentation of none": "mixup"},
 }
+FIRST = {"rnm.steps", "rnm.step_size", "rnm.keep_best", "rnm.aim"}  #: one of each type, with all words
+FEW = {"a word", "grouped", "NUL"}  #: for the others
 NO_TEXT = {
     f"-o {option} {name}": [*NETWORK, "-o", f"{option}={value}"]
     for option, others in TYPES.items()
     for name, value in (WORDS | others).items()
+    if option in FIRST or name in FEW or name in others
 }
 FORMS = {
     "no field": "rnm=3",
@@ -77,7 +80,7 @@ SOME = {"no field", "an unknown owner", "an owner with markup", "not UTF-8"}  #:
 MALFORMED = {
     f"{command} -o {name}": [*arguments, "-o", value]
     for (command, arguments), (name, value) in product(COMMANDS.items(), FORMS.items())
-    if command in {"eval", "data verify"} or name in SOME
+    if command == "eval" or name in SOME
 }
 SWEEPS = {
     "nothing": [],

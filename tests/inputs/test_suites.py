@@ -8,6 +8,8 @@ import pytest
 NUMBERS = {"nan": "nan", "infinite": "inf", "a float": "0.5", "text": '"4"', "a truth": "true", "a date": "2026-01-02"}
 LISTS = {"a list": "[1]", "an empty list": "[]", "a table": "{a = 1}"}
 TEXTS = {"a number": "3", "a truth": "true", "a list": '["a"]', "a table": "{a = 1}", "a time": "10:00:00"}
+NO_TEXT = {"a number": "3", "a list": '["a"]'}  #: for keys that are read like another
+NO_NUMBER = {"a float": "0.5", "text": '"4"', "a truth": "true"}  #: likewise
 UNIT = {"zero": "0", "negative": "-1", "beyond 64 bits": "99999999999999999999"}
 
 #: Values that each key cannot have.
@@ -53,20 +55,20 @@ WRONG = {
         "nobody's": "{no = {a = 1}}",
     }
     | {"of another type": '{train = {epochs = "x"}}'},
-    "image_size": NUMBERS | LISTS | UNIT,
     "queries": NUMBERS | LISTS | UNIT,
-    "shard_size": NUMBERS | LISTS | UNIT,
-    "seed": NUMBERS | LISTS | {"negative": "-1", "beyond 64 bits": "99999999999999999999"},
+    "image_size": NO_NUMBER | UNIT,
+    "shard_size": NO_NUMBER | UNIT,
+    "seed": NO_NUMBER | {"negative": "-1", "beyond 64 bits": "99999999999999999999"},
     "dataset": TEXTS | {"unknown": '"no"', "empty": '""'},
-    "data_root": TEXTS | {"NUL": '"a\\u0000b"', "empty": '""', "too long": f'"{"n" * 300}"'},
-    "backbone": TEXTS | {"unknown": '"no"', "empty": '""'},
-    "weights": TEXTS
+    "data_root": NO_TEXT | {"NUL": '"a\\u0000b"', "empty": '""', "too long": f'"{"n" * 300}"'},
+    "backbone": NO_TEXT | {"unknown": '"no"', "empty": '""'},
+    "weights": NO_TEXT
     | {"NUL": '"a\\u0000b"', "missing": '"no.safetensors"', "a folder": '"folder"', "a FIFO": '"fifo"'},
-    "checkpoint": TEXTS | {"NUL": '"a\\u0000b"', "missing": '"no.safetensors"', "empty": '""', "a FIFO": '"fifo"'},
-    "retriever": TEXTS | {"unknown": '"no"', "empty": '""'},
-    "relevance": TEXTS | {"unknown": '"no"'},
-    "device": TEXTS | {"unknown": '"tpu"', "another": '"cuda:99"'},
-    "precision": TEXTS | {"unknown": '"float16"'},
+    "checkpoint": NO_TEXT | {"NUL": '"a\\u0000b"', "missing": '"no.safetensors"', "empty": '""', "a FIFO": '"fifo"'},
+    "retriever": NO_TEXT | {"unknown": '"no"', "empty": '""'},
+    "relevance": NO_TEXT | {"unknown": '"no"'},
+    "device": NO_TEXT | {"unknown": '"tpu"', "another": '"cuda:99"'},
+    "precision": NO_TEXT | {"unknown": '"float16"'},
     "compiled": {"a number": "1", "a text": '"yes"', "a list": "[true]"},
 }
 SYNTAX = {

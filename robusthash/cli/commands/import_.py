@@ -82,9 +82,9 @@ def command(
     host = load_host(context)
     for kind, name in ((PluginKind.MODEL, model), (PluginKind.BACKBONE, backbone), (PluginKind.DATASET, dataset)):
         host.find(kind, name)
+    require_writable_file(path, "--output")
     if not is_pickle(file):
         read_metadata(file)
-    require_writable_file(path, "--output")
     from dataclasses import asdict
 
     from robusthash.contracts import Backbone, Objective
