@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from robusthash.caching import cache_folder
+from robusthash.errors import UsageError
 from robusthash.opening import open_file
 
 __all__ = ["content_digest", "content_digests", "file_state"]
@@ -85,12 +86,12 @@ def content_digest(path: Path) -> bytes:
 @contextmanager
 def _memory() -> Iterator[sqlite3.Connection | None]:
     """What is remembered; None where the cache cannot be written or read, and everything is read again."""
-    folder = cache_folder()
     try:
+        folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(folder / "contents.sqlite", timeout=_PATIENCE)
         connection.execute(_TABLE)
-    except (OSError, sqlite3.Error):
+    except (OSError, sqlite3.Error, UsageError):  # what needs the cache tells of it
         yield None
         return
     with closing(connection):
