@@ -116,13 +116,21 @@ def material_of(folder: Path, *, newest: bool) -> "Material":
 def clear_reports(paths: "dict[str, Path | None]") -> None:
     """Removes the reports of an earlier run: if this one ends in an error, nobody shall take them for its own.
 
+    Args:
+        paths: by report, ``junit``, ``sarif`` or ``markdown``.
+
     Raises:
+        UsageError: one cannot be written there.
         StorageError: one cannot be removed.
     """
-    for path in paths.values():
+    from robusthash.storage import require_writable_file
+
+    for name, path in paths.items():
+        if path is None:
+            continue
+        require_writable_file(path, f"--{name}")
         try:
-            if path is not None:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"cannot replace {path}: {error.strerror or error}", hint="name another file") from error
 

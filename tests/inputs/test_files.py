@@ -44,6 +44,7 @@ IMPORT = [
     "cifar10",
 ]
 
+GATE = ["gate", "--fail-under", "map >= 0.3"]
 #: What takes a file, with the suffix that it must have.
 FILES = {
     "eval --suite": (["eval", "--suite", "{}"], ".toml"),
@@ -58,6 +59,8 @@ FILES = {
     "attack --model": (["attack", "--attack", "noise", "--output", "out", "--model", "{}"], ".safetensors"),
     "import FILE": (["import", "{}", *IMPORT], ".safetensors"),
     "show RECORD": (["show", "{}"], ".json"),
+    "gate --rules": (["gate", "folder", "--rules", "{}"], ".toml"),
+    "baseline show FILE": (["baseline", "show", "{}"], ".json"),
     "compare FIRST": (["compare", "{}", "{}"], ".json"),
 }
 #: Of these, the first of each kind of file.
@@ -76,6 +79,7 @@ FOLDERS = {
     "rescore --results": ["rescore", "--results", "{}"],
     "show --results": ["show", "0123456789", "--results", "{}"],
     "compare --results": ["compare", "0123456789", "0123456789", "--results", "{}"],
+    "gate RESULTS": [*GATE, "{}"],
     "attack --input": ["attack", *NETWORK, "--output", "out", "--input", "{}"],
     "eval --data-root": ["eval", *NETWORK, "--dataset", "folder", "--data-root", "{}"],
     "data verify --data-root": ["data", "verify", "folder", "--data-root", "{}", "--quiet"],
@@ -86,6 +90,7 @@ FIRST_FOLDERS = {"leaderboard --results", "attack --input", "data verify --data-
 WRITTEN = {
     "eval --results": ["eval", *NETWORK, "--results", "{}"],
     "attack --output": ["attack", *NETWORK, "--output", "{}"],
+    "gate --junit": [*GATE, "folder", "--junit", "{}/report"],
 }
 UNWRITABLE = {
     "a file": "text",
