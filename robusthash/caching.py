@@ -13,7 +13,7 @@ from robusthash.errors import RobustHashWarning, UsageError
 from robusthash.paths import read_path
 from robusthash.storage import removed_if_unused
 
-__all__ = ["cache_folder", "cached_path", "renewed_path"]
+__all__ = ["cache_folder", "cached_path"]
 
 VARIABLE = "ROBUSTHASH_CACHE"
 _INSTEAD = "ROBUSTHASH_CACHE_INSTEAD"  #: set for this process and its workers: what a read-only cache cannot hold
@@ -54,19 +54,6 @@ def cached_path(kind: str, name: str) -> Path:
     if path.exists() or _writable(path.parent):
         return path
     return _instead(folder) / kind / name
-
-
-def renewed_path(path: Path) -> Path:
-    """Where a file goes that replaces a damaged one of the cache: the damaged one is removed if it can be.
-
-    Args:
-        path: that :func:`cached_path` gave.
-    """
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        return _instead(cache_folder()) / path.parent.name / path.name
-    return path
 
 
 def _writable(folder: Path) -> bool:

@@ -3,26 +3,28 @@
 import hashlib
 import json
 import os
-import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from robusthash.errors import StorageError, UsageError
+from robusthash.locks import claimed, remove_left
 
 __all__ = [
     "digest",
     "remove_if_empty",
     "removed_if_unused",
-    "replacing",
     "require_space",
     "require_writable",
     "require_writable_file",
+    "temporary_beside",
     "write_atomically",
 ]
+
+_TEMPORARY = ".tmp"  #: ending of files that are being written
 
 
 def digest(content: Mapping[str, Any]) -> str:
@@ -42,8 +44,12 @@ def write_atomically(path: Path, content: bytes) -> None:
         StorageError: the folder is not writable, or the disk is full. An existing file is unchanged.
     """
     try:
-        with replacing(path) as file:
-            file.write(content)
+        with temporary_beside(path) as temporary:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror or error}",
@@ -52,29 +58,20 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file under a temporary name, which takes the place of another once it is written; its folder is created.
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A hidden, empty file in a file's folder, to be written and renamed; removed afterwards if it is still there.
 
-    Its mode is that of any new file, as the umask has it: colleagues read what is stored on a shared file system.
+    A process that is killed leaves its own, and whoever writes in the folder next removes it.
 
     Args:
-        path: of the file to replace; it is unchanged if anything fails.
+        path: of the file; its folder is made.
 
     Raises:
-        OSError: the folder is not writable, or the disk is full.
+        OSError: the folder is not writable.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_urlsafe(6)}")
-    file = temporary.open("xb")
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with claimed(path, _TEMPORARY) as temporary:
+        remove_left(path.parent, _TEMPORARY)
+        yield temporary
 
 
 def remove_if_empty(folder: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from robusthash.errors import StorageError
-from robusthash.storage import replacing, write_atomically
+from robusthash.storage import temporary_beside, write_atomically
 
 
 @pytest.fixture(params=[0o022, 0o002, 0o077, 0o027], ids=oct)
@@ -36,8 +36,8 @@ def test_what_is_not_written_whole_leaves_the_old_file(tmp_path: Path, error: Ba
     path.write_bytes(b"old")
 
     def write() -> None:
-        with replacing(path) as file:
-            file.write(b"ne")
+        with temporary_beside(path) as temporary:
+            temporary.write_bytes(b"ne")
             raise error
 
     with pytest.raises(type(error)):
@@ -48,10 +48,13 @@ def test_what_is_not_written_whole_leaves_the_old_file(tmp_path: Path, error: Ba
 
 def test_two_that_write_at_once_do_not_mix(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    with replacing(path) as first, replacing(path) as second:
-        first.write(b"first")
-        second.write(b"second")
-    assert path.read_bytes() == b"first"
+    with temporary_beside(path) as first, temporary_beside(path) as second:
+        for one in (first, second):
+            one.write_bytes(one.name.encode())
+        second.replace(path)
+        assert path.read_text() == second.name
+        first.replace(path)
+    assert path.read_text() == first.name
     assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 

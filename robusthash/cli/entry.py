@@ -15,11 +15,13 @@ from typing import Any
 
 import click
 
+from robusthash.boundary import blaming, results_on_stdout
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.lines import line
 from robusthash.cli.session import Session, session_options
-from robusthash.cli.streams import prepare_streams, told_warnings
+from robusthash.cli.streams import claim_streams, told_warnings
 from robusthash.errors import RobustHashError
+from robusthash.host.files import FILES_VARIABLE
 from robusthash.version import __version__
 
 INTERRUPTED = 130
@@ -86,7 +88,7 @@ def group() -> None:
 
 def main() -> None:
     """The installed command."""
-    prepare_streams()
+    claim_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -100,6 +102,15 @@ def run(arguments: Sequence[str]) -> int:
         The exit code; errors are printed on standard error.
     """
     session = Session(as_json="--json" in arguments)
+    files = os.environ.get(FILES_VARIABLE)
+    try:
+        with results_on_stdout():
+            return _run(arguments, session)
+    finally:
+        _restore(files)
+
+
+def _run(arguments: Sequence[str], session: Session) -> int:
     try:
         with told_warnings():
             result = group.main(list(arguments), prog_name="robusthash", obj=session, standalone_mode=False)
@@ -121,10 +132,18 @@ def run(arguments: Sequence[str]) -> int:
     except OutputError as error:
         _silence_output()
         return _fail(session, f"cannot write the output: {error}", "free disk space, or send it elsewhere", 1)
-    except Exception as error:  # the last resort: a bug becomes one line, too
-        hint = None if session.debug else "run again with --debug for the traceback"
-        return _fail(session, f"internal error: {type(error).__name__}: {error}", hint, 1)
+    except (Exception, SystemExit) as error:  # the last resort: a bug becomes one line, too
+        made = blaming(None, "run the command").translated(error)
+        return _fail(session, made.message, None if session.debug else made.hint, made.exit_code)
     return result if isinstance(result, int) else 0
+
+
+def _restore(files: str | None) -> None:
+    """Forgets the plugin files of this run, which workers found in their environment."""
+    if files is None:
+        os.environ.pop(FILES_VARIABLE, None)
+    else:
+        os.environ[FILES_VARIABLE] = files
 
 
 def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:

@@ -1,7 +1,7 @@
 """Shared by the commands that judge results: options, rules, the results folder, and the reports of a verdict."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,7 +21,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 PROJECT = Path("pyproject.toml")
 
 _COLOURS = {"good": "green", "bad": "red", "doubtful": "yellow", "plain": None}
-_REPORTS = ("junit", "sarif", "markdown")
 
 rule_option = click.option(
     "--fail-under",
@@ -113,7 +112,7 @@ def material_of(folder: Path, *, newest: bool) -> "Material":
     return stored_material(everything, folder, newest=newest)
 
 
-def clear_reports(paths: "dict[str, Path | None]") -> None:
+def clear_reports(paths: Mapping[str, Path | None]) -> None:
     """Removes the reports of an earlier run: if this one ends in an error, nobody shall take them for its own.
 
     Args:
@@ -135,14 +134,16 @@ def clear_reports(paths: "dict[str, Path | None]") -> None:
             raise StorageError(f"cannot replace {path}: {error.strerror or error}", hint="name another file") from error
 
 
-def show_verdict(verdict: "Verdict", *, as_json: bool, aside: bool = False, **paths: Path | None) -> int:
+def show_verdict(
+    verdict: "Verdict", *, as_json: bool, aside: bool = False, reports: Mapping[str, Path | None] | None = None
+) -> int:
     """Shows a verdict, and writes its reports.
 
     Args:
         verdict: what was found.
         as_json: print JSON to standard output, and the rest to standard error.
         aside: print to standard error, since standard output is another's.
-        paths: by report, ``junit``, ``sarif`` or ``markdown``.
+        reports: paths by name, ``junit``, ``sarif`` or ``markdown``.
 
     Returns:
         The exit code.
@@ -154,8 +155,7 @@ def show_verdict(verdict: "Verdict", *, as_json: bool, aside: bool = False, **pa
     from robusthash.storage import write_atomically
 
     writers = {"junit": rendering.to_junit, "sarif": rendering.to_sarif, "markdown": rendering.to_summary}
-    for name in _REPORTS:
-        path = paths.get(name)
+    for name, path in (reports or {}).items():
         if path is not None:
             write_atomically(path, writers[name](verdict).encode())
     if as_json:

@@ -1,6 +1,7 @@
-"""The standard streams as the command line needs them: open, and able to write every name."""
+"""The streams of the installed command: open, able to write every name, and standard output for results alone."""
 
 import contextlib
+import faulthandler
 import io
 import os
 import sys
@@ -11,16 +12,40 @@ from typing import Any, TextIO
 from robusthash.cli.lines import line
 from robusthash.errors import RobustHashWarning
 
+_ESCAPED = "backslashreplace"  #: what the encoding of a stream lacks
 
-def prepare_streams() -> None:
-    """Makes the streams fit for output: a closed one swallows it, and one of another encoding escapes what it lacks."""
+
+def claim_streams() -> None:
+    """Opens what is closed, keeps standard output for results, and says what happens to the process on standard error.
+
+    Results are written to a copy of standard output. The descriptor itself becomes standard error, where prints of
+    native code, of child processes, and of threads that plugins have started do not break ``--json``. A crash of native
+    code shows where it was called. A closed stream swallows what is written, and one of another encoding escapes what
+    it lacks.
+    """
+    _open_closed()
+    faulthandler.enable()
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors=_ESCAPED)
+    try:
+        descriptor = os.dup(sys.stdout.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    except (OSError, ValueError):
+        return  # one of them is no file
+    sys.stdout = open(  # noqa: SIM115, PTH123 - open as long as the process
+        descriptor,
+        "w",
+        encoding=sys.stdout.encoding,
+        errors=_ESCAPED,
+        buffering=1 if os.isatty(descriptor) else -1,
+    )
+
+
+def _open_closed() -> None:
     for name, flags in (("stdin", os.O_RDONLY), ("stdout", os.O_WRONLY), ("stderr", os.O_WRONLY)):
-        stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started this process
+        if getattr(sys, name) is None:  # closed by whoever started this process
             handle = os.open(os.devnull, flags)
             setattr(sys, name, os.fdopen(handle, "r" if name == "stdin" else "w"))
-        elif name != "stdin" and isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 @contextlib.contextmanager

@@ -8,19 +8,35 @@ from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.data.findings import Finding, Findings
-from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
+from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs, read_inputs, read_pixels
 from robusthash.contracts.defending.context import DefenseContext, Trainer
 from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
-from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Work, Workplace
+from robusthash.contracts.executor import (
+    Executor,
+    FinishedShard,
+    Running,
+    ShardTask,
+    Work,
+    Workplace,
+    in_use,
+    run_tasks,
+)
 from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
 from robusthash.contracts.models.descriptor import Descriptor
-from robusthash.contracts.models.model import Backbone, HashModel, ModelWrapper, evaluating
+from robusthash.contracts.models.model import (
+    Backbone,
+    HashModel,
+    ModelWrapper,
+    checked_outputs,
+    evaluating,
+    represented,
+)
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
 from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
-from robusthash.contracts.randomness import Randomness, isolated_randomness, seeded
+from robusthash.contracts.randomness import Draws, Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
 from robusthash.contracts.training.loss import LossStep, TrainBatch
@@ -53,6 +69,7 @@ __all__ = [
     "DefenseContext",
     "Descriptor",
     "Distance",
+    "Draws",
     "Ensemble",
     "EpochWatch",
     "Executor",
@@ -99,11 +116,16 @@ __all__ = [
     "TrainingReport",
     "Work",
     "Workplace",
-    "check_image_size",
+    "checked_outputs",
     "evaluating",
     "format_epsilon",
+    "in_use",
     "isolated_randomness",
     "parse_epsilon",
+    "read_inputs",
+    "read_pixels",
+    "represented",
+    "run_tasks",
     "seeded",
     "silent",
     "tower_of",

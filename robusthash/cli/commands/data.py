@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.boundary import foreign
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
 from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
@@ -142,7 +143,7 @@ def prepare(
     _, dataset = _dataset(load_host(context), name, assignments)
     if source is not None:
         require_file(source, "--source", hint="name your copy of the files", or_folder=True)
-    with progress(quiet=quiet) as report:
+    with progress(quiet=quiet) as report, foreign(dataset, "prepare its data"):
         place = _place(data_root, report)
         left = dataset.prepare(place, source)
     line(f"{name}: {left}" if left else f"{name} is ready in {place.root or place.cache}")

@@ -230,8 +230,9 @@ def _check_rules(gate: "GateSettings", request: "Request", host: "PluginHost") -
             pattern = rule.filters.get(key)
             if pattern and not any(fits(key, name.rpartition("/")[2], pattern) for name in names):
                 raise UnknownNameError(f"{key} of this evaluation", pattern, names, where=where)
-        if rule.metric not in request.setting.metrics:
-            raise UnknownNameError("metric of this evaluation", rule.metric, request.setting.metrics, where=where)
+        metrics = [shown(metric) for metric in request.setting.metrics]
+        if rule.metric not in metrics:
+            raise UnknownNameError("metric of this evaluation", rule.metric, metrics, where=where)
 
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":

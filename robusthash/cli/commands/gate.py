@@ -91,4 +91,4 @@ def command(
         target = candidate or path.with_suffix(f".candidate{path.suffix}")
         write_baseline(target, updated(material, settings))
         line(f"first run: wrote {target}; to accept it, rename it to {path} and commit it", err=True)
-    context.exit(show_verdict(verdict, as_json=as_json, **reports))
+    context.exit(show_verdict(verdict, as_json=as_json, reports=reports))

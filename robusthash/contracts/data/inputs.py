@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robusthash.boundary import breach, inherit
 from robusthash.contracts.modality import Modality
 from robusthash.errors import DatasetError
 from robusthash.pixels import from_levels
@@ -58,6 +59,27 @@ class Inputs(ABC):
         return Taken(self, list(indices))
 
 
+def read_inputs(view: Inputs, indices: Sequence[int]) -> Tensor:
+    """Reads items, and checks what is read.
+
+    Args:
+        view: the items.
+        indices: n positions.
+
+    Raises:
+        ContractError: they are not float32 of the modality's shape.
+        DatasetError: an item cannot be read.
+    """
+    return _checked(view, view.inputs(indices), (len(indices), *view.modality.shape), torch.float32)
+
+
+def _checked(view: Inputs, found: object, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    if isinstance(found, Tensor) and found.shape == shape and found.dtype == dtype:
+        return found
+    told = f"{tuple(found.shape)} {found.dtype}" if isinstance(found, Tensor) else type(found).__name__
+    raise breach(view, f"returned {told} for {shape[0]} items", hint=f"return {shape} {dtype}")
+
+
 View = TypeVar("View", bound=Inputs)
 
 
@@ -72,6 +94,7 @@ class Taken(Inputs, Generic[View]):
     def __init__(self, whole: View, indices: list[int]) -> None:
         self.whole = whole
         self.indices = indices
+        inherit(self, whole)
 
     @property
     def modality(self) -> Modality:  # noqa: D102 - as in the base class
@@ -117,11 +140,25 @@ class Images(Inputs):
 
     def inputs(self, indices: Sequence[int]) -> Tensor:
         """Images in pixel space: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid."""
-        return from_levels(self.read(indices))
+        return from_levels(read_pixels(self, indices))
 
     def take(self, indices: Sequence[int]) -> "Images":
         """The images at some positions."""
         return _TakenImages(self, list(indices))
+
+
+def read_pixels(images: Images, indices: Sequence[int]) -> Tensor:
+    """Reads images in 8 bits, and checks what is read.
+
+    Args:
+        images: the images.
+        indices: n positions.
+
+    Raises:
+        ContractError: they are not (n, 3, h, w) uint8.
+        DatasetError: a file is missing or not an image.
+    """
+    return _checked(images, images.read(indices), (len(indices), 3, *images.size), torch.uint8)
 
 
 class _TakenImages(Taken[Images], Images):

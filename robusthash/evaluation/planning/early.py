@@ -44,7 +44,8 @@ def check_early(request: Request, host: PluginHost, *, own_bits: bool = False) -
     backbones = [entry.spec.name for entry in host.all(PluginKind.BACKBONE)]
     # An attack may be a member of another one, which is known only once that has been imported.
     attacks = [entry.spec.name for entry in host.all(PluginKind.ATTACK)]
-    require_owners(setting.options, [*used, *backbones, *attacks])
+    executors = [entry.spec.name for entry in host.all(PluginKind.EXECUTOR)]  # chosen beside the request
+    require_owners(setting.options, [*used, *backbones, *attacks, *executors])
     for model in request.everyone:
         _check_file(model)
     if setting.weights not in NAMED_WEIGHTS:

@@ -43,7 +43,8 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
     backbones = [entry.spec.name for entry in resources.host.all(PluginKind.BACKBONE)]
     retrievers = [entry.spec.name for entry in resources.host.all(PluginKind.RETRIEVER)]
     searched = retrievers if setting.retriever == AUTO else [setting.retriever]
-    used = [*registered, *attacks, *members, *request.defenses, setting.dataset, *setting.metrics]
+    executors = [entry.spec.name for entry in resources.host.all(PluginKind.EXECUTOR)]
+    used = [*executors, *registered, *attacks, *members, *request.defenses, setting.dataset, *setting.metrics]
     plugins.check_option_owners([*used, *searched, *backbones])
     if setting.backbone is not None:
         plugins.backbone(setting.backbone)

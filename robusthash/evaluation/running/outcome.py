@@ -13,7 +13,8 @@ class Failure:
 
     Attributes:
         cell: the cell.
-        owner: distribution and version of its attack; or of the model, if that could not be made.
+        owner: distribution and version of the code that failed; if that is unknown, of the attack, or of a model that
+            could not be made.
         error: why it failed.
         victim: the victim or the surrogate that could not be made: no cell that needs it can be evaluated. None if the
             cell failed by itself.
@@ -26,8 +27,8 @@ class Failure:
 
     @property
     def whose(self) -> str:
-        """What failed, for people: the cell and its attack, or the model."""
-        return str(self.victim) if self.victim else f"{self.cell}: attack of {self.owner}"
+        """What failed, for people: the cell, or the model; the error names whose code it was."""
+        return str(self.victim or self.cell)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, silent
+from robusthash.boundary import blaming, breach
+from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, in_use, run_tasks, silent
 from robusthash.errors import ContractError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
@@ -78,7 +79,7 @@ def evaluate(
             elsewhere=WorkerFactory(setting=request.setting, cells=tuple(cells)),
             settings={"dataset": resources.data.name, "device": resources.device.type},
         )
-        running = stack.enter_context(place.start(workplace))
+        running = stack.enter_context(in_use(place, workplace))
         run = _Run(systems, results, running, worker, force=force)
         stack.callback(remove_if_empty, results / _CRAFTED)
         shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
@@ -104,16 +105,17 @@ def _evaluate(cell: Cell, place: int, run: "_Run", shared: SharedCraft, watched:
         except StorageError:
             raise
         except RobustHashError as error:
-            watched.failed(Failure(cell=cell, owner=systems.owner(victim), error=error, victim=victim))
+            watched.failed(Failure(cell=cell, owner=error.owner or systems.owner(victim), error=error, victim=victim))
             return
         if victim == cell.victim:
             watched.outcome.victims[str(victim)] = system.victim.origin
     try:
-        record, reused = run.record(cell, place, shared.folders(cell))
+        with blaming(None, f"evaluate {cell}"):
+            record, reused = run.record(cell, place, shared.folders(cell))
     except StorageError:
         raise
     except RobustHashError as error:
-        owner = systems.resources.plugins.attack(cell.attack, dict(cell.options)).use.owner
+        owner = error.owner or systems.resources.plugins.attack(cell.attack, dict(cell.options)).use.owner
         watched.failed(Failure(cell=cell, owner=owner, error=error))
         systems.drop(cell.crafted_on)  # the failed attack may have changed the model
         return
@@ -177,16 +179,21 @@ class _Run:
         asked = CellTask(place=place, digest=prepared.record.digest, shared=prepared.shared)
         found: dict[int, ShardResult] = {}
         error: RobustHashError | None = None
-        for finished in self._running.run([ShardTask(cell=asked, shard=shard) for shard in missing]):
+        for finished in run_tasks(self._running, [ShardTask(cell=asked, shard=shard) for shard in missing]):
             if finished.error is not None:
                 error = error or finished.error
                 continue
+            if not isinstance(finished.result, ShardResult):
+                raise breach(self._running, "changed the result of a shard", hint="yield it unchanged")
             found[finished.task.shard] = finished.result
             folder.write(finished.task.shard, finished.result)
             done += len(shards[finished.task.shard])
             progress(done, queries, what)
         if error is not None:
             raise error
+        lost = set(folder.missing()) - set(found)
+        if lost:
+            raise breach(self._running, f"did not run shards {sorted(lost)}", hint="run every task")
         return ShardResult.cat([found.get(shard) or folder.read(shard) for shard in range(len(shards))])
 
 

@@ -1,9 +1,11 @@
 """Verifies a dataset: what its author checks, and what the host checks of every one."""
 
+from robusthash.boundary import breach, foreign
 from robusthash.contracts import Dataset, DatasetContext, Finding
 from robusthash.errors import DatasetError
 from robusthash.evaluation.inspecting.checks import inspect
 from robusthash.evaluation.inspecting.counts import DataCounts
+from robusthash.evaluation.victims.loading import load_dataset
 
 
 def verify(dataset: Dataset, context: DatasetContext) -> tuple[list[Finding], DataCounts | None]:
@@ -19,10 +21,14 @@ def verify(dataset: Dataset, context: DatasetContext) -> tuple[list[Finding], Da
     Raises:
         DatasetError: its files are not there, so that there is nothing to verify.
     """
-    own = dataset.verify(context)
+    with foreign(dataset, "verify its data"):
+        own = list(dataset.verify(context))
+    for finding in own:
+        if not isinstance(finding, Finding):
+            raise breach(dataset, f"found {type(finding).__name__}", hint="return Finding objects from `verify`")
     counts = None
     try:
-        data = dataset.load(context)
+        data = load_dataset(dataset, context)
     except DatasetError as error:
         if not any(finding.level == "error" for finding in own):
             if not own:

@@ -1,5 +1,6 @@
 """Checkpoints of trained models: trained here unless they are in the cache."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -7,12 +8,13 @@ import torch
 
 from robusthash.caching import cached_path
 from robusthash.contracts import ClosedForm, Descriptor, EpochWatch, Objective, ReadyModel, Recipe, TrainingReport
-from robusthash.errors import UsageError
+from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import TRAIN, RunSettings
 from robusthash.evaluation.victims.plugins import Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.once import made_once, unfinished
 from robusthash.options import as_plain, build_options
 from robusthash.specs import NAMED_WEIGHTS
 from robusthash.storage import digest, require_space
@@ -91,17 +93,23 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
     key = digest({**asdict(described), "device": resources.device.type})[:16]
     stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
     cached = cached_path("checkpoints", f"{stem}.safetensors")
-    if output is None and cached.exists():
-        return StoredModel(path=cached, description=load_checkpoint(cached)[1], cached=True)
-    network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
-    partial, path = cached.with_suffix(".partial"), output or cached
-    size = sum(tensor.nbytes for tensor in network.state_dict().values())
-    for file in (path, partial):
-        require_space(file.parent, size, "the checkpoint")
-    report = _learn(network, method, recipe, resources, partial, watch=resources.watch(str(plan)))
-    saved = save_checkpoint(path, network, replace(described, report=asdict(report)))
-    partial.unlink(missing_ok=True)
-    return StoredModel(path=path, description=saved, cached=False)
+    path, partial = output or cached, unfinished(cached)
+
+    def make() -> Description:
+        network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
+        size = sum(tensor.nbytes for tensor in network.state_dict().values())
+        for file in (path, partial):
+            require_space(file.parent, size, "the checkpoint")
+        report = _learn(network, method, recipe, resources, partial, watch=resources.watch(str(plan)))
+        return save_checkpoint(path, network, replace(described, report=asdict(report)))
+
+    def read() -> Description | None:
+        with suppress(CheckpointError):  # an unreadable cache file is made again
+            return load_checkpoint(cached)[1] if output is None else None
+        return None
+
+    found, there = made_once(cached, read, make)
+    return StoredModel(path=path, description=found, cached=there)
 
 
 def image_side(resources: Resources) -> int:

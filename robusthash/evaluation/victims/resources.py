@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 
 from robusthash.adversary import Targets, TargetSelector
+from robusthash.boundary import IN_MEMORY, Whose, blaming, foreign
 from robusthash.caching import cache_folder
 from robusthash.contracts import (
     DatasetContext,
@@ -24,7 +25,8 @@ from robusthash.contracts import (
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.inspecting.pixels import twins
 from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
-from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
+from robusthash.evaluation.victims.loading import check_dataset, load_dataset
+from robusthash.evaluation.victims.plugins import Chosen, Plugins
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.events import EpochInfo
 from robusthash.host import CORE, PluginHost, PluginKind
@@ -126,17 +128,18 @@ class Resources:
 
         Raises:
             DatasetError: files are missing or wrong.
+            PluginError: the dataset failed, or did not load what its contract requires.
         """
         named = self.setting.dataset
         if isinstance(named, RetrievalData):
-            return named
+            return check_dataset(named, Whose(what=f"dataset {named.name!r}", owner=IN_MEMORY))
         context = DatasetContext(
             root=self.setting.data_root,
             cache=cache_folder(),
             image_size=self.setting.image_size,
             progress=self.progress,
         )
-        return self.plugins.dataset(named).plugin.load(context)
+        return load_dataset(self.plugins.dataset(named).plugin, context)
 
     @cached_property
     def positions(self) -> list[int]:
@@ -146,7 +149,8 @@ class Resources:
     @cached_property
     def queries(self) -> Split:
         """The queries to attack: all of the dataset, or a random subset."""
-        return self.data.query.take(self.positions)
+        with foreign(self.data, "select queries"):
+            return self.data.query.take(self.positions)
 
     @cached_property
     def targets(self) -> Targets:
@@ -169,7 +173,8 @@ class Resources:
         Raises:
             DatasetError: an image cannot be read.
         """
-        return twins(self.queries, self.data.database, cache_folder(), self.progress)
+        with foreign(self.data, "be read"):
+            return twins(self.queries, self.data.database, cache_folder(), self.progress)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:
@@ -230,7 +235,9 @@ class Resources:
         Raises:
             UsageError: a metric is unknown, or two have the same name.
         """
-        return by_name(self.plugins.metric(named).plugin for named in self.setting.metrics)
+        metrics = [self.plugins.metric(named).plugin for named in self.setting.metrics]
+        with blaming(None, "compare the metrics"):
+            return by_name(metrics)
 
     def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
         """The metrics that exist in a space, the headline first.

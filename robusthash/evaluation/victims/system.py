@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import VictimProbe, probe
+from robusthash.boundary import warned
 from robusthash.contracts import (
     CodeBank,
     HashModel,
@@ -18,6 +19,7 @@ from robusthash.contracts import (
     Space,
     Split,
     isolated_randomness,
+    read_inputs,
 )
 from robusthash.errors import RobustHashError, StorageError
 from robusthash.evaluation.planning.names import registered_name, shown
@@ -118,7 +120,7 @@ class System:
         """The probe of the victim, on the first queries."""
         queries, device = self.resources.queries, self.resources.device
         rows = range(min(PROBED, len(queries)))
-        inputs = queries.view(self.direction.query).inputs(rows).to(device)
+        inputs = read_inputs(queries.view(self.direction.query), rows).to(device)
         ids = torch.tensor(self.resources.positions, device=device)
         with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), ids):
             return probe(self.query_model, inputs)
@@ -126,7 +128,7 @@ class System:
     def close(self) -> None:
         """Closes the index, if it was built."""
         if "database" in self.__dict__:
-            self.database.index.close()
+            warned(self.database.index, "be closed", self.database.index.close)
 
     def _represented(self, split: Split) -> Tensor:
         resources = self.resources

@@ -93,7 +93,12 @@ def read_baseline(path: Path) -> Baseline:
         raise InputError(
             f"{path} is not a baseline: {said}", hint="restore it, or make it again: robusthash baseline update"
         ) from error
-    return Baseline(path=path, cells=tuple(map(_cell, file.cells)))
+    cells = tuple(map(_cell, file.cells))
+    keys = [(frozen(cell.setting), frozen(cell.victim)) for cell in cells]
+    if len(set(keys)) < len(keys):
+        twice = next(cell for cell, key in zip(cells, keys, strict=True) if keys.count(key) > 1)
+        raise InputError(f"{path} has {twice} twice", hint="make it again: robusthash baseline update")
+    return Baseline(path=path, cells=cells)
 
 
 def write_baseline(path: Path, cells: Iterable[Cell]) -> Baseline:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from robusthash.boundary import breach
 from robusthash.errors import CheckpointError
 from robusthash.tensors import tensors_digest
 
@@ -134,5 +135,27 @@ def _bits(own: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
 
 
 def weights_digest(module: nn.Module) -> str:
-    """SHA-256 of a network's parameters and buffers, on any device."""
-    return tensors_digest(module.state_dict())
+    """SHA-256 of a network's parameters and buffers, on any device.
+
+    Raises:
+        ContractError: its state is not made of plain tensors.
+    """
+    return tensors_digest(plain_state(module))
+
+
+def plain_state(module: nn.Module) -> dict[str, Tensor]:
+    """A network's state, which can be stored and compared.
+
+    Raises:
+        ContractError: a part of it is no dense tensor, as of ``get_extra_state`` and of quantised layers.
+    """
+    state = module.state_dict()
+    for name, part in state.items():
+        if not isinstance(part, Tensor) or part.is_quantized or part.layout is not torch.strided:
+            kind = "quantised tensor" if isinstance(part, Tensor) and part.is_quantized else type(part).__name__
+            raise breach(
+                module,
+                f"has a {kind} in its state dictionary, {name!r}",
+                hint="keep its state in parameters and buffers that are dense, unquantised tensors",
+            )
+    return state

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from robusthash.boundary import breach
 from robusthash.contracts import (
     EpochWatch,
     HashModel,
@@ -146,13 +147,27 @@ def _epoch(
             optimizer.zero_grad()
             value = loss.loss(model, batch, _step(model, recipe, position, iterations))
             where = f"epoch {epoch + 1}/{recipe.epochs}"
-            total += _finite(value, f"{where}, batch {number}/{count}")
+            total += _finite(_scalar(value, loss), f"{where}, batch {number}/{count}")
             torch.autograd.backward(value)
             optimizer.step()
             iterations += 1
             progress(epoch * count + number, recipe.epochs * count, f"{where}, loss {total / number:.4f}{known}")
     return Position(
         epochs=epoch + 1, iterations=iterations, losses=(*position.losses, total / count), probes=position.probes
+    )
+
+
+def _scalar(value: object, loss: LossStep) -> Tensor:
+    if isinstance(value, Tensor) and value.ndim == 0 and value.is_floating_point() and value.requires_grad:
+        return value
+    if not isinstance(value, Tensor):
+        found = type(value).__name__
+    elif value.ndim or not value.is_floating_point():
+        found = f"{tuple(value.shape)} {value.dtype}"
+    else:
+        found = "a constant without gradient"
+    raise breach(
+        loss, f"returned {found} as the loss of a batch", hint="return a differentiable scalar, such as a mean"
     )
 
 

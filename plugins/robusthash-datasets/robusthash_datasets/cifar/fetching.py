@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from robusthash.errors import DatasetError
-from robusthash.storage import replacing
+from robusthash.storage import temporary_beside
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60  #: seconds without an answer
@@ -31,18 +31,20 @@ def download(url: str, target: Path, *, digest: str, progress: Callable[[int, in
     Raises:
         DatasetError: it is not available, is another file, or cannot be written; the hint is the remedy.
     """
-    found = hashlib.md5(usedforsecurity=False)
     try:
-        with replacing(target) as file, urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - our own addresses
-            total = int(answer.headers.get("Content-Length") or 0)
-            done = 0
-            while chunk := answer.read(_CHUNK):
-                file.write(chunk)
-                found.update(chunk)
-                done += len(chunk)
-                progress(done, max(total, done), f"downloading {target.name}")
+        with temporary_beside(target) as temporary:
+            found = hashlib.md5(usedforsecurity=False)
+            with temporary.open("wb") as file, urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - our own addresses
+                total = int(answer.headers.get("Content-Length") or 0)
+                done = 0
+                while chunk := answer.read(_CHUNK):
+                    file.write(chunk)
+                    found.update(chunk)
+                    done += len(chunk)
+                    progress(done, max(total, done), f"downloading {target.name}")
             if found.hexdigest() != digest:
                 raise DatasetError(f"{url} has MD5 {found.hexdigest()}, not {digest}", hint=remedy)
+            temporary.replace(target)
     except urllib.error.HTTPError as error:
         error.close()  # the error is the server's response, and keeps the connection open
         raise DatasetError(f"cannot download {url}: {error}", hint=remedy) from error
