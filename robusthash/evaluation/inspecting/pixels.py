@@ -12,8 +12,8 @@ from torch import Tensor
 
 from robusthash.contracts import IMAGE, ArrayImages, Images, Progress, Split
 from robusthash.errors import DatasetError, StorageError
-from robusthash.opening import open_file
-from robusthash.storage import digest, write_atomically
+from robusthash.files.opening import open_file
+from robusthash.files.storage import digest, write_atomically
 
 Digests = npt.NDArray[np.uint8]  #: (n, 16), BLAKE2b of each image's pixels
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from robusthash.contents import content_digest
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
-from robusthash.opening import there
-from robusthash.storage import write_atomically
+from robusthash.files.contents import content_digest
+from robusthash.files.opening import there
+from robusthash.files.storage import write_atomically
 from robusthash_datasets.cifar.official import CLASSES, Source
 from robusthash_datasets.images.archives import read_arrays
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from robusthash.errors import DatasetError
-from robusthash.opening import open_file
+from robusthash.files.opening import open_file
 
 LARGEST = 16 << 30  #: bytes that the arrays may have together; CIFAR-10's are a twentieth of it in 8 bits
 

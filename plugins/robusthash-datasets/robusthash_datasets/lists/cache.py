@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from robusthash.errors import StorageError
-from robusthash.storage import write_atomically
+from robusthash.files.storage import write_atomically
 
 _VERSION = "robusthash listing 1"  #: changes with the content of the cache
 

@@ -13,8 +13,8 @@ import torch
 
 from robusthash.contracts import Dataset, DatasetContext, Finding, Findings, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError, StorageError
-from robusthash.opening import there
-from robusthash.storage import write_atomically
+from robusthash.files.opening import there
+from robusthash.files.storage import write_atomically
 from robusthash_datasets.mat.copies import PixelCopy
 from robusthash_datasets.mat.file import MatFile
 from robusthash_datasets.mat.images import MatImages, Stack

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from robusthash.errors import InputError
-from robusthash.opening import open_file
-from robusthash.storage import write_atomically
+from robusthash.files.opening import open_file
+from robusthash.files.storage import write_atomically
 
 __all__ = ["Arrays", "read_arrays", "to_npz", "write_arrays"]
 
