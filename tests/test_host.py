@@ -60,7 +60,7 @@ BROKEN = {
     "invalid spec": (HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec('Big Name')", "bad name 'Big Name'"),
     "invalid options": (
         HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec(options=[1])",
-        "bad options of defense 'late'",
+        "bad options of 'late'",
     ),
     "hook that raises late": (
         HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec()\n    1 / 0",

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -118,7 +119,7 @@ def plain(draw: st.DrawFn, sound: Any, finish: Callable[[Any], None] = lambda co
             return draw(VALUES)
         change = draw(st.sampled_from(["set", "set", "remove", "rename"]))
         if change == "set":
-            above[name] = draw(VALUES)
+            above[name] = deepcopy(draw(VALUES))  # it may be changed in its turn
         elif isinstance(above, dict) and change == "rename":
             above[draw(st.sampled_from(TOKENS))] = above.pop(name)
         else:

@@ -220,10 +220,11 @@ def test_a_write_that_fails_loses_nothing(
     def fail(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(call, fail)
-    for one in (record, make_record(attack="hag")):
-        with pytest.raises(StorageError, match=said):
-            store.save(one, ARRAYS)
+    with monkeypatch.context() as failing:
+        failing.setattr(call, fail)
+        for one in (record, make_record(attack="hag")):
+            with pytest.raises(StorageError, match=said):
+                store.save(one, ARRAYS)
     assert _snapshot(store.root) == before
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from robusthash.boundary import breach, foreign
+from robusthash.caching import cached_path
 from robusthash.contracts import (
     Defense,
     HashModel,
@@ -24,7 +25,7 @@ from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
 from robusthash.once import made_once, unfinished
 from robusthash.results import ModelUse
-from robusthash.storage import cache_folder, digest
+from robusthash.storage import digest
 from robusthash.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.training import Description, defense_context, load_checkpoint, load_weights, save_checkpoint
 from robusthash.version import __version__
@@ -94,7 +95,7 @@ def _trained(
     made_from = _made_from(use, description, chosen, resources)
     key = digest(made_from)
     name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.size}bit-{key[:16]}".replace("/", "-")
-    path = cache_folder() / "hardened" / f"{name}.safetensors"
+    path = cached_path("hardened", f"{name}.safetensors")
     wrapper = method if isinstance(method, TrainedWrapper) else None
     described = None if wrapper else description  # a description can rebuild the network only, not its wrapper
 

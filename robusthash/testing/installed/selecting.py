@@ -12,6 +12,7 @@ import pytest
 
 from robusthash import testing
 from robusthash.adversary import GradientAttack
+from robusthash.caching import cache_folder
 from robusthash.contracts import (
     ClosedForm,
     DatasetContext,
@@ -25,7 +26,6 @@ from robusthash.host import Owner, PluginHost, PluginKind, Registered
 from robusthash.host.discovery import same_name
 from robusthash.host.kinds import check_kind
 from robusthash.specs import AttackSpec, Capability
-from robusthash.storage import cache_folder
 from robusthash.testing.installed.outcome import Tested
 from robusthash.testing.installed.process import SELECTION, Selection
 

@@ -6,7 +6,9 @@ import click
 
 from robusthash.cli.commands.plugins.listing import print_json
 from robusthash.cli.common import json_option
+from robusthash.cli.paths import PATH
 from robusthash.scaffold import KINDS, blueprint, write
+from robusthash.storage import require_writable
 
 
 @click.command("new")
@@ -14,7 +16,7 @@ from robusthash.scaffold import KINDS, blueprint, write
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the plugin adds.")
 @click.option(
     "--into",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PATH,
     default=Path(),
     metavar="DIR",
     help="Where its folder is made; by default here.",
@@ -27,6 +29,7 @@ def new(*, name: str, kind: str, into: Path, as_json: bool) -> None:
     robusthash plugins new my-hinge --kind gradient-attack
     """
     plan = blueprint(name, kind)
+    require_writable(into, "--into")
     folder = write(plan, into)
     if as_json:
         print_json({"folder": str(folder), "name": plan.name, "files": [str(path) for path in plan.files]})
