@@ -4,13 +4,14 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from robusthash.caching import cache_folder
+from robusthash.errors import UsageError
 from robusthash.opening import open_file
-from robusthash.storage import cache_folder
 
 __all__ = ["content_digest", "content_digests", "file_state"]
 
@@ -30,21 +31,15 @@ def content_digests(paths: Sequence[Path]) -> list[bytes]:
     Args:
         paths: of the files.
     """
-    if not paths:
-        return []
     states = [file_state(path) for path in paths]
-    with _memory() as memory:
-        known = {} if memory is None else _recalled(memory, [state for state in states if state])
-        new = [i for i, state in enumerate(states) if state not in known]
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            found = list(pool.map(content_digest, [paths[i] for i in new]))
-        fresh = dict(zip(new, found, strict=True))
-        # What changed while it was read is not remembered, either.
-        kept = {states[i]: digest for i, digest in fresh.items() if states[i] and file_state(paths[i]) == states[i]}
-        kept = {state: digest for state, digest in kept.items() if digest != _ABSENT}
-        if memory is not None and kept:
-            memory.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", kept.items())
-            memory.commit()
+    known = _recalled([state for state in states if state])
+    new = [i for i, state in enumerate(states) if state not in known]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(content_digest, [paths[i] for i in new]))
+    fresh = dict(zip(new, found, strict=True))
+    # What changed while it was read is not remembered, either.
+    kept = {states[i]: digest for i, digest in fresh.items() if states[i] and file_state(paths[i]) == states[i]}
+    _remember({state: digest for state, digest in kept.items() if digest != _ABSENT})
     return [fresh[i] if i in fresh else known[state] for i, state in enumerate(states)]
 
 
@@ -81,25 +76,29 @@ def content_digest(path: Path) -> bytes:
         return _ABSENT
 
 
-@contextmanager
-def _memory() -> Iterator[sqlite3.Connection | None]:
-    """What is remembered; None where the cache cannot be written or read, and everything is read again."""
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(folder / "contents.sqlite", timeout=_PATIENCE)
-        connection.execute(_TABLE)
-    except (OSError, sqlite3.Error):
-        yield None
-        return
-    with closing(connection):
-        yield connection
-
-
-def _recalled(memory: sqlite3.Connection, states: Sequence[str]) -> dict[str, bytes]:
+def _recalled(states: Sequence[str]) -> dict[str, bytes]:
+    """The digests that are remembered; none where the memory cannot be read, and everything is read again."""
     found: dict[str, bytes] = {}
-    for start in range(0, len(states), 500):
-        some = states[start : start + 500]
-        marks = ",".join("?" * len(some))
-        found |= dict(memory.execute(f"SELECT state, digest FROM contents WHERE state IN ({marks})", some))  # noqa: S608 - marks alone
+    with suppress(OSError, sqlite3.Error, UsageError), _memory() as memory:
+        for start in range(0, len(states), 500):
+            some = states[start : start + 500]
+            marks = ",".join("?" * len(some))
+            found |= dict(memory.execute(f"SELECT state, digest FROM contents WHERE state IN ({marks})", some))  # noqa: S608 - marks alone
     return found
+
+
+def _remember(digests: Mapping[str, bytes]) -> None:
+    """Remembers digests where the memory can be written; elsewhere the files are read again next time."""
+    if digests:
+        with suppress(OSError, sqlite3.Error, UsageError), _memory() as memory:
+            memory.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", digests.items())
+            memory.commit()
+
+
+@contextmanager
+def _memory() -> Iterator[sqlite3.Connection]:
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "contents.sqlite", timeout=_PATIENCE)) as connection:
+        connection.execute(_TABLE)
+        yield connection

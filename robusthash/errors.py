@@ -36,6 +36,7 @@ __all__ = [
     "MissingDependencyError",
     "OptionError",
     "PluginError",
+    "RobustHashDeprecationWarning",
     "RobustHashError",
     "RobustHashWarning",
     "SpecError",
@@ -77,6 +78,10 @@ class RobustHashError(Exception):
 
 class RobustHashWarning(UserWarning):
     """Something failed, such as one cell of an evaluation, and the rest goes on."""
+
+
+class RobustHashDeprecationWarning(RobustHashWarning, FutureWarning):
+    """Something will be removed; the message says in which version, and what to use instead. Shown by default."""
 
 
 class UsageError(RobustHashError):

@@ -1,11 +1,9 @@
 """The sides of images that can be worked with. Importable without torch."""
 
 from robusthash.errors import OptionError
+from robusthash.limits import LARGEST_SIDE, SMALLEST_SIDE
 
 __all__ = ["check_image_size"]
-
-SMALLEST_SIDE = 8  #: pixels; the smallest images of the field have 8, and SSIM's window 7
-LARGEST_SIDE = 4096  #: pixels; a batch of larger ones takes tens of gigabytes
 
 
 def check_image_size(size: int | None, name: str = "image-size") -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -39,6 +40,15 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MODALITIES = {"i": "image", "t": "text"}
+
+
+def _are(values: object, kind: type) -> bool:
+    """Whether they are a set of one kind."""
+    return isinstance(values, AbstractSet) and all(isinstance(value, kind) for value in values)
+
+
+def _are_options(values: object) -> bool:
+    return isinstance(values, Mapping) and all(isinstance(name, str) for name in values)
 
 
 class Goal(StrEnum):
@@ -150,8 +160,18 @@ class Spec:
             raise SpecError(f"bad factory {self.factory!r} of {self.name!r}", hint="write 'package.module:attribute'")
         if not isinstance(self.summary, str) or not self.summary.strip() or "\n" in self.summary:
             raise SpecError(f"bad summary of {self.name!r}", hint="one non-empty line")
-        if not isinstance(self.paper, str | None):
-            raise SpecError(f"bad paper {self.paper!r} of {self.name!r}", hint="a key of the bibliography, or None")
+        self._require("options", _are_options(self.options), "a mapping of options to values")
+        self._require("paper", self.paper is None or isinstance(self.paper, str), "the key of a paper, or None")
+        self._require("requires_api", isinstance(self.requires_api, str), "versions, as in '>=1,<2'")
+
+    def _require(self, name: str, fits: bool, wanted: str) -> None:
+        """Refuses a field that does not fit.
+
+        Raises:
+            SpecError: it does not.
+        """
+        if not fits:
+            raise SpecError(f"bad {name} of {self.name!r}: {getattr(self, name)!r}", hint=wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,8 +190,7 @@ class ModelSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.recipe, Mapping) or not all(isinstance(name, str) for name in self.recipe):
-            raise SpecError(f"bad recipe of model {self.name!r}", hint="a mapping from fields of Recipe to values")
+        self._require("recipe", _are_options(self.recipe), "a mapping of the recipe's fields to values")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,12 +217,12 @@ class AttackSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_members(self, "goals", self.goals, Goal)
-        if not self.goals:
-            raise SpecError(f"attack {self.name!r} has no goals", hint="goals=frozenset({Goal.UNTARGETED})")
-        _require_members(self, "needs", self.needs, Capability)
-        _require_members(self, "distances", self.distances, Distance)
-        _require_member(self, "role", self.role, Role)
+        if not self.goals or not _are(self.goals, Goal):
+            raise SpecError(f"attack {self.name!r} has no valid goals", hint="goals={Goal.UNTARGETED} or Goal.TARGETED")
+        if not _are(self.needs, Capability):
+            raise SpecError(f"attack {self.name!r} has unknown needs", hint="needs={Capability.GRADIENTS, ...}")
+        self._require("distances", _are(self.distances, Distance), "distances={Distance.HAMMING, ...}")
+        self._require("role", isinstance(self.role, Role), "one of Role")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,9 +245,8 @@ class RetrieverSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _require_member(self, "exactness", self.exactness, Exactness)
-        if not isinstance(self.preference, int):
-            raise SpecError(f"bad preference {self.preference!r} of retriever {self.name!r}", hint="an integer")
+        self._require("exactness", isinstance(self.exactness, Exactness), "one of Exactness")
+        self._require("preference", isinstance(self.preference, int), "a whole number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,15 +277,3 @@ class PluginUse:
     name: str
     owner: str
     options: Mapping[str, Any] = field(default_factory=dict)
-
-
-def _require_members(spec: Spec, field_name: str, found: object, kind: type[StrEnum]) -> None:
-    if not isinstance(found, frozenset | set) or not all(isinstance(one, kind) for one in found):
-        known = ", ".join(f"{kind.__name__}.{one.name}" for one in kind)
-        raise SpecError(f"bad {field_name} of {spec.name!r}: {found!r}", hint=f"a frozenset of these: {known}")
-
-
-def _require_member(spec: Spec, field_name: str, found: object, kind: type[StrEnum]) -> None:
-    if not isinstance(found, kind):
-        known = ", ".join(f"{kind.__name__}.{one.name}" for one in kind)
-        raise SpecError(f"bad {field_name} of {spec.name!r}: {found!r}", hint=f"one of these: {known}")

@@ -125,6 +125,10 @@ def test_the_steps_evaluate_with_the_arguments_as_a_shell_reads_them(job: Job) -
     assert code == 0, output
     called = (job.folder / "called").read_text().split("\n")[0]
     assert called.startswith("--strict-plugins eval --model my model.safetensors -o train.epochs=3 --results")
+    code, output = job.step("Evaluate", eval="--model '$(touch hacked)' `touch hacked` $HOME")
+    assert code == 0, output
+    assert not (job.folder / "hacked").exists()
+    assert "--model $(touch hacked) `touch hacked` $HOME" in (job.folder / "called").read_text()
     code, output = job.step("Install")
     assert (job.folder / "called").read_text() == "-m pip install robusthash[cpu]\n"
 

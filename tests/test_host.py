@@ -60,7 +60,7 @@ BROKEN = {
     "invalid spec": (HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec('Big Name')", "bad name 'Big Name'"),
     "invalid options": (
         HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec(options=[1])",
-        "bad options of defense 'late'",
+        "bad options of 'late'",
     ),
     "hook that raises late": (
         HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec()\n    1 / 0",
@@ -83,6 +83,10 @@ BROKEN = {
     "newer interface": (
         HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec('fine')\n    yield spec(requires_api='>=2')",
         "defense 'late' needs plugin interface >=2, this robusthash has 1.0",
+    ),
+    "newer interface of all of it": (
+        HEAD + "requires_api = '>=2'\n@hookimpl\ndef robusthash_run_finished(soon):\n    1 / 0",
+        "it needs plugin interface >=2, this robusthash has 1.0",
     ),
     "bad version range": (
         HEAD + "@hookimpl\ndef robusthash_defenses():\n    yield spec(requires_api='new')",

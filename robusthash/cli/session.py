@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from robusthash.cli.paths import PATH
+from robusthash.host.files import add_plugin_file
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -16,10 +20,12 @@ class Session:
     Attributes:
         debug: errors are printed with their tracebacks.
         strict_plugins: a plugin that cannot be loaded is an error.
+        as_json: standard output is to be JSON, errors too.
     """
 
     debug: bool = False
     strict_plugins: bool = False
+    as_json: bool = False
 
 
 def _flag(name: str, text: str, *, hidden: bool) -> click.Option:
@@ -35,8 +41,26 @@ def _flag(name: str, text: str, *, hidden: bool) -> click.Option:
     )
 
 
+def _plugin_file(*, hidden: bool) -> click.Option:
+    def add(_context: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]) -> None:
+        for path in paths:
+            add_plugin_file(path.absolute())
+
+    return click.Option(
+        ["--plugin-file"],
+        type=PATH,
+        multiple=True,
+        is_eager=True,
+        expose_value=False,
+        callback=add,
+        metavar="FILE",
+        help="Also load a plugin that is a single file. Repeatable.",
+        hidden=hidden,
+    )
+
+
 def session_parameters(*, hidden: bool) -> list[click.Option]:
-    """The options ``--debug`` and ``--strict-plugins``.
+    """The options ``--debug``, ``--strict-plugins`` and ``--plugin-file``.
 
     Args:
         hidden: hides them in a subcommand's help.
@@ -44,6 +68,7 @@ def session_parameters(*, hidden: bool) -> list[click.Option]:
     return [
         _flag("--debug", "Show the traceback of an error.", hidden=hidden),
         _flag("--strict-plugins", "Stop if an installed plugin cannot be loaded.", hidden=hidden),
+        _plugin_file(hidden=hidden),
     ]
 
 

@@ -36,7 +36,7 @@ from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
 from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
-from robusthash.contracts.randomness import Randomness, isolated_randomness, seeded
+from robusthash.contracts.randomness import Draws, Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
 from robusthash.contracts.training.loss import LossStep, TrainBatch
@@ -69,6 +69,7 @@ __all__ = [
     "DefenseContext",
     "Descriptor",
     "Distance",
+    "Draws",
     "Ensemble",
     "EpochWatch",
     "Executor",
@@ -115,7 +116,6 @@ __all__ = [
     "TrainingReport",
     "Work",
     "Workplace",
-    "check_image_size",
     "checked_outputs",
     "evaluating",
     "format_epsilon",

@@ -17,18 +17,19 @@ _FILE = "entry_points.txt"
 
 @dataclass(frozen=True, order=True)
 class Owner:
-    """The distribution that a plugin comes from.
+    """The distribution, or the single file, that a plugin comes from.
 
     Attributes:
-        distribution: its normalised name, as in package indexes: lower case, with single hyphens.
-        version: its version; empty if its metadata gives none.
+        distribution: its normalised name, as in package indexes: lower case, with single hyphens. A file's own name.
+        version: its version; empty if its metadata gives none. Of a file, a digest of its content.
     """
 
     distribution: str
     version: str
 
     def __str__(self) -> str:
-        return f"{self.distribution} {self.version}".rstrip()
+        kind = "file " if self.distribution.endswith(".py") else ""  # no normalised name has a dot
+        return f"{kind}{self.distribution} {self.version}".rstrip()
 
 
 CORE = Owner("robusthash", __version__)
@@ -42,11 +43,13 @@ class Candidate:
         owner: the distribution that it comes from.
         name: of its entry point.
         load: imports it.
+        required: whether somebody named it himself, so that it is an error if it cannot be loaded.
     """
 
     owner: Owner
     name: str
     load: Callable[[], object]
+    required: bool = False
 
     @property
     def key(self) -> str:
@@ -56,7 +59,8 @@ class Candidate:
     @property
     def whose(self) -> Whose:
         """Whose code it is, for errors."""
-        return Whose(what=f"entry point {self.name!r}", owner=str(self.owner))
+        what = "the plugin" if self.required else f"entry point {self.name!r}"
+        return Whose(what=what, owner=str(self.owner))
 
 
 def same_name(distribution: str) -> str:

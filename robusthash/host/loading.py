@@ -31,7 +31,8 @@ from robusthash.host.discovery import (
     same_name,
     select,
 )
-from robusthash.host.registration import PluginKind, Registered, register
+from robusthash.host.files import plugin_files
+from robusthash.host.registration import OBSERVERS, PluginKind, Registered, register
 from robusthash.options import build_options, convert
 
 __all__ = ["Owner", "PluginHost", "PluginKind", "PluginProblem", "Registered"]
@@ -100,16 +101,21 @@ class PluginHost:
             entry_points: instead of those installed.
             report: called with each problem as it is found.
 
+        Files that ``ROBUSTHASH_PLUGIN_FILES`` names are loaded after them, whatever the allow-list says.
+
         Raises:
             UnknownNameError: the allow-list names something that is not installed.
-            PluginError: with ``strict``, after all plugins were tried; it names all problems.
+            UsageError: a plugin file is not there, or not Python.
+            PluginError: a plugin file cannot be loaded; or, with ``strict``, an installed plugin: after all were tried,
+                it names all problems.
         """
         host = cls(report=report)
         host._add(Candidate(owner=CORE, name="builtin", load=lambda: importlib.import_module(_BUILTIN)))
         where = PLUGINS_VARIABLE if allow is None else None
         names = allowed_names(os.environ) if allow is None else frozenset(allow)
         chosen, host._excluded = select(discover(entry_points), names, where=where)
-        for candidate in chosen:
+        files = plugin_files(os.environ) if entry_points is None else ()
+        for candidate in (*chosen, *files):
             host._add(candidate)
         if strict and host._problems:
             messages = "; ".join(problem.message for problem in host._problems)
@@ -134,6 +140,13 @@ class PluginHost:
     def all(self, kind: PluginKind) -> list[Registered]:
         """All plugin objects of one kind, sorted by name."""
         return sorted(self._registry[kind], key=lambda registered: (registered.spec.name, registered.full_name))
+
+    def observers(self, owner: Owner) -> list[object]:
+        """The modules of a distribution, or of the core, that have an observer hook."""
+        hooks = [getattr(self._manager.hook, hook) for hook in OBSERVERS]
+        observing = {id(one.plugin) for hook in hooks for one in hook.get_hookimpls()}
+        named = self._manager.list_name_plugin()
+        return [one for key, one in named if self._candidates[key].owner == owner and id(one) in observing]
 
     def duplicates(self) -> list[tuple[Registered, ...]]:
         """Names with several owners. ``distribution/name`` is still unique."""
@@ -247,7 +260,10 @@ class PluginHost:
             with foreign(candidate.whose, "be loaded"), time_limit():
                 found = register(self._manager, candidate, self._names(candidate.owner))
         except RobustHashError as error:
-            self._record(candidate, f"not loaded: {self._named(candidate, error)}")
+            message = f"not loaded: {self._named(candidate, error)}"
+            if candidate.required:
+                raise PluginError(message, hint="fix the file, or leave it out") from error
+            self._record(candidate, message)
             return
         self._candidates[candidate.key] = candidate
         for registered in found:
@@ -281,8 +297,8 @@ class PluginHost:
     def _matches(self, kind: PluginKind, name: str) -> list[Registered]:
         short = [registered for registered in self._registry[kind] if registered.spec.name == name]
         distribution, _, rest = name.partition("/")
-        full = f"{same_name(distribution)}/{rest}"
-        return short or [registered for registered in self._registry[kind] if registered.full_name == full]
+        full = {name, f"{same_name(distribution)}/{rest}"}
+        return short or [registered for registered in self._registry[kind] if registered.full_name in full]
 
     def _unknown(self, kind: PluginKind | None, name: str, where: str | None) -> UnknownNameError:
         known = {

@@ -65,6 +65,12 @@ _SPECS: dict[PluginKind, type[Spec]] = {
 }
 
 
+#: Hooks that observe a run: all that yield no specs.
+OBSERVERS: tuple[str, ...] = tuple(
+    name for name in hookspecs.__all__ if name.startswith(PREFIX) and name not in {kind.hook for kind in PluginKind}
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Registered:
     """A spec, and its owner.
@@ -109,6 +115,7 @@ def register(
         Exception: raised by importing it or by one of its hooks.
     """
     plugin = candidate.load()
+    _check_interface(plugin)
     _check_hooks(manager, plugin)
     if manager.is_registered(plugin):
         raise PluginError("another entry point names the same plugin", hint="remove one of the two")
@@ -118,6 +125,16 @@ def register(
     except BaseException:
         manager.unregister(name=candidate.key)
         raise
+
+
+def _check_interface(plugin: object) -> None:
+    """Refuses a plugin whose ``requires_api`` names other versions, before any of its hooks is called."""
+    required = getattr(plugin, "requires_api", None)
+    if required is not None and not _is_satisfied(required):
+        raise PluginError(
+            f"it needs plugin interface {required}, this robusthash has {API_VERSION}",
+            hint="install compatible versions of the two",
+        )
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:

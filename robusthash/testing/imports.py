@@ -30,6 +30,7 @@ _ROOMS = (
     "opening",
     "options",
     "pixels",
+    "processes",
     "results",
     "results.gate",
     "retrieval",

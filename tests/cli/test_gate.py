@@ -151,7 +151,7 @@ def test_a_flag_is_allowed_by_name(project: Path, capsys: pytest.CaptureFixture[
     Release().add(flags=(flag,)).save(project / "flagged")
     rule = ["--fail-under", "map >= 0.1"]
     assert run(["gate", "flagged", *rule]) == 3
-    assert "allow it by name" in capsys.readouterr().out
+    assert "allow the check by name" in capsys.readouterr().out
     assert run(["gate", "flagged", *rule, "--allow", "RH005"]) == 0
     assert run(["gate", "flagged", *rule, "--allow", "clipping"]) == 2
 
@@ -193,6 +193,20 @@ def test_a_wrong_rule_ends_an_evaluation_before_it_starts(
     assert run(["eval", "--model", "dpsh", "--fail-under", rule]) == 2
     assert said in capsys.readouterr().err
     assert not (project / "results" / ".shards").exists()
+
+
+def test_an_evaluation_with_rules_wants_every_plugin(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An attack whose plugin is broken could go missing unnoticed."""
+    info = project / "site" / "broken_plugin-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[robusthash]\nmain = not_there_at_all\n")
+    monkeypatch.syspath_prepend(project / "site")
+    assert run(["eval", "--model", "dpsh", "--attack", "nothing", "--fail-under", "map >= 0.3"]) == 1
+    assert "broken-plugin 1.0" in capsys.readouterr().err
+    assert run(["eval", "--model", "dpsh", "--attack", "nothing"]) == 2  # a warning, and the next error
 
 
 @pytest.mark.slow

@@ -10,20 +10,34 @@ import pytest
 import robusthash
 
 GOOD = """
-from dataclasses import dataclass
 from robusthash import hookimpl
 from robusthash.specs import DefenseSpec
 
-@dataclass(frozen=True, kw_only=True)
-class Blur:
-    width: int = 3  #: of the window, in [pixels]
-    strength: float | None = None
+def __getattr__(name):
+    if name != "Blur":
+        raise AttributeError(name)
+    from good_blur import Blur
+
+    return Blur
 
 @hookimpl
 def robusthash_defenses():
     yield DefenseSpec(
         name="blur", factory="good:Blur", summary="Blurs [all] it sees", paper="Someone 2020", options={"width": 5}
     )
+"""
+
+BLUR = """
+from dataclasses import dataclass
+from robusthash.contracts import Defense
+
+@dataclass(frozen=True, kw_only=True)
+class Blur(Defense):
+    width: int = 3  #: of the window, in [pixels]
+    strength: float | None = None
+
+    def harden(self, model, context):
+        return model
 """
 
 BROKEN = "import no_such_module_anywhere"
@@ -44,6 +58,7 @@ def robusthash_command(site: Any, *arguments: str, **variables: str) -> subproce
 def good(site: Any) -> Any:
     """A site with one healthy plugin."""
     site.install("good", GOOD)
+    (site.folder / "good_blur.py").write_text(BLUR)
     return site
 
 

@@ -206,8 +206,8 @@ def _snapshot(root: Path) -> dict[Path, bytes]:
     ("call", "code", "said"),
     [
         ("os.fsync", errno.ENOSPC, "No space left"),
-        ("os.fdopen", errno.EMFILE, "Too many open files"),
-        ("tempfile.mkstemp", errno.EROFS, "Read-only file system"),
+        ("fcntl.flock", errno.ENOLCK, "No locks available"),
+        ("os.open", errno.EROFS, "Read-only file system"),
     ],
 )
 def test_a_write_that_fails_loses_nothing(
@@ -220,10 +220,11 @@ def test_a_write_that_fails_loses_nothing(
     def fail(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(call, fail)
-    for one in (record, make_record(attack="hag")):
-        with pytest.raises(StorageError, match=said):
-            store.save(one, ARRAYS)
+    with monkeypatch.context() as failing:
+        failing.setattr(call, fail)
+        for one in (record, make_record(attack="hag")):
+            with pytest.raises(StorageError, match=said):
+                store.save(one, ARRAYS)
     assert _snapshot(store.root) == before
 
 

@@ -163,7 +163,7 @@ def test_a_truncated_file_is_one_clear_line(tmp_path: Path, kept: int) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="No such file"):
         load_tensors(tmp_path / "missing.safetensors")
-    with pytest.raises(CheckpointError, match="directory"):
+    with pytest.raises(CheckpointError, match="it is a folder"):
         read_description(tmp_path)
     text = tmp_path / "notes.txt"
     text.write_text("weights are elsewhere")

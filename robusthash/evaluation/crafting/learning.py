@@ -9,14 +9,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from robusthash.caching import cached_path
 from robusthash.checkpoints import read_metadata
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
 from robusthash.errors import CheckpointError
+from robusthash.once import made_once, unfinished
 from robusthash.results import Spent
-from robusthash.storage import cache_folder, digest
+from robusthash.storage import digest
 from robusthash.tensors import load_tensors, save_tensors
 
 _COST = "cost"
+
+_Learnt = tuple[Mapping[str, Tensor] | None, Spent]  #: what was learnt, if anything, and its cost
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,23 +58,26 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
     if type(attack).fit is Attack.fit:
         return None
     key = digest(made_from)
-    path = cache_folder() / "attacks" / f"{key[:32]}.safetensors"
-    if path.exists():
+    path = cached_path("attacks", f"{key[:32]}.safetensors")
+
+    def read() -> _Learnt | None:
         try:
-            tensors, spent = load_tensors(path), Spent(**_numbers(read_metadata(path)))
+            return load_tensors(path), Spent(**_numbers(read_metadata(path)))
         except (CheckpointError, ValueError, TypeError):
-            path.unlink()  # an unreadable cache file is made again
-        else:
-            return Learnt(tensors=_placed(tensors, context.device), spent=spent)
-    meter = _Meter(context.surrogate.budget)
-    snapshots = _MeteredSnapshots(path.with_suffix(".partial"), key, meter)
-    found = attack.learn(replace(context, snapshots=snapshots))
-    if found is None:
-        return None
-    spent = meter.spent()
-    save_tensors(path, found, metadata={f"{_COST}.{name}": repr(value) for name, value in asdict(spent).items()})
-    snapshots.remove()
-    return Learnt(tensors=_placed(found, context.device), spent=spent)
+            return None
+
+    def make() -> _Learnt:
+        meter = _Meter(context.surrogate.budget)
+        found = attack.learn(replace(context, snapshots=_MeteredSnapshots(unfinished(path), key, meter)))
+        spent = meter.spent()
+        if found is not None:
+            save_tensors(
+                path, found, metadata={f"{_COST}.{name}": repr(value) for name, value in asdict(spent).items()}
+            )
+        return found, spent
+
+    (tensors, spent), _ = made_once(path, read, make)
+    return None if tensors is None else Learnt(tensors=_placed(tensors, context.device), spent=spent)
 
 
 class _Meter:

@@ -1,12 +1,10 @@
 """The core's executors: in this process, and in worker processes, which load what they need once."""
 
 import multiprocessing
-import os
 import pickle
 import queue
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
@@ -19,6 +17,8 @@ from robusthash.errors import OptionError, RobustHashError, StorageError, UsageE
 from robusthash.evaluation.planning.request import PluginOptions
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost, PluginKind
+from robusthash.limits import MOST_WORKERS
+from robusthash.processes import end_with_parent
 
 Make = Callable[[], Callable[[ShardTask], FinishedShard]]  #: creates the function that runs tasks
 
@@ -59,8 +59,8 @@ class Processes(Executor):
     workers: int = 2  #: number of processes
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise OptionError(f"workers={self.workers}", hint="at least 1")
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise OptionError(f"workers={self.workers}", hint=f"from 1 to {MOST_WORKERS}")
 
     @contextmanager
     def start(self, workplace: Workplace) -> Iterator[Running]:  # noqa: D102 - as in the base class
@@ -165,7 +165,7 @@ def _serve(
     threads: int,
 ) -> None:
     """Serves tasks in a worker process, until it is terminated or its parent is gone."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(threads)
     work: Callable[[ShardTask], FinishedShard] | None = None
     while True:
@@ -176,12 +176,3 @@ def _serve(
                 answers.put(work(task))
         except RobustHashError as error:
             answers.put(FinishedShard(task=task, error=error))
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is gone, even if that was killed; it would hold memory and the terminal."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        with suppress(ChildProcessError):
-            parent.join()
-        os._exit(1)

@@ -9,6 +9,7 @@ import torch
 
 from robusthash.adversary import Targets, TargetSelector
 from robusthash.boundary import IN_MEMORY, Whose, blaming, foreign
+from robusthash.caching import cache_folder
 from robusthash.contracts import (
     DatasetContext,
     Distance,
@@ -33,7 +34,6 @@ from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric, by_name, metrics_of
 from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
-from robusthash.storage import cache_folder
 from robusthash.version import __version__
 
 _SMALL_IMAGE = 64

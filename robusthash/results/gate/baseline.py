@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from robusthash.errors import InputError
 from robusthash.locks import locked
+from robusthash.opening import read_file
 from robusthash.results.gate.cells import Cell
 from robusthash.results.gate.facts import frozen
 from robusthash.results.records.outcome import Measure
@@ -76,7 +77,7 @@ def read_baseline(path: Path) -> Baseline:
         InputError: it cannot be read, or is no baseline; the message has the cell and the field.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise InputError(
             f"cannot read the baseline {path}: {error.strerror or error}", hint="robusthash baseline update writes one"
@@ -92,7 +93,12 @@ def read_baseline(path: Path) -> Baseline:
         raise InputError(
             f"{path} is not a baseline: {said}", hint="restore it, or make it again: robusthash baseline update"
         ) from error
-    return Baseline(path=path, cells=tuple(map(_cell, file.cells)))
+    cells = tuple(map(_cell, file.cells))
+    keys = [(frozen(cell.setting), frozen(cell.victim)) for cell in cells]
+    if len(set(keys)) < len(keys):
+        twice = next(cell for cell, key in zip(cells, keys, strict=True) if keys.count(key) > 1)
+        raise InputError(f"{path} has {twice} twice", hint="make it again: robusthash baseline update")
+    return Baseline(path=path, cells=cells)
 
 
 def write_baseline(path: Path, cells: Iterable[Cell]) -> Baseline:

@@ -52,8 +52,8 @@ def pair_up(cells: Sequence[Cell], baseline: Sequence[Cell], path: Path) -> list
         left = [cell for cell in left if id(cell) not in found]
         right = [cell for cell in right if id(cell) not in taken]
         partners |= found
-    for lost in right:
-        raise _unpaired(lost, left, path)
+    if right:
+        raise _unpaired(right[0], left, path)
     return [
         Pair(cell=cell, before=before, changes=_changes(before, cell) if before else ())
         for cell in cells
@@ -85,7 +85,7 @@ def _unpaired(lost: Cell, left: Iterable[Cell], path: Path) -> InputError:
             f"the results lack a cell of the baseline {path}: {lost}",
             hint="evaluate it, or take it out of the baseline with robusthash baseline update",
         )
-    told = "; ".join(_differences(lost, near))
+    told = "; ".join(_differences(lost, near)) or f"the results' {near.victim_name} could be any of several victims"
     return InputError(
         f"{lost} cannot be compared with the baseline {path}: {told}",
         hint="evaluate as the baseline was, or make a new baseline with robusthash baseline update",

@@ -193,7 +193,7 @@ def detectable(drops: Drops, tolerance: float, *, failing: float) -> float | Non
 
 
 def _rounded_up(number: float) -> int:
-    unit = 10 ** max(0, math.floor(math.log10(number)) + 1 - _DIGITS)
+    unit: int = 10 ** max(0, math.floor(math.log10(number)) + 1 - _DIGITS)
     return math.ceil(number / unit - 1e-9) * unit
 
 

@@ -41,7 +41,10 @@ def read_record(path: Path) -> Record:
     try:
         content = read_file(path)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}", hint="fix its permissions") from error
+        raise InputError(
+            f"cannot read record {path}: {error.strerror or error}",
+            hint="name a record's file, or at least 4 digits of its digest",
+        ) from error
     return parse_record(content, str(path))
 
 

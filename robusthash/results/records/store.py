@@ -1,5 +1,6 @@
 """The results folder: a JSON file per record, with the per-query arrays beside it. There is no index to go stale."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robusthash.errors import InputError, RobustHashError, UsageError
+from robusthash.paths import read_path
 from robusthash.results.records.arrays import QueryArrays
 from robusthash.results.records.reading import read_record
 from robusthash.results.records.record import Record
@@ -16,6 +18,7 @@ from robusthash.storage import digest, write_atomically
 if TYPE_CHECKING:
     import numpy as np
 
+_DIGITS = re.compile(r"[0-9a-f]{4,64}")
 _NAMED = 12  #: digits of the digest in a file's name
 _LONGEST = 80  #: characters of a name in a path
 
@@ -137,7 +140,7 @@ class ResultStore:
             UsageError: there is none, or several.
             InputError: its file is damaged.
         """
-        if not re.fullmatch(r"[0-9a-f]{4,64}", prefix):
+        if not _DIGITS.fullmatch(prefix):
             raise UsageError(f"{prefix!r} is neither a file nor a digest", hint="give at least 4 digits of the digest")
         found = [
             record
@@ -160,8 +163,8 @@ class ResultStore:
             UsageError: there is none, or several.
             InputError: its file is damaged.
         """
-        path = Path(name)
-        return read_record(path) if path.is_file() else self.lookup(name)
+        path = read_path(name, "record")
+        return self.lookup(name) if _DIGITS.fullmatch(name) and not path.is_file() else read_record(path)
 
     def arrays_beside(self, name: str, record: Record) -> QueryArrays:
         """The arrays of a record that :meth:`locate` found: those beside its file, wherever it is.
@@ -193,10 +196,12 @@ class ResultStore:
         return records, problems
 
     def _paths(self) -> Iterator[Path]:
-        """JSON files, except hidden ones, half-written ones and those in hidden folders."""
-        for path in sorted(self.root.rglob("*.json")):
-            if not any(part.startswith(".") for part in path.relative_to(self.root).parts):
-                yield path
+        """JSON files, except hidden ones, half-written ones and those in hidden folders, which runs may be removing."""
+        found = []
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found += [Path(folder, name) for name in files if name.endswith(".json") and not name.startswith(".")]
+        yield from sorted(found)
 
 
 def _safe(name: str) -> str:

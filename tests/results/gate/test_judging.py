@@ -1,5 +1,6 @@
 """Verdicts on made-up releases: each way to pass, to fail, to be inconclusive, and to be refused."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -283,6 +284,21 @@ def test_where_both_are_evaluated_each_meets_its_own(tmp_path: Path) -> None:
     swapped = Release().add(dropped(-0.1)).add(defense="saat")
     found = verdict(swapped, before, tmp_path, DROP)
     assert [check.state for check in found.checks] == [State.PASS, State.FAIL]
+
+
+def test_a_victim_that_could_be_meant_by_two_cells_is_refused(tmp_path: Path) -> None:
+    before = Release().add(defense="saat").add(defense="cgat")
+    with pytest.raises(InputError, match="could be any of several victims"):
+        verdict(Release().add(), before, tmp_path, DROP)
+
+
+def test_a_cell_that_is_in_a_baseline_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    baseline_of(Release().add(), path, DROP)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "cells": content["cells"] * 2}))
+    with pytest.raises(InputError, match="rnm at 8/255: map twice"):
+        read_baseline(path)
 
 
 def test_two_models_of_one_name_are_refused_or_the_newest_is_taken() -> None:

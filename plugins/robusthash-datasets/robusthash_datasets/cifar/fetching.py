@@ -1,14 +1,13 @@
 """Downloads that are verified before they are used."""
 
 import hashlib
-import os
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 from robusthash.errors import DatasetError
+from robusthash.storage import temporary_beside
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60  #: seconds without an answer
@@ -32,23 +31,20 @@ def download(url: str, target: Path, *, digest: str, progress: Callable[[int, in
     Raises:
         DatasetError: it is not available, is another file, or cannot be written; the hint is the remedy.
     """
-    temporary: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
-        found = hashlib.md5(usedforsecurity=False)
-        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - our own addresses
-            total = int(answer.headers.get("Content-Length") or 0)
-            done = 0
-            while chunk := answer.read(_CHUNK):
-                file.write(chunk)
-                found.update(chunk)
-                done += len(chunk)
-                progress(done, max(total, done), f"downloading {target.name}")
-        if found.hexdigest() != digest:
-            raise DatasetError(f"{url} has MD5 {found.hexdigest()}, not {digest}", hint=remedy)
-        temporary.replace(target)
+        with temporary_beside(target) as temporary:
+            found = hashlib.md5(usedforsecurity=False)
+            with temporary.open("wb") as file, urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - our own addresses
+                total = int(answer.headers.get("Content-Length") or 0)
+                done = 0
+                while chunk := answer.read(_CHUNK):
+                    file.write(chunk)
+                    found.update(chunk)
+                    done += len(chunk)
+                    progress(done, max(total, done), f"downloading {target.name}")
+            if found.hexdigest() != digest:
+                raise DatasetError(f"{url} has MD5 {found.hexdigest()}, not {digest}", hint=remedy)
+            temporary.replace(target)
     except urllib.error.HTTPError as error:
         error.close()  # the error is the server's response, and keeps the connection open
         raise DatasetError(f"cannot download {url}: {error}", hint=remedy) from error
@@ -56,6 +52,3 @@ def download(url: str, target: Path, *, digest: str, progress: Callable[[int, in
         raise DatasetError(f"cannot download {url}: {error.reason}", hint=remedy) from error
     except (OSError, ValueError) as error:
         raise DatasetError(f"cannot download {url} to {target}: {error}", hint=remedy) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from robusthash.contracts import DatasetContext
-from robusthash.errors import DatasetError
+from robusthash.errors import DatasetError, StorageError
 from robusthash.opening import read_file, there
+from robusthash.storage import write_atomically
 from robusthash_datasets.cifar.fetching import download, md5
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
@@ -121,11 +122,8 @@ def _unpack(content: bytes, home: Path) -> None:
                 member = archive.extractfile(f"{FOLDER}/{name}")
                 if member is None:
                     raise DatasetError(f"no file {FOLDER}/{name} in {ARCHIVE}", hint=f"download {URL} again")
-                target = home / FOLDER / name
-                part = target.with_name(f"{name}.part")
-                part.write_bytes(member.read())
-                part.replace(target)
-    except (OSError, tarfile.TarError, KeyError) as error:
+                write_atomically(home / FOLDER / name, member.read())
+    except (OSError, StorageError, tarfile.TarError, KeyError) as error:
         raise DatasetError(
             f"cannot unpack {ARCHIVE} to {home}: {error}", hint="check free space and permissions"
         ) from error

@@ -21,6 +21,8 @@ from torch import Tensor
 from robusthash.contents import content_digest, content_digests, file_state
 from robusthash.contracts import DatasetContext, FileImages, Images, Progress
 from robusthash.errors import DatasetError
+from robusthash.processes import end_with_parent
+from robusthash.storage import temporary_beside
 
 _VERSION = "robusthash decoded 2"
 _DIGEST = 32  #: bytes of a file's digest; zeros stand for an image that is not decoded
@@ -153,9 +155,7 @@ class DecodedStore:
             return
         try:
             # Spawned processes: a fork may hang if libraries have started threads.
-            with ProcessPoolExecutor(
-                count, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-            ) as pool:
+            with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start) as pool:
                 yield from pool.map(_decode, tasks)
         except BrokenProcessPool as error:
             raise DatasetError(
@@ -165,6 +165,12 @@ class DecodedStore:
 
     def _task(self, names: list[str]) -> "_Task":
         return _Task(self._pixels_file, names, [self._rows[name] for name in names], self._like)
+
+
+def _start() -> None:
+    """Prepares a process of the pool."""
+    end_with_parent()
+    torch.set_num_threads(1)
 
 
 class _Task:
@@ -198,14 +204,11 @@ def _mapped(file: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
         file.parent.mkdir(parents=True, exist_ok=True)
         # The file is sparse at first; running out of space later would kill the process without a message.
         require_room(file.parent, int(np.prod(shape)) * np.dtype(kind).itemsize)
-        temporary = file.with_name(f".{os.getpid()}.{file.name}")
-        try:
+        with temporary_beside(file) as temporary:
             np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape).flush()
             # Never replace another process's file, which it would keep writing to unseen.
             with suppress(FileExistsError):
                 file.hardlink_to(temporary)
-        finally:
-            temporary.unlink(missing_ok=True)
     mapped = np.lib.format.open_memmap(file, mode="r+")
     if mapped.shape != shape or mapped.dtype != kind:
         raise ValueError(f"{file} holds {mapped.dtype} {mapped.shape}")

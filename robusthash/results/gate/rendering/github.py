@@ -70,7 +70,8 @@ def _row(check: Check) -> str:
 
 def _cut(parts: list[str], between: str, most: int) -> list[str]:
     """As many parts as fit, and a line that says how many do not."""
-    kept, size = [], 0
+    kept: list[str] = []
+    size = 0
     for part in parts:
         size += len((part + between).encode())
         if size > most:
