@@ -61,6 +61,7 @@ FILES = {
     "show RECORD": (["show", "{}"], ".json"),
     "gate --rules": (["gate", "folder", "--rules", "{}"], ".toml"),
     "baseline show FILE": (["baseline", "show", "{}"], ".json"),
+    "plugins list --plugin-file": (["plugins", "list", "--plugin-file", "{}"], ".json"),
     "compare FIRST": (["compare", "{}", "{}"], ".json"),
 }
 #: Of these, the first of each kind of file.
@@ -80,6 +81,7 @@ FOLDERS = {
     "show --results": ["show", "0123456789", "--results", "{}"],
     "compare --results": ["compare", "0123456789", "0123456789", "--results", "{}"],
     "gate RESULTS": [*GATE, "{}"],
+    "plugins test --data-root": ["plugins", "test", "digits", "--data-root", "{}"],
     "attack --input": ["attack", *NETWORK, "--output", "out", "--input", "{}"],
     "eval --data-root": ["eval", *NETWORK, "--dataset", "folder", "--data-root", "{}"],
     "data verify --data-root": ["data", "verify", "folder", "--data-root", "{}", "--quiet"],
@@ -90,6 +92,7 @@ FIRST_FOLDERS = {"leaderboard --results", "attack --input", "data verify --data-
 WRITTEN = {
     "eval --results": ["eval", *NETWORK, "--results", "{}"],
     "attack --output": ["attack", *NETWORK, "--output", "{}"],
+    "plugins new --into": ["plugins", "new", "my-hinge", "--kind", "gradient-attack", "--into", "{}"],
     "gate --junit": [*GATE, "folder", "--junit", "{}/report"],
 }
 UNWRITABLE = {
