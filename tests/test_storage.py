@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from robusthash.errors import StorageError
-from robusthash.storage import temporary_beside, write_atomically
+from robusthash.files.storage import temporary_beside, write_atomically
 
 
 @pytest.fixture(params=[0o022, 0o002, 0o077, 0o027], ids=oct)

@@ -14,7 +14,7 @@ from robusthash.contracts import CrossModalHashModel, HashModel
 from robusthash.epsilon import checked_epsilon, parse_epsilon
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation import parse_choice
-from robusthash.paths import read_path
+from robusthash.files.paths import read_path
 
 AnyModel = str | HashModel | CrossModalHashModel  #: a model as an evaluation takes it
 

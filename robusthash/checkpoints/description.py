@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from robusthash.checkpoints.header import read_metadata
-from robusthash.documents import parse_json, told
 from robusthash.errors import CheckpointError
+from robusthash.files.documents import parse_json, told
+from robusthash.files.header import read_metadata
 from robusthash.limits import LARGEST_SIDE, MOST_BITS
 from robusthash.specs import PluginUse
 

@@ -122,7 +122,7 @@ def clear_reports(paths: Mapping[str, Path | None]) -> None:
         UsageError: one cannot be written there.
         StorageError: one cannot be removed.
     """
-    from robusthash.storage import require_writable_file
+    from robusthash.files.storage import require_writable_file
 
     for name, path in paths.items():
         if path is None:
@@ -151,8 +151,8 @@ def show_verdict(
     Raises:
         StorageError: a report cannot be written.
     """
+    from robusthash.files.storage import write_atomically
     from robusthash.results.gate import rendering
-    from robusthash.storage import write_atomically
 
     writers = {"junit": rendering.to_junit, "sarif": rendering.to_sarif, "markdown": rendering.to_summary}
     for name, path in (reports or {}).items():

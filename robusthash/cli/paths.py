@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robusthash.paths import read_path
+from robusthash.files.paths import read_path
 
 if TYPE_CHECKING:
     _Path = click.ParamType[Path]

@@ -7,8 +7,8 @@ import click
 
 from robusthash.cli.numbers import COUNT, SEED, SIDE
 from robusthash.cli.paths import PATH
+from robusthash.files.paths import read_path
 from robusthash.options import parse_assignments
-from robusthash.paths import read_path
 from robusthash.specs import NAMED_WEIGHTS
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from types import ModuleType
 from typing import cast
 
 from robusthash.errors import PluginError, UsageError
+from robusthash.files.opening import read_file
 from robusthash.host.discovery import Candidate, Owner
-from robusthash.opening import read_file
 
 FILES_VARIABLE = "ROBUSTHASH_PLUGIN_FILES"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from robusthash.errors import ContractError, UsageError
+from robusthash.files.paths import read_path
 from robusthash.limits import LARGEST
 from robusthash.numerals import ratio, whole
-from robusthash.paths import read_path
 
 
 class Refused(Exception):  # noqa: N818 - control flow, caught by the caller

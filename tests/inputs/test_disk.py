@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import robusthash.storage
+import robusthash.files.storage
 from robusthash.cli import run
 from robusthash.errors import StorageError
 
@@ -98,7 +98,7 @@ def test_a_disk_that_becomes_full_loses_nothing(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         sync(handle)
 
-    monkeypatch.setattr(robusthash.storage.os, "fsync", full)
+    monkeypatch.setattr(robusthash.files.storage.os, "fsync", full)
     code, err = told(*EVAL)
     if written <= nth:  # a run makes fewer files: this is one that nothing disturbs
         assert code == 0
@@ -109,7 +109,7 @@ def test_a_disk_that_becomes_full_loses_nothing(
     assert "internal error" not in err
     before = _files(tmp_path)
     assert not [name for name in before if Path(name).name.startswith(".") and ".lock" not in name]
-    monkeypatch.setattr(robusthash.storage.os, "fsync", sync)
+    monkeypatch.setattr(robusthash.files.storage.os, "fsync", sync)
     assert told(*EVAL)[0] == 0
     after = _files(tmp_path)
     assert all(after[name] == content for name, content in before.items() if ".shards" not in name)

@@ -61,7 +61,7 @@ def command(
     from robusthash.evaluation import Request
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.pictures import own_pictures
-    from robusthash.storage import require_writable
+    from robusthash.files.storage import require_writable
 
     request = Request(models=(model,), attacks=(attack,), bits=(bits,), defenses=(defense,), setting=setting)
     host = load_host(context)

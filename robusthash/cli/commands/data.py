@@ -15,8 +15,8 @@ from robusthash.cli.common import json_option, load_host, out, progress, quiet_o
 from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
 from robusthash.errors import ContractError, DatasetError, OptionError
+from robusthash.files.opening import require_file
 from robusthash.host import PluginHost, PluginKind, Registered
-from robusthash.opening import require_file
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
@@ -169,8 +169,8 @@ def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tupl
 
 
 def _place(root: Path | None, report: "Report", image_size: int | None = None) -> "DatasetContext":
-    from robusthash.caching import cache_folder
     from robusthash.contracts import DatasetContext
+    from robusthash.files.caching import cache_folder
 
     return DatasetContext(root=root, cache=cache_folder(), image_size=image_size, progress=report)
 

@@ -160,7 +160,7 @@ def command(
     gate = _gate(rules, allow)
     request = _request(context, suite, values)
     from robusthash.evaluation.planning.early import check_early
-    from robusthash.storage import require_writable
+    from robusthash.files.storage import require_writable
 
     host = load_host(context, strict=bool(gate.rules))
     if executor is not None:

@@ -44,7 +44,7 @@ def command(
     setting = make_setting(**values)
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.training import hardening_request
-    from robusthash.storage import require_writable_file
+    from robusthash.files.storage import require_writable_file
 
     request = hardening_request(defense, model, bits, setting)
     host = load_host(context)

@@ -14,9 +14,9 @@ from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS, SIDE
 from robusthash.cli.paths import PATH
 from robusthash.errors import OptionError, UsageError
+from robusthash.files.storage import require_writable_file
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain, parse_assignments
-from robusthash.storage import require_writable_file
 from robusthash.version import __version__
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ def command(
     setting = make_setting(**values)
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.training import training_request
-    from robusthash.storage import require_writable_file
+    from robusthash.files.storage import require_writable_file
 
     request = training_request(model, bits, setting)
     host = load_host(context)

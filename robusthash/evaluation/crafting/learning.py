@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from robusthash.caching import cached_path
 from robusthash.checkpoints import read_metadata
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
 from robusthash.errors import CheckpointError
-from robusthash.once import made_once, unfinished
+from robusthash.files.caching import cached_path
+from robusthash.files.once import made_once, unfinished
+from robusthash.files.storage import digest
+from robusthash.files.tensors import load_tensors, save_tensors
 from robusthash.results import Spent
-from robusthash.storage import digest
-from robusthash.tensors import load_tensors, save_tensors
 
 _COST = "cost"
 

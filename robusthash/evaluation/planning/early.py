@@ -14,8 +14,8 @@ from robusthash.evaluation.planning.request import (
     Request,
     RunSettings,
 )
+from robusthash.files.opening import require_file
 from robusthash.host import PluginHost, PluginKind
-from robusthash.opening import require_file
 from robusthash.specs import NAMED_WEIGHTS
 
 

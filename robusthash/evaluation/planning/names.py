@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from robusthash.paths import read_path
+from robusthash.files.paths import read_path
 
 if TYPE_CHECKING:
     from robusthash.contracts import (

@@ -15,8 +15,7 @@ from robusthash.evaluation.planning.names import (
     checkpoint_path,
     shown,
 )
-from robusthash.limits import LARGEST, MOST_BITS
-from robusthash.sides import check_image_size
+from robusthash.limits import LARGEST, MOST_BITS, check_image_size
 from robusthash.specs import Direction, Precision, Relevance
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import msgspec
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.request import Request, RunSettings
-from robusthash.opening import read_file
-from robusthash.paths import read_path
+from robusthash.files.opening import read_file
+from robusthash.files.paths import read_path
 from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
 
 Choice = TypeVar("Choice", bound=StrEnum)

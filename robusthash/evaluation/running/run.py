@@ -22,11 +22,11 @@ from robusthash.evaluation.running.space import least_written
 from robusthash.evaluation.running.work import CellTask, ShardWorker, WorkerFactory
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
+from robusthash.files.locks import locked
+from robusthash.files.storage import remove_if_empty, removed_if_unused, require_space, require_writable
 from robusthash.host import PluginHost
-from robusthash.locks import locked
 from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Direction, Role
-from robusthash.storage import remove_if_empty, removed_if_unused, require_space, require_writable
 
 _SHARDS = ".shards"  #: folder of unfinished cells, in the results folder
 _CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells need, in the results folder

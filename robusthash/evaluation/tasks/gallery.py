@@ -18,9 +18,9 @@ from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.files.storage import require_space, write_atomically
 from robusthash.metrics import linf, psnr, ssim
 from robusthash.pixels import LEVELS, to_levels
-from robusthash.storage import require_space, write_atomically
 
 _NEIGHBOURS = 10
 _PNG = 256  #: bytes of the smallest picture: its headers, and little else

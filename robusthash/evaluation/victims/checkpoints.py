@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 
-from robusthash.caching import cached_path
 from robusthash.contracts import ClosedForm, Descriptor, EpochWatch, Objective, ReadyModel, Recipe, TrainingReport
 from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.names import shown
@@ -14,10 +13,11 @@ from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import TRAIN, RunSettings
 from robusthash.evaluation.victims.plugins import Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
-from robusthash.once import made_once, unfinished
+from robusthash.files.caching import cached_path
+from robusthash.files.once import made_once, unfinished
+from robusthash.files.storage import digest, require_space
 from robusthash.options import as_plain, build_options
 from robusthash.specs import NAMED_WEIGHTS
-from robusthash.storage import digest, require_space
 from robusthash.training import (
     Description,
     HashNetwork,

@@ -3,12 +3,12 @@
 import torch
 from torch import Tensor
 
-from robusthash.caching import cached_path
 from robusthash.contracts import HashModel, Progress, Randomness, Split, isolated_randomness, represented
 from robusthash.errors import CheckpointError
-from robusthash.once import made_once
-from robusthash.storage import digest
-from robusthash.tensors import load_tensors, save_tensors
+from robusthash.files.caching import cached_path
+from robusthash.files.once import made_once
+from robusthash.files.storage import digest
+from robusthash.files.tensors import load_tensors, save_tensors
 from robusthash.training import encode
 
 _NAME = "representation"

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from robusthash.boundary import breach, foreign
-from robusthash.caching import cached_path
 from robusthash.contracts import (
     Defense,
     HashModel,
@@ -22,11 +21,12 @@ from robusthash.contracts import (
 from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.victims.plugins import METHODS, Chosen
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.files.caching import cached_path
+from robusthash.files.once import made_once, unfinished
+from robusthash.files.storage import digest
+from robusthash.files.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.host import PluginKind
-from robusthash.once import made_once, unfinished
 from robusthash.results import ModelUse
-from robusthash.storage import digest
-from robusthash.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.training import Description, defense_context, load_checkpoint, load_weights, save_checkpoint
 from robusthash.version import __version__
 

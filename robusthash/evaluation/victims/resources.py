@@ -9,7 +9,6 @@ import torch
 
 from robusthash.adversary import Targets, TargetSelector
 from robusthash.boundary import IN_MEMORY, Whose, blaming, foreign
-from robusthash.caching import cache_folder
 from robusthash.contracts import (
     DatasetContext,
     Distance,
@@ -29,6 +28,7 @@ from robusthash.evaluation.victims.loading import check_dataset, load_dataset
 from robusthash.evaluation.victims.plugins import Chosen, Plugins
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.events import EpochInfo
+from robusthash.files.caching import cache_folder
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric, by_name, metrics_of

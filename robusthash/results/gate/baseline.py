@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from robusthash.errors import InputError
-from robusthash.locks import locked
-from robusthash.opening import read_file
+from robusthash.files.locks import locked
+from robusthash.files.opening import read_file
+from robusthash.files.storage import write_atomically
 from robusthash.results.gate.cells import Cell
 from robusthash.results.gate.facts import frozen
 from robusthash.results.records.outcome import Measure
 from robusthash.results.rendering.escaping import visible
-from robusthash.storage import write_atomically
 
 SCHEMA = 1
 DIGITS = 4  #: decimals of a stored value; those of the results are rounded alike before they are compared

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from robusthash.errors import InputError, UsageError
-from robusthash.opening import read_file
+from robusthash.files.opening import read_file
 from robusthash.results.gate.grammar import parse_rule
 from robusthash.results.gate.rules import Level, Place, Rule
 from robusthash.results.rendering.escaping import visible

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robusthash.errors import InputError, RobustHashError, UsageError
-from robusthash.paths import read_path
+from robusthash.files.paths import read_path
+from robusthash.files.storage import digest, write_atomically
 from robusthash.results.records.arrays import QueryArrays
 from robusthash.results.records.reading import read_record
 from robusthash.results.records.record import Record
 from robusthash.specs import Direction
-from robusthash.storage import digest, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ class ResultStore:
         Raises:
             StorageError: the folder cannot be written, or the disk is full. Nothing that was stored is lost.
         """
-        from robusthash.arrays import write_arrays
+        from robusthash.files.arrays import write_arrays
 
         path = self.path_of(record)
         write_arrays(path.with_suffix(".npz"), arrays.to_arrays())
@@ -88,7 +88,7 @@ class ResultStore:
         Raises:
             StorageError: the folder cannot be written, or the disk is full.
         """
-        from robusthash.arrays import write_arrays
+        from robusthash.files.arrays import write_arrays
 
         path = self._database_path(record)
         if not path.exists():
@@ -100,7 +100,7 @@ class ResultStore:
         Raises:
             InputError: it is missing or damaged.
         """
-        from robusthash.arrays import read_arrays
+        from robusthash.files.arrays import read_arrays
 
         return read_arrays(self._database_path(record))
 
@@ -118,7 +118,7 @@ class ResultStore:
         Raises:
             InputError: they are missing or damaged.
         """
-        from robusthash.arrays import read_arrays
+        from robusthash.files.arrays import read_arrays
 
         return QueryArrays.from_arrays(read_arrays(self.path_of(record).with_suffix(".npz")))
 
@@ -172,7 +172,7 @@ class ResultStore:
         Raises:
             InputError: they are missing or damaged.
         """
-        from robusthash.arrays import read_arrays
+        from robusthash.files.arrays import read_arrays
 
         path = Path(name)
         if not path.is_file():

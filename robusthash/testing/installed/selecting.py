@@ -12,7 +12,6 @@ import pytest
 
 from robusthash import testing
 from robusthash.adversary import GradientAttack
-from robusthash.caching import cache_folder
 from robusthash.contracts import (
     ClosedForm,
     DatasetContext,
@@ -22,6 +21,7 @@ from robusthash.contracts import (
     ReadyModel,
 )
 from robusthash.errors import OptionError, UnknownNameError
+from robusthash.files.caching import cache_folder
 from robusthash.host import Owner, PluginHost, PluginKind, Registered
 from robusthash.host.discovery import same_name
 from robusthash.host.kinds import check_kind

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from robusthash.contracts import IMAGE, CrossModalHashModel, HashModel, Modality, evaluating
 from robusthash.errors import UsageError
-from robusthash.opening import require_file
-from robusthash.paths import read_path
-from robusthash.tensors import load_tensors
+from robusthash.files.opening import require_file
+from robusthash.files.paths import read_path
+from robusthash.files.tensors import load_tensors
 from robusthash.training.networks.weights import load_weights
 
 

@@ -9,8 +9,8 @@ from robusthash.cli.commands.plugins.listing import print_json
 from robusthash.cli.common import json_option
 from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
+from robusthash.files.storage import require_writable
 from robusthash.scaffold import KINDS, blueprint, write
-from robusthash.storage import require_writable
 
 
 @click.command("new")

@@ -1,13 +1,25 @@
 """Opens files that strangers wrote: regular ones only, so that nothing hangs and nothing is endless."""
 
+import lzma
 import os
 import stat
+import struct
+import zipfile
+import zlib
 from io import BufferedReader
 from pathlib import Path
 
 from robusthash.errors import InputError
 
-__all__ = ["open_file", "read_file", "require_file", "there"]
+__all__ = ["DAMAGED", "open_file", "read_file", "require_file", "there"]
+
+#: What reading an archive or an array raises where the file is damaged. Besides the usual: an archive may be marked as
+#: encrypted (RuntimeError) or packed by what Python lacks (NotImplementedError), and a header is evaluated as a literal
+#: (SyntaxError) and may ask for more than there is (MemoryError, OverflowError).
+DAMAGED: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, LookupError, EOFError, RuntimeError, SyntaxError, MemoryError, OverflowError),
+    *(TypeError, struct.error, lzma.LZMAError, zipfile.BadZipFile, zlib.error),
+)
 
 _KINDS = {
     stat.S_IFDIR: "a folder",

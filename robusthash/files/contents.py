@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from robusthash.caching import cache_folder
 from robusthash.errors import UsageError
-from robusthash.opening import open_file
+from robusthash.files.caching import cache_folder
+from robusthash.files.opening import open_file
 
 __all__ = ["content_digest", "content_digests", "file_state"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from robusthash.errors import StorageError, UsageError
-from robusthash.locks import claimed, remove_left
+from robusthash.files.locks import claimed, remove_left
 
 __all__ = [
     "digest",

@@ -10,8 +10,8 @@ from pathlib import Path
 import platformdirs
 
 from robusthash.errors import RobustHashWarning, UsageError
-from robusthash.paths import read_path
-from robusthash.storage import removed_if_unused
+from robusthash.files.paths import read_path
+from robusthash.files.storage import removed_if_unused
 
 __all__ = ["cache_folder", "cached_path"]
 
