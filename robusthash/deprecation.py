@@ -14,7 +14,7 @@ def deprecated(what: str, *, removed_in: str, instead: str, stacklevel: int = 3)
         instead: what to use.
         stacklevel: of the line to point at; 3 is the caller of the function that calls this one.
 
-    >>> with warnings.catch_warnings(record=True) as caught:
+    >>> with warnings.catch_warnings(record=True, action="always") as caught:
     ...     deprecated("old()", removed_in="0.2", instead="new()")
     >>> str(caught[0].message)
     'old() is deprecated and will be removed in robusthash 0.2; use new()'

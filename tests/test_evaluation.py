@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from robusthash.contracts import silent
-from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError, UsageError
+from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError
 from robusthash.evaluation import Processes, Request, RunSettings, evaluate, read_suite
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.shards import shard_ranges
@@ -161,7 +161,6 @@ def test_every_name_and_option_is_checked_before_anything_is_trained(
         (replace(small, setting=RunSettings(options={**options, "rnm": {"steps": "0"}})), OptionError, "at least 1"),
         (replace(small, setting=RunSettings(options=options, retriever="fais")), UnknownNameError, "faiss"),
         (replace(small, setting=RunSettings(options=options, metrics=("mapp",))), UnknownNameError, "map"),
-        (replace(small, setting=RunSettings(options=options, device="tpu")), UsageError, "cpu"),
         (replace(small, defenses=("bit-dept",)), UnknownNameError, "bit-depth"),
     ):
         with pytest.raises(error, match=says):

@@ -1,7 +1,10 @@
 """The plugin host: what it finds, and how it lives with plugins that are broken."""
 
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -128,15 +131,27 @@ def test_strict_names_every_problem(site: Any) -> None:
     assert "also-broken 1.2" in caught.value.message
 
 
+@contextmanager
+def handling_interrupts(handler: Any) -> Iterator[None]:
+    """Ctrl-C reaches this process, or, in a shell's background job, does not."""
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_an_interrupt_is_no_problem_of_a_plugin(site: Any) -> None:
     site.install("broken-one", "import signal\nsignal.raise_signal(signal.SIGINT)")
-    with pytest.raises(KeyboardInterrupt):
+    with handling_interrupts(signal.default_int_handler), pytest.raises(KeyboardInterrupt):
         PluginHost.load(entry_points=site.entry_points())
 
 
-def test_an_imitated_interrupt_is_one(site: Any) -> None:
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN], ids=["terminal", "background"])
+def test_an_imitated_interrupt_is_one(site: Any, handler: Any) -> None:
     site.install("broken-one", "raise KeyboardInterrupt")
-    (problem,) = PluginHost.load(entry_points=site.entry_points()).problems
+    with handling_interrupts(handler):
+        (problem,) = PluginHost.load(entry_points=site.entry_points()).problems
     assert "KeyboardInterrupt, although nobody interrupted it" in problem.message
 
 

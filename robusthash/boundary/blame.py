@@ -33,7 +33,7 @@ class blaming:  # noqa: N801 - read as a verb: `with blaming(attack, "perturb a 
 
     Args:
         thing: whose code is called: a marked object, or its :class:`Whose`. None is this package itself: what breaks
-            in no marked object is its own fault.
+            in no marked object passes unchanged, as a fault of ours or of the caller.
         asked: what is asked of it, as an infinitive without "to": ``load the dataset``.
 
     Raises:
@@ -64,8 +64,8 @@ class blaming:  # noqa: N801 - read as a verb: `with blaming(attack, "perturb a 
             return
         if out_of_memory(error):
             return
-        if not isinstance(error, Exception) and self._found(error) is None:
-            return  # of the caller's own, such as of a progress bar
+        if self._found(error) is None:
+            return  # of this package or of the caller, such as of a progress bar: not for a cell to report
         raise self.translated(error) from error
 
     @property

@@ -50,6 +50,8 @@ class hold:  # noqa: N801 - a function with something to release
             signal.signal(signal.SIGINT, signal.default_int_handler)
             pressed, _interrupted = _interrupted, False
             return pressed
+        if self._handler is signal.SIG_IGN:  # as in a shell's background job: nobody can press it
+            return False
         return _interrupted if self._handler is _note else None
 
 

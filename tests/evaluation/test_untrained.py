@@ -190,7 +190,7 @@ def test_a_closed_form_is_cached_and_checkpointed_like_a_trained_model(
 
 
 def test_a_closed_form_can_be_attacked_with_full_knowledge(host: PluginHost, tmp_path: Path) -> None:
-    setting = replace(SETTING, options={"train": {"epochs": "3"}, "hinge": {"steps": "10"}})
+    setting = replace(SETTING, options={"hinge": {"steps": "10"}})
     request = Request(models=("itq",), attacks=("hinge",), bits=(16,), epsilons=(0.1,), setting=setting)
     records = evaluate(request, host, results=tmp_path).records
     attacked, noise = one(records, "itq", "hinge"), one(records, "itq", "noise")

@@ -1,5 +1,7 @@
 """FAISS's flat float indexes: the same lists as the core's exact search, whatever float32 makes of the distances."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -43,6 +45,7 @@ class Rounded:
         return np.take_along_axis(values, order, axis=1), order
 
 
+@dataclass(frozen=True, kw_only=True)
 class RoundedRetriever(Retriever):
     @property
     def capabilities(self) -> RetrieverCapabilities:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -45,6 +46,7 @@ class ArbitraryTies:
         raise AssertionError("a GPU index has no range search")
 
 
+@dataclass(frozen=True, kw_only=True)
 class ArbitraryTiesRetriever(Retriever):
     @property
     def capabilities(self) -> RetrieverCapabilities:

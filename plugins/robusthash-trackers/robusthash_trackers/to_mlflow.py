@@ -1,5 +1,6 @@
 """Runs in MLflow, at the place that ``MLFLOW_TRACKING_URI`` and ``MLFLOW_EXPERIMENT_NAME`` name."""
 
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ class MLflow(Tracker):
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         self._client = mlflow.MlflowClient()
-        experiment = mlflow.set_experiment(mlflow.environment_variables.MLFLOW_EXPERIMENT_NAME.get() or "robusthash")
+        experiment = mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "robusthash")
         self._run = self._client.create_run(experiment.experiment_id, run_name=name).info.run_id
         params = [Param(key, text[:_LONGEST]) for key, text in flat(settings).items()]
         self._client.log_batch(self._run, params=params)

@@ -11,7 +11,7 @@ from multiprocessing.queues import Queue
 
 import torch
 
-from robusthash.boundary import foreign, told
+from robusthash.boundary import blaming, foreign, told
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.errors import OptionError, RobustHashError, StorageError, UsageError
 from robusthash.evaluation.planning.request import PluginOptions
@@ -176,3 +176,5 @@ def _serve(
                 answers.put(work(task))
         except RobustHashError as error:
             answers.put(FinishedShard(task=task, error=error))
+        except Exception as error:  # a fault of ours; it may not be picklable, and its text is
+            answers.put(FinishedShard(task=task, error=blaming(None, "run a shard").translated(error)))
