@@ -12,6 +12,7 @@ _DHTA = "bai2020targeted"
 _HAG = "yang2018adversarial"
 _SAAT = "yuan2023semantic"
 _CGAT = "wang2023cgat"
+_UAP = "li2019universal"
 _TMA = "tolias2019targeted"
 
 _VECTORS = frozenset({Distance.COSINE, Distance.L2})
@@ -66,6 +67,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
             goals=frozenset({Goal.UNTARGETED}),
             distances=frozenset(Distance),
         )
+    yield from _universal()
     rnm, tanh = "robusthash_attacks.rnm:RNM", "robusthash_attacks.tanh:Tanh"
     yield _gradient("rnm", rnm, "away", "Relaxation-norm method, away from the query's own code", _RNM)
     yield _gradient(
@@ -198,4 +200,27 @@ def _gradient(
         options={"aim": aim, **(options or {})},
         goals=frozenset({Goal.TARGETED if aim in _TARGETED else Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, *_NEEDS.get(aim, ())}),
+    )
+
+
+def _universal() -> Iterator[AttackSpec]:
+    learnt = {Capability.GRADIENTS, Capability.CODE_BANK}
+    uap = "robusthash_attacks.learnt.uap:UAP"
+    yield AttackSpec(
+        name="uap",
+        factory=uap,
+        summary="One universal perturbation for all queries, learnt on the train split",
+        paper=_UAP,
+        goals=frozenset({Goal.UNTARGETED}),
+        needs=frozenset(learnt),
+        distances=frozenset(Distance),
+    )
+    yield AttackSpec(
+        name="uap-target",
+        factory=uap,
+        options={"aim": "to-mainstay", "loss": "hinge"},
+        summary="One universal perturbation for each target label, learnt on the train split",
+        paper=_UAP,
+        goals=frozenset({Goal.TARGETED}),
+        needs=frozenset(learnt),
     )
