@@ -20,12 +20,11 @@ from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import prepare
-from robusthash.evaluation.scoring.score import per_query
+from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
-from robusthash.metrics import Relevance
 from robusthash.options import parse_assignments
 from robusthash.specs import Direction
 
@@ -127,14 +126,13 @@ class Stage:
 
     def clean(self, rows: Sequence[int]) -> Tensor:
         """(n, 3, h, w) float, on the device."""
-        return self.resources.queries.split.images.inputs(list(rows)).to(self.resources.device)
+        return self.resources.queries.images.inputs(list(rows)).to(self.resources.device)
 
     def precisions(self, name: str, codes: Tensor, rows: Sequence[int]) -> Tensor:
         """(n,) average precisions, by the target labels if the attack is targeted, else by the queries' own."""
-        targets, metric = self.job(name).knowledge.targets, self.resources.metrics["map"]
+        targets = self.job(name).knowledge.targets
         labels = (self.resources.queries.labels if targets is None else targets)[list(rows)]
-        values = per_query(metric, pack(codes), labels, self.system.database, relevance=Relevance.SHARE_ANY)
-        return torch.from_numpy(values)
+        return torch.from_numpy(Scale.of(self.system).judged(pack(codes), labels))
 
     def _job(self, name: str) -> Job:
         return prepare(Cell(victim=self.plan, attack=name, epsilon=self.epsilon), self.systems, {}).job

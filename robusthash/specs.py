@@ -11,6 +11,7 @@ from robusthash.errors import SpecError
 
 __all__ = [
     "API_VERSION",
+    "NAMED_WEIGHTS",
     "AttackSpec",
     "BackboneSpec",
     "Capability",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 API_VERSION = "1.0"
+NAMED_WEIGHTS = frozenset({"none", "default"})  #: of a backbone, to start from; any other name is a file
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

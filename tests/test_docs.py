@@ -139,7 +139,7 @@ def test_every_spec_has_a_row_that_names_classes_and_tests_that_exist(kind: Plug
 
 
 def test_every_soundness_flag_has_its_anchor() -> None:
-    checks = ("adversary/soundness.py", "results/comparing/consistency.py")
+    checks = ("evaluation/scoring/soundness.py", "results/comparing/consistency.py")
     code = "".join((ROOT / "robusthash" / file).read_text(encoding="utf-8") for file in checks)
     ids = set(re.findall(r'"(RH\d{3})"', code))
     text = (DOCS / "soundness.md").read_text(encoding="utf-8")

@@ -30,7 +30,7 @@ BAD = """
     def use(model):
         from robusthash.errors import _rebuild
         training.train(model)
-        training.trainer.loop.optimise(model)
+        training.trainer.loop.train(model)
         rh.metrics.psnr(model).whatever
         rh.hashing.codes.sign(model)
         return import_module("robusthash.host.loading")
@@ -58,7 +58,7 @@ def test_each_use_of_what_is_not_public_is_told_with_its_line_and_its_public_nam
         (9, "robusthash.training.trainer.objective.share_label", ("robusthash.training.share_label",)),
         (11, "robusthash.evaluation", ()),
         (16, "robusthash.errors._rebuild", ()),
-        (18, "robusthash.training.trainer.loop.optimise", ()),
+        (18, "robusthash.training.trainer.loop.train", ("robusthash.training.train",)),
         (20, "robusthash.hashing.codes.sign", ("robusthash.hashing.sign",)),
         (21, "robusthash.host.loading", ()),
     ]

@@ -1,4 +1,4 @@
-"""The gradient engine, its step rules, aims, targets, the probe of a victim, and soundness checks."""
+"""The gradient engine, its step rules, aims, targets, and the probe of a victim."""
 
 from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.annealing import annealed_scale
@@ -7,14 +7,12 @@ from robusthash.adversary.gradient import GradientAttack
 from robusthash.adversary.nearness import distance_to
 from robusthash.adversary.probe import VictimProbe, probe
 from robusthash.adversary.smoothing import Smoother, Smoothing
-from robusthash.adversary.soundness import Evidence, soundness
 from robusthash.adversary.steps import Step, step_rule
 from robusthash.adversary.targets import Targets, TargetSelector, anchor_codes
 
 __all__ = [
     "Aim",
     "Descent",
-    "Evidence",
     "GradientAttack",
     "Schedule",
     "Smoother",
@@ -29,6 +27,5 @@ __all__ = [
     "distance_to",
     "find_aim",
     "probe",
-    "soundness",
     "step_rule",
 ]

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from robusthash.contracts import AttackBatch, CodeBank, Space
 from robusthash.errors import CapabilityError
-from robusthash.hashing import centre, mainstay, sign, vote
+from robusthash.hashing import centre, mainstay, mean, sign, vote
 from robusthash.specs import Capability, Goal
 
 
@@ -100,9 +100,7 @@ def _majority(batch: AttackBatch, _logits: Tensor, _bank: CodeBank | None) -> Te
 
 
 def _mean(batch: AttackBatch, _logits: Tensor, _bank: CodeBank | None) -> Tensor:
-    anchors = _given(batch.anchors, "anchors")
-    present = anchors.any(2).sum(1, keepdim=True).clamp_min(1)
-    return anchors.sum(1) / present
+    return mean(_given(batch.anchors, "anchors"))
 
 
 def _mean_of_label(labels: Tensor, descriptors: Tensor, bank_labels: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Codes that stand for a set of codes.
+"""Codes that stand for a set of codes, and the mean of descriptors.
 
 For any weights, the code with the smallest ``sum_P w_p D(c, b_p) - sum_Q w_q D(c, b_q)`` is the sign of
 ``sum_P w_p b_p - sum_Q w_q b_q``, bit by bit, because the Hamming distance is affine in each bit of ``c``. The
@@ -30,6 +30,22 @@ def vote(codes: Tensor) -> Tensor:
     """
     total = codes.sum(1, dtype=torch.int64)
     return torch.where(total < 0, -1, 1).to(torch.int8)
+
+
+def mean(descriptors: Tensor) -> Tensor:
+    """Mean of several descriptors. A row of zeros is an absent voter.
+
+    Args:
+        descriptors: (n, voters, d) float.
+
+    Returns:
+        (n, d), with the dtype of the descriptors; zeros if all voters are absent.
+
+    >>> mean(torch.tensor([[[1.0, 3.0], [3.0, 1.0], [0.0, 0.0]]]))
+    tensor([[2., 2.]])
+    """
+    present = descriptors.any(2).sum(1, keepdim=True).clamp_min(1)
+    return descriptors.sum(1) / present
 
 
 def centre(wanted: Tensor, codes: Tensor, labels: Tensor, *, jaccard: bool = False) -> Tensor:

@@ -21,7 +21,8 @@ def random_floor(query_labels: Labels, database_labels: Labels, *, relevance: Re
     >>> round(random_floor(np.eye(2), np.eye(2), relevance=Relevance.EXACT), 4)
     0.75
     """
-    return _mean(random_average_precision(*_counts(query_labels, database_labels, relevance)))
+    hits = relevant_counts(query_labels, database_labels, relevance=relevance)
+    return _mean(random_average_precision(hits, np.full_like(hits, len(database_labels))))
 
 
 def worst_floor(query_labels: Labels, database_labels: Labels, *, relevance: Relevance) -> float:
@@ -35,7 +36,8 @@ def worst_floor(query_labels: Labels, database_labels: Labels, *, relevance: Rel
     >>> worst_floor(np.eye(2), np.eye(2), relevance=Relevance.EXACT)
     0.5
     """
-    return _mean(worst_average_precision(*_counts(query_labels, database_labels, relevance)))
+    hits = relevant_counts(query_labels, database_labels, relevance=relevance)
+    return _mean(worst_average_precision(hits, np.full_like(hits, len(database_labels))))
 
 
 def best_ceiling(query_labels: Labels, database_labels: Labels, *, relevance: Relevance) -> float:
@@ -49,8 +51,8 @@ def best_ceiling(query_labels: Labels, database_labels: Labels, *, relevance: Re
     >>> best_ceiling(np.array([[1, 0], [0, 0]]), np.eye(2), relevance=Relevance.SHARE_ANY)
     0.5
     """
-    relevant, _ = _counts(query_labels, database_labels, relevance)
-    return _mean((relevant > 0).astype(np.float64))
+    hits = relevant_counts(query_labels, database_labels, relevance=relevance)
+    return _mean((hits > 0).astype(np.float64))
 
 
 def worst_counts(query_labels: Labels, database_labels: Labels, *, space: Space, relevance: Relevance) -> RankedCounts:
@@ -65,19 +67,12 @@ def worst_counts(query_labels: Labels, database_labels: Labels, *, space: Space,
     >>> worst_counts(np.eye(1), np.ones((3, 1)), space=Space.hamming(2), relevance=Relevance.EXACT).items.tolist()
     [[0, 0, 3]]
     """
-    relevant, items = _counts(query_labels, database_labels, relevance)
-    near, far = np.zeros((2, len(relevant), space.size + 1 if space.binary else 2), np.int64)
-    near[:, 0], far[:, -1] = items - relevant, relevant
+    hits = relevant_counts(query_labels, database_labels, relevance=relevance)
+    near, far = np.zeros((2, len(hits), space.size + 1 if space.binary else 2), np.int64)
+    near[:, 0], far[:, -1] = len(database_labels) - hits, hits
     if space.binary:
         return DistanceHistograms(items=near + far, relevant=far, bits=space.size)
     return RankedCounts(items=near + far, relevant=far)
-
-
-def _counts(
-    query_labels: Labels, database_labels: Labels, relevance: Relevance
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    relevant = relevant_counts(query_labels, database_labels, relevance=relevance)
-    return relevant, np.full_like(relevant, len(database_labels))
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float:

@@ -5,6 +5,7 @@ efficiently in the presence of tied scores" (ECIR 2008); for denominators that t
 taken over the number of hits (or the place of the last counted one), which determines the denominator.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 import numpy as np
@@ -42,14 +43,10 @@ def average_precision(
     >>> average_precision(tied).expected.tolist()
     [0.75]
     """
-    found = _Buckets(counts)
-    places = found.places(k)
     total = counts.n_relevant
     divisor = total if k is None or denominator is Denominator.RELEVANT else np.minimum(total, k)
-    return _scores(
-        *(part.sum(1) / np.maximum(divisor, 1) for part in found.sums(places)),
-        conventional=total == 0,
-    )
+    expected, worst, best = (part.sum(1) / np.maximum(divisor, 1) for part in _sums(counts, _places(counts, k)))
+    return Scores(expected=expected, worst=worst, best=best, counted=np.ones(len(total)), conventional=total == 0)
 
 
 def average_precision_of_hits(counts: RankedCounts, k: int | None = None, *, exclude_zero_hits: bool = False) -> Scores:
@@ -69,12 +66,11 @@ def average_precision_of_hits(counts: RankedCounts, k: int | None = None, *, exc
             values are then over the orders with a hit, and it weighs the probability of such an order: the mean is the
             expected sum of scores over the expected number of queries kept. Otherwise zero hits score 0.
     """
-    found = _Buckets(counts)
-    places = found.places(k)
-    full = places == found.size
-    sums = [np.where(full, part, 0.0).sum(1) for part in found.sums(places)]
-    i, s = found.pick(full, found.size, found.relevant)
-    n, r, m = found.pick(~full & (places > 0), found.size, found.relevant, places)
+    places = _places(counts, k)
+    full = places == counts.items
+    sums = [np.where(full, part, 0.0).sum(1) for part in _sums(counts, places)]
+    i, s = _picked(full, counts.items, counts.relevant)
+    n, r, m = _picked(~full & (places > 0), counts.items, counts.relevant, places)
     low, high = np.maximum(0, m - (n - r)), np.minimum(m, r)
     values = np.zeros((3, len(n)))
     kept = np.ones(len(n))
@@ -96,7 +92,8 @@ def average_precision_of_hits(counts: RankedCounts, k: int | None = None, *, exc
     never = s + high == 0
     values[:, never] = 0.0
     kept[never] = 0.0 if exclude_zero_hits else 1.0
-    return _scores(*values, counted=kept, conventional=never)
+    expected, worst, best = values
+    return Scores(expected=expected, worst=worst, best=best, counted=kept, conventional=never)
 
 
 def average_precision_of_first_relevant(counts: RankedCounts, m: int) -> Scores:
@@ -111,19 +108,19 @@ def average_precision_of_first_relevant(counts: RankedCounts, m: int) -> Scores:
         counts: of the queries.
         m: relevant items to count.
     """
-    found = _Buckets(counts)
     total = counts.n_relevant
     counted = np.minimum(m, total)
-    full = found.hits_before + found.relevant <= counted[:, None]
-    expected, worst, best = (np.where(full, part, 0.0).sum(1) for part in found.sums(found.size))
-    partial = ~full & (found.hits_before < counted[:, None])
-    i, s, n, r = found.pick(partial, found.before, found.hits_before, found.size, found.relevant)
+    full = counts.hits_before + counts.relevant <= counted[:, None]
+    expected, worst, best = (np.where(full, part, 0.0).sum(1) for part in _sums(counts, counts.items))
+    partial = ~full & (counts.hits_before < counted[:, None])
+    i, s, n, r = _picked(partial, counts.before, counts.hits_before, counts.items, counts.relevant)
     h = np.where(partial.any(1), counted - s, 0)
     worst += ties.run_sum(i + n - r, s, h)
     best += ties.run_sum(i, s, h)
     cases, which = np.unique(np.stack([i, s, n, r, h], axis=1), axis=0, return_inverse=True)
     expected += _expected_first_hits(cases)[which.reshape(-1)]
-    return _scores(*(part / np.maximum(counted, 1) for part in (expected, worst, best)), conventional=total == 0)
+    expected, worst, best = (part / np.maximum(counted, 1) for part in (expected, worst, best))
+    return Scores(expected=expected, worst=worst, best=best, counted=np.ones(len(total)), conventional=total == 0)
 
 
 def precision_at(counts: RankedCounts, k: int) -> Scores:
@@ -133,12 +130,13 @@ def precision_at(counts: RankedCounts, k: int) -> Scores:
         counts: of the queries.
         k: places.
     """
-    found = _Buckets(counts)
-    places = found.places(k)
-    low = np.maximum(0, places - (found.size - found.relevant))
-    high = np.minimum(places, found.relevant)
-    mean = places * found.relevant / np.maximum(found.size, 1)
-    return _scores(*(part.sum(1) / k for part in (mean, low, high)), conventional=counts.n_relevant == 0)
+    places = _places(counts, k)
+    low = np.maximum(0, places - (counts.items - counts.relevant))
+    high = np.minimum(places, counts.relevant)
+    mean = places * counts.relevant / np.maximum(counts.items, 1)
+    expected, worst, best = (part.sum(1) / k for part in (mean, low, high))
+    none = counts.n_relevant == 0
+    return Scores(expected=expected, worst=worst, best=best, counted=np.ones(len(none)), conventional=none)
 
 
 def precision_within(histograms: DistanceHistograms, radius: int) -> Scores:
@@ -152,7 +150,7 @@ def precision_within(histograms: DistanceHistograms, radius: int) -> Scores:
     """
     items = histograms.items[:, : radius + 1].sum(1)
     share = histograms.relevant[:, : radius + 1].sum(1) / np.maximum(items, 1)
-    return _scores(share, share, share, conventional=items == 0)
+    return Scores(expected=share, worst=share, best=share, counted=np.ones(len(share)), conventional=items == 0)
 
 
 def random_average_precision(relevant: Ints, items: Ints) -> Floats:
@@ -183,31 +181,23 @@ def worst_average_precision(relevant: Ints, items: Ints) -> Floats:
     return np.asarray(ties.run_sum(items - relevant, zero, relevant) / np.maximum(relevant, 1))
 
 
-class _Buckets:
-    """The counts and their running sums: (queries, buckets) each."""
+def _places(counts: RankedCounts, k: int | None) -> Ints:
+    """How many places of each bucket are among the first k of the ranking: (queries, buckets)."""
+    return counts.items if k is None else np.clip(k - counts.before, 0, counts.items)
 
-    def __init__(self, counts: RankedCounts) -> None:
-        self.size, self.relevant = counts.items, counts.relevant
-        self.before = np.cumsum(self.size, axis=1) - self.size
-        self.hits_before = np.cumsum(self.relevant, axis=1) - self.relevant
 
-    def places(self, k: int | None) -> Ints:
-        """How many places of each bucket are among the first k of the ranking."""
-        return self.size if k is None else np.clip(k - self.before, 0, self.size)
+def _sums(counts: RankedCounts, places: Ints) -> Iterator[Floats]:
+    """Contribution of the first ``places`` places of each bucket: expected, worst, best; (queries, buckets) each."""
+    before, hits_before, relevant = counts.before, counts.hits_before, counts.relevant
+    last = np.maximum(0, places - (counts.items - relevant))
+    yield ties.expected_sum(before, hits_before, counts.items, relevant, places)
+    yield ties.run_sum(before + places - last, hits_before, last)
+    yield ties.run_sum(before, hits_before, np.minimum(places, relevant))
 
-    def sums(self, places: Ints) -> tuple[Floats, Floats, Floats]:
-        """Contribution of the first ``places`` places of each bucket: expected, worst, best."""
-        last = np.maximum(0, places - (self.size - self.relevant))
-        return (
-            ties.expected_sum(self.before, self.hits_before, self.size, self.relevant, places),
-            ties.run_sum(self.before + places - last, self.hits_before, last),
-            ties.run_sum(self.before, self.hits_before, np.minimum(places, self.relevant)),
-        )
 
-    @staticmethod
-    def pick(where: npt.NDArray[np.bool_], *parts: Ints) -> list[Ints]:
-        """Each part summed over the buckets named, (queries,): of one bucket a query, or 0 where there is none."""
-        return [np.where(where, part, 0).sum(1) for part in parts]
+def _picked(where: npt.NDArray[np.bool_], *parts: Ints) -> list[Ints]:
+    """Each part summed over the buckets named, (queries,): of one bucket a query, or 0 where there is none."""
+    return [np.where(where, part, 0).sum(1) for part in parts]
 
 
 def _expected_first_hits(cases: Ints) -> Floats:
@@ -225,20 +215,3 @@ def _expected_first_hits(cases: Ints) -> Floats:
         earlier = ties.expected_sum(before, hits_before, place - 1, last - 1, place - 1)
         total[some[rows]] = (law * (earlier + (hits_before + last) / (before + place))).sum(1)
     return total
-
-
-def _scores(
-    expected: Floats,
-    worst: Floats,
-    best: Floats,
-    *,
-    conventional: npt.NDArray[np.bool_],
-    counted: Floats | None = None,
-) -> Scores:
-    return Scores(
-        expected=expected,
-        worst=worst,
-        best=best,
-        counted=np.ones(len(expected)) if counted is None else counted,
-        conventional=conventional,
-    )

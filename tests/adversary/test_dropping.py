@@ -15,12 +15,11 @@ from robusthash.contracts import AttackBatch
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.running.cells import prepare
-from robusthash.evaluation.scoring.score import per_query
+from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.hashing import hamming, pack
 from robusthash.host import PluginHost
-from robusthash.metrics import Relevance
 
 EPSILON = 0.4  #: of the three attacks at these steps, queries that reach their aim and queries that do not
 
@@ -38,7 +37,7 @@ def systems(host: PluginHost, cache: Path) -> Systems:
 def test_dropping_finished_queries_changes_no_distance_and_no_map(systems: Systems, name: str) -> None:
     cell = prepare(Cell(victim=VictimPlan(model="dpsh", bits=16), attack=name, epsilon=EPSILON), systems, {})
     system, job = cell.system, cell.job
-    attack, rows, model = job.attack, range(len(cell.scene.queries)), system.query_model
+    attack, rows, model = job.attack, range(len(system.resources.queries)), system.query_model
     assert isinstance(attack, GradientAttack)
     dropped, whole = (craft(replace(job, attack=replace(attack, steps=25, stop=stop)), rows) for stop in (True, False))
 
@@ -48,13 +47,8 @@ def test_dropping_finished_queries_changes_no_distance_and_no_map(systems: Syste
     codes = [model.codes(run.adversarial.inputs) for run in (dropped, whole)]
     near, nearest = (hamming(code, aim) for code in codes)
     targets = job.knowledge.targets
-    labels = cell.scene.queries.labels if targets is None else targets
-    first, second = (
-        per_query(
-            system.resources.metrics["map"], pack(code), labels, system.database, relevance=Relevance.SHARE_ANY
-        ).mean()
-        for code in codes
-    )
+    labels = system.resources.queries.labels if targets is None else targets
+    first, second = (Scale.of(system).judged(pack(code), labels).mean() for code in codes)
     assert 0.05 < (nearest == 0).double().mean() < 0.95, "some queries must finish, and some must not"
     assert dropped.cost.forward < whole.cost.forward
     assert dropped.cost.backward < whole.cost.backward

@@ -22,9 +22,9 @@ from robusthash.contracts import (
     Space,
 )
 from robusthash.errors import ContractError, RobustHashError
-from robusthash.evaluation.scoring.score import score
+from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.system import Database
-from robusthash.metrics import Relevance, Scores, by_name, core_metric
+from robusthash.metrics import RankingMetric, Relevance, Scores, by_name, core_metric
 from robusthash.retrieval import TorchRetriever
 from robusthash.testing.brute_force import random_codes
 
@@ -125,6 +125,11 @@ def test_an_attack_that_changes_the_model_is_refused(deed: str) -> None:
         rh.evaluate(rh.wrap(network(), image_size=16), Meddler(deed=deed), queries=6, device="cpu")
 
 
+def scale(database: Database, metric: RankingMetric) -> Scale:
+    """Scores by one metric."""
+    return Scale(database=database, metrics=by_name([metric]), relevance=Relevance.SHARE_ANY, seed=0)
+
+
 @pytest.mark.parametrize(
     ("values", "says"),
     [
@@ -149,7 +154,7 @@ def test_a_metric_that_lies_is_named(values: np.ndarray, says: str, monkeypatch:
         representation=codes, labels=labels, space=space, index=TorchRetriever(device="cpu").index(codes, space)
     )
     with pytest.raises(ContractError, match="'map'") as refused:
-        score(codes[:4], labels[:4], database, by_name([metric]), seed=0, relevance=Relevance.SHARE_ANY)
+        scale(database, metric).score(codes[:4], labels[:4])
     assert says in str(refused.value)
 
 
@@ -184,7 +189,7 @@ def test_a_retriever_that_makes_up_ids_is_refused(made_up: Callable[[Tensor], Te
     space = Space.hamming(BITS)
     database = Database(representation=codes, labels=labels, space=space, index=Inventive(made_up).index(codes, space))
     with pytest.raises(ContractError, match=r"ids|an item twice"):
-        score(codes[:4], labels[:4], database, by_name([core_metric("map")]), seed=0, relevance=Relevance.SHARE_ANY)
+        scale(database, core_metric("map")).score(codes[:4], labels[:4])
 
 
 UNSEEDED = """

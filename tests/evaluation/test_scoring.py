@@ -10,7 +10,7 @@ from torch import Tensor
 from robusthash.contracts import Distance, Index, Neighbours, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import ContractError
 from robusthash.evaluation.planning.request import RunSettings
-from robusthash.evaluation.scoring.score import per_query, score
+from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Database
 from robusthash.host import PluginHost
@@ -56,10 +56,14 @@ def scene(space: Space, retriever: Retriever) -> tuple[Tensor, Tensor, Database]
     return queries, labels[0], Database(representation=items, labels=labels[1], space=space, index=index)
 
 
+def scale(database: Database) -> Scale:
+    return Scale(database=database, metrics=METRICS, relevance=Relevance.SHARE_ANY, seed=0)
+
+
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_the_neighbours_are_the_head_of_the_ranking_that_is_scored(space: Space) -> None:
     queries, labels, database = scene(space, TorchRetriever(device="cpu"))
-    scored = score(queries, labels, database, METRICS, seed=0, relevance=Relevance.SHARE_ANY)
+    scored = scale(database).score(queries, labels)
     ranking = slow_ranking(queries, database.representation, space)
     hits = (labels[:, None] & database.labels[ranking.ids]).any(2).double()
     if not space.binary:  # no ties: places are settled
@@ -67,7 +71,7 @@ def test_the_neighbours_are_the_head_of_the_ranking_that_is_scored(space: Space)
         assert scored.measures["precision@100"].value == pytest.approx(float(hits[:, :100].mean()))
     assert scored.search["recall@100"] == 1.0
     assert scored.search["precision@100"] == pytest.approx(float(hits[:, :100].mean()), abs=0.02)
-    values = per_query(METRICS["map"], queries, labels, database, relevance=Relevance.SHARE_ANY)
+    values = scale(database).judged(queries, labels)
     np.testing.assert_array_equal(scored.per_query["map"], values)
     measure = scored.measures["map"]
     assert measure.value == pytest.approx(values.mean())
@@ -78,21 +82,21 @@ def test_the_neighbours_are_the_head_of_the_ranking_that_is_scored(space: Space)
 @pytest.mark.parametrize("space", SPACES[1:], ids=str)
 def test_float32_may_be_off_a_little_and_no_more(space: Space) -> None:
     queries, labels, database = scene(space, Off(share=2.0**-23))
-    score(queries, labels, database, METRICS, seed=0, relevance=Relevance.SHARE_ANY)
+    scale(database).score(queries, labels)
     queries, labels, database = scene(space, Off(share=1e-3))
     with pytest.raises(ContractError, match="claims to be exact, but 30 of 30"):
-        score(queries, labels, database, METRICS, seed=0, relevance=Relevance.SHARE_ANY)
+        scale(database).score(queries, labels)
 
 
 @pytest.mark.parametrize("space", SPACES, ids=str)
 def test_a_missed_neighbour_is_seen(space: Space) -> None:
     queries, labels, database = scene(space, Off(missed=1))
     with pytest.raises(ContractError, match="claims to be exact"):
-        score(queries, labels, database, METRICS, seed=0, relevance=Relevance.SHARE_ANY)
+        scale(database).score(queries, labels)
     approximate = replace(database, index=Off(missed=1, exact=False).index(database.representation, space))
-    scored = score(queries, labels, approximate, METRICS, seed=0, relevance=Relevance.SHARE_ANY)
+    scored = scale(approximate).score(queries, labels)
     exact = replace(database, index=TorchRetriever(device="cpu").index(database.representation, space))
-    truth = score(queries, labels, exact, METRICS, seed=0, relevance=Relevance.SHARE_ANY)
+    truth = scale(exact).score(queries, labels)
     if space.binary:
         assert 0.9 < scored.search["recall@100"] <= 1.0
     else:

@@ -69,14 +69,14 @@ def test_the_trace_ends_at_what_is_delivered(host: PluginHost, tmp_path: Path) -
 
 
 def test_a_query_that_is_no_longer_told_of_keeps_its_distance() -> None:
-    trace = Trace(torch.tensor([7, 3]))
+    trace = Trace()
     trace(torch.tensor([7, 3]), 0, torch.tensor([5, 9]))
     trace(torch.tensor([3]), 1, torch.tensor([4]))
     trace(torch.tensor([3]), 3, torch.tensor([2]))
-    matrix = trace.matrix()
+    matrix = trace.matrix(torch.tensor([7, 3]))
     assert matrix is not None
     assert matrix.tolist() == [[5, 5, 5, 5], [9, 4, 4, 2]]
-    assert Trace(torch.tensor([1])).matrix() is None
+    assert Trace().matrix(torch.tensor([1])) is None
     together = joined([matrix, np.array([[6, 1]], dtype=np.int16)])
     assert together is not None
     assert together.tolist() == [[5, 5, 5, 5], [9, 4, 4, 2], [6, 1, 1, 1]]

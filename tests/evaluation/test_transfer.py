@@ -94,12 +94,12 @@ def test_a_transfer_record_stands_alone(
 def test_a_targeted_transfer_aims_at_the_surrogates_codes(last_cell: Callable[[Request], PreparedCell]) -> None:
     request = replace(MATRIX, attacks=("rnm-p2s",), models=("hashnet",), surrogates=("dpsh",), setting=SETTING)
     prepared = last_cell(request)
-    job, surrogate = prepared.job, prepared.scene.surrogate
+    job, surrogate = prepared.job, prepared.surrogate
     assert surrogate.victim.use.name == "dpsh"
     assert job.surrogate is surrogate.victim.model
     assert job.victim is prepared.system.victim.model
     assert job.victim is not job.surrogate
-    aims = prepared.scene.queries.targets.anchor_codes(surrogate.database.codes)
+    aims = prepared.system.resources.targets.anchor_codes(surrogate.database.codes)
     np.testing.assert_array_equal(np.asarray(job.knowledge.anchors), np.asarray(aims))
     assert (surrogate.database.codes != prepared.system.database.codes).any()
 

@@ -12,7 +12,8 @@ from torch import nn
 
 from robusthash.contracts import Backbone, evaluating
 from robusthash.errors import CheckpointError, UsageError
-from robusthash.training import build_network, weights_digest
+from robusthash.specs import PluginUse
+from robusthash.training import Description, build_network, save_checkpoint, weights_digest
 from robusthash_models.backbones.alexnet import AlexNet
 from robusthash_models.backbones.densenet import DenseNet161
 from robusthash_models.backbones.pretrained import TIMEOUT, _modern_names
@@ -138,6 +139,35 @@ def test_a_file_without_the_classifier_is_enough_and_another_network_is_told(tmp
         ResNet().build(str(tmp_path / "none.safetensors"))
     with pytest.raises(CheckpointError, match="another network"):
         SmallCNN().build(str(headless))
+
+
+@pytest.mark.parametrize("backbone", [SmallCNN(), ResNet()], ids=["small-cnn", "resnet18"])
+def test_a_trained_models_features_are_a_start(backbone: Backbone, tmp_path: Path) -> None:
+    trained = build_network(backbone, bits=8, image_size=32, weights="none", seed=1)
+    path = tmp_path / "trained.safetensors"
+    save_checkpoint(path, trained, described(backbone))
+    begun = build_network(backbone, bits=16, image_size=32, weights=str(path), seed=2)
+    assert weights_digest(begun.features) == weights_digest(trained.features)
+    assert begun.hash_layer.weight.shape == (16, trained.hash_layer.in_features)
+    with pytest.raises(CheckpointError, match=r"trained\.safetensors holds the weights of another network"):
+        build_network(DenseNet161(), bits=8, image_size=32, weights=str(path), seed=0)
+
+
+def described(backbone: Backbone) -> Description:
+    return Description(
+        model=PluginUse(name="dpsh", owner="robusthash-models 0.1.0"),
+        backbone=PluginUse(name=type(backbone).__name__, owner="robusthash-models 0.1.0"),
+        pretrained="none",
+        recipe={},
+        bits=8,
+        image_size=32,
+        dataset="digits",
+        dataset_digest="d" * 64,
+        classes=("zero", "one"),
+        seed=1,
+        versions={},
+        report={},
+    )
 
 
 def test_weights_of_the_small_network_come_from_a_file_too(tmp_path: Path) -> None:

@@ -12,13 +12,14 @@ from torch import Tensor
 from robusthash.contracts import IMAGE, Modality, Randomness, isolated_randomness
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.craft import craft
-from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
-from robusthash.evaluation.crafting.result import ShardResult
+from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.metrics import l2, linf, psnr, ssim
 from robusthash.pixels import from_levels, to_levels
-from robusthash.results import ADVERSARIAL, CLEAN, UNROUNDED, after_jpeg
+from robusthash.results import ADVERSARIAL, CLEAN, UNROUNDED, QueryArrays, after_jpeg
+from robusthash.results.records.arrays import TRACE
 
+CLIPPED = "clipped"  #: column of the share of elements that the guard clipped
 Distances = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 
 _IMAGERY: Distances = {"psnr": psnr, "ssim": ssim, "linf": linf, "l2": l2}
@@ -37,20 +38,30 @@ def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -
         CapabilityError: JPEG qualities are set, and the queries are not images.
         MemoryLimitError: a single input does not fit into memory.
     """
-    crafted = craft(job, rows)
-    delivered = crafted.adversarial.inputs
-    measured = {name: measure(delivered, crafted.clean) for name, measure in distances(job.victim.modality).items()}
-    measured["clipped"] = crafted.adversarial.clipped
+    crafted, modality = craft(job, rows), job.victim.modality
+    clean, delivered = crafted.clean, crafted.adversarial.inputs
+    measured = {name: measure(delivered, clean) for name, measure in distances(modality).items()}
+    measured[CLIPPED] = crafted.adversarial.clipped
+    stages = {
+        CLEAN: clean,
+        ADVERSARIAL: delivered,
+        UNROUNDED: crafted.adversarial.unrounded,
+        **_after_jpeg(clean, delivered, modality, qualities),
+    }
     ids = job.ids[torch.as_tensor(rows)]
+    optional = {"member": None if crafted.member is None else crafted.member.numpy(), TRACE: crafted.trace}
+    columns = {
+        "ids": ids.numpy(),
+        **{name: values.double().cpu().numpy() for name, values in measured.items()},
+        "pixels": np.stack([_digest(one) for one in _delivered(delivered, modality)]),
+        **{name: array for name, array in optional.items() if array is not None},
+    }
     return ShardResult(
-        ids=ids.numpy(),
-        codes=_codes(job, ids, _stages(crafted, job.victim.modality, qualities)),
-        imagery={name: values.double().cpu().numpy() for name, values in measured.items()},
-        pixels=np.stack([_digest(one) for one in _delivered(delivered, job.victim.modality)]),
+        arrays=QueryArrays(
+            codes={stage: _represented(job, ids, inputs, stage) for stage, inputs in stages.items()}, columns=columns
+        ),
         cost=crafted.cost,
         batch=crafted.batch,
-        member=None if crafted.member is None else crafted.member.numpy(),
-        trace=crafted.trace,
     )
 
 
@@ -67,27 +78,23 @@ def distances(modality: Modality) -> Distances:
     return {"linf": lambda inputs, reference: linf(inputs, reference) / modality.box.width, "l2": l2}
 
 
-def _stages(crafted: Crafted, modality: Modality, qualities: Sequence[int]) -> dict[str, Tensor]:
-    """Inputs at each stage, by its name."""
-    clean, adversarial = crafted.clean, crafted.adversarial
-    stages = {CLEAN: clean, ADVERSARIAL: adversarial.inputs, UNROUNDED: adversarial.unrounded}
+def _after_jpeg(clean: Tensor, delivered: Tensor, modality: Modality, qualities: Sequence[int]) -> Mapping[str, Tensor]:
+    """Images after JPEG compression, by stage."""
     if qualities and modality.name != IMAGE:
         raise CapabilityError(f"a {modality.name} has no JPEG", hint="omit --jpeg")
-    levels = [to_levels(images) for images in (clean, adversarial.inputs)] if qualities else []
-    for quality in qualities:
-        for name, images in zip(after_jpeg(quality), levels, strict=True):
-            stages[name] = _compressed(images.cpu().numpy(), quality).to(clean.device)
-    return stages
+    levels = [to_levels(images).cpu().numpy() for images in (clean, delivered)] if qualities else []
+    return {
+        stage: _compressed(images, quality).to(clean.device)
+        for quality in qualities
+        for stage, images in zip(after_jpeg(quality), levels, strict=True)
+    }
 
 
-def _codes(job: Job, ids: Tensor, stages: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
-    random = Randomness(seed=job.random.seed, purpose="victim")
-    codes = {}
-    for name, inputs in stages.items():
-        # A randomised victim draws the same numbers in every run, but different ones at each stage.
-        with isolated_randomness(random.derived(name), ids.to(job.compute.device)):
-            codes[name] = job.victim.represent(inputs).cpu().numpy()
-    return codes
+def _represented(job: Job, ids: Tensor, inputs: Tensor, stage: str) -> np.ndarray:
+    random = Randomness(seed=job.random.seed, purpose="victim").derived(stage)
+    # A randomised victim draws the same numbers in every run, but different ones at each stage.
+    with isolated_randomness(random, ids.to(job.compute.device)):
+        return job.victim.represent(inputs).cpu().numpy()
 
 
 def _delivered(inputs: Tensor, modality: Modality) -> np.ndarray:

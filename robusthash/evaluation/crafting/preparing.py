@@ -1,9 +1,11 @@
 """Makes a job of an attack and its systems, and checks that the attack gets what it needs."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from robusthash.contracts import Attack, Budget, HashModel, LearningContext, Randomness, Surrogate, Threat
 from robusthash.errors import CapabilityError
@@ -11,64 +13,43 @@ from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
 from robusthash.evaluation.crafting.learning import Learnt, learnt
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.plugins import Chosen
-from robusthash.evaluation.victims.queries import Queries
+from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System
 from robusthash.specs import Capability, Goal
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Scene:
-    """What an attack is run on.
-
-    Attributes:
-        system: the victim with its database.
-        surrogate: the system that the attack is crafted on; in a white-box evaluation, the victim's.
-        queries: the queries to attack.
-        epsilon: radius as a share of the box's width.
-        versions: versions of the libraries that compute, which key the cache.
-    """
-
-    system: System
-    surrogate: System
-    queries: Queries
-    epsilon: float
-    versions: Mapping[str, str]
-
-    @property
-    def transferred(self) -> bool:
-        """Whether the attack is crafted on another model than the victim."""
-        return self.surrogate.victim is not self.system.victim
-
-    @property
-    def threat(self) -> Threat:
-        """The ball and the box that results must stay in."""
-        return Threat.on(self.surrogate.modality, self.epsilon)
-
-
-def make_job(chosen: Chosen[Attack], scene: Scene, shared: Mapping[str, Path]) -> Job:
-    """The job of an attack, including those of an ensemble's members.
+def make_job(
+    chosen: Chosen[Attack], system: System, surrogate: System, epsilon: float, shared: Mapping[str, Path]
+) -> Job:
+    """The job of an attack on the queries of a run, including those of an ensemble's members.
 
     Args:
         chosen: the attack.
-        scene: what it is run on.
+        system: the victim with its database.
+        surrogate: the system that the attack is crafted on; in a white-box evaluation, the victim's.
+        epsilon: radius as a share of the box's width.
         shared: folders of outcomes that other cells need, too, by name of the attack or member.
 
     Raises:
         CapabilityError: the attack needs something that the dataset, the model or the threat does not provide.
     """
-    check(chosen, scene)
-    system, surrogate, queries = scene.system, scene.surrogate, scene.queries
     resources, attack = system.resources, chosen.plugin
-    members = tuple(make_job(member, scene, shared) for member in resources.plugins.members(attack))
+    check(chosen, system, surrogate)
+    threat = Threat.on(surrogate.modality, epsilon)
+    members = tuple(
+        make_job(member, system, surrogate, epsilon, shared) for member in resources.plugins.members(attack)
+    )
+    # An ensemble is judged by the host, which knows the labels; its members know what they need.
+    known = Knowledge(labels=resources.queries.labels) if members else _knowledge(chosen, system, surrogate, threat)
     return Job(
         attack=attack,
         victim=system.query_model,
         surrogate=surrogate.query_model,
-        inputs=queries.split.view(system.modality.name),
-        ids=queries.ids,
-        threat=scene.threat,
+        inputs=resources.queries.view(system.modality.name),
+        ids=torch.tensor(resources.positions),
+        threat=threat,
         random=Randomness(seed=resources.setting.seed, purpose=chosen.full_name),
-        knowledge=_knowledge(chosen, scene),
+        knowledge=known,
         compute=Compute(
             device=resources.device,
             precision=resources.setting.precision,
@@ -76,33 +57,34 @@ def make_job(chosen: Chosen[Attack], scene: Scene, shared: Mapping[str, Path]) -
             batches=resources.batches,
         ),
         members=members,
-        judge=Scale.of(system, queries, targeted=False) if members else None,
+        judge=Scale.of(system) if members else None,
         shared=shared.get(chosen.use.name),
     )
 
 
-def check(chosen: Chosen[Attack], scene: Scene) -> None:
-    """Checks that an attack can be run on a scene.
+def check(chosen: Chosen[Attack], system: System, surrogate: System) -> None:
+    """Checks that an attack can be run.
 
     Args:
         chosen: the attack.
-        scene: what it is run on.
+        system: the victim with its database.
+        surrogate: the system that the attack is crafted on; in a white-box evaluation, the victim's.
 
     Raises:
         CapabilityError: the attack needs something that is missing, or that a transfer attack must not know.
     """
-    check_model(chosen, scene.surrogate.query_model, scene.surrogate.victim.use.name)
-    attack, name = chosen.plugin, chosen.use.name
+    check_model(chosen, surrogate.query_model, surrogate.victim.use.name)
+    attack, name, resources = chosen.plugin, chosen.use.name, system.resources
     wants_labels = attack.goal is Goal.TARGETED or Capability.ANCHORS in attack.needs
-    if wants_labels and not scene.queries.database_labels.any():
+    if wants_labels and not resources.data.database.labels.any():
         raise CapabilityError(f"attack {name!r} needs labels, and the database has none")
-    if Capability.LABELS in attack.needs and not scene.queries.labels.any():
+    if Capability.LABELS in attack.needs and not resources.queries.labels.any():
         raise CapabilityError(
             f"attack {name!r} needs the queries' labels, and they have none",
             hint="use an attack without the need 'labels': robusthash plugins list --kind attack",
         )
-    if scene.transferred:
-        _check_transfer(chosen, scene)
+    if surrogate.victim is not system.victim:
+        _check_transfer(chosen, resources.plugins.members(attack))
 
 
 def check_model(chosen: Chosen[Attack], model: HashModel, shown: str) -> None:
@@ -148,9 +130,8 @@ def known_to(attack: Attack) -> frozenset[str]:
     return frozenset(name for name, needed in given.items() if needed)
 
 
-def _check_transfer(chosen: Chosen[Attack], scene: Scene) -> None:
+def _check_transfer(chosen: Chosen[Attack], members: Sequence[Chosen[Attack]]) -> None:
     attack, name = chosen.plugin, chosen.use.name
-    members = scene.system.resources.plugins.members(attack)
     if members:
         raise CapabilityError(
             f"{name!r} is judged on the victim, which a transfer attack does not know",
@@ -163,25 +144,25 @@ def _check_transfer(chosen: Chosen[Attack], scene: Scene) -> None:
         )
 
 
-def _knowledge(chosen: Chosen[Attack], scene: Scene) -> Knowledge:
-    system, surrogate, queries, known = scene.system, scene.surrogate, scene.queries, known_to(chosen.plugin)
+def _knowledge(chosen: Chosen[Attack], system: System, surrogate: System, threat: Threat) -> Knowledge:
+    resources, known = system.resources, known_to(chosen.plugin)
     return Knowledge(
-        labels=queries.labels if "labels" in known else None,
-        targets=queries.targets.labels if "targets" in known else None,
-        anchors=queries.targets.anchor_codes(surrogate.database.codes) if "anchors" in known else None,
+        labels=resources.queries.labels if "labels" in known else None,
+        targets=resources.targets.labels if "targets" in known else None,
+        anchors=resources.targets.anchor_codes(surrogate.database.codes) if "anchors" in known else None,
         bank=surrogate.bank if "bank" in known else None,
         index=system.database.index if "index" in known else None,
-        learnt=_learnt(chosen, scene) if "learnt" in known else None,
+        learnt=_learnt(chosen, surrogate, threat) if "learnt" in known else None,
     )
 
 
-def _learnt(chosen: Chosen[Attack], scene: Scene) -> Learnt | None:
+def _learnt(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Learnt | None:
     """What the attack learns on its surrogate, or has learnt before."""
-    surrogate, resources = scene.surrogate, scene.surrogate.resources
+    resources = surrogate.resources
     train = resources.data.train
     context = LearningContext(
         surrogate=Surrogate(surrogate.query_model, Budget()),
-        threat=scene.threat,
+        threat=threat,
         train=train,
         bank=surrogate.bank,
         random=Randomness(seed=resources.setting.seed, purpose=chosen.full_name),
@@ -194,9 +175,9 @@ def _learnt(chosen: Chosen[Attack], scene: Scene) -> Learnt | None:
         "inputs": str(surrogate.modality),
         "direction": str(surrogate.direction),
         "attack": asdict(chosen.use),
-        "epsilon": scene.epsilon,
+        "epsilon": threat.epsilon,
         "seed": resources.setting.seed,
-        "versions": dict(scene.versions),
+        "versions": versions(),
         "device": resources.device.type,
     }
     return learnt(chosen.plugin, context, made_from)

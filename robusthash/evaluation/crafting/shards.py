@@ -1,10 +1,50 @@
 """Shards: fixed ranges of queries, each attacked as one batch and stored as one file. A crash loses at most one."""
 
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
+
+import numpy as np
 
 from robusthash.arrays import read_arrays, write_arrays
-from robusthash.evaluation.crafting.result import ShardResult
+from robusthash.evaluation.crafting.trace import joined
+from robusthash.results import Cost, QueryArrays
+from robusthash.results.records.arrays import TRACE
+
+_SPENT, _SECONDS, _BATCH = "spent", "seconds", "batch"  #: arrays of a shard's file that are not of its queries
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ShardResult:
+    """Some attacked and hashed queries.
+
+    Attributes:
+        arrays: codes at every stage, and as columns ``ids``, the distances between delivered and clean inputs, the
+            share ``clipped``, ``pixels``, and if there are any, ``member`` and ``trace``.
+        cost: passes, queries and seconds that the attack spent.
+        batch: largest number of queries in one batch.
+    """
+
+    arrays: QueryArrays
+    cost: Cost
+    batch: int
+
+    @classmethod
+    def cat(cls, parts: Sequence[Self]) -> Self:
+        """Concatenates shards, in their order."""
+        codes, columns = ([getattr(part.arrays, kind) for part in parts] for kind in ("codes", "columns"))
+        merged = {name: np.concatenate([part[name] for part in columns]) for name in columns[0] if name != TRACE}
+        trace = joined([part[TRACE] for part in columns if TRACE in part])
+        return cls(
+            arrays=QueryArrays(
+                codes={stage: np.concatenate([part[stage] for part in codes]) for stage in codes[0]},
+                columns=merged if trace is None else {**merged, TRACE: trace},
+            ),
+            cost=sum((part.cost for part in parts), Cost()),
+            batch=max(part.batch for part in parts),
+        )
 
 
 def shard_ranges(queries: int, size: int) -> list[range]:
@@ -42,16 +82,26 @@ class ShardFolder:
         Raises:
             StorageError: the file cannot be written; nothing of it is left.
         """
-        write_arrays(self._path(shard), result.to_arrays())
+        cost = result.cost
+        spent = {
+            _SPENT: np.array([cost.forward, cost.backward, cost.queries]),
+            _SECONDS: np.array([cost.seconds]),
+            _BATCH: np.array([result.batch]),
+        }
+        write_arrays(self._path(shard), result.arrays.to_arrays() | spent)
 
-    def read(self) -> ShardResult:
-        """The concatenated results of all shards.
+    def read(self, shard: int) -> ShardResult:
+        """What :meth:`write` stored.
 
         Raises:
-            InputError: a file is missing or damaged.
+            InputError: the file is missing or damaged.
         """
-        return ShardResult.cat(
-            [ShardResult.from_arrays(read_arrays(self._path(shard))) for shard in range(self.shards)]
+        arrays = read_arrays(self._path(shard))
+        (forward, backward, queries), (seconds,), (batch,) = (arrays.pop(name) for name in (_SPENT, _SECONDS, _BATCH))
+        return ShardResult(
+            arrays=QueryArrays.from_arrays(arrays),
+            cost=Cost(forward=int(forward), backward=int(backward), queries=int(queries), seconds=float(seconds)),
+            batch=int(batch),
         )
 
     def remove(self) -> None:

@@ -8,14 +8,9 @@ from torch import Tensor
 
 
 class Trace:
-    """Records the distances that an attack reports, without synchronising the device.
+    """Records the distances that an attack reports, without synchronising the device."""
 
-    Args:
-        ids: (n,) int64, ids of the batch's queries, on the device.
-    """
-
-    def __init__(self, ids: Tensor) -> None:
-        self._ids = ids
+    def __init__(self) -> None:
         self._seen: list[tuple[Tensor, int, Tensor]] = []
 
     def __call__(self, ids: Tensor, step: int, distance: Tensor) -> None:
@@ -23,14 +18,17 @@ class Trace:
         kept = distance.to(torch.float32 if distance.is_floating_point() else torch.int16)
         self._seen.append((ids, step, kept))
 
-    def matrix(self) -> np.ndarray | None:
+    def matrix(self, ids: Tensor) -> np.ndarray | None:
         """All distances: (n, steps + 1), int16 for bits, else float32; None if nothing was reported.
 
         A query that is no longer reported keeps its last distance.
+
+        Args:
+            ids: (n,) int64, ids of the batch's queries.
         """
         if not self._seen:
             return None
-        place = {query: row for row, query in enumerate(self._ids.tolist())}
+        place = {query: row for row, query in enumerate(ids.tolist())}
         kind = np.float32 if self._seen[0][2].is_floating_point() else np.int16
         told = np.full((len(place), 1 + max(step for _, step, _ in self._seen)), -1, dtype=kind)
         for ids, step, distance in self._seen:

@@ -12,7 +12,6 @@ from robusthash.metrics import RankingMetric, Relevance
 from robusthash.specs import Direction
 
 NO_DEFENSE = "none"
-NAMED_WEIGHTS = frozenset({"none", "default"})  #: any other initial weights are a file
 DEFAULT_METRICS = ("map", "precision@r2")  #: of these, a run uses those that exist in the model's space
 
 PluginOptions = Mapping[str, Mapping[str, Any]]

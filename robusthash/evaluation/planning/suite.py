@@ -12,9 +12,9 @@ import msgspec
 from robusthash.contracts import Precision
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
-from robusthash.evaluation.planning.request import NAMED_WEIGHTS, Request, RunSettings
+from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.metrics import Relevance
-from robusthash.specs import Direction
+from robusthash.specs import NAMED_WEIGHTS, Direction
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Item = TypeVar("Item")

@@ -3,15 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import numpy as np
 import torch
 
-from robusthash.adversary import Evidence, distance_to, soundness
-from robusthash.contracts import Space
-from robusthash.evaluation.crafting.result import ShardResult
+from robusthash.adversary import distance_to
+from robusthash.evaluation.crafting.measure import CLIPPED, distances
+from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.running.cells import PreparedCell
-from robusthash.evaluation.scoring.scale import Scale
-from robusthash.results import ADVERSARIAL, CLEAN, Against, Flag, QueryArrays, Record, ScoreKey
+from robusthash.evaluation.scoring.scale import Scale, representative
+from robusthash.evaluation.scoring.soundness import soundness
+from robusthash.results import ADVERSARIAL, CLEAN, Against, QueryArrays, Record, ScoreKey
 from robusthash.specs import Capability, Goal
 
 
@@ -29,29 +29,32 @@ def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) 
     Raises:
         ContractError: a retriever that claims to be exact returned wrong distances.
     """
-    system, attack, queries = work.system, work.attack.plugin, work.scene.queries
-    targeted = attack.goal is Goal.TARGETED
-    scale = Scale.of(system, queries, targeted=targeted)
-    moved = _moved(result, system.space)
-    columns = {**result.columns, **moved, "labels": queries.labels.numpy()}
-    if targeted:
-        columns |= {"targets": queries.targets.labels.numpy(), "anchors": queries.targets.anchors.numpy()}
+    system, attack, conditions = work.system, work.attack.plugin, work.record.conditions
+    resources, space = system.resources, system.space
+    clean, adversarial = (space.codes(torch.from_numpy(result.arrays.codes[stage])) for stage in (CLEAN, ADVERSARIAL))
+    moved = str(space.distance)
+    columns = {
+        **result.arrays.columns,
+        moved: distance_to(clean, adversarial, space).numpy(),
+        "labels": resources.queries.labels.numpy(),
+    }
+    if attack.goal is Goal.TARGETED:
+        columns |= {"targets": resources.targets.labels.numpy(), "anchors": resources.targets.anchors.numpy()}
     outcome = replace(
         work.record.outcome,
-        imagery={name: float(values.mean()) for name, values in {**result.imagery, **moved}.items()},
+        imagery={name: float(columns[name].mean()) for name in (*distances(system.modality), CLIPPED, moved)},
         cost=replace(result.cost, learning=work.job.learning),
         probe=system.probe.plain(),
     )
-    conditions = work.record.conditions
     record = replace(
         work.record,
         created=now(),
         outcome=outcome,
         conditions=replace(conditions, environment={**conditions.environment, "batch": str(result.batch)}),
     )
-    arrays = QueryArrays(codes=result.codes, columns=columns)
     gradients = Capability.GRADIENTS in attack.needs
-    return scored(record, arrays, scale, reference, gradients=gradients, bounded=attack.bounded)
+    arrays = replace(result.arrays, columns=columns)
+    return scored(record, arrays, Scale.of(system), reference, gradients=gradients, bounded=attack.bounded)
 
 
 def scored(
@@ -67,7 +70,8 @@ def scored(
 
     Args:
         record: everything but the scores.
-        arrays: with the representations at each stage.
+        arrays: with the representations at each stage, and as columns ``labels``, ``linf``, and for a targeted attack
+            ``targets`` and ``anchors``.
         scale: what they are scored with.
         reference: record of the reference attack on the same victim with the same radius and metrics; None if there is
             none.
@@ -77,18 +81,21 @@ def scored(
     Raises:
         ContractError: a retriever that claims to be exact returned wrong distances.
     """
+    labels = {Against.OWN: torch.from_numpy(arrays.column("labels"))}
+    anchors = None
+    if record.attack.against is Against.TARGET:
+        labels[Against.TARGET] = torch.from_numpy(arrays.column("targets"))
+        anchors = representative(torch.from_numpy(arrays.column("anchors")), scale.database)
     found = {
-        (stage, against): scale.score(torch.from_numpy(codes), against)
+        (stage, against): scale.score(torch.from_numpy(codes), labels[against])
         for stage, codes in arrays.codes.items()
-        for against in scale.labels
+        for against in labels
     }
     outcome = replace(
         record.outcome,
-        metrics={
-            stage: {against: found[stage, against].measures for against in scale.labels} for stage in arrays.codes
-        },
+        metrics={stage: {against: found[stage, against].measures for against in labels} for stage in arrays.codes},
         search={stage: found[stage, Against.OWN].search for stage in arrays.codes},
-        floors=scale.floors,
+        floors=scale.floors(labels[Against.OWN], labels.get(Against.TARGET), anchors),
     )
     scores = {
         ScoreKey(stage, name, against): values
@@ -100,9 +107,9 @@ def scored(
     linf = float(arrays.column("linf").max())
     items = scale.database.representation
     equal = bool((items == items[0]).all())
-    flags = _flags(record, linf, reference, gradients=gradients, bounded=bounded, all_equal=equal)
+    flags = soundness(record, reference, linf=linf, gradients=gradients, bounded=bounded, all_equal=equal)
     return (
-        replace(record, outcome=replace(outcome, flags=flags)),
+        replace(record, outcome=replace(outcome, flags=tuple(flags))),
         replace(arrays, scores=scores, neighbours=neighbours),
     )
 
@@ -110,37 +117,3 @@ def scored(
 def now() -> str:
     """Current time, in UTC and ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _moved(result: ShardResult, space: Space) -> dict[str, np.ndarray]:
-    """Distance between the clean and adversarial representation of each query, by name of the distance."""
-    clean, adversarial = (space.codes(torch.from_numpy(result.codes[stage])) for stage in (CLEAN, ADVERSARIAL))
-    return {str(space.distance): distance_to(clean, adversarial, space).numpy()}
-
-
-def _flags(
-    record: Record, linf: float, reference: Record | None, *, gradients: bool, bounded: bool, all_equal: bool
-) -> tuple[Flag, ...]:
-    attack, outcome = record.attack, record.outcome
-    if attack.against is Against.TARGET:
-        # The reference is untargeted, so a targeted attack is compared with the clean queries on the same targets.
-        beside: float | None = record.measure(CLEAN).value
-    else:
-        beside = reference.measure(metric=record.scoring.headline).value if reference else None
-    evidence = Evidence(
-        goal=attack.goal,
-        epsilon=attack.epsilon,
-        linf=linf,
-        clipped=outcome.imagery["clipped"],
-        clean=record.measure(CLEAN).value,
-        attacked=record.measure(ADVERSARIAL).value,
-        noise=beside,
-        moved=outcome.imagery[record.victim.model.distance],
-        gradients=gradients,
-        bounded=bounded,
-        transferred=attack.surrogate is not None,
-        passes=attack.passes,
-        probe=outcome.probe,
-        all_equal=all_equal,
-    )
-    return tuple(Flag(id=name, message=message) for name, message in soundness(evidence))

@@ -5,20 +5,19 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from robusthash.contracts import Attack
 from robusthash.evaluation.crafting.job import Job
-from robusthash.evaluation.crafting.preparing import Scene, make_job
+from robusthash.evaluation.crafting.preparing import make_job
 from robusthash.evaluation.crafting.shards import ShardFolder, shard_ranges
 from robusthash.evaluation.crafting.shared import Shared
 from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.victims.plugins import Chosen
+from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.results import AttackUse, Conditions, Effort, Outcome, Record, Scoring, VictimUse
 from robusthash.storage import digest
-from robusthash.version import __version__
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,27 +26,25 @@ class PreparedCell:
 
     Attributes:
         cell: the cell of the plan.
-        scene: what the attack is run on.
+        system: the victim with its database.
+        surrogate: the system that the attack is crafted on; in a white-box evaluation, the victim's.
         attack: the attack with its options.
         record: everything that could change the numbers, still without numbers.
         shared: folders of outcomes that other cells need, too, by name of the attack or of an ensemble's member.
     """
 
     cell: Cell
-    scene: Scene
+    system: System
+    surrogate: System
     attack: Chosen[Attack]
     record: Record
     shared: Shared
 
     @property
-    def system(self) -> System:
-        """The victim with its database."""
-        return self.scene.system
-
-    @property
     def shards(self) -> list[range]:
         """Positions of the queries of each shard."""
-        return shard_ranges(len(self.scene.queries), self.system.resources.shard_size)
+        resources = self.system.resources
+        return shard_ranges(len(resources.queries), resources.shard_size)
 
     def folder(self, root: Path) -> ShardFolder:
         """The folder of finished shards.
@@ -67,7 +64,7 @@ class PreparedCell:
         """
         # A folder is named by what the plan knows; its subfolder, by everything else that could change the outcomes.
         crafting = {name: folder / digest(self._crafting(name))[:32] for name, folder in self.shared.items()}
-        return make_job(self.attack, self.scene, crafting)
+        return make_job(self.attack, self.system, self.surrogate, self.cell.epsilon, crafting)
 
     def _crafting(self, name: str) -> dict[str, object]:
         """What the outcomes of the attack depend on, or those of a member as if it were evaluated alone."""
@@ -95,8 +92,6 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
     surrogate = systems.get(cell.crafted_on, cell.direction)
     system = systems.get(cell.victim, cell.direction)
     attack = resources.plugins.attack(cell.attack, dict(cell.options))
-    found = versions()
-    scene = Scene(system=system, surrogate=surrogate, queries=resources.queries, epsilon=cell.epsilon, versions=found)
     setting = resources.setting
     metrics = resources.metrics_for(system.space)
     blank = Record(
@@ -115,13 +110,13 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
         conditions=Conditions(
             seed=setting.seed,
             shard_size=resources.shard_size,
-            versions=found,
+            versions=versions(),
             environment=environment(resources.device),
         ),
         outcome=Outcome(),
     )
     record = replace(blank, digest=digest(blank.identity()))
-    return PreparedCell(cell=cell, scene=scene, attack=attack, record=record, shared=shared)
+    return PreparedCell(cell=cell, system=system, surrogate=surrogate, attack=attack, record=record, shared=shared)
 
 
 def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> AttackUse:
@@ -142,11 +137,6 @@ def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> Attack
         precision=str(setting.precision),
         compiled=setting.compiled,
     )
-
-
-def versions() -> dict[str, str]:
-    """Versions of the libraries that compute, for the record."""
-    return {"robusthash": __version__, "torch": torch.__version__, "numpy": np.__version__}
 
 
 def environment(device: torch.device) -> dict[str, str]:

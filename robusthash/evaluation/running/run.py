@@ -9,7 +9,7 @@ import numpy as np
 
 from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, silent
 from robusthash.errors import ContractError, RobustHashError, StorageError
-from robusthash.evaluation.crafting.result import ShardResult
+from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
 from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
 from robusthash.evaluation.planning.request import Request
@@ -168,7 +168,7 @@ class _Run:
         cell = prepared.cell
         result = self._attacked(prepared, place)
         reference = self._references.get((cell.victim, cell.epsilon, cell.direction))
-        _require_same_victim(result, self._clean.setdefault(_place(cell), result.codes[CLEAN]), prepared)
+        _require_same_victim(result, self._clean.setdefault(_place(cell), result.arrays.codes[CLEAN]), prepared)
         record, arrays = assemble(prepared, result, reference)
         database = prepared.system.database
         searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
@@ -178,26 +178,28 @@ class _Run:
         return record
 
     def _attacked(self, prepared: PreparedCell, place: int) -> ShardResult:
-        """Runs the missing shards of a cell, and reads all of them."""
+        """Runs the missing shards of a cell, and reads those that an interrupted run has left."""
         folder, progress = prepared.folder(self._shards_root), self._systems.resources.progress
         shards, missing = prepared.shards, folder.missing()
-        queries, what = len(prepared.scene.queries), str(prepared.cell)
+        queries, what = sum(map(len, shards)), str(prepared.cell)
         done = queries - sum(len(shards[shard]) for shard in missing)
         progress(done, queries, what)
         _ = prepared.job  # made before workers make theirs, so that they find what the attack learns in the cache
         self._worker.take(prepared)
         asked = CellTask(place=place, digest=prepared.record.digest, shared=prepared.shared)
+        found: dict[int, ShardResult] = {}
         error: RobustHashError | None = None
         for finished in self._running.run([ShardTask(cell=asked, shard=shard) for shard in missing]):
             if finished.error is not None:
                 error = error or finished.error
                 continue
+            found[finished.task.shard] = finished.result
             folder.write(finished.task.shard, finished.result)
             done += len(shards[finished.task.shard])
             progress(done, queries, what)
         if error is not None:
             raise error
-        return folder.read()
+        return ShardResult.cat([found.get(shard) or folder.read(shard) for shard in range(len(shards))])
 
 
 def _place(cell: Cell) -> tuple[VictimPlan, Direction]:
@@ -211,7 +213,7 @@ def _require_same_victim(result: ShardResult, clean: np.ndarray, prepared: Prepa
     Raises:
         ContractError: the codes differ, because something has changed the model.
     """
-    codes = result.codes[CLEAN]
+    codes = result.arrays.codes[CLEAN]
     # Descriptors of shards from another machine may differ by rounding.
     same = codes == clean if codes.dtype == np.uint8 else np.isclose(codes, clean, rtol=1e-3, atol=1e-5)
     if not same.all():

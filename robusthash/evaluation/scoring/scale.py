@@ -1,18 +1,48 @@
-"""Scales: the database, labels and metrics that queries are scored with."""
+"""Scores representations: what queries are scored with, and the metrics of some queries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from torch import Tensor
 
-from robusthash.evaluation.scoring.score import Scored, per_query, score
-from robusthash.evaluation.victims.queries import Queries
+from robusthash.adversary import anchor_codes
+from robusthash.errors import ContractError
+from robusthash.evaluation.scoring.answers import check_ids, precision
 from robusthash.evaluation.victims.system import Database, System
-from robusthash.hashing import vote
-from robusthash.metrics import RankingMetric, Relevance, random_floor, worst_counts, worst_floor
-from robusthash.results import Against
+from robusthash.hashing import mean, vote
+from robusthash.metrics import (
+    MeasuredCounts,
+    RankingMetric,
+    Relevance,
+    Scores,
+    bootstrap_interval,
+    random_floor,
+    ranked_counts,
+    worst_counts,
+    worst_floor,
+)
+from robusthash.results import Against, Measure
+
+_SLACK = 1e-9  #: tolerance of a metric's value, for float64 rounding
+_PROBE = 100  #: number of neighbours per query that the retriever is asked for
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """The scores of some queries.
+
+    Attributes:
+        measures: means with intervals and bands, by metric name.
+        per_query: (queries,) float64, ties in expectation, by metric name.
+        neighbours: (queries, k) int64, ids of the nearest items, as the retriever returned them.
+        search: ``recall@k`` and ``precision@k`` of the retriever's result.
+    """
+
+    measures: Mapping[str, Measure]
+    per_query: Mapping[str, np.ndarray]
+    neighbours: np.ndarray
+    search: Mapping[str, float]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,116 +51,180 @@ class Scale:
 
     Attributes:
         database: the items that are searched.
-        labels: labels that decide relevance, (queries, classes) uint8: the queries' own labels, and for a targeted
-            attack also the target labels.
-        anchors: for a targeted attack, one representation per query that stands for its anchors; else None.
         metrics: ranking metrics by name, the headline first.
         relevance: when an item is relevant to a query.
         seed: of the bootstrap.
     """
 
     database: Database
-    labels: Mapping[Against, Tensor]
-    anchors: Tensor | None
     metrics: Mapping[str, RankingMetric]
     relevance: Relevance
     seed: int
 
     @classmethod
-    def of(cls, system: System, queries: Queries, *, targeted: bool) -> "Scale":
-        """The scale of a system.
-
-        Args:
-            system: the victim and its database.
-            queries: all queries of the run.
-            targeted: whether to score by target labels, too.
-        """
-        database, resources = system.database, system.resources
-        labels = {Against.OWN: queries.labels}
-        anchors = None
-        if targeted:
-            labels[Against.TARGET] = queries.targets.labels
-            anchors = representative(queries.targets.anchor_codes(database.codes), database)
+    def of(cls, system: System) -> "Scale":
+        """The scale of a system: a victim and its database."""
+        resources = system.resources
         return cls(
-            database=database,
-            labels=labels,
-            anchors=anchors,
+            database=system.database,
             metrics=resources.metrics_for(system.space),
             relevance=resources.setting.relevance,
             seed=resources.setting.seed,
         )
 
     @property
-    def headline(self) -> str:
-        """Name of the headline metric."""
-        return next(iter(self.metrics))
+    def headline(self) -> RankingMetric:
+        """The headline metric."""
+        return next(iter(self.metrics.values()))
 
-    def score(self, items: Tensor, against: Against) -> Scored:
-        """Scores the representations of all queries.
+    def score(self, items: Tensor, labels: Tensor) -> Scored:
+        """Scores queries with respect to some labels.
 
-        Args:
-            items: one row per query.
-            against: the labels that decide relevance.
-
-        Raises:
-            ContractError: a retriever that claims to be exact returned wrong distances.
-        """
-        return score(items, self.labels[against], self.database, self.metrics, seed=self.seed, relevance=self.relevance)
-
-    def judged(self, items: Tensor, rows: Sequence[int]) -> np.ndarray:
-        """The headline metric of some queries, by their own labels.
+        Metrics are computed from counts over all items, so they do not depend on the order of ties. The retriever's
+        result is checked against the counted distances.
 
         Args:
             items: their representations, one row each.
-            rows: positions of the queries.
+            labels: (queries, classes) uint8, which decide relevance.
+
+        Raises:
+            ContractError: a retriever that claims to be exact returned wrong distances, or a metric wrong values.
+        """
+        database, index = self.database, self.database.index
+        k = min(_PROBE, index.size, index.capabilities.max_k or _PROBE)
+        found = index.search(items, k)
+        distances = found.distances.numpy()
+        parts: dict[str, list[Scores]] = {name: [] for name in self.metrics}
+        wrong, reached, seen = 0, [], 0
+        for counts in self._counts(items, labels, nearest=k):
+            for name, metric in self.metrics.items():
+                parts[name].append(metric.per_query(counts))
+            rows = slice(seen, seen + len(counts.items))
+            seen = rows.stop
+            returned, true = counts.comparable(distances[rows]), counts.nearest_distances(k)
+            wrong += int((np.abs(returned - true) > counts.slack).any(1).sum())
+            reached.append(returned <= true[:, -1:] + counts.slack)
+        check_ids(found, index, items, database)
+        if index.capabilities.exact and wrong:
+            raise ContractError(
+                f"{type(index).__name__} claims to be exact, but {wrong} of {len(items)} queries"
+                " got distances that differ from a full scan",
+                hint="search with --retriever torch, and report it to the retriever's author",
+            )
+        scores = {name: Scores.cat(each) for name, each in parts.items()}
+        for name, each in scores.items():
+            _check(each, name, len(items))
+        return Scored(
+            measures={name: _measure(each, self.seed) for name, each in scores.items()},
+            per_query={name: each.expected for name, each in scores.items()},
+            neighbours=found.ids.numpy(),
+            search={
+                # The share of the returned items that are no farther than the true k-th neighbour.
+                f"recall@{k}": float(np.concatenate(reached).mean()),
+                f"precision@{k}": precision(found.ids, labels, database, self.relevance),
+            },
+        )
+
+    def judged(self, items: Tensor, labels: Tensor) -> np.ndarray:
+        """The headline metric of some queries.
+
+        Args:
+            items: their representations, one row each.
+            labels: (queries, classes) uint8, which decide relevance.
 
         Returns:
-            (rows,) float64, ties in expectation.
-        """
-        labels = self.labels[Against.OWN][list(rows)]
-        return per_query(self.metrics[self.headline], items, labels, self.database, relevance=self.relevance)
+            (queries,) float64, ties in expectation.
 
-    @cached_property
-    def worst_possible(self) -> np.ndarray:
-        """The lowest possible headline metric of each query: (queries,) float64.
+        Raises:
+            ContractError: the metric returned wrong values.
+        """
+        metric = self.headline
+        scores = Scores.cat([metric.per_query(counts) for counts in self._counts(items, labels)])
+        _check(scores, metric.name, len(items))
+        return scores.expected
+
+    def worst_possible(self, labels: Tensor) -> np.ndarray:
+        """The lowest possible headline metric of each query.
 
         It is reached if all irrelevant items are nearest and all relevant ones farthest.
-        """
-        own, items = self.labels[Against.OWN], self.database.labels
-        counts = worst_counts(own, items, space=self.database.space, relevance=self.relevance)
-        return self.metrics[self.headline].per_query(counts).expected
 
-    @cached_property
-    def floors(self) -> dict[Against, dict[str, float]]:
-        """Reference values: ``map`` of random codes and the worst ``map``, and the headline metric of the anchors."""
+        Args:
+            labels: (queries, classes) uint8, which decide relevance.
+
+        Returns:
+            (queries,) float64.
+        """
+        counts = worst_counts(labels, self.database.labels, space=self.database.space, relevance=self.relevance)
+        return self.headline.per_query(counts).expected
+
+    def floors(
+        self, own: Tensor, targets: Tensor | None = None, anchors: Tensor | None = None
+    ) -> dict[Against, dict[str, float]]:
+        """Reference values: ``map`` of random codes and the worst ``map``, and the headline metric of the anchors.
+
+        Args:
+            own: (queries, classes) uint8, the queries' own labels.
+            targets: (queries, classes) uint8, for a targeted attack the target labels.
+            anchors: for a targeted attack, one representation per query that stands for its anchors.
+        """
         items = self.database.labels
-        own = self.labels[Against.OWN]
         floors = {
             Against.OWN: {
                 "random": random_floor(own, items, relevance=self.relevance),
                 "worst": worst_floor(own, items, relevance=self.relevance),
             }
         }
-        targets = self.labels.get(Against.TARGET)
-        if targets is not None and self.anchors is not None:
+        if targets is not None and anchors is not None:
             floors[Against.TARGET] = {
                 "random": random_floor(targets, items, relevance=self.relevance),
-                "anchor": self.score(self.anchors, Against.TARGET).measures[self.headline].value,
+                "anchor": self.score(anchors, targets).measures[next(iter(self.metrics))].value,
             }
         return floors
 
+    def _counts(self, items: Tensor, labels: Tensor, *, nearest: int = 0) -> Iterator[MeasuredCounts]:
+        return ranked_counts(
+            items,
+            self.database.representation,
+            labels,
+            self.database.labels,
+            space=self.database.space,
+            relevance=self.relevance,
+            nearest=nearest,
+        )
+
 
 def representative(anchors: Tensor, database: Database) -> Tensor:
-    """One representation for the anchors of each query: the vote of codes, or the mean of descriptors.
+    """One representation for the anchors of each query: the vote of their codes, or the mean of their descriptors.
 
     Args:
-        anchors: (queries, voters, bits) int8, or (queries, voters, d) float; zeros for absent voters.
+        anchors: (queries, voters) int64, their positions in the database; -1 is an absent voter.
         database: where they come from.
 
     Returns:
         (queries, ceil(bits / 8)) uint8 packed codes, or (queries, d) float32.
     """
-    if database.space.binary:
-        return database.space.represent(vote(anchors))
-    present = anchors.any(2).sum(1, keepdim=True).clamp_min(1)
-    return database.space.represent(anchors.sum(1) / present)
+    codes = anchor_codes(anchors, database.codes)
+    return database.space.represent(vote(codes) if database.space.binary else mean(codes))
+
+
+def _check(scores: Scores, name: str, queries: int) -> None:
+    """Checks the scores of a metric.
+
+    Raises:
+        ContractError: they have another length, are NaN or infinite, or are outside their band.
+    """
+    values = np.stack([scores.worst, scores.expected, scores.best]) if len(scores.expected) else np.zeros((3, 0))
+    if values.shape[1] != queries:
+        raise ContractError(f"metric {name!r} returned {values.shape[1]} values for {queries} queries")
+    if not np.isfinite(values).all():
+        raise ContractError(f"metric {name!r} returned NaN or infinite values", hint="report it to the metric's author")
+    if (values[0] > values[1] + _SLACK).any() or (values[1] > values[2] + _SLACK).any():
+        raise ContractError(
+            f"metric {name!r} returned a value outside the band of its worst and best orders of ties",
+            hint="report it to the metric's author",
+        )
+
+
+def _measure(scores: Scores, seed: int) -> Measure:
+    low, high = bootstrap_interval(scores.expected, weights=scores.counted, seed=seed)
+    return Measure(value=scores.mean(), low=low, high=high, worst=scores.mean("worst"), best=scores.mean("best"))

@@ -1,16 +1,16 @@
 """Attacks the dataset's queries or a folder of images, and writes the adversarial images."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from robusthash.contracts import FileImages, Progress
+import torch
+
+from robusthash.contracts import FileImages, Progress, RetrievalData, Split
 from robusthash.errors import InputError
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
 from robusthash.evaluation.running.cells import prepare
 from robusthash.evaluation.running.checking import check, known
 from robusthash.evaluation.tasks.gallery import Picture, save_gallery
-from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
@@ -63,23 +63,27 @@ def attack_images(
     )
     check(request, resources)
     cell = plan(request, known(request, resources))[-1]
-    own = None if folder is None else _own_images(folder, resources)
+    if folder is not None:
+        resources.attack_instead(_own_images(folder, resources.data))
     systems = Systems(resources)
     try:
-        prepared = prepare(cell, systems, {})
-        if own is not None:
-            prepared = replace(prepared, scene=replace(prepared.scene, queries=own))
-        return save_gallery(prepared, output, progress)
+        return save_gallery(prepare(cell, systems, {}), output, progress)
     finally:
         systems.close()
 
 
-def _own_images(folder: Path, resources: Resources) -> Queries:
+def _own_images(folder: Path, data: RetrievalData) -> Split:
+    """The user's images. They have no labels, so every label of the database may be a target.
+
+    Raises:
+        InputError: the folder does not exist or has no images.
+    """
     if not folder.is_dir():
         raise InputError(f"--input {folder} is not a folder", hint="name a folder of images")
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
     if not paths:
         raise InputError(f"--input {folder} has no images", hint=f"known suffixes: {', '.join(sorted(_SUFFIXES))}")
     names = tuple(str(path.relative_to(folder)) for path in paths)
-    images = FileImages(folder, names, size=resources.data.query.images.size[0])
-    return Queries.unlabelled(images, names, resources.data, resources.setting.seed)
+    images = FileImages(folder, names, size=data.query.images.size[0])
+    labels = torch.zeros((len(names), data.database.labels.shape[1]), dtype=torch.uint8)
+    return Split.of_images(name="query", images=images, labels=labels, ids=names)

@@ -70,7 +70,8 @@ def save_gallery(prepared: PreparedCell, output: Path, progress: Progress) -> li
         PluginError: the attack failed.
         StorageError: a file cannot be written.
     """
-    names, system = prepared.scene.queries.split.ids, prepared.system
+    system = prepared.system
+    names = system.resources.queries.ids
     if system.modality.name != IMAGE:
         raise CapabilityError(f"{system.modality.name}s cannot be written as images", hint="use robusthash eval")
     files = [f"{position:05d}-{Path(name).stem}.png" for position, name in enumerate(names)]

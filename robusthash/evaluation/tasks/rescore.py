@@ -10,16 +10,15 @@ from pathlib import Path
 
 import torch
 
-from robusthash.adversary import anchor_codes
 from robusthash.contracts import Progress, Space, silent
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.running.assemble import now, scored
-from robusthash.evaluation.scoring.scale import Scale, representative
+from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Database
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance
-from robusthash.results import Against, QueryArrays, Record, ResultStore
+from robusthash.results import QueryArrays, Record, ResultStore
 from robusthash.specs import Distance, Role
 from robusthash.storage import digest
 
@@ -89,16 +88,8 @@ def _again(
     items = torch.from_numpy(stored["packed"])
     with resources.retriever(space.distance).plugin.index(items, space) as index:
         database = Database(representation=items, labels=torch.from_numpy(stored["labels"]), space=space, index=index)
-        labels = {Against.OWN: torch.from_numpy(arrays.column("labels"))}
-        anchors = None
-        if old.attack.against is Against.TARGET:
-            labels[Against.TARGET] = torch.from_numpy(arrays.column("targets"))
-            places = torch.from_numpy(arrays.column("anchors"))
-            anchors = representative(anchor_codes(places, database.codes), database)
         scale = Scale(
             database=database,
-            labels=labels,
-            anchors=anchors,
             metrics=resources.metrics_for(space),
             relevance=Relevance(old.scoring.relevance),
             seed=old.conditions.seed,

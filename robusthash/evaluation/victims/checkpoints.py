@@ -9,10 +9,10 @@ from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, 
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.planning.request import NAMED_WEIGHTS
 from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.options import as_plain, build_options
+from robusthash.specs import NAMED_WEIGHTS
 from robusthash.storage import cache_folder, digest
 from robusthash.training import (
     Description,

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
 import torch
 
-from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space
+from robusthash.adversary import Targets, TargetSelector
+from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space, Split
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
-from robusthash.evaluation.victims.queries import Queries
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
@@ -17,6 +18,7 @@ from robusthash.metrics import RankingMetric, by_name, metrics_of
 from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
 from robusthash.storage import cache_folder
+from robusthash.version import __version__
 
 AUTO = "auto"
 _SMALL_IMAGE = 64
@@ -32,6 +34,28 @@ def usual_shard_size(modalities: Iterable[Modality]) -> int:
     small, large = _SHARD_SIZES
     sides = [max(modality.shape[1:], default=0) for modality in modalities]
     return small if max(sides) <= _SMALL_IMAGE else large
+
+
+def query_subset(count: int, wanted: int | None, seed: int) -> list[int]:
+    """Positions of the queries to attack, ascending: all of them, or a random subset.
+
+    Args:
+        count: number of queries in the split.
+        wanted: number of queries to attack; None is all.
+        seed: of the draw.
+
+    >>> query_subset(5, None, 0)
+    [0, 1, 2, 3, 4]
+    """
+    if wanted is None or wanted >= count:
+        return list(range(count))
+    draw = np.random.Generator(np.random.Philox(key=seed)).permutation(count)[:wanted]
+    return sorted(int(position) for position in draw)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that compute, for the record and the keys of caches."""
+    return {"robusthash": __version__, "torch": torch.__version__, "numpy": np.__version__}
 
 
 class Resources:
@@ -89,9 +113,28 @@ class Resources:
         return self.plugins.dataset(named).plugin.load(context)
 
     @cached_property
-    def queries(self) -> Queries:
-        """The queries to attack."""
-        return Queries.drawn(self.data, self.setting.queries, self.setting.seed)
+    def positions(self) -> list[int]:
+        """Positions of the attacked queries in the dataset's query split; they key their randomness."""
+        return query_subset(len(self.data.query), self.setting.queries, self.setting.seed)
+
+    @cached_property
+    def queries(self) -> Split:
+        """The queries to attack: all of the dataset, or a random subset."""
+        return self.data.query.take(self.positions)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Target labels and anchors of the queries, the same for every victim and attack.
+
+        Raises:
+            DatasetError: no item of the database has a label.
+        """
+        select = TargetSelector(seed=self.setting.seed).select
+        return select(self.queries.labels, torch.tensor(self.positions), self.data.database.labels)
+
+    def attack_instead(self, queries: Split) -> None:
+        """Replaces the dataset's queries by others, before any cell is prepared."""
+        self.queries, self.positions = queries, list(range(len(queries)))
 
     @cached_property
     def dataset_use(self) -> DatasetUse:
@@ -107,7 +150,7 @@ class Resources:
             options=use.options,
             digest=data.digest,
             queries=len(queries),
-            query_digest=queries.split.digest,
+            query_digest=queries.digest,
             database=len(data.database),
         )
 

@@ -116,8 +116,9 @@ class System:
         """The probe of the victim, on the first queries."""
         queries, device = self.resources.queries, self.resources.device
         rows = range(min(PROBED, len(queries)))
-        inputs = queries.split.view(self.direction.query).inputs(rows).to(device)
-        with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), queries.ids.to(device)):
+        inputs = queries.view(self.direction.query).inputs(rows).to(device)
+        ids = torch.tensor(self.resources.positions, device=device)
+        with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), ids):
             return probe(self.query_model, inputs)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,16 @@ class RankedCounts:
                 f"counts have shapes {self.items.shape} and {self.relevant.shape}",
                 hint="give (queries, buckets) items, and as many relevant ones",
             )
+
+    @cached_property
+    def before(self) -> Counts:
+        """(queries, buckets) items in nearer buckets."""
+        return np.asarray(np.cumsum(self.items, axis=1) - self.items)
+
+    @cached_property
+    def hits_before(self) -> Counts:
+        """(queries, buckets) relevant items in nearer buckets."""
+        return np.asarray(np.cumsum(self.relevant, axis=1) - self.relevant)
 
     @property
     def n_items(self) -> Counts:

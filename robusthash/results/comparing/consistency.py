@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from robusthash.epsilon import format_epsilon
 from robusthash.results.comparing.comparable import Comparable
 from robusthash.results.comparing.judging import counts, strength
-from robusthash.results.comparing.keys import ModelKey, PluginKey, attack_key, method_key, model_key, victim_key
+from robusthash.results.comparing.keys import attack_key, method_key, model_key, victim_key
 from robusthash.results.records.outcome import Flag
-from robusthash.results.records.parts import Access, Effort
+from robusthash.results.records.parts import Access
 from robusthash.results.records.record import Record
 
 SLACK = 0.01  #: of the metric; smaller differences are attributed to chance
@@ -34,10 +34,15 @@ def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]
     Returns:
         Failed checks by the digest of the record, for records that have any.
     """
-    groups: dict[Hashable, list[_Trial]] = defaultdict(list)
-    for record in _newest(records):
-        groups[_setting(record)].append(_Trial.of(record))
-    flags = {trial.record.digest: tuple(_failed(trial, group)) for group in groups.values() for trial in group}
+    newest = list(_newest(records))
+    flags: dict[str, tuple[Flag, ...]] = defaultdict(tuple)
+    for check in _CHECKS:
+        groups: dict[Hashable, list[Record]] = defaultdict(list)
+        for record in newest:
+            groups[_setting(record), check.alike(record)].append(record)
+        for group in groups.values():
+            for record in group:
+                flags[record.digest] += tuple(_failed(check, record, group))
     return {digest: failed for digest, failed in flags.items() if failed}
 
 
@@ -52,44 +57,20 @@ def flagged(records: Iterable[Record]) -> list[Record]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Trial:
-    """A record, with what it is compared by.
+class _Check:
+    """A check between records.
 
     Attributes:
-        record: the record.
-        strength: the smaller, the stronger.
-        method: the attack.
-        endless: the attack, with its effort left open.
-        effort: of the attack, if it declares one.
-        surrogate: the model that it was crafted on; None if that is the victim.
+        id: of its flag.
+        alike: what two records must share for it, besides dataset, victim and goal.
+        contradicts: whether the first record must not be weaker than the second.
+        beside: what the second differs in, for the message.
     """
 
-    record: Record
-    strength: float
-    method: PluginKey
-    endless: PluginKey
-    effort: Effort | None
-    surrogate: ModelKey | None
-
-    @classmethod
-    def of(cls, record: Record) -> "_Trial":
-        attack = record.attack
-        return cls(
-            record=record,
-            strength=strength(record),
-            method=method_key(attack),
-            endless=method_key(attack, any_effort=True),
-            effort=attack.effort,
-            surrogate=model_key(attack.surrogate) if attack.surrogate else None,
-        )
-
-    @property
-    def value(self) -> float:
-        return self.record.measure().value
-
-    @property
-    def epsilon(self) -> float:
-        return self.record.attack.epsilon
+    id: str
+    alike: Callable[[Record], Hashable]
+    contradicts: Callable[[Record, Record], bool]
+    beside: Callable[[Record], str]
 
 
 def _newest(records: Iterable[Record]) -> Iterable[Record]:
@@ -106,51 +87,61 @@ def _setting(record: Record) -> Hashable:
     return Comparable.of(record), victim_key(record.victim), record.attack.goal
 
 
-def _failed(trial: _Trial, group: Iterable[_Trial]) -> Iterator[Flag]:
-    for name, contradicts, beside in _CHECKS:
-        rivals = [other for other in group if contradicts(trial, other)]
-        best = min(rivals, key=lambda other: (other.strength, other.record.digest), default=None)
-        # Rounded, so that a difference of exactly the slack is not over it by the last bit of a float.
-        if best is not None and round(trial.strength - best.strength, 9) > SLACK:
-            yield Flag(
-                id=name,
-                message=f"weaker than the same attack {beside(best)} ({trial.value:.3f} against {best.value:.3f})",
-            )
+def _failed(check: _Check, record: Record, group: Iterable[Record]) -> Iterator[Flag]:
+    rivals = [other for other in group if check.contradicts(record, other)]
+    best = min(rivals, key=lambda other: (strength(other), other.digest), default=None)
+    # Rounded, so that a difference of exactly the slack is not over it by the last bit of a float.
+    if best is not None and round(strength(record) - strength(best), 9) > SLACK:
+        found = f"{record.measure().value:.3f} against {best.measure().value:.3f}"
+        yield Flag(id=check.id, message=f"weaker than the same attack {check.beside(best)} ({found})")
 
 
-def _has_smaller_ball(trial: _Trial, other: _Trial) -> bool:
-    white_box = trial.record.access is Access.WHITE_BOX and other.record.access is Access.WHITE_BOX
-    return white_box and other.method == trial.method and other.epsilon < trial.epsilon
+def _has_smaller_ball(record: Record, other: Record) -> bool:
+    white_box = record.access is Access.WHITE_BOX and other.access is Access.WHITE_BOX
+    return white_box and other.attack.epsilon < record.attack.epsilon
 
 
-def _has_less_effort(trial: _Trial, other: _Trial) -> bool:
+def _endless(record: Record) -> Hashable:
+    """The attack with its effort left open, and what else decides how strong it is."""
+    attack = record.attack
+    option = attack.effort.option if attack.effort else None
+    return attack_key(attack, any_effort=True), record.access, attack.epsilon, option
+
+
+def _has_less_effort(record: Record, other: Record) -> bool:
     # More steps may overfit the surrogate: that they cost transfer is a finding, not a defect.
-    access = trial.record.access
-    if access is Access.TRANSFER or other.record.access is not access or trial.effort is None or other.effort is None:
+    effort, less = record.attack.effort, other.attack.effort
+    if record.access is Access.TRANSFER or effort is None or less is None:
         return False
-    alike = other.endless == trial.endless and other.epsilon == trial.epsilon and other.surrogate == trial.surrogate
-    return alike and other.effort.option == trial.effort.option and other.effort.value < trial.effort.value
+    return less.value < effort.value
 
 
-def _is_transferred(trial: _Trial, other: _Trial) -> bool:
-    crosses = trial.record.access is Access.WHITE_BOX and other.record.access is Access.TRANSFER
-    return crosses and other.method == trial.method and other.epsilon == trial.epsilon
+def _is_transferred(record: Record, other: Record) -> bool:
+    return record.access is Access.WHITE_BOX and other.access is Access.TRANSFER
 
 
-def _epsilon(trial: _Trial) -> str:
-    return f"at epsilon {format_epsilon(trial.epsilon)}"
+def _effort(record: Record) -> str:
+    effort = record.attack.effort
+    return f"with {effort.value:g} {effort.option}" if effort else "with less effort"
 
 
-def _effort(trial: _Trial) -> str:
-    return f"with {trial.effort.value:g} {trial.effort.option}" if trial.effort else "with less effort"
+def _surrogate(record: Record) -> str:
+    surrogate = record.attack.surrogate
+    return f"crafted on {model_key(surrogate)}" if surrogate else "white-box"
 
 
-def _surrogate(trial: _Trial) -> str:
-    return f"crafted on {trial.surrogate}" if trial.surrogate else "white-box"
-
-
-_CHECKS: tuple[tuple[str, Callable[[_Trial, _Trial], bool], Callable[[_Trial], str]], ...] = (
-    ("RH011", _has_smaller_ball, _epsilon),
-    ("RH012", _has_less_effort, _effort),
-    ("RH013", _is_transferred, _surrogate),
+_CHECKS = (
+    _Check(
+        id="RH011",
+        alike=lambda record: method_key(record.attack),
+        contradicts=_has_smaller_ball,
+        beside=lambda record: f"at epsilon {format_epsilon(record.attack.epsilon)}",
+    ),
+    _Check(id="RH012", alike=_endless, contradicts=_has_less_effort, beside=_effort),
+    _Check(
+        id="RH013",
+        alike=lambda record: (method_key(record.attack), record.attack.epsilon),
+        contradicts=_is_transferred,
+        beside=_surrogate,
+    ),
 )

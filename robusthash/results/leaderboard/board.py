@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from robusthash.results.comparing.comparable import Comparable
-from robusthash.results.records.outcome import Flag
+from robusthash.results.records.outcome import Flag, Score
 from robusthash.results.records.parts import Access
 from robusthash.specs import Goal
 
@@ -34,25 +34,6 @@ class Heading(Comparable):
 
     epsilon: float
     threat: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """A number, with 95 % interval and tie band if it has them.
-
-    Attributes:
-        value: mean over the queries.
-        low: lower end of the interval.
-        high: upper end.
-        worst: under the worst order of ties.
-        best: under the best order of ties.
-    """
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    worst: float | None = None
-    best: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

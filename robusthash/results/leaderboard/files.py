@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 
-from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, Score
+from robusthash.results.leaderboard.board import Heading, Leaderboard, Row
 from robusthash.results.leaderboard.sheets import sheets
+from robusthash.results.records.outcome import Score
 from robusthash.results.rendering.csv import lines_to_csv
 from robusthash.results.rendering.html import sheets_to_html
 from robusthash.results.rendering.markdown import sheets_to_markdown

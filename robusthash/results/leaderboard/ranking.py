@@ -10,9 +10,10 @@ from robusthash.results.comparing.consistency import flagged
 from robusthash.results.comparing.judging import counts, strength
 from robusthash.results.comparing.keys import AttackKey, VictimKey, attack_key, model_key, victim_key
 from robusthash.results.comparing.naming import Names
-from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, RowKind, Score, Section
-from robusthash.results.leaderboard.standings import clean, ranked, score, standings
+from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, RowKind, Section
+from robusthash.results.leaderboard.standings import clean, ranked, standings
 from robusthash.results.leaderboard.transfers import transfers
+from robusthash.results.records.outcome import Score
 from robusthash.results.records.parts import Access
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import CLEAN, Against
@@ -69,8 +70,8 @@ def _rows(model: str, group: Sequence[Record], names: Names) -> Iterator[Row]:
         model=model,
         label="clean queries",
         clean=clean(latest),
-        score=score(latest, CLEAN, Against.OWN),
-        target=score(targeted[-1], CLEAN, Against.TARGET) if targeted else None,
+        score=latest.measure(CLEAN, against=Against.OWN),
+        target=targeted[-1].measure(CLEAN, against=Against.TARGET) if targeted else None,
     )
     references = [record for record in group if record.attack.role is Role.REFERENCE]
     unbounded = [record for record in group if not record.bounded and record.attack.role is not Role.REFERENCE]
@@ -111,8 +112,8 @@ def _attack_row(model: str, record: Record, kind: RowKind, rank: int | None, nam
         surrogate=names.surrogate(model_key(attack.surrogate)) if attack.surrogate else None,
         rank=rank,
         clean=clean(record),
-        score=score(record, against=Against.OWN),
-        target=score(record) if attack.against is Against.TARGET else None,
+        score=record.measure(against=Against.OWN),
+        target=record.measure() if attack.against is Against.TARGET else None,
         psnr=record.outcome.imagery.get("psnr"),
         seconds=cost.seconds / queries,
         queries=cost.queries / queries if cost.queries else None,

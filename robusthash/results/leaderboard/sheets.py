@@ -9,11 +9,11 @@ from robusthash.results.leaderboard.board import (
     Leaderboard,
     Row,
     RowKind,
-    Score,
     Section,
     Standing,
     Transfer,
 )
+from robusthash.results.records.outcome import Score
 from robusthash.results.records.parts import Access
 from robusthash.results.records.stages import Against
 from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table

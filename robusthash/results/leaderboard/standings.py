@@ -1,15 +1,14 @@
 """Ranks the victims of a section by robustness."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 
 from robusthash.results.comparing.judging import counts, strength
 from robusthash.results.comparing.keys import VictimKey, attack_key
 from robusthash.results.comparing.naming import Names
-from robusthash.results.leaderboard.board import Score, Standing
+from robusthash.results.leaderboard.board import Standing
 from robusthash.results.records.parts import Access
 from robusthash.results.records.record import Record
-from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
+from robusthash.results.records.stages import CLEAN, Against
 from robusthash.specs import Goal, Role
 
 
@@ -49,7 +48,7 @@ def standings(victims: Mapping[VictimKey, Sequence[Record]], names: Names) -> It
                     rank=1 + strengths.index(strength(record)) if record else None,
                     model=names.victim(victim),
                     clean=clean(group[-1]),
-                    worst=score(record) if record else None,
+                    worst=record.measure() if record else None,
                     attack=names.attack(attack_key(record.attack)) if record else None,
                     lacks=lacks[victim],
                 )
@@ -59,17 +58,13 @@ def standings(victims: Mapping[VictimKey, Sequence[Record]], names: Names) -> It
 
 def ranked(records: Iterable[Record], names: Names) -> list[Record]:
     """Sorts records of a victim, the strongest attack first."""
-    return sorted(records, key=lambda record: (strength(record), names.attack(attack_key(record.attack))))
+    by_name = sorted(records, key=lambda record: names.attack(attack_key(record.attack)))
+    return sorted(by_name, key=strength)
 
 
 def clean(record: Record) -> float:
     """The headline of the clean queries against their own labels."""
     return record.measure(CLEAN, against=Against.OWN).value
-
-
-def score(record: Record, stage: str = ADVERSARIAL, against: Against | None = None) -> Score:
-    """The headline at a stage; ``against`` defaults to the labels that the attack is judged by."""
-    return Score(**asdict(record.measure(stage, against=against)))
 
 
 def _decides(record: Record, goal: Goal) -> bool:

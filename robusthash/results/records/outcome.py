@@ -7,11 +7,11 @@ from robusthash.results.records.stages import Against
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measure:
-    """The mean of a metric over the queries.
+class Score:
+    """A number of a table, with 95 % interval and tie band if it has them.
 
     Attributes:
-        value: the mean, in expectation over ties.
+        value: the mean of a metric over the queries, in expectation over ties.
         low: lower end of its 95 % bootstrap interval over the queries.
         high: upper end.
         worst: the mean under the worst order of ties.
@@ -19,10 +19,20 @@ class Measure:
     """
 
     value: float
-    low: float
-    high: float
-    worst: float
-    best: float
+    low: float | None = None
+    high: float | None = None
+    worst: float | None = None
+    best: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure(Score):
+    """The mean of a metric over the queries: a score that has all of its parts."""
+
+    low: float = field()
+    high: float = field()
+    worst: float = field()
+    best: float = field()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from robusthash.contracts import (
     TrainingReport,
     silent,
 )
-from robusthash.training.trainer import optimise, training_identity
+from robusthash.training.trainer import train, training_identity
 
 
 def defense_context(
@@ -53,11 +53,11 @@ def defense_context(
 def _train(context: DefenseContext, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
     """Trains with a snapshot file of its own, named by the training's identity: a defense may train several times."""
     identity = training_identity(model, loss, recipe, context.data.train, context.seed)
-    return optimise(
+    return train(
         model,
         loss,
         recipe,
-        context.data.train,
+        context.data,
         seed=context.seed,
         device=context.device or next((part.device for part in model.parameters()), torch.device("cpu")),
         progress=context.progress,

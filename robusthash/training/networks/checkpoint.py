@@ -94,6 +94,15 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], Description]:
     return tensors, description
 
 
+def is_checkpoint(path: Path) -> bool:
+    """Whether a safetensors file was written by :func:`save_checkpoint`.
+
+    Raises:
+        CheckpointError: it is missing, a pickle, truncated, or of another format.
+    """
+    return _KEY in read_metadata(path)
+
+
 def read_description(path: Path) -> Description:
     """Reads a checkpoint's description without its weights.
 

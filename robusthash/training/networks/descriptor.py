@@ -56,7 +56,8 @@ def build_descriptor(
         backbone: the feature network.
         method: from features to descriptors.
         image_size: height and width of the dataset's images, in pixels.
-        weights: ``none``, ``default`` or the path of a safetensors file; see :meth:`Backbone.build`.
+        weights: ``none``, ``default`` or the path of a safetensors file, as for :meth:`Backbone.build`; of a
+            checkpoint, the features are taken.
         seed: of a random start. Torch's global randomness is left as it was.
 
     Returns:

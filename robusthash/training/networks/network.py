@@ -1,10 +1,16 @@
 """The trained network: normalisation, features, hash layer."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 
 from robusthash.contracts import Backbone, HashModel, Modality, Randomness, evaluating, seeded
 from robusthash.errors import ContractError, UsageError
+from robusthash.specs import NAMED_WEIGHTS
+from robusthash.training.networks.checkpoint import is_checkpoint, load_checkpoint
+from robusthash.training.networks.weights import load_weights
 
 
 class HashNetwork(HashModel):
@@ -59,7 +65,8 @@ def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: st
         backbone: the feature network.
         bits: code length K.
         image_size: height and width of the dataset's images, in pixels.
-        weights: ``none``, ``default`` or the path of a safetensors file; see :meth:`Backbone.build`.
+        weights: ``none``, ``default`` or the path of a safetensors file, as for :meth:`Backbone.build`; of a
+            checkpoint, the features are taken.
         seed: of the initial weights. Torch's global random state is left unchanged.
 
     Returns:
@@ -93,7 +100,7 @@ def build_features(backbone: Backbone, *, image_size: int, weights: str) -> tupl
         CheckpointError: the weights cannot be fetched or read, or do not fit.
         ContractError: it does not give the features that it promised.
     """
-    features, width = backbone.build(weights)
+    features, width = _built(backbone, weights)
     name = type(backbone).__name__
     try:
         with evaluating(features), torch.inference_mode():
@@ -106,3 +113,19 @@ def build_features(backbone: Backbone, *, image_size: int, weights: str) -> tupl
     if shape != (2, width):
         raise ContractError(f"backbone {name} promised (2, {width}) features of two images and gave {shape}")
     return features, width
+
+
+def _built(backbone: Backbone, weights: str) -> tuple[nn.Module, int]:
+    """A backbone with its own library's weights, or with those that a trained model has in its place."""
+    if weights in NAMED_WEIGHTS or not is_checkpoint(Path(weights)):
+        return backbone.build(weights)
+    features, width = backbone.build("none")
+    tensors, _ = load_checkpoint(Path(weights))
+    load_weights(features, trunk(tensors), weights)
+    return features, width
+
+
+def trunk(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The feature network's tensors among those of a :class:`HashNetwork`."""
+    prefix = "features."
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -2,8 +2,8 @@
 
 from robusthash.training.trainer.batches import augmented, batches, epoch_order
 from robusthash.training.trainer.closed_form import set_hash_layer
-from robusthash.training.trainer.loop import optimise, training_identity
-from robusthash.training.trainer.objective import ObjectiveStep, share_label, train
+from robusthash.training.trainer.loop import train, training_identity
+from robusthash.training.trainer.objective import ObjectiveStep, share_label
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
 from robusthash.training.trainer.snapshot import optimizer_state, restore_optimizer
 
@@ -14,7 +14,6 @@ __all__ = [
     "epoch_order",
     "learning_rate",
     "make_optimizer",
-    "optimise",
     "optimizer_state",
     "restore_optimizer",
     "set_hash_layer",

@@ -10,9 +10,11 @@ from torch import Tensor
 from robusthash.contracts import (
     HashModel,
     LossStep,
+    Objective,
     Progress,
     Randomness,
     Recipe,
+    RetrievalData,
     Split,
     TrainingReport,
     TrainStep,
@@ -24,6 +26,7 @@ from robusthash.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
 from robusthash.storage import digest
 from robusthash.training.networks import weights_digest
 from robusthash.training.trainer.batches import batch_count, batches
+from robusthash.training.trainer.objective import ObjectiveStep
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
 from robusthash.training.trainer.probing import probe, refuse_collapsed
 from robusthash.training.trainer.snapshot import Position, optimizer_state, prefixed, restore_optimizer, under
@@ -31,11 +34,11 @@ from robusthash.training.trainer.snapshot import Position, optimizer_state, pref
 PROBES = 5  #: number of probes in a training, including the last
 
 
-def optimise(
+def train(
     model: HashModel,
-    loss: LossStep,
+    loss: Objective | LossStep,
     recipe: Recipe,
-    split: Split,
+    data: RetrievalData,
     *,
     seed: int,
     device: torch.device,
@@ -49,8 +52,8 @@ def optimise(
         model: initialised; afterwards it is trained, on ``device``, and in evaluation mode.
         loss: what is minimised.
         recipe: how.
-        split: the train split.
-        seed: of order, augmentation and dropout.
+        data: the dataset; its train split is used.
+        seed: of an objective's head, of order, augmentation and dropout.
         device: where to train.
         progress: called with (done, total, what) after each batch.
         partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
@@ -66,6 +69,8 @@ def optimise(
         UsageError: the split's images do not fit the model, or are too few.
         StorageError: ``partial`` cannot be written.
     """
+    split = data.train
+    loss = ObjectiveStep(loss, seed=seed) if isinstance(loss, Objective) else loss
     _require_fit(model, split)
     identity = training_identity(model, loss, recipe, split, seed)
     model.to(device)

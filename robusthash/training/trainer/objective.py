@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -12,20 +11,13 @@ from robusthash.contracts import (
     LossStep,
     Objective,
     Pairs,
-    Progress,
     Randomness,
-    Recipe,
-    RetrievalData,
     Split,
     TrainBatch,
-    TrainingReport,
     TrainStep,
     seeded,
-    silent,
 )
-from robusthash.snapshots import SNAPSHOT_SECONDS
 from robusthash.training.networks import encode, fold_batch_norm, put_batch_norm
-from robusthash.training.trainer.loop import optimise
 from robusthash.training.trainer.snapshot import prefixed, under
 
 
@@ -122,51 +114,3 @@ def share_label(left: Tensor, right: Tensor) -> Tensor:
     tensor([[1., 0.]])
     """
     return (left @ right.T > 0).to(left.dtype)
-
-
-def train(
-    network: HashModel,
-    objective: Objective,
-    recipe: Recipe,
-    data: RetrievalData,
-    *,
-    seed: int,
-    device: torch.device,
-    progress: Progress = silent,
-    partial: Path | None = None,
-    partial_seconds: float = SNAPSHOT_SECONDS,
-) -> TrainingReport:
-    """Trains a hash model on a dataset's train split. On the same CPU the same arguments give the same bytes.
-
-    Args:
-        network: initialised; afterwards it is trained, on ``device``, and in evaluation mode.
-        objective: the loss.
-        recipe: how.
-        data: the dataset.
-        seed: of the head, order, augmentation and dropout.
-        device: where to train.
-        progress: called with (done, total, what) after each batch.
-        partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
-            removed at the end: remove it once the trained model is stored.
-        partial_seconds: least time between two snapshots, which are taken between epochs.
-
-    Returns:
-        How the training went.
-
-    Raises:
-        TrainingError: the loss was not finite, or the codes retrieve nothing.
-        CheckpointError: ``partial`` cannot be read, or belongs to another training.
-        UsageError: the split's images do not fit the model, or are too few.
-        StorageError: ``partial`` cannot be written.
-    """
-    return optimise(
-        network,
-        ObjectiveStep(objective, seed=seed),
-        recipe,
-        data.train,
-        seed=seed,
-        device=device,
-        progress=progress,
-        partial=partial,
-        partial_seconds=partial_seconds,
-    )
