@@ -13,6 +13,7 @@ _HAG = "yang2018adversarial"
 _SAAT = "yuan2023semantic"
 _CGAT = "wang2023cgat"
 _UAP = "li2019universal"
+_PATCH = "brown2017adversarial"
 _TMA = "tolias2019targeted"
 
 _VECTORS = frozenset({Distance.COSINE, Distance.L2})
@@ -204,23 +205,19 @@ def _gradient(
 
 
 def _universal() -> Iterator[AttackSpec]:
-    learnt = {Capability.GRADIENTS, Capability.CODE_BANK}
-    uap = "robusthash_attacks.learnt.uap:UAP"
-    yield AttackSpec(
-        name="uap",
-        factory=uap,
-        summary="One universal perturbation for all queries, learnt on the train split",
-        paper=_UAP,
-        goals=frozenset({Goal.UNTARGETED}),
-        needs=frozenset(learnt),
-        distances=frozenset(Distance),
-    )
-    yield AttackSpec(
-        name="uap-target",
-        factory=uap,
-        options={"aim": "to-mainstay", "loss": "hinge"},
-        summary="One universal perturbation for each target label, learnt on the train split",
-        paper=_UAP,
-        goals=frozenset({Goal.TARGETED}),
-        needs=frozenset(learnt),
-    )
+    """Attacks with one pattern for all queries."""
+    for name, factory, what, paper in (
+        ("uap", "robusthash_attacks.learnt.uap:UAP", "perturbation", _UAP),
+        ("patch", "robusthash_attacks.learnt.patch:Patch", "visible patch", _PATCH),
+    ):
+        for targeted, of in ((False, "for all queries"), (True, "for each target label")):
+            yield AttackSpec(
+                name=f"{name}-target" if targeted else name,
+                factory=factory,
+                summary=f"One universal {what} {of}, learnt on the train split",
+                paper=paper,
+                options={"aim": "to-mainstay" if targeted else "away"},
+                goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
+                needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
+                distances=frozenset({Distance.HAMMING}) if targeted else frozenset(Distance),
+            )

@@ -1,6 +1,6 @@
 """Batches of the train split, and a validation part cut from it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -20,34 +20,38 @@ class Examples:
 
     Attributes:
         view: the train split's inputs.
-        labels: (items, classes) uint8, of the whole train split, on the device.
         rows: (n,) int64, positions of these items in the train split.
         random: of the batches.
         device: where batches are put.
     """
 
     view: Inputs
-    labels: Tensor
     rows: np.ndarray
     random: Randomness
     device: torch.device
 
     @classmethod
-    def split(cls, context: LearningContext) -> tuple[Self, Self]:
+    def split(cls, context: LearningContext, *, without: Tensor | None = None) -> tuple[Self, Self]:
         """Cuts the train split into a part to learn from, and one of a tenth, at most 256 items, that validates.
 
+        Args:
+            context: what may be known.
+            without: a label vector (classes,); items that share a label with it are left out.
+
         Raises:
-            CapabilityError: there are less than two items, or none in the surrogate's modality.
+            CapabilityError: less than two items are left, or there are none in the surrogate's modality.
         """
-        total = len(context.train)
-        if total < 2:
-            raise CapabilityError(f"the train split has {total} items", hint="learning needs at least two")
-        order = context.random.derived("validation").generator(0).permutation(total)
-        held = min(max(total // _SHARE, 1), _MOST)
+        order = context.random.derived("validation").generator(0).permutation(len(context.train))
+        if without is not None:
+            order = order[~shares_label(context.bank.labels, without).cpu().numpy()[order]]
+        if len(order) < 2:
+            raise CapabilityError(
+                f"there are {len(order)} items of the train split to learn from", hint="learning needs at least two"
+            )
+        held = min(max(len(order) // _SHARE, 1), _MOST)
         learnt, validating = (
             cls(
                 view=context.train.view(context.surrogate.modality.name),
-                labels=context.bank.labels,
                 rows=rows,
                 random=context.random.derived("batches"),
                 device=context.device,
@@ -55,19 +59,6 @@ class Examples:
             for rows in (order[held:], order[:held])
         )
         return learnt, validating
-
-    def without(self, label: Tensor) -> Self:
-        """The items that share no label with a label vector (classes,).
-
-        Raises:
-            CapabilityError: every item shares one.
-        """
-        shared = (self.labels[torch.from_numpy(self.rows).to(self.labels.device)] & label).bool().any(1).cpu().numpy()
-        if shared.all():
-            raise CapabilityError(
-                "every item of the train split has the target label", hint="an attack towards it has nothing to learn"
-            )
-        return replace(self, rows=self.rows[~shared])
 
     def batch(self, step: int, size: int) -> np.ndarray:
         """Positions in the train split of one batch, drawn without replacement: a function of the step alone."""
@@ -80,3 +71,8 @@ class Examples:
     def inputs(self, rows: np.ndarray) -> Tensor:
         r"""(n, \*shape) float32 inputs at some positions in the train split, on the device."""
         return self.view.inputs(rows.tolist()).to(self.device)
+
+
+def shares_label(labels: Tensor, wanted: Tensor) -> Tensor:
+    """Whether each label vector (n, classes) shares a label with one (classes,): (n,) bool."""
+    return (labels.bool() & wanted.bool()).any(1)

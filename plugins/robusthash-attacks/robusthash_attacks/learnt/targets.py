@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Self
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from robusthash.adversary import Aim, find_aim
 from robusthash.contracts import AttackBatch, AttackContext, CodeBank, LearningContext, Space
 from robusthash.errors import CapabilityError
+from robusthash_attacks.learnt.examples import shares_label
 
+_LEAST = 2  #: items without the label, for a part to learn from and one that validates
 _LABELS, _CODES = "target labels", "target codes"
 
 
@@ -30,15 +34,23 @@ class TargetCodes:
     def most_frequent(cls, aim: Aim, context: LearningContext, most: int) -> Self:
         """The most frequent label vectors of the train split; of equally frequent ones, in the order of the classes.
 
+        Left out is a label vector that shares a label with all items but one or none: there is nothing to learn from,
+        and hardly a query that is not at its target.
+
         Raises:
-            CapabilityError: no item has a label.
+            CapabilityError: no label vector is left.
         """
-        distinct, counts = torch.unique(context.bank.labels, dim=0, return_counts=True)
-        labelled = distinct.bool().any(1)
-        if not labelled.any():
-            raise CapabilityError("no item of the train split has a label", hint="use an untargeted attack")
-        order = counts[labelled].argsort(descending=True, stable=True)[:most]
-        labels = distinct[labelled][order]
+        every = context.bank.labels
+        distinct, counts = torch.unique(every, dim=0, return_counts=True)
+        ranked = distinct[counts.argsort(descending=True, stable=True)]
+        kept = (label for label in ranked if label.any() and (~shares_label(every, label)).sum() >= _LEAST)
+        found = list(islice(kept, most))
+        if not found:
+            raise CapabilityError(
+                "the train split has no label that some items have and at least two others have not",
+                hint="use an untargeted attack",
+            )
+        labels = torch.stack(found)
         return cls(labels=labels, codes=_codes(aim, labels, context.surrogate.space, context.bank))
 
     @classmethod
@@ -61,7 +73,7 @@ class TargetCodes:
         if batch.targets is None or context.bank is None:
             raise CapabilityError("a targeted attack needs target labels and the code bank")
         wanted = _codes(aim, batch.targets, context.surrogate.space, context.bank)
-        likeness = wanted @ self.codes.T
+        likeness = normalize(wanted) @ normalize(self.codes).T
         same = (batch.targets[:, None] == self.labels).all(2)
         return torch.where(same, torch.inf, likeness).argmax(1)
 
