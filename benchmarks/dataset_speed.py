@@ -27,9 +27,9 @@ import torch
 from PIL import Image
 
 from robusthash.contracts import DatasetContext, FileImages, Images
-from robusthash_datasets.decoded import DecodedImages, DecodedStore
-from robusthash_datasets.listfiles import read_listing
+from robusthash_datasets.images.decoded import DecodedImages, DecodedStore
 from robusthash_datasets.lists import Lists
+from robusthash_datasets.lists.files import read_listing
 
 FASTER, MEGABYTES, READS = 10, 200, 5
 SHARE, BATCH = 10, 64  #: of the rows that the loop reads; images to a batch

@@ -15,11 +15,13 @@ from typing import Any
 
 import click
 
-from robusthash import hookspecs
+from robusthash import hookspecs, testing
 from robusthash.cli import group
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import describe
+from robusthash.scaffold import blueprint
 from robusthash.specs import ModelSpec
+from robusthash.testing.imports import PUBLIC
 
 DOCS = Path(__file__).parent
 WIDTH = 100  #: columns of the help texts
@@ -75,6 +77,33 @@ def hook_functions() -> list[tuple[str, Callable[..., Any]]]:
     return [
         item for item in vars(hookspecs).items() if item[0].startswith("robusthash_") and inspect.isfunction(item[1])
     ]
+
+
+def public(_argument: str) -> str:
+    """The modules whose names plugins may import."""
+    return ", ".join(f"`{module}`" for module in PUBLIC) + "."
+
+
+def example(kind: str) -> str:
+    """The files that `plugins new` writes for a kind: its plugin module, its class and its tests."""
+    plan = blueprint(f"my-{kind}", kind)
+    shown = [path for path in plan.files if path.suffix == ".py" and path.name != "__init__.py"]
+    blocks = [f'```python title="{path}"\n{plan.files[path].rstrip()}\n```' for path in shown]
+    return "\n\n".join([*blocks, f"    {plan.use}"])
+
+
+def contracts(_argument: str) -> str:
+    """What to override in each contract."""
+    rows = []
+    for name in (name for name in testing.__all__ if name.endswith("Contract") and name != "PluginObjectContract"):
+        cls = getattr(testing, name)
+        rows.append([f"`{name}`", ", ".join(f"`{one}`" for one in _own_fixtures(cls)), _attributes(cls) or "none"])
+    return table(["contract", "fixtures to override", "attributes"], rows)
+
+
+def contract(names: str) -> str:
+    """The tests of some contracts, each with its promise."""
+    return "\n\n".join(_contract(getattr(testing, name)) for name in names.split())
 
 
 def specs(kind: str) -> str:
@@ -144,6 +173,52 @@ def _plain_signature(hook: Callable[..., Any]) -> str:
     return re.sub(r"'|typing\.|robusthash\.specs\.|collections\.abc\.", "", str(inspect.signature(hook)))
 
 
+def _contract(cls: type) -> str:
+    fixtures = [[f"`{name}`", text] for name, text in _fixtures(cls).items()]
+    tests = {
+        name: _first(getattr(cls, name)) for base in reversed(cls.__mro__) for name in vars(base) if name[:5] == "test_"
+    }
+    promises = [[f"`{name}`", text] for name, text in tests.items()]
+    attributes = [["attribute", "default", "what"], *_attribute_rows(cls)]
+    parts = [f"### {cls.__name__}", table(["fixture", "what"], fixtures)]
+    if len(attributes) > 1:
+        parts.append(table(attributes[0], attributes[1:]))
+    return "\n\n".join([*parts, table(["test", "promise"], promises)])
+
+
+def _fixtures(cls: type) -> dict[str, str]:
+    """Fixtures of a contract by name, those to override first."""
+    found = {
+        name: _first(value)
+        for base in reversed(cls.__mro__)
+        for name, value in vars(base).items()
+        if hasattr(value, "_get_wrapped_function") and name not in _SHARED
+    }
+    return dict(sorted(found.items(), key=lambda item: "a subclass overrides this" not in item[1]))
+
+
+def _own_fixtures(cls: type) -> list[str]:
+    return [name for name, text in _fixtures(cls).items() if "a subclass overrides this" in text]
+
+
+def _attribute_rows(cls: type) -> list[list[str]]:
+    rows = []
+    for base in reversed(cls.__mro__):
+        _, _, described = inspect.cleandoc(vars(base).get("__doc__") or "").partition("Attributes:\n")
+        found = re.finditer(r"^    (\w+): (.*(?:\n        .*)*)", described, re.MULTILINE)
+        rows += [[f"`{one[1]}`", f"`{_text(getattr(cls, one[1]))}`", " ".join(one[2].split())] for one in found]
+    return rows
+
+
+def _attributes(cls: type) -> str:
+    return ", ".join(row[0] for row in _attribute_rows(cls))
+
+
+def _first(documented: Any) -> str:
+    """The first paragraph of a docstring, on one line."""
+    return " ".join(inspect.cleandoc(documented.__doc__ or "").partition("\n\n")[0].split())
+
+
 def _class(path: str) -> type:
     module, _, name = path.partition(":")
     found: type = getattr(importlib.import_module(module), name)
@@ -169,12 +244,21 @@ def _text(value: object) -> str:
 
 
 FIRST_PARTY = frozenset(
-    {"robusthash", *(f"robusthash-{part}" for part in ("attacks", "datasets", "defenses", "faiss", "models"))}
+    {
+        "robusthash",
+        *(f"robusthash-{part}" for part in ("attacks", "datasets", "defenses", "faiss", "models", "trackers")),
+    }
 )
+
+_SHARED = frozenset({"plugin_object"})  #: fixtures that subclasses of a contract have no use for
 
 _WRITERS: dict[str, Callable[[str], str]] = {
     "cli": cli,
+    "contract": contract,
+    "contracts": contracts,
+    "example": example,
     "hooks": hooks,
+    "public": public,
     "specs": specs,
     "options": options,
     "own-options": own_options,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from robusthash.errors import InputError
+from robusthash.opening import open_file
 from robusthash.storage import write_atomically
 
 __all__ = ["Arrays", "read_arrays", "to_npz", "write_arrays"]
@@ -32,7 +33,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         InputError: the file is missing or damaged.
     """
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+        with open_file(path) as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"cannot read the arrays {path}: {error}", hint="evaluate again with --force") from error

@@ -3,78 +3,101 @@
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
+from robusthash.opening import open_file
 from robusthash.storage import cache_folder
 
-__all__ = ["content_digests"]
+__all__ = ["content_digest", "content_digests", "file_state"]
 
 _ABSENT = b"absent"  #: of a file that is not there: reading it is the error, and naming a dataset is not
 _TABLE = "CREATE TABLE IF NOT EXISTS contents (state TEXT PRIMARY KEY, digest BLOB)"
 _PATIENCE = 30.0  #: seconds to wait for another process that writes
+_SETTLED = 2.0  #: seconds after which a file's times tell a later change from the last one; FAT counts in twos
 
 
 def content_digests(paths: Sequence[Path]) -> list[bytes]:
-    """SHA-256 of each file's bytes; a fixed word for a file that cannot be read.
+    """SHA-256 of each file's bytes; a fixed word for a file that cannot be read, such as a pipe.
 
     A file is read once, and again when anything of its state has changed: device, inode, size, or either of its times.
-    A rename changes the second, so that exchanged files are noticed.
+    A rename changes the second, so that exchanged files are noticed. A file that was changed a moment ago is not
+    remembered, because another change in the same moment would leave its state as it is.
 
     Args:
         paths: of the files.
     """
-    states = [_state(path) for path in paths]
-    with _memory() as memory:
-        known = {} if memory is None else _recalled(memory, [state for state in states if state])
-        new = [i for i, state in enumerate(states) if state and state not in known]
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-            found = list(pool.map(_read, [paths[i] for i in new]))
-        fresh = {states[i]: digest for i, digest in zip(new, found, strict=True) if digest != _ABSENT}
-        if memory is not None and fresh:
-            memory.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", fresh.items())
-            memory.commit()
-    return [{**known, **fresh}.get(state, _ABSENT) for state in states]
+    states = [file_state(path) for path in paths]
+    known = _recalled([state for state in states if state])
+    new = [i for i, state in enumerate(states) if state not in known]
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(content_digest, [paths[i] for i in new]))
+    fresh = dict(zip(new, found, strict=True))
+    # What changed while it was read is not remembered, either.
+    kept = {states[i]: digest for i, digest in fresh.items() if states[i] and file_state(paths[i]) == states[i]}
+    _remember({state: digest for state, digest in kept.items() if digest != _ABSENT})
+    return [fresh[i] if i in fresh else known[state] for i, state in enumerate(states)]
 
 
-def _state(path: Path) -> str:
-    """What changes whenever a file's content may have; empty for one that is not there."""
+def file_state(path: Path, *, settled: bool = True) -> str:
+    """What changes whenever a file's content may have.
+
+    Args:
+        path: of the file.
+        settled: whether another change in this moment has to show, too, because the state stands for the content.
+
+    Returns:
+        A text to compare; empty where nothing can be said: the file is not there, or was changed a moment ago and
+        is to be settled.
+    """
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
+        return ""
+    if settled and time.time() - max(found.st_mtime, found.st_ctime) < _SETTLED:
         return ""
     return f"{found.st_dev}.{found.st_ino}.{found.st_size}.{found.st_mtime_ns}.{found.st_ctime_ns}"
 
 
-def _read(path: Path) -> bytes:
+def content_digest(path: Path) -> bytes:
+    """SHA-256 of a file's bytes, read now; a fixed word if it cannot be read.
+
+    Args:
+        path: of the file.
+    """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError:
         return _ABSENT
 
 
-@contextmanager
-def _memory() -> Iterator[sqlite3.Connection | None]:
-    """What is remembered; None where the cache cannot be written or read, and everything is read again."""
-    folder = cache_folder()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(folder / "contents.sqlite", timeout=_PATIENCE)
-        connection.execute(_TABLE)
-    except (OSError, sqlite3.Error):
-        yield None
-        return
-    with closing(connection):
-        yield connection
-
-
-def _recalled(memory: sqlite3.Connection, states: Sequence[str]) -> dict[str, bytes]:
+def _recalled(states: Sequence[str]) -> dict[str, bytes]:
+    """The digests that are remembered; none where the memory cannot be read, and everything is read again."""
     found: dict[str, bytes] = {}
-    for start in range(0, len(states), 500):
-        some = states[start : start + 500]
-        marks = ",".join("?" * len(some))
-        found |= dict(memory.execute(f"SELECT state, digest FROM contents WHERE state IN ({marks})", some))  # noqa: S608 - marks alone
+    with suppress(OSError, sqlite3.Error), _memory() as memory:
+        for start in range(0, len(states), 500):
+            some = states[start : start + 500]
+            marks = ",".join("?" * len(some))
+            found |= dict(memory.execute(f"SELECT state, digest FROM contents WHERE state IN ({marks})", some))  # noqa: S608 - marks alone
     return found
+
+
+def _remember(digests: Mapping[str, bytes]) -> None:
+    """Remembers digests where the memory can be written; elsewhere the files are read again next time."""
+    if digests:
+        with suppress(OSError, sqlite3.Error), _memory() as memory:
+            memory.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", digests.items())
+            memory.commit()
+
+
+@contextmanager
+def _memory() -> Iterator[sqlite3.Connection]:
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(folder / "contents.sqlite", timeout=_PATIENCE)) as connection:
+        connection.execute(_TABLE)
+        yield connection

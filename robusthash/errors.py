@@ -36,6 +36,7 @@ __all__ = [
     "MissingDependencyError",
     "OptionError",
     "PluginError",
+    "RobustHashDeprecationWarning",
     "RobustHashError",
     "RobustHashWarning",
     "SpecError",
@@ -52,9 +53,15 @@ class RobustHashError(Exception):
     Args:
         message: what is wrong, and where (file, line, option, plugin and version).
         hint: how to fix it.
+
+    Attributes:
+        owner: whose code raised it: distribution and version, or a file of the user's own; None if that is unknown.
     """
 
     exit_code = 1
+    message: str = ""
+    hint: str | None = None
+    owner: str | None = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -66,11 +73,15 @@ class RobustHashError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors are pickled in worker processes, and a subclass may have other arguments than the message.
-        return _rebuild, (type(self), self.message, self.hint)
+        return _rebuild, (type(self), self.message, self.hint, self.owner)
 
 
 class RobustHashWarning(UserWarning):
     """Something failed, such as one cell of an evaluation, and the rest goes on."""
+
+
+class RobustHashDeprecationWarning(RobustHashWarning, FutureWarning):
+    """Something will be removed; the message says in which version, and what to use instead. Shown by default."""
 
 
 class UsageError(RobustHashError):
@@ -157,7 +168,8 @@ class StorageError(RobustHashError):
     """A result or an artifact could not be written."""
 
 
-def _rebuild(kind: type[RobustHashError], message: str, hint: str | None) -> RobustHashError:
+def _rebuild(kind: type[RobustHashError], message: str, hint: str | None, owner: str | None) -> RobustHashError:
     error = kind.__new__(kind)
     RobustHashError.__init__(error, message, hint=hint)
+    error.owner = owner
     return error

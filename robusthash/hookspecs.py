@@ -6,7 +6,7 @@ imported when one of its specs is used.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -22,15 +22,18 @@ from robusthash.specs import (
 )
 
 if TYPE_CHECKING:
+    from robusthash.events import CellInfo, EpochInfo, ErrorInfo, RunEnd, RunInfo
     from robusthash.results import Record
 
 __all__ = [
     "hookimpl",
     "robusthash_attacks",
     "robusthash_backbones",
+    "robusthash_cell_failed",
     "robusthash_cell_finished",
     "robusthash_datasets",
     "robusthash_defenses",
+    "robusthash_epoch_finished",
     "robusthash_executors",
     "robusthash_metrics",
     "robusthash_models",
@@ -218,8 +221,8 @@ def robusthash_executors() -> Iterable[ExecutorSpec]:
 
 
 @hookspec
-def robusthash_run_started(cells: int, settings: dict[str, Any]) -> None:
-    """Observes the start of an evaluation: the number of cells, and settings that all of them share.
+def robusthash_run_started(cells: int, settings: "RunInfo") -> None:
+    """Observes the start of an evaluation: the number of its cells, and the whole request.
 
     Example::
 
@@ -230,13 +233,13 @@ def robusthash_run_started(cells: int, settings: dict[str, Any]) -> None:
 
         @hookimpl
         def robusthash_run_started(cells, settings):
-            logging.getLogger("my_package").info("%d cells on %s", cells, settings["dataset"])
+            logging.getLogger("my_package").info("%d cells on %s", cells, settings.dataset)
     """
 
 
 @hookspec
-def robusthash_cell_finished(record: "Record") -> None:
-    """Observes each record when it is stored.
+def robusthash_epoch_finished(epoch: "EpochInfo") -> None:
+    """Observes each epoch of a training: of a model, or of a defense that trains. What is cached is not trained.
 
     Example::
 
@@ -246,14 +249,14 @@ def robusthash_cell_finished(record: "Record") -> None:
 
 
         @hookimpl
-        def robusthash_cell_finished(record):
-            logging.getLogger("my_package").info("%s on %s", record.attack.name, record.victim.model.name)
+        def robusthash_epoch_finished(epoch):
+            logging.getLogger("my_package").info("%s, epoch %d: %.2f", epoch.training, epoch.epoch, epoch.loss)
     """
 
 
 @hookspec
-def robusthash_run_finished(records: "list[Record]", seconds: float) -> None:
-    """Observes the end of an evaluation: its records, and its duration.
+def robusthash_cell_finished(record: "Record", reused: bool) -> None:
+    """Observes each cell that has a record, new or stored before, in the order in which they are finished.
 
     Example::
 
@@ -263,6 +266,41 @@ def robusthash_run_finished(records: "list[Record]", seconds: float) -> None:
 
 
         @hookimpl
-        def robusthash_run_finished(records, seconds):
-            logging.getLogger("my_package").info("%d records in %.0f s", len(records), seconds)
+        def robusthash_cell_finished(record, reused):
+            state = "stored before" if reused else "new"
+            logging.getLogger("my_package").info("%s on %s: %s", record.attack.name, record.victim.model.name, state)
+    """
+
+
+@hookspec
+def robusthash_cell_failed(cell: "CellInfo", owner: str, error: "ErrorInfo") -> None:
+    """Observes each cell that could not be evaluated: whose fault it is (distribution and version), and what it was.
+
+    Example::
+
+        import logging
+
+        from robusthash import hookimpl
+
+
+        @hookimpl
+        def robusthash_cell_failed(cell, owner, error):
+            logging.getLogger("my_package").warning("%s on %s: %s", cell.attack, cell.model, error.message)
+    """
+
+
+@hookspec
+def robusthash_run_finished(records: "tuple[Record, ...]", seconds: float, end: "RunEnd") -> None:
+    """Observes the end of each evaluation that has started, however it ends: its records, its duration, and how.
+
+    Example::
+
+        import logging
+
+        from robusthash import hookimpl
+
+
+        @hookimpl
+        def robusthash_run_finished(records, seconds, end):
+            logging.getLogger("my_package").info("%s: %d records in %.0f s", end.how, len(records), seconds)
     """

@@ -10,8 +10,10 @@ from typing import Any
 
 from torch import Tensor
 
+from robusthash.checkpoints import read_metadata
+from robusthash.documents import parse_json
 from robusthash.errors import CheckpointError
-from robusthash.tensors import load_tensors, read_metadata, save_tensors
+from robusthash.tensors import load_tensors, save_tensors
 
 _KEY = "robusthash-partial"
 
@@ -29,6 +31,14 @@ class Snapshot:
 
     tensors: dict[str, Tensor]
     about: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Note:
+    """What is stored beside the tensors."""
+
+    identity: str
+    about: dict[str, Any]
 
 
 class Snapshots:
@@ -73,19 +83,17 @@ class Snapshots:
         if self.path is None or not self.path.exists():
             return None
         try:
-            content = json.loads(read_metadata(self.path)[_KEY])
-            identity, about = content["identity"], dict(content["about"])
-        except (ValueError, KeyError, TypeError) as error:
+            note = parse_json(read_metadata(self.path).get(_KEY, ""), _Note)
+        except ValueError as error:
             raise CheckpointError(
-                f"{self.path} is not a snapshot of this version: {type(error).__name__} {error}",
-                hint="remove it to start again",
+                f"{self.path} is not a snapshot of this version: {error}", hint="remove it to start again"
             ) from error
-        if identity != self.identity:
+        if note.identity != self.identity:
             raise CheckpointError(
                 f"{self.path} is a snapshot of other work: another model, dataset, option, seed or version",
                 hint="remove it to start again, or name another file",
             )
-        return Snapshot(tensors=load_tensors(self.path), about=about)
+        return Snapshot(tensors=load_tensors(self.path), about=note.about)
 
     def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
         """Stores a snapshot, and atomically replaces the previous one.

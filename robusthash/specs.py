@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -25,6 +26,8 @@ __all__ = [
     "MetricSpec",
     "ModelSpec",
     "PluginUse",
+    "Precision",
+    "Relevance",
     "RetrieverSpec",
     "Role",
     "Spec",
@@ -37,6 +40,15 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9.@-]*(/[a-z0-9][a-z0-9.@-]*)?")
 _FACTORY = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MODALITIES = {"i": "image", "t": "text"}
+
+
+def _are(values: object, kind: type) -> bool:
+    """Whether they are a set of one kind."""
+    return isinstance(values, AbstractSet) and all(isinstance(value, kind) for value in values)
+
+
+def _are_options(values: object) -> bool:
+    return isinstance(values, Mapping) and all(isinstance(name, str) for name in values)
 
 
 class Goal(StrEnum):
@@ -54,6 +66,21 @@ class Capability(StrEnum):
     ANCHORS = "anchors"  #: codes of database items that have the target label
     CODE_BANK = "code-bank"  #: codes and labels of the train split
     QUERIES = "queries"  #: the victim's service, which returns codes or ids of the nearest items
+
+
+class Relevance(StrEnum):
+    """When an item is relevant to a query. Whoever has no label is relevant to nobody, and nobody to them."""
+
+    SHARE_ANY = "share-any"  #: they share a label: the field's default
+    EXACT = "exact"  #: they have the same labels
+    CONTAINS_TARGET = "contains-target"  #: the item has every label of the query
+
+
+class Precision(StrEnum):
+    """Arithmetic of an attack's passes. Scores are always computed in float32."""
+
+    FLOAT32 = "float32"
+    BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
 
 
 class Distance(StrEnum):
@@ -133,6 +160,18 @@ class Spec:
             raise SpecError(f"bad factory {self.factory!r} of {self.name!r}", hint="write 'package.module:attribute'")
         if not isinstance(self.summary, str) or not self.summary.strip() or "\n" in self.summary:
             raise SpecError(f"bad summary of {self.name!r}", hint="one non-empty line")
+        self._require("options", _are_options(self.options), "a mapping of options to values")
+        self._require("paper", self.paper is None or isinstance(self.paper, str), "the key of a paper, or None")
+        self._require("requires_api", isinstance(self.requires_api, str), "versions, as in '>=1,<2'")
+
+    def _require(self, name: str, fits: bool, wanted: str) -> None:
+        """Refuses a field that does not fit.
+
+        Raises:
+            SpecError: it does not.
+        """
+        if not fits:
+            raise SpecError(f"bad {name} of {self.name!r}: {getattr(self, name)!r}", hint=wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +187,10 @@ class ModelSpec(Spec):
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require("recipe", _are_options(self.recipe), "a mapping of the recipe's fields to values")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,10 +217,12 @@ class AttackSpec(Spec):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.goals or not all(isinstance(goal, Goal) for goal in self.goals):
+        if not self.goals or not _are(self.goals, Goal):
             raise SpecError(f"attack {self.name!r} has no valid goals", hint="goals={Goal.UNTARGETED} or Goal.TARGETED")
-        if not all(isinstance(need, Capability) for need in self.needs):
+        if not _are(self.needs, Capability):
             raise SpecError(f"attack {self.name!r} has unknown needs", hint="needs={Capability.GRADIENTS, ...}")
+        self._require("distances", _are(self.distances, Distance), "distances={Distance.HAMMING, ...}")
+        self._require("role", isinstance(self.role, Role), "one of Role")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,6 +242,11 @@ class RetrieverSpec(Spec):
 
     exactness: Exactness = Exactness.EXACT
     preference: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require("exactness", isinstance(self.exactness, Exactness), "one of Exactness")
+        self._require("preference", isinstance(self.preference, int), "a whole number")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,16 +4,19 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
 from robusthash.errors import StorageError, UsageError
+from robusthash.locks import claimed, remove_left
 
-__all__ = ["cache_folder", "digest", "remove_if_empty", "require_writable", "write_atomically"]
+__all__ = ["cache_folder", "digest", "remove_if_empty", "require_writable", "temporary_beside", "write_atomically"]
+
+_TEMPORARY = ".tmp"  #: ending of files that are being written
 
 
 def cache_folder() -> Path:
@@ -38,22 +41,35 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         StorageError: the folder is not writable, or the disk is full. An existing file is unchanged.
     """
-    temporary: str | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        with temporary_beside(path) as temporary:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
         raise StorageError(
             f"cannot write {path}: {error.strerror or error}",
             hint="stored files are unchanged; free disk space or check the folder's permissions",
         ) from error
+
+
+@contextmanager
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A hidden, empty file in a file's folder, to be written and renamed; removed afterwards if it is still there.
+
+    A process that is killed leaves its own, and whoever writes in the folder next removes it.
+
+    Args:
+        path: of the file; its folder is made.
+
+    Raises:
+        OSError: the folder is not writable.
+    """
+    with claimed(path, _TEMPORARY) as temporary:
+        remove_left(path.parent, _TEMPORARY)
+        yield temporary
 
 
 def remove_if_empty(folder: Path) -> None:

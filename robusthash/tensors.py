@@ -3,24 +3,16 @@
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from shlex import quote
 
 import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
 
-from robusthash.errors import CheckpointError
+from robusthash.checkpoints import refuse_other_formats, unreadable
 from robusthash.storage import write_atomically
 
-__all__ = ["load_tensors", "read_metadata", "refuse_other_formats", "save_tensors", "tensors_digest"]
-
-_PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
-_CONVERT = (
-    "import sys, torch, safetensors.torch as s; "
-    "state = torch.load(sys.argv[1], weights_only=True, map_location='cpu'); "
-    "s.save_file({k: v.contiguous().clone() for k, v in state.items()}, sys.argv[2])"
-)
+__all__ = ["load_tensors", "save_tensors", "tensors_digest"]
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None) -> None:
@@ -48,56 +40,8 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     try:
         tensors: dict[str, Tensor] = safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     return tensors
-
-
-def read_metadata(path: Path) -> dict[str, str]:
-    """Reads the metadata of a safetensors file without its tensors; empty if there is none.
-
-    Raises:
-        CheckpointError: as for :func:`load_tensors`.
-    """
-    refuse_other_formats(path)
-    try:
-        with safetensors.safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except (safetensors.SafetensorError, OSError) as error:
-        raise _unreadable(path, error) from error
-
-
-def refuse_other_formats(path: Path) -> None:
-    """Refuses a pickle, which is recognised by its first bytes or its suffix and never opened.
-
-    Raises:
-        CheckpointError: the file is a pickle, or cannot be read.
-    """
-    if is_pickle(path):
-        raise CheckpointError(
-            f"{path} is a pickle, which can run code when it is opened, and is refused",
-            hint=f'convert it once: python -c "{_CONVERT}" {quote(str(path))} '
-            f"{quote(str(path.with_suffix('.safetensors')))}; if torch.load refuses it, save model.state_dict() again "
-            "where the model was trained",
-        )
-
-
-def is_pickle(path: Path) -> bool:
-    """Whether a file is a pickle, by its first bytes, or by its suffix if it does not start like safetensors.
-
-    Raises:
-        CheckpointError: the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(16)
-    except OSError as error:
-        raise CheckpointError(
-            f"cannot read checkpoint {path}: {error.strerror or error}", hint="name a .safetensors file"
-        ) from error
-    # A safetensors file starts with the length of its header in 8 bytes; the header starts with a brace.
-    # Torch writes a zip archive of a pickle (PK), or a pickle, which starts with 0x80 and its protocol.
-    pickled = head[:4] == b"PK\x03\x04" or head[:1] == b"\x80" or path.suffix.lower() in _PICKLE_SUFFIXES
-    return pickled and head[8:9] != b"{"
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
@@ -113,10 +57,3 @@ def tensors_digest(tensors: Mapping[str, Tensor]) -> str:
         sha.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
         sha.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return sha.hexdigest()
-
-
-def _unreadable(path: Path, error: Exception) -> CheckpointError:
-    return CheckpointError(
-        f"{path} is truncated or not a safetensors file: {error}",
-        hint="remove it; copy, download or train it again",
-    )

@@ -44,8 +44,9 @@ def test_content_that_changes_under_the_same_times_is_noticed(tmp_path: Path) ->
 def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"x")
+    monkeypatch.setattr("robusthash.contents._SETTLED", 0.0)
     first = content_digests([path])
-    monkeypatch.setattr("robusthash.contents._read", lambda path: pytest.fail(f"{path} is read again"))
+    monkeypatch.setattr("robusthash.contents.content_digest", lambda path: pytest.fail(f"{path} is read again"))
     assert content_digests([path, path]) == first * 2
 
 
@@ -65,3 +66,19 @@ def test_a_cache_that_cannot_be_used_only_costs_time(tmp_path: Path, cache: Path
     cache.mkdir()
     (cache / "contents.sqlite").write_text("no database, however long it is: " * 100)
     assert content_digests([path]) == [right(path)]
+
+
+def test_another_change_in_the_same_moment_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"1" * 100)
+    before = path.stat()
+    assert content_digests([path]) == [right(path)]
+    path.write_bytes(b"2" * 100)
+    # A file system whose clock has not moved on: everything of the state is as it was.
+    monkeypatch.setattr(Path, "stat", lambda self, **_: before)
+    assert content_digests([path]) == [right(path)]
+
+
+def test_a_pipe_is_no_content_and_does_not_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a")
+    assert content_digests([tmp_path / "a"]) == content_digests([tmp_path / "gone"])

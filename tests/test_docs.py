@@ -7,7 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 from types import ModuleType
 
 import pluggy
@@ -16,15 +17,35 @@ import torch
 
 from robusthash import hookspecs, testing
 from robusthash.contracts import HashModel, Modality
-from robusthash.evaluation import read_suite
+from robusthash.errors import RobustHashDeprecationWarning
+from robusthash.evaluation import Local, Request, read_suite
+from robusthash.evaluation.running.observing import run_info
+from robusthash.events import CellInfo, Ending, EpochInfo, ErrorInfo, RunEnd
 from robusthash.host import Owner, PluginHost, PluginKind
 from robusthash.host.discovery import Candidate
 from robusthash.host.registration import register
+from robusthash.scaffold import KINDS, blueprint
+from robusthash.specs import Direction
 from robusthash.testing.records import make_record
 from robusthash.training import user_model
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+RUN = run_info(Request(models=("dpsh",)), results=Path("results"), executor=Local(), force=False)
+RECORD = make_record(attack="rnm", model="dpsh")
+ERROR = ErrorInfo.of(ValueError("no luck"))
+END = RunEnd(how=Ending.COMPLETE)
+EPOCH = EpochInfo(training="dpsh 32 bit", epoch=2, epochs=9, loss=0.5)
+CELL = CellInfo(
+    model="dpsh",
+    bits=32,
+    defense=None,
+    attack="rnm",
+    options={},
+    epsilon=0.1,
+    surrogate=None,
+    direction=Direction.I2I,
+)
 PAGES = sorted(DOCS.rglob("*.md"))
 
 _FILE = re.compile(r"^```\w+ title=\"(?P<name>[^\"]+)\"\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -69,7 +90,7 @@ def test_every_registered_name_is_documented(generate: ModuleType, kind: PluginK
 
 
 def test_every_hook_and_its_arguments_are_documented(generate: ModuleType) -> None:
-    text = (DOCS / "plugins.md").read_text(encoding="utf-8")
+    text = (DOCS / "plugins" / "hooks.md").read_text(encoding="utf-8")
     hooks = generate.hook_functions()
     assert {f"robusthash_{kind}s" for kind in PluginKind} < {name for name, _ in hooks}
     for name, hook in hooks:
@@ -100,9 +121,23 @@ def test_the_example_of_a_hook_yields_a_spec_of_its_kind(generate: ModuleType, k
 @pytest.mark.parametrize(
     ("hook", "arguments", "logged"),
     [
-        ("robusthash_run_started", {"cells": 3, "settings": {"dataset": "digits"}}, "3 cells on digits"),
-        ("robusthash_cell_finished", {"record": make_record(attack="rnm", model="dpsh")}, "rnm on dpsh"),
-        ("robusthash_run_finished", {"records": [make_record()], "seconds": 2.2}, "1 records in 2 s"),
+        ("robusthash_run_started", {"cells": 3, "settings": RUN}, "3 cells on digits"),
+        (
+            "robusthash_cell_finished",
+            {"record": RECORD, "reused": False},
+            "rnm on dpsh: new",
+        ),
+        ("robusthash_epoch_finished", {"epoch": EPOCH}, "dpsh 32 bit, epoch 2: 0.50"),
+        (
+            "robusthash_cell_failed",
+            {"cell": CELL, "owner": "a 1.0", "error": ERROR},
+            "rnm on dpsh: no luck",
+        ),
+        (
+            "robusthash_run_finished",
+            {"records": (RECORD,), "seconds": 2.2, "end": END},
+            "complete: 1 records in 2 s",
+        ),
     ],
 )
 def test_the_example_of_an_observer_is_called(
@@ -117,14 +152,15 @@ def test_the_example_of_an_observer_is_called(
 
 
 def test_every_hook_has_an_example_that_is_tested(generate: ModuleType) -> None:
-    observers = {"robusthash_run_started", "robusthash_cell_finished", "robusthash_run_finished"}
+    events = ("run_started", "epoch_finished", "cell_finished", "cell_failed", "run_finished")
+    observers = {f"robusthash_{event}" for event in events}
     assert {name for name, _ in generate.hook_functions()} == observers | {kind.hook for kind in PluginKind}
     assert all(generate.hook_doc(hook)[1].startswith(("from", "import")) for _, hook in generate.hook_functions())
 
 
 @pytest.mark.parametrize("kind", PluginKind)
 def test_every_spec_has_a_row_that_names_classes_and_tests_that_exist(kind: PluginKind) -> None:
-    text = (DOCS / "plugins.md").read_text(encoding="utf-8")
+    text = (DOCS / "plugins" / "rules.md").read_text(encoding="utf-8")
     rows = re.findall(rf"^\| `{kind.spec.__name__}` \|.*\|$", text, re.MULTILINE)
     assert rows
     for row in rows:
@@ -139,8 +175,8 @@ def test_every_spec_has_a_row_that_names_classes_and_tests_that_exist(kind: Plug
 
 
 def test_every_soundness_flag_has_its_anchor() -> None:
-    checks = ("evaluation/scoring/soundness.py", "results/comparing/consistency.py")
-    code = "".join((ROOT / "robusthash" / file).read_text(encoding="utf-8") for file in checks)
+    places = ("evaluation/scoring/soundness.py", "evaluation/scoring/data_flags.py", "results/comparing/consistency.py")
+    code = "".join((ROOT / "robusthash" / file).read_text(encoding="utf-8") for file in places)
     ids = set(re.findall(r'"(RH\d{3})"', code))
     text = (DOCS / "soundness.md").read_text(encoding="utf-8")
     assert ids
@@ -181,59 +217,83 @@ def test_the_example_model_is_a_hash_model(tmp_path: Path) -> None:
     assert model.codes(torch.rand(2, 3, 16, 16)).shape == (2, 12)
 
 
-@pytest.fixture(scope="module")
-def tutorial(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tutorial's distribution as its reader writes it, and as an installer would record it."""
-    folder = tmp_path_factory.mktemp("robusthash-hinge")
-    for name, text in files_told("plugins.md").items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    info = folder / "robusthash_hinge-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: robusthash-hinge\nVersion: 0.1.0\n")
-    (info / "entry_points.txt").write_text("[robusthash]\nhinge = robusthash_hinge.plugin\n")
-    return folder
+def steps(page: str) -> Iterator[tuple[str, str]]:
+    """What a page tells its reader to do, in order: files to write, by name, and commands to run, under no name."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for match in re.finditer(r"^```(?P<head>[^\n]*)\n(?P<body>.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        title = re.search(r'title="([^"]+)"', match["head"])
+        if title is not None:
+            yield title[1], match["body"]
+        elif match["head"] == "console":
+            yield from (("", line.removeprefix("$ ")) for line in match["body"].splitlines() if line.startswith("$ "))
 
 
-def run_beside(folder: Path, *command: str) -> str:
-    """Runs a command with a folder's distribution installed beside everything else; returns its output."""
-    path = os.pathsep.join([str(folder), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    environment = {name: value for name, value in os.environ.items() if name != "ROBUSTHASH_PLUGINS"}
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=folder,
-        env=environment | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"},  # toy tensors: threads would only wait
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-_CLI = "from robusthash.cli import main; main()"
-
-
-def test_the_tutorial_says_what_its_package_holds(tutorial: Path) -> None:
-    text = (tutorial / "pyproject.toml").read_text()
-    assert 'hinge = "robusthash_hinge.plugin"' in text
-    assert {"pyproject.toml", "robusthash_hinge/plugin.py", "robusthash_hinge/hinge.py", "tests/test_hinge.py"} == set(
-        files_told("plugins.md")
-    )
+def tools(folder: Path) -> dict[str, str]:
+    """An environment in which the reader's commands are those of this Python; pip installs offline, into a folder."""
+    (folder / "bin").mkdir()
+    for name, module in (("robusthash", "robusthash"), ("pip", "pip"), ("pytest", "pytest")):
+        script = folder / "bin" / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n')
+        script.chmod(0o755)
+    site = folder / "site"
+    paths = [str(site), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    unset = {"ROBUSTHASH_PLUGINS", "ROBUSTHASH_PLUGIN_FILES", "PYTEST_ADDOPTS"}
+    return {name: value for name, value in os.environ.items() if name not in unset} | {
+        "PATH": os.pathsep.join([str(folder / "bin"), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": "1",  # toy tensors: threads would only wait
+        "PIP_TARGET": str(site),
+        "PIP_NO_INDEX": "1",
+        "PIP_NO_DEPS": "1",
+        "PIP_NO_BUILD_ISOLATION": "0",  # pip reads a negated option the other way round
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
 
 
 @pytest.mark.slow
-def test_the_tutorials_plugin_is_shown_and_sound(tutorial: Path) -> None:
-    shown = run_beside(tutorial, "-c", _CLI, "--strict-plugins", "plugins", "show", "my-hinge")
-    assert "robusthash-hinge 0.1.0" in shown
-    assert "how far on the aim's side" in shown
-    assert "no problems found" in run_beside(tutorial, "-c", _CLI, "plugins", "doctor")
+@pytest.mark.usefixtures("cache")
+def test_the_tutorial_does_what_it_says_from_an_empty_folder_to_the_leaderboard(tmp_path: Path) -> None:
+    environment, empty = tools(tmp_path), tmp_path / "empty"
+    empty.mkdir()
+    commands = 0
+    for name, text in steps("plugins/index.md"):
+        if name:
+            (empty / name).write_text(text)
+            continue
+        done = subprocess.run(
+            ["sh", "-c", text], cwd=empty, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+        commands += 1
+    assert commands >= 9
+    rows = [line for line in done.stdout.splitlines() if " my-hinge " in line]  # the last command shows the leaderboard
+    assert rows, done.stdout
 
 
-@pytest.mark.slow
-def test_the_tutorials_attack_keeps_the_contract(tutorial: Path) -> None:
-    output = run_beside(tutorial, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests")
-    assert re.search(r"\d\d passed", output), output
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_a_page_with_what_plugins_new_writes(kind: str) -> None:
+    page = f"plugins/kinds/{kind}.md"
+    plan = blueprint(f"my-{kind}", kind)
+    told = files_told(page)
+    assert {name for name in told if name.startswith("tests/")}
+    assert told == {name: plan.files[PurePosixPath(name)] for name in told}
+
+
+def test_every_contract_is_documented() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in (DOCS / "plugins").rglob("*.md"))
+    wanted = [name for name in testing.__all__ if name.endswith("Contract")]
+    assert [name for name in wanted if f"`{name}`" not in text] == []
+
+
+def test_deprecated_names_are_listed_with_the_version_that_removes_them() -> None:
+    page = (DOCS / "compatibility.md").read_text(encoding="utf-8")
+    for old, new in testing._RENAMED.items():
+        with pytest.warns(RobustHashDeprecationWarning, match=r"removed in robusthash (\S+);") as caught:
+            assert getattr(testing, old) is getattr(testing, new)
+        assert caught[0].filename == __file__
+        version = re.search(r"removed in robusthash (\S+);", str(caught[0].message))
+        assert version is not None
+        assert f"| `robusthash.testing.{old}` | {version[1]} | `robusthash.testing.{new}` |" in page
 
 
 @pytest.mark.slow

@@ -1,5 +1,7 @@
 """Locks between processes: one at a time, none stale, none left behind."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from robusthash.errors import StorageError
-from robusthash.locks import held, locked
+from robusthash.locks import claimed, held, locked, remove_left
+from robusthash.storage import write_atomically
 
 #: Adds to a number in a file, in a way that loses counts if two processes do it at once.
 COUNT = """
@@ -65,3 +68,49 @@ def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot lock"), locked(tmp_path / "file" / "lock"):
         pass
+
+
+def test_a_file_that_was_released_is_no_lock_even_if_its_name_still_shows_it(tmp_path: Path) -> None:
+    """As a client of NFS may see it for some seconds, and as a kill between release and removal leaves it."""
+    path = tmp_path / "lock"
+    path.write_bytes(b"released")
+    before = path.stat().st_ino
+    other = tmp_path / "other"  # keeps the inode from being used again
+    other.hardlink_to(path)
+    with locked(path):
+        assert path.stat().st_ino != before
+        assert path.read_bytes() == b""
+    assert not path.exists()
+    assert other.read_bytes() == b"released"
+
+
+def test_a_file_system_without_locks_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(StorageError, match="No locks available") as error, locked(tmp_path / "lock"):
+        pass
+    assert "mounted with locks" in str(error.value.hint)
+
+
+def test_what_killed_processes_left_is_removed_and_what_is_written_stays(tmp_path: Path) -> None:
+    (tmp_path / ".a.npz.0123abcd.tmp").write_bytes(b"half")
+    kept = (tmp_path / ".a.npz.swp", tmp_path / "b.0123abcd.tmp", tmp_path / "a.npz")
+    for path in kept:
+        path.touch()
+    with claimed(tmp_path / "a.npz", ".tmp") as written:
+        remove_left(tmp_path, ".tmp")
+        assert sorted(tmp_path.iterdir()) == sorted([*kept, written])
+        written.replace(tmp_path / "a.npz")
+    assert sorted(tmp_path.iterdir()) == sorted(kept)
+    remove_left(tmp_path / "gone", ".tmp")
+
+
+def test_a_file_that_was_written_is_as_readable_as_the_process_wants_it(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        write_atomically(tmp_path / "record.json", b"{}")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "record.json").stat().st_mode & 0o777 == 0o644

@@ -1,5 +1,7 @@
 """The core's exact search: its contract on both paths, and what is its own."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
@@ -9,10 +11,11 @@ from robusthash.errors import OptionError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.retrieval import MatrixIndex, TorchRetriever, WordIndex
 from robusthash.specs import RetrieverSpec
+from robusthash.testing import RetrieverContract
 from robusthash.testing.brute_force import random_codes, slow_ranking
-from robusthash.testing.retrievers import RetrieverContract
 
 
+@dataclass(frozen=True, kw_only=True)
 class MatrixOnCPU(Retriever):
     """The GPU's path, on the CPU, three rows of 700 items at a time."""
 

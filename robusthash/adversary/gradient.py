@@ -11,6 +11,7 @@ from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.steps import Step
+from robusthash.boundary import breach
 from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.specs import Capability, Goal
@@ -160,4 +161,24 @@ class GradientAttack(Attack):
             now = distance if reached is None else torch.minimum(distance, reached[active])
             context.observe(ids[active], run * self.steps + step, now)
 
-        return descend(context.surrogate, clean, delta, aim[rows], self.loss, threat, schedule, smoother, observe)
+        return descend(
+            context.surrogate, clean, delta, aim[rows], self._checked_loss, threat, schedule, smoother, observe
+        )
+
+    def _checked_loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:
+        """What :meth:`loss` returns, if it is one differentiable number for each sample.
+
+        Raises:
+            ContractError: it is not.
+        """
+        losses: object = self.loss(logits, aim, progress)
+        if not isinstance(losses, Tensor):
+            raise breach(self, f"returned the loss {type(losses).__name__}", hint=f"return ({len(logits)},) floats")
+        if losses.shape != (len(logits),) or not losses.is_floating_point() or not losses.requires_grad:
+            gradient = "" if losses.requires_grad else " without gradient"
+            raise breach(
+                self,
+                f"returned the loss {tuple(losses.shape)} {losses.dtype}{gradient} for {len(logits)} samples",
+                hint=f"return ({len(logits)},) floats that depend on the logits",
+            )
+        return losses

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from robusthash.adversary.engine import Schedule, descend
 from robusthash.adversary.steps import Step
-from robusthash.contracts import Budget, HashModel, Surrogate, Threat
+from robusthash.contracts import Budget, HashModel, Surrogate, Threat, checked_outputs
 from robusthash.epsilon import LEVELS
 from robusthash.hashing import sign
 
@@ -50,7 +50,7 @@ def probe(model: HashModel, inputs: Tensor) -> VictimProbe:
     """
     box = model.modality.box
     with torch.no_grad():
-        logits, again = model(inputs.clone()), model(inputs.clone())
+        logits, again = (checked_outputs(model, inputs, model(inputs.clone())) for _ in range(2))
         fewer = torch.cat([model(part.clone()) for part in torch.split(inputs, (len(inputs) + 1) // 2)])
         # A quantiser may round down, up or to the nearest: in at least one direction it ignores a quarter of a level.
         quarter = 0.25 * box.width / (box.levels or LEVELS)

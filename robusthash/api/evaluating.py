@@ -33,7 +33,8 @@ class Evaluation(Results):
         failures: cells that could not be evaluated.
 
     Attributes:
-        failures: as above; each has its ``cell``, the ``owner`` of the attack, and the ``error``.
+        failures: as above; each has its ``cell``, the ``owner`` of what failed, the ``error``, and the ``victim`` if it
+            was one that could not be made.
     """
 
     def __init__(self, records: Iterable[Record], *, failures: Iterable[Failure] = ()) -> None:
@@ -89,7 +90,8 @@ def evaluate(
             ``device``, ``retriever``, ``relevance`` ...
 
     Returns:
-        The records. A cell that fails does not stop the others: there is a warning, and an entry in ``failures``.
+        The records. A cell that fails, or a model that cannot be trained, does not stop the others: there is a
+            warning, and an entry in ``failures``.
 
     Raises:
         UsageError: a name, a type or a value is wrong.
@@ -147,8 +149,9 @@ def _tell_failures(outcome: RunOutcome) -> None:
     failures = outcome.failures
     if failures and all(record.attack.role is Role.REFERENCE for record in outcome.records):
         raise failures[0].error
-    for failure in failures:
-        warnings.warn(f"{failure.cell} failed: {failure.error}", RobustHashWarning, stacklevel=3)
+    told = [f"{failure.victim or failure.cell} failed: {failure.error}" for failure in failures]
+    for text in dict.fromkeys(told):  # a model that could not be made once, however many cells needed it
+        warnings.warn(text, RobustHashWarning, stacklevel=3)
 
 
 def _empty(value: object) -> bool:

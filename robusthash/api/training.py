@@ -56,8 +56,8 @@ def train(
     setting = make_settings(train, dataset, options, settings)
     target = None if output is None else arguments.path(output, "output")
     with reporting(progress=progress) as report:
-        path, description, cached = train_victim(name, length, setting, installed(), output=target, progress=report)
-    return Checkpoint(path=path, description=description, cached=cached)
+        found = train_victim(name, length, setting, installed(), output=target, progress=report)
+    return Checkpoint(path=found.path, description=found.description, cached=found.cached)
 
 
 def harden(
@@ -101,10 +101,8 @@ def harden(
         plugin = resources.plugins.defense(named).plugin
         trains = isinstance(plugin, TrainedDefense) and not isinstance(plugin, TrainedWrapper)
         if trains and isinstance(victim, str) and user_path(victim) is None:
-            path, description, cached = harden_victim(
-                named, victim, length, setting, host, output=target, progress=report
-            )
-            return Checkpoint(path=path, description=description, cached=cached)
+            stored = harden_victim(named, victim, length, setting, host, output=target, progress=report)
+            return Checkpoint(path=stored.path, description=stored.description, cached=stored.cached)
         if output is not None:
             raise UsageError("output was passed, but there is no checkpoint to write", hint="leave it out")
         check(Request(models=(victim,), attacks=(), bits=(length,), defenses=(named,), setting=setting), resources)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from robusthash.training import Description
+    from robusthash.evaluation.victims.checkpoints import StoredModel
 
 output_option = click.option(
     "--output",
@@ -18,23 +18,21 @@ output_option = click.option(
 )
 
 
-def report_checkpoint(
-    path: Path, description: "Description", *, cached: bool, done: str, following: str, as_json: bool
-) -> None:
+def report_checkpoint(stored: "StoredModel", *, done: str, following: str, as_json: bool) -> None:
     """Reports a checkpoint.
 
     Args:
-        path: of the checkpoint.
-        description: of the checkpoint.
-        cached: whether it was found in the cache.
+        stored: the checkpoint.
         done: one word for the work done otherwise.
         following: the command to run next.
         as_json: print JSON.
     """
     if as_json:
-        click.echo(json.dumps({"path": str(path), "cached": cached, **asdict(description)}, indent=2))
+        click.echo(
+            json.dumps({"path": str(stored.path), "cached": stored.cached, **asdict(stored.description)}, indent=2)
+        )
         return
-    probe = description.report["probes"][-1]
-    click.echo(f"{'found in the cache' if cached else done}: {path}")
+    probe = stored.description.report["probes"][-1]
+    click.echo(f"{'found in the cache' if stored.cached else done}: {stored.path}")
     click.echo(f"MAP within the train split: {probe['map']:.3f} (random codes: {probe['floor']:.3f})")
     click.echo(f"next: {following}")

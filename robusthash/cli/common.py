@@ -8,10 +8,11 @@ import click
 
 from robusthash.cli.progress import progress
 from robusthash.cli.session import Session
-from robusthash.host import PluginHost, PluginProblem
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from robusthash.host import PluginHost, PluginProblem
 
 __all__ = [
     "console",
@@ -57,25 +58,32 @@ retriever_option = click.option(
 )
 
 
-def load_host(context: click.Context) -> PluginHost:
+def load_host(context: click.Context, *, strict: bool = False) -> "PluginHost":
     """Loads the plugins. A plugin that fails to load is reported on standard error.
 
+    Args:
+        context: of the command.
+        strict: a plugin that cannot be loaded is an error, as with ``--strict-plugins``.
+
     Raises:
-        PluginError: with ``--strict-plugins``, if there is such a plugin.
+        PluginError: if it is strict, and there is such a plugin.
         UnknownNameError: the allow-list in ROBUSTHASH_PLUGINS names something that is not installed.
     """
-    session = context.ensure_object(Session)
+    from robusthash.host import PluginHost
 
-    def warn(problem: PluginProblem) -> None:
+    session = context.ensure_object(Session)
+    strict = strict or session.strict_plugins
+
+    def warn(problem: "PluginProblem") -> None:
         click.echo(f"warning: {problem.message}" + ("" if problem.loaded else _SEE_DOCTOR), err=True)
         if session.debug:
             click.echo(problem.details, err=True)
 
-    def warn_of_observers(problem: PluginProblem) -> None:
+    def warn_of_observers(problem: "PluginProblem") -> None:
         if problem.loaded:  # plugins that are not loaded are named by the error at the end
             warn(problem)
 
-    return PluginHost.load(strict=session.strict_plugins, report=warn_of_observers if session.strict_plugins else warn)
+    return PluginHost.load(strict=strict, report=warn_of_observers if strict else warn)
 
 
 def out() -> "Console":

@@ -1,7 +1,7 @@
 """The entry point of the command line: the commands, and the exit code of every outcome.
 
-Exit codes: 0 success, 1 failure, 2 usage error or bad input, 130 interrupted, 141 the reader of the output closed the
-pipe. A command may have exit codes of its own.
+Exit codes: 0 success, 1 failure, 2 usage error or bad input, 3 gate failed, 4 gate inconclusive, 5 nothing selected,
+130 interrupted, 141 the reader of the output closed the pipe. A command may have exit codes of its own.
 """
 
 import contextlib
@@ -13,9 +13,12 @@ from typing import Any
 
 import click
 
+from robusthash.boundary import blaming, results_on_stdout
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.session import Session, session_options
+from robusthash.cli.streams import claim_streams
 from robusthash.errors import RobustHashError
+from robusthash.host.files import FILES_VARIABLE
 from robusthash.version import __version__
 
 INTERRUPTED = 130
@@ -57,6 +60,8 @@ class _Commands(LazyGroup):
             "robusthash.cli.commands.compare:command",
             "Compare two stored results, query by query.",
         ),
+        "gate": ("robusthash.cli.commands.gate:command", "Judge stored results by rules, and against a baseline."),
+        "baseline": ("robusthash.cli.commands.baseline:command", "Write and show the baseline of the gate."),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
     },
@@ -72,6 +77,7 @@ def group() -> None:
 
 def main() -> None:
     """The installed command."""
+    claim_streams()
     sys.exit(run(sys.argv[1:]))
 
 
@@ -85,6 +91,15 @@ def run(arguments: Sequence[str]) -> int:
         The exit code; errors are printed on standard error.
     """
     session = Session()
+    files = os.environ.get(FILES_VARIABLE)
+    try:
+        with results_on_stdout():
+            return _run(arguments, session)
+    finally:
+        _restore(files)
+
+
+def _run(arguments: Sequence[str], session: Session) -> int:
     try:
         result = group.main(list(arguments), prog_name="robusthash", obj=session, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -102,10 +117,18 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(session, error.format_message(), None, error.exit_code)
     except RobustHashError as error:
         return _fail(session, error.message, error.hint, error.exit_code)
-    except Exception as error:  # the last resort: a bug becomes one line, too
-        hint = None if session.debug else "run again with --debug for the traceback"
-        return _fail(session, f"internal error: {type(error).__name__}: {error}", hint, 1)
+    except (Exception, SystemExit) as error:  # the last resort: a bug becomes one line, too
+        made = blaming(None, "run the command").translated(error)
+        return _fail(session, made.message, None if session.debug else made.hint, made.exit_code)
     return result if isinstance(result, int) else 0
+
+
+def _restore(files: str | None) -> None:
+    """Forgets the plugin files of this run, which workers found in their environment."""
+    if files is None:
+        os.environ.pop(FILES_VARIABLE, None)
+    else:
+        os.environ[FILES_VARIABLE] = files
 
 
 def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from robusthash.host.files import add_plugin_file
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -35,8 +38,26 @@ def _flag(name: str, text: str, *, hidden: bool) -> click.Option:
     )
 
 
+def _plugin_file(*, hidden: bool) -> click.Option:
+    def add(_context: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]) -> None:
+        for path in paths:
+            add_plugin_file(path)
+
+    return click.Option(
+        ["--plugin-file"],
+        type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
+        multiple=True,
+        is_eager=True,
+        expose_value=False,
+        callback=add,
+        metavar="FILE",
+        help="Also load a plugin that is a single file. Repeatable.",
+        hidden=hidden,
+    )
+
+
 def session_parameters(*, hidden: bool) -> list[click.Option]:
-    """The options ``--debug`` and ``--strict-plugins``.
+    """The options ``--debug``, ``--strict-plugins`` and ``--plugin-file``.
 
     Args:
         hidden: hides them in a subcommand's help.
@@ -44,6 +65,7 @@ def session_parameters(*, hidden: bool) -> list[click.Option]:
     return [
         _flag("--debug", "Show the traceback of an error.", hidden=hidden),
         _flag("--strict-plugins", "Stop if an installed plugin cannot be loaded.", hidden=hidden),
+        _plugin_file(hidden=hidden),
     ]
 
 

@@ -1,31 +1,42 @@
 """The interfaces that plugins implement, and the objects that they are passed."""
 
-from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Precision, Surrogate
+from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Surrogate
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
 from robusthash.contracts.attacking.threat import Threat
-from robusthash.contracts.data.dataset import (
-    Dataset,
-    DatasetContext,
-    Finding,
-    RetrievalData,
-    Split,
-)
+from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.contracts.data.files import FileImages
-from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs
+from robusthash.contracts.data.findings import Finding, Findings
+from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs, read_inputs, read_pixels
 from robusthash.contracts.defending.context import DefenseContext, Trainer
 from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
-from robusthash.contracts.executor import Executor, FinishedShard, Running, ShardTask, Work, Workplace
+from robusthash.contracts.executor import (
+    Executor,
+    FinishedShard,
+    Running,
+    ShardTask,
+    Work,
+    Workplace,
+    in_use,
+    run_tasks,
+)
 from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
 from robusthash.contracts.models.descriptor import Descriptor
-from robusthash.contracts.models.model import Backbone, HashModel, ModelWrapper, evaluating
+from robusthash.contracts.models.model import (
+    Backbone,
+    HashModel,
+    ModelWrapper,
+    checked_outputs,
+    evaluating,
+    represented,
+)
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
-from robusthash.contracts.progress import Progress, silent
-from robusthash.contracts.randomness import Randomness, isolated_randomness, seeded
+from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
+from robusthash.contracts.randomness import Draws, Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
 from robusthash.contracts.training.loss import LossStep, TrainBatch
@@ -33,7 +44,7 @@ from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.snapshots import Snapshot, Snapshots
-from robusthash.specs import Distance
+from robusthash.specs import Distance, Precision
 
 __all__ = [
     "IMAGE",
@@ -58,10 +69,13 @@ __all__ = [
     "DefenseContext",
     "Descriptor",
     "Distance",
+    "Draws",
     "Ensemble",
+    "EpochWatch",
     "Executor",
     "FileImages",
     "Finding",
+    "Findings",
     "FinishedShard",
     "HashLayer",
     "HashModel",
@@ -102,11 +116,18 @@ __all__ = [
     "TrainingReport",
     "Work",
     "Workplace",
+    "checked_outputs",
     "evaluating",
     "format_epsilon",
+    "in_use",
     "isolated_randomness",
     "parse_epsilon",
+    "read_inputs",
+    "read_pixels",
+    "represented",
+    "run_tasks",
     "seeded",
     "silent",
     "tower_of",
+    "unwatched",
 ]

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from robusthash.boundary import breach, foreign, own, warned, whose
 from robusthash.errors import RobustHashError
 
 
@@ -83,3 +84,52 @@ class Executor(ABC):
         Args:
             workplace: what it needs to run tasks.
         """
+
+
+@contextmanager
+def in_use(executor: Executor, workplace: Workplace) -> Iterator[Running]:
+    """An executor in use; its faults are its own, and one while it stops is a warning, as the numbers are there.
+
+    Args:
+        executor: the executor.
+        workplace: what it needs to run tasks.
+
+    Raises:
+        PluginError: it could not be started.
+    """
+    place = ExitStack()
+    with foreign(executor, "start"):
+        entered = place.enter_context(executor.start(workplace))
+    if not isinstance(entered, Running):
+        raise breach(executor, f"started a {type(entered).__name__}", hint="yield a Running from `start`")
+    own(entered, whose(executor))
+    try:
+        yield entered
+    finally:
+        warned(executor, "stop", place.close)
+
+
+def run_tasks(running: Running, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
+    """Runs tasks, and checks what is said of each.
+
+    Args:
+        running: a started executor.
+        tasks: shards of one cell.
+
+    Raises:
+        PluginError: the executor failed, or returned something else.
+        StorageError: a worker died.
+    """
+    nothing = object()
+    with foreign(running, f"run {len(tasks)} shards"):
+        finished = iter(running.run(tasks))
+    left = {task.shard for task in tasks}
+    while True:
+        with foreign(running, f"run {len(tasks)} shards"):
+            one = next(finished, nothing)
+        if one is nothing:
+            return
+        if not isinstance(one, FinishedShard) or one.task.shard not in left:
+            raise breach(running, f"yielded {type(one).__name__}", hint="yield one FinishedShard for each task")
+        left.remove(one.task.shard)
+        yield one

@@ -5,11 +5,20 @@ import random as python_random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
+
+
+class Draws(StrEnum):
+    """When a defense draws random numbers."""
+
+    NONE = "none"  #: never: the hardened model is a function of the model and the data
+    SEED = "seed"  #: once, while it hardens, from the run's seed; an input's logits do not change from pass to pass
+    PER_CALL = "per-call"  #: in each pass, from torch's global generator, which the host seeds; flagged (RH008)
 
 
 @dataclass(frozen=True, kw_only=True)

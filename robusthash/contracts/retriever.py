@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robusthash.boundary import breach, foreign, own, whose
 from robusthash.contracts.space import Space
 from robusthash.errors import ContractError, UsageError
 from robusthash.specs import Distance
@@ -91,7 +92,16 @@ class Retriever(ABC):
         _check(items, space, "the database is")
         if not len(items):
             raise UsageError("the database is empty", hint="index at least one item")
-        return self._index(items, space, _key(items, space))
+        with foreign(self, f"index {len(items)} items"):
+            index = self._index(items, space, _key(items, space))
+        if not isinstance(index, Index) or getattr(index, "size", None) != len(items):
+            raise breach(
+                self,
+                f"built a {type(index).__name__}, not an Index of {len(items)} items",
+                hint="return it from `_index`, and pass the items to its base class",
+            )
+        own(index, whose(self))
+        return index
 
     @abstractmethod
     def _index(self, items: Tensor, space: Space, key: str) -> "Index":
@@ -149,16 +159,20 @@ class Index(ABC):
                 f"k = {k} exceeds this retriever's limit of {limit}",
                 hint="ask for fewer neighbours, or use another retriever",
             )
-        found = self._search(queries, k)
+        with foreign(self, f"search {k} neighbours of {len(queries)} queries"):
+            found = self._search(queries, k)
+        _require_tensors(self, found, Neighbours, ("distances", "ids"))
         shape, wanted = (len(queries), k), torch.int64 if self.space.binary else torch.float32
         if found.ids.shape != shape or found.distances.shape != shape:
-            raise ContractError(
-                f"{type(self).__name__} returned distances {tuple(found.distances.shape)} and ids "
-                f"{tuple(found.ids.shape)}, not {shape}"
+            raise breach(
+                self,
+                f"returned distances {tuple(found.distances.shape)} and ids {tuple(found.ids.shape)}",
+                hint=f"return {shape} of both",
             )
         if found.distances.dtype != wanted or found.ids.dtype != torch.int64:
-            raise ContractError(
-                f"{type(self).__name__} returned {found.distances.dtype} distances and {found.ids.dtype} ids",
+            raise breach(
+                self,
+                f"returned {found.distances.dtype} distances and {found.ids.dtype} ids",
                 hint=f"{self.space.distance} distances are {wanted}, ids are torch.int64",
             )
         return found
@@ -180,14 +194,25 @@ class Index(ABC):
             raise UsageError(f"radius is {radius}", hint="a radius is at least 0")
         if not self.capabilities.radius:
             raise UsageError(f"{type(self).__name__} has no radius search", hint="use another retriever, such as torch")
-        return self._within(queries, radius)
+        with foreign(self, f"search {len(queries)} queries within {radius}"):
+            found = self._within(queries, radius)
+        _require_tensors(self, found, Ball, ("offsets", "distances", "ids"))
+        if found.offsets.shape != (len(queries) + 1,) or found.ids.shape != found.distances.shape:
+            raise breach(
+                self,
+                f"returned offsets {tuple(found.offsets.shape)}, distances "
+                f"{tuple(found.distances.shape)} and ids {tuple(found.ids.shape)}",
+                hint=f"return {len(queries) + 1} offsets, and a distance for each id",
+            )
+        return found
 
     @final
     def close(self) -> None:
         """Frees what the index holds; later searches are refused. Closing it again has no effect."""
         if not self.closed:
             self.closed = True
-            self._close()
+            with foreign(self, "be closed"):
+                self._close()
 
     def __enter__(self) -> Self:
         return self
@@ -204,8 +229,7 @@ class Index(ABC):
     def _within(self, queries: Tensor, radius: float) -> Ball:
         """Searches within a radius; the arguments have been checked. Needed if the capabilities include ``radius``."""
         raise ContractError(
-            f"{type(self).__name__} declares radius search and does not implement it: radius {radius}, "
-            f"{len(queries)} queries",
+            f"{whose(self)} declares radius search and does not implement it: radius {radius}, {len(queries)} queries",
             hint="implement `_within`",
         )
 
@@ -224,6 +248,17 @@ def _check(items: Tensor, space: Space, what: str) -> None:
     problem = space.problem(items)
     if problem:
         raise UsageError(f"{what} {problem}", hint=f"pass {space.form}")
+
+
+def _require_tensors(index: Index, found: object, kind: type, fields: tuple[str, ...]) -> None:
+    """Fails unless a search returned an object of its type with tensors on the CPU."""
+    tensors = [getattr(found, name, None) for name in fields]
+    if not isinstance(found, kind) or not all(isinstance(one, Tensor) and one.device.type == "cpu" for one in tensors):
+        raise breach(
+            index,
+            f"returned a {type(found).__name__}",
+            hint=f"return {kind.__name__} with tensors on the CPU: {', '.join(fields)}",
+        )
 
 
 def _key(items: Tensor, space: Space) -> str:

@@ -1,15 +1,23 @@
-"""Evaluations: cells are planned, run in shards, and stored as records."""
+"""Evaluations: cells are planned, run in shards, and stored as records.
 
-from robusthash.evaluation.planning.plan import Cell, VictimPlan
-from robusthash.evaluation.planning.request import Request, RunSettings
-from robusthash.evaluation.planning.suite import parse_choice, read_suite
-from robusthash.evaluation.running.executors import Local, Processes, choose_executor
-from robusthash.evaluation.running.run import Failure, RunOutcome, evaluate
-from robusthash.evaluation.tasks.attack import attack_images
-from robusthash.evaluation.tasks.gallery import Picture
-from robusthash.evaluation.tasks.harden import harden_victim
-from robusthash.evaluation.tasks.rescore import rescore
-from robusthash.evaluation.tasks.train import train_victim
+Names are imported on first use: a request is read and checked without torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from robusthash.evaluation.planning.plan import Cell, VictimPlan
+    from robusthash.evaluation.planning.request import Request, RunSettings
+    from robusthash.evaluation.planning.suite import parse_choice, read_suite
+    from robusthash.evaluation.running.executors import Local, Processes, choose_executor
+    from robusthash.evaluation.running.outcome import Failure, RunOutcome
+    from robusthash.evaluation.running.run import evaluate
+    from robusthash.evaluation.tasks.attack import attack_images
+    from robusthash.evaluation.tasks.gallery import Picture
+    from robusthash.evaluation.tasks.harden import harden_victim
+    from robusthash.evaluation.tasks.rescore import rescore
+    from robusthash.evaluation.tasks.train import train_victim
 
 __all__ = [
     "Cell",
@@ -30,3 +38,27 @@ __all__ = [
     "rescore",
     "train_victim",
 ]
+
+_HOMES = {
+    **dict.fromkeys(("Cell", "VictimPlan"), "planning.plan"),
+    **dict.fromkeys(("Request", "RunSettings"), "planning.request"),
+    **dict.fromkeys(("parse_choice", "read_suite"), "planning.suite"),
+    **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),
+    **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
+    "evaluate": "running.run",
+    "attack_images": "tasks.attack",
+    "Picture": "tasks.gallery",
+    "harden_victim": "tasks.harden",
+    "rescore": "tasks.rescore",
+    "train_victim": "tasks.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

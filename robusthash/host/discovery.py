@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
 
+from robusthash.boundary import Whose
 from robusthash.errors import UnknownNameError
 from robusthash.version import __version__
 
@@ -16,18 +17,19 @@ _FILE = "entry_points.txt"
 
 @dataclass(frozen=True, order=True)
 class Owner:
-    """The distribution that a plugin comes from.
+    """The distribution, or the single file, that a plugin comes from.
 
     Attributes:
-        distribution: its normalised name, as in package indexes: lower case, with single hyphens.
-        version: its version; empty if its metadata gives none.
+        distribution: its normalised name, as in package indexes: lower case, with single hyphens. A file's own name.
+        version: its version; empty if its metadata gives none. Of a file, a digest of its content.
     """
 
     distribution: str
     version: str
 
     def __str__(self) -> str:
-        return f"{self.distribution} {self.version}".rstrip()
+        kind = "file " if self.distribution.endswith(".py") else ""  # no normalised name has a dot
+        return f"{kind}{self.distribution} {self.version}".rstrip()
 
 
 CORE = Owner("robusthash", __version__)
@@ -41,16 +43,24 @@ class Candidate:
         owner: the distribution that it comes from.
         name: of its entry point.
         load: imports it.
+        required: whether somebody named it himself, so that it is an error if it cannot be loaded.
     """
 
     owner: Owner
     name: str
     load: Callable[[], object]
+    required: bool = False
 
     @property
     def key(self) -> str:
         """Its name in the plugin manager."""
         return f"{self.owner.distribution}:{self.name}"
+
+    @property
+    def whose(self) -> Whose:
+        """Whose code it is, for errors."""
+        what = "the plugin" if self.required else f"entry point {self.name!r}"
+        return Whose(what=what, owner=str(self.owner))
 
 
 def same_name(distribution: str) -> str:

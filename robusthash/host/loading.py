@@ -12,15 +12,15 @@ from typing import Any
 import pluggy
 
 from robusthash import hookspecs
+from robusthash.boundary import foreign, own, time_limit, told
 from robusthash.errors import (
     AmbiguousNameError,
-    ContractError,
-    MissingDependencyError,
     OptionError,
     PluginError,
     RobustHashError,
     UnknownNameError,
 )
+from robusthash.frozen import freeze
 from robusthash.host.discovery import (
     CORE,
     PLUGINS_VARIABLE,
@@ -31,7 +31,8 @@ from robusthash.host.discovery import (
     same_name,
     select,
 )
-from robusthash.host.registration import PluginKind, Registered, register
+from robusthash.host.files import plugin_files
+from robusthash.host.registration import OBSERVERS, PluginKind, Registered, register
 from robusthash.options import build_options, convert
 
 __all__ = ["Owner", "PluginHost", "PluginKind", "PluginProblem", "Registered"]
@@ -100,16 +101,21 @@ class PluginHost:
             entry_points: instead of those installed.
             report: called with each problem as it is found.
 
+        Files that ``ROBUSTHASH_PLUGIN_FILES`` names are loaded after them, whatever the allow-list says.
+
         Raises:
             UnknownNameError: the allow-list names something that is not installed.
-            PluginError: with ``strict``, after all plugins were tried; it names all problems.
+            UsageError: a plugin file is not there, or not Python.
+            PluginError: a plugin file cannot be loaded; or, with ``strict``, an installed plugin: after all were tried,
+                it names all problems.
         """
         host = cls(report=report)
         host._add(Candidate(owner=CORE, name="builtin", load=lambda: importlib.import_module(_BUILTIN)))
         where = PLUGINS_VARIABLE if allow is None else None
         names = allowed_names(os.environ) if allow is None else frozenset(allow)
         chosen, host._excluded = select(discover(entry_points), names, where=where)
-        for candidate in chosen:
+        files = plugin_files(os.environ) if entry_points is None else ()
+        for candidate in (*chosen, *files):
             host._add(candidate)
         if strict and host._problems:
             messages = "; ".join(problem.message for problem in host._problems)
@@ -134,6 +140,13 @@ class PluginHost:
     def all(self, kind: PluginKind) -> list[Registered]:
         """All plugin objects of one kind, sorted by name."""
         return sorted(self._registry[kind], key=lambda registered: (registered.spec.name, registered.full_name))
+
+    def observers(self, owner: Owner) -> list[object]:
+        """The modules of a distribution, or of the core, that have an observer hook."""
+        hooks = [getattr(self._manager.hook, hook) for hook in OBSERVERS]
+        observing = {id(one.plugin) for hook in hooks for one in hook.get_hookimpls()}
+        named = self._manager.list_name_plugin()
+        return [one for key, one in named if self._candidates[key].owner == owner and id(one) in observing]
 
     def duplicates(self) -> list[tuple[Registered, ...]]:
         """Names with several owners. ``distribution/name`` is still unique."""
@@ -182,20 +195,13 @@ class PluginHost:
             MissingDependencyError: raised by the plugin.
         """
         module, _, attribute = registered.spec.factory.partition(":")
-        try:
+        with foreign(registered.whose, f"be imported from {registered.spec.factory}"), time_limit():
             found = getattr(importlib.import_module(module), attribute)
-        except MissingDependencyError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise PluginError(
-                f"cannot import {registered.spec.factory}, the {registered.kind} {registered.spec.name!r} of "
-                f"{registered.owner}: {_one_line(error)}",
-                hint="check that the plugin's dependencies are installed",
-            ) from error
+            kind = type(found).__name__
         if not isinstance(found, type):
             raise PluginError(
                 f"{registered.spec.factory}, the {registered.kind} {registered.spec.name!r} of {registered.owner}, is "
-                f"of type {type(found).__name__}",
+                f"of type {kind}",
                 hint="a factory must be a class: a frozen keyword-only dataclass of options",
             )
         return found
@@ -209,29 +215,26 @@ class PluginHost:
 
         Raises:
             OptionError: an option's name or value is wrong.
-            PluginError: as for :meth:`resolve`; the spec's own options do not fit its class; or its constructor fails.
-            ContractError: the class is not a dataclass, or has a field with a type that options cannot have.
+            PluginError: as for :meth:`resolve`; the spec's own options do not fit its class; its constructor fails; or
+                the class is not a dataclass, or has a field with a type that options cannot have.
         """
         cls = self.resolve(registered)
-        name, whose = registered.spec.name, f"{registered.kind} {registered.spec.name!r} of {registered.owner}"
-        try:
-            preset = convert(cls, registered.spec.options, where=name)
-        except OptionError as error:
-            raise PluginError(
-                f"the spec of {whose} does not fit its class: {error.message}", hint=error.hint
-            ) from error
-        except ContractError as error:
-            raise ContractError(f"{whose}: {error.message}", hint=error.hint) from error
-        chosen = convert(cls, options or {}, where=name)
-        try:
-            return build_options(cls, {**preset, **chosen}, where=name)
-        except RobustHashError:
-            raise
-        except Exception as error:
-            raise PluginError(f"cannot create {whose}: {_one_line(error)}", hint="report it to its authors") from error
+        name = registered.spec.name
+        with foreign(registered.whose, "be created"):
+            try:
+                preset = convert(cls, registered.spec.options, where=name)
+            except OptionError as error:
+                raise PluginError(
+                    f"the spec of {registered.whose} does not fit its class: {error.message}", hint=error.hint
+                ) from error
+            made: Any = build_options(cls, {**preset, **convert(cls, options or {}, where=name)}, where=name)
+        own(made, registered.whose)
+        return made
 
     def notify(self, hook: str, **arguments: Any) -> None:
         """Calls an observer hook of each plugin that has it. An exception in one is recorded as a problem.
+
+        Observers get deep copies of the arguments, which they cannot change.
 
         Args:
             hook: like ``robusthash_cell_finished``.
@@ -240,21 +243,27 @@ class PluginHost:
         Raises:
             AttributeError: there is no such hook.
         """
-        getattr(self._manager.hook, hook)
+        if not getattr(self._manager.hook, hook).get_hookimpls():
+            return
+        frozen = {name: freeze(value) for name, value in arguments.items()}
         for name, plugin in self._manager.list_name_plugin():
             others = [other for _, other in self._manager.list_name_plugin() if other is not plugin]
+            candidate = self._candidates[name]
             try:
-                self._manager.subset_hook_caller(hook, others)(**arguments)
-            except (Exception, SystemExit) as error:
-                candidate = self._candidates[name]
-                self._record(candidate, f"plugin {candidate.owner}: {hook} failed: {_one_line(error)}")
+                with foreign(candidate.whose, f"observe {hook}"):
+                    self._manager.subset_hook_caller(hook, others)(**frozen)
+            except RobustHashError as error:
+                self._record(candidate, self._named(candidate, error))
 
     def _add(self, candidate: Candidate) -> None:
         try:
-            found = register(self._manager, candidate, self._names(candidate.owner))
-        except (Exception, SystemExit) as error:
-            where = f"entry point {candidate.name!r}"
-            self._record(candidate, f"plugin {candidate.owner} not loaded: {where}: {_one_line(error)}")
+            with foreign(candidate.whose, "be loaded"), time_limit():
+                found = register(self._manager, candidate, self._names(candidate.owner))
+        except RobustHashError as error:
+            message = f"not loaded: {self._named(candidate, error)}"
+            if candidate.required:
+                raise PluginError(message, hint="fix the file, or leave it out") from error
+            self._record(candidate, message)
             return
         self._candidates[candidate.key] = candidate
         for registered in found:
@@ -267,6 +276,12 @@ class PluginHost:
             for registered in everything
             if registered.owner == owner
         }
+
+    @staticmethod
+    def _named(candidate: Candidate, error: RobustHashError) -> str:
+        """The text of an error in one line; it names the plugin, which errors of usage do not."""
+        text = told(error) if error.__cause__ is None else error.message  # the hint is the doctor, in every case
+        return text if candidate.whose.owner in text else f"{candidate.whose}: {text}"
 
     def _record(self, candidate: Candidate, message: str) -> None:
         problem = PluginProblem(
@@ -282,8 +297,8 @@ class PluginHost:
     def _matches(self, kind: PluginKind, name: str) -> list[Registered]:
         short = [registered for registered in self._registry[kind] if registered.spec.name == name]
         distribution, _, rest = name.partition("/")
-        full = f"{same_name(distribution)}/{rest}"
-        return short or [registered for registered in self._registry[kind] if registered.full_name == full]
+        full = {name, f"{same_name(distribution)}/{rest}"}
+        return short or [registered for registered in self._registry[kind] if registered.full_name in full]
 
     def _unknown(self, kind: PluginKind | None, name: str, where: str | None) -> UnknownNameError:
         known = {
@@ -300,8 +315,3 @@ class PluginHost:
             missing.append(f"excluded by the allow-list: {', '.join(map(str, self.excluded))}")
         error.hint = "; ".join([*filter(None, [error.hint]), *missing])
         return error
-
-
-def _one_line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, RobustHashError) else f"{type(error).__name__}: {text}"

@@ -11,6 +11,7 @@ import pluggy
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from robusthash import hookspecs
+from robusthash.boundary import Whose
 from robusthash.errors import PluginError, SpecError
 from robusthash.host.discovery import Candidate, Owner
 from robusthash.specs import (
@@ -64,6 +65,12 @@ _SPECS: dict[PluginKind, type[Spec]] = {
 }
 
 
+#: Hooks that observe a run: all that yield no specs.
+OBSERVERS: tuple[str, ...] = tuple(
+    name for name in hookspecs.__all__ if name.startswith(PREFIX) and name not in {kind.hook for kind in PluginKind}
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Registered:
     """A spec, and its owner.
@@ -82,6 +89,11 @@ class Registered:
     def full_name(self) -> str:
         """``distribution/name``, which is unique."""
         return f"{self.owner.distribution}/{self.spec.name}"
+
+    @property
+    def whose(self) -> Whose:
+        """Whose code it is, for errors."""
+        return Whose(what=f"{self.kind} {self.spec.name!r}", owner=str(self.owner))
 
 
 def register(
@@ -103,6 +115,7 @@ def register(
         Exception: raised by importing it or by one of its hooks.
     """
     plugin = candidate.load()
+    _check_interface(plugin)
     _check_hooks(manager, plugin)
     if manager.is_registered(plugin):
         raise PluginError("another entry point names the same plugin", hint="remove one of the two")
@@ -112,6 +125,16 @@ def register(
     except BaseException:
         manager.unregister(name=candidate.key)
         raise
+
+
+def _check_interface(plugin: object) -> None:
+    """Refuses a plugin whose ``requires_api`` names other versions, before any of its hooks is called."""
+    required = getattr(plugin, "requires_api", None)
+    if required is not None and not _is_satisfied(required):
+        raise PluginError(
+            f"it needs plugin interface {required}, this robusthash has {API_VERSION}",
+            hint="install compatible versions of the two",
+        )
 
 
 def _check_hooks(manager: pluggy.PluginManager, plugin: object) -> None:
@@ -147,7 +170,7 @@ def _collect(
     for kind in PluginKind:
         for spec in _specs(manager, kind, others):
             if (kind, spec.name) in names:
-                raise SpecError(f"{kind} {spec.name!r} is yielded twice by {owner}", hint="names must be unique")
+                raise SpecError(f"{kind} {spec.name!r} is yielded twice", hint="names must be unique")
             names.add((kind, spec.name))
             found.append(Registered(kind=kind, spec=spec, owner=owner))
     return found
@@ -169,6 +192,7 @@ def _specs(manager: pluggy.PluginManager, kind: PluginKind, others: Collection[o
 def _check_spec(kind: PluginKind, spec: object) -> None:
     if not isinstance(spec, kind.spec):
         raise SpecError(f"{kind.hook} yielded {type(spec).__name__}", hint=f"yield instances of {kind.spec.__name__}")
+    kind.spec.__post_init__(spec)  # a subclass may have skipped it
     if not isinstance(spec.options, Mapping) or not all(isinstance(name, str) for name in spec.options):
         raise SpecError(f"bad options of {kind} {spec.name!r}", hint="a mapping from field names to values")
     if not _is_satisfied(spec.requires_api):

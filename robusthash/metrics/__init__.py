@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from robusthash.metrics.counting.distances import DescriptorDistances
     from robusthash.metrics.counting.histograms import DistanceHistograms, distance_histograms
     from robusthash.metrics.counting.ranked import DescriptorCounts, ranked_counts
-    from robusthash.metrics.counting.relevance import Relevance
+    from robusthash.metrics.counting.relevance import relevant_counts
     from robusthash.metrics.floors import best_ceiling, random_floor, worst_counts, worst_floor
     from robusthash.metrics.functional import (
         core_metric,
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from robusthash.metrics.protocols import RankingMetric
     from robusthash.metrics.scores import Scores
     from robusthash.metrics.statistics import PairedComparison, bootstrap_interval, paired_comparison
+    from robusthash.specs import Relevance
 
 __all__ = [
     "CORE_METRICS",
@@ -51,6 +52,7 @@ __all__ = [
     "psnr",
     "random_floor",
     "ranked_counts",
+    "relevant_counts",
     "rmse",
     "score",
     "ssim",
@@ -69,7 +71,7 @@ _MODULES = {
     "imagery": ("l2", "linf", "perceptibility", "psnr", "rmse", "ssim"),
     "protocols": ("RankingMetric",),
     "counting.ranked": ("DescriptorCounts", "ranked_counts"),
-    "counting.relevance": ("Relevance",),
+    "counting.relevance": ("Relevance", "relevant_counts"),
     "scores": ("Scores",),
     "statistics": ("PairedComparison", "bootstrap_interval", "paired_comparison"),
 }

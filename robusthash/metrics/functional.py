@@ -13,10 +13,10 @@ import numpy.typing as npt
 from robusthash.errors import OptionError, UnknownNameError, UsageError
 from robusthash.metrics.catalogue import CORE_METRICS
 from robusthash.metrics.counting.histograms import distance_histograms
-from robusthash.metrics.counting.relevance import Relevance
 from robusthash.metrics.given import given_codes, given_labels
 from robusthash.metrics.protocols import BallPrecision, MeanAveragePrecision, RankingMetric, TopPrecision
 from robusthash.options import build_options
+from robusthash.specs import Relevance
 
 Values = npt.NDArray[np.float64]
 

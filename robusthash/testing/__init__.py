@@ -1,25 +1,35 @@
 """Contract tests, toy victims and a linter of imports, for plugin authors.
 
 Names are imported on first use: contract tests need pytest, which the core does not depend on, and the linter does not.
+Pytest rewrites their assertions, so that a failure shows the values that it compared.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from robusthash.deprecation import deprecated
+
 if TYPE_CHECKING:
-    from robusthash.testing.attacks import AttackContract
-    from robusthash.testing.datasets import DatasetContract
-    from robusthash.testing.executors import ExecutorContract, Reversed
-    from robusthash.testing.imports import Fault, check_imports
-    from robusthash.testing.metrics import RankingMetricContract
-    from robusthash.testing.models import (
+    from robusthash.testing.contracts.attacks import AttackContract, GradientAttackContract
+    from robusthash.testing.contracts.datasets import DatasetContract
+    from robusthash.testing.contracts.defenses import DefenseContract, toy_defense_context
+    from robusthash.testing.contracts.executors import ExecutorContract, Reversed
+    from robusthash.testing.contracts.metrics import MetricContract
+    from robusthash.testing.contracts.models import (
+        BackboneContract,
         ClosedFormContract,
+        DescriptorContract,
         HashContract,
         ModelContract,
         ObjectiveContract,
         ReadyModelContract,
     )
-    from robusthash.testing.retrievers import RetrieverContract
+    from robusthash.testing.contracts.objects import PluginObjectContract
+    from robusthash.testing.contracts.observers import ObserverContract, watch
+    from robusthash.testing.contracts.retrievers import RetrieverContract
+    from robusthash.testing.imports import Fault, check_imports
+    from robusthash.testing.records import make_record
     from robusthash.testing.victims import (
         DescriptorVictim,
         LinearVictim,
@@ -35,38 +45,59 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttackContract",
+    "BackboneContract",
     "ClosedFormContract",
     "DatasetContract",
+    "DefenseContract",
+    "DescriptorContract",
     "DescriptorVictim",
     "ExecutorContract",
     "Fault",
+    "GradientAttackContract",
     "HashContract",
     "LinearVictim",
+    "MetricContract",
     "ModelContract",
     "ObjectiveContract",
-    "RankingMetricContract",
+    "ObserverContract",
+    "PluginObjectContract",
     "ReadyModelContract",
     "RetrieverContract",
     "Reversed",
     "SmallVictim",
     "TextVictim",
     "check_imports",
+    "make_record",
     "toy_batch",
     "toy_context",
+    "toy_defense_context",
     "toy_images",
     "toy_inputs",
     "toy_learning",
     "toy_oracle",
+    "watch",
 ]
 
 _MODULES = {
-    "attacks": ("AttackContract",),
-    "datasets": ("DatasetContract",),
-    "executors": ("ExecutorContract", "Reversed"),
+    "contracts.attacks": ("AttackContract", "GradientAttackContract"),
+    "contracts.datasets": ("DatasetContract",),
+    "contracts.defenses": ("DefenseContract", "toy_defense_context"),
+    "contracts.executors": ("ExecutorContract", "Reversed"),
+    "contracts.metrics": ("MetricContract",),
+    "contracts.models": (
+        "BackboneContract",
+        "ClosedFormContract",
+        "DescriptorContract",
+        "HashContract",
+        "ModelContract",
+        "ObjectiveContract",
+        "ReadyModelContract",
+    ),
+    "contracts.objects": ("PluginObjectContract",),
+    "contracts.observers": ("ObserverContract", "watch"),
+    "contracts.retrievers": ("RetrieverContract",),
     "imports": ("Fault", "check_imports"),
-    "metrics": ("RankingMetricContract",),
-    "models": ("ClosedFormContract", "HashContract", "ModelContract", "ObjectiveContract", "ReadyModelContract"),
-    "retrievers": ("RetrieverContract",),
+    "records": ("make_record",),
     "victims": (
         "DescriptorVictim",
         "LinearVictim",
@@ -81,11 +112,17 @@ _MODULES = {
     ),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
+_RENAMED = {"RankingMetricContract": "MetricContract"}  #: old names, until the version in `__getattr__`
 
 
 def __getattr__(name: str) -> Any:
+    if name in _RENAMED:
+        deprecated(f"{__name__}.{name}", removed_in="0.2", instead=f"{__name__}.{_RENAMED[name]}")
+        name = _RENAMED[name]
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if _HOMES[name].startswith("contracts.") and f"{__name__}.contracts" not in sys.modules:
+        import_module("pytest").register_assert_rewrite(f"{__name__}.contracts")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 

@@ -22,7 +22,7 @@ from robusthash.contracts import (
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import centre, hamming, mainstay, vote
 from robusthash.specs import Capability, Goal
-from robusthash.testing import AttackContract, LinearVictim, SmallVictim, toy_batch, toy_context
+from robusthash.testing import GradientAttackContract, LinearVictim, SmallVictim, toy_batch, toy_context
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ VARIANTS = {
 }
 
 
-class TestVariants(AttackContract):
+class TestVariants(GradientAttackContract):
     """The engine's options keep the contract, whatever the loss."""
 
     @pytest.fixture(params=list(VARIANTS))

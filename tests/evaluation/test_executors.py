@@ -117,7 +117,7 @@ def test_each_fault_turns_its_test_red(how: Run, test: str) -> None:
 def test_a_thread_that_goes_on_turns_its_tests_red(
     test: str, over: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robusthash.testing.executors._SECONDS", 0.2)
+    monkeypatch.setattr("robusthash.testing.contracts.executors._SECONDS", 0.2)
 
     def leaves_a_thread(workplace: Workplace, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
         threading.Thread(target=over.wait, daemon=True).start()

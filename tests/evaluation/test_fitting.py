@@ -1,5 +1,6 @@
 """What attacks learn: once, kept by what made it, the same bytes for whoever asks, and told with what it cost."""
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -61,8 +62,8 @@ class Spender(Learner):
         context.surrogate(inputs).sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         context.surrogate(inputs.detach())
         context.snapshots.save({"half": torch.tensor([7.0])})
-        if isinstance(self.result, BaseException) and before is None:
-            raise self.result
+        if isinstance(self.result, int) and before is None:
+            signal.raise_signal(self.result)
         return {"w": before.tensors["half"] if before else torch.zeros(1)}
 
 
@@ -84,7 +85,7 @@ class InStages(Attack):
                 total = before.tensors["total"]
             for epoch in range(before.about["epochs"] if before else 0, 4):
                 if self.killed_at == 4 * stage + epoch:
-                    raise KeyboardInterrupt
+                    signal.raise_signal(signal.SIGINT)
                 context.surrogate(inputs).sum().backward()  # type: ignore[no-untyped-call]  # as above
                 total = total + 1
                 snapshots.save({"total": total}, {"epochs": epoch + 1})
@@ -165,9 +166,9 @@ def test_what_learning_cost_is_told_by_whoever_takes_it_from_the_cache(context: 
 
 def test_a_learning_that_was_killed_goes_on_from_its_snapshot(context: LearningContext, own_cache: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        found(Spender(result=KeyboardInterrupt()), context, {})
+        found(Spender(result=signal.SIGINT), context, {})
     assert [path.suffix for path in (own_cache / "attacks").iterdir()] == [".partial"]
-    assert found(Spender(result=KeyboardInterrupt()), context, {}).tensors["w"].tolist() == [7.0]
+    assert found(Spender(result=signal.SIGINT), context, {}).tensors["w"].tolist() == [7.0]
     assert [path.suffix for path in (own_cache / "attacks").iterdir()] == [".safetensors"]
 
 
@@ -189,14 +190,14 @@ def test_a_learning_that_was_killed_costs_what_an_undisturbed_one_costs(
 
 def test_a_snapshot_of_another_learning_is_not_taken_up(context: LearningContext) -> None:
     with pytest.raises(KeyboardInterrupt):
-        found(Spender(result=KeyboardInterrupt()), context, {"seed": 0})
+        found(Spender(result=signal.SIGINT), context, {"seed": 0})
     assert found(Spender(), context, {"seed": 1}).tensors["w"].tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
     ("attack", "error", "says"),
     [
-        (Learner(result=ValueError("no")), PluginError, "ValueError while it learnt: no"),
+        (Learner(result=ValueError("no")), PluginError, "was to learn, and raised ValueError: no"),
         (Learner(result=torch.ones(2)), ContractError, "learnt a Tensor"),
         (Learner(result={"w": [1.0]}), ContractError, "learnt a dict"),
         (Learner(result={"w": torch.tensor([torch.nan])}), ContractError, "NaN or infinite values: w"),

@@ -50,9 +50,9 @@ def workshop(host: PluginHost, setting: RunSettings = SETTING, progress: Progres
 
 
 def victim(resources: Resources) -> tuple[HashModel, ModelUse, Description]:
-    path, description, _ = train_checkpoint(VictimPlan(model="dpsh", bits=32), resources)
-    found = get_victim(VictimPlan(model=str(path), bits=32), resources)
-    return found.tower(IMAGE), found.use, description
+    stored = train_checkpoint(VictimPlan(model="dpsh", bits=32), resources)
+    found = get_victim(VictimPlan(model=str(stored.path), bits=32), resources)
+    return found.tower(IMAGE), found.use, stored.description
 
 
 def hardened(resources: Resources, *, known: bool = True) -> Hardened:
@@ -180,7 +180,7 @@ def test_a_wrapper_is_not_cached_and_must_keep_the_code_length(host: PluginHost)
     chosen = resources.plugins.defense("bit-depth")
     found = harden(model, use, description, chosen, resources)
     assert (found.path, found.use) == (None, use)
-    with pytest.raises(ContractError, match=r"of the same space \(32 bit\)"):
+    with pytest.raises(ContractError, match=r"of the same space, 32 bit"):
         harden(
             model,
             use,
@@ -208,7 +208,7 @@ def test_what_cannot_be_hardened_is_refused(host: PluginHost, tmp_path: Path) ->
 
 
 def test_another_models_checkpoint_is_refused(host: PluginHost) -> None:
-    path, _, _ = train_checkpoint(VictimPlan(model="dpsh", bits=32), workshop(host))
+    path = train_checkpoint(VictimPlan(model="dpsh", bits=32), workshop(host)).path
     setting = RunSettings(checkpoint=path, options={"cgat/fast": QUICK["cgat/fast"]}, device="cpu")
     with pytest.raises(CheckpointError, match="has model dpsh, not hashnet"):
         harden_victim("cgat/fast", "hashnet", 32, setting, host, output=None, progress=silent)

@@ -66,9 +66,9 @@ def noisy():
 def masks(host: PluginHost, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of masked models over one trained network."""
     folder = tmp_path_factory.mktemp("masks")
-    checkpoint, _, _ = train_victim(
+    checkpoint = train_victim(
         "dpsh", 32, SETTING, host, output=folder / "victim.safetensors", progress=lambda _d, _t, _w: None
-    )
+    ).path
     file = folder / "masks.py"
     file.write_text(MASKS.replace("{checkpoint!r}", repr(str(checkpoint))))
     return file

@@ -52,3 +52,11 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     assert setting.data_root == tmp_path / "data"
     assert setting.weights == str(tmp_path / "net.safetensors")
     assert read_suite(written(tmp_path, 'weights = "default"')).setting.weights == "default"
+
+
+@pytest.mark.parametrize("content", [f"queries = {'9' * 5000}", "a = " + "[" * 5000, "\ufffe"])
+def test_a_suite_that_exhausts_its_parser_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "suite.toml"
+    path.write_text(content)
+    with pytest.raises(InputError, match="is not TOML"):
+        read_suite(path)

@@ -142,7 +142,7 @@ class Fails(Attack):
         raise ValueError("no")
 
 
-class Interrupted(Exception):
+class Interrupted(BaseException):
     """Not an error of robusthash's."""
 
 

@@ -117,14 +117,14 @@ def test_checkpoints_are_models_and_surrogates(host: PluginHost, tmp_path: Path)
     from robusthash.evaluation import train_victim
 
     quiet = SETTING
-    path, _, _ = train_victim(
+    path = train_victim(
         "hashnet",
         16,
         replace(quiet, options={"train": {"epochs": "3"}}),
         host,
         output=tmp_path / "own.safetensors",
         progress=lambda _d, _t, _w: None,
-    )
+    ).path
     request = replace(MATRIX, models=(str(path),), surrogates=("dpsh",), bits=(32,))
     records = evaluate(request, host, results=tmp_path / "results").records
     surrogates = {record.attack.surrogate.digest for record in records if record.attack.surrogate}

@@ -176,15 +176,17 @@ def test_a_closed_form_is_cached_and_checkpointed_like_a_trained_model(
     name: str, host: PluginHost, tmp_path: Path
 ) -> None:
     setting = replace(SETTING, options={})
-    path, description, cached = train_victim(name, 16, setting, host, output=None, progress=lambda _d, _t, _w: None)
-    assert not cached
+    found = train_victim(name, 16, setting, host, output=None, progress=lambda _d, _t, _w: None)
+    assert not found.cached
     again = train_victim(name, 16, setting, host, output=None, progress=lambda _d, _t, _w: None)
-    assert (again[0], again[1].weights_digest, again[2]) == (path, description.weights_digest, True)
+    description = found.description
+    assert (again.path, again.cached) == (found.path, True)
+    assert again.description.weights_digest == description.weights_digest
     assert description.recipe == {}
     assert description.report["epochs"] == 0
     probe = description.report["probes"][-1]
     assert probe["map"] > probe["floor"] + 0.1  # features of a random network still say something about digits
-    assert load_checkpoint(path)[1].weights_digest == description.weights_digest
+    assert load_checkpoint(found.path)[1].weights_digest == description.weights_digest
 
 
 def test_a_closed_form_can_be_attacked_with_full_knowledge(host: PluginHost, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import robusthash.metrics as metrics
 from robusthash.errors import OptionError, UnknownNameError, UsageError
 from robusthash.hashing import pack
 from robusthash.metrics import CORE_METRICS, Relevance, distance_histograms
-from robusthash.testing.metrics import made
+from robusthash.testing.contracts.metrics import made
 
 BITS = 12
 RANDOM = torch.Generator().manual_seed(0)

@@ -19,11 +19,11 @@ from robusthash.metrics.protocols import (
 )
 from robusthash.metrics.ranking import Denominator
 from robusthash.specs import MetricSpec, Spec
-from robusthash.testing.metrics import RankingMetricContract
+from robusthash.testing import MetricContract
 
 
 @pytest.mark.parametrize("name", [spec.name for spec in CORE_METRICS])
-class TestCoreMetrics(RankingMetricContract):
+class TestCoreMetrics(MetricContract):
     @pytest.fixture
     def spec(self, name: str) -> MetricSpec:
         return next(spec for spec in CORE_METRICS if spec.name == name)
@@ -53,7 +53,7 @@ class Upside(MeanAveragePrecision):
 
 
 def test_the_contract_sees_options_that_are_not_in_the_name_and_metrics_that_are_upside_down() -> None:
-    contract = RankingMetricContract()
+    contract = MetricContract()
     contract.test_options_are_part_of_the_name(MeanAveragePrecision(k=5))
     with pytest.raises(AssertionError, match="k is not in the name"):
         contract.test_options_are_part_of_the_name(Nameless(k=5))

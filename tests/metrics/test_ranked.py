@@ -28,7 +28,7 @@ from robusthash.metrics import (
 from robusthash.metrics.counting.ranked import _buckets
 from robusthash.metrics.protocols import BallPrecision, MeanAveragePrecision
 from robusthash.testing.brute_force import random_items, slow_distances
-from robusthash.testing.metrics import made
+from robusthash.testing.contracts.metrics import made
 
 VECTORS = (Distance.COSINE, Distance.L2)
 EVERYWHERE = [metric for spec in CORE_METRICS if not isinstance(metric := made(spec), BallPrecision)]

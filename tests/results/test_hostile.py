@@ -52,6 +52,17 @@ NAMES = (
     "+1\t-1",
     "\\",
     "$\\frac{1}{0}$",
+    "\x1b]8;;http://x\x1b\\click\x1b]8;;\x1b\\",
+    "\x9b2J\x9d0;owned\x9c",
+    "[link=file:///etc/passwd]x[/link][@click=app.bell]y",
+    "zero\u200bwidth\u2066bidi\u2069\ufeff",
+    "line\r\nnext\u2028and\u2029another\x85",
+    "\t=1+1",
+    "\r@SUM(1)",
+    "-2+3|cmd",
+    "| :--- |\n|---|",
+    "<!-- --> &lt;b&gt; &#60;i&#62; <svg/onload=alert(1)>",
+    "x" * 10_000,
 )
 
 

@@ -307,7 +307,7 @@ def test_arrays_are_sorted_by_what_they_are_about_and_come_back_by_their_names()
         "jpeg-40/t-map": np.array([0.1, 0.2]),
         "adversarial/map/strict": np.array([0.3, 0.4]),
         "clean/neighbours": np.array([[3], [4]]),
-        "other/map": np.array([1.0]),
+        "other/map": np.array([1.0, 0.5]),
     }
     arrays = QueryArrays.from_arrays(named)
     assert set(arrays.codes) == {"clean", "jpeg-40"}

@@ -206,8 +206,8 @@ def _snapshot(root: Path) -> dict[Path, bytes]:
     ("call", "code", "said"),
     [
         ("os.fsync", errno.ENOSPC, "No space left"),
-        ("os.fdopen", errno.EMFILE, "Too many open files"),
-        ("tempfile.mkstemp", errno.EROFS, "Read-only file system"),
+        ("fcntl.flock", errno.ENOLCK, "No locks available"),
+        ("os.open", errno.EROFS, "Read-only file system"),
     ],
 )
 def test_a_write_that_fails_loses_nothing(

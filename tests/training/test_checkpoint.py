@@ -1,13 +1,18 @@
 """Checkpoints: what is kept, and every file that is refused."""
 
 import json
+import os
 import pickle
 import shlex
 import struct
 import subprocess
 import sys
-from dataclasses import replace
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import safetensors.torch
@@ -158,7 +163,7 @@ def test_a_truncated_file_is_one_clear_line(tmp_path: Path, kept: int) -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="No such file"):
         load_tensors(tmp_path / "missing.safetensors")
-    with pytest.raises(CheckpointError, match="directory"):
+    with pytest.raises(CheckpointError, match="it is a folder"):
         read_description(tmp_path)
     text = tmp_path / "notes.txt"
     text.write_text("weights are elsewhere")
@@ -168,6 +173,149 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     safetensors.torch.save_file(network().state_dict(), plain)
     with pytest.raises(CheckpointError, match=r"without robusthash's description.*--model path/to/file\.py:build"):
         load_checkpoint(plain)
+
+
+NESTED = {
+    "plain": lambda state: state,
+    "module": lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
+    "state_dict": lambda state: {"epoch": 3, "state_dict": state, "arch": "cnn"},
+    "model and ema": lambda state: {"model": state, "ema": {name: tensor * 0 for name, tensor in state.items()}},
+    "net, wrapped, with an optimiser": lambda state: {
+        "optimizer": {"state": {0: {"exp_avg": torch.ones(2), "exp_avg_sq": torch.ones(2)}}, "param_groups": []},
+        "net": {f"module.{name}": tensor for name, tensor in state.items()},
+    },
+    "deep": lambda state: {"a": {"b": {"weights": state}}, "best": torch.tensor(0.5)},
+    "with more than tensors": lambda state: {**state, "epoch": 3},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", NESTED)
+def test_the_printed_line_converts_every_kind_of_state(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "the weights.pth"
+    torch.save(NESTED[kind](network().state_dict()), path)
+    with pytest.raises(CheckpointError, match="pickle") as caught:
+        load_tensors(path)
+    line = str(caught.value.hint).removeprefix("convert it once: ").split("; if torch.load")[0]
+    folder = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run(line, shell=True, check=True, env=environment, executable="/bin/bash")  # noqa: S602 - as a user would
+    load_weights(model := network(seed=1), load_tensors(tmp_path / "the weights.safetensors"), "converted")
+    assert weights_digest(model) == weights_digest(network())
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.", "module.model.", "net.", "_orig_mod.", "state_dict.module."])
+def test_the_prefix_of_a_wrapper_goes(prefix: str) -> None:
+    wrapped = {f"{prefix}{name}": tensor for name, tensor in network().state_dict().items()}
+    load_weights(model := network(seed=1), wrapped, "wrapped")
+    assert weights_digest(model) == weights_digest(network())
+
+
+def test_a_network_that_has_such_names_itself_keeps_them() -> None:
+    outer = nn.Sequential(OrderedDict(model=nn.Linear(2, 1)))
+    state = {name: tensor + 1 for name, tensor in outer.state_dict().items()}
+    load_weights(outer, state, "own")
+    assert torch.equal(outer.state_dict()["model.weight"], state["model.weight"])
+    load_weights(outer, {f"model.{name}": tensor + 1 for name, tensor in state.items()}, "wrapped")
+    assert torch.equal(outer.state_dict()["model.weight"], state["model.weight"] + 1)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_floats_of_another_precision_are_converted(dtype: torch.dtype) -> None:
+    layer = nn.Linear(2, 1)
+    state = {"weight": torch.tensor([[0.5, -2.0]], dtype=dtype), "bias": torch.tensor([1.25], dtype=dtype)}
+    load_weights(layer, state, "another precision")
+    assert layer.weight.dtype == torch.float32
+    assert layer.weight.tolist() == [[0.5, -2.0]]
+
+
+def test_numbers_that_are_no_weights_are_named() -> None:
+    layer = nn.Linear(2, 1)
+    good = layer.state_dict()
+    for dtype in (torch.int32, torch.int8, torch.bool, torch.complex64):
+        with pytest.raises(CheckpointError, match=r"weight .* instead of float32") as caught:
+            load_weights(layer, {**good, "weight": torch.ones(1, 2, dtype=dtype)}, "quantised")
+        assert str(dtype).removeprefix("torch.") in caught.value.message
+    with pytest.raises(CheckpointError, match="NaN or infinite values in bias"):
+        load_weights(layer, {**good, "bias": torch.tensor([1e300], dtype=torch.float64)}, "too large")
+
+
+def test_a_nested_state_is_recognised_in_the_hint() -> None:
+    state = network().state_dict()
+    both = {**{f"student.{name}": one for name, one in state.items()}, "teacher.weight": torch.zeros(1)}
+    with pytest.raises(CheckpointError) as caught:
+        load_weights(network(), both, "two networks")
+    assert "'student'" in str(caught.value.hint)
+
+
+WRONG: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
+    "bits is a text": (lambda one: one.update(bits="12"), "bits: Expected `int`"),
+    "bits is huge": (lambda one: one.update(bits=10**12), "bits: Expected `int` <= 4096"),
+    "bits is negative": (lambda one: one.update(bits=-1), "bits: Expected `int` >= 1"),
+    "image_size is missing": (lambda one: one.pop("image_size"), "missing required field `image_size`"),
+    "model is a text": (lambda one: one.update(model="dpsh"), "model: Expected `object`"),
+    "a name is a number": (lambda one: one["model"].update(name=3), "model.name: Expected `str`"),
+    "options are a list": (lambda one: one["backbone"].update(options=[1]), "backbone.options: Expected `object`"),
+    "classes are numbers": (lambda one: one.update(classes=[1]), r"classes\[0\]: Expected `str`"),
+    "there are no probes": (lambda one: one["report"].update(probes=[]), "report.probes"),
+    "a probe is a text": (lambda one: one["report"].update(probes=[{"map": "x"}]), "report.probes"),
+    "a digest is none": (lambda one: one.update(weights_digest="abc"), "weights_digest"),
+    "a field is unknown": (lambda one: one.update(colour="red"), "unknown field `colour`"),
+    "options are deep": (lambda one: one["model"].update(options=nested(100)), "nested more than"),
+    "it is very deep": (lambda one: one["model"].update(options=nested(5000)), "nested"),
+}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for _ in range(levels):
+        found = {"a": found}
+    return found
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_description_is_one_line_that_names_the_field(tmp_path: Path, case: str) -> None:
+    path = tmp_path / "model.safetensors"
+    stored = asdict(save_checkpoint(path, network(), DESCRIPTION))
+    change, told = WRONG[case]
+    change(stored)
+    with deep_recursion():
+        text = json.dumps(stored)
+    safetensors.torch.save_file(network().state_dict(), path, metadata={"robusthash": text})
+    for read in (read_description, load_checkpoint):
+        with pytest.raises(CheckpointError, match=told) as caught:
+            read(path)
+        assert str(path) in caught.value.message
+
+
+@contextmanager
+def deep_recursion() -> Iterator[None]:
+    """Lets this test write what is nested too deeply to be read."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(50_000)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+HEADERS = {
+    "a length beyond the file": struct.pack("<Q", 2**63) + b"{}",
+    "no JSON": struct.pack("<Q", 8) + b"{nothing",
+    "a list": struct.pack("<Q", 2) + b"[]",
+    "metadata that is no text": struct.pack("<Q", 31) + b'{"__metadata__":{"robusthash":3}}'[:31],
+    "tensors beyond the file": struct.pack("<Q", 54) + b'{"a":{"dtype":"F32","shape":[9],"data_offsets":[0,36]}}'[:54],
+    "a negative offset": struct.pack("<Q", 54) + b'{"a":{"dtype":"F32","shape":[9],"data_offsets":[-9,0]}}'[:54],
+}
+
+
+@pytest.mark.parametrize("kind", HEADERS)
+def test_a_wrong_header_is_told(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(HEADERS[kind])
+    for read in (read_description, load_tensors):
+        with pytest.raises(CheckpointError, match="truncated or not a safetensors file"):
+            read(path)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}', '{"format": 99}'])

@@ -14,7 +14,15 @@ from torch import Tensor
 from robusthash.adversary import GradientAttack
 from robusthash.contracts import Attack, AttackContext, Ensemble, HashModel
 from robusthash.specs import AttackSpec, Capability, Distance
-from robusthash.testing import AttackContract, DescriptorVictim, SmallVictim, toy_batch, toy_context, toy_learning
+from robusthash.testing import (
+    AttackContract,
+    DescriptorVictim,
+    GradientAttackContract,
+    SmallVictim,
+    toy_batch,
+    toy_context,
+    toy_learning,
+)
 from robusthash_attacks import plugin
 from robusthash_attacks.sdha import SDHA
 from robusthash_attacks.square import Square
@@ -60,11 +68,12 @@ def toy_victim(attack: Attack) -> HashModel:
 ALONE = [spec for spec in SPECS if not isinstance(ATTACKS[spec.name], Ensemble)]
 
 
-class TestEveryAttack(AttackContract):
-    @pytest.fixture(params=ALONE, ids=lambda spec: spec.name)
-    def spec(self, request: pytest.FixtureRequest) -> AttackSpec:
-        announced: AttackSpec = request.param
-        return announced
+GRADIENT = [spec for spec in ALONE if isinstance(ATTACKS[spec.name], GradientAttack)]
+OTHERS = [spec for spec in ALONE if spec not in GRADIENT]
+
+
+class Announced:
+    """Fixtures of an announced attack."""
 
     @pytest.fixture
     def attack(self, spec: AttackSpec) -> Attack:
@@ -74,11 +83,28 @@ class TestEveryAttack(AttackContract):
     def context(self, spec: AttackSpec, victim: HashModel) -> AttackContext:
         return replace(toy_context(victim), fitted=learnt(spec.name))
 
+
+class TestEveryGradientAttack(Announced, GradientAttackContract):
+    @pytest.fixture(params=GRADIENT, ids=lambda spec: spec.name)
+    def spec(self, request: pytest.FixtureRequest) -> AttackSpec:
+        announced: AttackSpec = request.param
+        return announced
+
+    @pytest.fixture(autouse=True)
+    def _averages(self, spec: AttackSpec) -> None:
+        # Averaged over resized images, it is no longer the gradient of the delivered one.
+        self.turns_every_bit = "diversity" not in spec.options
+
+
+class TestEveryOtherAttack(Announced, AttackContract):
+    @pytest.fixture(params=OTHERS, ids=lambda spec: spec.name)
+    def spec(self, request: pytest.FixtureRequest) -> AttackSpec:
+        announced: AttackSpec = request.param
+        return announced
+
     @pytest.fixture(autouse=True)
     def _baselines(self, spec: AttackSpec) -> None:
         self.beats_noise = not spec.needs.isdisjoint({Capability.GRADIENTS, Capability.QUERIES})
-        # Averaged over resized images, it is no longer the gradient of the delivered one.
-        self.turns_every_bit = "diversity" not in spec.options
 
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec not in ALONE], ids=lambda spec: spec.name)

@@ -1,6 +1,5 @@
 """Corel-5K: 4,999 photographs labelled by words, or by their compact disc as the theme."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,10 +7,12 @@ from typing import Literal
 import numpy as np
 import torch
 
-from robusthash.contracts import DatasetContext, FileImages, Finding, RetrievalData, Split
+from robusthash.contracts import DatasetContext, FileImages, Finding, Findings, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash_datasets.fromfiles import FromFiles
-from robusthash_datasets.verification import Findings
+from robusthash.opening import there
+from robusthash_datasets.images.archives import read_arrays
+from robusthash_datasets.images.fromfiles import FromFiles
+from robusthash_datasets.images.memory import zeros_and_ones
 
 _FOLDER = "corel5k"
 _HINT = (
@@ -49,7 +50,7 @@ class Corel5k(FromFiles):
         return self.finished(self._data(context), context)
 
     def verify(self, context: DatasetContext) -> list[Finding]:
-        """Checks the counts, the splits against each other, and every photograph."""
+        """Checks the counts."""
         data = self._data(context)
         found = Findings()
         counts = {name: len(getattr(data, name)) for name in _COUNTS}
@@ -60,7 +61,7 @@ class Corel5k(FromFiles):
         if len(data.classes) != _CLASSES[self.labels]:
             what = f"{len(data.classes)} {self.labels}, published: {_CLASSES[self.labels]}"
             found.add("error", "classes", "counts", where=str(_place(context) / "annot.npz"), what=what)
-        return found.all() + self.findings(data, context)
+        return found.all() + (self.broken(data, context) if self.skip_broken else [])
 
     def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - nothing can be fetched
         """Explains where to put the files.
@@ -96,19 +97,14 @@ def _place(context: DatasetContext) -> Path:
     if context.root is None:
         raise DatasetError("the folder of corel5k is not known", hint=f"give --data-root; {_HINT}")
     # --data-root may be the folder itself.
-    return context.root if (context.root / "annot.npz").is_file() else context.root / _FOLDER
+    return context.root if there(context.root / "annot.npz") else context.root / _FOLDER
 
 
 def _annotations(file: Path, labels: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
     """File names, a mask of the queries, (n, classes) uint8 labels, and the names of the classes."""
-    try:
-        with np.load(file) as kept:
-            names, split, words, themes = kept["name"], kept["split"], kept["words"], kept["cd"]
-            multi_hot = kept["Y"].astype(np.uint8)
-    except FileNotFoundError:
-        raise DatasetError(f"no {file}", hint=_HINT) from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"cannot read {file}: {error}", hint=_HINT) from error
+    arrays = read_arrays(file, ("name", "split", "words", "cd", "Y"), hint=_HINT)
+    names, split, words, themes, values = arrays.values()
+    multi_hot = zeros_and_ones(values, f"{file}: Y", hint=_HINT)
     if multi_hot.shape != (len(names), len(words)) or not len(names) == len(split) == len(themes):
         raise DatasetError(f"{file}: {len(names)} names, labels {multi_hot.shape}, {len(words)} words", hint=_HINT)
     held = split == "test"

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
+from robusthash.contracts import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.errors import DatasetError
-from robusthash_datasets.draws import per_group
-from robusthash_datasets.pixels import in_memory, one_hot
-from robusthash_datasets.verification import verify_data
+from robusthash_datasets.drawing.draws import per_group
+from robusthash_datasets.images.memory import in_memory, one_hot
 
 _FILE = "datasets/data/digits.csv.gz"  #: in scikit-learn's folder
 _KEY = "robusthash digits 1"
@@ -45,10 +44,6 @@ class Digits(Dataset):
             )
         size = context.image_size
         return native if size in (None, pixels.shape[1]) else _splits(pixels, labels, size)
-
-    def verify(self, context: DatasetContext) -> list[Finding]:
-        """Checks the digest, and the splits against each other."""
-        return verify_data(self.load(context))
 
 
 def _original() -> tuple[np.ndarray, np.ndarray]:

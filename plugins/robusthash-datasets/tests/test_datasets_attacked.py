@@ -9,6 +9,7 @@ import pytest
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
+from robusthash.evaluation.tasks.verify import verify
 from robusthash_datasets.literature import ImageNet100Dhta
 
 QUERIES = [f"ILSVRC2012/val/n0/q{i}.JPEG" for i in range(6)]
@@ -53,7 +54,7 @@ def test_all_queries_or_those_that_are_attacked_in_their_order(given: DatasetCon
     assert part.database.digest == whole.database.digest
     assert part.query.digest != whole.query.digest
     assert Small(queries="attacked", skip_broken=True).load(given).name == "imagenet100/dhta-attacked"
-    assert not [finding for finding in Small(queries="attacked").verify(given) if finding.level == "error"]
+    assert not [finding for finding in verify(Small(queries="attacked"), given)[0] if finding.level == "error"]
 
 
 def test_a_line_that_is_left_out_does_not_shift_the_others(given: DatasetContext) -> None:
@@ -93,5 +94,5 @@ def test_missing_numbers_are_asked_for(given: DatasetContext) -> None:
 
 def test_published_counts_are_compared(given: DatasetContext) -> None:
     numbers(given, "1", "2")
-    whats = [finding.what for finding in Small(queries="attacked").verify(given) if finding.level == "error"]
+    whats = [finding.what for finding in verify(Small(queries="attacked"), given)[0] if finding.level == "error"]
     assert whats == ["2 queries, published: 3"]

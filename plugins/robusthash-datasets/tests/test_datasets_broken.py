@@ -11,9 +11,10 @@ from PIL import Image
 
 from robusthash.contracts import Dataset, DatasetContext, FileImages
 from robusthash.errors import DatasetError
+from robusthash.evaluation.tasks.verify import verify
 from robusthash.testing import DatasetContract
-from robusthash_datasets.decoded import DecodedImages, DecodedStore
 from robusthash_datasets.folder import Folder
+from robusthash_datasets.images.decoded import DecodedImages, DecodedStore
 from robusthash_datasets.lists import Lists
 
 SMALL: dict[str, Any] = {"size": 16, "resize": 20}
@@ -53,9 +54,9 @@ def test_broken_items_are_refused_unless_they_are_to_be_left_out(tree: Any) -> N
 
 def test_what_is_left_out_is_counted(tree: Any) -> None:
     given = write(tree)
-    found = Lists(**SMALL).verify(given)
+    found = verify(Lists(**SMALL), given)[0]
     assert any(finding.level == "error" for finding in found)
-    found = Lists(**SMALL, skip_broken=True).verify(given)
+    found = verify(Lists(**SMALL, skip_broken=True), given)[0]
     assert {finding.level for finding in found} == {"warning"}
     whats = [(finding.where, finding.what) for finding in found]
     assert ("query", "1 left out for a bad line") in whats
@@ -93,7 +94,7 @@ def test_lists_of_different_length_are_never_skipped(tree: Any) -> None:
         file.write("0 1\n")
     with pytest.raises(DatasetError, match=r"train_label\.txt:5"):
         Lists(**SMALL, skip_broken=True).load(given)
-    found = Lists(**SMALL, skip_broken=True).verify(given)
+    found = verify(Lists(**SMALL, skip_broken=True), given)[0]
     assert [Path(finding.where).name for finding in found if finding.level == "error"] == ["train_label.txt:5"]
 
 
@@ -111,7 +112,7 @@ def test_a_folder_may_leave_out_broken_pictures(tree: Any) -> None:
     given = DatasetContext(root=tree.root, cache=tree.root / "cache")
     data = Folder(**SMALL, skip_broken=True).load(given)
     assert (data.name, data.query.ids) == ("folder-part", ("query/cat/0.png", "query/cat/2.png"))
-    assert any("left out" in finding.what for finding in Folder(**SMALL, skip_broken=True).verify(given))
+    assert any("left out" in finding.what for finding in verify(Folder(**SMALL, skip_broken=True), given)[0])
 
 
 def test_grey_and_cmyk_become_rgb(tree: Any) -> None:
@@ -198,8 +199,8 @@ def test_a_broken_image_is_an_error_when_it_is_read_and_not_before(tree: Any) ->
 
 @pytest.mark.slow
 def test_processes_decode_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robusthash_datasets.decoded._CHUNK", 3)
-    monkeypatch.setattr("robusthash_datasets.decoded._FEW", 0)
+    monkeypatch.setattr("robusthash_datasets.images.decoded._CHUNK", 3)
+    monkeypatch.setattr("robusthash_datasets.images.decoded._FEW", 0)
     for seed in range(7):
         pixels = np.random.default_rng(seed).integers(0, 256, (18, 24, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{seed}.png")
@@ -225,7 +226,7 @@ def test_nothing_that_can_be_read_is_still_a_store(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_before_anything_is_written(tree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     given = write(tree, broken=False)
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("robusthash_datasets.decoded.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("robusthash_datasets.images.decoded.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DatasetError, match="GiB are needed") as caught:
         Lists(**SMALL, decoded="all").load(given)
     assert "decoded" in str(caught.value.hint)

@@ -17,11 +17,14 @@ from PIL import Image
 
 from robusthash.contracts import ArrayImages, Dataset, DatasetContext
 from robusthash.errors import DatasetError, OptionError
+from robusthash.evaluation.tasks.verify import verify
 from robusthash.testing import DatasetContract
-from robusthash_datasets import cifar, cifar_official
-from robusthash_datasets.cifar import Cifar10, class_orders, draw
-from robusthash_datasets.cifar_jpeg import read_jpeg
-from robusthash_datasets.cifar_official import ARCHIVE, BATCHES, CLASSES, FOLDER
+from robusthash_datasets.cifar import Cifar10
+from robusthash_datasets.cifar import dataset as cifar
+from robusthash_datasets.cifar import official as cifar_official
+from robusthash_datasets.cifar.dataset import class_orders, draw
+from robusthash_datasets.cifar.jpeg import read_jpeg
+from robusthash_datasets.cifar.official import ARCHIVE, BATCHES, CLASSES, FOLDER
 
 SMALL = {
     name: {"query": (0, 2), "train": (2, 5), "database": (2 + 3 * (name == "cifar10"), 12)} for name in cifar._SLICES
@@ -302,4 +305,4 @@ def test_the_real_copy_is_as_known(real_data: Path, tmp_path: Path) -> None:
     assert np.abs(mean - [0.4913, 0.4821, 0.4465]).max() < 1e-3
     for protocol in ("cifar10", "cifar10-1", "cifar10-2"):  # each load checks the digest of its splits
         assert Cifar10(protocol=protocol, source="jpeg").load(given).name == f"{protocol}-jpeg"
-    assert not [finding for finding in Cifar10(source="jpeg").verify(given) if finding.level == "error"]
+    assert not [finding for finding in verify(Cifar10(source="jpeg"), given)[0] if finding.level == "error"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robusthash_datasets.draws import per_group, shares, shuffled, stratified
+from robusthash_datasets.drawing.draws import per_group, shares, shuffled, stratified
 
 GROUPS = st.lists(st.integers(0, 5), min_size=1, max_size=60)
 

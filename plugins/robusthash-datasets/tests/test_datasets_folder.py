@@ -8,6 +8,7 @@ import torch
 
 from robusthash.contracts import Dataset, DatasetContext
 from robusthash.errors import DatasetError, OptionError
+from robusthash.evaluation.tasks.verify import verify
 from robusthash.testing import DatasetContract
 from robusthash_datasets.folder import Folder
 
@@ -94,8 +95,12 @@ def test_a_table_may_name_the_splits(tree: Any) -> None:
     assert (data.query.ids, data.database.ids, data.train.ids) == (("0.png",), ("1.png", "2.png"), ("3.png",))
     assert data.query.labels.tolist() == [[1, 1, 0]]
     assert data.database.labels.tolist() == [[0, 1, 0], [0, 0, 0]]
-    whats = [finding.what for finding in Folder(**SMALL).verify(at(tree.root))]
-    assert [what.split(":")[0] for what in whats] == ["2.png has no label", "3.png is not in the database"]
+    whats = [finding.what for finding in verify(Folder(**SMALL), at(tree.root))[0]]
+    assert [what.split(":")[0] for what in whats] == [
+        "2.png has no label",
+        "3.png is not in the database",
+        "1 of 1 queries share a label with every labelled database item",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +127,7 @@ def test_bad_lines_and_bad_pictures_are_found(tree: Any) -> None:
     (tree.root / "3.png").write_bytes(b"no picture")
     rows = [f"{i}.png,{i % 2},1" for i in range(7)]
     (tree.root / "labels.csv").write_text("\n".join(["path,a,b", *rows, "0.png,2,2"]))
-    found = Folder(**SMALL).verify(at(tree.root))
+    found = verify(Folder(**SMALL), at(tree.root))[0]
     places = {Path(finding.where).name: finding.what for finding in found if finding.level == "error"}
     assert set(places) == {"labels.csv:5", "labels.csv:8", "labels.csv:9"}
     assert "cannot read image" in places["labels.csv:5"]
@@ -132,7 +137,7 @@ def test_bad_lines_and_bad_pictures_are_found(tree: Any) -> None:
 
 def test_a_table_of_bad_lines_is_still_listed(tree: Any) -> None:
     (tree.root / "labels.csv").write_text("path,a,b\n0.png,1\n1.png,1,x\n")
-    found = Folder().verify(at(tree.root))
+    found = verify(Folder(), at(tree.root))[0]
     assert [Path(finding.where).name for finding in found] == ["labels.csv:2", "labels.csv:3"]
 
 
@@ -140,7 +145,7 @@ def test_a_picture_that_the_table_names_twice_is_found(tree: Any) -> None:
     tree.pictures([f"{i}.png" for i in range(3)])
     rows = ["0.png,query,x", "1.png,database,x", "2.png,database,x", "1.png,database,x", "0.png,database,x"]
     (tree.root / "labels.csv").write_text("\n".join(["path,split,labels", *rows]))
-    errors = [finding for finding in Folder(**SMALL).verify(at(tree.root)) if finding.level == "error"]
+    errors = [finding for finding in verify(Folder(**SMALL), at(tree.root))[0] if finding.level == "error"]
     told = {Path(finding.where).name: Path(finding.what.split()[-1]).name for finding in errors}
     assert told == {"labels.csv:5": "labels.csv:3", "labels.csv:2": "labels.csv:6"}
 
@@ -148,7 +153,7 @@ def test_a_picture_that_the_table_names_twice_is_found(tree: Any) -> None:
 def test_a_broken_picture_in_a_class_folder_is_found(tree: Any) -> None:
     tree.pictures([f"{name}/{i}.png" for name in CLASSES for i in range(4)])
     (tree.root / "owl" / "2.png").write_bytes(b"")
-    errors = [finding for finding in Folder(**SMALL).verify(at(tree.root)) if finding.level == "error"]
+    errors = [finding for finding in verify(Folder(**SMALL), at(tree.root))[0] if finding.level == "error"]
     assert [Path(finding.where).name for finding in errors] == ["2.png"]
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from robusthash_datasets import listcache
-from robusthash_datasets.labelrows import read_rows, split_lines
-from robusthash_datasets.listfiles import read_listing
+from robusthash_datasets.lists import cache as listcache
+from robusthash_datasets.lists.files import read_listing
+from robusthash_datasets.lists.rows import read_rows, split_lines
 
 ROWS = [("a b.jpg", "1 0 0"), ("ö.jpg", "0 1 1"), ("c.jpg", "0 0 0")]
 
@@ -34,7 +34,7 @@ def test_the_second_reading_is_the_first(tree: Any, tmp_path: Path, layout: str)
 def test_the_second_reading_does_not_parse(tree: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tree.pairs("test", ROWS)
     read_listing(tree.root, "test", tmp_path)
-    monkeypatch.delattr("robusthash_datasets.listfiles.split_lines")
+    monkeypatch.delattr("robusthash_datasets.lists.files.split_lines")
     assert len(read_listing(tree.root, "test", tmp_path).paths) == 3
 
 

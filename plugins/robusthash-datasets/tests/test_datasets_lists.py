@@ -10,9 +10,10 @@ import torch
 
 from robusthash.contracts import Dataset, DatasetContext, FileImages, Finding
 from robusthash.errors import DatasetError
+from robusthash.evaluation.tasks.verify import verify
 from robusthash.testing import DatasetContract
-from robusthash_datasets.listfiles import read_listing
 from robusthash_datasets.lists import Lists
+from robusthash_datasets.lists.files import read_listing
 
 QUERY = [("images/q0.jpg", "1 0 0"), ("images/q1.jpg", "0 1 1")]
 DATABASE = [(f"images/d{i}.png", row) for i, row in enumerate(["1 0 0", "0 1 0", "0 0 1", "1 1 1"])]
@@ -103,7 +104,7 @@ def test_a_bad_row_is_named_by_file_and_line(tree: Any, row: str, what: str) -> 
     given = write(tree, database=rows)
     with pytest.raises(DatasetError, match=r"database_label\.txt:2: .*" + what):
         Lists().load(given)
-    found = Lists().verify(given)
+    found = verify(Lists(), given)[0]
     assert [(finding.level, Path(finding.where).name) for finding in found] == [("error", "database_label.txt:2")]
 
 
@@ -146,7 +147,7 @@ def test_a_missing_image_is_named_with_its_line(tree: Any) -> None:
     data = Lists(**SMALL).load(given)
     with pytest.raises(DatasetError, match=r"database_img\.txt:4: no image .*d3\.png"):
         data.database.images.read([3])
-    found = Lists(**SMALL).verify(given)
+    found = verify(Lists(**SMALL), given)[0]
     assert [Path(finding.where).name for finding in found if finding.level == "error"] == ["database_img.txt:4"]
 
 
@@ -180,7 +181,7 @@ def test_everything_wrong_is_found(tree: Any) -> None:
         database=[*DATABASE, DATABASE[3]],
         train=[*TRAIN, QUERY[0], ("images/extra.png", "0 0 1"), TRAIN[0]],
     )
-    found = Lists(**SMALL).verify(given)
+    found = verify(Lists(**SMALL), given)[0]
     assert kinds(found) == {
         "duplicate": 3,
         "has no label": 1,
@@ -197,7 +198,7 @@ def test_everything_wrong_is_found(tree: Any) -> None:
 
 def test_long_listings_are_cut_and_counted(tree: Any) -> None:
     given = write(tree, database=[(f"images/{i}.png", "0 0 0") for i in range(20)])
-    found = Lists(**SMALL).verify(given)
+    found = verify(Lists(**SMALL), given)[0]
     told = [finding for finding in found if finding.where.startswith(str(tree.root / "database_img.txt"))]
     assert len(told) == 10, "five without a label, five without an image"
     assert "20 items without a label in all" in [finding.what for finding in found]

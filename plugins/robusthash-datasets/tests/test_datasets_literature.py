@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from robusthash.contracts import DatasetContext
+from robusthash.contracts import DatasetContext, Findings
 from robusthash.errors import DatasetError
+from robusthash.evaluation.tasks.verify import verify
 from robusthash.host import PluginHost, PluginKind
 from robusthash_datasets import literature
-from robusthash_datasets.published import Published
-from robusthash_datasets.verification import Findings
+from robusthash_datasets.lists.published import Published
 
 PRESETS = (
     "flickr25k",
@@ -78,7 +78,7 @@ def test_published_counts_and_lists_are_compared(tree: Any) -> None:
     rows = [("a.jpg", "1 0 0")]
     for split in ("test", "database", "train"):
         tree.pairs(split, [(f"{split}.jpg", "1 0 0"), *rows][:1], "NUS-WIDE")
-    found = literature.NusWide21().verify(context(tree.root))
+    found = verify(literature.NusWide21(), context(tree.root))[0]
     counts = [finding.what for finding in found if "published: " in finding.what]
     assert counts == [
         "1 items, published: 2100",
@@ -166,7 +166,7 @@ PARTS: tuple[tuple[str, str, Mapping[str, int]], ...] = (
 def test_released_parts_are_as_known(
     host: PluginHost, protocols: Path, name: str, folder: str, counts: Mapping[str, int]
 ) -> None:
-    from robusthash_datasets.listfiles import read_listing
+    from robusthash_datasets.lists.files import read_listing
 
     dataset = preset(host, name)
     stems = dataset._stems()
@@ -181,7 +181,7 @@ def test_released_parts_are_as_known(
 
 @pytest.mark.slow
 def test_dhta_has_other_classes_than_hashnet(protocols: Path) -> None:
-    from robusthash_datasets.listfiles import read_listing
+    from robusthash_datasets.lists.files import read_listing
 
     names = {}
     for folder, stem in (("dhta/imagenet", "query"), ("hashnet_caffe/imagenet", "test")):
@@ -214,7 +214,7 @@ def test_columns_have_their_names(host: PluginHost, protocols: Path, tmp_path: P
 
 @pytest.mark.slow
 def test_a_verification_tells_the_known_faults(protocols: Path, tmp_path: Path) -> None:
-    whats = [finding.what for finding in literature.Flickr25k().verify(context(protocols / "prosgan", tmp_path))]
+    whats = [finding.what for finding in verify(literature.Flickr25k(), context(protocols / "prosgan", tmp_path))[0]]
     for known in ("38 items without a label", "381 items without a label", "95 items without a label"):
         assert f"{known} in all" in whats
     assert "504 repeated items in all" in whats

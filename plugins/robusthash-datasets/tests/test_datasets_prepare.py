@@ -12,6 +12,8 @@ import pytest
 from robusthash.cli import run
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
+from robusthash.evaluation.tasks.verify import verify
+from robusthash_datasets.drawing.recipes import AtRandom, Greedy, HeldOut, PerClass, Recipe
 from robusthash_datasets.literature import Flickr25kRnm, MsCocoHashNet, Voc2012
 from robusthash_datasets.originals import Annotated, Original
 from robusthash_datasets.originals.coco import Coco
@@ -19,7 +21,6 @@ from robusthash_datasets.originals.imagenet import ImageNet
 from robusthash_datasets.originals.mirflickr import MirFlickr
 from robusthash_datasets.originals.nuswide import NusWide
 from robusthash_datasets.originals.voc import Voc
-from robusthash_datasets.recipes import AtRandom, Greedy, HeldOut, PerClass, Recipe
 
 
 def text(file: Path, *lines: object) -> None:
@@ -207,7 +208,7 @@ def test_the_greedy_walk_is_that_of_the_reference() -> None:
     data = annotated()
     drawn = Greedy(queries=5, train=12).draw(data, 0)
     # A slow, obvious walk in the order that the draw has used must come to the same splits.
-    from robusthash_datasets.draws import shuffled
+    from robusthash_datasets.drawing.draws import shuffled
 
     train_left, query_left = [12] * 4, [5] * 4
     train, query = set(), set()
@@ -275,7 +276,7 @@ def test_lists_are_written_with_the_record_of_the_draw(tree: Any, tmp_path: Path
     assert len(record["sha256"]) == 6
     for name, digest in record["sha256"].items():
         assert hashlib.sha256((tree.root / "voc2012" / name).read_bytes()).hexdigest() == digest
-    whats = [finding.what for finding in TinyVoc().verify(context(tree.root))]
+    whats = [finding.what for finding in verify(TinyVoc(), context(tree.root))[0]]
     assert any("drawn here with seed 0" in what for what in whats)
     assert not any("SHA-256" in what for what in whats)
 
@@ -287,7 +288,7 @@ def test_another_seed_is_another_draw_and_has_to_be_asked_for(tree: Any, tmp_pat
     with pytest.raises(DatasetError, match="seed 1, not 0") as caught:
         TinyVoc().load(context(tree.root))
     assert "-o voc2012.seed=1" in str(caught.value.hint)
-    assert any("not 0" in finding.what for finding in TinyVoc().verify(context(tree.root)))
+    assert any("not 0" in finding.what for finding in verify(TinyVoc(), context(tree.root))[0])
     TinyVoc(seed=0).prepare(context(tree.root), tmp_path / "source")
     assert TinyVoc().load(context(tree.root)).digest != digest
 
@@ -297,7 +298,7 @@ def test_changed_lists_are_found_and_others_are_not_overwritten(tree: Any, tmp_p
     TinyVoc().prepare(context(tree.root), tmp_path / "source")
     listed = tree.root / "voc2012" / "test_label.txt"
     listed.write_text(listed.read_text().replace("1 0", "1 1"))
-    errors = [finding.what for finding in TinyVoc().verify(context(tree.root)) if finding.level == "error"]
+    errors = [finding.what for finding in verify(TinyVoc(), context(tree.root))[0] if finding.level == "error"]
     assert any(error.startswith("test_label.txt was changed after the draw") for error in errors)
     with pytest.raises(DatasetError, match=r"test_label\.txt already exists"):
         TinyVoc().prepare(context(tree.root), tmp_path / "source")

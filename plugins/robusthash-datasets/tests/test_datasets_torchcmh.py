@@ -11,6 +11,7 @@ from scipy.io import savemat
 
 from robusthash.contracts import Dataset, DatasetContext
 from robusthash.errors import DatasetError
+from robusthash.evaluation.tasks.verify import verify
 from robusthash.testing import DatasetContract
 from robusthash_datasets.literature import Flickr25kTorchCmh
 from robusthash_datasets.mat.torchcmh import TorchCmh
@@ -102,7 +103,7 @@ def test_wrong_files_are_told(tmp_path: Path) -> None:
 def test_published_counts_are_compared(tree: Any) -> None:
     tree.pictures([f"FLICKR-25K/mirflickr/{name}" for name in PATHS])
     given = write(tree.root, PATHS[:9], LABELS[:9])
-    found = [finding for finding in Small().verify(given) if finding.level == "error"]
+    found = [finding for finding in verify(Small(), given)[0] if finding.level == "error"]
     assert [finding.what for finding in found] == ["6 items, published: 7"]
     assert found[0].where.endswith("imgList.mat")
     assert Flickr25kTorchCmh.permutation == 6

@@ -13,8 +13,8 @@ from robusthash.errors import OptionError
 from robusthash.hashing import pack, unpack
 from robusthash.retrieval import TorchRetriever
 from robusthash.specs import RetrieverSpec
+from robusthash.testing import RetrieverContract
 from robusthash.testing.brute_force import random_codes, slow_ball, slow_distances
-from robusthash.testing.retrievers import RetrieverContract
 from robusthash_faiss.answers import Found
 from robusthash_faiss.approximate import ApproximateIndex
 from robusthash_faiss.hnsw import FaissHNSW

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from robusthash.contracts import Distance, Index, Retriever, RetrieverCapabilities, Space
 from robusthash.retrieval import TorchRetriever
+from robusthash.testing import RetrieverContract
 from robusthash.testing.brute_force import random_items, slow_distances
-from robusthash.testing.retrievers import RetrieverContract
 from robusthash_faiss.descriptors import DescriptorSearch
 from robusthash_faiss.flat import FaissFlat
 

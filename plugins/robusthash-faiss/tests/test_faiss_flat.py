@@ -15,8 +15,8 @@ from robusthash.contracts import Index, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import MissingDependencyError, OptionError
 from robusthash.retrieval import TorchRetriever
 from robusthash.specs import RetrieverSpec
+from robusthash.testing import RetrieverContract
 from robusthash.testing.brute_force import random_codes, slow_distances, slow_ranking
-from robusthash.testing.retrievers import RetrieverContract
 from robusthash_faiss.flat import CPUIndex, FaissFlat, GPUIndex
 from robusthash_faiss.library import GPU_MAX_K, computes, faiss, gpu_resources, gpus
 from robusthash_faiss.plugin import robusthash_retrievers

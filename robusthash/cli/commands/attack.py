@@ -54,12 +54,20 @@ def command(
     robusthash attack --model dpsh --attack rnm --input photographs --output protected
     """
     setting = make_setting(**values)
-    host = load_host(context)
-    from robusthash.evaluation import attack_images
+    radius = None if epsilon is None else parse_epsilon(epsilon)
+    from robusthash.evaluation import Request
+    from robusthash.evaluation.planning.early import check_early
+    from robusthash.evaluation.planning.pictures import own_pictures
     from robusthash.storage import require_writable
 
+    request = Request(models=(model,), attacks=(attack,), bits=(bits,), defenses=(defense,), setting=setting)
+    host = load_host(context)
+    check_early(request, host)
+    if folder is not None:
+        own_pictures(folder)
     require_writable(output, "--output")
-    radius = None if epsilon is None else parse_epsilon(epsilon)
+    from robusthash.evaluation import attack_images
+
     with progress(quiet=quiet) as report:
         pictures = attack_images(
             model,

@@ -1,6 +1,7 @@
 """``robusthash data``: list, verify and prepare datasets."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.boundary import foreign
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
 from robusthash.errors import ContractError, DatasetError, OptionError
 from robusthash.host import PluginHost, PluginKind, Registered
@@ -16,6 +18,7 @@ from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
     from robusthash.contracts import Dataset, DatasetContext, Finding
+    from robusthash.evaluation.inspecting.counts import DataCounts
     from robusthash.progress import Report
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -66,6 +69,7 @@ def list_(context: click.Context, *, as_json: bool) -> None:
 
 @command.command("verify")
 @_dataset_options
+@click.option("--image-size", type=int, metavar="PIXELS", help="Resize images to this height and width.")
 @json_option
 @click.pass_context
 def verify(
@@ -74,25 +78,37 @@ def verify(
     name: str,
     data_root: Path | None,
     assignments: tuple[str, ...],
+    image_size: int | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Check a dataset for faults that make results wrong. The exit code is 2 if there is an error.
+    """Count what is in a dataset, and check it for faults that make results wrong.
+
+    Every image is read. The exit code is 2 if there is an error.
 
     \b
     robusthash data verify digits
     robusthash data verify flickr25k --data-root /data
     """
     registered, dataset = _dataset(load_host(context), name, assignments)
+    from robusthash.evaluation.tasks.verify import verify as verify_dataset
+
     with progress(quiet=quiet) as report:
-        findings = dataset.verify(_place(data_root, report))
-    findings = sorted(findings, key=lambda finding: finding.level != "error")  # errors first, else as found
+        findings, counts = verify_dataset(dataset, _place(data_root, report, image_size))
     levels = Counter(finding.level for finding in findings)
     if as_json:
-        counts = {"errors": levels["error"], "warnings": levels["warning"]}
-        content = {"dataset": registered.spec.name, "owner": str(registered.owner), **counts}
-        click.echo(json.dumps(content | {"findings": [asdict(finding) for finding in findings]}, indent=2))
+        content = {
+            "dataset": registered.spec.name,
+            "owner": str(registered.owner),
+            "errors": levels["error"],
+            "warnings": levels["warning"],
+            "counts": None if counts is None else asdict(counts),
+            "findings": [asdict(finding) for finding in findings],
+        }
+        click.echo(json.dumps(content, indent=2))
     else:
+        if counts is not None:
+            _show_counts(counts)
         _show(name, findings)
     if levels["error"]:
         context.exit(DatasetError.exit_code)
@@ -124,7 +140,7 @@ def prepare(
     robusthash data prepare flickr25k/rnm --source ~/mirflickr25k --data-root /data
     """
     _, dataset = _dataset(load_host(context), name, assignments)
-    with progress(quiet=quiet) as report:
+    with progress(quiet=quiet) as report, foreign(dataset, "prepare its data"):
         place = _place(data_root, report)
         left = dataset.prepare(place, source)
     click.echo(f"{name}: {left}" if left else f"{name} is ready in {place.root or place.cache}")
@@ -149,11 +165,13 @@ def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tupl
     return registered, dataset
 
 
-def _place(root: Path | None, report: "Report") -> "DatasetContext":
+def _place(root: Path | None, report: "Report", image_size: int | None = None) -> "DatasetContext":
     from robusthash.contracts import DatasetContext
     from robusthash.storage import cache_folder
 
-    return DatasetContext(root=None if root is None else root.expanduser(), cache=cache_folder(), progress=report)
+    return DatasetContext(
+        root=None if root is None else root.expanduser(), cache=cache_folder(), image_size=image_size, progress=report
+    )
 
 
 def _summary(registered: Registered) -> dict[str, Any]:
@@ -167,8 +185,41 @@ def _summary(registered: Registered) -> dict[str, Any]:
     }
 
 
+def _show_counts(counts: "DataCounts") -> None:
+    from robusthash.cli.columns import PIPE_WIDTH, lay_out, limit
+
+    rows = [("split", "items", "duplicates", "in database", "no label", "labels an item", "classes", "inputs", "files")]
+    for name, split in counts.splits.items():
+        sizes = "-"
+        if split.sizes is not None:
+            (narrowest, widest), (lowest, highest) = split.sizes
+            sizes = f"{narrowest}x{lowest} to {widest}x{highest}"
+        rows.append(
+            (
+                name,
+                str(split.items),
+                str(split.duplicates),
+                "-" if split.in_database is None else str(split.in_database),
+                str(split.unlabelled),
+                f"{split.labels:.2f}",
+                f"{split.classes} of {counts.classes}",
+                split.inputs,
+                sizes,
+            )
+        )
+    width = limit(sys.stdout) or PIPE_WIDTH
+    for line in lay_out(rows, folded=7, width=width):
+        click.echo(line)
+    click.echo(
+        f"items of a class in the database: {counts.smallest_class} to {counts.largest_class}; "
+        f"queries with nothing to find: {counts.nothing_to_find}; without another target: {counts.only_own_targets}"
+    )
+
+
 def _show(name: str, findings: "list[Finding]") -> None:
+    from robusthash.results.rendering.escaping import visible
+
     for finding in findings:
-        click.echo(f"{finding.level}: {finding.where}: {finding.what}")
+        click.echo(visible(f"{finding.level}: {finding.where}: {finding.what}"))
     if not findings:
         click.echo(f"{name}: no problems found")

@@ -16,14 +16,18 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.gating import allow_option, rule_option, show_verdict
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
-from robusthash.errors import OptionError
+from robusthash.errors import OptionError, UnknownNameError, UsageError
+from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
-from robusthash.specs import Direction
+from robusthash.specs import AttackSpec, Direction, Precision, Relevance, Role
 
 if TYPE_CHECKING:
-    from robusthash.evaluation import Request, RunOutcome
+    from robusthash.evaluation import Failure, Request, RunOutcome
+    from robusthash.host import PluginHost
+    from robusthash.results.gate import GateSettings
 
 
 @click.command("eval")
@@ -119,6 +123,8 @@ if TYPE_CHECKING:
 @click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
 @results_option
 @click.option("--force", is_flag=True, help="Evaluate stored cells again.")
+@rule_option
+@allow_option
 @json_option
 @quiet_option
 @click.pass_context
@@ -131,6 +137,8 @@ def command(
     executor: str | None,
     results: Path,
     force: bool,
+    rules: tuple[str, ...],
+    allow: tuple[str, ...],
     as_json: bool,
     quiet: bool,
     **values: Any,
@@ -143,9 +151,21 @@ def command(
     robusthash eval --model dpsh --model hashnet --surrogate dpsh --surrogate hashnet --attack hinge
     robusthash eval --model dpsh --attack rnm --vary rnm.steps=10,100,1000
     robusthash eval --suite suite.toml
+    robusthash eval --model dpsh --fail-under 'map[attack=strongest] >= 0.30'
+
+    With --fail-under, a plugin that cannot be loaded is an error, and the exit code is 3 if a rule is not kept.
     """
+    gate = _gate(rules, allow)
     request = _request(context, suite, values)
-    host = load_host(context)
+    from robusthash.evaluation.planning.early import check_early
+    from robusthash.storage import require_writable
+
+    host = load_host(context, strict=bool(gate.rules))
+    if executor is not None:
+        host.find(PluginKind.EXECUTOR, executor)
+    check_early(request, host)
+    _check_rules(gate, request, host)
+    require_writable(results, "--results")
     from robusthash.evaluation import choose_executor, evaluate
 
     place = choose_executor(host, executor, workers=workers, options=request.setting.options)
@@ -155,18 +175,66 @@ def command(
         click.echo(json.dumps([json.loads(record.to_json()) for record in outcome.records], indent=2))
     else:
         _show(outcome, results)
-    for failure in outcome.failures:
-        click.echo(f"error: {failure.cell}: attack of {failure.owner}: {failure.error.message}", err=True)
-        if failure.error.hint:
-            click.echo(f"hint: {failure.error.hint}", err=True)
+    _tell_failures(outcome)
     if outcome.failures:
+        if gate.rules:
+            click.echo("gate not judged: it would lack the cells that failed", err=True)
         context.exit(max(failure.error.exit_code for failure in outcome.failures))
+    if gate.rules:
+        from robusthash.results.gate import judge, stored_material
+
+        verdict = judge(stored_material(outcome.records, results), gate)
+        context.exit(show_verdict(verdict, as_json=False, aside=as_json))
+
+
+def _gate(rules: tuple[str, ...], allow: tuple[str, ...]) -> "GateSettings":
+    """The rules of the command line. They are read before anything is computed.
+
+    Raises:
+        UsageError: one is wrong, or needs a baseline.
+    """
+    from robusthash.results.gate import GateSettings, Place, parse_rule
+
+    parsed = tuple(parse_rule(rule, where=Place(name="--fail-under")) for rule in rules)
+    relative = next((rule for rule in parsed if rule.comparison.relative), None)
+    if relative:
+        raise UsageError(
+            f"--fail-under: {relative.text} needs a baseline, and an evaluation has none",
+            hint=f"evaluate first, then: robusthash gate --fail-under '{relative.text}' --baseline FILE",
+        )
+    return GateSettings(rules=parsed).allowing(frozenset(allow))
+
+
+def _check_rules(gate: "GateSettings", request: "Request", host: "PluginHost") -> None:
+    """Finds a rule that will name nothing before hours of work, not after.
+
+    Raises:
+        UnknownNameError: an attack, a dataset or a metric that a rule names is not evaluated.
+    """
+    from robusthash.evaluation.planning.names import shown
+    from robusthash.results.gate.rules import fits
+
+    # References are run beside any attack; if no attack is asked for, the yardstick is.
+    always = Role.REFERENCE if request.attacks else Role.YARDSTICK, Role.REFERENCE
+    specs = [one.spec for one in host.all(PluginKind.ATTACK)]
+    added = [spec.name for spec in specs if isinstance(spec, AttackSpec) and spec.role in always]
+    asked = {
+        "attack": [*map(shown, request.attacks or ()), *added],
+        "dataset": [shown(request.setting.dataset)],
+    }
+    for rule in gate.rules:
+        where = f"--fail-under {rule.text}"
+        for key, names in asked.items():
+            pattern = rule.filters.get(key)
+            if pattern and not any(fits(key, name.rpartition("/")[2], pattern) for name in names):
+                raise UnknownNameError(f"{key} of this evaluation", pattern, names, where=where)
+        metrics = [shown(metric) for metric in request.setting.metrics]
+        if rule.metric not in metrics:
+            raise UnknownNameError("metric of this evaluation", rule.metric, metrics, where=where)
 
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
-    from robusthash.contracts import Precision
     from robusthash.evaluation import Request, parse_choice, read_suite
-    from robusthash.metrics import Relevance
 
     if suite is not None:
         given = [
@@ -185,7 +253,7 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
     grid["directions"] = tuple(parse_choice(Direction, "direction", one) for one in values.pop("directions"))
     grid["attacks"] = grid["attacks"] or None
     if values["checkpoint"] is not None and not grid["models"]:
-        from robusthash.training import read_description
+        from robusthash.checkpoints import read_description
 
         description = read_description(values["checkpoint"])
         grid |= {"models": (description.model.name,), "bits": (description.bits,)}
@@ -216,6 +284,23 @@ def _show(outcome: "RunOutcome", results: Path) -> None:
         console.print(f"[dim]record ({state})[/]: {store.path_of(record)}", highlight=False, soft_wrap=True)
     last = outcome.records[-1]
     console.print(f"[dim]next[/]: robusthash show {last.digest[:12]}" + _results_option(results), highlight=False)
+
+
+def _tell_failures(outcome: "RunOutcome") -> None:
+    """Names what failed; a model that could not be made once, however many cells needed it."""
+    for first, *others in _by_error(outcome):
+        lost = f" ({len(others) + 1} cells were not evaluated)" if others else ""
+        click.echo(f"error: {first.whose}: {first.error.message}{lost}", err=True)
+        if first.error.hint:
+            click.echo(f"hint: {first.error.hint}", err=True)
+
+
+def _by_error(outcome: "RunOutcome") -> list[list["Failure"]]:
+    """Failures with the same cause together."""
+    groups: dict[tuple[str, str], list[Failure]] = {}
+    for failure in outcome.failures:
+        groups.setdefault((failure.whose, failure.error.message), []).append(failure)
+    return list(groups.values())
 
 
 def _results_option(results: Path) -> str:

@@ -40,13 +40,18 @@ def command(
     robusthash eval --model dpsh --model dpsh-cgat.safetensors --attack hinge
     """
     setting = make_setting(**values)
-    host = load_host(context)
-    from robusthash.evaluation.tasks.harden import harden_victim
+    from robusthash.evaluation.planning.early import check_early
+    from robusthash.evaluation.planning.training import hardening_request
     from robusthash.storage import require_writable
 
+    request = hardening_request(defense, model, bits, setting)
+    host = load_host(context)
+    check_early(request, host, own_bits=True)
     if output is not None:
         require_writable(output.parent, "--output")
+    from robusthash.evaluation import harden_victim
+
     with progress(quiet=quiet) as report:
-        path, description, cached = harden_victim(defense, model, bits, setting, host, output=output, progress=report)
-    following = f"robusthash eval --model {path} --attack hinge"
-    report_checkpoint(path, description, cached=cached, done="hardened", following=following, as_json=as_json)
+        stored = harden_victim(defense, model, bits, setting, host, output=output, progress=report)
+    following = f"robusthash eval --model {stored.path} --attack hinge"
+    report_checkpoint(stored, done="hardened", following=following, as_json=as_json)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.checkpoints import is_pickle, read_metadata
+from robusthash.checkpoints.description import MOST_BITS
 from robusthash.cli.common import json_option, load_host
 from robusthash.errors import OptionError, UsageError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain, parse_assignments
+from robusthash.storage import require_writable
 from robusthash.version import __version__
 
 if TYPE_CHECKING:
@@ -62,31 +65,37 @@ def command(
     robusthash import vgg11.pth --layout prosgan --model dpsh/prosgan --bits 32 --backbone vgg11 --dataset cifar10
     robusthash eval --model vgg11-prosgan.safetensors --dataset cifar10 --image-size 224 --attack rnm
     """
-    host = load_host(context)
-    from dataclasses import asdict
-
-    from robusthash.contracts import Backbone, Objective
-    from robusthash.training.networks import LAYOUTS, Origin, import_checkpoint
-
     options: dict[str, Mapping[str, Any]] = {**parse_assignments(assignments)}
     for owner in options:
         if owner not in (model, backbone):
             raise OptionError(
                 f"an option of {owner!r}, which is not used", hint=f"set options of {model} or {backbone}"
             )
-    if not LAYOUTS[layout].normalises:
-        options[backbone] = {"normalise": False, **options.get(backbone, {})}
-    _, objective = _chosen(host, PluginKind.MODEL, model, Objective, options)
-    network, use = _chosen(host, PluginKind.BACKBONE, backbone, Backbone, options)
-    host.find(PluginKind.DATASET, dataset)
-    size = network.image_size if image_size is None else image_size
-    if size < 1:
-        raise OptionError(f"image-size is {size}", hint="at least 1")
+    if image_size is not None and image_size < 1:
+        raise OptionError(f"image-size is {image_size}", hint="at least 1")
+    if not 1 <= bits <= MOST_BITS:
+        raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")
     path = output or Path(f"{file.stem}-{layout}.safetensors")
     if path.suffix != ".safetensors":
         raise UsageError(
             f"--output {path} does not end in .safetensors", hint="eval recognises a checkpoint by this extension"
         )
+    host = load_host(context)
+    for kind, name in ((PluginKind.MODEL, model), (PluginKind.BACKBONE, backbone), (PluginKind.DATASET, dataset)):
+        host.find(kind, name)
+    if not is_pickle(file):
+        read_metadata(file)
+    require_writable(path.parent, "--output")
+    from dataclasses import asdict
+
+    from robusthash.contracts import Backbone, Objective
+    from robusthash.training.networks import LAYOUTS, Origin, import_checkpoint
+
+    if not LAYOUTS[layout].normalises:
+        options[backbone] = {"normalise": False, **options.get(backbone, {})}
+    _, objective = _chosen(host, PluginKind.MODEL, model, Objective, options)
+    network, use = _chosen(host, PluginKind.BACKBONE, backbone, Backbone, options)
+    size = network.image_size if image_size is None else image_size
     origin = Origin(
         path=file, layout=layout, model=objective, backbone=use, bits=bits, image_size=size, dataset=dataset
     )

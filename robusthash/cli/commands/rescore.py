@@ -57,13 +57,17 @@ def command(
     robusthash rescore --metric map@100 --metric precision@r2
     robusthash rescore --retriever faiss-hnsw --model dpsh
     """
-    host = load_host(context)
-    from robusthash.evaluation import RunSettings, rescore
+    from robusthash.evaluation import RunSettings
+    from robusthash.evaluation.planning.early import check_scoring, require_owners
     from robusthash.results import ResultStore, build_leaderboard, render
 
+    setting = RunSettings(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
+    host = load_host(context)
+    require_owners(setting.options, check_scoring(setting, host))
     store = ResultStore(results)
     selected = select(store, datasets=datasets, models=models, attacks=attacks, references=True)
-    setting = RunSettings(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
+    from robusthash.evaluation import rescore
+
     with progress(quiet=quiet) as report:
         found = rescore(selected, setting, host, results=results, progress=report)
     if as_json:

@@ -28,13 +28,18 @@ def command(
     robusthash eval --model dpsh --checkpoint dpsh.safetensors --attack rnm
     """
     setting = make_setting(**values)
-    host = load_host(context)
-    from robusthash.evaluation import train_victim
+    from robusthash.evaluation.planning.early import check_early
+    from robusthash.evaluation.planning.training import training_request
     from robusthash.storage import require_writable
 
+    request = training_request(model, bits, setting)
+    host = load_host(context)
+    check_early(request, host)
     if output is not None:
         require_writable(output.parent, "--output")
+    from robusthash.evaluation import train_victim
+
     with progress(quiet=quiet) as report:
-        path, description, cached = train_victim(model, bits, setting, host, output=output, progress=report)
-    following = f"robusthash eval --model {model} --bits {bits} --checkpoint {path} --attack rnm"
-    report_checkpoint(path, description, cached=cached, done="trained", following=following, as_json=as_json)
+        stored = train_victim(model, bits, setting, host, output=output, progress=report)
+    following = f"robusthash eval --model {model} --bits {bits} --checkpoint {stored.path} --attack rnm"
+    report_checkpoint(stored, done="trained", following=following, as_json=as_json)

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts.models.model import HashModel
+from robusthash.boundary import told
+from robusthash.contracts.models.model import HashModel, checked_outputs
 from robusthash.contracts.retriever import Index
-from robusthash.errors import CapabilityError
+from robusthash.errors import CapabilityError, ContractError, UsageError
+from robusthash.specs import Precision
+
+_COMPILER = ("torch._dynamo", "torch._inductor")  #: modules whose errors come from compilation
 
 
 @dataclass(kw_only=True)
@@ -38,13 +41,6 @@ class CodeBank:
 
     codes: Tensor
     labels: Tensor
-
-
-class Precision(StrEnum):
-    """Arithmetic of an attack's passes. Scores are always computed in float32."""
-
-    FLOAT32 = "float32"
-    BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
 
 
 class Surrogate:
@@ -91,22 +87,37 @@ class Surrogate:
 
         Raises:
             CapabilityError: the inputs require gradients, and the model gives none.
+            ContractError: the inputs have another shape, or the model returned something other than logits.
+            UsageError: the model cannot be compiled.
         """
+        if tuple(inputs.shape[1:]) != self.modality.shape:
+            raise ContractError(
+                f"the attack passed inputs of shape {tuple(inputs.shape)} to the surrogate",
+                hint=f"it takes (n, {', '.join(map(str, self.modality.shape))})",
+            )
         images = never_alone(inputs).clone()  # a model may change its inputs in place
         self.budget.forward += len(images)
         if self._half:
             with torch.autocast(images.device.type, dtype=torch.bfloat16):
-                logits = self._run(images).float()
+                logits = self._outputs(images).float()
         else:
-            logits = self._run(images)
+            logits = self._outputs(images)
         if inputs.requires_grad and torch.is_grad_enabled() and not logits.requires_grad:
             raise CapabilityError(
                 f"{type(self.model).__name__} gives no gradients, and the attack needs them",
                 hint="craft it on another surrogate, or use an attack without the need 'gradients'",
             )
         if logits.requires_grad:
-            logits.register_hook(self._count_backward)
+            logits.register_hook(self._count_backward)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         return logits[: len(inputs)]
+
+    def _outputs(self, images: Tensor) -> Tensor:
+        try:
+            return checked_outputs(self.model, images, self._run(images))
+        except Exception as error:
+            if self._run is not self.model and type(error).__module__.startswith(_COMPILER):
+                raise UsageError(f"the model cannot be compiled here: {told(error)}", hint="omit --compile") from error
+            raise
 
     def _count_backward(self, gradient: Tensor) -> None:
         self.budget.backward += len(gradient)

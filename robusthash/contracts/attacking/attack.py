@@ -8,12 +8,12 @@ from typing import ClassVar, Self, final
 import torch
 from torch import Tensor
 
+from robusthash.boundary import breach, foreign
 from robusthash.contracts.attacking.access import CodeBank, Oracle, Surrogate
 from robusthash.contracts.attacking.fingerprint import fingerprint
 from robusthash.contracts.attacking.learning import LearningContext
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.randomness import Randomness, isolated_randomness
-from robusthash.errors import ContractError
 from robusthash.specs import Capability, Distance, Goal
 
 
@@ -178,21 +178,20 @@ class Attack(ABC):
         Raises:
             ContractError: the attack returned something other than finite tensors by name, or changed the model.
         """
-        model, name = context.surrogate.model, type(self).__name__
+        model = context.surrogate.model
         before = fingerprint(model)
-        with isolated_randomness(context.random, torch.empty(0, dtype=torch.int64, device=context.device)):
+        nobody = torch.empty(0, dtype=torch.int64, device=context.device)
+        with isolated_randomness(context.random, nobody), foreign(self, "learn"):
             fitted = self.fit(context)
         if fingerprint(model) != before:
-            raise ContractError(f"{name} changed the model while it learnt", hint="work on a copy")
+            raise breach(self, "changed the model while it learnt", hint="work on a copy")
         if fitted is None:
             return None
         if not isinstance(fitted, Mapping) or not all(isinstance(part, Tensor) for part in fitted.values()):
-            raise ContractError(
-                f"{name} learnt a {type(fitted).__name__}", hint="return tensors by name, or None, from `fit`"
-            )
+            raise breach(self, f"learnt a {type(fitted).__name__}", hint="return tensors by name, or None, from `fit`")
         diverged = [key for key, part in fitted.items() if not torch.isfinite(part).all()]
         if diverged:
-            raise ContractError(f"{name} learnt NaN or infinite values: {', '.join(diverged)}")
+            raise breach(self, f"learnt NaN or infinite values: {', '.join(diverged)}", hint="lower the learning rate")
         return {str(key): part.detach() for key, part in fitted.items()}
 
     @final
@@ -207,19 +206,20 @@ class Attack(ABC):
         before = fingerprint(model)
         passes = context.surrogate.budget.forward
         clean = batch.inputs.clone()
-        with isolated_randomness(context.random, batch.ids):
+        with isolated_randomness(context.random, batch.ids), foreign(self, f"perturb {len(clean)} inputs"):
             result = self.perturb(batch, context)
         self._check(result, clean)
         if fingerprint(model) != before:
-            raise ContractError(f"{type(self).__name__} changed the model", hint="work on a copy")
+            raise breach(self, "changed the model", hint="work on a copy")
         black_box = Capability.QUERIES in self.needs and Capability.GRADIENTS not in self.needs
         if black_box and context.surrogate.budget.forward > passes:
-            raise ContractError(
-                f"{type(self).__name__} declares queries as its only access, and passed inputs through the surrogate",
+            raise breach(
+                self,
+                "declares queries as its only access, and passed inputs through the surrogate",
                 hint="use `context.oracle`, or add the need 'gradients'",
             )
         if not torch.equal(batch.inputs, clean):
-            raise ContractError(f"{type(self).__name__} changed its inputs in place", hint="work on a clone")
+            raise breach(self, "changed its inputs in place", hint="work on a clone")
         result = result.detach()
         threat = context.threat if self.bounded else replace(context.threat, epsilon=1.0)
         inside = threat.project(result, clean)
@@ -227,13 +227,10 @@ class Attack(ABC):
         return Adversarial(inputs=threat.deliver(inside, clean), unrounded=inside, clipped=outside)
 
     def _check(self, result: object, clean: Tensor) -> None:
-        name = type(self).__name__
+        wanted = f"return {tuple(clean.shape)} {clean.dtype} on {clean.device}"
         if not isinstance(result, Tensor):
-            raise ContractError(f"{name} returned {type(result).__name__}, not a tensor")
+            raise breach(self, f"returned {type(result).__name__}, not a tensor", hint=wanted)
         if result.shape != clean.shape or result.dtype != clean.dtype or result.device != clean.device:
-            raise ContractError(
-                f"{name} returned {tuple(result.shape)} {result.dtype} on {result.device}",
-                hint=f"return {tuple(clean.shape)} {clean.dtype} on {clean.device}",
-            )
+            raise breach(self, f"returned {tuple(result.shape)} {result.dtype} on {result.device}", hint=wanted)
         if not torch.isfinite(result).all():
-            raise ContractError(f"{name} returned NaN or infinite values", hint="guard divisions by zero in its loss")
+            raise breach(self, "returned NaN or infinite values", hint="guard divisions by zero in its loss")

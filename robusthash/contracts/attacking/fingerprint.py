@@ -44,6 +44,10 @@ def _behaviour(part: nn.Module) -> tuple[int, ...]:
 
 def _sums(tensor: Tensor) -> tuple[int, int]:
     """The sum of the raw bits, and a sum weighted by position, which changes if weights are swapped."""
+    if tensor.is_quantized:
+        tensor = tensor.int_repr()
+    elif tensor.is_complex():
+        tensor = torch.view_as_real(tensor)
     whole = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
     bits = tensor.detach().contiguous().view(whole).flatten()
     rows = bits[: len(bits) // _ROW * _ROW].view(-1, _ROW)

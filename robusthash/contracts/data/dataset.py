@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from robusthash.contracts.data.findings import Finding
 from robusthash.contracts.data.inputs import Images, Inputs
 from robusthash.contracts.modality import IMAGE, Modality
 from robusthash.errors import CapabilityError, DatasetError
+from robusthash.sides import check_image_size
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +31,7 @@ class Split:
 
     Raises:
         DatasetError: there is no view, a view is of another modality, lengths differ, or labels are not (n, classes)
-            uint8.
+            uint8 of zeros and ones.
     """
 
     name: str
@@ -40,6 +42,13 @@ class Split:
     def __post_init__(self) -> None:
         if not self.views:
             raise DatasetError(f"{self.name} split has no inputs", hint="pass a view of at least one modality")
+        if not isinstance(self.labels, Tensor) or self.labels.dtype != torch.uint8 or self.labels.ndim != 2:
+            kind = f"{tuple(self.labels.shape)} {self.labels.dtype}" if hasattr(self.labels, "dtype") else "no tensor"
+            one = isinstance(self.labels, Tensor) and self.labels.ndim == 1
+            raise DatasetError(
+                f"labels of split {self.name!r} are {kind}, not (n, classes) uint8",
+                hint="make rows of 0 and 1, one column a class" + (", of the class numbers" if one else ""),
+            )
         for modality, view in self.views.items():
             if view.modality.name != modality:
                 raise DatasetError(f"the view {modality!r} of split {self.name!r} has modality {view.modality.name!r}")
@@ -48,8 +57,8 @@ class Split:
                     f"{self.name} split: {len(view)} {modality}s, {len(self.labels)} label rows, {len(self.ids)} ids",
                     hint="all three must be aligned, one row per item",
                 )
-        if self.labels.dtype != torch.uint8 or self.labels.ndim != 2:
-            raise DatasetError(f"labels of split {self.name!r} are not (n, classes) uint8")
+        if self.labels.numel():
+            _check_labels(self.labels, self.name, self.ids)
 
     @classmethod
     def of_images(cls, *, name: str, images: Images, labels: Tensor, ids: tuple[str, ...]) -> Self:
@@ -125,6 +134,9 @@ class RetrievalData:
         train: the items that models are trained on.
         epsilon: conventional radius of attacks on such items, as a share of the box's width.
         backbone: name of a backbone that suits the image size.
+
+    Raises:
+        DatasetError: the labels of a split do not have one column per class.
     """
 
     name: str
@@ -134,6 +146,15 @@ class RetrievalData:
     train: Split
     epsilon: float = 8 / 255
     backbone: str = "resnet18"
+
+    def __post_init__(self) -> None:
+        for split in (self.query, self.database, self.train):
+            if split.labels.shape[1] != len(self.classes):
+                raise DatasetError(
+                    f"labels of the {split.name} split of {self.name} have {split.labels.shape[1]} columns, and there "
+                    f"are {len(self.classes)} classes",
+                    hint="every split has the same columns, one per class name",
+                )
 
     @cached_property
     def digest(self) -> str:
@@ -158,6 +179,9 @@ class DatasetContext:
         cache: a folder where downloads may be stored.
         image_size: height and width named by ``--image-size``; None is the dataset's own.
         progress: called with (done, total, what) during long steps.
+
+    Raises:
+        OptionError: the image size is out of bounds.
     """
 
     root: Path | None
@@ -165,24 +189,16 @@ class DatasetContext:
     image_size: int | None = None
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
 
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """A finding of :meth:`Dataset.verify`.
-
-    Attributes:
-        level: an ``error`` makes numbers wrong or data unreadable; a ``warning`` does not.
-        where: file and line, or split and item.
-        what: what is wrong, in one line.
-    """
-
-    level: Literal["error", "warning"]
-    where: str
-    what: str
+    def __post_init__(self) -> None:
+        check_image_size(self.image_size)
 
 
 class Dataset(ABC):
-    """A retrieval dataset: a frozen dataclass of options."""
+    """A retrieval dataset: a frozen dataclass of options.
+
+    ``robusthash data verify`` checks what :meth:`load` returns, whatever the dataset: duplicates, queries in the
+    database, items without labels, unreadable items. :meth:`verify` adds what only the dataset knows.
+    """
 
     @abstractmethod
     def load(self, context: DatasetContext) -> RetrievalData:
@@ -195,9 +211,8 @@ class Dataset(ABC):
             DatasetError: files are missing or wrong; the hint says where to get them and where to put them.
         """
 
-    @abstractmethod
-    def verify(self, context: DatasetContext) -> list[Finding]:
-        """Looks for everything that would make a number on this dataset wrong.
+    def verify(self, context: DatasetContext) -> list[Finding]:  # noqa: ARG002 - for subclasses
+        """Looks for faults that the loaded splits do not show: bad lines of lists, counts that are not the paper's.
 
         Args:
             context: where its files are.
@@ -205,6 +220,7 @@ class Dataset(ABC):
         Returns:
             The findings, each with its file and line; an empty list if all is well.
         """
+        return []
 
     def prepare(self, context: DatasetContext, source: Path | None) -> str | None:  # noqa: ARG002 - for subclasses
         """Downloads or converts the original distribution, into ``context.root`` or the cache.
@@ -220,3 +236,14 @@ class Dataset(ABC):
             DatasetError: the dataset needs no preparation, or the preparation failed.
         """
         raise DatasetError(f"{type(self).__name__} needs no preparation", hint="it is ready to be evaluated")
+
+
+def _check_labels(labels: Tensor, name: str, ids: Sequence[str]) -> None:
+    if int(labels.max()) <= 1:
+        return
+    row, column = (labels > 1).nonzero()[0].tolist()
+    raise DatasetError(
+        f"labels of split {name!r}, row {row + 1} ({ids[row]}), column {column + 1}: {int(labels[row, column])} is "
+        "neither 0 nor 1",
+        hint="labels are multi-hot: a column per class, with a 1 where the item has it; not class numbers or counts",
+    )

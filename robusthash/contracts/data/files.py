@@ -10,15 +10,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from robusthash.contents import content_digests
 from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
+from robusthash.opening import open_file
 
 #: What decoders raise for files that are damaged or not images.
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, struct.error, zlib.error)
+_BROKEN = (
+    *(OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, MemoryError),
+    *(struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
+)
+_PROGRAMS = frozenset({"EPS"})  #: formats that Pillow hands to another program, such as Ghostscript
+_NAMES = "write paths relative to that folder, or set the dataset's option outside to true if you trust the list"
 _SLIMMEST = 64  #: largest ratio of the sides: a slimmer image is not a photograph, and resized it would fill the memory
 
 
@@ -35,12 +41,14 @@ class FileImages(Images):
         names: relative paths.
         size: height and width of the crop, in pixels.
         resize: length of the shorter side before the crop; None keeps the usual ratio of 256 to 224.
+        outside: whether names may leave the root: absolute ones, and those with ``..``.
         origin: returns the place of an item by its position, such as the line of a list file, for errors.
         remedy: how to fix a missing file, for errors.
         workers: number of threads that decode; None is the number of processors, at most 8.
 
     Raises:
-        DatasetError: the crop is empty, or larger than the resized side.
+        DatasetError: the crop is empty, or larger than the resized side; or a name leaves the root, or has a NUL
+            character.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class FileImages(Images):
         *,
         size: int,
         resize: int | None = None,
+        outside: bool = False,
         origin: Callable[[int], str] | None = None,
         remedy: str = "restore the file, or remove it from the dataset",
         workers: int | None = None,
@@ -62,9 +71,14 @@ class FileImages(Images):
         self.root = root
         self.names = tuple(names)
         self.size = (size, size)
+        self._outside = outside
         self._origin = origin
         self._remedy = remedy
         self._workers = workers or min(8, os.cpu_count() or 1)
+        for index, name in enumerate(self.names):
+            fault = _bad_name(name, outside=outside)
+            if fault:
+                raise self._error(index, f"{fault}: {name!r}", _NAMES)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -85,6 +99,7 @@ class FileImages(Images):
             [self.names[index] for index in chosen],
             size=self.size[0],
             resize=self.resize,
+            outside=self._outside,
             origin=None if self._origin is None else _Taken(self._origin, chosen),
             remedy=self._remedy,
             workers=self._workers,
@@ -93,6 +108,14 @@ class FileImages(Images):
     def place(self, index: int) -> str:
         """The place of an item in an error: the line that names it, else its file."""
         return str(self.root / self.names[index]) if self._origin is None else self._origin(index)
+
+    def file_size(self, index: int) -> tuple[int, int] | None:
+        """Width and height of an item's file, in pixels; None if it cannot be read. Only its head is read."""
+        try:
+            with open_file(self.root / self.names[index]) as file, Image.open(file) as image:
+                return image.size
+        except _BROKEN:
+            return None
 
     def identity(self) -> bytes:
         """SHA-256 over resizing, crop and the content of every file."""
@@ -104,14 +127,20 @@ class FileImages(Images):
     def _load(self, index: int) -> Tensor:
         path = self.root / self.names[index]
         try:
-            with Image.open(path) as image:
+            with open_file(path) as file, Image.open(file) as image:
+                if image.format in _PROGRAMS:
+                    raise ValueError(f"{image.format} is a program to be run, not an image")
                 if max(image.size) > _SLIMMEST * min(image.size):
                     raise ValueError(f"its {image.width}x{image.height} pixels are not a photograph")
                 pixels = np.array(_rgb(image))
         except FileNotFoundError:
             raise self._error(index, f"no image {path}", self._remedy) from None
-        except (*_BROKEN, Image.DecompressionBombError) as error:
-            reason = " ".join(str(error).split()) or type(error).__name__
+        except UnidentifiedImageError as error:
+            what = "it is empty" if not path.stat().st_size else "it is not an image, or damaged from the start"
+            raise self._error(index, f"cannot read image {path}: {what}", self._remedy) from error
+        except _BROKEN as error:
+            said = error.strerror if isinstance(error, OSError) else None
+            reason = " ".join((said or str(error)).split()) or type(error).__name__
             raise self._error(index, f"cannot read image {path}: {reason}", self._remedy) from error
         return _fit(torch.from_numpy(pixels).permute(2, 0, 1), self.resize, self.size[0])
 
@@ -137,6 +166,17 @@ def shorter_side(size: int) -> int:
     (256, 73)
     """
     return round(size * 256 / 224)
+
+
+def _bad_name(name: str, *, outside: bool) -> str | None:
+    if "\0" in name:
+        return "the path has a NUL character"
+    if outside or not (name.startswith("/") or ".." in name or Path(name).is_absolute()):
+        return None
+    inside = Path(os.path.normpath(name))
+    if inside.is_absolute() or inside.parts[0] == "..":
+        return "the path leaves the folder of the images"
+    return None
 
 
 def _rgb(image: Image.Image) -> Image.Image:

@@ -9,9 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robusthash.boundary import breach, inherit
 from robusthash.contracts.modality import Modality
 from robusthash.errors import DatasetError
 from robusthash.pixels import from_levels
+
+_CHUNK = 64  #: items that are read at a time
 
 
 class Inputs(ABC):
@@ -40,12 +43,41 @@ class Inputs(ABC):
         """
 
     def identity(self) -> bytes:
-        """What identifies the inputs besides the items' ids; a part of the split's digest."""
-        return b""
+        """What identifies the inputs besides the items' ids; a part of the split's digest.
+
+        By default SHA-256 of their content, for which each is read once: override it with something faster that changes
+        whenever the content does.
+        """
+        sha = hashlib.sha256()
+        for start in range(0, len(self), _CHUNK):
+            part = self.inputs(range(start, min(start + _CHUNK, len(self))))
+            sha.update(np.ascontiguousarray(part.numpy()).data)
+        return sha.digest()
 
     def take(self, indices: Sequence[int]) -> "Inputs":
         """The items at some positions."""
         return Taken(self, list(indices))
+
+
+def read_inputs(view: Inputs, indices: Sequence[int]) -> Tensor:
+    """Reads items, and checks what is read.
+
+    Args:
+        view: the items.
+        indices: n positions.
+
+    Raises:
+        ContractError: they are not float32 of the modality's shape.
+        DatasetError: an item cannot be read.
+    """
+    return _checked(view, view.inputs(indices), (len(indices), *view.modality.shape), torch.float32)
+
+
+def _checked(view: Inputs, found: object, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    if isinstance(found, Tensor) and found.shape == shape and found.dtype == dtype:
+        return found
+    told = f"{tuple(found.shape)} {found.dtype}" if isinstance(found, Tensor) else type(found).__name__
+    raise breach(view, f"returned {told} for {shape[0]} items", hint=f"return {shape} {dtype}")
 
 
 View = TypeVar("View", bound=Inputs)
@@ -62,6 +94,7 @@ class Taken(Inputs, Generic[View]):
     def __init__(self, whole: View, indices: list[int]) -> None:
         self.whole = whole
         self.indices = indices
+        inherit(self, whole)
 
     @property
     def modality(self) -> Modality:  # noqa: D102 - as in the base class
@@ -107,11 +140,25 @@ class Images(Inputs):
 
     def inputs(self, indices: Sequence[int]) -> Tensor:
         """Images in pixel space: (n, 3, h, w) float32 in [0, 1], on the 8-bit grid."""
-        return from_levels(self.read(indices))
+        return from_levels(read_pixels(self, indices))
 
     def take(self, indices: Sequence[int]) -> "Images":
         """The images at some positions."""
         return _TakenImages(self, list(indices))
+
+
+def read_pixels(images: Images, indices: Sequence[int]) -> Tensor:
+    """Reads images in 8 bits, and checks what is read.
+
+    Args:
+        images: the images.
+        indices: n positions.
+
+    Raises:
+        ContractError: they are not (n, 3, h, w) uint8.
+        DatasetError: a file is missing or not an image.
+    """
+    return _checked(images, images.read(indices), (len(indices), 3, *images.size), torch.uint8)
 
 
 class _TakenImages(Taken[Images], Images):

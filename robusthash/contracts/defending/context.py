@@ -8,7 +8,7 @@ import torch
 from robusthash.contracts.data.dataset import RetrievalData
 from robusthash.contracts.models.model import HashModel
 from robusthash.contracts.models.objective import Objective
-from robusthash.contracts.progress import Progress, silent
+from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
 from robusthash.contracts.training.loss import LossStep
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport
@@ -31,6 +31,7 @@ class DefenseContext:
         data: the dataset; its query split is reserved for the evaluation.
         seed: of the run.
         progress: called with (done, total, what) during long steps.
+        watch: called after each epoch, so that observers see the losses; :meth:`train` calls it.
         device: where to compute; None is where the model is.
         objective: what trained the model; None if no objective did, or if it is unknown.
         objective_seed: of that training; the objective's head, such as class centres, is rebuilt from it.
@@ -42,6 +43,7 @@ class DefenseContext:
     data: RetrievalData
     seed: int
     progress: Progress = silent
+    watch: EpochWatch = unwatched
     device: torch.device | None = None
     objective: Objective | None = None
     objective_seed: int = 0

@@ -1,15 +1,22 @@
 """Defenses: they turn a trained hash model into a hardened one."""
 
 from abc import ABC, abstractmethod
-from typing import final
+from typing import ClassVar, final
 
 from robusthash.contracts.defending.context import DefenseContext
 from robusthash.contracts.models.model import HashModel
+from robusthash.contracts.randomness import Draws
 from robusthash.contracts.training.report import TrainingReport
 
 
 class Defense(ABC):
-    """A defense: a frozen dataclass of options."""
+    """A defense: a frozen dataclass of options.
+
+    Attributes:
+        draws: when it draws random numbers, by itself or in the model that it returns.
+    """
+
+    draws: ClassVar[Draws] = Draws.NONE
 
     @abstractmethod
     def harden(self, model: HashModel, context: DefenseContext) -> HashModel:

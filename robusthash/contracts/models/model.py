@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from robusthash.boundary import blaming, breach
 from robusthash.contracts.modality import Modality
 from robusthash.contracts.space import Space
 from robusthash.errors import ContractError
@@ -82,7 +83,44 @@ class HashModel(nn.Module, ABC):
             ContractError: an output is NaN or infinite.
         """
         with evaluating(self), torch.inference_mode():
-            return self.space.represent(self(inputs.clone())).clone()  # a model may change its inputs in place
+            outputs = checked_outputs(self, inputs, self(inputs.clone()))  # it may change its inputs in place
+            return represented(self, outputs).clone()
+
+
+def checked_outputs(model: HashModel, inputs: Tensor, outputs: object) -> Tensor:
+    """The outputs of a model, if they are what its contract says; whether they are finite is seen where they are used.
+
+    Args:
+        model: the model.
+        inputs: (n, ...) that it was given.
+        outputs: what it returned.
+
+    Raises:
+        ContractError: they are not (n, size) floats.
+    """
+    wanted = (len(inputs), model.space.size)
+    if isinstance(outputs, Tensor) and outputs.shape == wanted and outputs.is_floating_point():
+        return outputs
+    found = f"{tuple(outputs.shape)} {outputs.dtype}" if isinstance(outputs, Tensor) else type(outputs).__name__
+    raise breach(
+        model,
+        f"returned {found} for {len(inputs)} inputs",
+        hint=f"return the hash layer's raw output, {wanted} float",
+    )
+
+
+def represented(model: HashModel, outputs: Tensor) -> Tensor:
+    """Representations of a model's outputs, in its space.
+
+    Args:
+        model: the model.
+        outputs: (n, size) float.
+
+    Raises:
+        ContractError: an output is NaN or infinite; the error names the model.
+    """
+    with blaming(model, "hash inputs"):
+        return model.space.represent(outputs)
 
 
 class ModelWrapper(HashModel):

@@ -8,15 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Adversarial, Budget, Ensemble
-from robusthash.errors import PluginError, RobustHashError, UsageError
+from robusthash.contracts import Adversarial, Budget, Ensemble, read_inputs
+from robusthash.errors import PluginError
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.trace import Trace
-from robusthash.memory import is_out_of_memory
 from robusthash.results import Cost
-
-_COMPILER = ("torch._dynamo", "torch._inductor")  #: modules whose errors come from compilation
 
 
 def craft(job: Job, rows: Sequence[int], *, restart: int = 0) -> Crafted:
@@ -36,7 +33,7 @@ def craft(job: Job, rows: Sequence[int], *, restart: int = 0) -> Crafted:
         return _worst(job, job.attack, rows)
     path = job.shared / f"{rows[0]:06d}-{len(rows):06d}.npz" if job.shared and not restart else None
     if path is not None and path.exists():
-        return Crafted.read(path, job.inputs.inputs(list(rows)).to(job.compute.device), job.threat)
+        return Crafted.read(path, read_inputs(job.inputs, list(rows)).to(job.compute.device), job.threat)
     crafted = Crafted.cat(job.compute.batches.run(rows, partial(_as_one_batch, job, restart=restart)))
     if path is not None:
         crafted.write(path)
@@ -49,18 +46,7 @@ def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
     budget, trace = Budget(), Trace()
     context = job.context(budget, trace, restart)
     started = time.perf_counter()
-    try:
-        adversarial = job.attack(batch, context)
-    except RobustHashError:
-        raise
-    except (Exception, SystemExit) as error:
-        if is_out_of_memory(error):
-            raise  # a smaller batch may fit
-        if type(error).__module__.startswith(_COMPILER):
-            raise UsageError(f"the model cannot be compiled here: {error}", hint="omit --compile") from error
-        raise PluginError(
-            f"it raised {type(error).__name__}: {error}", hint="report it to the plugin's author"
-        ) from error
+    adversarial = job.attack(batch, context)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return Crafted(

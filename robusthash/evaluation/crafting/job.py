@@ -21,6 +21,7 @@ from robusthash.contracts import (
     Randomness,
     Surrogate,
     Threat,
+    read_inputs,
 )
 from robusthash.evaluation.crafting.learning import Learnt
 from robusthash.evaluation.crafting.trace import Trace
@@ -116,7 +117,7 @@ class Job:
         own = (known.labels, known.targets, known.anchors)
         labels, targets, anchors = (None if part is None else part[rows].to(device) for part in own)
         return AttackBatch(
-            inputs=self.inputs.inputs(rows.tolist()).to(device),
+            inputs=read_inputs(self.inputs, rows.tolist()).to(device),
             ids=self.ids[rows].to(device),
             labels=labels,
             targets=targets,

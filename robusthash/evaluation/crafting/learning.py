@@ -9,13 +9,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from robusthash.checkpoints import read_metadata
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
-from robusthash.errors import CheckpointError, PluginError, RobustHashError
+from robusthash.errors import CheckpointError
+from robusthash.once import made_once, unfinished
 from robusthash.results import Spent
 from robusthash.storage import cache_folder, digest
-from robusthash.tensors import load_tensors, read_metadata, save_tensors
+from robusthash.tensors import load_tensors, save_tensors
 
 _COST = "cost"
+
+_Learnt = tuple[Mapping[str, Tensor] | None, Spent]  #: what was learnt, if anything, and its cost
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,22 +58,25 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
         return None
     key = digest(made_from)
     path = cache_folder() / "attacks" / f"{key[:32]}.safetensors"
-    if path.exists():
+
+    def read() -> _Learnt | None:
         try:
-            tensors, spent = load_tensors(path), Spent(**_numbers(read_metadata(path)))
+            return load_tensors(path), Spent(**_numbers(read_metadata(path)))
         except (CheckpointError, ValueError, TypeError):
-            path.unlink()  # an unreadable cache file is made again
-        else:
-            return Learnt(tensors=_placed(tensors, context.device), spent=spent)
-    meter = _Meter(context.surrogate.budget)
-    snapshots = _MeteredSnapshots(path.with_suffix(".partial"), key, meter)
-    found = _learn(attack, replace(context, snapshots=snapshots))
-    if found is None:
-        return None
-    spent = meter.spent()
-    save_tensors(path, found, metadata={f"{_COST}.{name}": repr(value) for name, value in asdict(spent).items()})
-    snapshots.remove()
-    return Learnt(tensors=_placed(found, context.device), spent=spent)
+            return None
+
+    def make() -> _Learnt:
+        meter = _Meter(context.surrogate.budget)
+        found = attack.learn(replace(context, snapshots=_MeteredSnapshots(unfinished(path), key, meter)))
+        spent = meter.spent()
+        if found is not None:
+            save_tensors(
+                path, found, metadata={f"{_COST}.{name}": repr(value) for name, value in asdict(spent).items()}
+            )
+        return found, spent
+
+    (tensors, spent), _ = made_once(path, read, make)
+    return None if tensors is None else Learnt(tensors=_placed(tensors, context.device), spent=spent)
 
 
 class _Meter:
@@ -122,18 +129,6 @@ class _MeteredSnapshots(Snapshots):
     def part(self, name: str) -> Snapshots:
         plain = super().part(name)
         return _MeteredSnapshots(plain.path, plain.identity, self._meter)
-
-
-def _learn(attack: Attack, context: LearningContext) -> dict[str, Tensor] | None:
-    try:
-        found = attack.learn(context)
-    except RobustHashError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise PluginError(
-            f"it raised {type(error).__name__} while it learnt: {error}", hint="report it to the plugin's author"
-        ) from error
-    return None if found is None else dict(found)
 
 
 def _placed(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 
 from robusthash.arrays import read_arrays, write_arrays
+from robusthash.errors import InputError
 from robusthash.evaluation.crafting.trace import joined
 from robusthash.results import Cost, QueryArrays
 from robusthash.results.records.arrays import TRACE
@@ -73,8 +74,8 @@ class ShardFolder:
         self.shards = shards
 
     def missing(self) -> list[int]:
-        """Indices of unfinished shards, ascending."""
-        return [shard for shard in range(self.shards) if not self._path(shard).exists()]
+        """Indices of unfinished shards, ascending. One that cannot be read is removed: it is unfinished."""
+        return [shard for shard in range(self.shards) if not self._is_whole(shard)]
 
     def write(self, shard: int, result: ShardResult) -> None:
         """Stores one shard's result.
@@ -97,16 +98,30 @@ class ShardFolder:
             InputError: the file is missing or damaged.
         """
         arrays = read_arrays(self._path(shard))
-        (forward, backward, queries), (seconds,), (batch,) = (arrays.pop(name) for name in (_SPENT, _SECONDS, _BATCH))
-        return ShardResult(
-            arrays=QueryArrays.from_arrays(arrays),
-            cost=Cost(forward=int(forward), backward=int(backward), queries=int(queries), seconds=float(seconds)),
-            batch=int(batch),
-        )
+        try:
+            told = [arrays.pop(name) for name in (_SPENT, _SECONDS, _BATCH)]
+            (forward, backward, queries), (seconds,), (batch,) = told
+            return ShardResult(
+                arrays=QueryArrays.from_arrays(arrays),
+                cost=Cost(forward=int(forward), backward=int(backward), queries=int(queries), seconds=float(seconds)),
+                batch=int(batch),
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise InputError(f"{self._path(shard)} is not a shard: {error}", hint="remove it, and run again") from error
 
     def remove(self) -> None:
         """Removes the folder, with all that an interrupted run has left in it; called once the record is stored."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _is_whole(self, shard: int) -> bool:
+        if not self._path(shard).exists():
+            return False
+        try:
+            self.read(shard)
+        except InputError:
+            self._path(shard).unlink(missing_ok=True)
+            return False
+        return True
 
     def _path(self, shard: int) -> Path:
         return self.folder / f"{shard:05d}.npz"

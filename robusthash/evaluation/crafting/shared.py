@@ -7,7 +7,7 @@ the same run.
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -75,7 +75,7 @@ def scratch(root: Path) -> Iterator[Path]:
     Yields:
         The folder's path.
     """
-    for left in root.glob("*.lock"):
+    for left in _locks(root):
         with held(left) as free:
             if free:
                 shutil.rmtree(left.with_suffix(""), ignore_errors=True)
@@ -86,6 +86,12 @@ def scratch(root: Path) -> Iterator[Path]:
         finally:
             shutil.rmtree(root / name, ignore_errors=True)
     remove_if_empty(root)
+
+
+def _locks(root: Path) -> list[Path]:
+    with suppress(OSError):  # there is no folder, or another run has just removed it
+        return [path for path in root.iterdir() if path.suffix == ".lock"]
+    return []
 
 
 def _identified(named: object) -> str:

@@ -1,23 +1,26 @@
-"""Models, attacks and datasets as a user passes them: a registered name, a file, or an object."""
+"""Models, attacks and datasets as a user passes them: a name, a file, or an object. Importable without torch."""
 
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from robusthash.contracts import (
-    Attack,
-    CrossModalHashModel,
-    Dataset,
-    Defense,
-    HashModel,
-    RetrievalData,
-    Retriever,
-)
+if TYPE_CHECKING:
+    from robusthash.contracts import (
+        Attack,
+        CrossModalHashModel,
+        Dataset,
+        Defense,
+        HashModel,
+        RetrievalData,
+        Retriever,
+    )
 
-AnyModel = str | HashModel | CrossModalHashModel  #: a registered name, ``file.py:build``, a checkpoint, or the model
-AnyAttack = str | Attack
-AnyDefense = str | Defense
-AnyDataset = str | Dataset | RetrievalData
-AnyRetriever = str | Retriever
+# As texts: names are checked before torch is imported.
+#: A registered name, ``file.py:build``, a checkpoint, or the model
+AnyModel: TypeAlias = "str | HashModel | CrossModalHashModel"
+AnyAttack: TypeAlias = "str | Attack"
+AnyDefense: TypeAlias = "str | Defense"
+AnyDataset: TypeAlias = "str | Dataset | RetrievalData"
+AnyRetriever: TypeAlias = "str | Retriever"
 
 Name = TypeVar("Name")
 

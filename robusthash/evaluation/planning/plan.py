@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
+from robusthash.checkpoints import read_description
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense, AnyModel, checkpoint_path, shown
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request
 from robusthash.specs import Direction
-from robusthash.training import read_description
 
 Varied = tuple[tuple[str, Any], ...]  #: the options of an attack that a sweep varies, each with one of its values
 
@@ -25,7 +25,7 @@ class VictimPlan:
 
     model: AnyModel
     bits: int | None
-    defense: AnyDefense | None = None
+    defense: "AnyDefense | None" = None
 
     def __str__(self) -> str:
         size = "" if self.bits is None else f" {self.bits} bit"

@@ -1,18 +1,33 @@
-"""Requests: what a user wants to evaluate."""
+"""Requests: what a user wants to evaluate. Importable without torch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from robusthash.contracts import Precision
-from robusthash.errors import OptionError
-from robusthash.evaluation.planning.names import AnyAttack, AnyDataset, AnyDefense, AnyModel, AnyRetriever, shown
-from robusthash.metrics import RankingMetric, Relevance
-from robusthash.specs import Direction
+from robusthash.checkpoints.description import MOST_BITS
+from robusthash.errors import OptionError, UsageError
+from robusthash.evaluation.planning.names import (
+    AnyAttack,
+    AnyDataset,
+    AnyDefense,
+    AnyModel,
+    AnyRetriever,
+    checkpoint_path,
+    shown,
+)
+from robusthash.sides import check_image_size
+from robusthash.specs import Direction, Precision, Relevance
+
+if TYPE_CHECKING:
+    from robusthash.metrics import RankingMetric
 
 NO_DEFENSE = "none"
+AUTO = "auto"  #: the preferred retriever, or device
+TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
 DEFAULT_METRICS = ("map", "precision@r2")  #: of these, a run uses those that exist in the model's space
+
+DEVICES = ("auto", "cpu", "cuda")
 
 PluginOptions = Mapping[str, Mapping[str, Any]]
 
@@ -52,7 +67,7 @@ class RunSettings:
     weights: str = "none"
     checkpoint: Path | None = None
     retriever: AnyRetriever = "auto"
-    metrics: tuple[str | RankingMetric, ...] = DEFAULT_METRICS
+    metrics: "tuple[str | RankingMetric, ...]" = DEFAULT_METRICS
     relevance: Relevance = Relevance.SHARE_ANY
     options: PluginOptions = field(default_factory=dict)
     seed: int = 0
@@ -68,7 +83,10 @@ class RunSettings:
         for quality in self.qualities:
             if not 1 <= quality <= 100:
                 raise OptionError(f"JPEG quality is {quality}", hint="from 1 to 100")
-        for name in ("image_size", "queries", "shard_size"):
+        if self.device not in DEVICES:
+            raise UsageError(f"unknown device {self.device!r}", hint=f"use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
+        check_image_size(self.image_size)
+        for name in ("queries", "shard_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise OptionError(f"{name.replace('_', '-')} is {value}", hint="at least 1")
@@ -92,6 +110,7 @@ class Request:
 
     Raises:
         OptionError: a value is outside its range, a list is empty, or a sweep varies an attack that is not requested.
+        UsageError: a checkpoint is given, and every model has its own weights.
     """
 
     models: tuple[AnyModel, ...]
@@ -113,8 +132,16 @@ class Request:
             if owner not in attacks:
                 raise OptionError(f"vary names {owner!r}, which is not among the attacks", hint=f"add --attack {owner}")
         for bits in self.bits:
-            if not 1 <= bits <= 4096:
-                raise OptionError(f"bits is {bits}", hint="from 1 to 4096")
+            if not 1 <= bits <= MOST_BITS:
+                raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")
+
+        used = [model for model in self.everyone if isinstance(model, str) and not checkpoint_path(model)]
+        if self.setting.checkpoint is not None and not used:
+            raise UsageError(
+                f"checkpoint {self.setting.checkpoint} is for no model, since each has its own weights: "
+                + ", ".join(map(shown, self.everyone)),
+                hint="name one checkpoint, with --model or with --checkpoint",
+            )
 
     @property
     def everyone(self) -> tuple[AnyModel, ...]:

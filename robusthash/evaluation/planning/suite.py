@@ -9,12 +9,11 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from robusthash.contracts import Precision
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.request import Request, RunSettings
-from robusthash.metrics import Relevance
-from robusthash.specs import NAMED_WEIGHTS, Direction
+from robusthash.opening import read_file
+from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Item = TypeVar("Item")
@@ -100,10 +99,10 @@ def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_file(path).decode())
     except OSError as error:
         raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # numbers of 5,000 digits, deep nesting, and what is no TOML or UTF-8
         raise InputError(
             f"suite {path} is not TOML: {error}", hint="see the example in the docs, Quickstart"
         ) from error

@@ -9,6 +9,7 @@ from robusthash.adversary import distance_to
 from robusthash.evaluation.crafting.measure import CLIPPED, distances
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.scoring.data_flags import TWINS, data_flags
 from robusthash.evaluation.scoring.scale import Scale, representative
 from robusthash.evaluation.scoring.soundness import soundness
 from robusthash.results import ADVERSARIAL, CLEAN, Against, QueryArrays, Record, ScoreKey
@@ -40,6 +41,9 @@ def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) 
     }
     if attack.goal is Goal.TARGETED:
         columns |= {"targets": resources.targets.labels.numpy(), "anchors": resources.targets.anchors.numpy()}
+    twins = resources.twins if system.direction.query == system.direction.item else None
+    if twins is not None:
+        columns[TWINS] = twins
     outcome = replace(
         work.record.outcome,
         imagery={name: float(columns[name].mean()) for name in (*distances(system.modality), CLIPPED, moved)},
@@ -109,7 +113,7 @@ def scored(
     equal = bool((items == items[0]).all())
     flags = soundness(record, reference, linf=linf, gradients=gradients, bounded=bounded, all_equal=equal)
     return (
-        replace(record, outcome=replace(outcome, flags=tuple(flags))),
+        replace(record, outcome=replace(outcome, flags=(*flags, *data_flags(arrays, labels, scale)))),
         replace(arrays, scores=scores, neighbours=neighbours),
     )
 

@@ -1,27 +1,31 @@
 """Checks a request, and looks up what its plan depends on, before anything is trained."""
 
 from robusthash.contracts import Descriptor, ReadyModel
+from robusthash.evaluation.planning.early import check_early
 from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
 from robusthash.evaluation.planning.plan import Known
-from robusthash.evaluation.planning.request import NO_DEFENSE, Request
+from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, Request
 from robusthash.evaluation.victims.plugins import Method
-from robusthash.evaluation.victims.resources import AUTO, Resources
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
 from robusthash.specs import Capability, Distance
 
 _LOOKS_AT_A_MODEL = frozenset({Capability.GRADIENTS, Capability.CODE_BANK, Capability.ANCHORS})
 
 
-def check(request: Request, resources: Resources) -> None:
+def check(request: Request, resources: Resources, *, own_bits: bool = False) -> None:
     """Looks up every name and parses every option of a request.
 
     Args:
         request: the request.
         resources: the dataset and the plugins.
+        own_bits: whether a checkpoint has its own code length, whatever is requested.
 
     Raises:
         UsageError: a name is unknown, or an option is wrong.
+        CheckpointError: a file of weights cannot be read, or is of another model.
     """
+    check_early(request, resources.host, own_bits=own_bits)
     plugins, setting = resources.plugins, request.setting
     registered = [name for model in request.everyone if (name := registered_name(model))]
     for name in registered:
@@ -39,7 +43,8 @@ def check(request: Request, resources: Resources) -> None:
     backbones = [entry.spec.name for entry in resources.host.all(PluginKind.BACKBONE)]
     retrievers = [entry.spec.name for entry in resources.host.all(PluginKind.RETRIEVER)]
     searched = retrievers if setting.retriever == AUTO else [setting.retriever]
-    used = [*registered, *attacks, *members, *request.defenses, setting.dataset, *setting.metrics]
+    executors = [entry.spec.name for entry in resources.host.all(PluginKind.EXECUTOR)]
+    used = [*executors, *registered, *attacks, *members, *request.defenses, setting.dataset, *setting.metrics]
     plugins.check_option_owners([*used, *searched, *backbones])
     if setting.backbone is not None:
         plugins.backbone(setting.backbone)

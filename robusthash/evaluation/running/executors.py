@@ -1,23 +1,23 @@
 """The core's executors: in this process, and in worker processes, which load what they need once."""
 
 import multiprocessing
-import os
 import pickle
 import queue
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 
 import torch
 
+from robusthash.boundary import foreign, told
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.errors import OptionError, RobustHashError, StorageError, UsageError
 from robusthash.evaluation.planning.request import PluginOptions
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost, PluginKind
+from robusthash.processes import end_with_parent
 
 Make = Callable[[], Callable[[ShardTask], FinishedShard]]  #: creates the function that runs tasks
 
@@ -146,7 +146,7 @@ def _pickled(make: Make) -> bytes:
     try:
         return pickle.dumps(make)
     except Exception as error:  # an object's own pickling may raise anything
-        raise UsageError(f"an object cannot be sent to worker processes: {error}", hint=_IMPORTABLE) from error
+        raise UsageError(f"an object cannot be sent to worker processes: {told(error)}", hint=_IMPORTABLE) from error
 
 
 def _unpickled(make: bytes) -> Make:
@@ -164,26 +164,14 @@ def _serve(
     threads: int,
 ) -> None:
     """Serves tasks in a worker process, until it is terminated or its parent is gone."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     torch.set_num_threads(threads)
     work: Callable[[ShardTask], FinishedShard] | None = None
     while True:
         task = tasks.get()
         try:
-            work = work or _unpickled(make)()
-            answers.put(work(task))
+            with foreign(None, "run a shard in a worker process"):
+                work = work or _unpickled(make)()
+                answers.put(work(task))
         except RobustHashError as error:
             answers.put(FinishedShard(task=task, error=error))
-        except Exception as error:
-            # The error itself may not be picklable; its text is.
-            told = RobustHashError(f"{type(error).__name__}: {error}")
-            answers.put(FinishedShard(task=task, error=told))
-
-
-def _end_with_parent() -> None:
-    """Ends this process when its parent is gone, even if that was killed; it would hold memory and the terminal."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        with suppress(ChildProcessError):
-            parent.join()
-        os._exit(1)

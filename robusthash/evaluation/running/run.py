@@ -1,13 +1,12 @@
 """Runs a grid of cells. Stored cells are reused, unfinished ones resumed, and a failed one does not stop the others."""
 
-import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, silent
+from robusthash.boundary import blaming, breach
+from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, in_use, run_tasks, silent
 from robusthash.errors import ContractError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
@@ -17,6 +16,8 @@ from robusthash.evaluation.running.assemble import assemble
 from robusthash.evaluation.running.cells import PreparedCell, prepare
 from robusthash.evaluation.running.checking import check, known
 from robusthash.evaluation.running.executors import Local
+from robusthash.evaluation.running.observing import Observed, observed
+from robusthash.evaluation.running.outcome import Failure, RunOutcome
 from robusthash.evaluation.running.work import CellTask, ShardWorker, WorkerFactory
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
@@ -30,38 +31,6 @@ _SHARDS = ".shards"  #: folder of unfinished cells, in the results folder
 _CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells need, in the results folder
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failure:
-    """A cell that could not be evaluated.
-
-    Attributes:
-        cell: the cell.
-        owner: distribution and version of its attack.
-        error: why it failed.
-    """
-
-    cell: Cell
-    owner: str
-    error: RobustHashError
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunOutcome:
-    """The outcome of a run.
-
-    Attributes:
-        records: one per evaluated cell, in the order of the plan.
-        reused: digests of records that had been stored before.
-        failures: cells that could not be evaluated.
-        victims: origin of each victim, by its name.
-    """
-
-    records: list[Record] = field(default_factory=list)
-    reused: set[str] = field(default_factory=set)
-    failures: list[Failure] = field(default_factory=list)
-    victims: dict[str, str] = field(default_factory=dict)
-
-
 def evaluate(
     request: Request,
     host: PluginHost,
@@ -72,6 +41,9 @@ def evaluate(
     force: bool = False,
 ) -> RunOutcome:
     """Evaluates all cells of a request, and stores a record of each.
+
+    A cell that fails, and a victim that cannot be made, are among the failures of the outcome; the other cells are
+    evaluated.
 
     Args:
         request: the grid.
@@ -85,17 +57,17 @@ def evaluate(
         UsageError: a name, an option or the results folder cannot be used.
         DatasetError: the dataset cannot be read.
         CheckpointError: a checkpoint cannot be read, or is of another model.
-        TrainingError: the training of a victim diverged or collapsed.
         StorageError: a result cannot be written; finished shards are kept.
     """
-    started = time.monotonic()
+    place = executor or Local()
     resources = Resources(request.setting, host, progress)
     check(request, resources)
     require_writable(results, "--results")
     cells = plan(request, known(request, resources))
-    host.notify("robusthash_run_started", cells=len(cells), settings={"dataset": resources.data.name})
-    outcome = RunOutcome()
-    with ExitStack() as stack:
+    with (
+        observed(request, host, len(cells), results=results, executor=place, force=force) as watched,
+        ExitStack() as stack,
+    ):
         systems = Systems(resources)
         stack.callback(systems.close)
         worker = ShardWorker(systems, cells)
@@ -104,38 +76,53 @@ def evaluate(
             elsewhere=WorkerFactory(setting=request.setting, cells=tuple(cells)),
             settings={"dataset": resources.data.name, "device": resources.device.type},
         )
-        running = stack.enter_context((executor or Local()).start(workplace))
+        running = stack.enter_context(in_use(place, workplace))
         run = _Run(systems, results, running, worker, force=force)
         shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
         stack.callback(remove_if_empty, results / _SHARDS)
-        for place, cell in enumerate(cells):
-            # A victim that cannot be made ends the run, before any of its cells; a failed cell does not.
-            victim = systems.get(cell.victim, cell.direction).victim
-            systems.get(cell.crafted_on, cell.direction)
-            outcome.victims[str(cell.victim)] = victim.origin
+        for position, cell in enumerate(cells):
             try:
-                record, reused = run.record(cell, place, shared.folders(cell))
-            except StorageError:
-                raise
-            except RobustHashError as error:
-                owner = resources.plugins.attack(cell.attack, dict(cell.options)).use.owner
-                outcome.failures.append(Failure(cell=cell, owner=owner, error=error))
-                systems.drop(cell.crafted_on)  # the failed attack may have changed the model
-                continue
+                _evaluate(cell, position, run, shared, watched)
             finally:
                 shared.finished(cell)
-            outcome.records.append(record)
-            if reused:
-                outcome.reused.add(record.digest)
-    host.notify("robusthash_run_finished", records=outcome.records, seconds=time.monotonic() - started)
-    return outcome
+    return watched.outcome
+
+
+def _evaluate(cell: Cell, place: int, run: "_Run", shared: SharedCraft, watched: Observed) -> None:
+    """Evaluates one cell. What fails is told, and does not stop the others.
+
+    Raises:
+        StorageError: a result cannot be written, and no other could be.
+    """
+    systems = run.systems
+    for victim in (cell.victim, cell.crafted_on):
+        try:
+            system = systems.get(victim, cell.direction)
+        except StorageError:
+            raise
+        except RobustHashError as error:
+            watched.failed(Failure(cell=cell, owner=error.owner or systems.owner(victim), error=error, victim=victim))
+            return
+        if victim == cell.victim:
+            watched.outcome.victims[str(victim)] = system.victim.origin
+    try:
+        with blaming(None, f"evaluate {cell}"):
+            record, reused = run.record(cell, place, shared.folders(cell))
+    except StorageError:
+        raise
+    except RobustHashError as error:
+        owner = error.owner or systems.resources.plugins.attack(cell.attack, dict(cell.options)).use.owner
+        watched.failed(Failure(cell=cell, owner=owner, error=error))
+        systems.drop(cell.crafted_on)  # the failed attack may have changed the model
+        return
+    watched.finished(record, reused=reused)
 
 
 class _Run:
     """Evaluates the cells of one run.
 
     Args:
-        systems: the victims.
+        systems: the victims, also an attribute.
         results: the results folder.
         running: the started executor.
         worker: runs shards in this process.
@@ -143,7 +130,7 @@ class _Run:
     """
 
     def __init__(self, systems: Systems, results: Path, running: Running, worker: ShardWorker, *, force: bool) -> None:
-        self._systems = systems
+        self.systems = systems
         self._shards_root = results / _SHARDS
         self._store = ResultStore(results)
         self._running = running
@@ -154,7 +141,7 @@ class _Run:
 
     def record(self, cell: Cell, place: int, shared: Shared) -> tuple[Record, bool]:
         """The record of a cell, which has a position in the plan, and whether it had been stored before."""
-        prepared = prepare(cell, self._systems, shared)
+        prepared = prepare(cell, self.systems, shared)
         # If another run on this folder evaluates the same cell, this one waits and reuses the stored record.
         with locked(self._shards_root / f"{prepared.record.digest[:32]}.lock"):
             stored = None if self._force else self._store.find(prepared.record.digest)
@@ -174,12 +161,11 @@ class _Run:
         searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
         self._store.save_database(record, searched)
         self._store.save(record, arrays)
-        self._systems.resources.host.notify("robusthash_cell_finished", record=record)
         return record
 
     def _attacked(self, prepared: PreparedCell, place: int) -> ShardResult:
         """Runs the missing shards of a cell, and reads those that an interrupted run has left."""
-        folder, progress = prepared.folder(self._shards_root), self._systems.resources.progress
+        folder, progress = prepared.folder(self._shards_root), self.systems.resources.progress
         shards, missing = prepared.shards, folder.missing()
         queries, what = sum(map(len, shards)), str(prepared.cell)
         done = queries - sum(len(shards[shard]) for shard in missing)
@@ -189,16 +175,21 @@ class _Run:
         asked = CellTask(place=place, digest=prepared.record.digest, shared=prepared.shared)
         found: dict[int, ShardResult] = {}
         error: RobustHashError | None = None
-        for finished in self._running.run([ShardTask(cell=asked, shard=shard) for shard in missing]):
+        for finished in run_tasks(self._running, [ShardTask(cell=asked, shard=shard) for shard in missing]):
             if finished.error is not None:
                 error = error or finished.error
                 continue
+            if not isinstance(finished.result, ShardResult):
+                raise breach(self._running, "changed the result of a shard", hint="yield it unchanged")
             found[finished.task.shard] = finished.result
             folder.write(finished.task.shard, finished.result)
             done += len(shards[finished.task.shard])
             progress(done, queries, what)
         if error is not None:
             raise error
+        lost = set(folder.missing()) - set(found)
+        if lost:
+            raise breach(self._running, f"did not run shards {sorted(lost)}", hint="run every task")
         return ShardResult.cat([found.get(shard) or folder.read(shard) for shard in range(len(shards))])
 
 

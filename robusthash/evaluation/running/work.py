@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from robusthash.boundary import blaming
 from robusthash.contracts import FinishedShard, ShardTask, silent
 from robusthash.errors import ContractError, RobustHashError
 from robusthash.evaluation.crafting.measure import run_shard
@@ -52,16 +53,18 @@ class ShardWorker:
         asked: CellTask = task.cell
         cell = self._cells[asked.place]
         try:
-            if self._prepared is None or self._prepared.cell != cell:
-                self._prepared = prepare(cell, self._systems, asked.shared)
-            prepared = self._prepared
-            if prepared.record.digest != asked.digest:
-                raise ContractError(
-                    f"a worker process made another model, dataset or environment of {cell} than this process",
-                    hint="seed the weights where the model is built, and edit no file during a run; or omit workers",
-                )
-            rows = prepared.shards[task.shard]
-            result = run_shard(prepared.job, rows, qualities=self._systems.resources.setting.qualities)
+            with blaming(None, f"attack shard {task.shard} of {cell}"):
+                if self._prepared is None or self._prepared.cell != cell:
+                    self._prepared = prepare(cell, self._systems, asked.shared)
+                prepared = self._prepared
+                if prepared.record.digest != asked.digest:
+                    raise ContractError(
+                        f"a worker process made another model, dataset or environment of {cell} than this process",
+                        hint="seed the weights where the model is built, and edit no file during a run; "
+                        "or omit workers",
+                    )
+                rows = prepared.shards[task.shard]
+                result = run_shard(prepared.job, rows, qualities=self._systems.resources.setting.qualities)
         except RobustHashError as error:
             self._systems.drop(cell.crafted_on)  # the attack may have changed the model
             self._prepared = None
@@ -83,4 +86,5 @@ class WorkerFactory:
 
     def __call__(self) -> Callable[[ShardTask], FinishedShard]:
         """Loads the plugins and creates the worker; victims are loaded when a cell needs them."""
-        return ShardWorker(Systems(Resources(self.setting, PluginHost.load(), silent)), self.cells)
+        resources = Resources(self.setting, PluginHost.load(), silent, observed=False)
+        return ShardWorker(Systems(resources), self.cells)

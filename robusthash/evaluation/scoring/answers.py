@@ -3,8 +3,8 @@
 import numpy as np
 from torch import Tensor
 
+from robusthash.boundary import breach
 from robusthash.contracts import Index, Neighbours
-from robusthash.errors import ContractError
 from robusthash.evaluation.victims.system import Database
 from robusthash.metrics import Relevance
 from robusthash.metrics.counting.relevance import pack_labels, relevant
@@ -22,18 +22,19 @@ def check_ids(found: Neighbours, index: Index, queries: Tensor, database: Databa
     Raises:
         ContractError: they are not.
     """
-    ids, name = found.ids, type(index).__name__
+    ids = found.ids
     if int(ids.min()) < 0 or int(ids.max()) >= index.size:
-        raise ContractError(f"{name} returned ids outside the database", hint="report it to the retriever's author")
+        raise breach(index, "returned ids outside the database", hint="report it to the retriever's author")
     ordered = ids.sort(1).values
     if bool((ordered[:, 1:] == ordered[:, :-1]).any()):
-        raise ContractError(f"{name} returned an item twice", hint="report it to the retriever's author")
+        raise breach(index, "returned an item twice", hint="report it to the retriever's author")
     if database.space.binary:
         items = database.representation.numpy()[ids.numpy()]
         true = np.bitwise_count(items ^ queries.numpy()[:, None]).sum(2, dtype=np.int64)
         if (true != found.distances.numpy()).any():
-            raise ContractError(
-                f"{name} returned ids whose distances differ from those that it returned",
+            raise breach(
+                index,
+                "returned ids whose distances differ from those that it returned",
                 hint="search with --retriever torch, and report it to the retriever's author",
             )
 

@@ -1,18 +1,20 @@
 """Scores representations: what queries are scored with, and the metrics of some queries."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from robusthash.adversary import anchor_codes
-from robusthash.errors import ContractError
+from robusthash.boundary import breach, foreign
 from robusthash.evaluation.scoring.answers import check_ids, precision
 from robusthash.evaluation.victims.system import Database, System
 from robusthash.hashing import mean, vote
 from robusthash.metrics import (
     MeasuredCounts,
+    RankedCounts,
     RankingMetric,
     Relevance,
     Scores,
@@ -98,7 +100,7 @@ class Scale:
         wrong, reached, seen = 0, [], 0
         for counts in self._counts(items, labels, nearest=k):
             for name, metric in self.metrics.items():
-                parts[name].append(metric.per_query(counts))
+                parts[name].append(values(metric, counts))
             rows = slice(seen, seen + len(counts.items))
             seen = rows.stop
             returned, true = counts.comparable(distances[rows]), counts.nearest_distances(k)
@@ -106,14 +108,14 @@ class Scale:
             reached.append(returned <= true[:, -1:] + counts.slack)
         check_ids(found, index, items, database)
         if index.capabilities.exact and wrong:
-            raise ContractError(
-                f"{type(index).__name__} claims to be exact, but {wrong} of {len(items)} queries"
-                " got distances that differ from a full scan",
+            raise breach(
+                index,
+                f"claims to be exact, but {wrong} of {len(items)} queries got distances that differ from a full scan",
                 hint="search with --retriever torch, and report it to the retriever's author",
             )
         scores = {name: Scores.cat(each) for name, each in parts.items()}
         for name, each in scores.items():
-            _check(each, name, len(items))
+            _check(each, self.metrics[name], len(items))
         return Scored(
             measures={name: _measure(each, self.seed) for name, each in scores.items()},
             per_query={name: each.expected for name, each in scores.items()},
@@ -139,8 +141,8 @@ class Scale:
             ContractError: the metric returned wrong values.
         """
         metric = self.headline
-        scores = Scores.cat([metric.per_query(counts) for counts in self._counts(items, labels)])
-        _check(scores, metric.name, len(items))
+        scores = Scores.cat([values(metric, counts) for counts in self._counts(items, labels)])
+        _check(scores, metric, len(items))
         return scores.expected
 
     def worst_possible(self, labels: Tensor) -> np.ndarray:
@@ -155,7 +157,7 @@ class Scale:
             (queries,) float64.
         """
         counts = worst_counts(labels, self.database.labels, space=self.database.space, relevance=self.relevance)
-        return self.headline.per_query(counts).expected
+        return values(self.headline, counts).expected
 
     def floors(
         self, own: Tensor, targets: Tensor | None = None, anchors: Tensor | None = None
@@ -207,20 +209,45 @@ def representative(anchors: Tensor, database: Database) -> Tensor:
     return database.space.represent(vote(codes) if database.space.binary else mean(codes))
 
 
-def _check(scores: Scores, name: str, queries: int) -> None:
+def values(metric: RankingMetric, counts: RankedCounts) -> Scores:
+    """What a metric makes of counts.
+
+    Args:
+        metric: the ranking metric.
+        counts: of the queries.
+
+    Raises:
+        ContractError: it returned something other than one value of each kind for each query.
+        PluginError: it raised an exception.
+    """
+    queries = len(counts.items)
+    with foreign(metric, f"score {queries} queries"):
+        found = metric.per_query(counts)
+    arrays: list[Any] = [getattr(found, field.name, None) for field in fields(Scores)]
+    if not isinstance(found, Scores) or not all(isinstance(a, np.ndarray) and a.dtype.kind in "fbiu" for a in arrays):
+        raise breach(metric, f"returned {type(found).__name__}", hint="return Scores of arrays from `per_query`")
+    shapes = sorted({array.shape for array in arrays})
+    if shapes != [(queries,)]:
+        told = " and ".join(map(str, shapes))
+        raise breach(metric, f"returned values of shape {told} for {queries} queries", hint="return one for each query")
+    return found
+
+
+def _check(scores: Scores, metric: RankingMetric, queries: int) -> None:
     """Checks the scores of a metric.
 
     Raises:
         ContractError: they have another length, are NaN or infinite, or are outside their band.
     """
-    values = np.stack([scores.worst, scores.expected, scores.best]) if len(scores.expected) else np.zeros((3, 0))
-    if values.shape[1] != queries:
-        raise ContractError(f"metric {name!r} returned {values.shape[1]} values for {queries} queries")
-    if not np.isfinite(values).all():
-        raise ContractError(f"metric {name!r} returned NaN or infinite values", hint="report it to the metric's author")
-    if (values[0] > values[1] + _SLACK).any() or (values[1] > values[2] + _SLACK).any():
-        raise ContractError(
-            f"metric {name!r} returned a value outside the band of its worst and best orders of ties",
+    found = np.stack([scores.worst, scores.expected, scores.best]) if len(scores.expected) else np.zeros((3, 0))
+    if found.shape[1] != queries:
+        raise breach(metric, f"returned {found.shape[1]} values for {queries} queries", hint="return one each")
+    if not np.isfinite(found).all() or not np.isfinite(scores.counted).all():
+        raise breach(metric, "returned NaN or infinite values", hint="report it to the metric's author")
+    if (found[0] > found[1] + _SLACK).any() or (found[1] > found[2] + _SLACK).any():
+        raise breach(
+            metric,
+            "returned a value outside the band of its worst and best orders of ties",
             hint="report it to the metric's author",
         )
 

@@ -35,7 +35,8 @@ def soundness(
     RH015     the victim's logits depend on the other inputs in the batch
     ========  ================================================================
 
-    RH011 to RH013 compare records (:mod:`robusthash.results.comparing.consistency`).
+    RH011 to RH013 compare records (:mod:`robusthash.results.comparing.consistency`), RH016 to RH018 are of the data
+    (:mod:`robusthash.evaluation.scoring.data_flags`).
 
     Args:
         record: with all of its numbers.

@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from robusthash.contracts import FileImages, Progress, RetrievalData, Split
-from robusthash.errors import InputError
+from robusthash.evaluation.planning.pictures import own_pictures
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
 from robusthash.evaluation.running.cells import prepare
@@ -14,8 +14,6 @@ from robusthash.evaluation.tasks.gallery import Picture, save_gallery
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
-
-_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
 
 def attack_images(
@@ -78,12 +76,7 @@ def _own_images(folder: Path, data: RetrievalData) -> Split:
     Raises:
         InputError: the folder does not exist or has no images.
     """
-    if not folder.is_dir():
-        raise InputError(f"--input {folder} is not a folder", hint="name a folder of images")
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
-    if not paths:
-        raise InputError(f"--input {folder} has no images", hint=f"known suffixes: {', '.join(sorted(_SUFFIXES))}")
-    names = tuple(str(path.relative_to(folder)) for path in paths)
+    names = tuple(str(path.relative_to(folder)) for path in own_pictures(folder))
     images = FileImages(folder, names, size=data.query.images.size[0])
     labels = torch.zeros((len(names), data.database.labels.shape[1]), dtype=torch.uint8)
     return Split.of_images(name="query", images=images, labels=labels, ids=names)

@@ -3,18 +3,19 @@
 from pathlib import Path
 
 from robusthash.contracts import IMAGE, Progress, TrainedDefense, TrainedWrapper
-from robusthash.errors import CheckpointError, UsageError
-from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, user_path
+from robusthash.errors import UsageError
+from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.evaluation.planning.request import RunSettings
+from robusthash.evaluation.planning.training import hardening_request
 from robusthash.evaluation.running.checking import check
-from robusthash.evaluation.victims.checkpoints import train_checkpoint
+from robusthash.evaluation.victims.checkpoints import StoredModel, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
 from robusthash.evaluation.victims.making import get_victim
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.storage import write_atomically
-from robusthash.training import Description, read_description
+from robusthash.training import read_description
 
 
 def harden_victim(
@@ -26,7 +27,7 @@ def harden_victim(
     *,
     output: Path | None,
     progress: Progress,
-) -> tuple[Path, Description, bool]:
+) -> StoredModel:
     """Hardens a model by a defense that trains, or loads the result from the cache.
 
     Args:
@@ -39,7 +40,7 @@ def harden_victim(
         progress: called with (done, total, what).
 
     Returns:
-        The checkpoint's path, its description, and whether it was found in the cache.
+        The checkpoint.
 
     Raises:
         UsageError: the defense does not change the model's weights, or the model is a file of the user's own.
@@ -48,28 +49,21 @@ def harden_victim(
         StorageError: the copy cannot be written.
     """
     resources = Resources(setting, host, progress)
-    check(Request(models=(model,), attacks=(), bits=(bits,), defenses=(defense,), setting=setting), resources)
+    check(hardening_request(defense, model, bits, setting), resources, own_bits=True)
     chosen = resources.plugins.defense(defense)
     if not isinstance(chosen.plugin, TrainedDefense) or isinstance(chosen.plugin, TrainedWrapper):
         raise UsageError(
             f"defense {chosen.use.name!r} leaves the model itself unchanged, so there is no checkpoint to write",
             hint=f"robusthash eval --model {model} --defense {chosen.use.name}",
         )
-    if user_path(model) is not None:
-        raise UsageError(
-            f"{model} is a model of your own, and a checkpoint cannot describe how to build it",
-            hint=f"robusthash eval --model {model} --defense {chosen.use.name}, which stores the result in the cache",
-        )
     given = checkpoint_path(model) or setting.checkpoint
-    path = given or train_checkpoint(VictimPlan(model=model, bits=bits), resources)[0]
+    path = given or train_checkpoint(VictimPlan(model=model, bits=bits), resources).path
     description = read_description(path)
-    if given is setting.checkpoint is not None and description.model.name != model:
-        raise CheckpointError(
-            f"{path} has model {description.model.name}, not {model}", hint=f"--model {description.model.name}"
-        )
     victim = get_victim(VictimPlan(model=str(path), bits=description.bits), resources)
     hardened = harden(victim.tower(IMAGE), victim.use, description, chosen, resources)
     assert hardened.path is not None  # noqa: S101 - a defense that trains has a path
     if output is not None:
         write_atomically(output, hardened.path.read_bytes())
-    return output or hardened.path, read_description(hardened.path), hardened.cached
+    return StoredModel(
+        path=output or hardened.path, description=read_description(hardened.path), cached=hardened.cached
+    )

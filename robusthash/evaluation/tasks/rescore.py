@@ -14,6 +14,7 @@ from robusthash.contracts import Progress, Space, silent
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.running.assemble import now, scored
 from robusthash.evaluation.scoring.scale import Scale
+from robusthash.evaluation.tasks.stored import require_scorable
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Database
 from robusthash.host import PluginHost
@@ -85,6 +86,7 @@ def _again(
     old: Record, new: Record, store: ResultStore, resources: Resources, reference: Record | None
 ) -> tuple[Record, QueryArrays]:
     arrays, stored, space = store.arrays(old), store.database(old), _space(old)
+    require_scorable(old, arrays, stored, space)
     items = torch.from_numpy(stored["packed"])
     with resources.retriever(space.distance).plugin.index(items, space) as index:
         database = Database(representation=items, labels=torch.from_numpy(stored["labels"]), space=space, index=index)

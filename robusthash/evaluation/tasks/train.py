@@ -4,17 +4,17 @@ from pathlib import Path
 
 from robusthash.contracts import Progress
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.evaluation.planning.request import RunSettings
+from robusthash.evaluation.planning.training import training_request
 from robusthash.evaluation.running.checking import check
-from robusthash.evaluation.victims.checkpoints import train_checkpoint
+from robusthash.evaluation.victims.checkpoints import StoredModel, train_checkpoint
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
-from robusthash.training import Description
 
 
 def train_victim(
     model: str, bits: int, setting: RunSettings, host: PluginHost, *, output: Path | None, progress: Progress
-) -> tuple[Path, Description, bool]:
+) -> StoredModel:
     """Trains a model, or loads it from the cache.
 
     Args:
@@ -26,7 +26,7 @@ def train_victim(
         progress: called with (done, total, what).
 
     Returns:
-        The checkpoint's path, its description, and whether it was found in the cache.
+        The checkpoint.
 
     Raises:
         UsageError: a name or an option is wrong, or there is nothing to train.
@@ -34,5 +34,5 @@ def train_victim(
         StorageError: the checkpoint cannot be written.
     """
     resources = Resources(setting, host, progress)
-    check(Request(models=(model,), attacks=(), bits=(bits,), setting=setting), resources)
+    check(training_request(model, bits, setting), resources)
     return train_checkpoint(VictimPlan(model=model, bits=bits), resources, output)

@@ -1,16 +1,19 @@
 """Checkpoints of trained models: trained here unless they are in the cache."""
 
-from dataclasses import asdict, replace
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
 
-from robusthash.contracts import ClosedForm, Descriptor, Objective, ReadyModel, Recipe, TrainingReport
-from robusthash.errors import UsageError
+from robusthash.contracts import ClosedForm, Descriptor, EpochWatch, Objective, ReadyModel, Recipe, TrainingReport
+from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.victims.plugins import TRAIN, Chosen, Method
+from robusthash.evaluation.planning.request import TRAIN
+from robusthash.evaluation.victims.plugins import Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.once import made_once, unfinished
 from robusthash.options import as_plain, build_options
 from robusthash.specs import NAMED_WEIGHTS
 from robusthash.storage import cache_folder, digest
@@ -28,9 +31,22 @@ from robusthash.training import (
 from robusthash.version import __version__
 
 
-def train_checkpoint(
-    plan: VictimPlan, resources: Resources, output: Path | None = None
-) -> tuple[Path, Description, bool]:
+@dataclass(frozen=True, kw_only=True)
+class StoredModel:
+    """A trained or hardened model on disk.
+
+    Attributes:
+        path: of the checkpoint.
+        description: what it says of itself.
+        cached: whether it was found in the cache.
+    """
+
+    path: Path
+    description: Description
+    cached: bool
+
+
+def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None = None) -> StoredModel:
     """Trains a model, or computes its hash layer in closed form, unless the checkpoint is in the cache.
 
     Args:
@@ -39,7 +55,7 @@ def train_checkpoint(
         output: path of the checkpoint, which is then trained again; None is the cache.
 
     Returns:
-        The checkpoint's path, its description, and whether it was found in the cache.
+        The checkpoint.
 
     Raises:
         UsageError: there is no code length, there is nothing to train, or the images are not square.
@@ -75,15 +91,20 @@ def train_checkpoint(
     key = digest({**asdict(described), "device": resources.device.type})[:16]
     stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
     cached = cache_folder() / "checkpoints" / f"{stem}.safetensors"
-    if output is None and cached.exists():
-        return cached, load_checkpoint(cached)[1], True
-    network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
-    partial = cached.with_suffix(".partial")
-    report = _learn(network, method, recipe, resources, partial)
-    path = output or cached
-    saved = save_checkpoint(path, network, replace(described, report=asdict(report)))
-    partial.unlink(missing_ok=True)
-    return path, saved, False
+
+    def make() -> Description:
+        network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
+        watch = resources.watch(str(plan))
+        report = _learn(network, method, recipe, resources, unfinished(cached), watch=watch)
+        return save_checkpoint(output or cached, network, replace(described, report=asdict(report)))
+
+    def read() -> Description | None:
+        with suppress(CheckpointError):  # an unreadable cache file is made again
+            return load_checkpoint(cached)[1] if output is None else None
+        return None
+
+    found, there = made_once(cached, read, make)
+    return StoredModel(path=output or cached, description=found, cached=there)
 
 
 def image_side(resources: Resources) -> int:
@@ -114,9 +135,25 @@ def _recipe(chosen: Chosen[Method], resources: Resources) -> Recipe:
 
 
 def _learn(
-    network: HashNetwork, method: Objective | ClosedForm, recipe: Recipe, resources: Resources, partial: Path
+    network: HashNetwork,
+    method: Objective | ClosedForm,
+    recipe: Recipe,
+    resources: Resources,
+    partial: Path,
+    *,
+    watch: EpochWatch,
 ) -> TrainingReport:
     seed, device, progress = resources.setting.seed, resources.device, resources.progress
     if isinstance(method, ClosedForm):
         return set_hash_layer(network, method, resources.data.train, seed=seed, device=device, progress=progress)
-    return train(network, method, recipe, resources.data, seed=seed, device=device, progress=progress, partial=partial)
+    return train(
+        network,
+        method,
+        recipe,
+        resources.data,
+        seed=seed,
+        device=device,
+        progress=progress,
+        watch=watch,
+        partial=partial,
+    )

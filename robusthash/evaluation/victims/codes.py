@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from robusthash.contracts import HashModel, Progress, Randomness, Split, isolated_randomness
+from robusthash.contracts import HashModel, Progress, Randomness, Split, isolated_randomness, represented
 from robusthash.errors import CheckpointError
+from robusthash.once import made_once
 from robusthash.storage import cache_folder, digest
 from robusthash.tensors import load_tensors, save_tensors
 from robusthash.training import encode
@@ -42,18 +43,22 @@ def cached_representation(
         }
     )
     path = cache_folder() / "codes" / f"{key[:32]}.safetensors"
-    if path.exists():
+
+    def read() -> Tensor | None:
         try:
             found = load_tensors(path).get(_NAME)
         except CheckpointError:
-            found = None
-        if found is not None and model.space.problem(found) is None and len(found) == len(split):
-            return found
-        path.unlink()  # an unusable cache file is computed again
-    what = f"encoding the {split.name} split"
-    # A randomised model draws the same numbers whenever its codes are computed.
-    with isolated_randomness(Randomness(seed=0, purpose=what), torch.empty(0, dtype=torch.int64, device=device)):
-        logits = encode(model, view, device=device, progress=lambda done, total: progress(done, total, what))
-    representation = model.space.represent(logits).cpu()
-    save_tensors(path, {_NAME: representation})
-    return representation
+            return None
+        usable = found is not None and model.space.problem(found) is None and len(found) == len(split)
+        return found if usable else None
+
+    def make() -> Tensor:
+        what = f"encoding the {split.name} split"
+        # A randomised model draws the same numbers whenever its codes are computed.
+        with isolated_randomness(Randomness(seed=0, purpose=what), torch.empty(0, dtype=torch.int64, device=device)):
+            logits = encode(model, view, device=device, progress=lambda done, total: progress(done, total, what))
+        representation = represented(model, logits).cpu()
+        save_tensors(path, {_NAME: representation})
+        return representation
+
+    return made_once(path, read, make)[0]

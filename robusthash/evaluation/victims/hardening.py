@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
+from robusthash.boundary import breach, foreign
 from robusthash.contracts import (
     Defense,
     HashModel,
@@ -18,15 +18,18 @@ from robusthash.contracts import (
     TrainedWrapper,
     TrainingReport,
 )
-from robusthash.errors import CheckpointError, ContractError, UsageError
+from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.victims.plugins import METHODS, Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
+from robusthash.once import made_once, unfinished
 from robusthash.results import ModelUse
 from robusthash.storage import cache_folder, digest
 from robusthash.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.training import Description, defense_context, load_checkpoint, load_weights, save_checkpoint
 from robusthash.version import __version__
+
+_Found = tuple[HashModel, str]  #: a hardened model, and the digest of its weights
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +78,9 @@ def harden(
     if isinstance(chosen.plugin, TrainedDefense):
         return _trained(chosen.plugin, model, use, description, chosen, resources)
     context = defense_context(resources.data, seed=resources.setting.seed, progress=resources.progress)
-    return Hardened(model=_checked(chosen.plugin.harden(model, context), model, chosen), use=use)
+    with foreign(chosen.plugin, f"harden {use.name}"):
+        hardened = chosen.plugin.harden(model, context)
+    return Hardened(model=_checked(hardened, model, chosen), use=use)
 
 
 def _trained(
@@ -92,31 +97,46 @@ def _trained(
     path = cache_folder() / "hardened" / f"{name}.safetensors"
     wrapper = method if isinstance(method, TrainedWrapper) else None
     described = None if wrapper else description  # a description can rebuild the network only, not its wrapper
-    tensors = _read(path, described=described is not None)
-    if tensors is not None:
-        hardened = wrapper.around(deepcopy(model), resources.setting.seed) if wrapper else deepcopy(model)
+
+    def read() -> _Found | None:
+        try:
+            tensors = load_checkpoint(path)[0] if described is not None else load_tensors(path)
+        except CheckpointError:
+            return None
+        with foreign(method, f"be put around {use.name}"):
+            hardened = wrapper.around(deepcopy(model), resources.setting.seed) if wrapper else deepcopy(model)
+        _checked(hardened, model, chosen)
         load_weights(hardened, tensors, str(path))
-        return Hardened(model=hardened, use=replace(use, digest=tensors_digest(tensors)), path=path, cached=True)
-    if not wrapper and not any(parameter.is_floating_point() for parameter in model.parameters()):
-        raise UsageError(
-            f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains",
-            hint="choose a defense that does not train: robusthash plugins list --kind defense",
+        return hardened, tensors_digest(tensors)
+
+    def make() -> _Found:
+        if not wrapper and not any(parameter.is_floating_point() for parameter in model.parameters()):
+            raise UsageError(
+                f"there is nothing to train in {use.name}, and {chosen.use.name!r} trains",
+                hint="choose a defense that does not train: robusthash plugins list --kind defense",
+            )
+        context = defense_context(
+            resources.data,
+            seed=resources.setting.seed,
+            progress=resources.progress,
+            watch=resources.watch(f"{chosen.use.name} of {use.name} {use.label}"),
+            objective=_objective(description, resources),
+            objective_seed=description.seed if description is not None else resources.setting.seed,
+            device=resources.device,
+            snapshots=Snapshots(unfinished(path), key),
         )
-    snapshots = Snapshots(path.with_suffix(".partial"), key)
-    context = defense_context(
-        resources.data,
-        seed=resources.setting.seed,
-        progress=resources.progress,
-        objective=_objective(description, resources),
-        objective_seed=description.seed if description is not None else resources.setting.seed,
-        device=resources.device,
-        snapshots=snapshots,
-    )
-    hardened, report = method.train(model, context)
-    _checked(hardened, model, chosen)
-    found = _store(path, hardened, report, made_from, described, chosen)
-    snapshots.remove()
-    return Hardened(model=hardened, use=replace(use, digest=found), path=path)
+        with foreign(method, f"harden {use.name}"):
+            found = method.train(model, context)
+        if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], TrainingReport):
+            raise breach(
+                method, f"returned {type(found).__name__} from `train`", hint="return a model and a TrainingReport"
+            )
+        hardened, report = found
+        _checked(hardened, model, chosen)
+        return hardened, _store(path, hardened, report, made_from, described, chosen)
+
+    (hardened, found), cached = made_once(path, read, make)
+    return Hardened(model=hardened, use=replace(use, digest=found), path=path, cached=cached)
 
 
 def _made_from(
@@ -161,20 +181,8 @@ def _store(
     return save_checkpoint(path, hardened, replace(description, defense=chosen.use, report=told)).weights_digest
 
 
-def _read(path: Path, *, described: bool) -> dict[str, Tensor] | None:
-    if not path.exists():
-        return None
-    try:
-        return load_checkpoint(path)[0] if described else load_tensors(path)
-    except CheckpointError:
-        path.unlink()  # an unreadable cache file is made again
-        return None
-
-
 def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
     if not isinstance(hardened, HashModel) or hardened.space != model.space:
-        raise ContractError(
-            f"defense {chosen.use.name!r} of {chosen.use.owner} did not return a HashModel of the same space "
-            f"({model.space})"
-        )
+        found = f"a HashModel of {hardened.space}" if isinstance(hardened, HashModel) else type(hardened).__name__
+        raise breach(chosen.plugin, f"returned {found}", hint=f"return a HashModel of the same space, {model.space}")
     return hardened

@@ -8,13 +8,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from robusthash.boundary import IN_MEMORY, Whose, breach, foreign, own, whose
 from robusthash.contracts import CrossModalHashModel, Descriptor, HashModel, ReadyModel
-from robusthash.errors import CapabilityError, CheckpointError, ContractError, MissingDependencyError, UsageError
+from robusthash.errors import CapabilityError, CheckpointError, MissingDependencyError, UsageError
+from robusthash.evaluation.planning.early import require_described
 from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, shown, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.planning.request import TRAIN
 from robusthash.evaluation.victims.checkpoints import image_side, start_of, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
-from robusthash.evaluation.victims.plugins import IN_MEMORY, TRAIN, Plugins
+from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
 from robusthash.results import ModelUse, PluginUse
@@ -48,20 +51,65 @@ def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
         ContractError: a plugin did not build what its contract requires.
         TrainingError: a training diverged or collapsed.
     """
-    victim = _undefended(plan, resources).identified()
+    victim = undefended(plan, resources)
     if plan.defense is not None:
-        victim = _defended(victim, plan.defense, resources).identified()
-    victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
+        victim = defended(victim, plan.defense, resources)
+    return placed(victim, resources)
+
+
+def placed(victim: Victim, resources: Resources) -> Victim:
+    """A victim as it is attacked: frozen, in evaluation mode, on the device."""
+    with foreign(victim.model, "be frozen and moved to the device"):
+        victim.model.requires_grad_(requires_grad=False).eval().to(resources.device)
     return victim
 
 
-def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
+def undefended(plan: VictimPlan, resources: Resources) -> Victim:
+    """The model of a plan without its defense, where it was made.
+
+    Args:
+        plan: the model and its code length.
+        resources: the dataset and the plugins.
+
+    Raises:
+        RobustHashError: as for :func:`get_victim`.
+    """
+    owner = owner_of(plan, resources)
+    with foreign(owner, f"be made ready for {plan}"):
+        victim = _undefended(plan, resources, owner)
+        _mark(victim.model, owner)
+        return victim.identified()
+
+
+def owner_of(plan: VictimPlan, resources: Resources) -> Whose:
+    """Whose code the model of a plan is: of the plugin that makes it, or of the user's own file or object."""
+    named = plan.model
+    what = f"model {shown(named)!r}"
+    if not isinstance(named, str):
+        kind = type(named.network if isinstance(named, LogitModel) else named)
+        return Whose(what=what, owner=f"{IN_MEMORY} {kind.__module__}:{kind.__qualname__}", users=True)
+    if user_path(named) is not None:
+        return Whose(what=what, owner=named, users=True)
+    path = checkpoint_path(named)
+    if path is not None:
+        return Whose(what=what, owner=str(path))
+    return whose(resources.plugins.model(named).plugin)
+
+
+def _mark(model: HashModel | CrossModalHashModel, owner: Whose) -> None:
+    own(model, owner)
+    if isinstance(model, CrossModalHashModel):
+        for tower in model.towers.values():
+            own(tower, owner)
+
+
+def _undefended(plan: VictimPlan, resources: Resources, owner: Whose) -> Victim:
     named = plan.model
     if not isinstance(named, str):
-        return _in_memory(named, resources)
+        return _in_memory(named, resources, owner)
     path = checkpoint_path(named)
     if user_path(named) is not None:
-        return _built_by_user(named, plan.bits, resources)
+        return _built_by_user(named, plan.bits, resources, owner)
     if path is not None:
         return _from_file(path, resources)
     if resources.setting.checkpoint is not None:
@@ -74,17 +122,18 @@ def _undefended(plan: VictimPlan, resources: Resources) -> Victim:
     return _trained(plan, resources)
 
 
-def _in_memory(model: HashModel | CrossModalHashModel, resources: Resources) -> Victim:
+def _in_memory(model: HashModel | CrossModalHashModel, resources: Resources, owner: Whose) -> Victim:
     """A model passed as an object. The caller keeps it; here it is only frozen and moved to the device."""
     _require_inputs(model, resources, shown(model))
-    kind = type(model.network if isinstance(model, LogitModel) else model)
-    use = _own(model, shown(model), f"{IN_MEMORY} {kind.__module__}:{kind.__qualname__}", {})
+    _mark(model, owner)
+    use = _own(model, shown(model), owner.owner, {})
     return Victim(model=model, use=use, defense=None, origin="passed as an object")
 
 
-def _built_by_user(name: str, bits: int | None, resources: Resources) -> Victim:
+def _built_by_user(name: str, bits: int | None, resources: Resources, owner: Whose) -> Victim:
     checkpoint = resources.setting.checkpoint
     model = user_model(name, bits=bits, modalities=resources.data.modalities, checkpoint=checkpoint)
+    _mark(model, owner)
     options = {"checkpoint": checkpoint.name if checkpoint else None}
     use = _own(model, Path(name.rpartition(":")[0]).stem, name, options)
     return Victim(model=model, use=use, defense=None, origin=f"built by {name}")
@@ -122,7 +171,9 @@ def _ready(method: ReadyModel, use: PluginUse, resources: Resources) -> Victim:
     """A ready model. The versions of its libraries are recorded with its options and are part of its digest."""
     model = method.build(resources.data.modalities)
     if not isinstance(model, HashModel | CrossModalHashModel) or model.space.size != method.bits:
-        raise ContractError(f"model {use.name!r} of {use.owner} did not build a hash model of {method.bits} bits")
+        kind = f"{type(model).__name__}"
+        raise breach(method, f"built a {kind}", hint=f"return a HashModel of {method.bits} bits from `build`")
+    _mark(model, whose(method))
     _require_inputs(model, resources, f"model {use.name!r} of {use.owner}")
     options = {**use.options, "libraries": {name: _version(name, use) for name in method.libraries}}
     made_from = {**asdict(use), "options": options, "weights": weights_digest(model)}
@@ -164,16 +215,15 @@ def _version(library: str, use: PluginUse) -> str:
 
 
 def _trained(plan: VictimPlan, resources: Resources) -> Victim:
-    path, description, cached = train_checkpoint(plan, resources)
-    origin = f"loaded from the cache: {path}" if cached else f"trained here, and stored in the cache: {path}"
-    return _from_description(load_tensors(path), path, description, resources, origin)
+    found = train_checkpoint(plan, resources)
+    path = found.path
+    origin = f"loaded from the cache: {path}" if found.cached else f"trained here, and stored in the cache: {path}"
+    return _from_description(load_tensors(path), path, found.description, resources, origin)
 
 
 def _from_checkpoint(name: str, bits: int | None, resources: Resources, path: Path) -> Victim:
     description = read_description(path)
-    for what, found, wanted in (("model", description.model.name, name), ("bits", description.bits, bits)):
-        if found != wanted:
-            raise CheckpointError(f"{path} has {what} {found}, not {wanted}", hint=f"choose {what} {found}")
+    require_described(description, path, model=name, bits=bits)
     return _from_file(path, resources)
 
 
@@ -224,7 +274,17 @@ def described_network(
     return network
 
 
-def _defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:
+def defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:
+    """An undefended victim with a defense.
+
+    Args:
+        victim: as it was made.
+        named: the defense.
+        resources: the dataset and the plugins.
+
+    Raises:
+        RobustHashError: as for :func:`get_victim`.
+    """
     chosen = resources.plugins.defense(named)
     if not isinstance(victim.model, HashModel):
         raise CapabilityError(
@@ -233,4 +293,7 @@ def _defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim
         )
     hardened = harden(victim.model, victim.use, victim.description, chosen, resources)
     origin = f"{victim.origin}; hardened: {hardened.path}" if hardened.path else victim.origin
-    return replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)
+    own(hardened.model, whose(chosen.plugin))
+    found = replace(victim, model=hardened.model, use=hardened.use, defense=chosen.use, origin=origin)
+    with foreign(chosen.plugin, f"harden {victim.use.name}"):
+        return found.identified()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from robusthash.boundary import IN_MEMORY, Whose, own
 from robusthash.contracts import (
     Attack,
     Backbone,
@@ -17,17 +18,16 @@ from robusthash.contracts import (
     ReadyModel,
     Retriever,
 )
-from robusthash.errors import ContractError, OptionError, UnknownNameError, UsageError
+from robusthash.errors import ContractError, OptionError, UsageError
+from robusthash.evaluation.planning.early import require_owners
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense
 from robusthash.evaluation.planning.request import PluginOptions
+from robusthash.evaluation.victims.declared import check_declared
 from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.metrics import RankingMetric
 from robusthash.options import as_plain
 from robusthash.results import PluginUse
 from robusthash.specs import AttackSpec, Distance, Goal, Role, Spec
-
-TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
-IN_MEMORY = "in memory"  #: the owner of an object that no plugin registers
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -193,7 +193,8 @@ class Plugins:
             UnknownNameError: nothing is registered under this name.
             AmbiguousNameError: two distributions register this name.
             OptionError: an option is wrong, or options accompany an object.
-            UsageError: the object does not have the class of its kind.
+            UsageError: an object does not have the class of its kind.
+            PluginError: a plugin does not, or it declares what its contract does not allow.
         """
         if not isinstance(named, str):
             return self._given(kind, named, contract, options or {})
@@ -201,10 +202,11 @@ class Plugins:
         given = self.options.get(named, self.options.get(registered.spec.name, {})) if options is None else options
         plugin = self.host.create(registered, given)
         if not isinstance(plugin, contract):
-            raise UsageError(
+            raise ContractError(
                 f"{kind} {named!r} of {registered.owner} is a {type(plugin).__name__}, not a {_names(contract)}",
                 hint="report it to the plugin's author",
             )
+        check_declared(plugin)
         use = PluginUse(name=registered.spec.name, owner=str(registered.owner), options=as_plain(plugin))
         return Chosen(plugin=plugin, use=use, full_name=registered.full_name, spec=registered.spec)
 
@@ -228,6 +230,9 @@ class Plugins:
             )
         factory = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
         one = self._announced(kind, plugin, factory)
+        unknown = Whose(what=f"{kind} {type(plugin).__name__!r}", owner=f"{IN_MEMORY} {factory}")
+        own(plugin, one.whose if one else unknown)
+        check_declared(plugin)
         if one is not None:
             use = PluginUse(name=one.spec.name, owner=str(one.owner), options=as_plain(plugin))
             return Chosen(plugin=plugin, use=use, full_name=one.full_name, spec=one.spec)
@@ -253,11 +258,7 @@ class Plugins:
         Raises:
             OptionError: an option belongs to none of these plugins.
         """
-        used = {name for name in names if isinstance(name, str)} | {TRAIN}
-        for owner in self.options:
-            if owner not in used:
-                unknown = UnknownNameError("option owner", owner, used)
-                raise OptionError(unknown.message, hint=unknown.hint)
+        require_owners(self.options, [name for name in names if isinstance(name, str)])
 
 
 def _names(contract: type | tuple[type, ...]) -> str:

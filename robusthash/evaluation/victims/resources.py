@@ -4,14 +4,30 @@ from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from robusthash.adversary import Targets, TargetSelector
-from robusthash.contracts import DatasetContext, Distance, Modality, Progress, RetrievalData, Retriever, Space, Split
+from robusthash.boundary import IN_MEMORY, Whose, blaming, foreign
+from robusthash.contracts import (
+    DatasetContext,
+    Distance,
+    EpochWatch,
+    Modality,
+    Progress,
+    RetrievalData,
+    Retriever,
+    Space,
+    Split,
+    unwatched,
+)
 from robusthash.errors import CapabilityError, UsageError
-from robusthash.evaluation.planning.request import DEFAULT_METRICS, RunSettings
-from robusthash.evaluation.victims.plugins import IN_MEMORY, Chosen, Plugins
+from robusthash.evaluation.inspecting.pixels import twins
+from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
+from robusthash.evaluation.victims.loading import check_dataset, load_dataset
+from robusthash.evaluation.victims.plugins import Chosen, Plugins
 from robusthash.evaluation.victims.searching import check_promises, preferred
+from robusthash.events import EpochInfo
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric, by_name, metrics_of
@@ -20,7 +36,6 @@ from robusthash.specs import Direction
 from robusthash.storage import cache_folder
 from robusthash.version import __version__
 
-AUTO = "auto"
 _SMALL_IMAGE = 64
 _SHARD_SIZES = (128, 32)  #: queries per shard, for small and for large inputs
 
@@ -65,31 +80,44 @@ class Resources:
         setting: what all cells have in common.
         host: the plugins.
         progress: called with (done, total, what) during long steps.
+        observed: whether observers are told of trainings; a worker's are not.
 
     Attributes:
         plugins: plugin objects with the run's options.
         batches: how many queries fit into memory at once.
     """
 
-    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress) -> None:
+    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress, *, observed: bool = True) -> None:
         self.setting = setting
         self.host = host
         self.progress = progress
+        self._observed = observed
         self.plugins = Plugins(host, setting.options)
         self.batches = Batches()
+
+    def watch(self, training: str) -> EpochWatch:
+        """Tells observers of each epoch of a training.
+
+        Args:
+            training: what is trained, for people.
+        """
+
+        def tell(epoch: int, epochs: int, loss: float, found: float | None) -> None:
+            told = EpochInfo(training=training, epoch=epoch, epochs=epochs, loss=loss, map=found)
+            self.host.notify("robusthash_epoch_finished", epoch=told)
+
+        return tell if self._observed else unwatched
 
     @cached_property
     def device(self) -> torch.device:
         """Where to compute.
 
         Raises:
-            UsageError: the device is CUDA and there is none, or the name is not a device.
+            UsageError: the device is CUDA and there is none.
         """
         name = self.setting.device
         if name == AUTO:
             return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if name not in {"cpu", "cuda"}:
-            raise UsageError(f"unknown device {name!r}", hint="use auto, cpu or cuda")
         if name == "cuda" and not torch.cuda.is_available():
             raise UsageError("no CUDA device is available", hint="use --device cpu")
         return torch.device(name)
@@ -100,17 +128,18 @@ class Resources:
 
         Raises:
             DatasetError: files are missing or wrong.
+            PluginError: the dataset failed, or did not load what its contract requires.
         """
         named = self.setting.dataset
         if isinstance(named, RetrievalData):
-            return named
+            return check_dataset(named, Whose(what=f"dataset {named.name!r}", owner=IN_MEMORY))
         context = DatasetContext(
             root=self.setting.data_root,
             cache=cache_folder(),
             image_size=self.setting.image_size,
             progress=self.progress,
         )
-        return self.plugins.dataset(named).plugin.load(context)
+        return load_dataset(self.plugins.dataset(named).plugin, context)
 
     @cached_property
     def positions(self) -> list[int]:
@@ -120,7 +149,8 @@ class Resources:
     @cached_property
     def queries(self) -> Split:
         """The queries to attack: all of the dataset, or a random subset."""
-        return self.data.query.take(self.positions)
+        with foreign(self.data, "select queries"):
+            return self.data.query.take(self.positions)
 
     @cached_property
     def targets(self) -> Targets:
@@ -135,6 +165,16 @@ class Resources:
     def attack_instead(self, queries: Split) -> None:
         """Replaces the dataset's queries by others, before any cell is prepared."""
         self.queries, self.positions = queries, list(range(len(queries)))
+
+    @cached_property
+    def twins(self) -> npt.NDArray[np.int64] | None:
+        """The database item with exactly the pixels of each query, -1 for none; None without images.
+
+        Raises:
+            DatasetError: an image cannot be read.
+        """
+        with foreign(self.data, "be read"):
+            return twins(self.queries, self.data.database, cache_folder(), self.progress)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:
@@ -195,7 +235,9 @@ class Resources:
         Raises:
             UsageError: a metric is unknown, or two have the same name.
         """
-        return by_name(self.plugins.metric(named).plugin for named in self.setting.metrics)
+        metrics = [self.plugins.metric(named).plugin for named in self.setting.metrics]
+        with blaming(None, "compare the metrics"):
+            return by_name(metrics)
 
     def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
         """The metrics that exist in a space, the headline first.

@@ -1,13 +1,14 @@
 """Systems: a victim with the database that it searches, in one direction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from robusthash.adversary import VictimProbe, probe
+from robusthash.boundary import warned
 from robusthash.contracts import (
     CodeBank,
     HashModel,
@@ -18,10 +19,13 @@ from robusthash.contracts import (
     Space,
     Split,
     isolated_randomness,
+    read_inputs,
 )
+from robusthash.errors import RobustHashError, StorageError
+from robusthash.evaluation.planning.names import registered_name, shown
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.victims.codes import cached_representation
-from robusthash.evaluation.victims.making import get_victim
+from robusthash.evaluation.victims.making import defended, placed, undefended
 from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
@@ -116,7 +120,7 @@ class System:
         """The probe of the victim, on the first queries."""
         queries, device = self.resources.queries, self.resources.device
         rows = range(min(PROBED, len(queries)))
-        inputs = queries.view(self.direction.query).inputs(rows).to(device)
+        inputs = read_inputs(queries.view(self.direction.query), rows).to(device)
         ids = torch.tensor(self.resources.positions, device=device)
         with isolated_randomness(Randomness(seed=self.resources.setting.seed, purpose="probe"), ids):
             return probe(self.query_model, inputs)
@@ -124,7 +128,7 @@ class System:
     def close(self) -> None:
         """Closes the index, if it was built."""
         if "database" in self.__dict__:
-            self.database.index.close()
+            warned(self.database.index, "be closed", self.database.index.close)
 
     def _represented(self, split: Split) -> Tensor:
         resources = self.resources
@@ -149,25 +153,59 @@ class Systems:
     def __init__(self, resources: Resources) -> None:
         self.resources = resources
         self._victims: dict[VictimPlan, dict[Direction, System]] = {}
+        self._failed: dict[VictimPlan, RobustHashError] = {}
 
     def get(self, plan: VictimPlan, direction: Direction) -> System:
-        """A victim's system in one direction, created on first use.
+        """A victim's system in one direction, created on first use. What has failed is not tried again.
 
         Args:
             plan: the victim.
             direction: what searches for what.
 
         Raises:
-            RobustHashError: the victim cannot be made, as for :func:`get_victim`.
+            RobustHashError: the victim cannot be made, as for :func:`~robusthash.evaluation.victims.making.get_victim`.
         """
-        known = self._victims.pop(plan, None) or {}
-        self._victims[plan] = known
+        known = self._victims.pop(plan, {})
+        if known:
+            self._victims[plan] = known  # also if it cannot be used in this direction
         if direction not in known:
-            victim = next(iter(known.values())).victim if known else get_victim(plan, self.resources)
+            victim = next(iter(known.values())).victim if known else self._made(plan)
             known[direction] = System(victim, direction, self.resources)
+        self._victims[plan] = known
         if len(self._victims) > self.most:
             self.drop(next(iter(self._victims)))
         return known[direction]
+
+    def owner(self, plan: VictimPlan) -> str:
+        """Distribution and version of what could not make a victim: its model, or else its defense.
+
+        Args:
+            plan: the victim. A file is named itself.
+        """
+        plugins, name = self.resources.plugins, registered_name(plan.model)
+        if plan.defense is not None and replace(plan, defense=None) not in self._failed:
+            return plugins.defense(plan.defense).use.owner
+        return plugins.model(name).use.owner if name else shown(plan.model)
+
+    def _made(self, plan: VictimPlan) -> Victim:
+        resources, defense = self.resources, plan.defense
+        victim = self._tried(replace(plan, defense=None), lambda: undefended(plan, resources))
+        if defense is not None:
+            before = victim
+            victim = self._tried(plan, lambda: defended(before, defense, resources))
+        return placed(victim, resources)
+
+    def _tried(self, plan: VictimPlan, make: Callable[[], Victim]) -> Victim:
+        """Makes a victim. What has failed, such as a training, is not repeated for the next cell or defense."""
+        if plan in self._failed:
+            raise self._failed[plan]
+        try:
+            return make()
+        except StorageError:
+            raise
+        except RobustHashError as error:
+            self._failed[plan] = error
+            raise
 
     def drop(self, plan: VictimPlan) -> None:
         """Removes a victim, such as one whose model may have been changed."""

@@ -6,7 +6,14 @@ from typing import Any, Self
 
 import torch
 
-from robusthash.contracts import CrossModalHashModel, HashModel, Randomness, isolated_randomness, tower_of
+from robusthash.contracts import (
+    CrossModalHashModel,
+    HashModel,
+    Randomness,
+    checked_outputs,
+    isolated_randomness,
+    tower_of,
+)
 from robusthash.results import ModelUse, PluginUse
 from robusthash.storage import digest
 from robusthash.training import Description
@@ -68,7 +75,8 @@ def _outputs(model: HashModel) -> str:
     box = model.modality.box
     # A randomised model draws the same numbers in every process.
     with torch.no_grad(), isolated_randomness(_RANDOM, ids):
-        outputs = model(box.nearest(box.low + uniform * box.width)).double().cpu()
+        inputs = box.nearest(box.low + uniform * box.width)
+        outputs = checked_outputs(model, inputs, model(inputs)).double().cpu()
     if not model.space.binary:
         outputs = outputs - outputs.mean(0)  # features are often positive throughout
     open_ = outputs.abs() < _NEAR_ZERO * outputs.abs().mean()

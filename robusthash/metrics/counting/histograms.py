@@ -14,7 +14,8 @@ from torch import Tensor
 from robusthash.errors import ContractError, OptionError
 from robusthash.hashing import unpack, words
 from robusthash.metrics.counting.counts import Counts, MeasuredCounts
-from robusthash.metrics.counting.relevance import Labels, Relevance, pack_labels, relevant
+from robusthash.metrics.counting.relevance import Labels, pack_labels, relevant
+from robusthash.specs import Relevance
 
 Words = npt.NDArray[np.uint64]
 

@@ -13,7 +13,8 @@ from robusthash.errors import ContractError, OptionError
 from robusthash.metrics.counting.counts import Counts, MeasuredCounts
 from robusthash.metrics.counting.distances import DescriptorDistances
 from robusthash.metrics.counting.histograms import distance_histograms
-from robusthash.metrics.counting.relevance import Labels, Relevance, pack_labels, relevant
+from robusthash.metrics.counting.relevance import Labels, pack_labels, relevant
+from robusthash.specs import Relevance
 
 _CHUNK = 1 << 28
 _BYTES = 64  #: working memory of a pair: its distance, relevance, sorted key, and its part of a bucket

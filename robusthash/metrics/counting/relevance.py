@@ -1,6 +1,5 @@
 """Which database items are relevant to a query, from bit-packed multi-hot labels."""
 
-from enum import StrEnum
 from typing import TypeVar
 
 import numpy as np
@@ -10,17 +9,10 @@ from torch import Tensor
 
 from robusthash.errors import ContractError
 from robusthash.hashing import words
+from robusthash.specs import Relevance
 
 Labels = Tensor | npt.NDArray[np.generic]  #: (n, classes) multi-hot; whatever is not zero is a label
 LabelWords = TypeVar("LabelWords", npt.NDArray[np.uint64], Tensor)
-
-
-class Relevance(StrEnum):
-    """When an item is relevant to a query. Whoever has no label is relevant to nobody, and nobody to them."""
-
-    SHARE_ANY = "share-any"  #: they share a label: the field's default
-    EXACT = "exact"  #: they have the same labels
-    CONTAINS_TARGET = "contains-target"  #: the item has every label of the query
 
 
 def pack_labels(labels: Labels) -> npt.NDArray[np.uint64]:

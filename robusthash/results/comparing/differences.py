@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robusthash.errors import UsageError
+from robusthash.errors import InputError, UsageError
 from robusthash.metrics import PairedComparison, paired_comparison
 from robusthash.results.records.arrays import QueryArrays
 from robusthash.results.records.record import Record
@@ -55,6 +55,7 @@ def compare(
 
     Raises:
         UsageError: the records differ in queries, dataset, direction, relevance, goal or targets, or share no metric.
+        InputError: their arrays are missing, or of different numbers of queries.
     """
     for what, one, other in (
         ("queries", left.dataset.query_digest, right.dataset.query_digest),
@@ -75,6 +76,12 @@ def compare(
         raise UsageError("the records share no metric of the same protocol", hint="evaluate with the same --metric")
     keys = [ScoreKey(stage, name, against) for stage in STAGES for against in _labels(left) for name in shared]
     scored = [(key, left_arrays.scores_of(*key), right_arrays.scores_of(*key)) for key in keys]
+    for key, one, other in scored:
+        if one.shape != other.shape or not len(one):
+            raise InputError(
+                f"the scores {key.stored} of the two records are of {len(one)} and {len(other)} queries",
+                hint="evaluate both again with --force",
+            )
     return [
         Difference(
             stage=key.stage,

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from robusthash.errors import InputError
 from robusthash.results.records.stages import Against, ScoreKey, is_stage, neighbours_name, neighbours_stage, score_key
+from robusthash.results.rendering.escaping import visible
 
 if TYPE_CHECKING:
     import numpy as np
 
 _Key = TypeVar("_Key")
+_HINT = "evaluate again with --force"
 
 TRACE = "trace"  #: column of Hamming distances to the aim, (queries, steps + 1) int, -1 where there is none
 
@@ -58,7 +60,11 @@ class QueryArrays:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, "np.ndarray"]) -> "QueryArrays":
-        """Sorts arrays by their names on disk; an unknown name is a column."""
+        """Sorts arrays by their names on disk; an unknown name is a column.
+
+        Raises:
+            InputError: an array is not one of numbers, or of ids, with a row per query.
+        """
         codes, scores, neighbours, columns = {}, {}, {}, {}
         for name, array in arrays.items():
             if is_stage(name):
@@ -69,6 +75,14 @@ class QueryArrays:
                 neighbours[stage] = array
             else:
                 columns[name] = array
+        _require(codes, dimensions={2}, kinds="uf")
+        _require({key.stored: array for key, array in scores.items()}, dimensions={1}, kinds="f")
+        _require(neighbours, dimensions={2}, kinds="iu")
+        _require(columns, dimensions={1, 2}, kinds="biufU")
+        rows = {name: len(array) for name, array in arrays.items()}
+        if len(set(rows.values())) > 1:
+            told = ", ".join(f"{name} {count}" for name, count in rows.items())
+            raise InputError(f"the record's arrays have different numbers of rows: {visible(told)}", hint=_HINT)
         return cls(codes=codes, scores=scores, neighbours=neighbours, columns=columns)
 
     def to_arrays(self) -> dict[str, "np.ndarray"]:
@@ -81,7 +95,14 @@ class QueryArrays:
         }
 
 
+def _require(arrays: Mapping[str, "np.ndarray"], *, dimensions: set[int], kinds: str) -> None:
+    """Refuses arrays of another shape or type; files may come from strangers."""
+    for name, array in arrays.items():
+        if array.ndim not in dimensions or array.dtype.kind not in kinds:
+            raise InputError(f"the record's array {visible(name)} is {array.dtype} of shape {array.shape}", hint=_HINT)
+
+
 def _found(arrays: Mapping[_Key, "np.ndarray"], key: _Key, name: str) -> "np.ndarray":
     if key not in arrays:
-        raise InputError(f"the record's arrays lack {name}", hint="evaluate again with --force")
+        raise InputError(f"the record's arrays lack {name}", hint=_HINT)
     return arrays[key]

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
+from robusthash.documents import told
 from robusthash.errors import InputError
+from robusthash.opening import read_file
 from robusthash.results.records.flat import SCHEMA, by_labels, identity
 from robusthash.results.records.migration import migrated
 from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
@@ -37,7 +39,7 @@ def read_record(path: Path) -> Record:
         InputError: it cannot be read, is not a valid record, or was changed after it was written.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", hint="fix its permissions") from error
     return parse_record(content, str(path))
@@ -59,7 +61,7 @@ def parse_record(content: bytes | str, where: str) -> Record:
         own = digest(identity({**_UNSAID, **plain}))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         hint = "remove it, or evaluate again"
-        raise InputError(f"{where} is not a record: {_told(error)}", hint=hint) from error
+        raise InputError(f"{where} is not a record: {visible(told(error))}", hint=hint) from error
     if own != file.digest:
         raise InputError(
             f"{where} was changed after it was written: its digest is {file.digest[:12]}, its content gives {own[:12]}",
@@ -75,16 +77,6 @@ def _checked(plain: Any, where: str) -> File2:
     if schema == 1:
         return migrated(msgspec.convert(plain, File1))
     return msgspec.convert(plain, File2)
-
-
-def _told(error: Exception) -> str:
-    """The message of msgspec with the place first. It quotes names from the file, which may contain anything.
-
-    >>> _told(ValueError("Expected `int`, got `str` - at `$.dataset.queries`"))
-    'dataset.queries: Expected `int`, got `str`'
-    """
-    what, _, place = visible(str(error)).partition(" - at `$")
-    return f"{place.strip('.`')}: {what}" if place.strip(".`") else what
 
 
 def _record(file: File2) -> Record:

@@ -40,6 +40,15 @@ def is_stage(name: str) -> bool:
     )
 
 
+def is_clean(stage: str) -> bool:
+    """Whether a stage has the queries before the attack.
+
+    >>> is_clean("clean"), is_clean("clean-jpeg-75"), is_clean("jpeg-75")
+    (True, True, False)
+    """
+    return stage == CLEAN or stage.startswith(_CLEAN_JPEG)
+
+
 def in_order(stages: Iterable[str]) -> list[str]:
     """Sorts stages: clean, adversarial, unrounded, then those after JPEG by name."""
     found = set(stages)

@@ -1,5 +1,6 @@
 """The results folder: a JSON file per record, with the per-query arrays beside it. There is no index to go stale."""
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -193,10 +194,12 @@ class ResultStore:
         return records, problems
 
     def _paths(self) -> Iterator[Path]:
-        """JSON files, except hidden ones, half-written ones and those in hidden folders."""
-        for path in sorted(self.root.rglob("*.json")):
-            if not any(part.startswith(".") for part in path.relative_to(self.root).parts):
-                yield path
+        """JSON files, except hidden ones, half-written ones and those in hidden folders, which runs may be removing."""
+        found = []
+        for folder, folders, files in os.walk(self.root):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found += [Path(folder, name) for name in files if name.endswith(".json") and not name.startswith(".")]
+        yield from sorted(found)
 
 
 def _safe(name: str) -> str:

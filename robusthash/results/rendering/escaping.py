@@ -44,3 +44,42 @@ def for_csv(value: object) -> object:
         return value
     text = visible(value)
     return f"'{text}" if text.lstrip()[:1] in _FORMULA else text
+
+
+def for_log(text: str) -> str:
+    r"""Escapes text for a line of a CI log, where a line may be a command: GitHub reads ``::`` and ``##[``.
+
+    >>> for_log("::stop-commands::x"), for_log("a ##[group]")
+    (':\\:stop-commands::x', 'a #\\#[group]')
+    """
+    shown = _unbracketed(visible(text))
+    body = shown.lstrip()
+    return shown[: len(shown) - len(body)] + (f":\\{body[1:]}" if body.startswith("::") else body)
+
+
+def for_annotation(text: str, *, field: bool = False) -> str:
+    """Escapes text for a workflow command of GitHub Actions.
+
+    Args:
+        text: any.
+        field: whether it is the value of a field, in which colons and commas have a meaning.
+
+    >>> for_annotation("100 %, a:b", field=True)
+    '100 %25%2C a%3Ab'
+    """
+    shown = _unbracketed(visible(text)).replace("%", "%25")
+    return shown.replace(":", "%3A").replace(",", "%2C") if field else shown
+
+
+def for_sarif(text: str) -> str:
+    r"""Escapes text for a message of SARIF, in which brackets make links and braces are placeholders.
+
+    >>> for_sarif("map[attack=*] {0} [x](y)")
+    'map\\[attack=*\\] {{0}} \\[x\\](y)'
+    """
+    return re.sub(r"[\\\[\]]", r"\\\g<0>", visible(text)).replace("{", "{{").replace("}", "}}")
+
+
+def _unbracketed(text: str) -> str:
+    """Text that has no command of the older kind: GitHub finds it anywhere in a line."""
+    return text.replace("##[", "#\\#[")

@@ -4,6 +4,7 @@ import torch
 
 from robusthash.contracts import (
     DefenseContext,
+    EpochWatch,
     HashModel,
     LossStep,
     Objective,
@@ -13,6 +14,7 @@ from robusthash.contracts import (
     Snapshots,
     TrainingReport,
     silent,
+    unwatched,
 )
 from robusthash.training.trainer import train, training_identity
 
@@ -25,6 +27,7 @@ def defense_context(
     objective_seed: int = 0,
     device: torch.device | None = None,
     progress: Progress = silent,
+    watch: EpochWatch = unwatched,
     snapshots: Snapshots | None = None,
 ) -> DefenseContext:
     """What a defense may use, including a way to train.
@@ -36,6 +39,7 @@ def defense_context(
         objective_seed: of that training.
         device: where to train; None is where the model is.
         progress: called with (done, total, what) after each batch.
+        watch: called after each epoch of a training.
         snapshots: where unfinished trainings are stored; None stores nothing. Remove them once the outcome is stored.
     """
     return DefenseContext(
@@ -45,6 +49,7 @@ def defense_context(
         objective_seed=objective_seed,
         device=device,
         progress=progress,
+        watch=watch,
         snapshots=snapshots or Snapshots(None, ""),
         trainer=_train,
     )
@@ -61,6 +66,7 @@ def _train(context: DefenseContext, model: HashModel, loss: LossStep, recipe: Re
         seed=context.seed,
         device=context.device or next((part.device for part in model.parameters()), torch.device("cpu")),
         progress=context.progress,
+        watch=context.watch,
         partial=context.snapshots.part(f"training-{identity[:16]}").path,
         partial_seconds=context.snapshots.seconds,
     )

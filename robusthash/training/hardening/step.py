@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from robusthash.boundary import inherit
 from robusthash.contracts import HashModel, LossStep, Randomness, Split, TrainBatch, TrainStep
 from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.inner_attack import InnerAttack
@@ -48,6 +49,7 @@ class AdversarialStep(LossStep):
         self._seed = seed
         self._head: nn.Module | None = None
         self._banks: Banks | None = None
+        inherit(self, method)
 
     @property
     def banks(self) -> Banks:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from robusthash.boundary import breach, foreign
 from robusthash.contracts import Backbone, Descriptor, HashModel, Modality, Randomness, Space, evaluating, seeded
-from robusthash.errors import ContractError
 from robusthash.training.networks.network import build_features
 
 
@@ -32,10 +32,11 @@ class DescriptorNetwork(HashModel):
         self.register_buffer("std", torch.tensor(backbone.std).view(1, 3, 1, 1))
         self.features = features
         self.method = method
-        with evaluating(self), torch.no_grad():
+        with evaluating(self), torch.no_grad(), foreign(method, "describe two images"):
             found = self(torch.zeros(2, *self.modality.shape))
-        if found.ndim != 2 or not found.is_floating_point():
-            raise ContractError(f"{type(method).__name__} gave {tuple(found.shape)} {found.dtype} of two images")
+        if not isinstance(found, Tensor) or found.ndim != 2 or len(found) != 2 or not found.is_floating_point():
+            told = f"{tuple(found.shape)} {found.dtype}" if isinstance(found, Tensor) else type(found).__name__
+            raise breach(method, f"gave {told} of two images", hint="return (n, d) floats")
         self._space = Space(distance=method.distance, size=found.shape[1])
 
     @property

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from robusthash.contracts import HashModel, Inputs, evaluating
+from robusthash.contracts import HashModel, Inputs, checked_outputs, evaluating, read_inputs
 from robusthash.memory import Batches
 
 ENCODING_BATCH = 256  #: images to a forward pass
@@ -49,15 +49,15 @@ def encode(
 
 
 def _logits(model: HashModel, pixels: Tensor, rows: Sequence[int]) -> Tensor:
-    logits: Tensor = model(pixels[rows[0] : rows[-1] + 1])
-    return logits
+    inputs = pixels[rows[0] : rows[-1] + 1]
+    return checked_outputs(model, inputs, model(inputs))
 
 
 def _read_ahead(images: Inputs, chunks: Sequence[Tensor], device: torch.device) -> Iterator[Tensor]:
     """Batches on the device; each is read, and on its way to a GPU, while the one before it is computed with."""
 
     def read(chunk: Tensor) -> Tensor:
-        pixels = images.inputs(chunk.tolist())
+        pixels = read_inputs(images, chunk.tolist())
         return pixels.pin_memory() if device.type == "cuda" else pixels
 
     with ThreadPoolExecutor(max_workers=1) as reader:

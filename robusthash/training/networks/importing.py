@@ -11,17 +11,17 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from robusthash.checkpoints import is_pickle
 from robusthash.contracts import Backbone
 from robusthash.errors import CheckpointError
 from robusthash.specs import PluginUse
-from robusthash.tensors import is_pickle, load_tensors, tensors_digest
+from robusthash.tensors import load_tensors, tensors_digest
 from robusthash.training.networks.checkpoint import Description, save_checkpoint
 from robusthash.training.networks.network import HashNetwork, build_network
-from robusthash.training.networks.weights import load_weights
+from robusthash.training.networks.weights import load_weights, unwrapped
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _AS_THEY_ARE = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-_WRAPPERS = ("module.", "model.")  #: prefixes that DataParallel or a wrapping module put before every name
 
 Rule = tuple[str, str]
 
@@ -51,7 +51,7 @@ class Layout:
         """
         renamed: dict[str, Tensor] = {}
         sources: dict[str, str] = {}
-        for name, tensor in _unwrapped(state).items():
+        for name, tensor in unwrapped(state).items():
             ours = self._renamed(name)
             if ours in renamed and not torch.equal(renamed[ours], tensor):
                 raise CheckpointError(
@@ -245,10 +245,3 @@ def _refused(path: Path, error: pickle.UnpicklingError) -> CheckpointError:
         hint="if it is a whole network and you trust it, open it where its code is, and save its state alone: "
         "torch.save(torch.load(path, weights_only=False).state_dict(), 'state.pt')",
     )
-
-
-def _unwrapped(state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    for prefix in _WRAPPERS * 2:
-        if state and all(name.startswith(prefix) for name in state):
-            state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
-    return state

@@ -6,11 +6,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from robusthash.boundary import blaming, breach, own, told, whose
 from robusthash.contracts import Backbone, HashModel, Modality, Randomness, evaluating, seeded
-from robusthash.errors import ContractError, UsageError
+from robusthash.errors import UsageError
 from robusthash.specs import NAMED_WEIGHTS
 from robusthash.training.networks.checkpoint import is_checkpoint, load_checkpoint
-from robusthash.training.networks.weights import load_weights
+from robusthash.training.networks.weights import load_weights, plain_state
 
 
 class HashNetwork(HashModel):
@@ -101,27 +102,33 @@ def build_features(backbone: Backbone, *, image_size: int, weights: str) -> tupl
         ContractError: it does not give the features that it promised.
     """
     features, width = _built(backbone, weights)
-    name = type(backbone).__name__
     try:
         with evaluating(features), torch.inference_mode():
-            shape = tuple(features(torch.zeros(2, 3, image_size, image_size)).shape)
+            found = features(torch.zeros(2, 3, image_size, image_size))
     except (RuntimeError, AssertionError, ValueError) as error:  # transformers assert their image size
         raise UsageError(
-            f"backbone {name} cannot take {image_size}x{image_size} images: {str(error).splitlines()[0]}",
+            f"{whose(backbone)} cannot take {image_size}x{image_size} images: {told(error)}",
             hint=f"it is meant for {backbone.image_size}x{backbone.image_size}; enlarge the images or use another",
         ) from error
-    if shape != (2, width):
-        raise ContractError(f"backbone {name} promised (2, {width}) features of two images and gave {shape}")
+    if not isinstance(found, torch.Tensor) or found.shape != (2, width) or not found.is_floating_point():
+        shape = f"{tuple(found.shape)} {found.dtype}" if isinstance(found, torch.Tensor) else type(found).__name__
+        raise breach(backbone, f"gave {shape} features of two images", hint=f"it promised {(2, width)} floats")
     return features, width
 
 
 def _built(backbone: Backbone, weights: str) -> tuple[nn.Module, int]:
     """A backbone with its own library's weights, or with those that a trained model has in its place."""
-    if weights in NAMED_WEIGHTS or not is_checkpoint(Path(weights)):
-        return backbone.build(weights)
-    features, width = backbone.build("none")
-    tensors, _ = load_checkpoint(Path(weights))
-    load_weights(features, trunk(tensors), weights)
+    own_weights = weights in NAMED_WEIGHTS or not is_checkpoint(Path(weights))
+    with blaming(backbone, "build its network"):  # not `foreign`, which restores the generators: they are drawn on
+        built = backbone.build(weights if own_weights else "none")
+    features, width = built if isinstance(built, tuple) and len(built) == 2 else (built, None)
+    if not isinstance(features, nn.Module) or not isinstance(width, int):
+        raise breach(backbone, f"built {type(built).__name__}", hint="return a module and its number of features")
+    own(features, whose(backbone))
+    plain_state(features)
+    if not own_weights:
+        tensors, _ = load_checkpoint(Path(weights))
+        load_weights(features, trunk(tensors), weights)
     return features, width
 
 

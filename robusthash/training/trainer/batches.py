@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Randomness, Recipe, Split, TrainBatch
+from robusthash.contracts import Randomness, Recipe, Split, TrainBatch, read_pixels
 from robusthash.pixels import from_levels
 
 
@@ -47,7 +47,7 @@ def batches(split: Split, recipe: Recipe, *, seed: int, epoch: int, device: torc
     chunks = torch.split(order[: count * recipe.batch_size], recipe.batch_size)
 
     def read(chunk: Tensor) -> tuple[Tensor, Tensor]:
-        return chunk, augmented(split.images.read(chunk.tolist()), chunk, recipe, seed=seed, epoch=epoch)
+        return chunk, augmented(read_pixels(split.images, chunk.tolist()), chunk, recipe, seed=seed, epoch=epoch)
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead") as reader:
         waiting = reader.submit(read, chunks[0]) if chunks else None

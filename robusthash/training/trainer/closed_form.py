@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from robusthash.boundary import breach, foreign
 from robusthash.contracts import (
     ClosedForm,
     HashLayer,
@@ -14,7 +15,6 @@ from robusthash.contracts import (
     TrainingReport,
     silent,
 )
-from robusthash.errors import ContractError
 from robusthash.training.networks import HashNetwork, encode
 from robusthash.training.trainer.probing import probe
 
@@ -54,7 +54,8 @@ def set_hash_layer(
         _Features(network), split.images, device=device, progress=lambda done, total: progress(done, total, what)
     )
     train = TrainFeatures(values=found.double().cpu(), labels=split.labels)
-    projection = method.project(train, network.space.size, Randomness(seed=seed, purpose="hash-layer"))
+    with foreign(method, "compute a hash layer"):
+        projection = method.project(train, network.space.size, Randomness(seed=seed, purpose="hash-layer"))
     _check(projection, method, network)
     weight, bias = projection.weight.double(), projection.bias.double()
     size = (train.values @ weight.T + bias).square().mean().sqrt()
@@ -82,10 +83,12 @@ class _Features(HashModel):
 
 
 def _check(projection: HashLayer, method: ClosedForm, network: HashNetwork) -> None:
-    name = type(method).__name__
+    parts = [getattr(projection, name, None) for name in ("weight", "bias")]
+    if not isinstance(projection, HashLayer) or not all(isinstance(part, Tensor) for part in parts):
+        raise breach(method, f"returned {type(projection).__name__}", hint="return a HashLayer from `project`")
     wanted = tuple(network.hash_layer.weight.shape), tuple(network.hash_layer.bias.shape)
     found = tuple(projection.weight.shape), tuple(projection.bias.shape)
     if found != wanted:
-        raise ContractError(f"{name} returned a weight and a bias of shapes {found}, not {wanted}")
+        raise breach(method, f"returned a weight and a bias of shapes {found}", hint=f"return {wanted}")
     if not (projection.weight.isfinite().all() and projection.bias.isfinite().all()):
-        raise ContractError(f"{name} returned a projection that is not finite")
+        raise breach(method, "returned a projection that is not finite", hint="guard divisions by zero")

@@ -7,7 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from robusthash.boundary import breach
 from robusthash.contracts import (
+    EpochWatch,
     HashModel,
     LossStep,
     Objective,
@@ -20,6 +22,7 @@ from robusthash.contracts import (
     TrainStep,
     seeded,
     silent,
+    unwatched,
 )
 from robusthash.errors import TrainingError, UsageError
 from robusthash.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
@@ -43,6 +46,7 @@ def train(
     seed: int,
     device: torch.device,
     progress: Progress = silent,
+    watch: EpochWatch = unwatched,
     partial: Path | None = None,
     partial_seconds: float = SNAPSHOT_SECONDS,
 ) -> TrainingReport:
@@ -56,6 +60,7 @@ def train(
         seed: of an objective's head, of order, augmentation and dropout.
         device: where to train.
         progress: called with (done, total, what) after each batch.
+        watch: called after each epoch.
         partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
             removed at the end: remove it once the trained model is stored.
         partial_seconds: least time between two snapshots, which are taken between epochs.
@@ -86,6 +91,7 @@ def train(
         if _probe_due(position.epochs, recipe.epochs):
             taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
             position = replace(position, probes=(*position.probes, taken))
+        _tell(watch, position, recipe)
         if snapshots.due:
             _save(snapshots, model, optimizer, loss, position)
     loss.finish(model)
@@ -141,7 +147,7 @@ def _epoch(
             optimizer.zero_grad()
             value = loss.loss(model, batch, _step(model, recipe, position, iterations))
             where = f"epoch {epoch + 1}/{recipe.epochs}"
-            total += _finite(value, f"{where}, batch {number}/{count}")
+            total += _finite(_scalar(value, loss), f"{where}, batch {number}/{count}")
             torch.autograd.backward(value)
             optimizer.step()
             iterations += 1
@@ -149,6 +155,25 @@ def _epoch(
     return Position(
         epochs=epoch + 1, iterations=iterations, losses=(*position.losses, total / count), probes=position.probes
     )
+
+
+def _scalar(value: object, loss: LossStep) -> Tensor:
+    if isinstance(value, Tensor) and value.ndim == 0 and value.is_floating_point() and value.requires_grad:
+        return value
+    if not isinstance(value, Tensor):
+        found = type(value).__name__
+    elif value.ndim or not value.is_floating_point():
+        found = f"{tuple(value.shape)} {value.dtype}"
+    else:
+        found = "a constant without gradient"
+    raise breach(
+        loss, f"returned {found} as the loss of a batch", hint="return a differentiable scalar, such as a mean"
+    )
+
+
+def _tell(watch: EpochWatch, position: Position, recipe: Recipe) -> None:
+    measured = [taken.map for taken in position.probes if taken.epoch == position.epochs]
+    watch(position.epochs, recipe.epochs, position.losses[-1], measured[-1] if measured else None)
 
 
 def _finite(loss: Tensor, where: str) -> float:

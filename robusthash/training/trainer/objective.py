@@ -6,6 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from robusthash.boundary import breach, inherit
 from robusthash.contracts import (
     HashModel,
     LossStep,
@@ -40,6 +41,7 @@ class ObjectiveStep(LossStep):
         self._codes = torch.empty(0)
         self._labels = torch.empty(0)
         self._epoch = 0
+        inherit(self, objective)
 
     @property
     def _banked(self) -> bool:
@@ -53,6 +55,8 @@ class ObjectiveStep(LossStep):
         # A head should be a pure function of its arguments; one that draws from torch's global state repeats as well.
         with seeded(Randomness(seed=self.seed, purpose="head")):
             head = self.objective.head(bits=model.space.size, classes=split.labels.shape[1], seed=self.seed)
+        if head is not None and not isinstance(head, nn.Module):
+            raise breach(self.objective, f"has a head that is a {type(head).__name__}", hint="return a module or None")
         self._head = head.to(device) if head is not None else None
         if self.objective.batch_norm:
             put_batch_norm(model)
@@ -74,7 +78,11 @@ class ObjectiveStep(LossStep):
         if step.epoch != self._epoch:
             self._refresh(step)
         step = replace(step, head=self._head, indices=batch.indices)
-        relaxed = self.objective.relax(model(batch.images), step)
+        logits = model(batch.images)
+        relaxed = self.objective.relax(logits, step)
+        if not isinstance(relaxed, Tensor) or relaxed.shape != logits.shape:
+            told = tuple(relaxed.shape) if isinstance(relaxed, Tensor) else type(relaxed).__name__
+            raise breach(self.objective, f"relaxed {tuple(logits.shape)} logits to {told}", hint="keep their shape")
         return self.objective.loss(relaxed, batch.labels, self._pairs(relaxed, batch), step)
 
     def state(self) -> dict[str, Tensor]:  # noqa: D102

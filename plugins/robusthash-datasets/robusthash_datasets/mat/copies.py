@@ -1,25 +1,27 @@
 """The images of a MATLAB file, copied one after the other to a plain file in the cache.
 
 In the MATLAB files of the literature the images are the last axis, so reading one image reads the whole file. The copy
-starts with the first image; a note stores the number of copied images and the stamp of the file.
+starts with the first image; a note stores the number of copied images and the digest of the file's content.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from robusthash.contracts import Progress
+from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
 from robusthash.storage import write_atomically
-from robusthash_datasets.decoded import require_room
+from robusthash_datasets.images.decoded import require_room
 from robusthash_datasets.mat.file import MatFile
-from robusthash_datasets.verification import Progress
 
-_VERSION = "robusthash mat copy 1"
+_VERSION = "robusthash mat copy 2"
 
 
 class Source(Protocol):
@@ -44,6 +46,21 @@ class Source(Protocol):
         """Consecutive images."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Note:
+    """What is known of a copy.
+
+    Attributes:
+        content: digest of the file that was copied.
+        count: number of copied images.
+        file: that was copied.
+    """
+
+    content: str
+    count: int
+    file: str
+
+
 class PixelCopy:
     """Copies of the first images of a file.
 
@@ -66,11 +83,11 @@ class PixelCopy:
         """Number of first images that are copied and current."""
         shape = self._source.shape
         try:
-            note = json.loads(self._note.read_text())
-            whole = note["stamp"] == list(self._source.mat.stamp)
-            whole = whole and self._pixels.stat().st_size >= note["count"] * int(np.prod(shape[1:]))
-            return min(int(note["count"]), shape[0]) if whole else 0
-        except (OSError, ValueError, TypeError, KeyError):
+            note = parse_json(self._note.read_bytes(), _Note)
+            whole = note.content == self._source.mat.digest
+            whole = whole and self._pixels.stat().st_size >= note.count * int(np.prod(shape[1:]))
+            return min(max(note.count, 0), shape[0]) if whole else 0
+        except (OSError, ValueError):
             return 0  # not copied yet, or damaged
 
     def read(self, rows: np.ndarray) -> np.ndarray:
@@ -127,5 +144,5 @@ class PixelCopy:
         return count - done
 
     def _write_note(self, count: int) -> None:
-        note = {"stamp": self._source.mat.stamp, "count": count, "file": str(self._source.mat.file.resolve())}
+        note = {"content": self._source.mat.digest, "count": count, "file": str(self._source.mat.file.resolve())}
         write_atomically(self._note, json.dumps(note).encode())

@@ -11,16 +11,16 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 
-from robusthash.contracts import Dataset, DatasetContext, Finding, RetrievalData, Split
+from robusthash.contracts import Dataset, DatasetContext, Finding, Findings, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError, StorageError
+from robusthash.opening import there
 from robusthash.storage import write_atomically
 from robusthash_datasets.mat.copies import PixelCopy
 from robusthash_datasets.mat.file import MatFile
 from robusthash_datasets.mat.images import MatImages, Stack
-from robusthash_datasets.verification import Findings, verify_data
 
 IMAGES, LABELS, TAGS = "IAll", "LAll", "TAll"  #: the arrays' names
-_VERSION = "robusthash mat rows 1"  #: changes with the content of the cache
+_VERSION = "robusthash mat labels 1"  #: changes with the content of the cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class MatSet(Dataset):
                 found.add("error", where, "unreadable runs of images", where=where, what=what)
             context.progress(rows.stop, stop, "reading images")
         stack.mat.close()
-        return found.all() + verify_data(data, progress=context.progress, read=False)
+        return found.all()
 
     def prepare(self, context: DatasetContext, source: Path | None) -> str | None:
         """Unpacks the images into the cache, as loading does.
@@ -89,13 +89,13 @@ class MatSet(Dataset):
         Raises:
             DatasetError: the file is missing; its owners require every user to download it.
         """
-        if source is not None or context.root is None or not self._place(context).is_file():
+        if source is not None or context.root is None or not there(self._place(context)):
             raise DatasetError(f"{self.title} has to be downloaded by hand", hint=self.fetch)
         self.load(context)
         return None
 
     def _data(self, stack: Stack, context: DatasetContext) -> RetrievalData:
-        labels, marks = self._rows(stack, context.cache)
+        labels = self._labels(stack, context.cache)
         queries, train, count = self.known["query"], self.known["train"], len(labels)
         if count < queries + train:
             raise stack.mat.error(
@@ -111,7 +111,7 @@ class MatSet(Dataset):
         def split(name: str) -> Split:
             rows = bounds[name]
             own = slice(rows.start, rows.stop)
-            images = MatImages(stack, rows, marks=marks[own], copy=copy, size=context.image_size)
+            images = MatImages(stack, rows, copy=copy, size=context.image_size)
             ids = tuple(f"{row:06d}" for row in rows)
             return Split.of_images(name=name, images=images, labels=torch.from_numpy(labels[own].copy()), ids=ids)
 
@@ -129,23 +129,21 @@ class MatSet(Dataset):
         more = {"none": -queries, "query-train": self.known["train"], "all": self.known["database"]}[self.decoded]
         return min(queries + more, stack.shape[0])
 
-    def _rows(self, stack: Stack, cache: Path) -> tuple[np.ndarray, np.ndarray]:
-        """(n, classes) uint8 labels, and (n, 27) uint8 marks, cached until the file changes."""
-        mat = stack.mat
-        name = f"{_VERSION}\n{mat.file.resolve()}\n{mat.stamp} {self.axes}"
-        kept = cache / "lists" / f"{hashlib.sha256(name.encode()).hexdigest()}.npz"
-        count = stack.shape[0]  # first, so that a damaged file is an error even if its rows are cached
-        known = _kept_rows(kept)
-        if known is not None and len(known[0]) == len(known[1]) == count:
+    def _labels(self, stack: Stack, cache: Path) -> np.ndarray:
+        """(n, classes) uint8 labels, cached under the digest of the file."""
+        mat, count = stack.mat, stack.shape[0]  # first, so that a damaged file is an error even if its rows are cached
+        kept = cache / "lists" / f"{hashlib.sha256(f'{_VERSION} {mat.digest}'.encode()).hexdigest()}.npz"
+        known = _kept_labels(kept)
+        if known is not None and len(known) == count:
             return known
-        labels, marks = _labels(mat, count), stack.marks()
+        labels = _labels(mat, count)
         content = io.BytesIO()
-        np.savez(content, packed=np.packbits(labels, axis=1), classes=np.int64(labels.shape[1]), marks=marks)
+        np.savez(content, packed=np.packbits(labels, axis=1), classes=np.int64(labels.shape[1]))
         try:
             write_atomically(kept, content.getvalue())
         except StorageError:
-            return labels, marks  # without a cache, they are only read again
-        return labels, marks
+            return labels  # without a cache, they are only read again
+        return labels
 
     def _compare_tags(self, stack: Stack, found: Findings) -> None:
         mat, count = stack.mat, stack.shape[0]
@@ -171,10 +169,10 @@ class MatSet(Dataset):
         return (context.root or Path()) / self.file
 
 
-def _kept_rows(kept: Path) -> tuple[np.ndarray, np.ndarray] | None:
+def _kept_labels(kept: Path) -> np.ndarray | None:
     try:
         with kept.open("rb") as opened, np.load(opened) as arrays:
-            return np.unpackbits(arrays["packed"], axis=1, count=int(arrays["classes"])), arrays["marks"]
+            return np.unpackbits(arrays["packed"], axis=1, count=int(arrays["classes"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # not cached, or damaged: the file is read again
 

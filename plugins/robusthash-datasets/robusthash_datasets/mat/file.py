@@ -1,31 +1,48 @@
 """Arrays in MATLAB files, of version 7.3 (which is HDF5) or of version 5, read by slices."""
 
 import os
-import zlib
-from importlib import import_module
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from robusthash.contents import content_digests, file_state
 from robusthash.errors import DatasetError, MissingDependencyError
-from robusthash_datasets.broken import stamp
+from robusthash.opening import open_file
+from robusthash_datasets.images.memory import zeros_and_ones
+from robusthash_datasets.mat.parser import Parser, UnparsableError
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _STARTS = (0, 512)  #: offsets at which HDF5 may begin; MATLAB puts a header of its own before it
 _VERSION_5 = b"MATLAB 5.0"
 
-#: Errors that h5py and scipy raise on damaged files.
-_BROKEN = (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, RuntimeError, OverflowError, zlib.error)
-
 Index = tuple[slice | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayInfo:
+    """An array, without its values.
+
+    Attributes:
+        shape: its axes, as h5py has them.
+        dtype: of its values.
+        chunks: shape of its compressed pieces; None if it has none.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    chunks: tuple[int, ...] | None
 
 
 class MatFile:
     """A MATLAB file. Its arrays have the axes of h5py: those of MATLAB in reverse order.
 
-    It is opened on the first read, in each process separately, because a handle of HDF5 survives neither a fork nor a
-    pickle. From version 7.3 only the requested part is read; a variable of version 5, of at most 2 GiB, is read whole.
+    It is parsed by a process of its own, which a damaged file may kill; it is started on the first read, in each
+    process separately. From version 7.3 only the requested part is read; from version 5, a whole variable.
 
     Args:
         file: its path.
@@ -35,35 +52,43 @@ class MatFile:
     def __init__(self, file: Path, *, remedy: str) -> None:
         self.file = file
         self.remedy = remedy
-        self.stamp = stamp(file)
+        self._state = file_state(file, settled=False)
         self._process = os.getpid()
-        self._handle: Any = None
-        self._arrays: dict[str, Any] = {}
+        self._parser: Parser | None = None
+        self._known: dict[str, ArrayInfo] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_handle": None, "_arrays": {}}
+        return self.__dict__ | {"_parser": None}
 
-    def array(self, key: str, axes: int) -> Any:
-        """An array: an ``h5py.Dataset``, or in version 5 a NumPy array.
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the file's content, in hexadecimal; remembered, as the file may have gigabytes."""
+        return content_digests([self.file])[0].hex()
+
+    def array(self, key: str, axes: int) -> ArrayInfo:
+        """Shape and type of an array.
 
         Args:
             key: its name.
             axes: the required number of axes.
 
         Raises:
-            DatasetError: the file is missing, damaged, or changed; or has no such array.
-            MissingDependencyError: h5py is not installed.
+            DatasetError: the file is missing, damaged, or changed; or has no such array of numbers.
+            MissingDependencyError: h5py or scipy is not installed.
         """
-        if stamp(self.file) != self.stamp:
-            raise DatasetError(f"{self.file} has changed since it was opened", hint="load the dataset again")
-        if self._process != os.getpid():
-            self.close()
-        if key not in self._arrays:
-            self._arrays[key] = self._opened(key)
-        array = self._arrays[key]
-        if len(array.shape) != axes or array.dtype.kind not in "buif":
-            raise self.error(f"{key} is {array.dtype} {array.shape}, not numbers with {axes} axes")
-        return array
+        self._unchanged()
+        if key not in self._known:
+            found = self._ask({"what": "shape", "key": key, "axes": axes})
+            chunks = found["chunks"]
+            self._known[key] = ArrayInfo(
+                shape=tuple(found["shape"]),
+                dtype=np.dtype(found["dtype"]),
+                chunks=None if chunks is None else tuple(chunks),
+            )
+        info = self._known[key]
+        if len(info.shape) != axes:
+            raise self.error(f"{key} is {info.dtype} {info.shape}, not numbers with {axes} axes")
+        return info
 
     def read(self, key: str, index: Index) -> np.ndarray:
         """A part of an array.
@@ -75,15 +100,32 @@ class MatFile:
         Raises:
             DatasetError: as for :meth:`array`, or that part is damaged.
         """
-        array = self.array(key, len(index))
-        try:
-            return np.asarray(array[index])
-        except _BROKEN as error:
-            raise self.error(f"cannot read {key}: {_reason(error)}") from error
+        self._unchanged()
+        plain = [[one.start, one.stop, one.step] if isinstance(one, slice) else int(one) for one in index]
+        answer = self._ask({"what": "part", "key": key, "axes": len(index), "index": plain})
+        assert self._parser is not None  # noqa: S101 - it has answered
+        return self._parser.values(answer)
+
+    def texts(self, key: str) -> list[str]:
+        """A cell array of texts, in the order of its cells; cells without a text are empty.
+
+        Args:
+            key: its name.
+
+        Raises:
+            DatasetError: as for :meth:`array`, or the file is not of version 5.
+        """
+        if self._is_hdf5():
+            raise self.error("it is of MATLAB version 7.3, not version 5")
+        self._unchanged()
+        found: list[str] = self._ask({"what": "texts", "key": key})["texts"]
+        return found
 
     def close(self) -> None:
-        """Releases handle and memory; the next read opens the file again."""
-        self._process, self._handle, self._arrays = os.getpid(), None, {}
+        """Ends the process that parses; the next read starts another."""
+        if self._parser is not None and self._process == os.getpid():
+            self._parser.close()
+        self._process, self._parser = os.getpid(), None
 
     def error(self, what: str) -> DatasetError:
         """An error that names the file, with the remedy as its hint."""
@@ -99,59 +141,38 @@ class MatFile:
             DatasetError: as for :meth:`read`, or it has other values.
         """
         values = self.read(key, (slice(None), slice(None))).T
-        wrong = np.argwhere((values != 0) & (values != 1))
-        if len(wrong):
-            row, column = wrong[0].tolist()
-            what = f"{values[row, column]} is neither 0 nor 1"
-            raise self.error(f"{key}, row {row + 1}, column {column + 1}: {what}")
-        return np.ascontiguousarray(values, dtype=np.uint8)
+        return zeros_and_ones(values, f"{self.file}: {key}", hint=self.remedy)
 
-    def variable(self, key: str) -> Any:
-        """A variable of a file of version 5, in MATLAB's own axes; cells are arrays of objects.
+    def _unchanged(self) -> None:
+        if self._state and file_state(self.file, settled=False) != self._state:
+            raise DatasetError(f"{self.file} has changed since it was opened", hint="load the dataset again")
 
-        Raises:
-            DatasetError: the file is missing, of another version, or damaged, or has no such variable.
-        """
-        if self._is_hdf5():
-            raise self.error("it is of MATLAB version 7.3, not version 5")
-        scipy = _library("scipy.io", "a MATLAB file of version 5")
-        broken = (*_BROKEN, scipy.matlab.MatReadError)
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        if self._process != os.getpid():
+            self.close()
         try:
-            kept = scipy.loadmat(self.file, variable_names=[key])
-            names = [] if key in kept else [name for name, *_ in scipy.whosmat(self.file)]
-        except broken as error:
-            raise self.error(f"it is truncated or damaged: {_reason(error)}") from error
-        if key not in kept:
-            raise self._missing(key, names)
-        return kept[key]
-
-    def _opened(self, key: str) -> Any:
-        if not self._is_hdf5():
-            value = self.variable(key)
-            if not isinstance(value, np.ndarray):
-                raise self.error(f"{key} is {type(value).__name__}, not an array")
-            return value.T
-        h5py = _library("h5py", "a MATLAB file of version 7.3")
-        try:
-            if self._handle is None:
-                # No lock: the file is not written, and a read-only file system may refuse one.
-                self._handle = h5py.File(self.file, "r", locking=False)
-            found = self._handle.get(key)
-            names = list(self._handle) if found is None else []
-        except _BROKEN as error:
-            raise self.error(f"it is truncated or damaged: {_reason(error)}") from error
-        if found is None:
-            raise self._missing(key, names)
-        if not isinstance(found, h5py.Dataset):
-            raise self.error(f"{key} is a {type(found).__name__.lower()}, not an array")
-        return found
-
-    def _missing(self, key: str, names: list[str]) -> DatasetError:
-        return self.error(f"it has no {key}; it has {', '.join(sorted(names)[:9]) or 'nothing'}")
+            if self._parser is None:
+                hdf5 = self._is_hdf5()
+                _require("h5py" if hdf5 else "scipy")
+                self._parser = Parser(self.file, hdf5=hdf5)
+            answer = self._parser.ask(request)
+        except UnparsableError as error:
+            self.close()
+            raise self.error(f"it is truncated or damaged: {error}") from error
+        if "refused" in answer:
+            raise self.error(answer["refused"])
+        if "missing" in answer:
+            raise MissingDependencyError(
+                f"{self.file} cannot be read: {answer['missing']}", hint="pip install 'robusthash-datasets[mat]'"
+            )
+        if "broken" in answer:
+            what = f"cannot read {request['key']}" if request["what"] == "part" else "it is truncated or damaged"
+            raise self.error(f"{what}: {answer['broken']}")
+        return answer
 
     def _is_hdf5(self) -> bool:
         try:
-            with self.file.open("rb") as opened:
+            with open_file(self.file) as opened:
                 head = opened.read(_STARTS[-1] + len(_HDF5))
         except FileNotFoundError:
             raise DatasetError(f"no {self.file}", hint=self.remedy) from None
@@ -164,15 +185,10 @@ class MatFile:
         return False
 
 
-def _library(name: str, what: str) -> Any:
-    try:
-        return import_module(name)
-    except ImportError as error:
-        package = name.partition(".")[0]
+def _require(package: str) -> None:
+    if sys.modules.get(package, package) is None or find_spec(package) is None:
+        version = "7.3" if package == "h5py" else "5"
         raise MissingDependencyError(
-            f"{what} needs the package {package}: {error}", hint="pip install 'robusthash-datasets[mat]'"
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+            f"a MATLAB file of version {version} needs the package {package}",
+            hint="pip install 'robusthash-datasets[mat]'",
+        )

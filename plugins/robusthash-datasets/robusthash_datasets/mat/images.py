@@ -16,7 +16,6 @@ from robusthash_datasets.mat.file import Index, MatFile
 _BLOCK = 256 << 20  #: bytes of images that are read at a time
 _MOST = 1 << 30  #: the same for files compressed in chunks of many images, to decompress each chunk only once
 _BAND = 4 << 20  #: bytes that are transposed at a time, which fit into the processor's cache
-_MARKS = 3  #: rows and columns of the pixels that identify an image
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +51,7 @@ class Stack:
     @cached_property
     def pieces(self) -> tuple[int, int, int, int] | None:
         """Images, channels, rows and columns of the file's compressed chunks; None if it has none."""
-        pieces = getattr(self.mat.array(self.key, 4), "chunks", None)
+        pieces = self.mat.array(self.key, 4).chunks
         if pieces is None:
             return None
         images, channels, rows, columns = (int(pieces[axis]) for axis in self.axes)
@@ -96,21 +95,6 @@ class Stack:
             pixels[:, :, first:last] = part.transpose(self.axes)
         return pixels
 
-    def marks(self) -> np.ndarray:
-        """A few pixels of every image, at the same places: (n, 27) uint8."""
-        count, _, height, width = self.shape
-        places = [
-            (int(height * (2 * i + 1) / (2 * _MARKS)), int(width * (2 * j + 1) / (2 * _MARKS)))
-            for i in range(_MARKS)
-            for j in range(_MARKS)
-        ]
-        marks = np.empty((count, 3 * len(places)), dtype=np.uint8)
-        for number, (row, column) in enumerate(places):
-            # Without rows and columns, the remaining axes are images and channels in their original order.
-            part = self._part({2: row, 3: column})
-            marks[:, 3 * number : 3 * number + 3] = part if self.axes[0] < self.axes[1] else part.T
-        return marks
-
     def _part(self, chosen: dict[int, slice | int]) -> np.ndarray:
         index: Index = tuple(chosen.get(self.axes.index(axis), slice(None)) for axis in range(4))
         values = self.mat.read(self.key, index)
@@ -129,17 +113,13 @@ class MatImages(Images):
     Args:
         stack: all images of the file.
         rows: of the images.
-        marks: (n, 27) uint8, a few pixels of each image.
         copy: their unpacked copy, if there is one.
         size: height and width that they are resized to, in pixels; None does not resize.
     """
 
-    def __init__(
-        self, stack: Stack, rows: range, *, marks: np.ndarray, copy: PixelCopy | None = None, size: int | None = None
-    ) -> None:
+    def __init__(self, stack: Stack, rows: range, *, copy: PixelCopy | None = None, size: int | None = None) -> None:
         self._stack = stack
         self._rows = rows
-        self._marks = marks
         self._copy = copy
         self._own = stack.shape[2:]
         self.size = self._own if size is None else (size, size)
@@ -161,10 +141,10 @@ class MatImages(Images):
         return resized
 
     def identity(self) -> bytes:
-        """Size, and a few pixels of every image: cheap, and nearly always unique to the image."""
-        sha = hashlib.sha256(f"{self._own} to {self.size}".encode())
-        sha.update(np.ascontiguousarray(self._marks).data)
-        return sha.digest()
+        """SHA-256 over the content of the file, the array, its axes, the rows, and the size."""
+        stack = self._stack
+        what = f"{stack.mat.digest} {stack.key} {stack.axes} {self._rows} {self._own} to {self.size}"
+        return hashlib.sha256(what.encode()).digest()
 
     def _from_file(self, rows: np.ndarray) -> np.ndarray:
         pixels = np.empty((len(rows), 3, *self._own), dtype=np.uint8)

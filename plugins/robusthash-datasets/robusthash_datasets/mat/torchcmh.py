@@ -1,6 +1,5 @@
 """The layout of torchcmh: MATLAB files with the names, tags and labels of images, and one folder of images."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -10,9 +9,10 @@ import torch
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
-from robusthash_datasets.listfiles import Listing
+from robusthash.opening import there
+from robusthash_datasets.lists.files import Listing
+from robusthash_datasets.lists.published import Published
 from robusthash_datasets.mat.file import MatFile
-from robusthash_datasets.published import Published
 
 NAMES, LABELS = ("imgList.mat", "FAll"), ("labelList.mat", "LAll")  #: files, and their arrays; tagList.mat has YAll
 
@@ -38,7 +38,7 @@ class TorchCmh(Published):
             raise files[0].error(f"{count} images are too few for {queries} queries and {train} train items")
         # Seed and generator are the paper's; the legacy generator is the same in every version of NumPy.
         order = np.random.RandomState(self.permutation).permutation(count)
-        digests = {file.file.name: _sha256(file) for file in files}
+        digests = {file.file.name: file.digest for file in files}
 
         def part(rows: np.ndarray) -> Listing:
             return Listing(
@@ -60,17 +60,12 @@ class TorchCmh(Published):
         if context.root is None:
             raise DatasetError(f"the folder of {self.title} is not known", hint=f"give --data-root; {self.fetch}")
         # --data-root may be the folder itself.
-        return context.root if (context.root / NAMES[0]).is_file() else context.root / self.folder
+        return context.root if there(context.root / NAMES[0]) else context.root / self.folder
 
 
 def _names(mat: MatFile) -> list[str]:
-    cells = mat.variable(NAMES[1])
-    names = [str(np.asarray(cell).ravel()[0]).strip() if np.size(cell) else "" for cell in np.asarray(cells).ravel()]
+    names = mat.texts(NAMES[1])
     if not names or not all(names):
         where = f", row {names.index('') + 1}," if names else ""
         raise mat.error(f"{NAMES[1]}{where} names no image")
     return [name.replace("\\", "/") for name in names]
-
-
-def _sha256(mat: MatFile) -> str:
-    return hashlib.sha256(mat.file.read_bytes()).hexdigest()

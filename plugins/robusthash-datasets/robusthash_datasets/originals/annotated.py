@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from robusthash.errors import DatasetError
+from robusthash.opening import read_file
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,7 +68,7 @@ def lines_of(file: Path) -> list[str]:
         DatasetError: it cannot be read.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig", errors="replace")  # users' tags have arbitrary encodings
+        text = read_file(file).decode("utf-8-sig", errors="replace")  # users' tags have arbitrary encodings
     except OSError as error:
         raise DatasetError(f"cannot read {file}: {error.strerror}", hint="unpack the original again") from error
     return [line.strip() for line in text.rstrip().split("\n")]

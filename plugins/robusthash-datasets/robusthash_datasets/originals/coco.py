@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from robusthash.errors import DatasetError
+from robusthash.opening import read_file
 from robusthash_datasets.originals.annotated import Annotated, Original, find
 
 
@@ -37,7 +38,7 @@ class Coco(Original):
 
 def _instances(file: Path) -> tuple[dict[str, set[int]], dict[int, str]]:
     try:
-        content: Any = json.loads(file.read_bytes())
+        content: Any = json.loads(read_file(file))
         files = {image["id"]: str(image["file_name"]) for image in content["images"]}
         categories = {category["id"]: str(category["name"]) for category in content["categories"]}
         owned: dict[str, set[int]] = {name: set() for name in files.values()}
@@ -46,6 +47,6 @@ def _instances(file: Path) -> tuple[dict[str, set[int]], dict[int, str]]:
             owned[files[one["image_id"]]].add(named[one["category_id"]])
     except OSError as error:
         raise DatasetError(f"cannot read {file}: {error.strerror}", hint="unpack the original again") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DatasetError(f"{file} is not in COCO's format: {error!r}", hint="unpack the original again") from error
     return owned, categories

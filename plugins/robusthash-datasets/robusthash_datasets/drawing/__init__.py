@@ -1,0 +1,1 @@
+"""Seeded draws of items, and the recipes of papers made from them."""

@@ -1,0 +1,1 @@
+"""Observers of evaluations for MLflow, Weights & Biases and TensorBoard."""

@@ -1,0 +1,40 @@
+"""Runs in MLflow, at the place that ``MLFLOW_TRACKING_URI`` and ``MLFLOW_EXPERIMENT_NAME`` name."""
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import mlflow
+from mlflow.entities import Metric, Param
+
+from robusthash_trackers.tracker import Tracker, flat
+
+_REFUSED = re.compile(r"[^\w\-. /:]")  #: characters that MLflow's names cannot have
+_LONGEST = 500  #: characters of a parameter's value
+
+
+class MLflow(Tracker):
+    """A run in MLflow: settings are parameters, numbers are metrics, notes are tags."""
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        self._client = mlflow.MlflowClient()
+        experiment = mlflow.set_experiment(mlflow.environment_variables.MLFLOW_EXPERIMENT_NAME.get() or "robusthash")
+        self._run = self._client.create_run(experiment.experiment_id, run_name=name).info.run_id
+        params = [Param(key, text[:_LONGEST]) for key, text in flat(settings).items()]
+        self._client.log_batch(self._run, params=params)
+
+    def add(self, values: Mapping[str, float], *, step: int) -> None:
+        """Metrics at a step."""
+        now = int(time.time() * 1000)
+        self._client.log_batch(
+            self._run, metrics=[Metric(_REFUSED.sub("_", name), value, now, step) for name, value in values.items()]
+        )
+
+    def note(self, name: str, text: str) -> None:
+        """A tag."""
+        self._client.set_tag(self._run, _REFUSED.sub("_", name), text)
+
+    def close(self, *, complete: bool) -> None:
+        """Ends the run as finished, or as failed."""
+        self._client.set_terminated(self._run, status="FINISHED" if complete else "FAILED")

@@ -1,0 +1,161 @@
+"""The description in a checkpoint: how the model was made. A file may be a stranger's: it is checked by schema."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from robusthash.checkpoints.header import read_metadata
+from robusthash.documents import parse_json, told
+from robusthash.errors import CheckpointError
+from robusthash.specs import PluginUse
+
+FORMAT = 1
+KEY = "robusthash"  #: of the description, in the metadata of a file
+MOST_BITS = 4096  #: longest code
+_DEEPEST = 20  #: levels of nested options; they are traversed recursively
+
+_Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """How a model was made.
+
+    Attributes:
+        model: the objective that trained it, or the closed form that set its hash layer.
+        backbone: its feature network.
+        pretrained: the backbone's initial weights: ``none``, ``default``, a file's digest, or ``unknown``.
+        defense: what hardened it; None if nothing did.
+        recipe: every field of the recipe; empty for a closed form; the layout of an ``imported`` model.
+        bits: code length K.
+        image_size: height and width of its inputs, in pixels.
+        dataset: registered name of the dataset.
+        dataset_digest: of its three splits; empty for an imported model.
+        classes: label names; empty for an imported model.
+        seed: of the training.
+        versions: of robusthash and torch.
+        report: the training's report, as plain values.
+        weights_digest: of the weights; set when it is stored.
+        format: version of this description.
+    """
+
+    model: PluginUse
+    backbone: PluginUse
+    pretrained: str
+    defense: PluginUse | None = None
+    recipe: Mapping[str, Any]
+    bits: int
+    image_size: int
+    dataset: str
+    dataset_digest: str
+    classes: tuple[str, ...]
+    seed: int
+    versions: Mapping[str, str]
+    report: Mapping[str, Any]
+    weights_digest: str = ""
+    format: int = FORMAT
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a safetensors file has a description, as checkpoints of trained models do.
+
+    Raises:
+        CheckpointError: it is missing, a pickle, truncated, or of another format.
+    """
+    return KEY in read_metadata(path)
+
+
+def read_description(path: Path) -> Description:
+    """Reads a checkpoint's description without its weights.
+
+    Raises:
+        CheckpointError: the file is missing, a pickle, truncated, of another format, or without a valid description.
+    """
+    metadata = read_metadata(path)
+    if KEY not in metadata:
+        raise CheckpointError(
+            f"{path} holds weights without robusthash's description of them",
+            hint="to evaluate a network of your own, name the file that builds it: --model path/to/file.py:build",
+        )
+    return _parse(metadata[KEY], path)
+
+
+class _Part(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A part of a description. Unknown fields are errors, as are missing ones."""
+
+
+class _Plugin(_Part):
+    name: Annotated[str, Meta(min_length=1)]
+    owner: str
+    options: dict[str, Any]
+
+    def use(self) -> PluginUse:
+        return PluginUse(name=self.name, owner=self.owner, options=self.options)
+
+
+class _Probe(_Part):
+    epoch: Annotated[int, Meta(ge=0)]
+    map: _Share
+    floor: _Share
+    constant_bits: Annotated[int, Meta(ge=0)]
+
+
+class _Format(Struct):
+    format: int
+
+
+class _File(_Part):
+    model: _Plugin
+    backbone: _Plugin
+    pretrained: str
+    defense: _Plugin | None
+    recipe: dict[str, Any]
+    bits: Annotated[int, Meta(ge=1, le=MOST_BITS)]
+    image_size: Annotated[int, Meta(ge=1, le=2**16)]
+    dataset: str
+    dataset_digest: str
+    classes: tuple[str, ...]
+    seed: int
+    versions: dict[str, str]
+    report: dict[str, Any]
+    weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    format: int
+
+    def __post_init__(self) -> None:
+        _require_shallow({"model": self.model.options, "backbone": self.backbone.options, "report": self.report})
+        if "probes" in self.report:
+            try:
+                msgspec.convert(self.report["probes"], Annotated[list[_Probe], Meta(min_length=1)])
+            except msgspec.ValidationError as error:
+                raise ValueError(f"report.probes{told(error)}") from None
+
+
+def _parse(text: str, path: Path) -> Description:
+    try:
+        found = parse_json(text, _Format).format
+        if found != FORMAT:
+            raise CheckpointError(f"{path} has format {found}, but this version reads {FORMAT}", hint="train it again")
+        file = parse_json(text, _File)
+    except ValueError as error:
+        raise CheckpointError(f"the description in {path} cannot be read: {error}", hint="train it again") from error
+    content = {name: getattr(file, name) for name in file.__struct_fields__}
+    used = {name: part.use() for name, part in content.items() if isinstance(part, _Plugin)}
+    return Description(**{**content, **used})
+
+
+def _require_shallow(content: dict[str, Any]) -> None:
+    level: list[Any] = [content]
+    for _ in range(_DEEPEST + 1):
+        level = [one for value in level for one in _inside(value)]
+    if level:
+        raise ValueError(f"options are nested more than {_DEEPEST} levels deep")
+
+
+def _inside(value: object) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []

@@ -1,0 +1,134 @@
+"""Checks of a request that need no torch: names, owners of options, files and their headers."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from robusthash.checkpoints import Description, read_description, read_metadata
+from robusthash.errors import CheckpointError, OptionError, UnknownNameError, UsageError
+from robusthash.evaluation.planning.names import checkpoint_path, registered_name, user_path
+from robusthash.evaluation.planning.request import (
+    AUTO,
+    NO_DEFENSE,
+    TRAIN,
+    PluginOptions,
+    Request,
+    RunSettings,
+)
+from robusthash.host import PluginHost, PluginKind
+from robusthash.specs import NAMED_WEIGHTS
+
+
+def check_early(request: Request, host: PluginHost, *, own_bits: bool = False) -> None:
+    """Checks all of a request that can be checked in a moment. Whoever evaluates it checks the rest.
+
+    Args:
+        request: the request; objects in it are not checked.
+        host: the plugins.
+        own_bits: whether a checkpoint has its own code length, whatever is requested.
+
+    Raises:
+        UsageError: a name is unknown, an option is of no plugin in use, or a model's file does not exist.
+        CheckpointError: a file of weights cannot be read, or is of another model.
+    """
+    setting = request.setting
+    named: list[tuple[PluginKind, object]] = [
+        *((PluginKind.MODEL, registered_name(model)) for model in request.everyone),
+        *((PluginKind.ATTACK, attack) for attack in request.attacks or ()),
+        *((PluginKind.DEFENSE, None if defense == NO_DEFENSE else defense) for defense in request.defenses),
+        (PluginKind.DATASET, setting.dataset),
+        (PluginKind.BACKBONE, setting.backbone),
+    ]
+    used = [*_found(host, named), *check_scoring(setting, host)]
+    backbones = [entry.spec.name for entry in host.all(PluginKind.BACKBONE)]
+    # An attack may be a member of another one, which is known only once that has been imported.
+    attacks = [entry.spec.name for entry in host.all(PluginKind.ATTACK)]
+    executors = [entry.spec.name for entry in host.all(PluginKind.EXECUTOR)]  # chosen beside the request
+    require_owners(setting.options, [*used, *backbones, *attacks, *executors])
+    for model in request.everyone:
+        _check_file(model)
+    if setting.weights not in NAMED_WEIGHTS:
+        read_metadata(Path(setting.weights))
+    if setting.checkpoint is not None:
+        _check_checkpoint(request, setting.checkpoint, own_bits=own_bits)
+
+
+def check_scoring(setting: RunSettings, host: PluginHost) -> list[str]:
+    """Looks up the metrics and the retriever of a setting.
+
+    Args:
+        setting: the setting.
+        host: the plugins.
+
+    Returns:
+        Their names; of an automatic retriever, those of all.
+
+    Raises:
+        UsageError: a name is unknown.
+    """
+    named: list[tuple[PluginKind, object]] = [(PluginKind.METRIC, metric) for metric in setting.metrics]
+    if setting.retriever != AUTO:
+        return _found(host, [*named, (PluginKind.RETRIEVER, setting.retriever)])
+    return [*_found(host, named), *(entry.spec.name for entry in host.all(PluginKind.RETRIEVER))]
+
+
+def require_owners(options: PluginOptions, used: Iterable[str]) -> None:
+    """Refuses options of plugins that a run does not use.
+
+    Args:
+        options: by plugin name, then by field.
+        used: names of the plugins in use.
+
+    Raises:
+        OptionError: an option belongs to none of these plugins.
+    """
+    names = {*used, TRAIN}
+    for owner in options:
+        if owner not in names:
+            unknown = UnknownNameError("option owner", owner, names)
+            raise OptionError(unknown.message, hint=unknown.hint)
+
+
+def require_described(description: Description, path: Path, *, model: str, bits: int | None) -> None:
+    """Refuses a checkpoint of another model.
+
+    Args:
+        description: of the checkpoint.
+        path: of the checkpoint, for the error.
+        model: registered name of the model that is asked for.
+        bits: its code length; None is any.
+
+    Raises:
+        CheckpointError: it is of another model, or has another code length.
+    """
+    wanted = {"model": model, "bits": description.bits if bits is None else bits}
+    for what, found in (("model", description.model.name), ("bits", description.bits)):
+        if found != wanted[what]:
+            raise CheckpointError(f"{path} has {what} {found}, not {wanted[what]}", hint=f"choose {what} {found}")
+
+
+def _found(host: PluginHost, named: list[tuple[PluginKind, object]]) -> list[str]:
+    names = [(kind, name) for kind, name in named if isinstance(name, str)]
+    for kind, name in names:
+        host.find(kind, name)
+    return [name for _, name in names]
+
+
+def _check_file(model: object) -> None:
+    if not isinstance(model, str):
+        return
+    own, stored = user_path(model), checkpoint_path(model)
+    if own is not None and not own.expanduser().is_file():
+        raise UsageError(f"there is no file {own}", hint="check the path in --model path/to/file.py:build")
+    if stored is not None:
+        read_description(stored)
+
+
+def _check_checkpoint(request: Request, path: Path, *, own_bits: bool) -> None:
+    registered = [name for model in request.everyone if (name := registered_name(model))]
+    if not registered:
+        read_metadata(path)  # weights of a network of the user's own have no description
+        return
+    description = read_description(path)
+    for name in registered:
+        for bits in request.bits:
+            require_described(description, path, model=name, bits=None if own_bits else bits)

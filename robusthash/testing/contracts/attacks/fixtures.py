@@ -1,0 +1,52 @@
+"""The fixtures that the tests of an attack use, and the attributes that declare what is particular to it."""
+
+import pytest
+
+from robusthash.contracts import Attack, AttackBatch, AttackContext, HashModel
+from robusthash.specs import AttackSpec, Distance
+from robusthash.testing.contracts.attacks.worlds import fitted
+from robusthash.testing.contracts.objects import PluginObjectContract
+from robusthash.testing.victims import DescriptorVictim, SmallVictim, toy_batch
+
+
+class AttackFixtures(PluginObjectContract):
+    """Fixtures of the contract of attacks.
+
+    Attributes:
+        equal_pixels: smallest share of pixels that must not change with the batch size: another batch shape changes
+            the low-order bits of the kernels, and steps may amplify them.
+        beats_noise: whether it moves codes further than uniform noise of the same epsilon; False for a baseline.
+    """
+
+    equal_pixels = 0.999
+    beats_noise = True
+
+    @pytest.fixture
+    def attack(self) -> Attack:
+        """The attack under test; a subclass overrides this."""
+        pytest.skip("override the fixture `attack` in a subclass")
+
+    @pytest.fixture
+    def spec(self) -> AttackSpec | None:
+        """The spec of the attack; a subclass overrides this."""
+        return None
+
+    @pytest.fixture
+    def plugin_object(self, attack: Attack) -> object:
+        """The attack."""
+        return attack
+
+    @pytest.fixture
+    def victim(self, attack: Attack) -> HashModel:
+        """A victim of toy images, 3 x 16 x 16: one that gives codes, unless the attack works on descriptors alone."""
+        return SmallVictim() if Distance.HAMMING in attack.distances else DescriptorVictim()
+
+    @pytest.fixture
+    def context(self, attack: Attack, victim: HashModel) -> AttackContext:
+        """A context with the victim as surrogate, and what the attack learnt on it; one budget counts everything."""
+        return fitted(attack, victim)
+
+    @pytest.fixture
+    def batch(self, victim: HashModel) -> AttackBatch:
+        """Twelve queries."""
+        return toy_batch(victim)
