@@ -14,6 +14,7 @@ _SAAT = "yuan2023semantic"
 _CGAT = "wang2023cgat"
 _UAP = "li2019universal"
 _PATCH = "brown2017adversarial"
+_PROSGAN = "wang2021prototype"
 _TMA = "tolias2019targeted"
 
 _VECTORS = frozenset({Distance.COSINE, Distance.L2})
@@ -163,6 +164,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
         role=Role.YARDSTICK,
     )
+    yield from _generative()
     yield from _on_descriptors()
 
 
@@ -221,3 +223,37 @@ def _universal() -> Iterator[AttackSpec]:
                 needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
                 distances=frozenset({Distance.HAMMING}) if targeted else frozenset(Distance),
             )
+
+
+def _generative() -> Iterator[AttackSpec]:
+    """Attacks by a generator."""
+    published: dict[str, Any] = {
+        "bound": "none",
+        "batch": 24,
+        "rate": 1e-4,
+        "filters": 64,
+        "blocks": 6,
+        "steps": 43_800,
+        "prototype_steps": 30_000,
+        "prototype_width": 4096,
+        "reconstruction_weight": 50.0,
+        "deception_weight": 1.0,
+    }
+    for name, summary, options in (
+        ("prosgan", "ProS-GAN within epsilon: a small generator of residuals, told the target label's code", {}),
+        ("prosgan/cvpr21", "ProS-GAN as released: a generator of whole images, unbounded", {"prototype": "likelihood"}),
+        (
+            "prosgan/tmm",
+            "ProS-GAN as released for its journal version, unbounded",
+            {"prototype": "circle", "hash_loss": "adaptive", "hash_weight": 1.0},
+        ),
+    ):
+        yield AttackSpec(
+            name=name,
+            factory="robusthash_attacks.learnt.prosgan.attack:ProsGAN",
+            summary=summary,
+            paper=_PROSGAN,
+            options={**published, **options} if "/" in name else options,
+            goals=frozenset({Goal.TARGETED}),
+            needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
+        )

@@ -1,7 +1,7 @@
 """A course of learning: what it keeps, when it stops, what it refuses, and that it resumes to the same bytes."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,6 +31,9 @@ class Counter:
 
     def validate(self) -> float:
         return self.validations[len(self.seen) // 2 - 1]
+
+    def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:
+        return {"count": float(self.value)}, ["it is late"] if self.value > 3 else []
 
     def state(self) -> dict[str, Tensor]:
         return {"value": self.value}
@@ -67,7 +70,17 @@ def test_the_mean_losses_between_validations_are_told(context: LearningContext) 
     told: list[tuple[int, Mapping[str, float]]] = []
     listening = replace(context, tell=lambda epoch, losses: told.append((epoch, losses)))
     Course(steps=3, every=2).run(Counter([5.0, 4.0]), listening)
-    assert told == [(1, {"loss": 1.5, "validation": 5.0}), (2, {"loss": 3.0, "validation": 5.0})]
+    assert told == [
+        (1, {"loss": 1.5, "validation": 5.0, "count": 2.0}),
+        (2, {"loss": 3.0, "validation": 5.0, "count": 3.0}),
+    ]
+
+
+def test_progress_says_what_is_wrong(context: LearningContext) -> None:
+    said: list[str] = []
+    listening = replace(context, progress=lambda _done, _total, what: said.append(what))
+    Course(steps=6, every=2, what="counting").run(Counter([5.0, 4.0, 3.0]), listening)
+    assert said == ["counting"] * 4 + ["counting; it is late"] * 2
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])

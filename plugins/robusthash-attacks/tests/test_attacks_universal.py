@@ -122,7 +122,7 @@ def test_killed_it_resumes_to_the_same_bytes(attack: Universal, tmp_path: Path) 
 
     partial = replace(context, snapshots=Snapshots(tmp_path / "partial", "it", seconds=0.0))
     with pytest.raises(KeyboardInterrupt):
-        attack.learn(replace(partial, progress=kill))
+        attack.fit(replace(partial, progress=kill))
     resumed = fitted(attack, partial)
     assert resumed.keys() == whole.keys()
     assert [name for name in whole if not torch.equal(resumed[name], whole[name])] == []

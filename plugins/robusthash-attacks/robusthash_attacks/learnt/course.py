@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +23,9 @@ class Learner(Protocol):
     def validate(self) -> float:
         """The loss on the validation part; lower is better."""
 
+    def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:
+        """Other numbers to tell at a validation, by name, and what is wrong with what is learnt, in words."""
+
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, by name."""
 
@@ -38,7 +41,7 @@ class Course:
         steps: at most.
         every: steps between two validations.
         patience: validations without gain after which learning stops; 0 never stops early.
-        what: name in progress lines.
+        what: name in progress lines, which also say what is wrong with what is learnt.
 
     Raises:
         OptionError: a number is out of range.
@@ -60,12 +63,15 @@ class Course:
         Raises:
             TrainingError: a loss became NaN or infinite.
         """
-        done, best, waited, sums = 0, math.inf, 0, defaultdict[str, float](float)
+        best: float | None = None
+        done, waited, what = 0, 0, self.what
+        sums, counts = defaultdict[str, float](float), defaultdict[str, int](int)
         kept: Mapping[str, Tensor] = {}
         found = context.snapshots.load() if context.snapshots else None
         if found is not None:
-            done, best, waited = found.about["done"], found.about["best"], found.about["waited"]
+            done, best, waited, what = (found.about[name] for name in ("done", "best", "waited", "what"))
             sums.update(found.about["sums"])
+            counts.update(found.about["counts"])
             learner.restore(_under(_STATE, found.tensors))
             kept = _under(_BEST, found.tensors)
         while done < self.steps and not (self.patience and waited >= self.patience):
@@ -74,15 +80,18 @@ class Course:
             for name, loss in losses.items():
                 _refuse_infinite(name, loss, done)
                 sums[name] += loss
-            context.progress(done, self.steps, self.what)
+                counts[name] += 1
+            context.progress(done, self.steps, what)
             if done % self.every == 0 or done == self.steps:
                 value = learner.validate()
                 _refuse_infinite("validation", value, done)
-                taken = (done - 1) % self.every + 1
-                means = {name: total / taken for name, total in sums.items()}
-                context.tell(math.ceil(done / self.every), {**means, "validation": value})
+                means = {name: total / counts[name] for name, total in sums.items()}
+                signs, faults = learner.watch()
+                what = "; ".join([self.what, *faults])
+                context.tell(math.ceil(done / self.every), {**means, "validation": value, **signs})
                 sums.clear()
-                if value <= best:
+                counts.clear()
+                if best is None or value <= best:
                     best, waited = value, 0
                     kept = {name: tensor.detach().clone() for name, tensor in learner.state().items()}
                 else:
@@ -90,7 +99,7 @@ class Course:
             if context.snapshots is not None and context.snapshots.due:
                 tensors = {f"{_STATE}.{name}": tensor for name, tensor in learner.state().items()}
                 tensors |= {f"{_BEST}.{name}": tensor for name, tensor in kept.items()}
-                about = {"done": done, "best": best, "waited": waited, "sums": dict(sums)}
+                about = {"done": done, "best": best, "waited": waited, "what": what, "sums": sums, "counts": counts}
                 context.snapshots.save(tensors, about)
         learner.restore(kept)
 

@@ -25,7 +25,8 @@ def triplet(outputs: Tensor, aim: Tensor, own: Tensor) -> Tensor:
     """
     found, wanted, left = (normalize(part) for part in (outputs, aim, own))
     nearer, farther = (found - wanted).norm(dim=1), (found - left).norm(dim=1)
-    return (nearer - farther + _TRIPLET).clamp_min(0)
+    loss: Tensor = (nearer - farther + _TRIPLET).clamp_min(0)
+    return loss
 
 
 LOSSES: dict[str, Loss] = {"hinge": hinge, "triplet": triplet}

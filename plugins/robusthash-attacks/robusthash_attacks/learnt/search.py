@@ -1,6 +1,6 @@
 """The search for universal patterns: one step for one pattern at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -100,6 +100,9 @@ class PatternSearch:
                 pattern.copy_(state[f"{_PATTERN}{i}"])
         moments = {name.removeprefix(_ADAM): part for name, part in state.items() if name.startswith(_ADAM)}
         restore_optimizer(self._optimiser, moments, {})
+
+    def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:  # noqa: D102 - as in the protocol
+        return {}, ()
 
     def _losses(self, examples: Examples, rows: np.ndarray, index: int) -> Tensor:
         """Losses (n,) of some train items with one pattern."""
