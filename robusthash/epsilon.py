@@ -1,8 +1,7 @@
 """Parses and formats epsilon. Importable without torch."""
 
-import math
-
 from robusthash.errors import OptionError
+from robusthash.numerals import ratio
 
 __all__ = ["LEVELS", "SLACK", "checked_epsilon", "format_epsilon", "parse_epsilon"]
 
@@ -33,12 +32,9 @@ def parse_epsilon(text: str) -> float:
     >>> parse_epsilon("8/255") == 8 / 255
     True
     """
-    above, fraction, below = text.partition("/")
     try:
-        value = float(above) / (float(below) if fraction else 1.0)
-    except (ValueError, ZeroDivisionError):
-        value = math.nan
-    if math.isnan(value):
+        value = ratio(text)
+    except ValueError:
         raise OptionError(f"epsilon {text!r} is not a number", hint="write 8/255 or 0.03") from None
     return checked_epsilon(value)
 

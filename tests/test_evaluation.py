@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from robusthash.arrays import to_npz
 from robusthash.contracts import silent
 from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError, UsageError
 from robusthash.evaluation import Processes, Request, RunSettings, evaluate, read_suite
@@ -19,6 +18,7 @@ from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.evaluation.running.checking import known
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.files.arrays import to_npz
 from robusthash.host import PluginHost
 from robusthash.results import Against, Record, ResultStore
 from robusthash.testing import Reversed

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from robusthash.errors import StorageError
-from robusthash.locks import claimed, held, locked, remove_left
-from robusthash.storage import write_atomically
+from robusthash.files.locks import claimed, held, locked, remove_left
+from robusthash.files.storage import write_atomically
 
 #: Adds to a number in a file, in a way that loses counts if two processes do it at once.
 COUNT = """
 import sys, time
 from pathlib import Path
-from robusthash.locks import locked
+from robusthash.files.locks import locked
 for _ in range(20):
     with locked(Path(sys.argv[1])):
         number = int(Path(sys.argv[2]).read_text())
@@ -27,7 +27,7 @@ for _ in range(20):
 HOLD = """
 import sys, time
 from pathlib import Path
-from robusthash.locks import locked
+from robusthash.files.locks import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

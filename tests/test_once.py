@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from robusthash.once import made_once, unfinished
+from robusthash.files.once import made_once, unfinished
 
 #: Makes a file slowly, and says whether it made it.
 MAKE = """
 import sys, time
 from pathlib import Path
-from robusthash.once import made_once
+from robusthash.files.once import made_once
 path = Path(sys.argv[1])
 def make():
     time.sleep(0.5)

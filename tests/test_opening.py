@@ -10,9 +10,9 @@ import pytest
 from robusthash.contracts import DatasetContext, FileImages
 from robusthash.errors import CheckpointError, DatasetError, InputError, OptionError
 from robusthash.evaluation import read_suite
-from robusthash.opening import open_file, read_file, there
+from robusthash.files.opening import open_file, read_file, there
+from robusthash.files.tensors import load_tensors
 from robusthash.results.records.reading import read_record
-from robusthash.tensors import load_tensors
 
 
 def _pipe(path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robusthash.errors import ContractError, OptionError
+from robusthash.limits import LARGEST
 from robusthash.options import as_plain, build_options, describe, parse_assignments
 
 
@@ -169,7 +170,7 @@ def test_options_without_source_have_no_documentation() -> None:
     rate=st.none() | st.floats(allow_nan=False),
     plain=st.text().filter(lambda text: text != "refuse"),
     colour=st.sampled_from(Colour),
-    sizes=st.lists(st.integers()).map(tuple),
+    sizes=st.lists(st.integers(-LARGEST, LARGEST)).map(tuple),
     loud=st.booleans(),
 )
 def test_plain_values_survive_json(**values: Any) -> None:

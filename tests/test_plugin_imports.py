@@ -22,7 +22,7 @@ BAD = """
     from robusthash.contracts import Attack, evaluating, nonsense
     from robusthash.contracts.data.inputs import ArrayImages as Pictures
     from robusthash.training.trainer.objective import share_label
-    from robusthash.storage import *
+    from robusthash.files.storage import *
     from robusthash.evaluation import *
     from . import sibling
     import robusthash_other.private

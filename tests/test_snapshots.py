@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-import robusthash.snapshots
+import robusthash.files.snapshots
 from robusthash.errors import CheckpointError, StorageError
-from robusthash.snapshots import Snapshots
+from robusthash.files.snapshots import Snapshots
 
 
 def test_a_snapshot_comes_back_as_it_was_stored(tmp_path: Path) -> None:
@@ -53,10 +53,10 @@ def test_a_file_that_is_no_snapshot_is_refused(tmp_path: Path, content: bytes, s
 
 def test_plain_safetensors_and_damaged_snapshots_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "work.partial"
-    robusthash.snapshots.save_tensors(path, {"a": torch.zeros(1)})
+    robusthash.files.snapshots.save_tensors(path, {"a": torch.zeros(1)})
     with pytest.raises(CheckpointError, match="not a snapshot"):
         Snapshots(path, "work").load()
-    robusthash.snapshots.save_tensors(path, {"a": torch.zeros(1)}, metadata={"robusthash-partial": '["work"]'})
+    robusthash.files.snapshots.save_tensors(path, {"a": torch.zeros(1)}, metadata={"robusthash-partial": '["work"]'})
     with pytest.raises(CheckpointError, match="not a snapshot"):
         Snapshots(path, "work").load()
     Snapshots(path, "work").save({"a": torch.zeros(1)})
@@ -84,7 +84,7 @@ def test_one_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkey
 
 def test_the_next_is_due_when_its_time_has_passed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [100.0]
-    monkeypatch.setattr("robusthash.snapshots.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("robusthash.files.snapshots.time.monotonic", lambda: clock[0])
     snapshots = Snapshots(tmp_path / "work.partial", "work", seconds=60)
     assert not snapshots.due
     clock[0] = 160.0

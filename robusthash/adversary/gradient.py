@@ -174,8 +174,9 @@ class GradientAttack(Attack):
         losses: object = self.loss(logits, aim, progress)
         if not isinstance(losses, Tensor):
             raise breach(self, f"returned the loss {type(losses).__name__}", hint=f"return ({len(logits)},) floats")
-        if losses.shape != (len(logits),) or not losses.is_floating_point() or not losses.requires_grad:
-            gradient = "" if losses.requires_grad else " without gradient"
+        cut = logits.requires_grad and not losses.requires_grad
+        if losses.shape != (len(logits),) or not losses.is_floating_point() or cut:
+            gradient = " without gradient" if cut else ""
             raise breach(
                 self,
                 f"returned the loss {tuple(losses.shape)} {losses.dtype}{gradient} for {len(logits)} samples",

@@ -14,6 +14,7 @@ from robusthash.contracts import CrossModalHashModel, HashModel
 from robusthash.epsilon import checked_epsilon, parse_epsilon
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation import parse_choice
+from robusthash.files.paths import read_path
 
 AnyModel = str | HashModel | CrossModalHashModel  #: a model as an evaluation takes it
 
@@ -103,7 +104,7 @@ def path(value: object, what: str) -> Path:
     """
     if not isinstance(value, str | PathLike):
         raise UsageError(f"{what} is {told(value)}", hint="pass a path")
-    return Path(str(fspath(value)))
+    return read_path(str(fspath(value)), what)
 
 
 def text(value: object, what: str, kinds: Kinds = str) -> str:

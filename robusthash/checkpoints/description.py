@@ -8,14 +8,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
-from robusthash.checkpoints.header import read_metadata
-from robusthash.documents import parse_json, told
 from robusthash.errors import CheckpointError
+from robusthash.files.documents import parse_json, told
+from robusthash.files.header import read_metadata
+from robusthash.limits import LARGEST_SIDE, MOST_BITS
 from robusthash.specs import PluginUse
 
 FORMAT = 1
 KEY = "robusthash"  #: of the description, in the metadata of a file
-MOST_BITS = 4096  #: longest code
 _DEEPEST = 20  #: levels of nested options; they are traversed recursively
 
 _Share = Annotated[float, Meta(ge=0, le=1)]
@@ -115,7 +115,7 @@ class _File(_Part):
     defense: _Plugin | None
     recipe: dict[str, Any]
     bits: Annotated[int, Meta(ge=1, le=MOST_BITS)]
-    image_size: Annotated[int, Meta(ge=1, le=2**16)]
+    image_size: Annotated[int, Meta(ge=1, le=LARGEST_SIDE)]
     dataset: str
     dataset_digest: str
     classes: tuple[str, ...]

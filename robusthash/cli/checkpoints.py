@@ -2,17 +2,19 @@
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from robusthash.cli.lines import line
+from robusthash.cli.paths import PATH
 
 if TYPE_CHECKING:
     from robusthash.evaluation.victims.checkpoints import StoredModel
 
 output_option = click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Write the checkpoint to this file instead of the cache.",
 )
@@ -33,6 +35,6 @@ def report_checkpoint(stored: "StoredModel", *, done: str, following: str, as_js
         )
         return
     probe = stored.description.report["probes"][-1]
-    click.echo(f"{'found in the cache' if stored.cached else done}: {stored.path}")
+    line(f"{'found in the cache' if stored.cached else done}: {stored.path}")
     click.echo(f"MAP within the train split: {probe['map']:.3f} (random codes: {probe['floor']:.3f})")
-    click.echo(f"next: {following}")
+    line(f"next: {following}")

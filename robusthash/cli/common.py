@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from robusthash.cli.lines import line
+from robusthash.cli.paths import PATH
 from robusthash.cli.progress import progress
 from robusthash.cli.session import Session
 
@@ -32,7 +34,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 quiet_option = click.option("--quiet", is_flag=True, help="No progress.")
 results_option = click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("results"),
     show_default=True,
     metavar="DIR",
@@ -75,7 +77,7 @@ def load_host(context: click.Context, *, strict: bool = False) -> "PluginHost":
     strict = strict or session.strict_plugins
 
     def warn(problem: "PluginProblem") -> None:
-        click.echo(f"warning: {problem.message}" + ("" if problem.loaded else _SEE_DOCTOR), err=True)
+        line(f"warning: {problem.message}" + ("" if problem.loaded else _SEE_DOCTOR), err=True)
         if session.debug:
             click.echo(problem.details, err=True)
 

@@ -6,6 +6,8 @@ from rich.console import Console
 
 from robusthash.cli.columns import PIPE_WIDTH, limit
 
+_NARROWEST = 60  #: columns of a table; in fewer its names would vanish, and a terminal folds the lines itself
+
 
 class _Pipeable(Console):
     def on_broken_pipe(self) -> None:
@@ -16,4 +18,6 @@ class _Pipeable(Console):
 def make_console(stream: TextIO) -> Console:
     """A console on a stream, as wide as its terminal, or wide enough for whole tables without one."""
     # Without a terminal, rich assumes 80 columns, and would truncate tables in pipes and files.
-    return _Pipeable(file=stream, width=PIPE_WIDTH if limit(stream) is None else None, highlight=False)
+    columns = limit(stream)
+    width = PIPE_WIDTH if columns is None else max(columns, _NARROWEST)
+    return _Pipeable(file=stream, width=width, highlight=False)

@@ -5,6 +5,8 @@ Exit codes: 0 success, 1 failure, 2 usage error or bad input, 3 gate failed, 4 g
 """
 
 import contextlib
+import errno
+import json
 import os
 import sys
 import traceback
@@ -15,8 +17,9 @@ import click
 
 from robusthash.boundary import blaming, results_on_stdout
 from robusthash.cli.lazy import LazyGroup
+from robusthash.cli.lines import line
 from robusthash.cli.session import Session, session_options
-from robusthash.cli.streams import claim_streams
+from robusthash.cli.streams import claim_streams, told_warnings
 from robusthash.errors import RobustHashError
 from robusthash.host.files import FILES_VARIABLE
 from robusthash.version import __version__
@@ -29,6 +32,10 @@ class ReaderGoneError(Exception):
     """Standard output is a pipe whose reader has closed it."""
 
 
+class OutputError(Exception):
+    """Standard output is a file that cannot be written."""
+
+
 class _Commands(LazyGroup):
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -36,6 +43,10 @@ class _Commands(LazyGroup):
             sys.stdout.flush()
         except BrokenPipeError as error:  # click would exit with code 1
             raise ReaderGoneError from error
+        except OSError as error:
+            if error.errno == errno.ENOSPC and error.filename is None:
+                raise OutputError(error.strerror) from error
+            raise
         return result
 
 
@@ -90,7 +101,7 @@ def run(arguments: Sequence[str]) -> int:
     Returns:
         The exit code; errors are printed on standard error.
     """
-    session = Session()
+    session = Session(as_json="--json" in arguments)
     files = os.environ.get(FILES_VARIABLE)
     try:
         with results_on_stdout():
@@ -101,7 +112,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(arguments: Sequence[str], session: Session) -> int:
     try:
-        result = group.main(list(arguments), prog_name="robusthash", obj=session, standalone_mode=False)
+        with told_warnings():
+            result = group.main(list(arguments), prog_name="robusthash", obj=session, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
@@ -117,6 +129,9 @@ def _run(arguments: Sequence[str], session: Session) -> int:
         return _fail(session, error.format_message(), None, error.exit_code)
     except RobustHashError as error:
         return _fail(session, error.message, error.hint, error.exit_code)
+    except OutputError as error:
+        _silence_output()
+        return _fail(session, f"cannot write the output: {error}", "free disk space, or send it elsewhere", 1)
     except (Exception, SystemExit) as error:  # the last resort: a bug becomes one line, too
         made = blaming(None, "run the command").translated(error)
         return _fail(session, made.message, None if session.debug else made.hint, made.exit_code)
@@ -133,16 +148,15 @@ def _restore(files: str | None) -> None:
 
 def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:
     with contextlib.suppress(BrokenPipeError):
+        if session.as_json:  # whoever reads the output is told there, too
+            told = {"error": message, "hint": hint, "exit_code": exit_code}
+            click.echo(json.dumps(told, indent=2))
         if session.debug:
             click.echo(traceback.format_exc(), err=True)
-        click.echo(f"error: {_one_line(message)}", err=True)
+        line(f"error: {message}", err=True)
         if hint:
-            click.echo(f"hint: {_one_line(hint)}", err=True)
+            line(f"hint: {hint}", err=True)
     return exit_code
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _silence_output() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.cli.lines import line
+from robusthash.cli.paths import PATH
 from robusthash.cli.selection import nothing
 from robusthash.errors import InputError, StorageError, UsageError
 
@@ -30,13 +32,13 @@ rule_option = click.option(
 rules_file_option = click.option(
     "--rules",
     "rules_file",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Rules: [tool.robusthash.gate] of pyproject.toml, or a TOML file of its own.  [default: pyproject.toml]",
 )
 baseline_option = click.option(
     "--baseline",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Baseline that drops are measured from; by default the one that the rules name.",
 )
@@ -53,9 +55,9 @@ _JUDGING = (
         type=click.Choice(["pass", "fail"]),
         help="What an inconclusive check counts as; by default the exit code is 4.",
     ),
-    click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML."),
-    click.option("--sarif", type=click.Path(path_type=Path), metavar="FILE", help="Write SARIF 2.1.0."),
-    click.option("--markdown", type=click.Path(path_type=Path), metavar="FILE", help="Write Markdown."),
+    click.option("--junit", type=PATH, metavar="FILE", help="Write JUnit XML."),
+    click.option("--sarif", type=PATH, metavar="FILE", help="Write SARIF 2.1.0."),
+    click.option("--markdown", type=PATH, metavar="FILE", help="Write Markdown."),
 )
 
 
@@ -113,13 +115,21 @@ def material_of(folder: Path, *, newest: bool) -> "Material":
 def clear_reports(paths: Mapping[str, Path | None]) -> None:
     """Removes the reports of an earlier run: if this one ends in an error, nobody shall take them for its own.
 
+    Args:
+        paths: by report, ``junit``, ``sarif`` or ``markdown``.
+
     Raises:
+        UsageError: one cannot be written there.
         StorageError: one cannot be removed.
     """
-    for path in paths.values():
+    from robusthash.files.storage import require_writable_file
+
+    for name, path in paths.items():
+        if path is None:
+            continue
+        require_writable_file(path, f"--{name}")
         try:
-            if path is not None:
-                path.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
         except OSError as error:
             raise StorageError(f"cannot replace {path}: {error.strerror or error}", hint="name another file") from error
 
@@ -141,8 +151,8 @@ def show_verdict(
     Raises:
         StorageError: a report cannot be written.
     """
+    from robusthash.files.storage import write_atomically
     from robusthash.results.gate import rendering
-    from robusthash.storage import write_atomically
 
     writers = {"junit": rendering.to_junit, "sarif": rendering.to_sarif, "markdown": rendering.to_summary}
     for name, path in (reports or {}).items():
@@ -166,7 +176,7 @@ def _tell_github(verdict: "Verdict") -> None:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(to_summary(verdict))
         except OSError as error:
-            click.echo(f"warning: no job summary: cannot write {summary}: {error.strerror or error}", err=True)
+            line(f"warning: no job summary: cannot write {summary}: {error.strerror or error}", err=True)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in annotations(verdict):
-            click.echo(line, err=True)
+        for command in annotations(verdict):
+            click.echo(command, err=True)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from robusthash.cli.lines import line
+
 if TYPE_CHECKING:
     from robusthash.results import Results, ResultStore
 
@@ -47,7 +49,7 @@ def select(
 
     everything = load_results(store.root)
     for problem in everything.unreadable:
-        click.echo(f"warning: skipped: {problem.message}", err=True)
+        line(f"warning: skipped: {problem.message}", err=True)
     selected = everything.select(datasets=datasets, models=models, attacks=attacks, references=references)
     if not selected:
         nothing(f"none of the {len(everything)} records in {store.root} matches")
@@ -56,7 +58,7 @@ def select(
 
 def nothing(reason: str, hint: str | None = None) -> NoReturn:
     """Ends the command with the exit code for an empty selection."""
-    click.echo(f"nothing selected: {reason}", err=True)
+    line(f"nothing selected: {reason}", err=True)
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        line(f"hint: {hint}", err=True)
     click.get_current_context().exit(NOTHING_SELECTED)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from robusthash.cli.paths import PATH
 from robusthash.host.files import add_plugin_file
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -19,10 +20,12 @@ class Session:
     Attributes:
         debug: errors are printed with their tracebacks.
         strict_plugins: a plugin that cannot be loaded is an error.
+        as_json: standard output is to be JSON, errors too.
     """
 
     debug: bool = False
     strict_plugins: bool = False
+    as_json: bool = False
 
 
 def _flag(name: str, text: str, *, hidden: bool) -> click.Option:
@@ -41,11 +44,11 @@ def _flag(name: str, text: str, *, hidden: bool) -> click.Option:
 def _plugin_file(*, hidden: bool) -> click.Option:
     def add(_context: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]) -> None:
         for path in paths:
-            add_plugin_file(path)
+            add_plugin_file(path.absolute())
 
     return click.Option(
         ["--plugin-file"],
-        type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
+        type=PATH,
         multiple=True,
         is_eager=True,
         expose_value=False,

@@ -1,12 +1,15 @@
 """The options that eval, train, harden and attack share, and the run settings that they define."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.cli.numbers import COUNT, SEED, SIDE
+from robusthash.cli.paths import PATH
+from robusthash.files.paths import read_path
 from robusthash.options import parse_assignments
+from robusthash.specs import NAMED_WEIGHTS
 
 if TYPE_CHECKING:
     from robusthash.evaluation import RunSettings
@@ -15,11 +18,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="Dataset."),
-    click.option(
-        "--data-root", type=click.Path(path_type=Path), metavar="DIR", help="Folder with the dataset's files."
-    ),
-    click.option("--image-size", type=int, metavar="PIXELS", help="Resize images to this height and width."),
-    click.option("--queries", type=int, metavar="N", help="Attack only N queries, drawn with the seed."),
+    click.option("--data-root", type=PATH, metavar="DIR", help="Folder with the dataset's files."),
+    click.option("--image-size", type=SIDE, metavar="PIXELS", help="Resize images to this height and width."),
+    click.option("--queries", type=COUNT, metavar="N", help="Attack only N queries, drawn with the seed."),
     click.option("--backbone", metavar="NAME", help="Feature network; by default the one that the dataset suggests."),
     click.option(
         "--weights",
@@ -28,9 +29,7 @@ _OPTIONS = (
         metavar="none|default|PATH",
         help="Initial weights of the backbone.",
     ),
-    click.option(
-        "--checkpoint", type=click.Path(path_type=Path), metavar="FILE", help="Trained weights (safetensors)."
-    ),
+    click.option("--checkpoint", type=PATH, metavar="FILE", help="Trained weights (safetensors)."),
     click.option(
         "-o",
         "--option",
@@ -39,7 +38,7 @@ _OPTIONS = (
         metavar="PLUGIN.FIELD=VALUE",
         help="Set an option of a plugin or of training: -o rnm.steps=200 -o train.epochs=5.",
     ),
-    click.option("--seed", default=0, show_default=True, metavar="N", help="Seed of all random numbers."),
+    click.option("--seed", type=SEED, default=0, show_default=True, metavar="N", help="Seed of all random numbers."),
     click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Device to compute on."),
 )
 
@@ -60,4 +59,6 @@ def make_setting(assignments: tuple[str, ...], **values: Any) -> "RunSettings":
     """
     from robusthash.evaluation import RunSettings
 
+    if values["weights"] not in NAMED_WEIGHTS:
+        values["weights"] = str(read_path(values["weights"], "--weights"))
     return RunSettings(options=parse_assignments(assignments), **values)

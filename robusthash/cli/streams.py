@@ -1,49 +1,65 @@
-"""The streams of the installed command: standard output is for results alone, also below Python."""
+"""The streams of the installed command: open, able to write every name, and standard output for results alone."""
 
+import contextlib
 import faulthandler
+import io
 import os
 import sys
 import warnings
-from typing import TextIO
+from collections.abc import Iterator
+from typing import Any, TextIO
 
+from robusthash.cli.lines import line
 from robusthash.errors import RobustHashWarning
+
+_ESCAPED = "backslashreplace"  #: what the encoding of a stream lacks
 
 
 def claim_streams() -> None:
-    """Keeps standard output for results, and says what happens to the process on standard error.
+    """Opens what is closed, keeps standard output for results, and says what happens to the process on standard error.
 
     Results are written to a copy of standard output. The descriptor itself becomes standard error, where prints of
     native code, of child processes, and of threads that plugins have started do not break ``--json``. A crash of native
-    code shows where it was called, and warnings of this package are one line.
+    code shows where it was called. A closed stream swallows what is written, and one of another encoding escapes what
+    it lacks.
     """
+    _open_closed()
     faulthandler.enable()
-    warnings.showwarning = _show
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        sys.stderr.reconfigure(errors=_ESCAPED)
     try:
         descriptor = os.dup(sys.stdout.fileno())
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    except (OSError, ValueError, AttributeError):
-        return  # one of them is closed, or no file
+    except (OSError, ValueError):
+        return  # one of them is no file
     sys.stdout = open(  # noqa: SIM115, PTH123 - open as long as the process
         descriptor,
         "w",
         encoding=sys.stdout.encoding,
-        errors=sys.stdout.errors,
+        errors=_ESCAPED,
         buffering=1 if os.isatty(descriptor) else -1,
     )
 
 
-_show_others = warnings.showwarning
+def _open_closed() -> None:
+    for name, flags in (("stdin", os.O_RDONLY), ("stdout", os.O_WRONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:  # closed by whoever started this process
+            handle = os.open(os.devnull, flags)
+            setattr(sys, name, os.fdopen(handle, "r" if name == "stdin" else "w"))
 
 
-def _show(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: TextIO | None = None,
-    line: str | None = None,
-) -> None:
-    if issubclass(category, RobustHashWarning):
-        print(f"warning: {message}", file=file or sys.stderr)
-    else:
-        _show_others(message, category, filename, lineno, file, line)
+@contextlib.contextmanager
+def told_warnings() -> Iterator[None]:
+    """Shows the library's warnings as lines on standard error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RobustHashWarning)
+        shown = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: TextIO | str | None) -> None:
+            if issubclass(category, RobustHashWarning):
+                line(f"warning: {message}", err=True)
+            else:
+                shown(message, category, *where, **more)  # type: ignore[arg-type]
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield

@@ -43,7 +43,7 @@ from robusthash.contracts.training.loss import LossStep, TrainBatch
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import format_epsilon, parse_epsilon
-from robusthash.snapshots import Snapshot, Snapshots
+from robusthash.files.snapshots import Snapshot, Snapshots
 from robusthash.specs import Distance, Precision
 
 __all__ = [

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import cast
 
 from robusthash.errors import PluginError, UsageError
+from robusthash.files.opening import read_file
 from robusthash.host.discovery import Candidate, Owner
 
 FILES_VARIABLE = "ROBUSTHASH_PLUGIN_FILES"
@@ -46,9 +47,9 @@ def _candidate(path: Path) -> Candidate:
     if path.suffix != ".py" or not path.stem.isidentifier():
         raise UsageError(f"{path} is not a Python module", hint=f"{hint}, such as my_attack.py")
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
-        raise UsageError(f"cannot read the plugin file {path}: {error.strerror}", hint=hint) from error
+        raise UsageError(f"cannot read the plugin file {path}: {error.strerror or error}", hint=hint) from error
     version = f"sha256-{hashlib.sha256(content).hexdigest()[:16]}"
     load = partial(_load, path, content)
     return Candidate(owner=Owner(path.name, version), name=path.stem, load=load, required=True)

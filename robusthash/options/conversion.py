@@ -7,7 +7,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
-from robusthash.errors import ContractError
+from robusthash.errors import ContractError, UsageError
+from robusthash.files.paths import read_path
+from robusthash.limits import LARGEST
+from robusthash.numerals import ratio, whole
 
 
 class Refused(Exception):  # noqa: N818 - control flow, caught by the caller
@@ -86,21 +89,18 @@ def _read_bool(value: Any) -> bool:
 
 
 def _read_int(value: Any) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST:
         return value
     try:
-        return int(_text(value))
+        return whole(_text(value))
     except ValueError:
         raise Refused from None
 
 
 def _read_float(value: Any) -> float:
     try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            number = float(value)
-        else:
-            above, slash, below = _text(value).partition("/")
-            number = float(above) / float(below) if slash else float(above)
+        given = isinstance(value, int | float) and not isinstance(value, bool)
+        number = float(value) if given else ratio(_text(value))
     except (ValueError, ArithmeticError):
         raise Refused from None
     if math.isnan(number):
@@ -117,9 +117,10 @@ def _text(value: Any) -> str:
 def _read_path(value: Any) -> Path:
     if isinstance(value, Path):
         return value
-    if not _text(value):
-        raise Refused
-    return Path(value).expanduser()
+    try:
+        return read_path(_text(value), "option")
+    except UsageError:
+        raise Refused from None
 
 
 _READERS: dict[Any, Callable[[Any], Any]] = {

@@ -49,7 +49,7 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
     for text in assignments:
         left, equals, value = text.partition("=")
-        owner, _, name = left.strip().rpartition(".")
+        owner, _, name = left.strip(" ").rpartition(".")
         if not equals or not owner or not name.isidentifier():
             raise OptionError(f"cannot parse option {text!r}", hint=_FORM)
         values = found.setdefault(owner, {})

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from robusthash.files.storage import digest
 from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
 from robusthash.results.records.parts import (
     AttackUse,
@@ -18,7 +19,6 @@ from robusthash.results.records.parts import (
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, UNROUNDED, Against
 from robusthash.specs import Direction, Distance, Goal, PluginUse, Role
-from robusthash.storage import digest
 
 OWNER = "sample-plugin 1.0"  #: distribution and version of every plugin in these records
 

@@ -1,7 +1,7 @@
 """Training hash models: networks, checkpoints, objectives, adversarial training, and user-defined models."""
 
 from robusthash.contracts import Recipe, TrainingReport
-from robusthash.tensors import load_tensors, tensors_digest
+from robusthash.files.tensors import load_tensors, tensors_digest
 from robusthash.training.hardening import AdversarialTraining, Banks, Scene, defense_context
 from robusthash.training.networks import (
     Description,

@@ -86,7 +86,7 @@ def test_a_layout_that_normalises_says_so(tmp_path: Path, capsys: pytest.Capture
         (["-o", "vgg11.depth=13"], "which is not used"),
         (["--output", "model.pt"], "does not end in .safetensors"),
         (["--dataset", "no-such"], "unknown dataset"),
-        (["--image-size", "0"], "at least 1"),
+        (["--image-size", "0"], "from 8 to 4096"),
         (["--bits", "8"], "16 bits instead of 8"),
     ],
 )

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,8 @@ def test_a_record_says_which_file_it_was(
     file: Path, small: Request, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VARIABLE, str(file))
-    request = Request(models=small.models, attacks=("my-hinge",), setting=small.setting)
+    setting = replace(small.setting, options={"train": small.setting.options["train"]})
+    request = Request(models=small.models, attacks=("my-hinge",), setting=setting)
     digests = []
     for content in (HINGE, HINGE, HINGE + "\n"):
         file.write_text(content)
@@ -90,7 +92,7 @@ def test_a_record_says_which_file_it_was(
             "my_attack.py",
             "import no_such_module",
             PluginError,
-            "my_attack.py sha256-.* not loaded: ModuleNotFound",
+            "file my_attack.py sha256-.* ModuleNotFound",
         ),
         ("my_attack.py", "x = 1", PluginError, "it implements no hook"),
         ("json.py", HINGE, PluginError, "another module is named json"),

@@ -23,9 +23,9 @@ from robusthash.errors import ContractError, PluginError
 from robusthash.evaluation import Local, Processes, Request, evaluate
 from robusthash.evaluation.crafting.learning import Learnt, learnt
 from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.files.tensors import load_tensors, save_tensors
 from robusthash.host import PluginHost
 from robusthash.results import ResultStore, Spent
-from robusthash.tensors import load_tensors, save_tensors
 from robusthash.testing import SmallVictim, toy_learning
 
 

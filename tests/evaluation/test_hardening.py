@@ -180,7 +180,7 @@ def test_a_wrapper_is_not_cached_and_must_keep_the_code_length(host: PluginHost)
     chosen = resources.plugins.defense("bit-depth")
     found = harden(model, use, description, chosen, resources)
     assert (found.path, found.use) == (None, use)
-    with pytest.raises(ContractError, match=r"of the same space, 32 bit"):
+    with pytest.raises(ContractError, match="of the same space, 32 bit"):
         harden(
             model,
             use,

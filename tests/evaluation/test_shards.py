@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robusthash.arrays import write_arrays
 from robusthash.errors import InputError
 from robusthash.evaluation.crafting.shards import ShardFolder, ShardResult
+from robusthash.files.arrays import write_arrays
 from robusthash.results import Cost, QueryArrays
 
 RESULT = ShardResult(

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from robusthash.cli import group
 from robusthash.contracts import ClosedForm, Objective, ReadyModel
-from robusthash.errors import CapabilityError, CheckpointError, UsageError
+from robusthash.errors import CapabilityError, CheckpointError, ContractError, UsageError
 from robusthash.evaluation import Processes, Request, RunSettings, evaluate, train_victim
 from robusthash.evaluation.planning.plan import Known, VictimPlan, plan
 from robusthash.evaluation.running.checking import known
@@ -208,7 +208,7 @@ def test_more_bits_than_components_are_refused(host: PluginHost, tmp_path: Path)
 
 def test_what_a_model_may_be_is_told_where_a_factory_makes_something_else(host: PluginHost) -> None:
     resources = Resources(SETTING, host, lambda _d, _t, _w: None)
-    with pytest.raises(UsageError, match="is a DPSH, not a ClosedForm or ReadyModel"):
+    with pytest.raises(ContractError, match="is a DPSH, not a ClosedForm or ReadyModel"):
         resources.plugins.choose(PluginKind.MODEL, "dpsh", (ClosedForm, ReadyModel))
     made = {name: type(resources.plugins.model(name).plugin).__mro__ for name in ("dpsh", "itq", "phash")}
     assert [base for mro in made.values() for base in mro if base in (Objective, ClosedForm, ReadyModel)] == [

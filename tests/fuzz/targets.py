@@ -16,19 +16,19 @@ import torch
 from hypothesis import strategies as st
 from inputs import TOKENS, VALUES, binaries, plain, texts
 
-from robusthash.arrays import read_arrays, to_npz
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.errors import RobustHashError
 from robusthash.evaluation import read_suite
 from robusthash.evaluation.victims.plugins import Plugins
+from robusthash.files.arrays import read_arrays, to_npz
+from robusthash.files.snapshots import Snapshots
+from robusthash.files.storage import digest
 from robusthash.host import PluginHost, PluginKind
 from robusthash.host.registration import Registered
 from robusthash.options import build_options, parse_assignments
 from robusthash.results import QueryArrays, ResultStore, build_leaderboard, to_csv, to_html, to_json, to_markdown
 from robusthash.results.records.flat import identity
 from robusthash.results.records.reading import parse_record
-from robusthash.snapshots import Snapshots
-from robusthash.storage import digest
 from robusthash.testing.records import make_model, make_record
 from robusthash.training import load_checkpoint, save_checkpoint
 

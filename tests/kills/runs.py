@@ -17,7 +17,7 @@ from pathlib import Path
 
 import robusthash.evaluation  # noqa: F401 - loaded once, for all runs
 from robusthash.cli import run
-from robusthash.snapshots import Snapshots
+from robusthash.files.snapshots import Snapshots
 
 _CALLS = ("open", "fsync", "pwrite", "mkdir", "link", "rename", "replace", "unlink", "remove", "rmdir")
 _MARK = "ROBUSTHASH_KILLS"  #: variable by which the processes that a run has started are known

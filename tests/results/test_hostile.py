@@ -15,6 +15,7 @@ from rich.console import Console
 
 from robusthash.cli import run
 from robusthash.errors import InputError
+from robusthash.files.storage import digest
 from robusthash.results import (
     Flag,
     PluginUse,
@@ -34,7 +35,6 @@ from robusthash.results.curves.plots import save_plot
 from robusthash.results.frame import columns
 from robusthash.results.records.flat import identity
 from robusthash.results.rendering.escaping import for_csv, for_html, for_markdown, visible
-from robusthash.storage import digest
 from robusthash.testing.records import make_dataset, make_model, make_record
 
 ESCAPE = "\x1b[2J\x1b]0;owned\x07"

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from robusthash.arrays import write_arrays
 from robusthash.cli import run
+from robusthash.files.arrays import write_arrays
+from robusthash.files.storage import digest
 from robusthash.results import Against, Flag, PluginUse, QueryArrays, Record, ResultStore, ScoreKey
 from robusthash.results.records.flat import identity
 from robusthash.results.records.reading import parse_record
-from robusthash.storage import digest
 from robusthash.testing.records import make_model, make_record
 
 TEXT = (

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robusthash.errors import InputError
+from robusthash.files.storage import digest
 from robusthash.results import (
     ADVERSARIAL,
     CLEAN,
@@ -38,7 +39,6 @@ from robusthash.results import (
 )
 from robusthash.results.records.stages import in_order, is_stage, stages_of
 from robusthash.specs import Direction, Distance, Goal, Role
-from robusthash.storage import digest
 from robusthash.testing.records import make_model, make_record, with_digest
 
 TEXT = st.text(max_size=8)

@@ -189,7 +189,12 @@ def test_damaged_arrays_are_named(store: ResultStore) -> None:
     record = make_record()
     arrays = store.save(record, ARRAYS).with_suffix(".npz")
     whole = arrays.read_bytes()
-    for content in (b"", b"PK", whole[: len(whole) // 2], whole.replace(whole[60:80], b"\0" * 20)):
+    entry = whole.index(b"PK\x01\x02")  # of the first array in the archive's directory
+    encrypted, packed = (
+        whole[: entry + at] + byte + whole[entry + at + 1 :] for at, byte in ((8, b"\x01"), (10, b"\x63"))
+    )
+    broken = whole.replace(whole[60:80], b"\0" * 20)
+    for content in (b"", b"PK", whole[: len(whole) // 2], broken, encrypted, packed):
         arrays.write_bytes(content)
         with pytest.raises(InputError, match="arrays"):
             store.arrays(record)
@@ -220,10 +225,11 @@ def test_a_write_that_fails_loses_nothing(
     def fail(*_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(call, fail)
-    for one in (record, make_record(attack="hag")):
-        with pytest.raises(StorageError, match=said):
-            store.save(one, ARRAYS)
+    with monkeypatch.context() as failing:
+        failing.setattr(call, fail)
+        for one in (record, make_record(attack="hag")):
+            with pytest.raises(StorageError, match=said):
+                store.save(one, ARRAYS)
     assert _snapshot(store.root) == before
 
 

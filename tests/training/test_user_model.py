@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 from robusthash.contracts import IMAGE, TEXT, CrossModalHashModel, HashModel, Modality
-from robusthash.errors import CheckpointError, UsageError
+from robusthash.errors import CheckpointError, InputError, UsageError
 from robusthash.training import user_model
 
 NETWORK = """
@@ -178,7 +178,7 @@ def test_names_that_are_no_path_and_attribute_are_refused(name: str) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no file"):
+    with pytest.raises(InputError, match=r"cannot read model .*none\.py: No such file"):
         user_model(f"{tmp_path}/none.py:build", bits=8, modalities=EIGHT)
 
 

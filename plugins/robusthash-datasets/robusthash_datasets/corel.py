@@ -9,7 +9,7 @@ import torch
 
 from robusthash.contracts import DatasetContext, FileImages, Finding, Findings, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash.opening import there
+from robusthash.files.opening import there
 from robusthash_datasets.images.archives import read_arrays
 from robusthash_datasets.images.fromfiles import FromFiles
 from robusthash_datasets.images.memory import zeros_and_ones

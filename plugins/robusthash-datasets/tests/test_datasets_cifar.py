@@ -222,6 +222,8 @@ def test_missing_files_are_downloaded_into_the_cache_once(server: Path, tmp_path
     given = DatasetContext(root=None, cache=tmp_path / "cache", progress=lambda *step: steps.append(step))
     first = Cifar10().load(given)
     assert steps[-1][0] == steps[-1][1] == (server / ARCHIVE).stat().st_size
+    kept = [path for path in (tmp_path / "cache" / "datasets").rglob("*") if path.is_file()]
+    assert {path.stat().st_mode for path in kept} == {(server / ARCHIVE).stat().st_mode}, "as any new file"
     (server / ARCHIVE).unlink()
     assert Cifar10().load(given).digest == first.digest
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from robusthash.contracts import ArrayImages, DefenseContext, HashModel, RetrievalData, Split
+from robusthash.contracts import ArrayImages, Defense, DefenseContext, HashModel, RetrievalData, Split
 from robusthash.errors import OptionError
 from robusthash.host import PluginHost, PluginKind
-from robusthash.testing import SmallVictim, toy_images
+from robusthash.testing import DefenseContract, SmallVictim, toy_images
 from robusthash_defenses.bit_depth import BitDepth
 
 
@@ -25,6 +25,12 @@ def context() -> DefenseContext:
 def hardened(defense: BitDepth) -> tuple[HashModel, HashModel]:
     model = SmallVictim().eval()
     return model, defense.harden(model, context()).eval()
+
+
+class TestBitDepth(DefenseContract):
+    @pytest.fixture
+    def defense(self) -> Defense:
+        return BitDepth()
 
 
 @pytest.mark.parametrize("depth", [1, 3, 8])

@@ -8,6 +8,9 @@ from typing import Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.lines import line
+from robusthash.cli.numbers import BITS
+from robusthash.cli.paths import PATH
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 
@@ -15,18 +18,18 @@ from robusthash.epsilon import parse_epsilon
 @click.command("attack")
 @click.option("--model", required=True, metavar="NAME", help="Hash model, or path/to/file.py:build.")
 @click.option("--attack", required=True, metavar="NAME", help="Attack.")
-@click.option("--bits", type=int, default=32, show_default=True, metavar="K", help="Code length.")
+@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
 @click.option("--epsilon", metavar="8/255", help="L-infinity radius; by default that of the dataset.")
 @setting_options
 @click.option(
     "--input",
     "folder",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Attack the images in this folder instead of the queries.",
 )
-@click.option("--output", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Folder for the PNGs.")
+@click.option("--output", type=PATH, required=True, metavar="DIR", help="Folder for the PNGs.")
 @json_option
 @quiet_option
 @click.pass_context
@@ -58,7 +61,7 @@ def command(
     from robusthash.evaluation import Request
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.pictures import own_pictures
-    from robusthash.storage import require_writable
+    from robusthash.files.storage import require_writable
 
     request = Request(models=(model,), attacks=(attack,), bits=(bits,), defenses=(defense,), setting=setting)
     host = load_host(context)
@@ -87,7 +90,7 @@ def command(
     count = len(pictures)
     psnr, levels = sum(picture.psnr for picture in pictures) / count, max(picture.linf for picture in pictures)
     moved, retained = (sum(getattr(picture, name) for picture in pictures) / count for name in ("moved", "retained"))
-    click.echo(f"{count} adversarial images and manifest.json in {output}")
+    line(f"{count} adversarial images and manifest.json in {output}")
     click.echo(f"mean PSNR {psnr:.1f} dB, largest change {levels} levels")
     # A checkpoint and a perceptual hash have a code length of their own, whatever --bits says.
     length = pictures[0].bits

@@ -8,6 +8,8 @@ import click
 from robusthash.cli.columns import lay_out, limit
 from robusthash.cli.common import json_option
 from robusthash.cli.gating import baseline_option, material_of, newest_option, rules_file_option, settings_of
+from robusthash.cli.lines import line
+from robusthash.cli.paths import PATH
 
 
 @click.group("baseline")
@@ -16,7 +18,7 @@ def command() -> None:
 
 
 @command.command("update")
-@click.argument("results", type=click.Path(path_type=Path), default=Path("results"), metavar="[RESULTS]")
+@click.argument("results", type=PATH, default=Path("results"), metavar="[RESULTS]")
 @rules_file_option
 @baseline_option
 @newest_option
@@ -33,11 +35,11 @@ def update(*, results: Path, rules_file: Path | None, baseline: Path | None, new
     settings = settings_of((), rules_file, baseline)
     path = settings.baseline or Path(DEFAULT_BASELINE)
     written = write_baseline(path, updated(material_of(results, newest=newest), settings))
-    click.echo(f"{path}: {len(written.cells)} cells")
+    line(f"{path}: {len(written.cells)} cells")
 
 
 @command.command("show")
-@click.argument("baseline", type=click.Path(path_type=Path), required=False, metavar="[FILE]")
+@click.argument("baseline", type=PATH, required=False, metavar="[FILE]")
 @json_option
 def show(*, baseline: Path | None, as_json: bool) -> None:
     """Show what a baseline holds.
@@ -79,5 +81,5 @@ def show(*, baseline: Path | None, as_json: bool) -> None:
         for cell in stored.cells
     ]
     shown = [head, *(tuple(map(visible, row)) for row in rows)]
-    for line in lay_out(shown, folded=1, width=limit(sys.stdout) or 200):
-        click.echo(line)
+    for row in lay_out(shown, folded=1, width=limit(sys.stdout) or 200):
+        click.echo(row)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from robusthash.cli.common import out, results_option
+from robusthash.cli.lines import line
+from robusthash.cli.paths import PATH
 from robusthash.cli.selection import nothing, select, selection_options
 
 if TYPE_CHECKING:
@@ -39,7 +41,7 @@ _HINTS = {
 )
 @click.option(
     "--plot",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Also plot to this file: .svg, .png or .pdf. Needs robusthash[plot].",
 )
@@ -91,7 +93,7 @@ def command(
         from robusthash.results.curves.plots import save_plot
 
         save_plot(curves, plot)
-        click.echo(f"plot: {plot}", err=True)
+        line(f"plot: {plot}", err=True)
 
 
 def _trace(store: "ResultStore", record: "Record") -> "np.ndarray | None":
@@ -102,5 +104,5 @@ def _trace(store: "ResultStore", record: "Record") -> "np.ndarray | None":
     try:
         return store.arrays(record).columns.get(TRACE)
     except InputError as error:
-        click.echo(f"warning: skipped: {error}", err=True)
+        line(f"warning: skipped: {error}", err=True)
         return None

@@ -12,7 +12,10 @@ import click
 
 from robusthash.boundary import foreign
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
+from robusthash.cli.lines import line
+from robusthash.cli.paths import PATH
 from robusthash.errors import ContractError, DatasetError, OptionError
+from robusthash.files.opening import require_file
 from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.options import parse_assignments
 
@@ -25,9 +28,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
     click.argument("name"),
-    click.option(
-        "--data-root", type=click.Path(path_type=Path), metavar="DIR", help="Folder with the dataset's files."
-    ),
+    click.option("--data-root", type=PATH, metavar="DIR", help="Folder with the dataset's files."),
     click.option(
         "-o", "--option", "assignments", multiple=True, metavar="NAME.FIELD=VALUE", help="Set an option of the dataset."
     ),
@@ -118,7 +119,7 @@ def verify(
 @_dataset_options
 @click.option(
     "--source",
-    type=click.Path(path_type=Path, exists=True),
+    type=PATH,
     metavar="PATH",
     help="Your copy of the original distribution.",
 )
@@ -140,10 +141,12 @@ def prepare(
     robusthash data prepare flickr25k/rnm --source ~/mirflickr25k --data-root /data
     """
     _, dataset = _dataset(load_host(context), name, assignments)
+    if source is not None:
+        require_file(source, "--source", hint="name your copy of the files", or_folder=True)
     with progress(quiet=quiet) as report, foreign(dataset, "prepare its data"):
         place = _place(data_root, report)
         left = dataset.prepare(place, source)
-    click.echo(f"{name}: {left}" if left else f"{name} is ready in {place.root or place.cache}")
+    line(f"{name}: {left}" if left else f"{name} is ready in {place.root or place.cache}")
 
 
 def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tuple[Registered, Dataset]":
@@ -167,11 +170,9 @@ def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tupl
 
 def _place(root: Path | None, report: "Report", image_size: int | None = None) -> "DatasetContext":
     from robusthash.contracts import DatasetContext
-    from robusthash.storage import cache_folder
+    from robusthash.files.caching import cache_folder
 
-    return DatasetContext(
-        root=None if root is None else root.expanduser(), cache=cache_folder(), image_size=image_size, progress=report
-    )
+    return DatasetContext(root=root, cache=cache_folder(), image_size=image_size, progress=report)
 
 
 def _summary(registered: Registered) -> dict[str, Any]:
@@ -208,8 +209,8 @@ def _show_counts(counts: "DataCounts") -> None:
             )
         )
     width = limit(sys.stdout) or PIPE_WIDTH
-    for line in lay_out(rows, folded=7, width=width):
-        click.echo(line)
+    for row in lay_out(rows, folded=7, width=width):
+        click.echo(row)
     click.echo(
         f"items of a class in the database: {counts.smallest_class} to {counts.largest_class}; "
         f"queries with nothing to find: {counts.nothing_to_find}; without another target: {counts.only_own_targets}"
@@ -217,9 +218,7 @@ def _show_counts(counts: "DataCounts") -> None:
 
 
 def _show(name: str, findings: "list[Finding]") -> None:
-    from robusthash.results.rendering.escaping import visible
-
     for finding in findings:
-        click.echo(visible(f"{finding.level}: {finding.where}: {finding.what}"))
+        line(f"{finding.level}: {finding.where}: {finding.what}")
     if not findings:
-        click.echo(f"{name}: no problems found")
+        line(f"{name}: no problems found")

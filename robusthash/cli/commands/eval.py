@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,9 @@ from robusthash.cli.common import (
     retriever_option,
 )
 from robusthash.cli.gating import allow_option, rule_option, show_verdict
+from robusthash.cli.lines import line
+from robusthash.cli.numbers import BITS, COUNT, QUALITY, WORKERS
+from robusthash.cli.paths import PATH
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import OptionError, UnknownNameError, UsageError
@@ -53,7 +57,7 @@ if TYPE_CHECKING:
     help="Model, given as for --model, that attacks are crafted on and transferred from. Repeatable.",
 )
 @click.option(
-    "--bits", multiple=True, type=int, default=(32,), show_default=True, metavar="K", help="Code length. Repeatable."
+    "--bits", multiple=True, type=BITS, default=(32,), show_default=True, metavar="K", help="Code length. Repeatable."
 )
 @click.option(
     "--defense",
@@ -86,7 +90,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--suite",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Read the grid from a TOML file instead of options.",
 )
@@ -104,7 +108,7 @@ if TYPE_CHECKING:
     "--jpeg",
     "qualities",
     multiple=True,
-    type=click.IntRange(1, 100),
+    type=QUALITY,
     metavar="QUALITY",
     help="Also score the queries after JPEG compression of this quality. Repeatable.",
 )
@@ -116,10 +120,8 @@ if TYPE_CHECKING:
     help="Precision of the attacks' passes.",
 )
 @click.option("--compile", "compiled", is_flag=True, help="Compile the surrogate with torch.compile.")
-@click.option("--shard-size", type=int, metavar="N", help="Queries per batch, which fixes the compute shape.")
-@click.option(
-    "--workers", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Number of processes."
-)
+@click.option("--shard-size", type=COUNT, metavar="N", help="Queries per batch, which fixes the compute shape.")
+@click.option("--workers", type=WORKERS, default=1, show_default=True, metavar="N", help="Number of processes.")
 @click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
 @results_option
 @click.option("--force", is_flag=True, help="Evaluate stored cells again.")
@@ -158,7 +160,7 @@ def command(
     gate = _gate(rules, allow)
     request = _request(context, suite, values)
     from robusthash.evaluation.planning.early import check_early
-    from robusthash.storage import require_writable
+    from robusthash.files.storage import require_writable
 
     host = load_host(context, strict=bool(gate.rules))
     if executor is not None:
@@ -271,6 +273,7 @@ def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]
 
 def _show(outcome: "RunOutcome", results: Path) -> None:
     from robusthash.results import ResultStore, build_leaderboard, render
+    from robusthash.results.rendering.terminal import labelled
 
     if not outcome.records:
         return
@@ -278,21 +281,21 @@ def _show(outcome: "RunOutcome", results: Path) -> None:
     console.print(render(build_leaderboard(outcome.records)))
     store = ResultStore(results)
     for name, origin in outcome.victims.items():
-        console.print(f"[dim]{name}[/]: {origin}", highlight=False, soft_wrap=True)
+        console.print(labelled(name, origin), soft_wrap=True)
     for record in outcome.records:
         state = "stored before" if record.digest in outcome.reused else "new"
-        console.print(f"[dim]record ({state})[/]: {store.path_of(record)}", highlight=False, soft_wrap=True)
+        console.print(labelled(f"record ({state})", str(store.path_of(record))), soft_wrap=True)
     last = outcome.records[-1]
-    console.print(f"[dim]next[/]: robusthash show {last.digest[:12]}" + _results_option(results), highlight=False)
+    console.print(labelled("next", f"robusthash show {last.digest[:12]}{_results_option(results)}"), soft_wrap=True)
 
 
 def _tell_failures(outcome: "RunOutcome") -> None:
     """Names what failed; a model that could not be made once, however many cells needed it."""
     for first, *others in _by_error(outcome):
         lost = f" ({len(others) + 1} cells were not evaluated)" if others else ""
-        click.echo(f"error: {first.whose}: {first.error.message}{lost}", err=True)
+        line(f"error: {first.whose}: {first.error.message}{lost}", err=True)
         if first.error.hint:
-            click.echo(f"hint: {first.error.hint}", err=True)
+            line(f"hint: {first.error.hint}", err=True)
 
 
 def _by_error(outcome: "RunOutcome") -> list[list["Failure"]]:
@@ -304,4 +307,4 @@ def _by_error(outcome: "RunOutcome") -> list[list["Failure"]]:
 
 
 def _results_option(results: Path) -> str:
-    return "" if results == Path("results") else f" --results {results}"
+    return "" if results == Path("results") else f" --results {quote(str(results))}"

@@ -16,17 +16,19 @@ from robusthash.cli.gating import (
     settings_of,
     show_verdict,
 )
+from robusthash.cli.lines import line
+from robusthash.cli.paths import PATH
 
 
 @click.command("gate")
-@click.argument("results", type=click.Path(path_type=Path), default=Path("results"), metavar="[RESULTS]")
+@click.argument("results", type=PATH, default=Path("results"), metavar="[RESULTS]")
 @rules_file_option
 @rule_option
 @baseline_option
 @click.option("--require-baseline", is_flag=True, help="A result without a baseline is an error.")
 @click.option(
     "--candidate",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Where a first run writes what could be the baseline; by default beside the baseline.",
 )
@@ -88,5 +90,5 @@ def command(
     if any(notice.kind is NoticeKind.FIRST_RUN for notice in verdict.notices):
         target = candidate or path.with_suffix(f".candidate{path.suffix}")
         write_baseline(target, updated(material, settings))
-        click.echo(f"first run: wrote {target}; to accept it, rename it to {path} and commit it", err=True)
+        line(f"first run: wrote {target}; to accept it, rename it to {path} and commit it", err=True)
     context.exit(show_verdict(verdict, as_json=as_json, reports=reports))

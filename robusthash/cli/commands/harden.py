@@ -1,19 +1,21 @@
 """``robusthash harden``: harden a hash model by adversarial training and save its checkpoint."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
 
 from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.numbers import BITS
 from robusthash.cli.setting import make_setting, setting_options
 
 
 @click.command("harden")
 @click.argument("defense", metavar="DEFENSE")
 @click.option("--model", required=True, metavar="NAME|FILE", help="Hash model, or its checkpoint.")
-@click.option("--bits", type=int, default=32, show_default=True, metavar="K", help="Code length.")
+@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @setting_options
 @output_option
 @json_option
@@ -42,16 +44,16 @@ def command(
     setting = make_setting(**values)
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.training import hardening_request
-    from robusthash.storage import require_writable
+    from robusthash.files.storage import require_writable_file
 
     request = hardening_request(defense, model, bits, setting)
     host = load_host(context)
     check_early(request, host, own_bits=True)
     if output is not None:
-        require_writable(output.parent, "--output")
+        require_writable_file(output, "--output")
     from robusthash.evaluation import harden_victim
 
     with progress(quiet=quiet) as report:
         stored = harden_victim(defense, model, bits, setting, host, output=output, progress=report)
-    following = f"robusthash eval --model {stored.path} --attack hinge"
+    following = f"robusthash eval --model {quote(str(stored.path))} --attack hinge"
     report_checkpoint(stored, done="hardened", following=following, as_json=as_json)

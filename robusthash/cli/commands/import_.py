@@ -3,17 +3,20 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from robusthash.checkpoints import is_pickle, read_metadata
-from robusthash.checkpoints.description import MOST_BITS
 from robusthash.cli.common import json_option, load_host
+from robusthash.cli.lines import line
+from robusthash.cli.numbers import BITS, SIDE
+from robusthash.cli.paths import PATH
 from robusthash.errors import OptionError, UsageError
+from robusthash.files.storage import require_writable_file
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain, parse_assignments
-from robusthash.storage import require_writable
 from robusthash.version import __version__
 
 if TYPE_CHECKING:
@@ -25,18 +28,18 @@ Plugin = TypeVar("Plugin")
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option("--layout", required=True, type=click.Choice(_LAYOUTS), help="Code that saved the file.")
 @click.option("--model", required=True, metavar="NAME", help="Hash model in the file, such as dpsh/prosgan.")
-@click.option("--bits", required=True, type=int, metavar="K", help="Code length.")
+@click.option("--bits", required=True, type=BITS, metavar="K", help="Code length.")
 @click.option("--backbone", required=True, metavar="NAME", help="Feature network.")
 @click.option("--dataset", required=True, metavar="NAME", help="Dataset that it was trained on.")
 @click.option(
-    "--image-size", type=int, metavar="PIXELS", help="Height and width of its images; by default the backbone's."
+    "--image-size", type=SIDE, metavar="PIXELS", help="Height and width of its images; by default the backbone's."
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="Write the checkpoint to this file; by default FILE-LAYOUT.safetensors in the current folder.",
 )
@@ -71,10 +74,6 @@ def command(
             raise OptionError(
                 f"an option of {owner!r}, which is not used", hint=f"set options of {model} or {backbone}"
             )
-    if image_size is not None and image_size < 1:
-        raise OptionError(f"image-size is {image_size}", hint="at least 1")
-    if not 1 <= bits <= MOST_BITS:
-        raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")
     path = output or Path(f"{file.stem}-{layout}.safetensors")
     if path.suffix != ".safetensors":
         raise UsageError(
@@ -83,9 +82,9 @@ def command(
     host = load_host(context)
     for kind, name in ((PluginKind.MODEL, model), (PluginKind.BACKBONE, backbone), (PluginKind.DATASET, dataset)):
         host.find(kind, name)
+    require_writable_file(path, "--output")
     if not is_pickle(file):
         read_metadata(file)
-    require_writable(path.parent, "--output")
     from dataclasses import asdict
 
     from robusthash.contracts import Backbone, Objective
@@ -103,8 +102,8 @@ def command(
     if as_json:
         click.echo(json.dumps({"path": str(path), **asdict(description)}, indent=2))
         return
-    click.echo(f"imported: {path}")
-    click.echo(f"next: robusthash eval --model {path} --dataset {dataset} --image-size {size} --attack rnm")
+    line(f"imported: {path}")
+    line(f"next: robusthash eval --model {quote(str(path))} --dataset {dataset} --image-size {size} --attack rnm")
 
 
 def _chosen(

@@ -1,18 +1,20 @@
 """``robusthash train``: train a hash model and save its checkpoint."""
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
 
 from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.numbers import BITS
 from robusthash.cli.setting import make_setting, setting_options
 
 
 @click.command("train")
 @click.option("--model", required=True, metavar="NAME", help="Hash model.")
-@click.option("--bits", type=int, default=32, show_default=True, metavar="K", help="Code length.")
+@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @setting_options
 @output_option
 @json_option
@@ -30,16 +32,16 @@ def command(
     setting = make_setting(**values)
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.training import training_request
-    from robusthash.storage import require_writable
+    from robusthash.files.storage import require_writable_file
 
     request = training_request(model, bits, setting)
     host = load_host(context)
     check_early(request, host)
     if output is not None:
-        require_writable(output.parent, "--output")
+        require_writable_file(output, "--output")
     from robusthash.evaluation import train_victim
 
     with progress(quiet=quiet) as report:
         stored = train_victim(model, bits, setting, host, output=output, progress=report)
-    following = f"robusthash eval --model {model} --bits {bits} --checkpoint {stored.path} --attack rnm"
+    following = f"robusthash eval --model {model} --bits {bits} --checkpoint {quote(str(stored.path))} --attack rnm"
     report_checkpoint(stored, done="trained", following=following, as_json=as_json)

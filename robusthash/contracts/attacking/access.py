@@ -113,7 +113,7 @@ class Surrogate:
 
     def _outputs(self, images: Tensor) -> Tensor:
         try:
-            return checked_outputs(self.model, images, self._run(images))
+            return checked_outputs(self.model, images, self._run(images), size=self.space.size)
         except Exception as error:
             if self._run is not self.model and type(error).__module__.startswith(_COMPILER):
                 raise UsageError(f"the model cannot be compiled here: {told(error)}", hint="omit --compile") from error

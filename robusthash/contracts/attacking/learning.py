@@ -9,7 +9,7 @@ from robusthash.contracts.attacking.access import CodeBank, Surrogate
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Split
 from robusthash.contracts.randomness import Randomness
-from robusthash.snapshots import Snapshots
+from robusthash.files.snapshots import Snapshots
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from robusthash.contracts.data.findings import Finding
 from robusthash.contracts.data.inputs import Images, Inputs
 from robusthash.contracts.modality import IMAGE, Modality
 from robusthash.errors import CapabilityError, DatasetError
-from robusthash.sides import check_image_size
+from robusthash.limits import check_image_size
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

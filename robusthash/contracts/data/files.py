@@ -13,10 +13,10 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from robusthash.contents import content_digests
 from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
-from robusthash.opening import open_file
+from robusthash.files.contents import content_digests
+from robusthash.files.opening import open_file
 
 #: What decoders raise for files that are damaged or not images.
 _BROKEN = (

@@ -13,7 +13,7 @@ from robusthash.contracts.training.loss import LossStep
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport
 from robusthash.errors import CapabilityError
-from robusthash.snapshots import Snapshots
+from robusthash.files.snapshots import Snapshots
 
 #: Trains a model in place, with the context's data, seed, device, progress and snapshots.
 Trainer = Callable[["DefenseContext", HashModel, LossStep, Recipe], TrainingReport]

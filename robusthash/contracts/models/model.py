@@ -87,18 +87,19 @@ class HashModel(nn.Module, ABC):
             return represented(self, outputs).clone()
 
 
-def checked_outputs(model: HashModel, inputs: Tensor, outputs: object) -> Tensor:
+def checked_outputs(model: HashModel, inputs: Tensor, outputs: object, *, size: int | None = None) -> Tensor:
     """The outputs of a model, if they are what its contract says; whether they are finite is seen where they are used.
 
     Args:
         model: the model.
         inputs: (n, ...) that it was given.
         outputs: what it returned.
+        size: of its space, where that is known already.
 
     Raises:
         ContractError: they are not (n, size) floats.
     """
-    wanted = (len(inputs), model.space.size)
+    wanted = (len(inputs), model.space.size if size is None else size)
     if isinstance(outputs, Tensor) and outputs.shape == wanted and outputs.is_floating_point():
         return outputs
     found = f"{tuple(outputs.shape)} {outputs.dtype}" if isinstance(outputs, Tensor) else type(outputs).__name__

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.arrays import read_arrays, write_arrays
 from robusthash.contracts import Adversarial, Threat
 from robusthash.evaluation.crafting.trace import joined
+from robusthash.files.arrays import read_arrays, write_arrays
 from robusthash.results import Cost
 
 

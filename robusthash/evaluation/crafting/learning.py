@@ -12,10 +12,11 @@ from torch import Tensor
 from robusthash.checkpoints import read_metadata
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
 from robusthash.errors import CheckpointError
-from robusthash.once import made_once, unfinished
+from robusthash.files.caching import cached_path
+from robusthash.files.once import made_once, unfinished
+from robusthash.files.storage import digest
+from robusthash.files.tensors import load_tensors, save_tensors
 from robusthash.results import Spent
-from robusthash.storage import cache_folder, digest
-from robusthash.tensors import load_tensors, save_tensors
 
 _COST = "cost"
 
@@ -57,7 +58,7 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
     if type(attack).fit is Attack.fit:
         return None
     key = digest(made_from)
-    path = cache_folder() / "attacks" / f"{key[:32]}.safetensors"
+    path = cached_path("attacks", f"{key[:32]}.safetensors")
 
     def read() -> _Learnt | None:
         try:

@@ -8,9 +8,9 @@ from typing import Self
 
 import numpy as np
 
-from robusthash.arrays import read_arrays, write_arrays
 from robusthash.errors import InputError
 from robusthash.evaluation.crafting.trace import joined
+from robusthash.files.arrays import read_arrays, write_arrays
 from robusthash.results import Cost, QueryArrays
 from robusthash.results.records.arrays import TRACE
 

@@ -15,9 +15,9 @@ from robusthash.contracts import Ensemble
 from robusthash.evaluation.planning.names import AnyAttack, shown
 from robusthash.evaluation.planning.plan import Cell, Varied, VictimPlan
 from robusthash.evaluation.victims.plugins import Plugins
-from robusthash.locks import held, locked
+from robusthash.files.locks import held, locked
+from robusthash.files.storage import digest, remove_if_empty
 from robusthash.specs import Direction
-from robusthash.storage import digest, remove_if_empty
 
 CraftKey = tuple[
     VictimPlan, AnyAttack, Varied, float, Direction

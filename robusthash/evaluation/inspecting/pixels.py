@@ -12,8 +12,8 @@ from torch import Tensor
 
 from robusthash.contracts import IMAGE, ArrayImages, Images, Progress, Split
 from robusthash.errors import DatasetError, StorageError
-from robusthash.opening import open_file
-from robusthash.storage import digest, write_atomically
+from robusthash.files.opening import DAMAGED, open_file
+from robusthash.files.storage import digest, write_atomically
 
 Digests = npt.NDArray[np.uint8]  #: (n, 16), BLAKE2b of each image's pixels
 
@@ -127,6 +127,6 @@ def _kept(file: Path, count: int) -> Digests | None:
     try:
         with open_file(file) as opened:
             found: Digests = np.load(opened, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except DAMAGED:
         return None  # not cached, or damaged: the images are read again
     return found if found.shape == (count, _WIDTH) and found.dtype == np.uint8 else None

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from robusthash.checkpoints import Description, read_description, read_metadata
-from robusthash.errors import CheckpointError, OptionError, UnknownNameError, UsageError
+from robusthash.errors import CheckpointError, OptionError, UnknownNameError
 from robusthash.evaluation.planning.names import checkpoint_path, registered_name, user_path
 from robusthash.evaluation.planning.request import (
     AUTO,
@@ -14,6 +14,7 @@ from robusthash.evaluation.planning.request import (
     Request,
     RunSettings,
 )
+from robusthash.files.opening import require_file
 from robusthash.host import PluginHost, PluginKind
 from robusthash.specs import NAMED_WEIGHTS
 
@@ -27,7 +28,8 @@ def check_early(request: Request, host: PluginHost, *, own_bits: bool = False) -
         own_bits: whether a checkpoint has its own code length, whatever is requested.
 
     Raises:
-        UsageError: a name is unknown, an option is of no plugin in use, or a model's file does not exist.
+        UsageError: a name is unknown, or an option is of no plugin in use.
+        InputError: a model's file cannot be read.
         CheckpointError: a file of weights cannot be read, or is of another model.
     """
     setting = request.setting
@@ -117,8 +119,8 @@ def _check_file(model: object) -> None:
     if not isinstance(model, str):
         return
     own, stored = user_path(model), checkpoint_path(model)
-    if own is not None and not own.expanduser().is_file():
-        raise UsageError(f"there is no file {own}", hint="check the path in --model path/to/file.py:build")
+    if own is not None:
+        require_file(own, "model", hint="check the path in --model path/to/file.py:build")
     if stored is not None:
         read_description(stored)
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from robusthash.files.paths import read_path
+
 if TYPE_CHECKING:
     from robusthash.contracts import (
         Attack,
@@ -30,12 +32,12 @@ def user_path(model: AnyModel) -> Path | None:
     if not isinstance(model, str):
         return None
     path, separator, _ = model.rpartition(":")
-    return Path(path) if separator and path.endswith(".py") else None
+    return read_path(path, "model") if separator and path.endswith(".py") else None
 
 
 def checkpoint_path(model: AnyModel) -> Path | None:
     """The file of a model passed as a checkpoint, or None."""
-    return Path(model) if isinstance(model, str) and model.endswith(".safetensors") else None
+    return read_path(model, "model") if isinstance(model, str) and model.endswith(".safetensors") else None
 
 
 def registered_name(model: AnyModel) -> str | None:

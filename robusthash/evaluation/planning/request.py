@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robusthash.checkpoints.description import MOST_BITS
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
@@ -16,7 +15,7 @@ from robusthash.evaluation.planning.names import (
     checkpoint_path,
     shown,
 )
-from robusthash.sides import check_image_size
+from robusthash.limits import LARGEST, MOST_BITS, check_image_size
 from robusthash.specs import Direction, Precision, Relevance
 
 if TYPE_CHECKING:
@@ -86,10 +85,10 @@ class RunSettings:
         if self.device not in DEVICES:
             raise UsageError(f"unknown device {self.device!r}", hint=f"use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
         check_image_size(self.image_size)
-        for name in ("queries", "shard_size"):
+        for name, least in (("queries", 1), ("shard_size", 1), ("seed", 0)):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise OptionError(f"{name.replace('_', '-')} is {value}", hint="at least 1")
+            if value is not None and not least <= value <= LARGEST:
+                raise OptionError(f"{name.replace('_', '-')} is {value}", hint=f"from {least} to {LARGEST}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +133,6 @@ class Request:
         for bits in self.bits:
             if not 1 <= bits <= MOST_BITS:
                 raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")
-
         used = [model for model in self.everyone if isinstance(model, str) and not checkpoint_path(model)]
         if self.setting.checkpoint is not None and not used:
             raise UsageError(

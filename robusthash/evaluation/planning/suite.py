@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import fields
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -12,7 +13,8 @@ import msgspec
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.request import Request, RunSettings
-from robusthash.opening import read_file
+from robusthash.files.opening import read_file
+from robusthash.files.paths import read_path
 from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -64,6 +66,10 @@ def read_suite(path: Path) -> Request:
         raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {', '.join(sorted(_TYPES))}")
     if "models" not in content:
         raise InputError(f"suite {path} names no models", hint='models = ["..."]')
+
+    def beside(name: str, value: str) -> Path:
+        return path.parent / read_path(value, f"suite {path}: {name}")
+
     readers: dict[str, Callable[[Any], Any]] = {
         "epsilons": lambda values: tuple(parse_epsilon(str(value)) for value in values),
         "vary": lambda sweeps: {
@@ -72,8 +78,8 @@ def read_suite(path: Path) -> Request:
         "precision": lambda value: parse_choice(Precision, "precision", value),
         "relevance": lambda value: parse_choice(Relevance, "relevance", value),
         "directions": lambda values: tuple(parse_choice(Direction, "directions", value) for value in values),
-        "weights": lambda value: value if value in NAMED_WEIGHTS else str(path.parent / value),
-        **dict.fromkeys(("data_root", "checkpoint"), lambda value: path.parent / value),
+        "weights": lambda value: value if value in NAMED_WEIGHTS else str(beside("weights", value)),
+        **{name: partial(beside, name) for name in ("data_root", "checkpoint")},
     }
     read = {name: readers.get(name, _frozen)(_typed(path, name, value)) for name, value in content.items()}
     setting = {entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read}
@@ -101,8 +107,10 @@ def _content(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(read_file(path).decode())
     except OSError as error:
-        raise InputError(f"cannot read suite {path}: {error.strerror}", hint="name an existing TOML file") from error
-    except (ValueError, RecursionError) as error:  # numbers of 5,000 digits, deep nesting, and what is no TOML or UTF-8
+        raise InputError(
+            f"cannot read suite {path}: {error.strerror or error}", hint="name an existing TOML file"
+        ) from error
+    except (ValueError, RecursionError) as error:  # TOML's own errors, and those of Python's readers
         raise InputError(
             f"suite {path} is not TOML: {error}", hint="see the example in the docs, Quickstart"
         ) from error

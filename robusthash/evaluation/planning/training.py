@@ -21,7 +21,7 @@ def training_request(model: str, bits: int, setting: RunSettings) -> Request:
     if setting.checkpoint is not None:
         raise UsageError(
             f"checkpoint {setting.checkpoint} holds trained weights, and training makes new ones",
-            hint="omit it; initial weights of the backbone are --weights",
+            hint="omit it; --weights FILE starts from weights of the backbone, robusthash harden from a trained model",
         )
     return Request(models=(model,), attacks=(), bits=(bits,), setting=setting)
 

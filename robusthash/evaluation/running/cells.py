@@ -16,8 +16,8 @@ from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System, Systems
+from robusthash.files.storage import digest
 from robusthash.results import AttackUse, Conditions, Effort, Outcome, Record, Scoring, VictimUse
-from robusthash.storage import digest
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

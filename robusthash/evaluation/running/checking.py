@@ -1,10 +1,12 @@
 """Checks a request, and looks up what its plan depends on, before anything is trained."""
 
-from robusthash.contracts import Descriptor, ReadyModel
+from robusthash.contracts import Descriptor, Objective, ReadyModel
+from robusthash.errors import CapabilityError, OptionError
 from robusthash.evaluation.planning.early import check_early
 from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
 from robusthash.evaluation.planning.plan import Known
-from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, Request
+from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, TRAIN, Request
+from robusthash.evaluation.victims.checkpoints import training_recipe
 from robusthash.evaluation.victims.plugins import Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
@@ -27,9 +29,7 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
     """
     check_early(request, resources.host, own_bits=own_bits)
     plugins, setting = resources.plugins, request.setting
-    registered = [name for model in request.everyone if (name := registered_name(model))]
-    for name in registered:
-        plugins.model(name)
+    registered = _check_models(request, resources)
     members: list[str] = []
     attacks = _attacks(request, resources)
     for attack in attacks:
@@ -55,6 +55,21 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
     _ = resources.metrics
 
 
+def _check_models(request: Request, resources: Resources) -> list[str]:
+    """The names of the registered models, whose options and recipes are sound."""
+    setting = request.setting
+    registered = [name for model in request.everyone if (name := registered_name(model)) is not None]
+    methods = [resources.plugins.model(name) for name in registered]
+    for method in methods:
+        training_recipe(method, setting)
+    if setting.options.get(TRAIN) and not any(isinstance(method.plugin, Objective) for method in methods):
+        raise OptionError(
+            f"options of training are set, {', '.join(setting.options[TRAIN])}, and no model is trained",
+            hint="leave them out: closed forms, ready models and checkpoints have no recipe",
+        )
+    return registered
+
+
 def known(request: Request, resources: Resources) -> Known:
     """Facts about plugins and data that the plan depends on.
 
@@ -64,9 +79,17 @@ def known(request: Request, resources: Resources) -> Known:
 
     Raises:
         UsageError: there is no reference attack, or no yardstick for a model that needs one.
+        CapabilityError: the dataset has not what a direction needs.
         DatasetError: the dataset cannot be read.
     """
     plugins = resources.plugins
+    for direction in request.directions:
+        if direction not in resources.directions:
+            raise CapabilityError(
+                f"dataset {resources.data.name} has {' and '.join(resources.data.modalities)}s, and not what direction "
+                f"{direction} needs: {direction.query} queries, {direction.item} items",
+                hint=f"--direction {', '.join(resources.directions)}",
+            )
     attacks = _attacks(request, resources)
     sizes: dict[AnyModel, int | None] = {}
     yardstick: dict[AnyModel, AnyAttack] = {}

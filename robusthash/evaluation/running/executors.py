@@ -17,6 +17,7 @@ from robusthash.errors import OptionError, RobustHashError, StorageError, UsageE
 from robusthash.evaluation.planning.request import PluginOptions
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost, PluginKind
+from robusthash.limits import MOST_WORKERS
 from robusthash.processes import end_with_parent
 
 Make = Callable[[], Callable[[ShardTask], FinishedShard]]  #: creates the function that runs tasks
@@ -58,8 +59,8 @@ class Processes(Executor):
     workers: int = 2  #: number of processes
 
     def __post_init__(self) -> None:
-        if self.workers < 1:
-            raise OptionError(f"workers={self.workers}", hint="at least 1")
+        if not 1 <= self.workers <= MOST_WORKERS:
+            raise OptionError(f"workers={self.workers}", hint=f"from 1 to {MOST_WORKERS}")
 
     @contextmanager
     def start(self, workplace: Workplace) -> Iterator[Running]:  # noqa: D102 - as in the base class

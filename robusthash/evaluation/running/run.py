@@ -18,14 +18,15 @@ from robusthash.evaluation.running.checking import check, known
 from robusthash.evaluation.running.executors import Local
 from robusthash.evaluation.running.observing import Observed, observed
 from robusthash.evaluation.running.outcome import Failure, RunOutcome
+from robusthash.evaluation.running.space import least_written
 from robusthash.evaluation.running.work import CellTask, ShardWorker, WorkerFactory
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
+from robusthash.files.locks import locked
+from robusthash.files.storage import remove_if_empty, removed_if_unused, require_space, require_writable
 from robusthash.host import PluginHost
-from robusthash.locks import locked
 from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Direction, Role
-from robusthash.storage import remove_if_empty, require_writable
 
 _SHARDS = ".shards"  #: folder of unfinished cells, in the results folder
 _CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells need, in the results folder
@@ -64,10 +65,12 @@ def evaluate(
     check(request, resources)
     require_writable(results, "--results")
     cells = plan(request, known(request, resources))
+    require_space(results, least_written(cells, resources), "the results")
     with (
         observed(request, host, len(cells), results=results, executor=place, force=force) as watched,
         ExitStack() as stack,
     ):
+        stack.enter_context(removed_if_unused(results))
         systems = Systems(resources)
         stack.callback(systems.close)
         worker = ShardWorker(systems, cells)
@@ -78,6 +81,7 @@ def evaluate(
         )
         running = stack.enter_context(in_use(place, workplace))
         run = _Run(systems, results, running, worker, force=force)
+        stack.callback(remove_if_empty, results / _CRAFTED)
         shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
         stack.callback(remove_if_empty, results / _SHARDS)
         for position, cell in enumerate(cells):

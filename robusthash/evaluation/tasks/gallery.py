@@ -18,11 +18,12 @@ from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.files.storage import require_space, write_atomically
 from robusthash.metrics import linf, psnr, ssim
 from robusthash.pixels import LEVELS, to_levels
-from robusthash.storage import write_atomically
 
 _NEIGHBOURS = 10
+_PNG = 256  #: bytes of the smallest picture: its headers, and little else
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ def save_gallery(prepared: PreparedCell, output: Path, progress: Progress) -> li
     if system.modality.name != IMAGE:
         raise CapabilityError(f"{system.modality.name}s cannot be written as images", hint="use robusthash eval")
     files = [f"{position:05d}-{Path(name).stem}.png" for position, name in enumerate(names)]
+    require_space(output, len(names) * _PNG, "the images")
     pictures: list[Picture] = []
     for rows in prepared.shards:
         pictures += _batch(prepared.job, rows, names, files, output, system.database.index)

@@ -13,8 +13,8 @@ from robusthash.evaluation.victims.checkpoints import StoredModel, train_checkpo
 from robusthash.evaluation.victims.hardening import harden
 from robusthash.evaluation.victims.making import get_victim
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.files.storage import write_atomically
 from robusthash.host import PluginHost
-from robusthash.storage import write_atomically
 from robusthash.training import read_description
 
 

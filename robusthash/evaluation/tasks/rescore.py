@@ -17,11 +17,11 @@ from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.tasks.stored import require_scorable
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Database
+from robusthash.files.storage import digest
 from robusthash.host import PluginHost
 from robusthash.metrics import Relevance
 from robusthash.results import QueryArrays, Record, ResultStore
 from robusthash.specs import Distance, Role
-from robusthash.storage import digest
 
 
 def rescore(

@@ -10,13 +10,14 @@ from robusthash.contracts import ClosedForm, Descriptor, EpochWatch, Objective, 
 from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.planning.request import TRAIN
+from robusthash.evaluation.planning.request import TRAIN, RunSettings
 from robusthash.evaluation.victims.plugins import Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
-from robusthash.once import made_once, unfinished
+from robusthash.files.caching import cached_path
+from robusthash.files.once import made_once, unfinished
+from robusthash.files.storage import digest, require_space
 from robusthash.options import as_plain, build_options
 from robusthash.specs import NAMED_WEIGHTS
-from robusthash.storage import cache_folder, digest
 from robusthash.training import (
     Description,
     HashNetwork,
@@ -60,6 +61,7 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
     Raises:
         UsageError: there is no code length, there is nothing to train, or the images are not square.
         TrainingError: training diverged or collapsed.
+        StorageError: the disk has no room for the checkpoint, or it cannot be written.
     """
     name, bits = shown(plan.model), plan.bits
     if bits is None:
@@ -72,7 +74,7 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
             hint=f"robusthash eval --model {name}",
         )
     backbone = resources.plugins.backbone(setting.backbone or resources.data.backbone)
-    recipe = _recipe(chosen, resources)
+    recipe = training_recipe(chosen, setting)
     side = image_side(resources)
     described = Description(
         model=chosen.use,
@@ -90,13 +92,16 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
     )
     key = digest({**asdict(described), "device": resources.device.type})[:16]
     stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
-    cached = cache_folder() / "checkpoints" / f"{stem}.safetensors"
+    cached = cached_path("checkpoints", f"{stem}.safetensors")
+    path, partial = output or cached, unfinished(cached)
 
     def make() -> Description:
         network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
-        watch = resources.watch(str(plan))
-        report = _learn(network, method, recipe, resources, unfinished(cached), watch=watch)
-        return save_checkpoint(output or cached, network, replace(described, report=asdict(report)))
+        size = sum(tensor.nbytes for tensor in network.state_dict().values())
+        for file in (path, partial):
+            require_space(file.parent, size, "the checkpoint")
+        report = _learn(network, method, recipe, resources, partial, watch=resources.watch(str(plan)))
+        return save_checkpoint(path, network, replace(described, report=asdict(report)))
 
     def read() -> Description | None:
         with suppress(CheckpointError):  # an unreadable cache file is made again
@@ -104,7 +109,7 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
         return None
 
     found, there = made_once(cached, read, make)
-    return StoredModel(path=output or cached, description=found, cached=there)
+    return StoredModel(path=path, description=found, cached=there)
 
 
 def image_side(resources: Resources) -> int:
@@ -128,9 +133,13 @@ def start_of(weights: str) -> str:
     return weights if weights in NAMED_WEIGHTS else f"sha256:{tensors_digest(load_tensors(Path(weights)))}"
 
 
-def _recipe(chosen: Chosen[Method], resources: Resources) -> Recipe:
-    """The recipe of a model: its spec's values, overridden by the user's."""
-    values = {**getattr(chosen.spec, "recipe", {}), **resources.setting.options.get(TRAIN, {})}
+def training_recipe(chosen: Chosen[Method], setting: RunSettings) -> Recipe:
+    """The recipe of a model: its spec's values, overridden by the user's.
+
+    Raises:
+        OptionError: a training option is wrong.
+    """
+    values = {**getattr(chosen.spec, "recipe", {}), **setting.options.get(TRAIN, {})}
     return build_options(Recipe, values, where="the training recipe")
 
 

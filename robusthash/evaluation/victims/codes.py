@@ -5,9 +5,10 @@ from torch import Tensor
 
 from robusthash.contracts import HashModel, Progress, Randomness, Split, isolated_randomness, represented
 from robusthash.errors import CheckpointError
-from robusthash.once import made_once
-from robusthash.storage import cache_folder, digest
-from robusthash.tensors import load_tensors, save_tensors
+from robusthash.files.caching import cached_path
+from robusthash.files.once import made_once
+from robusthash.files.storage import digest
+from robusthash.files.tensors import load_tensors, save_tensors
 from robusthash.training import encode
 
 _NAME = "representation"
@@ -42,7 +43,7 @@ def cached_representation(
             "torch": torch.__version__,
         }
     )
-    path = cache_folder() / "codes" / f"{key[:32]}.safetensors"
+    path = cached_path("codes", f"{key[:32]}.safetensors")
 
     def read() -> Tensor | None:
         try:

@@ -21,11 +21,12 @@ from robusthash.contracts import (
 from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.victims.plugins import METHODS, Chosen
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.files.caching import cached_path
+from robusthash.files.once import made_once, unfinished
+from robusthash.files.storage import digest
+from robusthash.files.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.host import PluginKind
-from robusthash.once import made_once, unfinished
 from robusthash.results import ModelUse
-from robusthash.storage import cache_folder, digest
-from robusthash.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.training import Description, defense_context, load_checkpoint, load_weights, save_checkpoint
 from robusthash.version import __version__
 
@@ -94,7 +95,7 @@ def _trained(
     made_from = _made_from(use, description, chosen, resources)
     key = digest(made_from)
     name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.size}bit-{key[:16]}".replace("/", "-")
-    path = cache_folder() / "hardened" / f"{name}.safetensors"
+    path = cached_path("hardened", f"{name}.safetensors")
     wrapper = method if isinstance(method, TrainedWrapper) else None
     described = None if wrapper else description  # a description can rebuild the network only, not its wrapper
 

@@ -20,8 +20,8 @@ from robusthash.evaluation.victims.hardening import harden
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
+from robusthash.files.storage import digest
 from robusthash.results import ModelUse, PluginUse
-from robusthash.storage import digest
 from robusthash.training import (
     Description,
     LogitModel,

@@ -28,12 +28,12 @@ from robusthash.evaluation.victims.loading import check_dataset, load_dataset
 from robusthash.evaluation.victims.plugins import Chosen, Plugins
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.events import EpochInfo
+from robusthash.files.caching import cache_folder
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric, by_name, metrics_of
 from robusthash.results import DatasetUse, PluginUse
 from robusthash.specs import Direction
-from robusthash.storage import cache_folder
 from robusthash.version import __version__
 
 _SMALL_IMAGE = 64

@@ -29,8 +29,8 @@ from robusthash.evaluation.victims.making import defended, placed, undefended
 from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
+from robusthash.files.storage import digest
 from robusthash.specs import Direction
-from robusthash.storage import digest
 
 PROBED = 16  #: number of queries that a victim is probed on
 

@@ -14,8 +14,8 @@ from robusthash.contracts import (
     isolated_randomness,
     tower_of,
 )
+from robusthash.files.storage import digest
 from robusthash.results import ModelUse, PluginUse
-from robusthash.storage import digest
 from robusthash.training import Description
 
 _ITEMS = 16  #: number of synthetic inputs whose outputs identify a model's behaviour

@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from robusthash.files.storage import digest
 from robusthash.results.records.parts import AttackUse, ModelUse, VictimUse, size_label
 from robusthash.specs import Direction, Distance, Goal, PluginUse
-from robusthash.storage import digest
 
 _CHECKPOINT = "checkpoint"  #: option of a model: the name of its file, which differs from code length to code length
 _ENCODER = json.JSONEncoder(sort_keys=True, default=str)  #: made once: json.dumps makes one per call

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robusthash.errors import MissingDependencyError, OptionError
+from robusthash.files.storage import write_atomically
 from robusthash.results.curves.panels import HAMMING, Common, Curves, Over, Panel
 from robusthash.results.curves.sheets import x_name, y_title
 from robusthash.results.rendering.escaping import visible
-from robusthash.storage import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,12 +10,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from robusthash.errors import InputError
-from robusthash.locks import locked
+from robusthash.files.locks import locked
+from robusthash.files.opening import read_file
+from robusthash.files.storage import write_atomically
 from robusthash.results.gate.cells import Cell
 from robusthash.results.gate.facts import frozen
 from robusthash.results.records.outcome import Measure
 from robusthash.results.rendering.escaping import visible
-from robusthash.storage import write_atomically
 
 SCHEMA = 1
 DIGITS = 4  #: decimals of a stored value; those of the results are rounded alike before they are compared
@@ -76,7 +77,7 @@ def read_baseline(path: Path) -> Baseline:
         InputError: it cannot be read, or is no baseline; the message has the cell and the field.
     """
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise InputError(
             f"cannot read the baseline {path}: {error.strerror or error}", hint="robusthash baseline update writes one"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from robusthash.errors import InputError, UsageError
+from robusthash.files.opening import read_file
 from robusthash.results.gate.grammar import parse_rule
 from robusthash.results.gate.rules import Level, Place, Rule
 from robusthash.results.rendering.escaping import visible
@@ -78,11 +79,11 @@ def read_settings(path: Path) -> GateSettings:
         UsageError: it has no such table, or an entry of it is wrong; the message has the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_file(path).decode()
         content = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", hint="name a TOML file") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not TOML: {visible(str(error))}", hint="fix the file") from error
     table = _table(content, path)
     odd = next((key for key in table if key not in _KEYS), None)

@@ -4,11 +4,11 @@ import re
 import struct
 import sys
 import zipfile
-import zlib
 from array import array
 from pathlib import Path
 
 from robusthash.errors import InputError
+from robusthash.files.opening import DAMAGED
 
 _MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(rb"\{'descr': '<f8', 'fortran_order': (?:False|True), 'shape': \((?P<queries>\d+),\), ?\}")
@@ -34,7 +34,7 @@ def read_scores(path: Path, name: str) -> "array[float]":
             return _floats(archive.read(entry) if entry.file_size <= _LARGEST else b"", name)
     except KeyError:
         raise InputError(f"{path} has no {name}", hint="evaluate again with --force") from None
-    except (OSError, ValueError, EOFError, struct.error, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         raise InputError(f"cannot read {name} of {path}: {error}", hint="evaluate again with --force") from error
 
 
@@ -51,5 +51,5 @@ def _floats(content: bytes, name: str) -> "array[float]":
     if sys.byteorder == "big":
         values.byteswap()
     if len(values) != int(header["queries"]):
-        raise ValueError(f"{name} has {len(values)} of {header['shape'][0]} values")
+        raise ValueError(f"{name} has {len(values)} of {int(header['queries'])} values")
     return values

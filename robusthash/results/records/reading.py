@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
-from robusthash.documents import told
 from robusthash.errors import InputError
-from robusthash.opening import read_file
+from robusthash.files.documents import told
+from robusthash.files.opening import read_file
+from robusthash.files.storage import digest
 from robusthash.results.records.flat import SCHEMA, by_labels, identity
 from robusthash.results.records.migration import migrated
 from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
@@ -26,7 +27,6 @@ from robusthash.results.records.record import Record
 from robusthash.results.records.schema import CostPart, File1, File2, ModelPart2, PluginPart
 from robusthash.results.rendering.escaping import visible
 from robusthash.specs import PluginUse
-from robusthash.storage import digest
 
 #: Defaults of fields that files of schema 1 may lack.
 _UNSAID: Mapping[str, Any] = {"surrogate": None, "precision": "float32", "compiled": False, "qualities": []}
@@ -41,7 +41,10 @@ def read_record(path: Path) -> Record:
     try:
         content = read_file(path)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}", hint="fix its permissions") from error
+        raise InputError(
+            f"cannot read record {path}: {error.strerror or error}",
+            hint="name a record's file, or at least 4 digits of its digest",
+        ) from error
     return parse_record(content, str(path))
 
 

@@ -8,15 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from robusthash.errors import InputError, RobustHashError, UsageError
+from robusthash.files.paths import read_path
+from robusthash.files.storage import digest, write_atomically
 from robusthash.results.records.arrays import QueryArrays
 from robusthash.results.records.reading import read_record
 from robusthash.results.records.record import Record
 from robusthash.specs import Direction
-from robusthash.storage import digest, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
 
+_DIGITS = re.compile(r"[0-9a-f]{4,64}")
 _NAMED = 12  #: digits of the digest in a file's name
 _LONGEST = 80  #: characters of a name in a path
 
@@ -68,7 +70,7 @@ class ResultStore:
         Raises:
             StorageError: the folder cannot be written, or the disk is full. Nothing that was stored is lost.
         """
-        from robusthash.arrays import write_arrays
+        from robusthash.files.arrays import write_arrays
 
         path = self.path_of(record)
         write_arrays(path.with_suffix(".npz"), arrays.to_arrays())
@@ -86,7 +88,7 @@ class ResultStore:
         Raises:
             StorageError: the folder cannot be written, or the disk is full.
         """
-        from robusthash.arrays import write_arrays
+        from robusthash.files.arrays import write_arrays
 
         path = self._database_path(record)
         if not path.exists():
@@ -98,7 +100,7 @@ class ResultStore:
         Raises:
             InputError: it is missing or damaged.
         """
-        from robusthash.arrays import read_arrays
+        from robusthash.files.arrays import read_arrays
 
         return read_arrays(self._database_path(record))
 
@@ -116,7 +118,7 @@ class ResultStore:
         Raises:
             InputError: they are missing or damaged.
         """
-        from robusthash.arrays import read_arrays
+        from robusthash.files.arrays import read_arrays
 
         return QueryArrays.from_arrays(read_arrays(self.path_of(record).with_suffix(".npz")))
 
@@ -138,7 +140,7 @@ class ResultStore:
             UsageError: there is none, or several.
             InputError: its file is damaged.
         """
-        if not re.fullmatch(r"[0-9a-f]{4,64}", prefix):
+        if not _DIGITS.fullmatch(prefix):
             raise UsageError(f"{prefix!r} is neither a file nor a digest", hint="give at least 4 digits of the digest")
         found = [
             record
@@ -161,8 +163,8 @@ class ResultStore:
             UsageError: there is none, or several.
             InputError: its file is damaged.
         """
-        path = Path(name)
-        return read_record(path) if path.is_file() else self.lookup(name)
+        path = read_path(name, "record")
+        return self.lookup(name) if _DIGITS.fullmatch(name) and not path.is_file() else read_record(path)
 
     def arrays_beside(self, name: str, record: Record) -> QueryArrays:
         """The arrays of a record that :meth:`locate` found: those beside its file, wherever it is.
@@ -170,7 +172,7 @@ class ResultStore:
         Raises:
             InputError: they are missing or damaged.
         """
-        from robusthash.arrays import read_arrays
+        from robusthash.files.arrays import read_arrays
 
         path = Path(name)
         if not path.is_file():

@@ -23,6 +23,11 @@ def text(content: str, style: str = "") -> "Text":
     return Text(visible(content), style=style)
 
 
+def labelled(label: str, content: str) -> "Text":
+    """A line with a dim label in front."""
+    return text(label, style="dim").append_text(text(f": {content}", style="not dim"))
+
+
 def empty_table(columns: Iterable[Column]) -> "RichTable":
     """A table with these columns and no lines."""
     from rich.box import SIMPLE_HEAD

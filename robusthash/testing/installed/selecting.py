@@ -21,11 +21,11 @@ from robusthash.contracts import (
     ReadyModel,
 )
 from robusthash.errors import OptionError, UnknownNameError
+from robusthash.files.caching import cache_folder
 from robusthash.host import Owner, PluginHost, PluginKind, Registered
 from robusthash.host.discovery import same_name
 from robusthash.host.kinds import check_kind
 from robusthash.specs import AttackSpec, Capability
-from robusthash.storage import cache_folder
 from robusthash.testing.installed.outcome import Tested
 from robusthash.testing.installed.process import SELECTION, Selection
 

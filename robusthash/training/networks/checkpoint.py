@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from robusthash.checkpoints import KEY, Description, is_checkpoint, read_description
 from robusthash.errors import CheckpointError
-from robusthash.tensors import load_tensors, save_tensors, tensors_digest
+from robusthash.files.tensors import load_tensors, save_tensors, tensors_digest
 
 __all__ = ["Description", "is_checkpoint", "load_checkpoint", "read_description", "save_checkpoint"]
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from robusthash.checkpoints import is_pickle
 from robusthash.contracts import Backbone
 from robusthash.errors import CheckpointError
+from robusthash.files.tensors import load_tensors, tensors_digest
 from robusthash.specs import PluginUse
-from robusthash.tensors import load_tensors, tensors_digest
 from robusthash.training.networks.checkpoint import Description, save_checkpoint
 from robusthash.training.networks.network import HashNetwork, build_network
 from robusthash.training.networks.weights import load_weights, unwrapped

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from robusthash.contracts import IMAGE, CrossModalHashModel, HashModel, Modality, evaluating
 from robusthash.errors import UsageError
-from robusthash.tensors import load_tensors
+from robusthash.files.opening import require_file
+from robusthash.files.paths import read_path
+from robusthash.files.tensors import load_tensors
 from robusthash.training.networks.weights import load_weights
 
 
@@ -62,7 +64,8 @@ def user_model(
         The model, in evaluation mode.
 
     Raises:
-        UsageError: the file, the function or its result is not as described.
+        InputError: there is no such file.
+        UsageError: the function or its result is not as described.
         CheckpointError: the checkpoint cannot be read, or belongs to another network.
     """
     path, attribute = _split(name)
@@ -137,10 +140,8 @@ def _split(name: str) -> tuple[Path, str]:
     file, colon, attribute = name.rpartition(":")
     if not colon or not file.endswith(".py") or not attribute.isidentifier():
         raise UsageError(f"{name!r} does not name a model file", hint="write path/to/file.py:build")
-    path = Path(file).expanduser()
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}", hint="check the path in --model path/to/file.py:build")
-    return path, attribute
+    path = read_path(file, "model")
+    return require_file(path, "model", hint="check the path in --model path/to/file.py:build"), attribute
 
 
 @contextmanager

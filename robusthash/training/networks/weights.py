@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from robusthash.boundary import breach
 from robusthash.errors import CheckpointError
-from robusthash.tensors import tensors_digest
+from robusthash.files.tensors import tensors_digest
 
 #: What wrappers put before every name: DataParallel, a module around the network, torch.compile, an average of weights,
 #: and a flattened nested state.

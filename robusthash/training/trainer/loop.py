@@ -25,8 +25,8 @@ from robusthash.contracts import (
     unwatched,
 )
 from robusthash.errors import TrainingError, UsageError
-from robusthash.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
-from robusthash.storage import digest
+from robusthash.files.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
+from robusthash.files.storage import digest
 from robusthash.training.networks import weights_digest
 from robusthash.training.trainer.batches import batch_count, batches
 from robusthash.training.trainer.objective import ObjectiveStep

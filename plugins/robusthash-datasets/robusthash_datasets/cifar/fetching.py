@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from robusthash.errors import DatasetError
-from robusthash.storage import temporary_beside
+from robusthash.files.storage import temporary_beside
 
 _CHUNK = 1 << 20
 _TIMEOUT = 60  #: seconds without an answer

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from robusthash.contents import content_digest
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
-from robusthash.opening import there
-from robusthash.storage import write_atomically
+from robusthash.files.contents import content_digest
+from robusthash.files.opening import DAMAGED, there
+from robusthash.files.storage import write_atomically
 from robusthash_datasets.cifar.official import CLASSES, Source
 from robusthash_datasets.images.archives import read_arrays
 
@@ -56,7 +56,7 @@ def _decoded(jpeg: np.ndarray, offset: np.ndarray, file: Path, digest: str, cont
     if kept.is_file():
         try:
             pixels: np.ndarray = np.load(kept, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+        except DAMAGED:
             pixels = np.empty(0)  # damaged: decode again
         if pixels.shape == shape and pixels.dtype == np.uint8:
             return pixels

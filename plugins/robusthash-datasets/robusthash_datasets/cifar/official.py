@@ -12,8 +12,8 @@ import numpy as np
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError, StorageError
-from robusthash.opening import read_file, there
-from robusthash.storage import write_atomically
+from robusthash.files.opening import read_file, there
+from robusthash.files.storage import write_atomically
 from robusthash_datasets.cifar.fetching import download, md5
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"

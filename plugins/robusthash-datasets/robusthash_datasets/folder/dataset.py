@@ -8,7 +8,7 @@ import torch
 
 from robusthash.contracts import DatasetContext, FileImages, Finding, Findings, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
-from robusthash.opening import there
+from robusthash.files.opening import there
 from robusthash_datasets.drawing.draws import stratified
 from robusthash_datasets.folder.table import SPLITS, Table, read_table
 from robusthash_datasets.images.fromfiles import FromFiles

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robusthash.errors import DatasetError
-from robusthash.opening import read_file
+from robusthash.files.opening import read_file
 from robusthash_datasets.lists.files import Fault
 
 SPLITS = ("query", "database", "train")

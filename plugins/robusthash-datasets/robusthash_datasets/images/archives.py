@@ -3,19 +3,15 @@
 NumPy reads them in Python, without a decoder in C that could be led astray, so they need no process of their own.
 """
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from robusthash.errors import DatasetError
-from robusthash.opening import open_file
+from robusthash.files.opening import DAMAGED, open_file
 
 LARGEST = 16 << 30  #: bytes that the arrays may have together; CIFAR-10's are a twentieth of it in 8 bits
-
-_BROKEN = (OSError, ValueError, KeyError, EOFError, MemoryError, SyntaxError, zipfile.BadZipFile, zlib.error)
 
 
 def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.ndarray]:
@@ -36,7 +32,7 @@ def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.
             return {name: kept[name] for name in names}
     except FileNotFoundError:
         raise DatasetError(f"no {file}", hint=hint) from None
-    except _BROKEN as error:
+    except DAMAGED as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
         raise DatasetError(f"cannot read {file}: {' '.join(reason.split())}", hint=hint) from error
 

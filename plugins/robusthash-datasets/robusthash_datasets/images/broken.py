@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from robusthash.contents import content_digests
 from robusthash.contracts import DatasetContext, FileImages, Findings, Images, Progress, RetrievalData, Split
-from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
-from robusthash.storage import write_atomically
+from robusthash.files.contents import content_digests
+from robusthash.files.documents import parse_json
+from robusthash.files.storage import write_atomically
 
 _VERSION = "robusthash broken 2"
 

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.contents import content_digest, content_digests, file_state
 from robusthash.contracts import DatasetContext, FileImages, Images, Progress
 from robusthash.errors import DatasetError
+from robusthash.files.contents import content_digest, content_digests, file_state
+from robusthash.files.storage import temporary_beside
 from robusthash.processes import end_with_parent
-from robusthash.storage import temporary_beside
 
 _VERSION = "robusthash decoded 2"
 _DIGEST = 32  #: bytes of a file's digest; zeros stand for an image that is not decoded

@@ -7,7 +7,7 @@ from typing import Literal
 
 from robusthash.contracts import DatasetContext, Findings, RetrievalData
 from robusthash.errors import DatasetError
-from robusthash.opening import read_file
+from robusthash.files.opening import read_file
 from robusthash_datasets.lists.files import Listing
 from robusthash_datasets.lists.published import Published
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from robusthash.errors import StorageError
-from robusthash.storage import write_atomically
+from robusthash.files.opening import DAMAGED
+from robusthash.files.storage import write_atomically
 
 _VERSION = "robusthash listing 1"  #: changes with the content of the cache
 
@@ -28,7 +28,7 @@ def read(cache: Path, digests: Sequence[str]) -> tuple[tuple[str, ...], np.ndarr
         with _file(cache, digests).open("rb") as file, np.load(file) as kept:
             paths = tuple(kept["paths"].tobytes().decode().split("\n"))
             labels = np.unpackbits(kept["packed"], axis=1, count=int(kept["classes"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return None  # the files are parsed again
     return (paths, labels) if len(paths) == len(labels) else None
 

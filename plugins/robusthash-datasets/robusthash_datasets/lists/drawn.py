@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from robusthash.contents import content_digest
-from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
-from robusthash.opening import read_file, there
-from robusthash.storage import write_atomically
+from robusthash.files.contents import content_digest
+from robusthash.files.documents import parse_json
+from robusthash.files.opening import read_file, there
+from robusthash.files.storage import write_atomically
 from robusthash_datasets.drawing.recipes import Drawn
 from robusthash_datasets.lists.files import list_files
 from robusthash_datasets.originals import Annotated

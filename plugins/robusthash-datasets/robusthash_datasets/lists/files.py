@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from robusthash.errors import DatasetError
-from robusthash.opening import read_file, there
+from robusthash.files.opening import read_file, there
 from robusthash_datasets.lists import cache as listcache
 from robusthash_datasets.lists.rows import Lines, read_rows, split_lines
 

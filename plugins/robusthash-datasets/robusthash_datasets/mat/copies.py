@@ -15,9 +15,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from robusthash.contracts import Progress
-from robusthash.documents import parse_json
 from robusthash.errors import DatasetError, StorageError
-from robusthash.storage import write_atomically
+from robusthash.files.documents import parse_json
+from robusthash.files.storage import write_atomically
 from robusthash_datasets.images.decoded import require_room
 from robusthash_datasets.mat.file import MatFile
 

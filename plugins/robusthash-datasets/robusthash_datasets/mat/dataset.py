@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,8 @@ import torch
 
 from robusthash.contracts import Dataset, DatasetContext, Finding, Findings, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError, StorageError
-from robusthash.opening import there
-from robusthash.storage import write_atomically
+from robusthash.files.opening import DAMAGED, there
+from robusthash.files.storage import write_atomically
 from robusthash_datasets.mat.copies import PixelCopy
 from robusthash_datasets.mat.file import MatFile
 from robusthash_datasets.mat.images import MatImages, Stack
@@ -173,7 +172,7 @@ def _kept_labels(kept: Path) -> np.ndarray | None:
     try:
         with kept.open("rb") as opened, np.load(opened) as arrays:
             return np.unpackbits(arrays["packed"], axis=1, count=int(arrays["classes"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         return None  # not cached, or damaged: the file is read again
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from robusthash.contents import content_digests, file_state
 from robusthash.errors import DatasetError, MissingDependencyError
-from robusthash.opening import open_file
+from robusthash.files.contents import content_digests, file_state
+from robusthash.files.opening import open_file
 from robusthash_datasets.images.memory import zeros_and_ones
 from robusthash_datasets.mat.parser import Parser, UnparsableError
 

@@ -9,7 +9,7 @@ import torch
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
-from robusthash.opening import there
+from robusthash.files.opening import there
 from robusthash_datasets.lists.files import Listing
 from robusthash_datasets.lists.published import Published
 from robusthash_datasets.mat.file import MatFile

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from robusthash.errors import DatasetError
-from robusthash.opening import read_file
+from robusthash.files.opening import read_file
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from robusthash.errors import DatasetError
-from robusthash.opening import read_file
+from robusthash.files.opening import read_file
 from robusthash_datasets.originals.annotated import Annotated, Original, find
 
 

@@ -8,6 +8,7 @@ import click
 from robusthash.boundary import foreign
 from robusthash.cli.commands.plugins.listing import print_json
 from robusthash.cli.common import json_option
+from robusthash.cli.lines import line
 from robusthash.errors import MissingDependencyError, PluginError, RobustHashError
 from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
 from robusthash.host.kinds import check_kind
@@ -81,16 +82,16 @@ def _report(host: PluginHost, failures: list[str]) -> None:
     for owner in host.owners:
         counts = ((kind, sum(registered.owner == owner for registered in host.all(kind))) for kind in PluginKind)
         offered = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)
-        click.echo(f"loaded: {owner}: {offered or 'observers only'}")
+        line(f"loaded: {owner}: {offered or 'observers only'}")
     for owner in host.excluded:
-        click.echo(f"excluded by ROBUSTHASH_PLUGINS: {owner}")
+        line(f"excluded by ROBUSTHASH_PLUGINS: {owner}")
     for group in host.duplicates():
         names = " or ".join(registered.full_name for registered in group)
-        click.echo(f"warning: {group[0].kind} {group[0].spec.name!r} has several owners: write {names}")
+        line(f"warning: {group[0].kind} {group[0].spec.name!r} has several owners: write {names}")
     for problem in host.problems:
-        click.echo(f"problem: {problem.message}")
-        click.echo("".join(f"    {line}\n" for line in problem.details.splitlines()), nl=False)
+        line(f"problem: {problem.message}")
+        click.echo("".join(f"    {one}\n" for one in problem.details.splitlines()), nl=False)
     for failure in failures:
-        click.echo(f"problem: {failure}")
+        line(f"problem: {failure}")
     if not host.problems and not failures:
         click.echo("no problems found")

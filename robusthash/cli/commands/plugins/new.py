@@ -1,11 +1,15 @@
 """``robusthash plugins new``: a complete distribution to start from."""
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
 from robusthash.cli.commands.plugins.listing import print_json
 from robusthash.cli.common import json_option
+from robusthash.cli.lines import line
+from robusthash.cli.paths import PATH
+from robusthash.files.storage import require_writable
 from robusthash.scaffold import KINDS, blueprint, write
 
 
@@ -14,7 +18,7 @@ from robusthash.scaffold import KINDS, blueprint, write
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What the plugin adds.")
 @click.option(
     "--into",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PATH,
     default=Path(),
     metavar="DIR",
     help="Where its folder is made; by default here.",
@@ -27,11 +31,14 @@ def new(*, name: str, kind: str, into: Path, as_json: bool) -> None:
     robusthash plugins new my-hinge --kind gradient-attack
     """
     plan = blueprint(name, kind)
+    require_writable(into, "--into")
     folder = write(plan, into)
     if as_json:
         print_json({"folder": str(folder), "name": plan.name, "files": [str(path) for path in plan.files]})
         return
-    click.echo(f"{folder}:")
+    line(f"{folder}:")
     for path in plan.files:
         click.echo(f"    {path}")
-    click.echo(f"\npip install -e {folder}\nrobusthash plugins test {plan.distribution}\n{plan.use}")
+    click.echo()
+    line(f"pip install -e {quote(str(folder))}")
+    click.echo(f"robusthash plugins test {plan.distribution}\n{plan.use}")

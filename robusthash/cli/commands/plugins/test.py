@@ -1,13 +1,15 @@
 """``robusthash plugins test``: does a plugin keep the contract of its kind?"""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from robusthash.cli.commands.plugins.listing import kind_option, print_json
 from robusthash.cli.common import json_option
-from robusthash.errors import OptionError, PluginError
+from robusthash.cli.paths import PATH
+from robusthash.errors import OptionError, PluginError, UsageError
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ _WORDS = {"yes": True, "true": True, "no": False, "false": False}
     metavar="ATTRIBUTE=VALUE",
     help="Attribute of the contract, such as masks_gradients=yes. Repeatable.",
 )
-@click.option("--data-root", type=click.Path(exists=True, file_okay=False), help="Folder with a dataset's files.")
+@click.option("--data-root", type=PATH, metavar="DIR", help="Folder with a dataset's files.")
 @click.option("--traceback", is_flag=True, help="Show the tracebacks of failed tests.")
 @json_option
 @click.pass_context
@@ -39,7 +41,7 @@ def test(
     kind: str | None,
     options: tuple[str, ...],
     declared: tuple[str, ...],
-    data_root: str | None,
+    data_root: Path | None,
     traceback: bool,
     as_json: bool,
 ) -> None:
@@ -51,6 +53,8 @@ def test(
     robusthash plugins test my-hinge
     robusthash plugins test robusthash-my-hinge -o my-hinge.steps=10
     """
+    if data_root is not None and not data_root.is_dir():
+        raise UsageError(f"--data-root {data_root} is not a folder", hint="name an existing folder")
     from robusthash.testing.installed import Selection, run
 
     outcome = run(
@@ -59,7 +63,7 @@ def test(
             kind=kind,
             options=parse_assignments(options),
             declared=dict(map(_declared, declared)),
-            data_root=data_root,
+            data_root=None if data_root is None else str(data_root),
         )
     )
     if as_json:

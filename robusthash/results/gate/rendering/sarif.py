@@ -4,11 +4,11 @@ import json
 from pathlib import PurePath
 from typing import Any
 
+from robusthash.files.storage import digest
 from robusthash.results.gate.rules import Level
 from robusthash.results.gate.verdict import Check, State, Verdict
 from robusthash.results.gate.wording import details, finding, title
 from robusthash.results.rendering.escaping import for_sarif
-from robusthash.storage import digest
 from robusthash.version import __version__
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

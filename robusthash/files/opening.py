@@ -1,11 +1,25 @@
 """Opens files that strangers wrote: regular ones only, so that nothing hangs and nothing is endless."""
 
+import lzma
 import os
 import stat
+import struct
+import zipfile
+import zlib
 from io import BufferedReader
 from pathlib import Path
 
-__all__ = ["open_file", "read_file", "there"]
+from robusthash.errors import InputError
+
+__all__ = ["DAMAGED", "open_file", "read_file", "require_file", "there"]
+
+#: What reading an archive or an array raises where the file is damaged. Besides the usual: an archive may be marked as
+#: encrypted (RuntimeError) or packed by what Python lacks (NotImplementedError), and a header is evaluated as a literal
+#: (SyntaxError) and may ask for more than there is (MemoryError, OverflowError).
+DAMAGED: tuple[type[Exception], ...] = (
+    *(OSError, ValueError, LookupError, EOFError, RuntimeError, SyntaxError, MemoryError, OverflowError),
+    *(TypeError, struct.error, lzma.LZMAError, zipfile.BadZipFile, zlib.error),
+)
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -14,9 +28,7 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
-LARGEST = (
-    4 << 30
-)  #: bytes that a file may have to be read whole; the largest of the literature's texts is a tenth of it
+MOST_BYTES = 4 << 30  #: of a file that is read whole; the largest of the literature's texts has a tenth of it
 
 
 def open_file(path: Path) -> BufferedReader:
@@ -45,7 +57,7 @@ def open_file(path: Path) -> BufferedReader:
         raise
 
 
-def read_file(path: Path, *, at_most: int = LARGEST) -> bytes:
+def read_file(path: Path, *, at_most: int = MOST_BYTES) -> bytes:
     """The content of a regular file.
 
     Args:
@@ -63,6 +75,26 @@ def read_file(path: Path, *, at_most: int = LARGEST) -> bytes:
         if len(content) > at_most or os.fstat(file.fileno()).st_size > at_most:
             raise OSError(27, f"it has more than {at_most >> 20} MiB", str(path))
     return content
+
+
+def require_file(path: Path, what: str, *, hint: str = "name an existing file", or_folder: bool = False) -> Path:
+    """The path, if it can be opened: for files that another reads, or that are read later.
+
+    Args:
+        path: of the file.
+        what: what it is, for the error: ``model``, ``checkpoint``.
+        hint: of the error.
+        or_folder: whether a folder is as good.
+
+    Raises:
+        InputError: it is not there, cannot be read, or is neither a regular file nor what is as good.
+    """
+    try:
+        if not (or_folder and path.is_dir()):
+            open_file(path).close()
+    except OSError as error:
+        raise InputError(f"cannot read {what} {path}: {error.strerror or error}", hint=hint) from error
+    return path
 
 
 def there(path: Path) -> bool:

@@ -9,8 +9,8 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from robusthash.checkpoints import refuse_other_formats, unreadable
-from robusthash.storage import write_atomically
+from robusthash.files.header import refuse_other_formats, unreadable
+from robusthash.files.storage import write_atomically
 
 __all__ = ["load_tensors", "save_tensors", "tensors_digest"]
 

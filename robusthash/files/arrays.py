@@ -2,15 +2,14 @@
 
 import io
 import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from robusthash.errors import InputError
-from robusthash.opening import open_file
-from robusthash.storage import write_atomically
+from robusthash.files.opening import DAMAGED, open_file
+from robusthash.files.storage import write_atomically
 
 __all__ = ["Arrays", "read_arrays", "to_npz", "write_arrays"]
 
@@ -35,7 +34,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         with open_file(path) as file, np.load(file, allow_pickle=False) as arrays:
             return dict(arrays)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except DAMAGED as error:
         raise InputError(f"cannot read the arrays {path}: {error}", hint="evaluate again with --force") from error
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, BinaryIO
 
 from msgspec import Meta, Raw, Struct
 
-from robusthash.documents import parse_json
 from robusthash.errors import CheckpointError
-from robusthash.opening import open_file
+from robusthash.files.documents import parse_json
+from robusthash.files.opening import open_file
 
 _PICKLE_SUFFIXES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
 #: Keeps the tensors of a state dict, wherever it is nested: of several, such as a model and its average, the first of

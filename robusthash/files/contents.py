@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from robusthash.opening import open_file
-from robusthash.storage import cache_folder
+from robusthash.errors import UsageError
+from robusthash.files.caching import cache_folder
+from robusthash.files.opening import open_file
 
 __all__ = ["content_digest", "content_digests", "file_state"]
 
@@ -78,7 +79,7 @@ def content_digest(path: Path) -> bytes:
 def _recalled(states: Sequence[str]) -> dict[str, bytes]:
     """The digests that are remembered; none where the memory cannot be read, and everything is read again."""
     found: dict[str, bytes] = {}
-    with suppress(OSError, sqlite3.Error), _memory() as memory:
+    with suppress(OSError, sqlite3.Error, UsageError), _memory() as memory:
         for start in range(0, len(states), 500):
             some = states[start : start + 500]
             marks = ",".join("?" * len(some))
@@ -89,7 +90,7 @@ def _recalled(states: Sequence[str]) -> dict[str, bytes]:
 def _remember(digests: Mapping[str, bytes]) -> None:
     """Remembers digests where the memory can be written; elsewhere the files are read again next time."""
     if digests:
-        with suppress(OSError, sqlite3.Error), _memory() as memory:
+        with suppress(OSError, sqlite3.Error, UsageError), _memory() as memory:
             memory.executemany("INSERT OR REPLACE INTO contents VALUES (?, ?)", digests.items())
             memory.commit()
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from torch import Tensor
 
-from robusthash.checkpoints import read_metadata
-from robusthash.documents import parse_json
 from robusthash.errors import CheckpointError
-from robusthash.tensors import load_tensors, save_tensors
+from robusthash.files.documents import parse_json
+from robusthash.files.header import read_metadata
+from robusthash.files.tensors import load_tensors, save_tensors
 
 _KEY = "robusthash-partial"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from robusthash.errors import StorageError
-from robusthash.locks import held, locked
-from robusthash.storage import remove_if_empty
+from robusthash.files.locks import held, locked
+from robusthash.files.storage import remove_if_empty
 
 __all__ = ["made_once", "unfinished"]
 

@@ -1,0 +1,1 @@
+"""Files: read carefully, written whole or not at all, cached, locked, and named by their content."""

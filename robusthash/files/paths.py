@@ -1,0 +1,32 @@
+"""Paths as users write them. Importable without torch."""
+
+import os
+from pathlib import Path
+
+from robusthash.errors import UsageError
+
+__all__ = ["read_path"]
+
+
+def read_path(text: str | os.PathLike[str], what: str) -> Path:
+    """A path that the system takes for one, whether or not something is there. ``~`` is the user's home.
+
+    Args:
+        text: what the user wrote.
+        what: the option or variable that it comes from, for the error.
+
+    Raises:
+        UsageError: it is empty, contains NUL, is too long, or names the home of a user whom the system does not know.
+    """
+    written = os.fspath(text)
+    if not written:
+        raise UsageError(f"{what} is empty", hint="name a path")
+    try:
+        path = Path(written).expanduser()
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return path
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{what} {written} is not a path: {reason}", hint="check how it is written") from error
+    return path

@@ -1,0 +1,64 @@
+"""Stored files: whole or not at all, and with the mode of any new file."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from robusthash.errors import StorageError
+from robusthash.files.storage import temporary_beside, write_atomically
+
+
+@pytest.fixture(params=[0o022, 0o002, 0o077, 0o027], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["a new file", "an existing one"])
+def test_a_stored_file_has_the_mode_that_the_umask_gives(tmp_path: Path, umask: int, *, replaced: bool) -> None:
+    path = tmp_path / "folder" / "file"
+    if replaced:
+        path.parent.mkdir()
+        path.touch(mode=0o600)
+    write_atomically(path, b"content")
+    assert path.read_bytes() == b"content"
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+    assert os.umask(umask) == umask  # as the process had it
+    assert [one.name for one in path.parent.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("error", [OSError("no"), KeyboardInterrupt()], ids=["an error", "an interruption"])
+def test_what_is_not_written_whole_leaves_the_old_file(tmp_path: Path, error: BaseException) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def write() -> None:
+        with temporary_beside(path) as temporary:
+            temporary.write_bytes(b"ne")
+            raise error
+
+    with pytest.raises(type(error)):
+        write()
+    assert path.read_bytes() == b"old"
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_two_that_write_at_once_do_not_mix(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    with temporary_beside(path) as first, temporary_beside(path) as second:
+        for one in (first, second):
+            one.write_bytes(one.name.encode())
+        second.replace(path)
+        assert path.read_text() == second.name
+        first.replace(path)
+    assert path.read_text() == first.name
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="cannot write"):
+        write_atomically(tmp_path / "file" / "below", b"")
