@@ -110,7 +110,9 @@ def write_jpeg(folder: Path, **changes: Any) -> None:
     files = []
     for i in range(120):
         buffer = io.BytesIO()
-        Image.fromarray(np.stack([x * 8, y * 8, (x + i) % 32 * 8], axis=2).astype(np.uint8)).save(buffer, "jpeg")
+        Image.fromarray(np.stack([x * 8, (y + i // 32) % 32 * 8, (x + i) % 32 * 8], axis=2).astype(np.uint8)).save(
+            buffer, "jpeg"
+        )
         files.append(buffer.getvalue())
     arrays = {
         "jpeg": np.frombuffer(b"".join(files), dtype=np.uint8),
