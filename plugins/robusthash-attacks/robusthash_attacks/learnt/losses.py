@@ -19,6 +19,7 @@ def hinge(outputs: Tensor, aim: Tensor, own: Tensor) -> Tensor:  # noqa: ARG001 
 def triplet(outputs: Tensor, aim: Tensor, own: Tensor) -> Tensor:
     """``max(0, |f - h| - |f - o| + 0.8)`` between unit vectors, ``o`` the output for the clean image.
 
+    >>> import torch
     >>> own = torch.tensor([[1.0, 1.0]])
     >>> triplet(own, -own, own).tolist(), triplet(-own, -own, own).tolist()
     ([2.799999952316284], [0.0])
