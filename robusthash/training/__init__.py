@@ -20,7 +20,14 @@ from robusthash.training.networks import (
     weights_digest,
     wrapped,
 )
-from robusthash.training.trainer import ObjectiveStep, set_hash_layer, share_label, train
+from robusthash.training.trainer import (
+    ObjectiveStep,
+    optimizer_state,
+    restore_optimizer,
+    set_hash_layer,
+    share_label,
+    train,
+)
 
 __all__ = [
     "AdversarialTraining",
@@ -40,8 +47,10 @@ __all__ = [
     "load_checkpoint",
     "load_tensors",
     "load_weights",
+    "optimizer_state",
     "prototype_loss",
     "read_description",
+    "restore_optimizer",
     "save_checkpoint",
     "set_hash_layer",
     "share_label",

@@ -12,6 +12,9 @@ _DHTA = "bai2020targeted"
 _HAG = "yang2018adversarial"
 _SAAT = "yuan2023semantic"
 _CGAT = "wang2023cgat"
+_UAP = "li2019universal"
+_PATCH = "brown2017adversarial"
+_PROSGAN = "wang2021prototype"
 _TMA = "tolias2019targeted"
 
 _VECTORS = frozenset({Distance.COSINE, Distance.L2})
@@ -66,6 +69,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
             goals=frozenset({Goal.UNTARGETED}),
             distances=frozenset(Distance),
         )
+    yield from _universal()
     rnm, tanh = "robusthash_attacks.rnm:RNM", "robusthash_attacks.tanh:Tanh"
     yield _gradient("rnm", rnm, "away", "Relaxation-norm method, away from the query's own code", _RNM)
     yield _gradient(
@@ -160,6 +164,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
         role=Role.YARDSTICK,
     )
+    yield from _generative()
     yield from _on_descriptors()
 
 
@@ -199,3 +204,56 @@ def _gradient(
         goals=frozenset({Goal.TARGETED if aim in _TARGETED else Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, *_NEEDS.get(aim, ())}),
     )
+
+
+def _universal() -> Iterator[AttackSpec]:
+    """Attacks with one pattern for all queries."""
+    for name, factory, what, paper in (
+        ("uap", "robusthash_attacks.learnt.uap:UAP", "perturbation", _UAP),
+        ("patch", "robusthash_attacks.learnt.patch:Patch", "visible patch", _PATCH),
+    ):
+        for targeted, of in ((False, "for all queries"), (True, "for each target label")):
+            yield AttackSpec(
+                name=f"{name}-target" if targeted else name,
+                factory=factory,
+                summary=f"One universal {what} {of}, learnt on the train split",
+                paper=paper,
+                options={"aim": "to-mainstay" if targeted else "away"},
+                goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
+                needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
+                distances=frozenset({Distance.HAMMING}) if targeted else frozenset(Distance),
+            )
+
+
+def _generative() -> Iterator[AttackSpec]:
+    """Attacks by a generator."""
+    published: dict[str, Any] = {
+        "bound": "none",
+        "batch": 24,
+        "rate": 1e-4,
+        "filters": 64,
+        "blocks": 6,
+        "steps": 43_800,
+        "prototype_steps": 30_000,
+        "prototype_width": 4096,
+        "reconstruction_weight": 50.0,
+        "deception_weight": 1.0,
+    }
+    for name, summary, options in (
+        ("prosgan", "ProS-GAN within epsilon: a small generator of residuals, told the target label's code", {}),
+        ("prosgan/cvpr21", "ProS-GAN as released: a generator of whole images, unbounded", {"prototype": "likelihood"}),
+        (
+            "prosgan/tmm",
+            "ProS-GAN as released for its journal version, unbounded",
+            {"prototype": "circle", "hash_loss": "adaptive", "hash_weight": 1.0},
+        ),
+    ):
+        yield AttackSpec(
+            name=name,
+            factory="robusthash_attacks.learnt.prosgan.attack:ProsGAN",
+            summary=summary,
+            paper=_PROSGAN,
+            options={**published, **options} if "/" in name else options,
+            goals=frozenset({Goal.TARGETED}),
+            needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
+        )

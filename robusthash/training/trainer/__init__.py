@@ -5,6 +5,7 @@ from robusthash.training.trainer.closed_form import set_hash_layer
 from robusthash.training.trainer.loop import train, training_identity
 from robusthash.training.trainer.objective import ObjectiveStep, share_label
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
+from robusthash.training.trainer.snapshot import optimizer_state, restore_optimizer
 
 __all__ = [
     "ObjectiveStep",
@@ -13,6 +14,8 @@ __all__ = [
     "epoch_order",
     "learning_rate",
     "make_optimizer",
+    "optimizer_state",
+    "restore_optimizer",
     "set_hash_layer",
     "set_learning_rate",
     "share_label",

@@ -1,0 +1,113 @@
+"""The search for universal patterns: one step for one pattern at a time."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robusthash.contracts import LearningContext, Modality, Threat
+from robusthash.training import optimizer_state, restore_optimizer
+from robusthash_attacks.learnt.examples import Examples
+from robusthash_attacks.learnt.losses import Loss
+from robusthash_attacks.learnt.targets import TargetCodes
+
+_PATTERN, _ADAM = "pattern.", "adam."
+
+
+class Patterns(Protocol):
+    """What a universal attack says of its patterns: see :class:`~robusthash_attacks.learnt.universal.Universal`."""
+
+    @property
+    def batch(self) -> int:
+        """Train images per step."""
+
+    @property
+    def rate(self) -> float:
+        """Learning rate, as a share of half the range of a pattern's elements."""
+
+    def shape(self, modality: Modality) -> tuple[int, ...]:
+        """Of a pattern."""
+
+    def limits(self, threat: Threat) -> tuple[float, float]:
+        """Of a pattern's elements."""
+
+    def apply(self, clean: Tensor, patterns: Tensor, threat: Threat, drawn: Mapping[str, Tensor]) -> Tensor:
+        """Inputs with patterns on them."""
+
+
+class PatternSearch:
+    """The patterns while they are learnt: a :class:`~robusthash_attacks.learnt.course.Learner`.
+
+    Args:
+        attack: what a pattern is.
+        loss: of an input with a pattern.
+        context: what it may know.
+        codes: the codes to reach, one per pattern; None is one pattern, away from each image's own code.
+        drawn: what the attack has drawn.
+    """
+
+    def __init__(
+        self,
+        attack: Patterns,
+        loss: Loss,
+        context: LearningContext,
+        codes: TargetCodes | None,
+        drawn: Mapping[str, Tensor],
+    ) -> None:
+        self._attack, self._loss, self._codes, self._drawn = attack, loss, codes, drawn
+        self._surrogate, self._threat, self._bank = context.surrogate, context.threat, context.bank
+        parts = [Examples.split(context, without=label) for label in ([None] if codes is None else codes.labels)]
+        self._learnt, self._validating = zip(*parts, strict=True)
+        self._low, self._high = attack.limits(context.threat)
+        shape = attack.shape(context.surrogate.modality)
+        start = context.random.derived("start").uniform(torch.arange(len(parts)), shape).to(context.device)
+        self.patterns = [one.clone().requires_grad_() for one in self._low + (self._high - self._low) * start]
+        self._optimiser = torch.optim.Adam(self.patterns, lr=attack.rate * (self._high - self._low) / 2)
+
+    def step(self, step: int, progress: float) -> Mapping[str, float]:  # noqa: ARG002, D102 - as in the protocol
+        index = step % len(self.patterns)
+        examples = self._learnt[index]
+        with torch.enable_grad():
+            loss = self._losses(examples, examples.batch(step, self._attack.batch), index).mean()
+            self._optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        self._optimiser.step()
+        with torch.no_grad():
+            self.patterns[index].clamp_(self._low, self._high)
+        return {"loss": float(loss.detach())}
+
+    @torch.no_grad()
+    def validate(self) -> float:  # noqa: D102 - as in the protocol
+        losses = [
+            self._losses(examples, part, index)
+            for index, examples in enumerate(self._validating)
+            for part in examples.parts(self._attack.batch)
+        ]
+        return float(torch.cat(losses).mean())
+
+    def state(self) -> dict[str, Tensor]:  # noqa: D102 - as in the protocol
+        moments, _ = optimizer_state(self._optimiser)
+        return {
+            **{f"{_PATTERN}{i}": pattern.detach() for i, pattern in enumerate(self.patterns)},
+            **{f"{_ADAM}{name}": tensor for name, tensor in moments.items()},
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102 - as in the protocol
+        with torch.no_grad():
+            for i, pattern in enumerate(self.patterns):
+                pattern.copy_(state[f"{_PATTERN}{i}"])
+        moments = {name.removeprefix(_ADAM): part for name, part in state.items() if name.startswith(_ADAM)}
+        restore_optimizer(self._optimiser, moments, {})
+
+    def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:  # noqa: D102 - as in the protocol
+        return {}, ()
+
+    def _losses(self, examples: Examples, rows: np.ndarray, index: int) -> Tensor:
+        """Losses (n,) of some train items with one pattern."""
+        clean = examples.inputs(rows)
+        own = self._bank.codes[torch.from_numpy(rows).to(clean.device)].float()
+        aim = -own if self._codes is None else self._codes.codes[index].to(own).expand_as(own)
+        patterns = self.patterns[index].expand(len(clean), *self.patterns[index].shape)
+        return self._loss(self._surrogate(self._attack.apply(clean, patterns, self._threat, self._drawn)), aim, own)
