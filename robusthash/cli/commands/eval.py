@@ -17,21 +17,20 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.fail_under import check_rules, gate_of
 from robusthash.cli.gating import allow_option, rule_option, show_verdict
 from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS, COUNT, QUALITY, WORKERS
 from robusthash.cli.paths import PATH
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
-from robusthash.errors import OptionError, UnknownNameError, UsageError
+from robusthash.errors import OptionError
 from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
-from robusthash.specs import AttackSpec, Direction, Precision, Relevance, Role
+from robusthash.specs import Direction, Precision, Relevance
 
 if TYPE_CHECKING:
     from robusthash.evaluation import Failure, Request, RunOutcome
-    from robusthash.host import PluginHost
-    from robusthash.results.gate import GateSettings
 
 
 @click.command("eval")
@@ -157,7 +156,7 @@ def command(
 
     With --fail-under, a plugin that cannot be loaded is an error, and the exit code is 3 if a rule is not kept.
     """
-    gate = _gate(rules, allow)
+    gate = gate_of(rules, allow)
     request = _request(context, suite, values)
     from robusthash.evaluation.planning.early import check_early
     from robusthash.files.storage import require_writable
@@ -166,7 +165,7 @@ def command(
     if executor is not None:
         host.find(PluginKind.EXECUTOR, executor)
     check_early(request, host)
-    _check_rules(gate, request, host)
+    check_rules(gate, request, host)
     require_writable(results, "--results")
     from robusthash.evaluation import choose_executor, evaluate
 
@@ -187,52 +186,6 @@ def command(
 
         verdict = judge(stored_material(outcome.records, results), gate)
         context.exit(show_verdict(verdict, as_json=False, aside=as_json))
-
-
-def _gate(rules: tuple[str, ...], allow: tuple[str, ...]) -> "GateSettings":
-    """The rules of the command line. They are read before anything is computed.
-
-    Raises:
-        UsageError: one is wrong, or needs a baseline.
-    """
-    from robusthash.results.gate import GateSettings, Place, parse_rule
-
-    parsed = tuple(parse_rule(rule, where=Place(name="--fail-under")) for rule in rules)
-    relative = next((rule for rule in parsed if rule.comparison.relative), None)
-    if relative:
-        raise UsageError(
-            f"--fail-under: {relative.text} needs a baseline, and an evaluation has none",
-            hint=f"evaluate first, then: robusthash gate --fail-under '{relative.text}' --baseline FILE",
-        )
-    return GateSettings(rules=parsed).allowing(frozenset(allow))
-
-
-def _check_rules(gate: "GateSettings", request: "Request", host: "PluginHost") -> None:
-    """Finds a rule that will name nothing before hours of work, not after.
-
-    Raises:
-        UnknownNameError: an attack, a dataset or a metric that a rule names is not evaluated.
-    """
-    from robusthash.evaluation.planning.names import shown
-    from robusthash.results.gate.rules import fits
-
-    # References are run beside any attack; if no attack is asked for, the yardstick is.
-    always = Role.REFERENCE if request.attacks else Role.YARDSTICK, Role.REFERENCE
-    specs = [one.spec for one in host.all(PluginKind.ATTACK)]
-    added = [spec.name for spec in specs if isinstance(spec, AttackSpec) and spec.role in always]
-    asked = {
-        "attack": [*map(shown, request.attacks or ()), *added],
-        "dataset": [shown(request.setting.dataset)],
-    }
-    for rule in gate.rules:
-        where = f"--fail-under {rule.text}"
-        for key, names in asked.items():
-            pattern = rule.filters.get(key)
-            if pattern and not any(fits(key, name.rpartition("/")[2], pattern) for name in names):
-                raise UnknownNameError(f"{key} of this evaluation", pattern, names, where=where)
-        metrics = [shown(metric) for metric in request.setting.metrics]
-        if rule.metric not in metrics:
-            raise UnknownNameError("metric of this evaluation", rule.metric, metrics, where=where)
 
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
