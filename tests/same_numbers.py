@@ -23,10 +23,11 @@ from typing import Any
 
 import numpy as np
 
-_FEW = ["--queries", "24", "-o", "train.epochs=4"]
+_QUERIES = ["--queries", "24"]
+_FEW = [*_QUERIES, "-o", "train.epochs=4"]
 _SMALL: dict[str, list[str]] = {
     "main": ["--model", "dpsh", "--attack", "rnm", "--attack", "rnm-p2s", *_FEW],
-    "ensemble": ["--model", "lsh", "--attack", "strongest", "-o", "strongest.members=hinge,hag", *_FEW],
+    "ensemble": ["--model", "lsh", "--attack", "strongest", "-o", "strongest.members=hinge,hag", *_QUERIES],
     "jpeg": ["--model", "dpsh", "--defense", "bit-depth", "--attack", "hinge", "--jpeg", "75", *_FEW],
     "services": ["--model", "dpsh", "--surrogate", "lsh", "--attack", "hinge", "--retriever", "torch", *_FEW],
 }
@@ -60,7 +61,7 @@ _GRID: dict[str, list[str]] = _SMALL | {
         *("--attack", "mainstay", *_FEW),
     ],
     "indexes": ["--model", "dpsh", "--bits", "16", "--attack", "rnm", "--retriever", "faiss-ivf", *_FEW],
-    "hashes": ["--model", "phash", "--model", "itq", "--attack", "square", "-o", "square.queries=40", *_FEW],
+    "hashes": ["--model", "phash", "--model", "itq", "--attack", "square", "-o", "square.queries=40", *_QUERIES],
     "sweep": ["--model", "dpsh", "--attack", "rnm", "--vary", "rnm.steps=5,20", "--metric", "map", *_FEW],
     "sharded": ["--model", "dpsh", "--attack", "rnm", "--shard-size", "7", "--seed", "3", "--workers", "2", *_FEW],
 }
@@ -158,8 +159,8 @@ def compare(old: Path, new: Path) -> list[str]:
 
 def differing(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """Names of what is not the same in two runs of one cell."""
-    # A probe may look at more than it did; everything else has to be there in both.
-    keys = [key for key in before.keys() | after.keys() if key in before or not key.startswith("probe.")]
+    # A probe may look at more than it did, and more may be noted of a query; everything else has to be there in both.
+    keys = [key for key in before.keys() | after.keys() if key in before or not key.startswith(("probe.", "twins"))]
     return sorted(key for key in keys if before.get(key) != after.get(key))
 
 
