@@ -85,4 +85,4 @@ def test_what_a_text_is_not_is_told(towers: list[str], capsys: pytest.CaptureFix
 def test_a_dataset_of_images_has_no_texts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["eval", "--model", "lsh", "--attack", "hinge", "--direction", "i2t", "--queries", "4", "--quiet"]
     assert run([*command, "--results", str(tmp_path)]) == 2
-    assert "no inputs of modality 'text'" in capsys.readouterr().err
+    assert "dataset digits has images, and not what direction i2t needs" in capsys.readouterr().err

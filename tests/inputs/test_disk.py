@@ -3,13 +3,16 @@
 import errno
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pluggy
 import pytest
 
+import robusthash
 import robusthash.files.storage
 from robusthash.cli import run
 from robusthash.errors import StorageError
@@ -156,10 +159,16 @@ def test_what_is_stored_is_read_by_whom_the_umask_lets(told: Run, tmp_path: Path
     assert {mode for path, mode in modes.items() if path.is_dir()} == {"0o750"}, modes
 
 
+def _anybody_reads(*files: Path) -> bool:
+    return all(folder.stat().st_mode & stat.S_IXOTH for file in files for folder in file.resolve().parents)
+
+
 @pytest.fixture
 def readonly() -> Iterator[Callable[[Path], None]]:
     """Makes folders read-only. Root writes into any folder, so that what follows runs as nobody."""
     root = os.geteuid() == 0
+    if root and not _anybody_reads(Path(pluggy.__file__), Path(robusthash.__file__)):
+        pytest.skip("nobody cannot read what is installed: it lies in a folder of root's own")
     modes: dict[Path, int] = {}
 
     def change(path: Path, mode: int) -> None:

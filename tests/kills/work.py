@@ -8,9 +8,10 @@ from pathlib import Path
 from contents import Contents, contents, empty_folders
 from runs import start
 
-_SMALL = ("--queries", "7", "--shard-size", "3", "-o", "train.epochs=2", "--quiet", "--json")
+_SMALL = ("--queries", "7", "--shard-size", "3", "--quiet", "--json")
+_TRAIN = ("-o", "train.epochs=2")
 _EVAL = ("eval", "--model", "linear.py:build", *_SMALL)
-_DPSH = ("eval", "--model", "dpsh", *_SMALL)
+_DPSH = ("eval", "--model", "dpsh", *_SMALL, *_TRAIN)
 _LINEAR = """\"\"\"A model that takes next to no time.\"\"\"
 
 import torch
@@ -49,11 +50,14 @@ class Job:
 
 
 JOBS = (
-    Job(name="train", arguments=("train", "--model", "dpsh", "-o", "train.epochs=2", "--quiet"), after=None),
+    Job(name="train", arguments=("train", "--model", "dpsh", *_TRAIN, "--quiet"), after=None),
     Job(name="cells", arguments=_CELLS),
     Job(name="workers", arguments=(*_CELLS, "--workers", "2")),
     Job(name="ensemble", arguments=(*_EVAL, *_attacks("rnm", "strongest"))),
-    Job(name="transfer", arguments=(*_EVAL, "--model", "dpsh", "--surrogate", "linear.py:build", *_attacks("rnm"))),
+    Job(
+        name="transfer",
+        arguments=(*_EVAL, "--model", "dpsh", "--surrogate", "linear.py:build", *_TRAIN, *_attacks("rnm")),
+    ),
     Job(name="learnt", arguments=(*_EVAL, *_attacks("tha"))),
     Job(name="hardened", arguments=(*_EVAL, *_attacks("rnm"), "--defense", "saat", *_SAAT)),
     Job(name="again", arguments=(*_CELLS, "--force"), after="cells"),

@@ -71,7 +71,7 @@ class Followed(Objective):
 
     refreshed: ClassVar[bool] = True
 
-    pairing: Literal["bank", "batch"] = "batch"
+    pairing: Literal["bank", "batch"] = "batch"  #: what is compared
 
     def head(self, *, bits: int, classes: int, seed: int) -> Targets:
         return Targets()

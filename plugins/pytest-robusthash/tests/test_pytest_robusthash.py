@@ -90,12 +90,14 @@ class Project:
         """Runs pytest in the project; its exit code and output."""
         paths = [str(self.folder / "site"), str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
         variables = {"PYTHONPATH": os.pathsep.join(paths), "SPOILED": str(spoiled), "PYTEST_ADDOPTS": ""}
+        # Under tox, pytest keeps its cache in the environment's folder instead of the project's.
+        inherited = {name: value for name, value in os.environ.items() if name != "TOX_ENV_DIR"}
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-rA", *arguments],
             capture_output=True,
             text=True,
             cwd=self.folder,
-            env={**os.environ, **variables},
+            env={**inherited, **variables},
         )
         return done.returncode, done.stdout + done.stderr
 

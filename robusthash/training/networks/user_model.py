@@ -146,11 +146,13 @@ def _split(name: str) -> tuple[Path, str]:
 
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
-    """Lets the user's file import modules from its own folder, as a script can."""
+    """Lets the user's file import modules from its own folder, as a script can; nothing compiled is left there."""
     sys.path.insert(0, str(folder))
+    compiles, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = compiles
         if str(folder) in sys.path:
             sys.path.remove(str(folder))
 
