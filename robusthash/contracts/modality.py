@@ -9,6 +9,7 @@ from robusthash.epsilon import LEVELS, SLACK
 from robusthash.errors import ContractError
 from robusthash.pixels import from_levels
 
+_ROUNDINGS = 4 * 2.0**-23  #: of float32, relative to the number: a projection and a delivery do four operations
 IMAGE = "image"
 TEXT = "text"
 
@@ -48,7 +49,8 @@ class Box:
     @property
     def tolerance(self) -> float:
         """Largest error of an element that float32 rounding alone may cause."""
-        return SLACK * self.width / (self.levels or LEVELS)
+        # Far from zero, float32 has larger steps than a level's slack: some roundings of its largest element.
+        return max(SLACK * self.width / (self.levels or LEVELS), _ROUNDINGS * max(abs(self.low), abs(self.high)))
 
     def clamp(self, inputs: Tensor) -> Tensor:
         """Clips each element to the box."""

@@ -4,7 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
@@ -79,6 +79,7 @@ def test_random_starts_fill_the_ball_and_no_more(box: Box, unit: Tensor, uniform
     np.testing.assert_allclose(found.double(), wanted.clamp(box.low, box.high), rtol=0, atol=2 * slack(box))
 
 
+@example(Box(low=4.0, high=4.125, levels=1000), 0.3867 * torch.eye(2, 9), torch.zeros(2, 9), 0.224)  # far from zero
 @given(boxes, unit, anywhere, epsilons)
 def test_delivery_never_leaves_the_ball_and_is_what_a_service_sees(
     box: Box, unit: Tensor, other: Tensor, epsilon: float
