@@ -11,7 +11,7 @@ import platformdirs
 
 from robusthash.errors import RobustHashWarning, UsageError
 from robusthash.files.paths import read_path
-from robusthash.files.storage import removed_if_unused
+from robusthash.files.storage import try_writing
 
 __all__ = ["cache_folder", "cached_path"]
 
@@ -58,12 +58,10 @@ def cached_path(kind: str, name: str) -> Path:
 
 def _writable(folder: Path) -> bool:
     try:
-        with removed_if_unused(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return True
+        try_writing(folder)
     except OSError:
         return False
+    return True
 
 
 def _instead(folder: Path) -> Path:

@@ -21,6 +21,7 @@ __all__ = [
     "require_writable",
     "require_writable_file",
     "temporary_beside",
+    "try_writing",
     "write_atomically",
 ]
 
@@ -87,15 +88,24 @@ def require_writable(folder: Path, option: str) -> None:
         UsageError: it is not.
     """
     try:
-        with removed_if_unused(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                pass
+        try_writing(folder)
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{option} {folder} is not writable: {getattr(error, 'strerror', None) or error}",
             hint="choose a folder that you can write to",
         ) from error
+
+
+def try_writing(folder: Path) -> None:
+    """Writes into a folder and leaves no trace, not even the folder if it does not exist yet.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    with removed_if_unused(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 @contextmanager

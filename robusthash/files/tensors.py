@@ -12,7 +12,7 @@ from torch import Tensor
 from robusthash.files.header import refuse_other_formats, unreadable
 from robusthash.files.storage import write_atomically
 
-__all__ = ["load_tensors", "save_tensors", "tensors_digest"]
+__all__ = ["load_tensors", "prefixed", "save_tensors", "tensors_digest", "under"]
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], *, metadata: Mapping[str, str] | None = None) -> None:
@@ -42,6 +42,21 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     except (safetensors.SafetensorError, OSError) as error:
         raise unreadable(path, error) from error
     return tensors
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Prepends a prefix and a dot to each name.
+
+    >>> list(prefixed("model", {"weight": torch.zeros(1)}))
+    ['model.weight']
+    """
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Inverse of :func:`prefixed`: the tensors with a prefix, which is removed."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
 
 
 def tensors_digest(tensors: Mapping[str, Tensor]) -> str:

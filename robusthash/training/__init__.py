@@ -1,7 +1,7 @@
 """Training hash models: networks, checkpoints, objectives, adversarial training, and user-defined models."""
 
 from robusthash.contracts import Recipe, TrainingReport
-from robusthash.files.tensors import load_tensors, tensors_digest
+from robusthash.files.tensors import load_tensors, prefixed, tensors_digest, under
 from robusthash.training.hardening import AdversarialTraining, Banks, Scene, defense_context
 from robusthash.training.networks import (
     Description,
@@ -48,6 +48,7 @@ __all__ = [
     "load_tensors",
     "load_weights",
     "optimizer_state",
+    "prefixed",
     "prototype_loss",
     "read_description",
     "restore_optimizer",
@@ -56,6 +57,7 @@ __all__ = [
     "share_label",
     "tensors_digest",
     "train",
+    "under",
     "user_model",
     "weights_digest",
     "wrapped",

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from robusthash.boundary import inherit
 from robusthash.contracts import HashModel, LossStep, Randomness, Split, TrainBatch, TrainStep
+from robusthash.files.tensors import prefixed, under
 from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.networks import encode
 from robusthash.training.trainer import ObjectiveStep
-from robusthash.training.trainer.snapshot import prefixed, under
 
 
 class Method(Protocol):

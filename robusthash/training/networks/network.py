@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from robusthash.boundary import blaming, breach, own, told, whose
 from robusthash.contracts import Backbone, HashModel, Modality, Randomness, evaluating, seeded
 from robusthash.errors import UsageError
+from robusthash.files.tensors import under
 from robusthash.specs import NAMED_WEIGHTS
 from robusthash.training.networks.checkpoint import is_checkpoint, load_checkpoint
 from robusthash.training.networks.weights import load_weights, plain_state
@@ -134,5 +135,4 @@ def _built(backbone: Backbone, weights: str) -> tuple[nn.Module, int]:
 
 def trunk(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The feature network's tensors among those of a :class:`HashNetwork`."""
-    prefix = "features."
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    return under("features", tensors)

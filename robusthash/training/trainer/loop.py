@@ -27,12 +27,13 @@ from robusthash.contracts import (
 from robusthash.errors import TrainingError, UsageError
 from robusthash.files.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
 from robusthash.files.storage import digest
+from robusthash.files.tensors import prefixed, under
 from robusthash.training.networks import weights_digest
 from robusthash.training.trainer.batches import batch_count, batches
 from robusthash.training.trainer.objective import ObjectiveStep
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
 from robusthash.training.trainer.probing import probe, refuse_collapsed
-from robusthash.training.trainer.snapshot import Position, optimizer_state, prefixed, restore_optimizer, under
+from robusthash.training.trainer.snapshot import Position, optimizer_state, restore_optimizer
 
 PROBES = 5  #: number of probes in a training, including the last
 

@@ -18,8 +18,8 @@ from robusthash.contracts import (
     TrainStep,
     seeded,
 )
+from robusthash.files.tensors import prefixed, under
 from robusthash.training.networks import encode, fold_batch_norm, put_batch_norm
-from robusthash.training.trainer.snapshot import prefixed, under
 
 
 class ObjectiveStep(LossStep):

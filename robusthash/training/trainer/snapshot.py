@@ -45,21 +45,6 @@ class Position:
         )
 
 
-def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Prepends a prefix and a dot to each name.
-
-    >>> list(prefixed("model", {"weight": torch.zeros(1)}))
-    ['model.weight']
-    """
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
-def under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Inverse of :func:`prefixed`: the tensors with a prefix, which is removed."""
-    start = f"{prefix}."
-    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
-
-
 def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """An optimiser's tensors and plain values, each named ``parameter.key``."""
     entries = {

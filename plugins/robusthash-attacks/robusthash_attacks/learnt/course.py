@@ -10,6 +10,7 @@ from torch import Tensor
 
 from robusthash.contracts import LearningContext
 from robusthash.errors import OptionError, TrainingError
+from robusthash.training import prefixed, under
 
 _STATE, _BEST = "state", "best"
 
@@ -72,8 +73,8 @@ class Course:
             done, best, waited, what = (found.about[name] for name in ("done", "best", "waited", "what"))
             sums.update(found.about["sums"])
             counts.update(found.about["counts"])
-            learner.restore(_under(_STATE, found.tensors))
-            kept = _under(_BEST, found.tensors)
+            learner.restore(under(_STATE, found.tensors))
+            kept = under(_BEST, found.tensors)
         while done < self.steps and not (self.patience and waited >= self.patience):
             losses = learner.step(done, done / self.steps)
             done += 1
@@ -97,8 +98,7 @@ class Course:
                 else:
                     waited += 1
             if context.snapshots is not None and context.snapshots.due:
-                tensors = {f"{_STATE}.{name}": tensor for name, tensor in learner.state().items()}
-                tensors |= {f"{_BEST}.{name}": tensor for name, tensor in kept.items()}
+                tensors = prefixed(_STATE, learner.state()) | prefixed(_BEST, kept)
                 about = {"done": done, "best": best, "waited": waited, "what": what, "sums": sums, "counts": counts}
                 context.snapshots.save(tensors, about)
         learner.restore(kept)
@@ -109,8 +109,3 @@ def _refuse_infinite(name: str, loss: float, step: int) -> None:
         raise TrainingError(
             f"learning diverged: the loss {name!r} is {loss} at step {step}", hint="lower the learning rate"
         )
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    start = f"{prefix}."
-    return {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}

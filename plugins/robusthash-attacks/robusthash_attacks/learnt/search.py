@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import LearningContext, Modality, Threat
-from robusthash.training import optimizer_state, restore_optimizer
+from robusthash.training import optimizer_state, prefixed, restore_optimizer, under
 from robusthash_attacks.learnt.examples import Examples
 from robusthash_attacks.learnt.losses import Loss
 from robusthash_attacks.learnt.targets import TargetCodes
 
-_PATTERN, _ADAM = "pattern.", "adam."
+_PATTERN, _ADAM = "pattern", "adam"
 
 
 class Patterns(Protocol):
@@ -90,16 +90,15 @@ class PatternSearch:
     def state(self) -> dict[str, Tensor]:  # noqa: D102 - as in the protocol
         moments, _ = optimizer_state(self._optimiser)
         return {
-            **{f"{_PATTERN}{i}": pattern.detach() for i, pattern in enumerate(self.patterns)},
-            **{f"{_ADAM}{name}": tensor for name, tensor in moments.items()},
+            **{f"{_PATTERN}.{i}": pattern.detach() for i, pattern in enumerate(self.patterns)},
+            **prefixed(_ADAM, moments),
         }
 
     def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102 - as in the protocol
         with torch.no_grad():
             for i, pattern in enumerate(self.patterns):
-                pattern.copy_(state[f"{_PATTERN}{i}"])
-        moments = {name.removeprefix(_ADAM): part for name, part in state.items() if name.startswith(_ADAM)}
-        restore_optimizer(self._optimiser, moments, {})
+                pattern.copy_(state[f"{_PATTERN}.{i}"])
+        restore_optimizer(self._optimiser, under(_ADAM, state), {})
 
     def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:  # noqa: D102 - as in the protocol
         return {}, ()

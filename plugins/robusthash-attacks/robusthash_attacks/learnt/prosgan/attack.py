@@ -11,13 +11,14 @@ from robusthash.adversary import Aim, find_aim
 from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext, CodeBank, LearningContext, Space
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability, Goal
+from robusthash.training import prefixed, under
 from robusthash_attacks.learnt.course import Course
 from robusthash_attacks.learnt.prosgan.duel import Draw, Duel, HashLoss, Weights, scaled, whole, within
 from robusthash_attacks.learnt.prosgan.generator import Generator
 from robusthash_attacks.learnt.prosgan.losses import adaptive_loss, mean_loss
 from robusthash_attacks.learnt.prosgan.prototypes import LOSSES, PrototypeNet, PrototypeSearch, conditions
 
-_GENERATOR, _PROTOTYPES = "generator.", "prototypes."
+_GENERATOR, _PROTOTYPES = "generator", "prototypes"
 _VALIDATIONS = 20  #: in a course of learning
 _HASH_LOSSES: dict[str, HashLoss] = {"mean": mean_loss, "adaptive": adaptive_loss}
 
@@ -110,8 +111,8 @@ class ProsGAN(Attack):
             rate=self.rate,
         )
         _course(self.steps, self.patience, "generator").run(duel, _stage(context, "generator"))
-        learnt = {f"{_GENERATOR}{name}": part.detach() for name, part in duel.generator.state_dict().items()}
-        return {**learnt, **{f"{_PROTOTYPES}{name}": part for name, part in prototypes.items()}}
+        learnt = {name: part.detach() for name, part in duel.generator.state_dict().items()}
+        return prefixed(_GENERATOR, learnt) | prefixed(_PROTOTYPES, prototypes)
 
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         if context.fitted is None or batch.targets is None or context.bank is None:
@@ -120,8 +121,8 @@ class ProsGAN(Attack):
                 hint="call `learn` first",
             )
         clean = batch.inputs
-        generator = Generator.of(_under(_GENERATOR, context.fitted), (clean.shape[2], clean.shape[3]))
-        prototypes = _under(_PROTOTYPES, context.fitted)
+        generator = Generator.of(under(_GENERATOR, context.fitted), (clean.shape[2], clean.shape[3]))
+        prototypes = under(_PROTOTYPES, context.fitted)
         condition, _ = _represented(batch.targets, prototypes, context.surrogate.space, context.bank)
         head = generator(scaled(clean), condition)
         if self.bound == "tanh":
@@ -163,7 +164,3 @@ def _course(steps: int, patience: int, what: str) -> Course:
 def _stage(context: LearningContext, name: str) -> LearningContext:
     """The context of one of the two courses, with snapshots of its own."""
     return replace(context, snapshots=context.snapshots.part(name) if context.snapshots else None)
-
-
-def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): part for name, part in tensors.items() if name.startswith(prefix)}

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from robusthash.contracts import LearningContext, Threat, seeded
-from robusthash.training import optimizer_state, restore_optimizer
+from robusthash.training import optimizer_state, prefixed, restore_optimizer, under
 from robusthash_attacks.learnt.examples import Examples
 from robusthash_attacks.learnt.prosgan.discriminator import Discriminator
 from robusthash_attacks.learnt.prosgan.generator import Generator
@@ -152,14 +152,13 @@ class Duel:
         parts: dict[str, Tensor] = {}
         for name, network in self._networks.items():
             moments, _ = optimizer_state(self._optimisers[name])
-            parts |= {f"{name}.{key}": tensor for key, tensor in network.state_dict().items()}
-            parts |= {f"adam-{name}.{key}": tensor for key, tensor in moments.items()}
+            parts |= prefixed(name, network.state_dict()) | prefixed(f"adam-{name}", moments)
         return parts
 
     def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102 - as in the protocol
         for name, network in self._networks.items():
-            network.load_state_dict(_under(f"{name}.", state))
-            restore_optimizer(self._optimisers[name], _under(f"adam-{name}.", state), {})
+            network.load_state_dict(under(name, state))
+            restore_optimizer(self._optimisers[name], under(f"adam-{name}", state), {})
 
     def _drawn(self, count: int, *path: int) -> Tensor:
         """Positions (count,) of targets, uniform over the label vectors."""
@@ -236,7 +235,3 @@ def collapses(signs: Mapping[str, float]) -> list[str]:
         elif abs(apart - 1) < _TOLD_APART:
             found.append("the discriminator has won")
     return found
-
-
-def _under(prefix: str, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): part for name, part in state.items() if name.startswith(prefix)}
