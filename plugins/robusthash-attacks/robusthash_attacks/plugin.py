@@ -6,15 +6,13 @@ from typing import Any
 
 from robusthash import hookimpl
 from robusthash.specs import AttackSpec, Capability, Distance, Goal, Role
+from robusthash_attacks.learnt.specs import generative, universal
 
 _RNM = "huang2022fast"
 _DHTA = "bai2020targeted"
 _HAG = "yang2018adversarial"
 _SAAT = "yuan2023semantic"
 _CGAT = "wang2023cgat"
-_UAP = "li2019universal"
-_PATCH = "brown2017adversarial"
-_PROSGAN = "wang2021prototype"
 _TMA = "tolias2019targeted"
 
 _VECTORS = frozenset({Distance.COSINE, Distance.L2})
@@ -50,7 +48,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     """The attacks of this distribution."""
     yield AttackSpec(
         name="noise",
-        factory="robusthash_attacks.noise:Noise",
+        factory="robusthash_attacks.baselines.noise:Noise",
         summary="Uniform noise, the baseline that every attack has to beat",
         goals=frozenset({Goal.UNTARGETED}),
         distances=frozenset(Distance),
@@ -63,14 +61,14 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     ):
         yield AttackSpec(
             name=name,
-            factory=f"robusthash_attacks.{name}:{name.title()}",
+            factory=f"robusthash_attacks.baselines.{name}:{name.title()}",
             summary=f"{what} at a given PSNR, a visible baseline that is not bound by epsilon",
             paper=_RNM,
             goals=frozenset({Goal.UNTARGETED}),
             distances=frozenset(Distance),
         )
-    yield from _universal()
-    rnm, tanh = "robusthash_attacks.rnm:RNM", "robusthash_attacks.tanh:Tanh"
+    yield from universal()
+    rnm, tanh = "robusthash_attacks.gradient.rnm:RNM", "robusthash_attacks.gradient.tanh:Tanh"
     yield _gradient("rnm", rnm, "away", "Relaxation-norm method, away from the query's own code", _RNM)
     yield _gradient(
         "rnm/other",
@@ -88,22 +86,22 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     )
     yield _gradient("tanh-p2s", tanh, "p2s", "Annealed tanh, pulled to an anchor code (DHTA)", _DHTA)
     yield _gradient("tanh-p2s/released", tanh, "p2s", "DHTA, 2,000 steps as released", _DHTA, _RELEASED)
-    hag = "robusthash_attacks.hag:HAG"
+    hag = "robusthash_attacks.gradient.hag:HAG"
     yield _gradient("hag", hag, "away", "Hamming-space adversarial generation, away from the query's own code", _HAG)
     released = {"steps": 2000, "step": "momentum", "step_size": 100 / 128}
     yield _gradient("hag/saat", hag, "away", "HAG with momentum and 2,000 steps, as released with SAAT", _HAG, released)
-    hinge = "robusthash_attacks.hinge:Hinge"
+    hinge = "robusthash_attacks.gradient.hinge:Hinge"
     yield _gradient("hinge", hinge, "away", "Margin hinge on the logits, away from the query's own code")
     yield _gradient("hinge-center", hinge, "centre", "Margin hinge on the logits, away from the label's centre code")
     yield _gradient("hinge-p2s", hinge, "p2s", "Margin hinge on the logits, pulled to an anchor code")
     yield _gradient(
         "center",
-        "robusthash_attacks.center:Center",
+        "robusthash_attacks.gradient.center:Center",
         "centre",
         "CgAT's attack, away from the centre code of the query's label",
         _CGAT,
     )
-    mainstay = "robusthash_attacks.mainstay:Mainstay"
+    mainstay = "robusthash_attacks.gradient.mainstay:Mainstay"
     yield _gradient(
         "mainstay", mainstay, "mainstay", "SAAT's attack, away from the mainstay code of the query's label", _SAAT
     )
@@ -123,7 +121,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, {"random_start": False, **options})
     yield _gradient(
         "tha",
-        "robusthash_attacks.tha:THA",
+        "robusthash_attacks.gradient.tha:THA",
         "learnt",
         "Targeted hashing attack, pulled to a learnt prototype code of the target label",
         "wang2021targeted",
@@ -134,7 +132,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     ):
         yield AttackSpec(
             name="sdha-target" if targeted else "sdha",
-            factory="robusthash_attacks.sdha:SDHA",
+            factory="robusthash_attacks.gradient.sdha:SDHA",
             summary=summary,
             paper="lu2021smart",
             options={"targeted": targeted},
@@ -164,13 +162,13 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
         role=Role.YARDSTICK,
     )
-    yield from _generative()
+    yield from generative()
     yield from _on_descriptors()
 
 
 def _on_descriptors() -> Iterator[AttackSpec]:
     """The attacks on models with continuous descriptors."""
-    factory = "robusthash_attacks.descriptor:DescriptorAttack"
+    factory = "robusthash_attacks.gradient.descriptor:DescriptorAttack"
     for name, aim, what, options in (
         ("descriptor", "away", "away from the query's own descriptor", {}),
         ("descriptor/adaptive", "away", "away from the query's own descriptor, by Auto-PGD", {"step": "adaptive"}),
@@ -204,56 +202,3 @@ def _gradient(
         goals=frozenset({Goal.TARGETED if aim in _TARGETED else Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, *_NEEDS.get(aim, ())}),
     )
-
-
-def _universal() -> Iterator[AttackSpec]:
-    """Attacks with one pattern for all queries."""
-    for name, factory, what, paper in (
-        ("uap", "robusthash_attacks.learnt.uap:UAP", "perturbation", _UAP),
-        ("patch", "robusthash_attacks.learnt.patch:Patch", "visible patch", _PATCH),
-    ):
-        for targeted, of in ((False, "for all queries"), (True, "for each target label")):
-            yield AttackSpec(
-                name=f"{name}-target" if targeted else name,
-                factory=factory,
-                summary=f"One universal {what} {of}, learnt on the train split",
-                paper=paper,
-                options={"aim": "to-mainstay" if targeted else "away"},
-                goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
-                needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
-                distances=frozenset({Distance.HAMMING}) if targeted else frozenset(Distance),
-            )
-
-
-def _generative() -> Iterator[AttackSpec]:
-    """Attacks by a generator."""
-    published: dict[str, Any] = {
-        "bound": "none",
-        "batch": 24,
-        "rate": 1e-4,
-        "filters": 64,
-        "blocks": 6,
-        "steps": 43_800,
-        "prototype_steps": 30_000,
-        "prototype_width": 4096,
-        "reconstruction_weight": 50.0,
-        "deception_weight": 1.0,
-    }
-    for name, summary, options in (
-        ("prosgan", "ProS-GAN within epsilon: a small generator of residuals, told the target label's code", {}),
-        ("prosgan/cvpr21", "ProS-GAN as released: a generator of whole images, unbounded", {"prototype": "likelihood"}),
-        (
-            "prosgan/tmm",
-            "ProS-GAN as released for its journal version, unbounded",
-            {"prototype": "circle", "hash_loss": "adaptive", "hash_weight": 1.0},
-        ),
-    ):
-        yield AttackSpec(
-            name=name,
-            factory="robusthash_attacks.learnt.prosgan.attack:ProsGAN",
-            summary=summary,
-            paper=_PROSGAN,
-            options={**published, **options} if "/" in name else options,
-            goals=frozenset({Goal.TARGETED}),
-            needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
-        )

@@ -24,8 +24,8 @@ from robusthash.testing import (
     toy_learning,
 )
 from robusthash_attacks import plugin
+from robusthash_attacks.gradient.sdha import SDHA
 from robusthash_attacks.learnt.prosgan.attack import ProsGAN
-from robusthash_attacks.sdha import SDHA
 from robusthash_attacks.square import Square
 from robusthash_attacks.strongest import Strongest
 

@@ -7,10 +7,10 @@ from robusthash.contracts import Attack
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
 from robusthash.testing import SmallVictim, toy_batch, toy_context
-from robusthash_attacks.brightness import Brightness
-from robusthash_attacks.distortion import Distortion
-from robusthash_attacks.mosaic import Mosaic, mosaic
-from robusthash_attacks.transparency import Transparency
+from robusthash_attacks.baselines.brightness import Brightness
+from robusthash_attacks.baselines.distortion import Distortion
+from robusthash_attacks.baselines.mosaic import Mosaic, mosaic
+from robusthash_attacks.baselines.transparency import Transparency
 
 
 def test_brightness_adds_and_clips() -> None:

@@ -11,14 +11,14 @@ from robusthash.adversary import Aim, GradientAttack
 from robusthash.contracts import AttackBatch
 from robusthash.errors import OptionError
 from robusthash.testing import SmallVictim, toy_batch, toy_context
-from robusthash_attacks.center import Center
-from robusthash_attacks.hag import HAG
-from robusthash_attacks.hinge import Hinge
-from robusthash_attacks.mainstay import Mainstay, Weighting
-from robusthash_attacks.noise import Noise
-from robusthash_attacks.rnm import RNM
-from robusthash_attacks.tanh import Tanh
-from robusthash_attacks.tha import THA
+from robusthash_attacks.baselines.noise import Noise
+from robusthash_attacks.gradient.center import Center
+from robusthash_attacks.gradient.hag import HAG
+from robusthash_attacks.gradient.hinge import Hinge
+from robusthash_attacks.gradient.mainstay import Mainstay, Weighting
+from robusthash_attacks.gradient.rnm import RNM
+from robusthash_attacks.gradient.tanh import Tanh
+from robusthash_attacks.gradient.tha import THA
 
 
 def gradient(attack: GradientAttack, logits: Tensor, aim: Tensor, progress: float = 0.0) -> Tensor:

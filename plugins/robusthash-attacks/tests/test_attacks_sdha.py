@@ -10,8 +10,8 @@ from torch import Tensor
 from robusthash.contracts import AttackContext, CodeBank
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.testing import SmallVictim, toy_batch, toy_context
-from robusthash_attacks import sdha
-from robusthash_attacks.sdha import SDHA
+from robusthash_attacks.gradient import sdha
+from robusthash_attacks.gradient.sdha import SDHA
 
 
 def logistic(x: float) -> float:

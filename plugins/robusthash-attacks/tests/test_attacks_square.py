@@ -10,7 +10,7 @@ from robusthash.contracts import Adversarial, AttackBatch, AttackContext, Budget
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import hamming
 from robusthash.testing import LinearVictim, SmallVictim, toy_batch, toy_context, toy_oracle
-from robusthash_attacks.noise import Noise
+from robusthash_attacks.baselines.noise import Noise
 from robusthash_attacks.square import _HALVINGS, Square, _draws, overlap, proposed
 
 FEEDBACK = ["codes", "ids"]

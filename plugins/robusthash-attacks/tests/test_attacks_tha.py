@@ -12,8 +12,8 @@ from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
 from robusthash.testing import SmallVictim, toy_batch, toy_context, toy_learning
 from robusthash.training import PrototypeNetwork, prototype_loss
-from robusthash_attacks.prototypes import Training, train_prototypes
-from robusthash_attacks.tha import THA
+from robusthash_attacks.gradient.prototypes import Training, train_prototypes
+from robusthash_attacks.gradient.tha import THA
 
 RANDOM = Randomness(seed=0, purpose="tha")
 

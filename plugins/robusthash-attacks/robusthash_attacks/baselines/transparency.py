@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from robusthash.errors import OptionError
-from robusthash_attacks.distortion import Distortion
+from robusthash_attacks.baselines.distortion import Distortion
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from robusthash_attacks.distortion import Distortion
+from robusthash_attacks.baselines.distortion import Distortion
 
 
 @dataclass(frozen=True, kw_only=True)

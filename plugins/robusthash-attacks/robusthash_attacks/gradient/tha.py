@@ -11,7 +11,7 @@ from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
 from robusthash.training import PrototypeNetwork
-from robusthash_attacks.prototypes import Training, train_prototypes
+from robusthash_attacks.gradient.prototypes import Training, train_prototypes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""What every attack has to beat: noise, and visible alterations that no radius bounds."""
