@@ -13,6 +13,7 @@ from robusthash.boundary import breach, inherit
 from robusthash.contracts.modality import Modality
 from robusthash.errors import DatasetError
 from robusthash.pixels import from_levels
+from robusthash.specs import Norm
 
 _CHUNK = 64  #: items that are read at a time
 
@@ -205,7 +206,7 @@ class ArrayTexts(Inputs):
         modality: shape and box; None is continuous in [0, 1].
 
     Raises:
-        DatasetError: another shape or dtype, or values outside the box or between its levels.
+        DatasetError: another shape or dtype, values outside the box or between its levels, or fractions of tags.
     """
 
     def __init__(self, array: Tensor, modality: Modality | None = None) -> None:
@@ -217,6 +218,11 @@ class ArrayTexts(Inputs):
             raise DatasetError(
                 f"text features of {array.shape[1]} dimensions do not fit {self._modality}",
                 hint="scale them into the box, and declare levels only if they lie on them",
+            )
+        if self._modality.edited is Norm.TAGS and not bool(((array == box.low) | (array == box.high)).all()):
+            raise DatasetError(
+                f"text features have values between {box.low:g}, an absent tag, and {box.high:g}, one that is there",
+                hint="scale them in the model, or leave out tags=True",
             )
         self.array = array
 
