@@ -29,7 +29,7 @@ from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
-from robusthash.evaluation.crafting.preparing import check_model, known_to
+from robusthash.evaluation.crafting.preparing import check_model, check_threat, known_to
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.victims.plugins import Chosen, Plugins
@@ -69,7 +69,8 @@ class BoundAttack:
         model: HashModel | Checkpoint,
         inputs: Rows,
         *,
-        epsilon: float | str,
+        epsilon: float | str | None = None,
+        edits: int | None = None,
         labels: Rows | None = None,
         targets: Rows | None = None,
         anchors: Rows | None = None,
@@ -89,6 +90,7 @@ class BoundAttack:
             inputs: (n, 3, h, w) images, floats in [0, 1] or uint8; or what else the model takes. Floats are rounded to
                 the 8-bit grid first, as an upload would be.
             epsilon: L-infinity radius, as a share of the box: a number, or a string such as ``8/255``.
+            edits: instead, for texts of tags, the most tags of each that are added, dropped or swapped.
             labels: (n, classes) multi-hot, the inputs' own labels, for attacks that need them.
             targets: (n, classes) multi-hot, the target labels, for targeted attacks.
             anchors: (n, voters, bits) in {-1, 0, +1}, codes of items with the target label, for attacks that aim at
@@ -108,13 +110,15 @@ class BoundAttack:
         victim = _model(model)
         given = given_inputs(inputs, victim.modality)
         check_model(self._chosen, victim, shown(victim))
+        threat = Threat.on(victim.modality, arguments.bound(epsilon, edits, victim.modality.edited))
+        check_threat(self._chosen, threat)
         job = Job(
             attack=self.attack,
             victim=victim,
             surrogate=victim,
             inputs=given,
             ids=given_ids(ids, len(given)),
-            threat=Threat.on(victim.modality, arguments.radius(epsilon)),
+            threat=threat,
             random=Randomness(seed=arguments.number(seed, "seed", least=0), purpose=self._chosen.full_name),
             knowledge=self._knowledge(victim, given, labels=labels, targets=targets, anchors=anchors, bank=bank),
             compute=Compute(device=device_of(victim)),

@@ -55,6 +55,7 @@ def evaluate(
     surrogates: Model | Iterable[Model] = (),
     bits: int | Iterable[int] = 32,
     epsilons: float | str | Iterable[float | str] = (),
+    edits: int | Iterable[int] = (),
     directions: str | Iterable[str] = (),
     vary: Mapping[str, Mapping[str, Any]] | None = None,
     options: Options | None = None,
@@ -77,7 +78,10 @@ def evaluate(
         defenses: registered names or defenses; ``none`` is no defense.
         surrogates: models that attacks are crafted on, for transfer attacks; none is each model itself.
         bits: code lengths K, for registered names; other models have their own.
-        epsilons: L-infinity radii as shares of the box, numbers or strings such as ``8/255``; none is the dataset's.
+        epsilons: L-infinity radii as shares of the box, numbers or strings such as ``8/255``; none is the dataset's,
+            unless there are edits.
+        edits: radii of threats that count, for texts of tags: the most tags of a query that are added, dropped or
+            swapped.
         directions: what searches for what, ``i2i``, ``i2t``, ``t2i`` or ``t2t``; none is the dataset's first.
         vary: values to sweep over, by attack, then by option: ``{"rnm": {"steps": [10, 100]}}``.
         options: by plugin, then by field: ``{"rnm": {"steps": 200}, "train": {"epochs": 5}}``.
@@ -110,6 +114,7 @@ def evaluate(
         defenses=arguments.several(defenses, "defense", (str, Defense)),
         directions=tuple(arguments.choice(way, "direction", Direction) for way in arguments.listed(directions)),
         epsilons=tuple(arguments.radius(epsilon) for epsilon in arguments.listed(epsilons)),
+        edits=tuple(arguments.number(count, "edits", least=0) for count in arguments.listed(edits)),
         setting=make_settings(evaluate, dataset, options, settings, *everyone),
     )
     host = installed()

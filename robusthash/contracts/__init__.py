@@ -44,9 +44,9 @@ from robusthash.contracts.space import Space
 from robusthash.contracts.training.loss import LossStep, TrainBatch
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
-from robusthash.epsilon import format_epsilon, parse_epsilon
+from robusthash.epsilon import Radius, format_epsilon, parse_epsilon
 from robusthash.files.snapshots import Snapshot, Snapshots
-from robusthash.specs import Distance, Precision
+from robusthash.specs import Distance, Norm, Precision
 
 __all__ = [
     "IMAGE",
@@ -90,12 +90,14 @@ __all__ = [
     "Modality",
     "ModelWrapper",
     "Neighbours",
+    "Norm",
     "Objective",
     "Oracle",
     "PairedBatch",
     "Pairs",
     "Precision",
     "Progress",
+    "Radius",
     "Randomness",
     "ReadyModel",
     "Recipe",

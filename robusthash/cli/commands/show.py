@@ -107,14 +107,12 @@ def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
 
 
 def _attack(record: "Record") -> Lines:
-    from robusthash.epsilon import format_epsilon
-
     attack = record.attack
     return [
         ("goal", attack.goal),
         ("access", record.access),
         ("role", attack.role),
-        ("threat", f"Linf {format_epsilon(attack.epsilon)} ({attack.epsilon!r})"),
+        ("threat", str(attack.radius) if attack.norm.counts else f"{attack.radius} ({attack.epsilon!r})"),
         *([("effort", f"{attack.effort.value:g} {attack.effort.option}")] if attack.effort else []),
         ("precision", attack.precision + (", compiled" if attack.compiled else "")),
         *_use(attack),

@@ -13,6 +13,7 @@ from robusthash.boundary import breach, inherit
 from robusthash.contracts.modality import Modality
 from robusthash.errors import DatasetError
 from robusthash.pixels import from_levels
+from robusthash.specs import Norm
 
 _CHUNK = 64  #: items that are read at a time
 
@@ -214,7 +215,8 @@ class ArrayTexts(Inputs):
         vocabulary: the word of each column, if it is a bag of words.
 
     Raises:
-        DatasetError: another shape or dtype, values outside the box or between its levels, or another number of words.
+        DatasetError: another shape or dtype, values outside the box or between its levels, fractions of tags, or another
+            number of words.
     """
 
     def __init__(
@@ -232,6 +234,11 @@ class ArrayTexts(Inputs):
         if vocabulary is not None and len(vocabulary) != array.shape[1]:
             raise DatasetError(
                 f"{len(vocabulary)} words for text features of {array.shape[1]} dimensions", hint="one word a column"
+            )
+        if self._modality.edited is Norm.TAGS and not bool(((array == box.low) | (array == box.high)).all()):
+            raise DatasetError(
+                f"text features have values between {box.low:g}, an absent tag, and {box.high:g}, one that is there",
+                hint="scale them in the model, or leave out tags=True",
             )
         self.array = array
         self.vocabulary = None if vocabulary is None else tuple(vocabulary)

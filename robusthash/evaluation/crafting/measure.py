@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from robusthash.contracts import IMAGE, Modality, Randomness, isolated_randomness
+from robusthash.contracts import IMAGE, Modality, Norm, Randomness, Threat, isolated_randomness
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
@@ -40,7 +40,8 @@ def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -
     """
     crafted, modality = craft(job, rows), job.victim.modality
     clean, delivered = crafted.clean, crafted.adversarial.inputs
-    measured = {name: measure(delivered, clean) for name, measure in distances(modality).items()}
+    found = distances(modality, job.threat.norm)
+    measured = {name: measure(delivered, clean) for name, measure in found.items()}
     measured[CLIPPED] = crafted.adversarial.clipped
     stages = {
         CLEAN: clean,
@@ -65,17 +66,22 @@ def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -
     )
 
 
-def distances(modality: Modality) -> Distances:
+def distances(modality: Modality, norm: Norm) -> Distances:
     """Distances between adversarial and clean inputs, by name; PSNR and SSIM for images only.
 
-    L-infinity is a share of the box's width, as epsilon is.
+    The distance in the threat's norm is among them, by the norm's name, as its radius counts it.
 
     Args:
         modality: of the inputs.
+        norm: of the threat.
     """
-    if modality.name == IMAGE:
-        return _IMAGERY
-    return {"linf": lambda inputs, reference: linf(inputs, reference) / modality.box.width, "l2": l2}
+    whole = Threat(epsilon=0.0, box=modality.box, norm=norm)
+    usual = _IMAGERY
+    if modality.name != IMAGE:
+        usual = {"linf": lambda inputs, reference: linf(inputs, reference) / modality.box.width, "l2": l2}
+    if norm in usual:
+        return usual
+    return {**usual, str(norm): lambda inputs, clean: whole.distance(inputs.double(), clean.double())}
 
 
 def _after_jpeg(clean: Tensor, delivered: Tensor, modality: Modality, qualities: Sequence[int]) -> Mapping[str, Tensor]:

@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 Some = Annotated[list[Item], msgspec.Meta(min_length=1)]
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("models", "attacks", "surrogates", "defenses", "directions", "metrics"), Some[str]),
-    **dict.fromkeys(("bits", "qualities"), Some[int]),
+    **dict.fromkeys(("bits", "edits", "qualities"), Some[int]),
     "epsilons": Some[str | float],
     "vary": dict[str, dict[str, Some[Any]]],
     "options": dict[str, dict[str, Any]],

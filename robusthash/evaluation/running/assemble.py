@@ -44,9 +44,10 @@ def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) 
     twins = resources.twins if system.direction.query == system.direction.item else None
     if twins is not None:
         columns[TWINS] = twins
+    measured = distances(system.modality, work.cell.radius.norm)
     outcome = replace(
         work.record.outcome,
-        imagery={name: float(columns[name].mean()) for name in (*distances(system.modality), CLIPPED, moved)},
+        imagery={name: float(columns[name].mean()) for name in (*measured, CLIPPED, moved)},
         cost=replace(result.cost, learning=work.job.learning),
         probe=system.probe.plain(),
     )
@@ -74,8 +75,8 @@ def scored(
 
     Args:
         record: everything but the scores.
-        arrays: with the representations at each stage, and as columns ``labels``, ``linf``, and for a targeted attack
-            ``targets`` and ``anchors``.
+        arrays: with the representations at each stage, and as columns ``labels``, the distance in the threat's norm, as
+            ``linf``, and for a targeted attack ``targets`` and ``anchors``.
         scale: what they are scored with.
         reference: record of the reference attack on the same victim with the same radius and metrics; None if there is
             none.
@@ -108,10 +109,10 @@ def scored(
     }
     neighbours = {stage: found[stage, Against.OWN].neighbours for stage in (CLEAN, ADVERSARIAL)}
     record = replace(record, outcome=outcome)
-    linf = float(arrays.column("linf").max())
+    farthest = float(arrays.column(record.attack.norm).max())
     items = scale.database.representation
     equal = bool((items == items[0]).all())
-    flags = soundness(record, reference, linf=linf, gradients=gradients, bounded=bounded, all_equal=equal)
+    flags = soundness(record, reference, farthest=farthest, gradients=gradients, bounded=bounded, all_equal=equal)
     return (
         replace(record, outcome=replace(outcome, flags=(*flags, *data_flags(arrays, labels, scale)))),
         replace(arrays, scores=scores, neighbours=neighbours),

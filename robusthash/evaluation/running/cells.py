@@ -64,7 +64,7 @@ class PreparedCell:
         """
         # A folder is named by what the plan knows; its subfolder, by everything else that could change the outcomes.
         crafting = {name: folder / digest(self._crafting(name))[:32] for name, folder in self.shared.items()}
-        return make_job(self.attack, self.system, self.surrogate, self.cell.epsilon, crafting)
+        return make_job(self.attack, self.system, self.surrogate, self.cell.radius, crafting)
 
     def _crafting(self, name: str) -> dict[str, object]:
         """What the outcomes of the attack depend on, or those of a member as if it were evaluated alone."""
@@ -129,7 +129,8 @@ def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> Attack
         owner=use.owner,
         options=use.options,
         goal=plugin.goal,
-        epsilon=cell.epsilon,
+        epsilon=cell.radius.size,
+        norm=cell.radius.norm,
         surrogate=surrogate.victim.use if cell.surrogate else None,
         role=attack.role,
         effort=effort,

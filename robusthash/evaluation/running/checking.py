@@ -10,7 +10,7 @@ from robusthash.evaluation.victims.checkpoints import training_recipe
 from robusthash.evaluation.victims.plugins import Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginKind
-from robusthash.specs import Capability, Distance
+from robusthash.specs import Capability, Direction, Distance, Norm
 
 _LOOKS_AT_A_MODEL = frozenset({Capability.GRADIENTS, Capability.CODE_BANK, Capability.ANCHORS})
 
@@ -92,23 +92,25 @@ def known(request: Request, resources: Resources) -> Known:
             )
     attacks = _attacks(request, resources)
     sizes: dict[AnyModel, int | None] = {}
-    yardstick: dict[AnyModel, AnyAttack] = {}
+    yardsticks: dict[AnyModel, tuple[AnyAttack, ...]] = {}
     for model in request.everyone:
         distance = _distance(model, resources)
         own = _own_size(model, resources)
         if own is not None:
             sizes[model] = own[0]
         if request.attacks is None:
-            yardstick[model] = plugins.yardstick(distance)
+            yardsticks[model] = tuple(plugins.yardstick(distance, norm) for norm in _norms(request, resources))
     return Known(
         epsilon=resources.data.epsilon,
         directions=resources.directions,
         reference=plugins.reference,
-        yardstick=yardstick,
+        yardsticks=yardsticks,
         model_independent=frozenset(
             attack for attack in attacks if not _LOOKS_AT_A_MODEL & plugins.attack(attack).plugin.needs
         ),
         sizes=sizes,
+        norms={attack: plugins.attack(attack).plugin.norms for attack in attacks},
+        edited=_edited(resources),
     )
 
 
@@ -118,8 +120,23 @@ def _attacks(request: Request, resources: Resources) -> list[AnyAttack]:
     if request.attacks is not None:
         asked = request.attacks
     else:
-        asked = tuple(plugins.yardstick(_distance(model, resources)) for model in request.models)
+        norms = _norms(request, resources)
+        asked = tuple(
+            plugins.yardstick(_distance(model, resources), norm) for model in request.models for norm in norms
+        )
     return list(dict.fromkeys((plugins.reference, *asked)))
+
+
+def _norms(request: Request, resources: Resources) -> list[Norm]:
+    """The norms of the request's radii."""
+    linf = [Norm.LINF] if request.epsilons or not request.edits else []
+    return [*linf, *dict.fromkeys(_edited(resources).values() if request.edits else ())]
+
+
+def _edited(resources: Resources) -> dict[Direction, Norm]:
+    """The norm that counts the edits of a direction's queries, by direction, where there is one."""
+    norms = {way: resources.queries.view(way.query).modality.edited for way in resources.directions}
+    return {way: norm for way, norm in norms.items() if norm is not None}
 
 
 def _distance(model: AnyModel, resources: Resources) -> Distance:

@@ -7,6 +7,7 @@ import numpy as np
 
 from robusthash.boundary import blaming, breach
 from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, in_use, run_tasks, silent
+from robusthash.epsilon import Radius
 from robusthash.errors import ContractError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
@@ -140,7 +141,7 @@ class _Run:
         self._running = running
         self._worker = worker
         self._force = force
-        self._references: dict[tuple[VictimPlan, float, Direction], Record] = {}
+        self._references: dict[tuple[VictimPlan, Radius, Direction], Record] = {}
         self._clean: dict[tuple[VictimPlan, Direction], np.ndarray] = {}
 
     def record(self, cell: Cell, place: int, shared: Shared) -> tuple[Record, bool]:
@@ -152,13 +153,13 @@ class _Run:
             record = stored or self._evaluated(prepared, place)
             prepared.folder(self._shards_root).remove()
         if prepared.attack.role is Role.REFERENCE:
-            self._references[cell.victim, cell.epsilon, cell.direction] = record
+            self._references[cell.victim, cell.radius, cell.direction] = record
         return record, stored is not None
 
     def _evaluated(self, prepared: PreparedCell, place: int) -> Record:
         cell = prepared.cell
         result = self._attacked(prepared, place)
-        reference = self._references.get((cell.victim, cell.epsilon, cell.direction))
+        reference = self._references.get((cell.victim, cell.radius, cell.direction))
         _require_same_victim(result, self._clean.setdefault(_place(cell), result.arrays.codes[CLEAN]), prepared)
         record, arrays = assemble(prepared, result, reference)
         database = prepared.system.database

@@ -146,7 +146,7 @@ def _recipe(prepared: PreparedCell) -> dict[str, Any]:
     system = prepared.system
     return {
         "attack": asdict(prepared.attack.use),
-        "epsilon": prepared.cell.epsilon,
+        "epsilon": prepared.cell.radius.size,
         **system.victim.identity,
         "dataset": system.resources.data.name,
         "dataset_digest": system.resources.data.digest,

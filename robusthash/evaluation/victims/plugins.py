@@ -29,7 +29,7 @@ from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.metrics import RankingMetric
 from robusthash.options import as_plain
 from robusthash.results import PluginUse
-from robusthash.specs import AttackSpec, Distance, Goal, Role, Spec
+from robusthash.specs import AttackSpec, Distance, Goal, Norm, Role, Spec
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -123,17 +123,20 @@ class Plugins:
         """
         return self._only([one for one in self._specs() if one[1].role is Role.REFERENCE], "reference attack")
 
-    def yardstick(self, distance: Distance) -> str:
+    def yardstick(self, distance: Distance, norm: Norm = Norm.LINF) -> str:
         """Name of the yardstick, which models are ranked by, and which is the default attack.
 
         Args:
             distance: distance of the models that it must attack.
+            norm: of the threat.
 
         Raises:
             UsageError: none is installed, or several are.
         """
-        found = [one for one in self._specs() if one[1].role is Role.YARDSTICK and distance in one[1].distances]
-        return self._only(found, f"attack that models with {distance} distance are ranked by")
+        yardsticks = [one for one in self._specs() if one[1].role is Role.YARDSTICK]
+        found = [one for one in yardsticks if distance in one[1].distances and norm in one[1].norms]
+        within = f" within {norm}" if norm.counts else ""
+        return self._only(found, f"attack that models with {distance} distance are ranked by{within}")
 
     def _specs(self) -> list[tuple[Registered, AttackSpec]]:
         found = self.host.all(PluginKind.ATTACK)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from robusthash.epsilon import Radius
 from robusthash.results.records.stages import Against
-from robusthash.specs import Direction, Distance, Goal, PluginUse, Role
+from robusthash.specs import Direction, Distance, Goal, Norm, PluginUse, Role
 
 
 class Access(StrEnum):
@@ -110,7 +111,8 @@ class AttackUse(PluginUse):
 
     Attributes:
         goal: untargeted or targeted.
-        epsilon: radius of the L-infinity ball, as a share of the pixel range.
+        epsilon: radius: a share of the box's width; in a norm that counts, a number of edits.
+        norm: of the threat.
         surrogate: the model that it was crafted on; None if that is the victim.
         role: of the attack among the others.
         effort: how long it runs; None if the attack declares no such option.
@@ -121,12 +123,18 @@ class AttackUse(PluginUse):
 
     goal: Goal
     epsilon: float
+    norm: Norm = Norm.LINF
     surrogate: ModelUse | None = None
     role: Role = Role.ATTACK
     effort: Effort | None = None
     passes: int = 1
     precision: str = "float32"
     compiled: bool = False
+
+    @property
+    def radius(self) -> Radius:
+        """The radius with its norm, as it is shown."""
+        return Radius(size=self.epsilon, norm=self.norm)
 
     @property
     def against(self) -> Against:

@@ -96,6 +96,7 @@ def _record(file: File2) -> Record:
             **asdict(file.attack),
             goal=file.goal,
             epsilon=file.epsilon,
+            norm=file.norm,
             surrogate=_model(file.surrogate) if file.surrogate else None,
             role=file.role,
             effort=Effort(**asdict(file.effort)) if file.effort else None,

@@ -4,8 +4,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from robusthash.epsilon import Radius
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
-from robusthash.specs import Direction, Distance, Goal, Role
+from robusthash.specs import Direction, Distance, Goal, Norm, Role
 
 _DEEPEST = 20  #: levels of nested options; they are traversed recursively
 
@@ -168,6 +169,7 @@ class File2(CommonPart, kw_only=True):
     model: ModelPart2
     surrogate: ModelPart2 | None
     direction: Direction
+    norm: Norm = Norm.LINF
     role: Role
     effort: EffortPart | None
     passes: Positive
@@ -177,6 +179,7 @@ class File2(CommonPart, kw_only=True):
         super().__post_init__()
         if self.headline not in self.protocols:
             raise ValueError(f"headline is {self.headline!r}, which is not among protocols")
+        Radius(size=self.epsilon, norm=self.norm)  # checks it
 
 
 def _inside(value: object) -> list[Any]:

@@ -122,6 +122,7 @@ def _request() -> RunInfo:
         defenses=("none",),
         directions=(),
         epsilons=(8 / 255,),
+        edits=(),
         dataset="digits",
         data_root=None,
         image_size=None,

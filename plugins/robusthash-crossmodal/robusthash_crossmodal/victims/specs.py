@@ -5,7 +5,7 @@ from typing import Any
 
 from robusthash.specs import BackboneSpec, ModelSpec
 
-_DATASET = "digits-texts"  #: that these models are trained on unless a run names another
+_DATASET = "pairs-digits"  #: that these models are trained on unless a run names another
 _DCMH = "jiang2017deep"
 _DJSRH = "su2019deep"
 _FPAD = "fpad2025"

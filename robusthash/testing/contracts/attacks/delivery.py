@@ -23,6 +23,7 @@ class Delivery(AttackFixtures):
         assert spec.goals == {attack.goal}
         assert spec.needs == attack.needs
         assert spec.distances == attack.distances
+        assert spec.norms == attack.norms
 
     def test_epsilon_zero_returns_the_inputs(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
         """At epsilon 0, the images are returned bit for bit, and nothing is clipped."""
@@ -46,7 +47,7 @@ class Delivery(AttackFixtures):
         result = attack(batch, replace(context, threat=threat))
         if not attack.bounded:
             assert torch.equal(result.inputs, attack(batch, context).inputs)
-            threat = replace(threat, epsilon=1.0)
+            threat = threat.unbounded
         clipped = float(result.clipped.max())
         assert clipped == 0, "share of an image's elements that the attack left outside the ball or the box"
         assert threat.contains(result.unrounded, batch.inputs).all()
