@@ -1,7 +1,7 @@
 """Fuzzy c-means (Bezdek, 1981): prototypes of a set of points, matched to classes by the points' labels.
 
-Of the two steps of scikit-fuzzy, only these are needed. That library draws from numpy's global generator, and divides by
-``m - 1``, so it fails where the memberships are hard.
+Written out because scikit-fuzzy reseeds numpy's global generator, and divides by ``m - 1``: it fails where the
+memberships are hard.
 """
 
 from dataclasses import dataclass

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from robusthash.epsilon import Radius
+from robusthash.errors import OptionError
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
 from robusthash.specs import Direction, Distance, Goal, Norm, Role
 
@@ -179,7 +180,10 @@ class File2(CommonPart, kw_only=True):
         super().__post_init__()
         if self.headline not in self.protocols:
             raise ValueError(f"headline is {self.headline!r}, which is not among protocols")
-        Radius(size=self.epsilon, norm=self.norm)  # checks it
+        try:
+            Radius(size=self.epsilon, norm=self.norm)
+        except OptionError as error:
+            raise ValueError(error.message) from None
 
 
 def _inside(value: object) -> list[Any]:

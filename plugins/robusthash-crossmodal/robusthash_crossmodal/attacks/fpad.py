@@ -1,4 +1,4 @@
-"""The attack of FPAD, on fuzzy prototypes of the classes (Yu et al., IEEE TCSVT 2025)."""
+"""The attack of FPAD, on fuzzy prototypes of the classes (Yu et al., IEEE TCSVT 2025, as released)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
