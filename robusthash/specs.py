@@ -194,24 +194,30 @@ class Spec:
 class ModelSpec(Spec):
     """A hash model, or a way to build one.
 
-    ``factory`` is one of three: an :class:`~robusthash.contracts.Objective` trains a network, a
-    :class:`~robusthash.contracts.ClosedForm` computes its hash layer, a :class:`~robusthash.contracts.ReadyModel` is a
-    hash that needs no training.
+    ``factory`` is one of four: an :class:`~robusthash.contracts.Objective` trains a network, a
+    :class:`~robusthash.contracts.CrossModalObjective` trains two towers, a :class:`~robusthash.contracts.ClosedForm`
+    computes a hash layer, a :class:`~robusthash.contracts.ReadyModel` is a hash that needs no training.
 
     Attributes:
         recipe: values for fields of :class:`~robusthash.training.Recipe` (optimiser, epochs ...), for an objective.
+        dataset: registered name of the dataset for a run that names none; None is the usual default. It is for models
+            that the usual default does not suit, such as those that take texts.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    dataset: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require("recipe", _are_options(self.recipe), "a mapping of the recipe's fields to values")
+        self._require(
+            "dataset", self.dataset is None or isinstance(self.dataset, str), "the name of a dataset, or None"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneSpec(Spec):
-    """A feature network: ``factory`` is a :class:`~robusthash.contracts.Backbone`."""
+    """A feature network: ``factory`` is a :class:`~robusthash.contracts.Backbone` or a `TextBackbone`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Self
 
 from robusthash.api.plugins import installed
 from robusthash.contracts import HashModel
-from robusthash.evaluation.victims.making import described_network
+from robusthash.evaluation.victims.networks import described_network
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.training import Description, load_checkpoint, read_description
 

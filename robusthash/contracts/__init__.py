@@ -23,6 +23,7 @@ from robusthash.contracts.executor import (
 )
 from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
+from robusthash.contracts.models.crossmodal import CrossModalObjective, PairedBatch, TowerBatch
 from robusthash.contracts.models.descriptor import Descriptor
 from robusthash.contracts.models.model import (
     Backbone,
@@ -34,7 +35,8 @@ from robusthash.contracts.models.model import (
 )
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
-from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
+from robusthash.contracts.models.text import TextBackbone
+from robusthash.contracts.models.towers import CrossModalHashModel, tower_of, towers_of
 from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
 from robusthash.contracts.randomness import Draws, Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
@@ -63,6 +65,7 @@ __all__ = [
     "ClosedForm",
     "CodeBank",
     "CrossModalHashModel",
+    "CrossModalObjective",
     "Dataset",
     "DatasetContext",
     "Defense",
@@ -90,6 +93,7 @@ __all__ = [
     "Norm",
     "Objective",
     "Oracle",
+    "PairedBatch",
     "Pairs",
     "Precision",
     "Progress",
@@ -107,7 +111,9 @@ __all__ = [
     "Space",
     "Split",
     "Surrogate",
+    "TextBackbone",
     "Threat",
+    "TowerBatch",
     "TrainBatch",
     "TrainFeatures",
     "TrainProbe",
@@ -131,5 +137,6 @@ __all__ = [
     "seeded",
     "silent",
     "tower_of",
+    "towers_of",
     "unwatched",
 ]

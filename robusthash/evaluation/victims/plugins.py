@@ -10,6 +10,7 @@ from robusthash.contracts import (
     Attack,
     Backbone,
     ClosedForm,
+    CrossModalObjective,
     Dataset,
     Defense,
     Descriptor,
@@ -17,6 +18,7 @@ from robusthash.contracts import (
     Objective,
     ReadyModel,
     Retriever,
+    TextBackbone,
 )
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.evaluation.planning.early import require_owners
@@ -32,8 +34,10 @@ from robusthash.specs import AttackSpec, Distance, Goal, Norm, Role, Spec
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 Plugin = TypeVar("Plugin")
-Method = Objective | ClosedForm | Descriptor | ReadyModel  #: what a registered model can be
-METHODS = (Objective, ClosedForm, Descriptor, ReadyModel)
+Method = Objective | CrossModalObjective | ClosedForm | Descriptor | ReadyModel  #: what a registered model can be
+METHODS = (Objective, CrossModalObjective, ClosedForm, Descriptor, ReadyModel)
+Network = Backbone | TextBackbone  #: what builds a feature network
+NETWORKS = (Backbone, TextBackbone)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,13 +161,26 @@ class Plugins:
         return self.choose(PluginKind.MODEL, name, METHODS)
 
     def backbone(self, name: str, options: Mapping[str, Any] | None = None) -> Chosen[Backbone]:
-        """A backbone by name.
+        """A backbone of images by name.
 
         Args:
             name: registered name.
             options: used instead of the run's, such as those that a checkpoint describes.
+
+        Raises:
+            UsageError: it is one of texts.
         """
-        return self.choose(PluginKind.BACKBONE, name, Backbone, options)
+        found = self.network(name, options)
+        if isinstance(found.plugin, Backbone):
+            return Chosen(plugin=found.plugin, use=found.use, full_name=found.full_name, spec=found.spec)
+        raise UsageError(
+            f"backbone {name!r} of {found.use.owner} is for texts",
+            hint=f"a model with two towers has an option for it, such as -o dcmh.text={name}",
+        )
+
+    def network(self, name: str, options: Mapping[str, Any] | None = None) -> Chosen[Network]:
+        """A backbone of any modality, as for :meth:`backbone`."""
+        return self.choose(PluginKind.BACKBONE, name, NETWORKS, options)
 
     def metric(self, named: str | RankingMetric) -> Chosen[RankingMetric]:
         """A ranking metric by name, or the object itself."""
