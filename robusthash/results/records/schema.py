@@ -114,6 +114,15 @@ class EffortPart(Part, kw_only=True):
     value: Number | float
 
 
+class InputsPart(Part, kw_only=True):
+    """Attacked inputs that are not 8-bit images."""
+
+    elements: Positive
+    low: float
+    high: float
+    levels: Positive | None
+
+
 class CommonPart(Part, kw_only=True):
     """The fields that both schemas have."""
 
@@ -171,6 +180,7 @@ class File2(CommonPart, kw_only=True):
     surrogate: ModelPart2 | None
     direction: Direction
     norm: Norm = Norm.LINF
+    inputs: InputsPart | None = None
     role: Role
     effort: EffortPart | None
     passes: Positive
