@@ -17,6 +17,7 @@ from robusthash.contracts import Attack, CrossModalHashModel, Dataset, Defense, 
 from robusthash.errors import OptionError, RobustHashWarning
 from robusthash.evaluation import Failure, Request, RunOutcome, choose_executor
 from robusthash.evaluation import evaluate as run
+from robusthash.evaluation.planning.defaults import settled
 from robusthash.host import PluginHost
 from robusthash.results import Record, Results
 from robusthash.specs import Direction, Role
@@ -50,7 +51,7 @@ def evaluate(
     models: Model | Iterable[Model],
     attacks: AnyAttack | Iterable[AnyAttack] | None = None,
     *,
-    dataset: str | Dataset | RetrievalData = "digits",
+    dataset: str | Dataset | RetrievalData = "auto",
     defenses: str | Defense | Iterable[str | Defense] = "none",
     surrogates: Model | Iterable[Model] = (),
     bits: int | Iterable[int] = 32,
@@ -74,7 +75,7 @@ def evaluate(
     Args:
         models: registered names, checkpoints, ``path/to/file.py:build``, or hash models.
         attacks: registered names or attacks; None is the attack that models are ranked by.
-        dataset: a registered name, a dataset, or its splits.
+        dataset: a registered name, a dataset, or its splits; ``auto`` is digits, or what the models suggest.
         defenses: registered names or defenses; ``none`` is no defense.
         surrogates: models that attacks are crafted on, for transfer attacks; none is each model itself.
         bits: code lengths K, for registered names; other models have their own.
@@ -118,6 +119,7 @@ def evaluate(
         setting=make_settings(evaluate, dataset, options, settings, *everyone),
     )
     host = installed()
+    request = settled(request, host)
     place = _executor(executor, arguments.number(workers, "workers", least=1), host, request)
     kept = None if results is None else arguments.path(results, "results")
     own = [model for model in everyone if not isinstance(model, str)]

@@ -17,6 +17,13 @@ def robusthash_datasets() -> Iterator[DatasetSpec]:
         summary="1,797 handwritten digits of scikit-learn: 300 queries, 1,497 in the database, 1,000 for training",
         paper="alpaydin1998optical",
     )
+    yield DatasetSpec(
+        name="pairs-digits",
+        factory="robusthash_datasets.digits:Digits",
+        options={"texts": True},
+        summary="Digits with bags of 96 words, made from their strokes and labels: for cross-modal models, offline",
+        paper="alpaydin1998optical",
+    )
     yield from _cifar()
     yield from _literature()
     yield DatasetSpec(
@@ -198,6 +205,7 @@ def _literature() -> Iterator[DatasetSpec]:
     for name, options, text in (
         ("corel5k", {}, "260 words"),
         ("corel5k/themes", {"labels": "themes"}, "50 themes"),
+        ("corel5k/pairs", {"labels": "themes", "texts": True}, "50 themes, with the words as texts"),
     ):
         yield DatasetSpec(
             name=name,

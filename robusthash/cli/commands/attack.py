@@ -59,12 +59,14 @@ def command(
     setting = make_setting(**values)
     radius = None if epsilon is None else parse_epsilon(epsilon)
     from robusthash.evaluation import Request
+    from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.pictures import own_pictures
     from robusthash.files.storage import require_writable
 
     request = Request(models=(model,), attacks=(attack,), bits=(bits,), defenses=(defense,), setting=setting)
     host = load_host(context)
+    request = settled(request, host)
     check_early(request, host)
     if folder is not None:
         own_pictures(folder)
@@ -76,7 +78,7 @@ def command(
             model,
             bits,
             attack,
-            setting,
+            request.setting,
             host,
             output=output,
             defense=defense,

@@ -165,10 +165,12 @@ def command(
     """
     gate = gate_of(rules, allow)
     request = _request(context, suite, values)
+    from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.files.storage import require_writable
 
     host = load_host(context, strict=bool(gate.rules))
+    request = settled(request, host)
     if executor is not None:
         host.find(PluginKind.EXECUTOR, executor)
     check_early(request, host)

@@ -30,18 +30,20 @@ def command(
     robusthash eval --model dpsh --checkpoint dpsh.safetensors --attack rnm
     """
     setting = make_setting(**values)
+    from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.training import training_request
     from robusthash.files.storage import require_writable_file
 
     request = training_request(model, bits, setting)
     host = load_host(context)
+    request = settled(request, host)
     check_early(request, host)
     if output is not None:
         require_writable_file(output, "--output")
     from robusthash.evaluation import train_victim
 
     with progress(quiet=quiet) as report:
-        stored = train_victim(model, bits, setting, host, output=output, progress=report)
+        stored = train_victim(model, bits, request.setting, host, output=output, progress=report)
     following = f"robusthash eval --model {model} --bits {bits} --checkpoint {quote(str(stored.path))} --attack rnm"
     report_checkpoint(stored, done="trained", following=following, as_json=as_json)

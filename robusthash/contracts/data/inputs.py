@@ -215,8 +215,8 @@ class ArrayTexts(Inputs):
         vocabulary: the word of each column, if it is a bag of words.
 
     Raises:
-        DatasetError: another shape or dtype, values outside the box or between its levels, fractions of tags, or another
-            number of words.
+        DatasetError: another shape or dtype, values outside the box or between its levels, fractions of tags, or not one
+            word a column.
     """
 
     def __init__(

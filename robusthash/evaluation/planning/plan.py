@@ -88,6 +88,7 @@ class Known:
             the code lengths of the request.
         norms: of the threats that each attack works within; L-infinity, if it is not there.
         edited: the norm that counts the edits of a direction's queries; absent if these are changed by degrees.
+        usual: directions that a model is evaluated in if the request names none; absent if it is the dataset's first.
     """
 
     epsilon: float
@@ -98,6 +99,7 @@ class Known:
     sizes: dict[AnyModel, int | None]
     norms: Mapping[AnyAttack, frozenset[Norm]] = field(default_factory=dict)
     edited: Mapping[Direction, Norm] = field(default_factory=dict)
+    usual: Mapping[AnyModel, tuple[Direction, ...]] = field(default_factory=dict)
 
     def works(self, attack: AnyAttack, radius: Radius) -> bool:
         """Whether an attack works within a threat of this radius."""
@@ -118,10 +120,11 @@ def plan(request: Request, known: Known) -> list[Cell]:
         CapabilityError: a direction or an attack has no radius.
         CheckpointError: a model is a checkpoint that cannot be read.
     """
-    searches = _searches(request, known)
     own: list[Cell] = []
     transferred: list[Cell] = []
-    for victim, (direction, radii) in product(_victims(request, known), searches.items()):
+    victims = _victims(request, known)
+    searches = {victim: _searches(request, victim, known) for victim in victims}
+    for victim, direction, radii in ((one, *search) for one in victims for search in searches[one].items()):
         attacks = _attacks(request, victim, known)
         surrogates = _surrogates(request, victim, known)
         itself = not surrogates or victim in surrogates
@@ -152,15 +155,15 @@ def plan(request: Request, known: Known) -> list[Cell]:
     return own + list(_by_crafting(transferred))
 
 
-def _searches(request: Request, known: Known) -> dict[Direction, list[Radius]]:
-    """The radii of each direction.
+def _searches(request: Request, victim: VictimPlan, known: Known) -> dict[Direction, list[Radius]]:
+    """The radii of each direction that a victim is evaluated in.
 
     Raises:
         CapabilityError: a direction that is asked for has no radius, or an attack has none in any direction.
     """
-    asked = _distinct(request.directions)
-    usual = [way for way in known.directions if way in known.edited] if request.edits and not request.epsilons else []
-    searches = {way: _radii(request, way, known) for way in asked or (usual or known.directions)[:1]}
+    searches = {
+        way: _radii(request, way, known) for way in _distinct(request.directions) or _usual(request, victim, known)
+    }
     for way, radii in searches.items():
         if not radii:
             raise CapabilityError(
@@ -177,6 +180,15 @@ def _searches(request: Request, known: Known) -> dict[Direction, list[Radius]]:
                 hint="--edits 3 in a direction of texts" if any(norm.counts for norm in norms) else "--epsilon 8/255",
             )
     return searches
+
+
+def _usual(request: Request, victim: VictimPlan, known: Known) -> list[Direction]:
+    """The directions of a victim in a request that names none; of edits alone, those whose queries have some."""
+    own = known.usual.get(victim.model, known.directions[:1])
+    if request.epsilons or not request.edits:
+        return list(own)
+    edited = [way for way in (*own, *known.directions) if way in known.edited]
+    return [way for way in own if way in edited] or (edited or list(own))[:1]
 
 
 def _radii(request: Request, direction: Direction, known: Known) -> list[Radius]:

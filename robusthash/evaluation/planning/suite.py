@@ -12,7 +12,7 @@ import msgspec
 
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
-from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.evaluation.planning.request import AUTO, Request, RunSettings
 from robusthash.files.opening import read_file
 from robusthash.files.paths import read_path
 from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
@@ -82,7 +82,9 @@ def read_suite(path: Path) -> Request:
         **{name: partial(beside, name) for name in ("data_root", "checkpoint")},
     }
     read = {name: readers.get(name, _frozen)(_typed(path, name, value)) for name, value in content.items()}
-    setting = {entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read}
+    setting = {"dataset": AUTO} | {
+        entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read
+    }
     return Request(**read, setting=RunSettings(**setting))
 
 

@@ -1,9 +1,10 @@
 """Checks a request, and looks up what its plan depends on, before anything is trained."""
 
-from robusthash.contracts import Descriptor, Objective, ReadyModel
+from robusthash.checkpoints import read_description
+from robusthash.contracts import CrossModalHashModel, CrossModalObjective, Descriptor, Objective, ReadyModel
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.evaluation.planning.early import check_early
-from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
+from robusthash.evaluation.planning.names import AnyAttack, AnyModel, checkpoint_path, registered_name, shown
 from robusthash.evaluation.planning.plan import Known
 from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, TRAIN, Request
 from robusthash.evaluation.victims.checkpoints import training_recipe
@@ -62,7 +63,9 @@ def _check_models(request: Request, resources: Resources) -> list[str]:
     methods = [resources.plugins.model(name) for name in registered]
     for method in methods:
         training_recipe(method, setting)
-    if setting.options.get(TRAIN) and not any(isinstance(method.plugin, Objective) for method in methods):
+    if setting.options.get(TRAIN) and not any(
+        isinstance(method.plugin, Objective | CrossModalObjective) for method in methods
+    ):
         raise OptionError(
             f"options of training are set, {', '.join(setting.options[TRAIN])}, and no model is trained",
             hint="leave them out: closed forms, ready models and checkpoints have no recipe",
@@ -111,6 +114,7 @@ def known(request: Request, resources: Resources) -> Known:
         sizes=sizes,
         norms={attack: plugins.attack(attack).plugin.norms for attack in attacks},
         edited=_edited(resources),
+        usual={model: _across(resources) for model in request.everyone if _has_towers(model, resources)},
     )
 
 
@@ -137,6 +141,22 @@ def _edited(resources: Resources) -> dict[Direction, Norm]:
     """The norm that counts the edits of a direction's queries, by direction, where there is one."""
     norms = {way: resources.queries.view(way.query).modality.edited for way in resources.directions}
     return {way: norm for way, norm in norms.items() if norm is not None}
+
+
+def _across(resources: Resources) -> tuple[Direction, ...]:
+    """Directions in which what searches is of another kind than what is searched; the first one if there are none."""
+    found = tuple(way for way in resources.directions if way.query != way.item)
+    return found or resources.directions[:1]
+
+
+def _has_towers(model: AnyModel, resources: Resources) -> bool:
+    """Whether a model has several towers; of what is not built yet, whether that is known."""
+    if not isinstance(model, str):
+        return isinstance(model, CrossModalHashModel)
+    path = checkpoint_path(model)
+    if path is not None:
+        return bool(read_description(path).towers)
+    return isinstance(_method(model, resources), CrossModalObjective)
 
 
 def _distance(model: AnyModel, resources: Resources) -> Distance:

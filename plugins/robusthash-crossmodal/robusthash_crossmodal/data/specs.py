@@ -7,4 +7,9 @@ from robusthash.specs import DatasetSpec
 
 def datasets() -> Iterator[DatasetSpec]:
     """Datasets with images and texts."""
-    yield from ()
+    yield DatasetSpec(
+        name="flickr8k",
+        factory="robusthash_crossmodal.data.flickr8k:Flickr8k",
+        summary="Flickr8k, 4,000 photographs with captions, 24 concepts: 400 queries, 3,600 others",
+        paper="hodosh2013framing",
+    )

@@ -21,7 +21,8 @@ class FpadNet(CrossModalObjective):
 
     With ``s_ic = -(K - <u_i, A_c>) / 2``, minus the Hamming distance of item i from the code of class c::
 
-        pos_i = exp(tau mean_{c in y_i} s_ic / K),  L = -mean_i log(pos_i / (pos_i + sum_{c not in y_i} exp(tau s_ic / K)))
+        pos_i = exp(tau mean_{c in y_i} s_ic / K)
+        L = -mean_i log(pos_i / (pos_i + sum_{c not in y_i} exp(tau s_ic / K)))
 
     summed over the towers. The class codes A are ``tanh`` outputs of a network (FpNet) over the class means of what is
     known before the training: the image network's features beside the words. The released code computes the means by

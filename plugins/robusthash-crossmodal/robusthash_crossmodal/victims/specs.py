@@ -82,7 +82,10 @@ def _djsrh() -> Iterator[ModelSpec]:
     yield preset("djsrh", "Reconstructed similarities of images and texts, without labels (DJSRH)", {}, {})
     released = {"optimizer": "sgd", "lr": 0.001, "weight_decay": 5e-4, "batch_size": 32, "epochs": 80}
     yield preset(
-        "djsrh/released", "DJSRH as in its authors' code, for MIRFlickr", {"text": "words-mlp/djsrh"}, released
+        "djsrh/released",
+        "DJSRH as in its authors' code, for MIRFlickr",
+        {"text": "words-mlp/djsrh", "centred": False},
+        released,
     )
 
 

@@ -74,4 +74,5 @@ class TfIdf(nn.Module):
         self.idf.copy_(torch.log((1 + len(texts)) / (1 + having)) + 1)
 
     def forward(self, texts: Tensor) -> Tensor:
+        """Weighted texts, of the same shape."""
         return nn.functional.normalize(texts * self.idf, dim=1)
