@@ -112,7 +112,7 @@ def _attack(record: "Record") -> Lines:
         ("goal", attack.goal),
         ("access", record.access),
         ("role", attack.role),
-        ("threat", str(attack.radius) if attack.norm.counts else f"{attack.radius} ({attack.epsilon!r})"),
+        ("threat", attack.threat if attack.norm.counts else f"{attack.threat} ({attack.epsilon!r})"),
         *([("effort", f"{attack.effort.value:g} {attack.effort.option}")] if attack.effort else []),
         ("precision", attack.precision + (", compiled" if attack.compiled else "")),
         *_use(attack),

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 import torch
 
 from robusthash.adversary import distance_to
-from robusthash.evaluation.crafting.measure import CLIPPED, distances
+from robusthash.evaluation.crafting.measure import CLIPPED
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.evaluation.scoring.data_flags import TWINS, data_flags
 from robusthash.evaluation.scoring.scale import Scale, representative
 from robusthash.evaluation.scoring.soundness import soundness
+from robusthash.metrics.modalities import distances
 from robusthash.results import ADVERSARIAL, CLEAN, Against, QueryArrays, Record, ScoreKey
 from robusthash.specs import Capability, Goal
 

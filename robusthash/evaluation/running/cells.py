@@ -1,5 +1,6 @@
 """Prepares a cell: its systems, its attack, and the record to be filled."""
 
+import math
 import platform
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from robusthash.contracts import Attack
+from robusthash.contracts import PIXELS, Attack, Modality
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.preparing import make_job
 from robusthash.evaluation.crafting.shards import ShardFolder, shard_ranges
@@ -17,7 +18,7 @@ from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.files.storage import digest
-from robusthash.results import AttackUse, Conditions, Effort, Outcome, Record, Scoring, VictimUse
+from robusthash.results import AttackUse, Conditions, Effort, InputsUse, Outcome, Record, Scoring, VictimUse
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -131,6 +132,7 @@ def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> Attack
         goal=plugin.goal,
         epsilon=cell.radius.size,
         norm=cell.radius.norm,
+        inputs=_inputs_use(surrogate.modality),
         surrogate=surrogate.victim.use if cell.surrogate else None,
         role=attack.role,
         effort=effort,
@@ -138,6 +140,13 @@ def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> Attack
         precision=str(setting.precision),
         compiled=setting.compiled,
     )
+
+
+def _inputs_use(modality: Modality) -> InputsUse | None:
+    box = modality.box
+    if box == PIXELS:
+        return None
+    return InputsUse(elements=math.prod(modality.shape), low=box.low, high=box.high, levels=box.levels)
 
 
 def environment(device: torch.device) -> dict[str, str]:

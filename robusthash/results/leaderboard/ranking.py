@@ -36,8 +36,8 @@ def build_leaderboard(records: Iterable[Record]) -> Leaderboard:
 
 
 def _heading(record: Record) -> Heading:
-    radius = record.attack.radius
-    return Heading(**asdict(Comparable.of(record)), epsilon=radius.size, threat=str(radius))
+    attack = record.attack
+    return Heading(**asdict(Comparable.of(record)), epsilon=attack.epsilon, threat=attack.threat)
 
 
 def _section(heading: Heading, records: Sequence[Record]) -> Section:

@@ -37,6 +37,7 @@ def flatten(record: "Record") -> dict[str, Any]:
         "epsilon": attack.epsilon,
         # Earlier versions, which know L-infinity alone, go on reading such records, and refuse all others.
         **({} if attack.norm is Norm.LINF else {"norm": str(attack.norm)}),
+        **({"inputs": asdict(attack.inputs)} if attack.inputs else {}),
         "surrogate": _model(attack.surrogate) if attack.surrogate else None,
         "role": str(attack.role),
         "effort": asdict(attack.effort) if attack.effort else None,

@@ -106,6 +106,27 @@ class Effort:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InputsUse:
+    """Attacked inputs that are not 8-bit images. How strong a radius is depends on them.
+
+    Attributes:
+        elements: number of elements of an input, such as the size of a vocabulary.
+        low: smallest value of an element.
+        high: largest value.
+        levels: that elements are delivered in; None delivers them as they are.
+    """
+
+    elements: int
+    low: float
+    high: float
+    levels: int | None
+
+    def __str__(self) -> str:
+        """``96 elements in [0, 1]``."""
+        return f"{self.elements} elements in [{self.low:g}, {self.high:g}]"
+
+
+@dataclass(frozen=True, kw_only=True)
 class AttackUse(PluginUse):
     """An attack, as it was run.
 
@@ -113,6 +134,7 @@ class AttackUse(PluginUse):
         goal: untargeted or targeted.
         epsilon: radius: a share of the box's width; in a norm that counts, a number of edits.
         norm: of the threat.
+        inputs: what is attacked; None for 8-bit images.
         surrogate: the model that it was crafted on; None if that is the victim.
         role: of the attack among the others.
         effort: how long it runs; None if the attack declares no such option.
@@ -124,6 +146,7 @@ class AttackUse(PluginUse):
     goal: Goal
     epsilon: float
     norm: Norm = Norm.LINF
+    inputs: InputsUse | None = None
     surrogate: ModelUse | None = None
     role: Role = Role.ATTACK
     effort: Effort | None = None
@@ -135,6 +158,11 @@ class AttackUse(PluginUse):
     def radius(self) -> Radius:
         """The radius with its norm, as it is shown."""
         return Radius(size=self.epsilon, norm=self.norm)
+
+    @property
+    def threat(self) -> str:
+        """The radius, and for what is no 8-bit image its elements: ``Linf 0.05, 96 elements in [0, 1]``."""
+        return f"{self.radius}, {self.inputs}" if self.inputs and not self.norm.counts else str(self.radius)
 
     @property
     def against(self) -> Against:
