@@ -84,8 +84,8 @@ def chosen_networks(name: str, method: Trainable, resources: Resources) -> Netwo
     missing = sorted({IMAGE, *named} - data.modalities.keys())
     if missing:
         raise CapabilityError(
-            f"model {name!r} takes {' and '.join(sorted({IMAGE, *named}))}s, and dataset {data.name} has no "
-            f"{' and no '.join(missing)}s",
+            f"model {name!r} takes {' and '.join(f'{one}s' for one in sorted({IMAGE, *named}))}, and dataset {data.name} "
+            f"has no {' and no '.join(f'{one}s' for one in missing)}",
             hint="robusthash plugins list --kind dataset shows those of images and texts, such as pairs-digits",
         )
     backbones = {IMAGE: plugins.network(setting.backbone or named.get(IMAGE) or data.backbone)}
