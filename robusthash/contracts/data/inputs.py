@@ -215,8 +215,8 @@ class ArrayTexts(Inputs):
         vocabulary: the word of each column, if it is a bag of words.
 
     Raises:
-        DatasetError: another shape or dtype, values outside the box or between its levels, fractions of tags, or not one
-            word a column.
+        DatasetError: another shape or dtype, values outside the box or between its levels, fractions of tags, or more
+            or fewer words than columns.
     """
 
     def __init__(

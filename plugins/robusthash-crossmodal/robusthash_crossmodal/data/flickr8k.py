@@ -32,7 +32,7 @@ class Flickr8k(Dataset):
 
     size: int = 64  #: height and width of the images, in pixels
     captions: int = 5  #: captions of an item that are joined to its text
-    least: int = 20  #: least number of train items that have a word of the vocabulary
+    least: int = 8  #: least number of train items that have a word of the vocabulary
     stop_words: bool = True  #: leave out English words without meaning of their own
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from robusthash.contracts import TEXT, CrossModalObjective, PairedBatch, TowerBatch, TrainStep
+from robusthash.contracts import IMAGE, TEXT, CrossModalObjective, PairedBatch, TowerBatch, TrainStep
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
 from robusthash_crossmodal.victims.heads import head_of
@@ -18,7 +18,7 @@ from robusthash_crossmodal.victims.heads import head_of
 class DCMH(CrossModalObjective):
     """Likelihood of the pairs' similarities across the modalities, near binary codes that both towers share.
 
-    With ``theta_ij = <f_i, G_j> / 2``, an image's logits f_i and the texts' bank G, the image tower minimises::
+    With ``theta_ij = <f_i, G_j> / 2``, an image's relaxed code f_i and the texts' bank G, the image tower minimises::
 
         [ sum_ij (log(1 + exp theta_ij) - s_ij theta_ij) + gamma sum_i ||B_i - f_i||^2 + eta ||sum_j F_j||^2 ] / (N n)
 
@@ -31,20 +31,28 @@ class DCMH(CrossModalObjective):
     banked: ClassVar[bool] = True
 
     text: str = "words-mlp"  #: feature network of the texts
+    hidden: int | None = None  #: width of a layer between image features and hash layer; published: none
+    bounded: bool = True  #: relaxed codes are tanh of the logits; otherwise the logits themselves, as published
     gamma: float = 1.0  #: weight of the distance from the shared codes
-    eta: float = 1.0  #: weight of the balance of bits
-    balance: bool = (
-        True  #: weight similar and dissimilar pairs so that both count as much: for data with few similar ones
-    )
+    eta: float = 0.0  #: weight of the balance of bits; published: 1, by which small sets collapse with adam
+    balance: bool = True  #: similar and dissimilar pairs count as much as one another, where few are similar too
 
     def __post_init__(self) -> None:
         if min(self.gamma, self.eta) < 0:
             raise OptionError(f"gamma={self.gamma}, eta={self.eta}", hint="neither may be negative")
+        if self.hidden is not None and self.hidden < 1:
+            raise OptionError(f"hidden={self.hidden}", hint="at least 1, or none")
 
     @property
     def networks(self) -> Mapping[str, str]:
         """The text network."""
         return {TEXT: self.text}
+
+    def neck(self, modality: str, width: int) -> tuple[nn.Module, int] | None:
+        """A fully connected layer with ReLU over image features, if there is to be one."""
+        if modality != IMAGE or self.hidden is None:
+            return None
+        return nn.Sequential(nn.Linear(width, self.hidden), nn.ReLU()), self.hidden
 
     def head(self, *, bits: int, classes: int, seed: int) -> "SharedCodes":  # noqa: ARG002 - nothing is drawn
         """The codes B, one a train item."""
@@ -55,8 +63,8 @@ class DCMH(CrossModalObjective):
         head_of(step, SharedCodes).codes = sign(torch.stack(list(banks.values())).sum(0))
 
     def relax(self, logits: Tensor, step: TrainStep) -> Tensor:  # noqa: ARG002
-        """The logits themselves."""
-        return logits
+        """``tanh f``, or the logits themselves."""
+        return torch.tanh(logits) if self.bounded else logits
 
     def loss(self, batch: PairedBatch, step: TrainStep) -> Tensor:
         """The sum of both towers' losses, each against the other's bank."""

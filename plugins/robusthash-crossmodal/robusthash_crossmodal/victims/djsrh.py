@@ -31,9 +31,7 @@ class DJSRH(CrossModalObjective):
     guided: ClassVar[bool] = True
 
     text: str = "words-mlp"  #: feature network of the texts
-    beta: float = (
-        0.9  #: share of the images in what is alike; published: .9 for MIRFlickr, .6 for NUS-WIDE, .3 for Wiki
-    )
+    beta: float = 0.9  #: share of the images in what is alike; published: .9 MIRFlickr, .6 NUS-WIDE, .3 Wiki
     eta: float = 0.4  #: share of the neighbours' neighbours
     mu: float = 1.5  #: scale of the target similarities
     lambda1: float = 0.1  #: weight of the pairs of images; .3 for Wiki

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from robusthash.contracts import IMAGE, TEXT, CrossModalObjective, PairedBatch, TrainStep
+from robusthash.contracts import IMAGE, TEXT, CrossModalObjective, PairedBatch, Randomness, TrainStep, seeded
 from robusthash.errors import OptionError
 from robusthash_crossmodal.victims.heads import head_of
 
@@ -65,9 +65,10 @@ class FpadNet(CrossModalObjective):
             width = wanted
         return (nn.Sequential(*layers), width) if layers else None
 
-    def head(self, *, bits: int, classes: int, seed: int) -> "FpNet":  # noqa: ARG002 - drawn from the seeded generator
+    def head(self, *, bits: int, classes: int, seed: int) -> "FpNet":
         """The network of the class codes."""
-        return FpNet(classes, bits, self.class_width)
+        with seeded(Randomness(seed=seed, purpose="fpnet")):
+            return FpNet(classes, bits, self.class_width)
 
     def prepare(self, start: Mapping[str, Tensor], labels: Tensor, step: TrainStep) -> None:
         """Means of each class: of the image features beside the words, each normalised."""

@@ -62,7 +62,7 @@ def _dcmh() -> Iterator[ModelSpec]:
     yield preset(
         "dcmh/released",
         "DCMH as in public code",
-        {"balance": False, "text": "words-mlp/dcmh"},
+        {"balance": False, "bounded": False, "eta": 1.0, "text": "words-mlp/dcmh"},
         {"optimizer": "sgd", "momentum": 0.0, "lr": 10**-1.5, "epochs": 500, "batch_size": 128, "schedule": "cosine"},
     )
 
