@@ -50,7 +50,7 @@ def rows_table(section: Section, *, ties: bool) -> Table:
     target = f"{metric_title(metric, Against.TARGET)} {band}"
     targets = (Column(name=target), [_interval(row.target, ties=ties) for row in rows])
     calls = (Column(name="calls/query"), [_rounded(row.queries) for row in rows])
-    columns, cells = zip(
+    told = [
         (Column(name="#"), [f"{_letters(row)}{row.rank}" if row.rank else "" for row in rows]),
         (Column(name="model", words=True, grouped=True), [row.model for row in rows]),
         (Column(name="attack", words=True), [row.label for row in rows]),
@@ -64,12 +64,10 @@ def rows_table(section: Section, *, ties: bool) -> Table:
         *([calls] if any(row.queries is not None for row in rows) else []),
         (Column(name="time/query", omitted=0), [_duration(row.seconds) for row in rows]),
         (Column(name="flags", words=True, warning=True), [" ".join(flag.id for flag in row.flags) for row in rows]),
-        strict=True,
-    )
-    lines = (
-        Line(cells=line, emphasis=_emphasis(row)) for row, line in zip(rows, zip(*cells, strict=True), strict=True)
-    )
-    return Table(columns=columns, lines=tuple(lines))
+    ]
+    by_row = zip(*(cells for _, cells in told), strict=True)
+    lines = tuple(Line(cells=cells, emphasis=_emphasis(row)) for row, cells in zip(rows, by_row, strict=True))
+    return Table(columns=tuple(column for column, _ in told), lines=lines)
 
 
 def _emphasis(row: Row) -> Emphasis:
