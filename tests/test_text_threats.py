@@ -13,7 +13,7 @@ from robusthash.results import ADVERSARIAL, CLEAN, Record, ResultStore
 
 PLUGIN = """
 from robusthash import hookimpl
-from robusthash.specs import AttackSpec, DatasetSpec, Goal, ModelSpec, Norm
+from robusthash.specs import AttackSpec, Capability, DatasetSpec, Goal, ModelSpec, Norm
 
 @hookimpl
 def robusthash_models():
@@ -30,6 +30,14 @@ def robusthash_datasets():
 
 @hookimpl
 def robusthash_attacks():
+    yield AttackSpec(
+        name="told-in-the-docs",
+        factory="told_in_the_docs:SwapTags",
+        summary="Swaps the tags that matter most",
+        goals={Goal.UNTARGETED},
+        needs={Capability.GRADIENTS},
+        norms={Norm.TAGS},
+    )
     for name, options in (("drop-tags", {}), ("greedy-fractions", {"share": 0.4}), ("too-many", {"extra": 2})):
         yield AttackSpec(
             name=name,
@@ -69,11 +77,17 @@ class DropTags(Attack):
 '''
 
 
+DOCS = Path(__file__).parents[1] / "docs"
+
+
 @pytest.fixture
 def command(site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:  # type: ignore[no-untyped-def]  # conftest's
     site.install("towers-plugin", PLUGIN)
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "drop_tags.py").write_text(DROP_TAGS)
+    page = (DOCS / "plugins" / "kinds" / "attack.md").read_text()
+    told = page.partition("## An attack on texts")[2].partition("```python\n")[2].partition("```")[0]
+    (tmp_path / "code" / "told_in_the_docs.py").write_text(told)
     monkeypatch.syspath_prepend(str(tmp_path / "code"))
     monkeypatch.setenv("ROBUSTHASH_CACHE", str(tmp_path / "cache"))
     return ["eval", "--model", "towers", "--dataset", "toy-tags", "--quiet", "--results", str(tmp_path / "results")]
@@ -135,6 +149,17 @@ def test_the_guard_keeps_the_largest_changes_and_takes_no_fractions(command: lis
         assert [flag.id for flag in altered.outcome.flags] == ["RH005"]
         assert "clipped by the guard" in altered.outcome.flags[0].message
     assert not plain.outcome.flags
+
+
+def test_an_attack_on_texts_of_twenty_lines_runs_as_it_is_told_in_the_docs(command: list[str], tmp_path: Path) -> None:
+    assert run([*command, "--attack", "told-in-the-docs", "--edits", "1", "--edits", "3"]) == 0
+    found = {record.attack.radius.value: record for record in stored(tmp_path) if record.attack.name != "noise"}
+    store = ResultStore(tmp_path / "results")
+    for count, record in found.items():
+        assert not record.outcome.flags
+        assert (store.arrays(record).column("tags") == int(count)).all()
+    clean, one, three = found["1"].measure(CLEAN), found["1"].measure(), found["3"].measure()
+    assert three.value < one.value < clean.value
 
 
 def test_edits_alone_choose_the_direction_of_texts(command: list[str], tmp_path: Path) -> None:

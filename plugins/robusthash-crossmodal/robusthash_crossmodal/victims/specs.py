@@ -8,7 +8,7 @@ from robusthash.specs import BackboneSpec, ModelSpec
 _DATASET = "pairs-digits"  #: that these models are trained on unless a run names another
 _DCMH = "jiang2017deep"
 _DJSRH = "su2019deep"
-_FPAD = "fpad2025"
+_FPAD = "yu2025fpad"
 
 
 def models() -> Iterator[ModelSpec]:
