@@ -143,14 +143,14 @@ def main() -> int:
     count = len(split) // options.batch
     passed = True
     for name, spent in times.items():
-        cost, bound = ratio(spent, times["plain"]), losses[name].inner.steps + 2 if name in METHODS else None
+        cost, bound = ratio(spent, times["plain"]), losses[name].inners["image"].steps + 2 if name in METHODS else None
         passed &= bound is None or cost <= bound
         within = "" if bound is None else f" (at most {bound})"
         print(f"{name:>9}: {median(spent) / BATCHES * count:7.2f} s/epoch  {cost:5.2f} of plain{within}")
 
     attack, training, batch = losses["cgat"], trainings["cgat"], taken[0]
     scene = Scene(labels=batch.labels, banks=attack.banks, head=None, random=attack.random, step=training.step)
-    code, steps, model = attack.method.codes(scene), attack.inner.steps, training.model
+    code, steps, model = attack.method.codes(scene), attack.inners["image"].steps, training.model
     with evaluating(model):
         inner = interleaved(
             {

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from robusthash.testing.contracts.objects import PluginObjectContract
     from robusthash.testing.contracts.observers import ObserverContract, watch
     from robusthash.testing.contracts.retrievers import RetrieverContract
+    from robusthash.testing.contracts.towers import TowersDefenseContract
     from robusthash.testing.imports import Fault, check_imports
     from robusthash.testing.records import make_record
     from robusthash.testing.victims import (
@@ -70,6 +71,7 @@ __all__ = [
     "SmallVictim",
     "TextBackboneContract",
     "TextVictim",
+    "TowersDefenseContract",
     "check_imports",
     "make_record",
     "toy_batch",
@@ -102,6 +104,7 @@ _MODULES = {
     "contracts.objects": ("PluginObjectContract",),
     "contracts.observers": ("ObserverContract", "watch"),
     "contracts.retrievers": ("RetrieverContract",),
+    "contracts.towers": ("TowersDefenseContract",),
     "imports": ("Fault", "check_imports"),
     "records": ("make_record",),
     "victims": (

@@ -143,16 +143,17 @@ class TextVictim(HashModel):
     Args:
         bits: code length K.
         box: of the texts.
+        width: of the texts.
         seed: of the weights.
     """
 
-    def __init__(self, bits: int = 16, *, box: Box = BOX, seed: int = 0) -> None:
+    def __init__(self, bits: int = 16, *, box: Box = BOX, width: int = WIDTH, seed: int = 0) -> None:
         super().__init__()
         self.bits = bits
-        self.modality = Modality(name=TEXT, shape=(WIDTH,), box=box)
+        self.modality = Modality(name=TEXT, shape=(width,), box=box)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.layers = nn.Sequential(nn.Linear(WIDTH, 32), nn.Tanh(), nn.Linear(32, bits))
+            self.layers = nn.Sequential(nn.Linear(width, 32), nn.Tanh(), nn.Linear(32, bits))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits (n, bits) float."""

@@ -2,7 +2,7 @@
 
 from robusthash.contracts import Recipe, TrainingReport
 from robusthash.files.tensors import load_tensors, prefixed, tensors_digest, under
-from robusthash.training.hardening import AdversarialTraining, Banks, Scene, defense_context
+from robusthash.training.hardening import AdversarialTraining, Banks, Scene, defense_context, refuse_ruined
 from robusthash.training.networks import (
     Description,
     HashNetwork,
@@ -61,6 +61,7 @@ __all__ = [
     "prepare_towers",
     "prototype_loss",
     "read_description",
+    "refuse_ruined",
     "restore_optimizer",
     "save_checkpoint",
     "set_hash_layer",

@@ -108,7 +108,7 @@ def matched(weights: Tensor, memberships: Tensor) -> Tensor:
 
 def _descend(points: Tensor, centres: Tensor, m: float, iterations: int) -> Clusters:
     for _ in range(iterations):
-        shares = _memberships(points, centres, m) ** m
+        shares = memberships(points, centres, m) ** m
         total = shares.sum(0)
         # A centre that no point belongs to stays where it is, until it is moved.
         moved = torch.where(total[:, None] > 0, shares.T @ points / total.clamp_min(1e-300)[:, None], centres)
@@ -116,16 +116,29 @@ def _descend(points: Tensor, centres: Tensor, m: float, iterations: int) -> Clus
         centres = moved
         if still:
             break
-    memberships = _memberships(points, centres, m)
+    shares = memberships(points, centres, m)
     return Clusters(
         centres=centres,
-        memberships=memberships,
-        cost=float((memberships**m * _squared(points, centres)).sum()),
+        memberships=shares,
+        cost=float((shares**m * _squared(points, centres)).sum()),
     )
 
 
-def _memberships(points: Tensor, centres: Tensor, m: float) -> Tensor:
-    """``u_ic`` proportional to ``|x_i - v_c|^(-2 / (m - 1))``, in logarithms: near 1 the powers are out of range."""
+def memberships(points: Tensor, centres: Tensor, m: float) -> Tensor:
+    """``u_ic`` proportional to ``|x_i - v_c|^(-2 / (m - 1))``, in logarithms: near 1 the powers are out of range.
+
+    Args:
+        points: (n, d) float.
+        centres: (clusters, d) float.
+        m: fuzziness, at least 1.
+
+    Returns:
+        (n, clusters) float64, each row sums to 1.
+
+    >>> memberships(torch.tensor([[1.0]]), torch.tensor([[0.0], [3.0]]), m=2.0)
+    tensor([[0.8000, 0.2000]], dtype=torch.float64)
+    """
+    points, centres = points.double(), centres.double()
     squared = _squared(points, centres)
     if m == 1:
         return torch.nn.functional.one_hot(squared.argmin(1), len(centres)).double()

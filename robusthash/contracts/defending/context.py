@@ -2,21 +2,24 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
 from robusthash.contracts.data.dataset import RetrievalData
+from robusthash.contracts.models.crossmodal import CrossModalObjective
 from robusthash.contracts.models.model import HashModel
 from robusthash.contracts.models.objective import Objective
+from robusthash.contracts.models.towers import CrossModalHashModel
 from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
-from robusthash.contracts.training.loss import LossStep
+from robusthash.contracts.training.loss import LossStep, Trained
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport
 from robusthash.errors import CapabilityError
 from robusthash.files.snapshots import Snapshots
 
 #: Trains a model in place, with the context's data, seed, device, progress and snapshots.
-Trainer = Callable[["DefenseContext", HashModel, LossStep[HashModel], Recipe], TrainingReport]
+Trainer = Callable[["DefenseContext", HashModel | CrossModalHashModel, LossStep[Any], Recipe], TrainingReport]
 
 
 def _nowhere() -> Snapshots:
@@ -33,7 +36,8 @@ class DefenseContext:
         progress: called with (done, total, what) during long steps.
         watch: called after each epoch, so that observers see the losses; :meth:`train` calls it.
         device: where to compute; None is where the model is.
-        objective: what trained the model; None if no objective did, or if it is unknown.
+        objective: what trained the model, which has one tower or several; None if no objective did, or if it is
+            unknown.
         objective_seed: of that training; the objective's head, such as class centres, is rebuilt from it.
         snapshots: where a training loop of the defense's own stores its unfinished state. :meth:`train` stores its
             state in parts of it.
@@ -45,12 +49,12 @@ class DefenseContext:
     progress: Progress = silent
     watch: EpochWatch = unwatched
     device: torch.device | None = None
-    objective: Objective | None = None
+    objective: Objective | CrossModalObjective | None = None
     objective_seed: int = 0
     snapshots: Snapshots = field(default_factory=_nowhere)
     trainer: Trainer | None = None
 
-    def train(self, model: HashModel, loss: LossStep[HashModel], recipe: Recipe) -> TrainingReport:
+    def train(self, model: Trained, loss: LossStep[Trained], recipe: Recipe) -> TrainingReport:
         """Trains a model in place on the train split; an unfinished training is resumed.
 
         Args:

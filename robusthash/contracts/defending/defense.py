@@ -5,8 +5,10 @@ from typing import ClassVar, final
 
 from robusthash.contracts.defending.context import DefenseContext
 from robusthash.contracts.models.model import HashModel
+from robusthash.contracts.models.towers import CrossModalHashModel
 from robusthash.contracts.randomness import Draws
 from robusthash.contracts.training.report import TrainingReport
+from robusthash.errors import CapabilityError
 
 
 class Defense(ABC):
@@ -57,6 +59,29 @@ class TrainedDefense(Defense):
             TrainingError: the training diverged or collapsed.
             CheckpointError: the snapshot of an unfinished training cannot be read.
         """
+
+    def train_towers(
+        self,
+        model: CrossModalHashModel,  # noqa: ARG002 - for subclasses
+        context: DefenseContext,  # noqa: ARG002
+    ) -> tuple[CrossModalHashModel, TrainingReport]:
+        """A hardened model with several towers, as :meth:`train` does for one; by default it is refused.
+
+        Args:
+            model: trained, in evaluation mode.
+            context: what the defense may use; its objective may be a
+                :class:`~robusthash.contracts.CrossModalObjective`.
+
+        Returns:
+            A model with the same towers and other weights, and the report of its training.
+
+        Raises:
+            CapabilityError: the defense hardens models with one tower alone.
+        """
+        raise CapabilityError(
+            f"{type(self).__name__} hardens one model, and this one has several towers",
+            hint="choose one that trains, such as cgat or fpad, or evaluate with --defense none",
+        )
 
     @final
     def harden(self, model: HashModel, context: DefenseContext) -> HashModel:

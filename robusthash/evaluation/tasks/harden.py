@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from robusthash.contracts import IMAGE, Progress, TrainedDefense, TrainedWrapper
+from robusthash.contracts import Progress, TrainedDefense, TrainedWrapper
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path
 from robusthash.evaluation.planning.plan import VictimPlan
@@ -60,7 +60,7 @@ def harden_victim(
     path = given or train_checkpoint(VictimPlan(model=model, bits=bits), resources).path
     description = read_description(path)
     victim = get_victim(VictimPlan(model=str(path), bits=description.bits), resources)
-    hardened = harden(victim.tower(IMAGE), victim.use, description, chosen, resources)
+    hardened = harden(victim.model, victim.use, description, chosen, resources)
     assert hardened.path is not None  # noqa: S101 - a defense that trains has a path
     if output is not None:
         write_atomically(output, hardened.path.read_bytes())

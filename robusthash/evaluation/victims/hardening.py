@@ -10,6 +10,8 @@ import torch
 
 from robusthash.boundary import breach, foreign
 from robusthash.contracts import (
+    CrossModalHashModel,
+    CrossModalObjective,
     Defense,
     HashModel,
     Objective,
@@ -18,7 +20,7 @@ from robusthash.contracts import (
     TrainedWrapper,
     TrainingReport,
 )
-from robusthash.errors import CheckpointError, UsageError
+from robusthash.errors import CapabilityError, CheckpointError, UsageError
 from robusthash.evaluation.victims.plugins import METHODS, Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.caching import cached_path
@@ -27,10 +29,18 @@ from robusthash.files.storage import digest
 from robusthash.files.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.host import PluginKind
 from robusthash.results import ModelUse
-from robusthash.training import Description, defense_context, load_checkpoint, load_weights, save_checkpoint
+from robusthash.training import (
+    Description,
+    defense_context,
+    load_checkpoint,
+    load_weights,
+    refuse_ruined,
+    save_checkpoint,
+)
 from robusthash.version import __version__
 
-_Found = tuple[HashModel, str]  #: a hardened model, and the digest of its weights
+_Model = HashModel | CrossModalHashModel
+_Found = tuple[_Model, str]  #: a hardened model, and the digest of its weights
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,21 +55,21 @@ class Hardened:
         cached: whether the weights were found in the cache.
     """
 
-    model: HashModel
+    model: _Model
     use: ModelUse
     path: Path | None = None
     cached: bool = False
 
 
 def harden(
-    model: HashModel, use: ModelUse, description: Description | None, chosen: Chosen[Defense], resources: Resources
+    model: _Model, use: ModelUse, description: Description | None, chosen: Chosen[Defense], resources: Resources
 ) -> Hardened:
     """Hardens a model by a defense.
 
     What a defense trains is cached under a digest of all that it depends on, and an unfinished training is resumed.
 
     Args:
-        model: in evaluation mode; it is not changed.
+        model: in evaluation mode, with one tower or several; it is not changed.
         use: its entry in the record.
         description: description of its checkpoint; None if it has none.
         chosen: the defense.
@@ -67,8 +77,9 @@ def harden(
 
     Raises:
         UsageError: the model is already hardened, or has nothing to train.
+        CapabilityError: the model has several towers, and the defense hardens one model alone.
         ContractError: the defense returned something other than a model of the same space.
-        TrainingError: the training diverged or collapsed.
+        TrainingError: the training diverged, or collapsed: the codes tell items apart no longer.
         CheckpointError: the snapshot of an unfinished training cannot be read.
     """
     if description is not None and description.defense is not None:
@@ -78,6 +89,8 @@ def harden(
         )
     if isinstance(chosen.plugin, TrainedDefense):
         return _trained(chosen.plugin, model, use, description, chosen, resources)
+    if not isinstance(model, HashModel):
+        raise _for_one(use, chosen)
     context = defense_context(resources.data, seed=resources.setting.seed, progress=resources.progress)
     with foreign(chosen.plugin, f"harden {use.name}"):
         hardened = chosen.plugin.harden(model, context)
@@ -86,7 +99,7 @@ def harden(
 
 def _trained(
     method: TrainedDefense,
-    model: HashModel,
+    model: _Model,
     use: ModelUse,
     description: Description | None,
     chosen: Chosen[Defense],
@@ -97,6 +110,8 @@ def _trained(
     name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.size}bit-{key[:16]}".replace("/", "-")
     path = cached_path("hardened", f"{name}.safetensors")
     wrapper = method if isinstance(method, TrainedWrapper) else None
+    if wrapper and not isinstance(model, HashModel):
+        raise _for_one(use, chosen)
     described = None if wrapper else description  # a description can rebuild the network only, not its wrapper
 
     def read() -> _Found | None:
@@ -105,7 +120,9 @@ def _trained(
         except CheckpointError:
             return None
         with foreign(method, f"be put around {use.name}"):
-            hardened = wrapper.around(deepcopy(model), resources.setting.seed) if wrapper else deepcopy(model)
+            hardened = deepcopy(model)
+            if wrapper and isinstance(hardened, HashModel):
+                hardened = wrapper.around(hardened, resources.setting.seed)
         _checked(hardened, model, chosen)
         load_weights(hardened, tensors, str(path))
         return hardened, tensors_digest(tensors)
@@ -127,13 +144,18 @@ def _trained(
             snapshots=Snapshots(unfinished(path), key),
         )
         with foreign(method, f"harden {use.name}"):
-            found = method.train(model, context)
+            found: tuple[_Model, TrainingReport]
+            if isinstance(model, HashModel):
+                found = method.train(model, context)
+            else:
+                found = method.train_towers(model, context)
         if not isinstance(found, tuple) or len(found) != 2 or not isinstance(found[1], TrainingReport):
             raise breach(
                 method, f"returned {type(found).__name__} from `train`", hint="return a model and a TrainingReport"
             )
         hardened, report = found
         _checked(hardened, model, chosen)
+        refuse_ruined(model, hardened, resources.data.train, seed=resources.setting.seed)
         return hardened, _store(path, hardened, report, made_from, described, chosen)
 
     (hardened, found), cached = made_once(path, read, make)
@@ -157,18 +179,18 @@ def _made_from(
     }
 
 
-def _objective(description: Description | None, resources: Resources) -> Objective | None:
+def _objective(description: Description | None, resources: Resources) -> Objective | CrossModalObjective | None:
     """The objective that trained a model; None if there was none, or if it is unknown."""
     if description is None:
         return None
     model = description.model
     method = resources.plugins.choose(PluginKind.MODEL, model.name, METHODS, model.options).plugin
-    return method if isinstance(method, Objective) else None
+    return method if isinstance(method, Objective | CrossModalObjective) else None
 
 
 def _store(
     path: Path,
-    hardened: HashModel,
+    hardened: _Model,
     report: TrainingReport,
     made_from: Mapping[str, Any],
     description: Description | None,
@@ -182,8 +204,18 @@ def _store(
     return save_checkpoint(path, hardened, replace(description, defense=chosen.use, report=told)).weights_digest
 
 
-def _checked(hardened: HashModel, model: HashModel, chosen: Chosen[Defense]) -> HashModel:
-    if not isinstance(hardened, HashModel) or hardened.space != model.space:
-        found = f"a HashModel of {hardened.space}" if isinstance(hardened, HashModel) else type(hardened).__name__
-        raise breach(chosen.plugin, f"returned {found}", hint=f"return a HashModel of the same space, {model.space}")
+def _checked(hardened: _Model, model: _Model, chosen: Chosen[Defense]) -> _Model:
+    kind = HashModel if isinstance(model, HashModel) else CrossModalHashModel
+    if not isinstance(hardened, kind) or hardened.space != model.space:
+        found = f"a {kind.__name__} of {hardened.space}" if isinstance(hardened, kind) else type(hardened).__name__
+        raise breach(
+            chosen.plugin, f"returned {found}", hint=f"return a {kind.__name__} of the same space, {model.space}"
+        )
     return hardened
+
+
+def _for_one(use: ModelUse, chosen: Chosen[Defense]) -> CapabilityError:
+    return CapabilityError(
+        f"defense {chosen.use.name!r} hardens one model, and {use.name} has several towers",
+        hint="choose one that trains, such as cgat or fpad, or evaluate it with --defense none",
+    )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from robusthash.boundary import IN_MEMORY, Whose, breach, foreign, own, whose
 from robusthash.contracts import IMAGE, CrossModalHashModel, Descriptor, HashModel, ReadyModel
-from robusthash.errors import CapabilityError, MissingDependencyError, UsageError
+from robusthash.errors import MissingDependencyError, UsageError
 from robusthash.evaluation.planning.early import require_described
 from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, shown, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
@@ -42,7 +42,7 @@ def get_victim(plan: VictimPlan, resources: Resources) -> Victim:
 
     Raises:
         UsageError: the model does not accept the dataset's items, has nothing to train, or is already hardened.
-        CapabilityError: a defense is requested for a model with several towers.
+        CapabilityError: the model has several towers, and the defense hardens one model alone.
         CheckpointError: a checkpoint cannot be read, or has another model, code length or image size.
         MissingDependencyError: a library that a ready model needs is not installed.
         ContractError: a plugin did not build what its contract requires.
@@ -261,11 +261,6 @@ def defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:
         RobustHashError: as for :func:`get_victim`.
     """
     chosen = resources.plugins.defense(named)
-    if not isinstance(victim.model, HashModel):
-        raise CapabilityError(
-            f"defense {chosen.use.name!r} hardens one model, and {victim.use.name} has several towers",
-            hint="evaluate it with --defense none",
-        )
     hardened = harden(victim.model, victim.use, victim.description, chosen, resources)
     origin = f"{victim.origin}; hardened: {hardened.path}" if hardened.path else victim.origin
     own(hardened.model, whose(chosen.plugin))

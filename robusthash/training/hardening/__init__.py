@@ -4,6 +4,15 @@ from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.context import defense_context
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.hardening.method import AdversarialTraining
+from robusthash.training.hardening.ruin import refuse_ruined
 from robusthash.training.hardening.step import AdversarialStep
 
-__all__ = ["AdversarialStep", "AdversarialTraining", "Banks", "InnerAttack", "Scene", "defense_context"]
+__all__ = [
+    "AdversarialStep",
+    "AdversarialTraining",
+    "Banks",
+    "InnerAttack",
+    "Scene",
+    "defense_context",
+    "refuse_ruined",
+]

@@ -1,12 +1,12 @@
 """Codes of the train split during adversarial training, and what a method may use in each step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import Randomness, TrainStep
+from robusthash.contracts import IMAGE, Randomness, TrainStep
 from robusthash.hashing import sign
 
 
@@ -16,6 +16,8 @@ class Banks:
 
     The two kinds of codes share no memory. A batch's rows of both are updated in place after its images are attacked
     and before its loss is computed.
+
+    A model with several towers has a row of each item by each tower, one tower after the other.
 
     Attributes:
         codes: (items, bits) float in {-1, +1}, for the codes that represent labels.
@@ -57,6 +59,8 @@ class Scene:
         head: what :meth:`AdversarialTraining.head` built, or None.
         random: for random draws; derive a stream for each purpose, and draw by ``step.iteration``.
         step: the position in the training.
+        rows: (n,) int64, the batch's rows of the banks, as the tower that is attacked hashes it.
+        modality: of that tower.
     """
 
     labels: Tensor
@@ -64,3 +68,5 @@ class Scene:
     head: nn.Module | None
     random: Randomness
     step: TrainStep
+    rows: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
+    modality: str = IMAGE

@@ -1,8 +1,12 @@
 """The context of a defense, with the training loop of this package."""
 
+from typing import Any
+
 import torch
 
 from robusthash.contracts import (
+    CrossModalHashModel,
+    CrossModalObjective,
     DefenseContext,
     EpochWatch,
     HashModel,
@@ -23,7 +27,7 @@ def defense_context(
     data: RetrievalData,
     *,
     seed: int,
-    objective: Objective | None = None,
+    objective: Objective | CrossModalObjective | None = None,
     objective_seed: int = 0,
     device: torch.device | None = None,
     progress: Progress = silent,
@@ -55,7 +59,9 @@ def defense_context(
     )
 
 
-def _train(context: DefenseContext, model: HashModel, loss: LossStep[HashModel], recipe: Recipe) -> TrainingReport:
+def _train(
+    context: DefenseContext, model: HashModel | CrossModalHashModel, loss: LossStep[Any], recipe: Recipe
+) -> TrainingReport:
     """Trains with a snapshot file of its own, named by the training's identity: a defense may train several times."""
     identity = training_identity(model, loss, recipe, context.data.train, context.seed)
     return train(

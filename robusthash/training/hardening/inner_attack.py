@@ -1,15 +1,18 @@
-"""The inner attack of adversarial training: sign steps on a batch, with the model's parameters frozen."""
+"""The inner attack of adversarial training: gradient steps on a batch, with the model's parameters frozen."""
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from robusthash.contracts import HashModel, Randomness, Threat, TrainBatch, evaluating
+from robusthash.epsilon import SLACK
 
 Loss = Callable[[Tensor], Tensor]  #: from tanh of the logits, (n, bits), to (n,); it is minimised
+_HUNDREDTHS = 100  #: of a box without levels: what a radius there is rounded up to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,10 +20,10 @@ class InnerAttack:
     """How each batch is attacked.
 
     Attributes:
-        threat: the ball and the box.
+        threat: the ball and the box. If its radius counts edits, each step is one edit, and there are as many.
         steps: number of steps.
-        size: of each step, in pixel space.
-        random_start: start at a random point of the ball, not at the clean image.
+        size: of each step, in the units of the inputs.
+        random_start: start at a random point of the ball, not at the clean input.
         training_mode: attack the model in training mode, with dropout and batch statistics.
     """
 
@@ -30,25 +33,46 @@ class InnerAttack:
     random_start: bool = True
     training_mode: bool = False
 
+    def weaker(self, share: float) -> "InnerAttack":
+        """The attack with a share of the radius and of the steps, both rounded up.
+
+        A radius is rounded to whole levels of the box, to hundredths of one that has no levels, or to whole edits.
+
+        Args:
+            share: in (0, 1]; at 1 nothing changes.
+
+        >>> InnerAttack(threat=Threat(epsilon=8 / 255), steps=20, size=0.01).weaker(0.75).threat.epsilon * 255
+        6.0
+        """
+        if share >= 1:
+            return self
+        unit = 1.0 if self.threat.norm.counts else 1 / (self.threat.box.levels or _HUNDREDTHS)
+        whole = math.ceil(self.threat.epsilon * share / unit - SLACK) * unit
+        threat = replace(self.threat, epsilon=min(whole, self.threat.epsilon))
+        return replace(self, threat=threat, steps=math.ceil(self.steps * share - SLACK))
+
     def craft(self, model: HashModel, batch: TrainBatch, loss: Loss, random: Randomness, epoch: int) -> Tensor:
-        """Adversarial images of a batch.
+        """Adversarial inputs of a batch, of the model's modality.
 
         Args:
             model: on the batch's device; its modes and parameters are restored afterwards.
-            batch: the clean images.
+            batch: the clean inputs.
             loss: what is minimised.
             random: of the starting points, which depend only on it, the item and the epoch.
             epoch: counted from 0.
 
         Returns:
-            (n, 3, h, w) float in the ball and the box, without gradient.
+            (n, ...) float in the ball and the box, without gradient.
         """
-        start = batch.images
-        if self.random_start:
-            uniform = random.uniform(batch.indices, tuple(start.shape[1:]), restart=epoch)
-            start = self.threat.point(uniform, batch.images)
+        clean = batch.views[model.modality.name]
         with nullcontext() if self.training_mode else evaluating(model):
-            return descend_by_sign(model, batch.images, start, loss, self.threat, steps=self.steps, size=self.size)
+            if self.threat.norm.counts:
+                return descend_by_edits(model, clean, loss, self.threat)
+            start = clean
+            if self.random_start:
+                uniform = random.uniform(batch.indices, tuple(start.shape[1:]), restart=epoch)
+                start = self.threat.point(uniform, clean)
+            return descend_by_sign(model, clean, start, loss, self.threat, steps=self.steps, size=self.size)
 
 
 def descend_by_sign(
@@ -66,24 +90,59 @@ def descend_by_sign(
     The model's parameters are frozen meanwhile: their gradients do not change.
 
     Args:
-        model: on the images' device, in the mode in which it is attacked.
-        clean: (n, 3, h, w) float in [0, 1].
+        model: on the inputs' device, in the mode in which it is attacked.
+        clean: (n, ...) float in the box.
         start: the same shape, inside the ball and the box.
         loss: from tanh of the logits, (n, bits), to (n,); it is minimised.
         threat: the ball and the box.
         steps: number of steps.
-        size: of each step, in pixel space.
+        size: of each step, in the units of the inputs.
 
     Returns:
-        (n, 3, h, w) float, without gradient.
+        (n, ...) float, without gradient.
     """
     point = start.detach()
     with _frozen(model), torch.enable_grad():
         for _ in range(steps):
-            leaf = point.requires_grad_()
-            (gradient,) = torch.autograd.grad(loss(torch.tanh(model(leaf))).sum(), leaf)
-            point = threat.project(leaf.detach() - size * gradient.sign(), clean)
+            point = threat.project(point - size * _slope(model, point, loss).sign(), clean)
     return point.detach()
+
+
+def descend_by_edits(model: HashModel, clean: Tensor, loss: Loss, threat: Threat) -> Tensor:
+    """Edits of tags down a loss of the relaxed codes, one after the other.
+
+    At each, the gradient tells which tag promises most to be dropped, and which to be added. Both are done, which is
+    one edit; but not what promises to raise the loss, and nothing is done twice.
+
+    Args:
+        model: of texts, on the inputs' device, in the mode in which it is attacked.
+        clean: (n, d) float, each at one end of the box.
+        loss: from tanh of the logits, (n, bits), to (n,); it is minimised.
+        threat: its radius is the number of edits.
+
+    Returns:
+        (n, d) float, without gradient.
+    """
+    box = threat.box
+    before = clean >= box.low + box.width / 2
+    there = before.clone()
+    with _frozen(model), torch.enable_grad():
+        for _ in range(int(threat.epsilon)):
+            bag = torch.where(there, box.high, box.low).to(clean)
+            gains = _slope(model, bag, loss) * torch.where(there, -box.width, box.width)
+            gains = gains.masked_fill(there != before, torch.inf)
+            flipped = torch.zeros_like(there)
+            for among in (there, ~there):
+                least, place = gains.masked_fill(~among, torch.inf).min(1, keepdim=True)
+                flipped |= torch.zeros_like(there).scatter(1, place, least < 0)
+            there = there ^ flipped
+    return torch.where(there, box.high, box.low).to(clean)
+
+
+def _slope(model: HashModel, point: Tensor, loss: Loss) -> Tensor:
+    leaf = point.detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(torch.tanh(model(leaf))).sum(), leaf)
+    return gradient
 
 
 @contextmanager

@@ -1,18 +1,34 @@
 """Adversarial training of a hash model, on the clean and the attacked images of each batch."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Literal
 
 from torch import Tensor, nn
 
-from robusthash.contracts import DefenseContext, HashModel, Objective, Recipe, Threat, TrainedDefense, TrainingReport
+from robusthash.contracts import (
+    IMAGE,
+    CrossModalHashModel,
+    CrossModalObjective,
+    DefenseContext,
+    HashModel,
+    Modality,
+    Norm,
+    Objective,
+    Recipe,
+    Threat,
+    TrainedDefense,
+    TrainingReport,
+    towers_of,
+)
+from robusthash.epsilon import Radius
 from robusthash.errors import OptionError
-from robusthash.training.hardening.banks import Scene
+from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.hardening.step import AdversarialStep
-from robusthash.training.trainer import ObjectiveStep
+from robusthash.training.trainer import CrossModalStep, ObjectiveStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +39,8 @@ class AdversarialTraining(TrainedDefense):
 
         L = L_hash(u) + L_adv(u')
 
+    A model with several towers is attacked on each of them, or on one; its L_hash is over all.
+
     A subclass defines the code that the inner attack uses, and L_adv. L_hash is the objective that trained the model.
     Batches, banks, the inner attack, schedules and snapshots are provided here.
 
@@ -31,6 +49,10 @@ class AdversarialTraining(TrainedDefense):
     """
 
     epsilon: float | None = None  #: radius of the inner attack in pixel space; none is the dataset's own
+    ramp: float = 0.0  #: share of the epochs in which the radius grows from 0; 0 is the whole radius at once
+    attacked: Literal["all", "image", "text"] = "all"  #: of a model's towers, those whose inputs are attacked
+    text_epsilon: float | None = None  #: radius for texts, a share of the box's width; none is that for images
+    edits: int | None = None  #: attack texts by so many edits of tags, not within a radius
     steps: int = 7  #: sign steps of the inner attack
     step_size: float | None = None  #: of the inner attack, in pixel space; none is a quarter of epsilon
     random_start: bool = True  #: start the inner attack at a random point of the ball, not at the clean image
@@ -45,10 +67,18 @@ class AdversarialTraining(TrainedDefense):
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
 
     def __post_init__(self) -> None:
-        sizes = {"steps": self.steps, "step_size": self.step_size, "epsilon": self.epsilon}
+        sizes = {
+            "steps": self.steps,
+            "step_size": self.step_size,
+            "epsilon": self.epsilon,
+            "text_epsilon": self.text_epsilon,
+            "edits": self.edits,
+        }
         for name, size in sizes.items():
             if size is not None and not size > 0:
                 raise OptionError(f"{name}={size}", hint="it must be positive")
+        if not 0 <= self.ramp <= 1:
+            raise OptionError(f"ramp={self.ramp}", hint="it must be from 0 to 1")
         _ = self.recipe  # checks the rest
 
     @property
@@ -76,9 +106,32 @@ class AdversarialTraining(TrainedDefense):
         """
         return own
 
+    def cross_objective(self, own: CrossModalObjective | None) -> CrossModalObjective | None:
+        """The objective of L_hash of a model with several towers, as :meth:`hash_objective` for one."""
+        return own
+
+    def clean_loss(self, relaxed: Tensor, scene: Scene) -> Tensor | None:  # noqa: ARG002 - for subclasses
+        """L_hash of one tower, where no objective is used; by default there is none.
+
+        Args:
+            relaxed: (n, bits) float, tanh of the clean inputs' logits.
+            scene: as for :meth:`adversarial_loss`.
+        """
+        return None
+
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:  # noqa: ARG002 - for subclasses
         """What the method trains alongside the network; see :meth:`robusthash.contracts.Objective.head`."""
         return None
+
+    def prepare(self, head: nn.Module | None, banks: Banks) -> None:
+        """Fills what :meth:`head` returned from the codes of the train split, before the first batch."""
+
+    def share(self, scene: Scene) -> float:
+        """How much of the radius and of the steps the inner attack has on a batch: in (0, 1], both rounded up.
+
+        By default it grows in equal steps during the first epochs, as ``ramp`` says, and is 1 from then on.
+        """
+        return min(1.0, (scene.step.epoch + 1) / max(1.0, self.ramp * scene.step.epochs))
 
     @abstractmethod
     def codes(self, scene: Scene) -> Tensor:
@@ -112,22 +165,43 @@ class AdversarialTraining(TrainedDefense):
             A scalar.
         """
 
-    def step(self, clean: ObjectiveStep | None, *, epsilon: float, seed: int = 0) -> AdversarialStep:
+    def step(
+        self,
+        clean: ObjectiveStep | CrossModalStep | None,
+        *,
+        epsilon: float,
+        modalities: Mapping[str, Modality] | None = None,
+        seed: int = 0,
+    ) -> AdversarialStep:
         """The loss of a batch, L_hash + L_adv.
 
         Args:
-            clean: L_hash; None leaves it out.
-            epsilon: radius of the inner attack in pixel space.
+            clean: L_hash; None leaves it to :meth:`clean_loss`.
+            epsilon: radius of the inner attack on images, and on other inputs unless options say otherwise.
+            modalities: of the items' views that are attacked; None is images.
             seed: of random starts and of the method's random draws.
+
+        Raises:
+            CapabilityError: texts are to be edited, and people do not edit such inputs.
         """
-        inner = InnerAttack(
-            threat=Threat(epsilon=epsilon),
+        wanted = {IMAGE: None} if modalities is None else modalities
+        inners = {name: self._inner(modality, epsilon) for name, modality in wanted.items()}
+        return AdversarialStep(self, inners, clean, seed=seed)
+
+    def _inner(self, modality: Modality | None, epsilon: float) -> InnerAttack:
+        radius: Radius | float = epsilon
+        if modality is not None and modality.name != IMAGE:
+            radius = epsilon if self.text_epsilon is None else self.text_epsilon
+            if self.edits is not None:
+                radius = Radius(size=self.edits, norm=modality.edited or Norm.TAGS)
+        threat = Threat(epsilon=epsilon) if modality is None else Threat.on(modality, radius)
+        return InnerAttack(
+            threat=threat,
             steps=self.steps,
-            size=epsilon / 4 if self.step_size is None else self.step_size,
+            size=threat.radius / 4 if self.step_size is None else self.step_size * threat.box.width,
             random_start=self.random_start,
             training_mode=self.inner_train,
         )
-        return AdversarialStep(self, inner, clean, seed=seed)
 
     def train(self, model: HashModel, context: DefenseContext) -> tuple[HashModel, TrainingReport]:
         """A hardened copy of a model, and how its training went.
@@ -142,7 +216,31 @@ class AdversarialTraining(TrainedDefense):
             CheckpointError: the snapshot of the unfinished training cannot be read.
         """
         hardened = deepcopy(model).requires_grad_(requires_grad=True)
-        objective = self.hash_objective(context.objective)
+        own = context.objective if isinstance(context.objective, Objective) else None
+        objective = self.hash_objective(own)
         clean = ObjectiveStep(objective, seed=context.objective_seed) if objective is not None else None
-        epsilon = context.data.epsilon if self.epsilon is None else self.epsilon
-        return hardened, context.train(hardened, self.step(clean, epsilon=epsilon, seed=context.seed), self.recipe)
+        step = self.step(clean, epsilon=self._epsilon(context), seed=context.seed)
+        return hardened, context.train(hardened, step, self.recipe)
+
+    def train_towers(
+        self, model: CrossModalHashModel, context: DefenseContext
+    ) -> tuple[CrossModalHashModel, TrainingReport]:
+        """The same for a model with several towers; all learn from every batch, whichever are attacked.
+
+        Raises:
+            CapabilityError: the context cannot train, there is no such tower, or texts are to be edited that people do
+                not edit.
+            TrainingError: the loss was not finite, or the codes retrieve nothing.
+            CheckpointError: the snapshot of the unfinished training cannot be read.
+        """
+        hardened = deepcopy(model).requires_grad_(requires_grad=True)
+        own = context.objective if isinstance(context.objective, CrossModalObjective) else None
+        objective = self.cross_objective(own)
+        clean = CrossModalStep(objective, seed=context.objective_seed) if objective is not None else None
+        names = list(towers_of(model)) if self.attacked == "all" else [model.tower(self.attacked).modality.name]
+        modalities = {name: context.data.train.view(name).modality for name in names}
+        step = self.step(clean, epsilon=self._epsilon(context), modalities=modalities, seed=context.seed)
+        return hardened, context.train(hardened, step, self.recipe)
+
+    def _epsilon(self, context: DefenseContext) -> float:
+        return context.data.epsilon if self.epsilon is None else self.epsilon

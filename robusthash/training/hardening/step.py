@@ -1,25 +1,44 @@
 """The loss of one batch in adversarial training: attack the batch, update the banks, add the losses."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from robusthash.boundary import inherit
-from robusthash.contracts import HashModel, LossStep, Randomness, Split, TrainBatch, TrainStep
+from robusthash.contracts import (
+    CrossModalHashModel,
+    HashModel,
+    LossStep,
+    Randomness,
+    Split,
+    TrainBatch,
+    TrainStep,
+    evaluating,
+    towers_of,
+)
 from robusthash.files.tensors import prefixed, under
 from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.networks import encode
-from robusthash.training.trainer import ObjectiveStep
+from robusthash.training.trainer import CrossModalStep, ObjectiveStep
+
+_Model = HashModel | CrossModalHashModel
+_NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Method(Protocol):
     """What a step needs from a method, such as :class:`~robusthash.training.AdversarialTraining`."""
 
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:
-        """What it trains alongside the model."""
+        """What it trains or keeps alongside the model."""
+
+    def prepare(self, head: nn.Module | None, banks: Banks) -> None:
+        """Fills the head from the codes of the train split."""
+
+    def share(self, scene: Scene) -> float:
+        """How much of the radius and of the steps the inner attack has."""
 
     def codes(self, scene: Scene) -> Tensor:
         """The codes that the inner attack uses."""
@@ -30,68 +49,139 @@ class Method(Protocol):
     def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
         """L_adv."""
 
+    def clean_loss(self, relaxed: Tensor, scene: Scene) -> Tensor | None:
+        """L_hash, where no objective is."""
 
-class AdversarialStep(LossStep[HashModel]):
-    """A method's loss of a batch: of the clean images, and of the attacked ones.
+
+class AdversarialStep(LossStep[Any]):
+    """A method's loss of a batch: of the clean inputs, and of the attacked ones, for each tower of a model.
+
+    Towers share the banks, in which each has the rows of the whole train split: what represents a label is made of
+    the codes of all towers, because each searches the others' items.
+
+    Where there are several towers, batch normalisation keeps its statistics: attacked batches would shift them.
 
     Args:
         method: codes and losses.
-        inner: the inner attack.
-        clean: the hash loss of the clean images; None leaves it out.
+        inners: the inner attack of each tower that is attacked, by modality.
+        clean: the hash loss of the clean inputs; None leaves it to the method.
         seed: of random starts and of the method's random draws.
     """
 
-    def __init__(self, method: Method, inner: InnerAttack, clean: ObjectiveStep | None, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        method: Method,
+        inners: Mapping[str, InnerAttack],
+        clean: ObjectiveStep | CrossModalStep | None,
+        *,
+        seed: int = 0,
+    ) -> None:
         self.method = method
-        self.inner = inner
+        self.inners = dict(inners)
         self.clean = clean
         self.random = Randomness(seed=seed, purpose="hardening")
         self._seed = seed
         self._head: nn.Module | None = None
         self._banks: Banks | None = None
+        self._first: dict[str, int] = {}
         inherit(self, method)
 
     @property
     def banks(self) -> Banks:
-        """Codes of the train split; available after :meth:`start`."""
+        """Codes of the train split, by every tower in turn; available after :meth:`start`."""
         assert self._banks is not None, "start comes first"  # noqa: S101 - the trainer's order
         return self._banks
 
     def identity(self) -> str:  # noqa: D102 - as in the base class
         kind, clean = type(self.method), self.clean.identity() if self.clean else "nothing"
-        return f"{kind.__module__}.{self.method!r} with {self.inner!r}, seed {self._seed}, beside {clean}"
+        return f"{kind.__module__}.{self.method!r} with {self.inners!r}, seed {self._seed}, beside {clean}"
 
-    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
-        if self.clean is not None:
+    def start(self, model: _Model, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
+        if isinstance(self.clean, ObjectiveStep) and isinstance(model, HashModel):
+            self.clean.start(model, split, step, device)
+        if isinstance(self.clean, CrossModalStep) and isinstance(model, CrossModalHashModel):
             self.clean.start(model, split, step, device)
         head = self.method.head(bits=model.space.size, classes=split.labels.shape[1], seed=self._seed)
         self._head = head.to(device) if head is not None else None
-        self._banks = Banks.of(encode(model, split.images, device=device), split.labels.to(device))
+        towers = towers_of(model)
+        self._first = {name: place * len(split) for place, name in enumerate(towers)}
+        logits = [encode(tower, split.view(name), device=device) for name, tower in towers.items()]
+        self._banks = Banks.of(torch.cat(logits), split.labels.to(device).repeat(len(towers), 1))
+        self.method.prepare(self._head, self._banks)
 
     def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
         own = [] if self._head is None else list(self._head.parameters())
         return [*(self.clean.parameters() if self.clean else ()), *own]
 
-    def finish(self, model: HashModel) -> None:  # noqa: D102
-        if self.clean is not None:
+    def finish(self, model: _Model) -> None:  # noqa: D102
+        if isinstance(self.clean, ObjectiveStep) and isinstance(model, HashModel):
             self.clean.finish(model)
 
-    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: D102
-        scene = Scene(labels=batch.labels, banks=self.banks, head=self._head, random=self.random, step=step)
-        crafted = torch.tanh(model(self.crafted(model, batch, scene)))
-        logits = model(batch.images)
-        self.banks.write(batch.indices, logits)
-        adversarial = self.method.adversarial_loss(crafted, scene)
-        if self.clean is None:
-            return adversarial
-        return self.clean.loss(_Hashed(model, logits), batch, step) + adversarial
+    def loss(self, model: _Model, batch: TrainBatch, step: TrainStep) -> Tensor:  # noqa: D102
+        towers = towers_of(model)
+        if len(towers) > 1:
+            _keep_statistics(model)
+        scenes = {
+            name: Scene(
+                labels=batch.labels,
+                banks=self.banks,
+                head=self._head,
+                random=self.random,
+                step=step,
+                rows=batch.indices + self._first[name],
+                modality=name,
+            )
+            for name in towers
+        }
+        # Every tower is attacked before the banks, which they share, are updated.
+        crafted = {
+            name: torch.tanh(tower(self.crafted(tower, batch, scenes[name])))
+            for name, tower in towers.items()
+            if name in self.inners
+        }
+        logits = {name: self._logits(tower, batch.views[name]) for name, tower in towers.items()}
+        for name, scene in scenes.items():
+            self.banks.write(scene.rows, logits[name])
+        losses = [self.method.adversarial_loss(found, scenes[name]) for name, found in crafted.items()]
+        return torch.stack([*self._clean(model, batch, step, logits, scenes), *losses]).sum()
+
+    def _logits(self, tower: HashModel, inputs: Tensor) -> Tensor:
+        """Logits of clean inputs; beside a cross-modal objective, which computes its own, without gradient."""
+        if not isinstance(self.clean, CrossModalStep):
+            found: Tensor = tower(inputs)
+            return found
+        with evaluating(tower), torch.no_grad():
+            known: Tensor = tower(inputs)
+        return known
+
+    def _clean(
+        self,
+        model: _Model,
+        batch: TrainBatch,
+        step: TrainStep,
+        logits: Mapping[str, Tensor],
+        scenes: Mapping[str, Scene],
+    ) -> list[Tensor]:
+        if isinstance(self.clean, CrossModalStep) and isinstance(model, CrossModalHashModel):
+            return [self.clean.loss(model, batch, step)]
+        if isinstance(self.clean, ObjectiveStep) and isinstance(model, HashModel):
+            return [self.clean.loss(_Hashed(model, logits[model.modality.name]), batch, step)]
+        found = (self.method.clean_loss(torch.tanh(logits[name]), scene) for name, scene in scenes.items())
+        return [loss for loss in found if loss is not None]
 
     def crafted(self, model: HashModel, batch: TrainBatch, scene: Scene) -> Tensor:
-        """The attacked images of a batch: (n, 3, h, w) float in the ball and the box, without gradient."""
+        """The attacked inputs of a batch: (n, ...) float in the ball and the box, without gradient.
+
+        Args:
+            model: a tower that is attacked.
+            batch: the clean inputs.
+            scene: of this tower.
+        """
         with torch.no_grad():
             codes = self.method.codes(scene)
         random, epoch = self.random.derived("start"), scene.step.epoch
-        return self.inner.craft(model, batch, lambda relaxed: self.method.inner_loss(relaxed, codes), random, epoch)
+        inner = self.inners[model.modality.name].weaker(self.method.share(scene))
+        return inner.craft(model, batch, lambda relaxed: self.method.inner_loss(relaxed, codes), random, epoch)
 
     def state(self) -> dict[str, Tensor]:  # noqa: D102
         banks = {"codes": self.banks.codes, "relaxed": self.banks.relaxed}
@@ -105,6 +195,13 @@ class AdversarialStep(LossStep[HashModel]):
             self.clean.restore(under("clean", dict(state)))
         if self._head is not None:
             self._head.load_state_dict(under("head", dict(state)))
+
+
+def _keep_statistics(model: nn.Module) -> None:
+    """Batch normalisation in evaluation mode; the trainer sets the mode again before each epoch."""
+    for part in model.modules():
+        if isinstance(part, _NORMALISATIONS):
+            part.eval()
 
 
 class _Hashed(HashModel):

@@ -50,14 +50,9 @@ class FPAD(GradientAttack):
         if context.fitted is None or batch.labels is None or context.bank is None:
             raise CapabilityError("fpad needs labels, the code bank and learnt prototypes", hint="call `learn` first")
         prototypes = context.fitted[_PROTOTYPES].to(logits)
-        known = prototypes.any(1)
-        own = batch.labels.bool() & known
-        other = (~batch.labels.bool() & known).to(logits)
-        mean = other @ prototypes / other.sum(1, keepdim=True).clamp_min(1)
-        most = max(1, int(own.sum(1).max()))
-        first = own.int().argsort(dim=1, descending=True, stable=True)[:, :most]
-        mine = prototypes[first] * own.gather(1, first).unsqueeze(2)
-        mine[~own.any(1), 0] = sign(logits)[~own.any(1)]
+        mean, mine = sides(batch.labels, prototypes)
+        unknown = ~mine.any(2).any(1)
+        mine[unknown, 0] = sign(logits)[unknown]
         count = mine.any(2).sum(1, keepdim=True)
         away = mine.sum(1) / count
         reached = torch.where(mean == away, -away, mean - away)
@@ -66,6 +61,26 @@ class FPAD(GradientAttack):
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
         relaxed = torch.tanh(annealed_scale(progress) * logits if self.annealed else logits)
         return contrast(relaxed, aim[:, 1], aim[:, 2:], self.temperature)
+
+
+def sides(labels: Tensor, prototypes: Tensor) -> tuple[Tensor, Tensor]:
+    """What FPAD's attack pulls an item to, and what it pushes it away from.
+
+    Args:
+        labels: (n, classes) in {0, 1}.
+        prototypes: (classes, bits) float in {-1, +1}; rows of zeros are classes without a prototype.
+
+    Returns:
+        The mean prototype of the classes that an item does not have, (n, bits), and those of its own, (n, most, bits)
+        with rows of zeros where it has fewer.
+    """
+    known = prototypes.any(1)
+    own = labels.bool() & known
+    other = (~labels.bool() & known).to(prototypes)
+    mean = other @ prototypes / other.sum(1, keepdim=True).clamp_min(1)
+    most = max(1, int(own.sum(1).max()))
+    first = own.int().argsort(dim=1, descending=True, stable=True)[:, :most]
+    return mean, prototypes[first] * own.gather(1, first).unsqueeze(2)
 
 
 def contrast(relaxed: Tensor, pull: Tensor, push: Tensor, temperature: float) -> Tensor:
