@@ -48,11 +48,14 @@ class TowersDefenseContract:
     @pytest.fixture
     def context(self) -> DefenseContext:
         """Toy items in three splits, and a way to train."""
-        splits = {
-            name: toy_pairs(name, 40, seed=seed, tags=True) for seed, name in enumerate(("query", "database", "train"))
-        }
+        query, database, train = (
+            toy_pairs(name, 40, seed=seed, tags=True) for seed, name in enumerate(("query", "database", "train"))
+        )
         classes = tuple(map(str, range(CLASSES)))
-        return defense_context(RetrievalData(name="toy-pairs", classes=classes, epsilon=0.1, **splits), seed=0)
+        data = RetrievalData(
+            name="toy-pairs", classes=classes, query=query, database=database, train=train, epsilon=0.1
+        )
+        return defense_context(data, seed=0)
 
     @pytest.fixture
     def found(self, defense: TrainedDefense, model: CrossModalHashModel, context: DefenseContext) -> _Found:
