@@ -67,20 +67,21 @@ def test_the_state_that_validates_best_is_kept(
 
 
 def test_the_mean_losses_between_validations_are_told(context: LearningContext) -> None:
-    told: list[tuple[int, Mapping[str, float]]] = []
-    listening = replace(context, tell=lambda epoch, losses: told.append((epoch, losses)))
+    told: list[tuple[int, int, Mapping[str, float]]] = []
+    listening = replace(context, tell=lambda epoch, epochs, losses: told.append((epoch, epochs, losses)))
     Course(steps=3, every=2).run(Counter([5.0, 4.0]), listening)
     assert told == [
-        (1, {"loss": 1.5, "validation": 5.0, "count": 2.0}),
-        (2, {"loss": 3.0, "validation": 5.0, "count": 3.0}),
+        (1, 2, {"loss": 1.5, "validation": 5.0, "count": 2.0}),
+        (2, 2, {"loss": 3.0, "validation": 5.0, "count": 3.0}),
     ]
 
 
-def test_progress_says_what_is_wrong(context: LearningContext) -> None:
+def test_progress_tells_the_losses_and_what_is_wrong(context: LearningContext) -> None:
     said: list[str] = []
     listening = replace(context, progress=lambda _done, _total, what: said.append(what))
     Course(steps=6, every=2, what="counting").run(Counter([5.0, 4.0, 3.0]), listening)
-    assert said == ["counting"] * 4 + ["counting; it is late"] * 2
+    after_two, after_four = "counting, loss 1.5, validation 5", "counting, loss 3.5, validation 4; it is late"
+    assert said == ["counting"] * 2 + [after_two] * 2 + [after_four] * 2
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
@@ -107,7 +108,7 @@ def test_killed_after_any_step_it_ends_alike(killed: int, context: LearningConte
             replace(
                 context,
                 progress=progress,
-                tell=lambda epoch, losses: told.setdefault(name, []).append((epoch, losses)),
+                tell=lambda epoch, _epochs, losses: told.setdefault(name, []).append((epoch, losses)),
                 snapshots=Snapshots(partial, "counter", seconds=0.0),
             ),
         )

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from robusthash.contracts.attacking.access import CodeBank, Surrogate
 from robusthash.contracts.attacking.threat import Threat
@@ -27,7 +28,11 @@ class LearningContext:
         device: where to compute; the surrogate is there.
         snapshots: where unfinished learning is stored, and resumed from after a kill; None stores nothing.
         progress: called with (done, total, what) during long steps.
-        tell: called with (epoch, losses by name) after each epoch, for loggers.
+        tell: called with (epochs done, all epochs, losses by name) after each epoch, for loggers. An epoch is what the
+            attack makes of it, such as the steps between two validations. The first loss is the one that it goes by,
+            unless there is one that is called ``validation``.
+        show: called now and then with (epochs done, clean inputs, attacked inputs) of a few train items, always the
+            same ones; the host makes a picture of them.
     """
 
     surrogate: Surrogate
@@ -38,4 +43,5 @@ class LearningContext:
     device: torch.device
     snapshots: Snapshots | None = None
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
-    tell: Callable[[int, Mapping[str, float]], None] = lambda _epoch, _losses: None
+    tell: Callable[[int, int, Mapping[str, float]], None] = lambda _epoch, _epochs, _losses: None
+    show: Callable[[int, Tensor, Tensor], None] = lambda _epoch, _clean, _attacked: None

@@ -6,21 +6,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from robusthash.checkpoints import read_metadata
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
 from robusthash.errors import CheckpointError
+from robusthash.evaluation.crafting.fitted import load_fitted, save_fitted
+from robusthash.evaluation.planning.fitted import Fitting
 from robusthash.files.caching import cached_path
 from robusthash.files.once import made_once, unfinished
-from robusthash.files.storage import digest
-from robusthash.files.tensors import load_tensors, save_tensors
+from robusthash.files.storage import require_space
 from robusthash.results import Spent
 
 _COST = "cost"
-
-_Learnt = tuple[Mapping[str, Tensor] | None, Spent]  #: what was learnt, if anything, and its cost
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,14 +26,31 @@ class Learnt:
 
     Attributes:
         tensors: by name, on the device.
-        spent: cost of learning it, also if it is read from the cache.
+        spent: cost of learning it, also if it is read from a file.
     """
 
     tensors: Mapping[str, Tensor]
     spent: Spent
 
 
-def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any]) -> Learnt | None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stored:
+    """What an attack has learnt, in the cache.
+
+    Attributes:
+        path: of the file.
+        fitting: how it was learnt.
+        tensors: by name, on the CPU or the device.
+        cached: whether it had been learnt before.
+    """
+
+    path: Path
+    fitting: Fitting
+    tensors: Mapping[str, Tensor]
+    cached: bool
+
+
+def learnt(attack: Attack, context: LearningContext, fitting: Fitting) -> Stored | None:
     """What an attack learns, from the cache if it has been learnt before.
 
     Workers and resumed runs read the cached file, so all of them use the same bytes. Learning that was interrupted
@@ -45,7 +59,7 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
     Args:
         attack: with its options.
         context: all that it may know; its snapshots are set here.
-        made_from: everything that could change what it learns, as plain values.
+        fitting: everything that could change what it learns.
 
     Returns:
         What it has learnt; None for an attack that does not learn.
@@ -57,27 +71,28 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
     """
     if type(attack).fit is Attack.fit:
         return None
-    key = digest(made_from)
+    key = fitting.key
     path = cached_path("attacks", f"{key[:32]}.safetensors")
 
-    def read() -> _Learnt | None:
+    def read() -> tuple[Fitting, Mapping[str, Tensor]] | None:
         try:
-            return load_tensors(path), Spent(**_numbers(read_metadata(path)))
-        except (CheckpointError, ValueError, TypeError):
+            found = load_fitted(path)
+        except CheckpointError:
             return None
+        return (found.fitting, found.tensors) if found.fitting.key == key else None
 
-    def make() -> _Learnt:
+    def make() -> tuple[Fitting, Mapping[str, Tensor] | None]:
+        for file in (path, unfinished(path)):
+            require_space(file.parent, context.bank.labels.nbytes, "what the attack learns")
         meter = _Meter(context.surrogate.budget)
         found = attack.learn(replace(context, snapshots=_MeteredSnapshots(unfinished(path), key, meter)))
-        spent = meter.spent()
-        if found is not None:
-            save_tensors(
-                path, found, metadata={f"{_COST}.{name}": repr(value) for name, value in asdict(spent).items()}
-            )
-        return found, spent
+        spent = replace(fitting, spent=meter.spent())
+        return (spent if found is None else save_fitted(path, found, context.bank, spent)), found
 
-    (tensors, spent), _ = made_once(path, read, make)
-    return None if tensors is None else Learnt(tensors=_placed(tensors, context.device), spent=spent)
+    (stored, tensors), cached = made_once(path, read, make)
+    if tensors is None:
+        return None
+    return Stored(path=path, fitting=stored, tensors=tensors, cached=cached)
 
 
 class _Meter:
@@ -130,13 +145,3 @@ class _MeteredSnapshots(Snapshots):
     def part(self, name: str) -> Snapshots:
         plain = super().part(name)
         return _MeteredSnapshots(plain.path, plain.identity, self._meter)
-
-
-def _placed(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    return {name: tensor.to(device) for name, tensor in tensors.items()}
-
-
-def _numbers(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Reads the cost of learning from a file's metadata."""
-    names = {"forward": int, "backward": int, "seconds": float}
-    return {name: kind(metadata.get(f"{_COST}.{name}", "")) for name, kind in names.items()}

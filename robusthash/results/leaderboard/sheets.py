@@ -20,6 +20,7 @@ from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, She
 from robusthash.specs import Goal
 
 MODEL, ATTACK, FLAGS, CLEAN, PSNR, TIME = "model", "attack", "flags", "clean", "PSNR", "time/img"
+LEARNING = "learning"
 
 _LETTERS = {Access.WHITE_BOX: "", Access.TRANSFER: "x", Access.QUERIES: "q"}  #: before a rank
 _EMPHASIS = {RowKind.CLEAN: Emphasis.CLEAN, RowKind.FLOOR: Emphasis.FAINT}
@@ -60,6 +61,7 @@ def rows_table(section: Section, *, ties: bool) -> Table:
         Column(name=PSNR),
         *([Column(name="queries/img")] if _has_queries(section) else []),
         Column(name=TIME),
+        *([Column(name=LEARNING)] if _has_learning(section) else []),
         Column(name=FLAGS, words=True),
     )
     lines = (Line(cells=_cells(row, section, ties=ties), emphasis=_emphasis(row)) for row in section.rows)
@@ -77,6 +79,7 @@ def _cells(row: Row, section: Section, *, ties: bool) -> tuple[str, ...]:
         f"{row.psnr:.1f}" if row.psnr is not None else "",
         *([f"{row.queries:.1f}" if row.queries is not None else ""] if _has_queries(section) else []),
         _duration(row.seconds),
+        *([_duration(row.learning_seconds)] if _has_learning(section) else []),
         " ".join(flag.id for flag in row.flags),
     )
 
@@ -151,6 +154,10 @@ def _has_targets(section: Section) -> bool:
 
 def _has_queries(section: Section) -> bool:
     return any(row.queries is not None for row in section.rows)
+
+
+def _has_learning(section: Section) -> bool:
+    return any(row.learning_seconds is not None for row in section.rows)
 
 
 def _judged(goal: Goal, heading: Heading) -> str:

@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from robusthash.results.leaderboard.board import Leaderboard
-from robusthash.results.leaderboard.sheets import CLEAN, FLAGS, MODEL, PSNR, TIME, sheets
+from robusthash.results.leaderboard.sheets import CLEAN, FLAGS, LEARNING, MODEL, PSNR, TIME, sheets
 from robusthash.results.rendering import terminal
 from robusthash.results.rendering.sheet import Sheet, Table
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
     from rich.table import Table as RichTable
 
-_SPARED = (TIME, PSNR, CLEAN)  #: columns that a narrow terminal omits, in this order
+_SPARED = (LEARNING, TIME, PSNR, CLEAN)  #: columns that a narrow terminal omits, in this order
 _ENDLESS = 10_000  #: columns; wider than any table
 
 

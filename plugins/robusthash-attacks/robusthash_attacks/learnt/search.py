@@ -103,6 +103,18 @@ class PatternSearch:
     def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:  # noqa: D102 - as in the protocol
         return {}, ()
 
+    @torch.no_grad()
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """Items that validate, clean and with a pattern: with the only one, or one item for each of the first few."""
+        if len(self.patterns) == 1:
+            clean = self._validating[0].inputs(self._validating[0].few)
+            patterns = self.patterns[0].expand(len(clean), *self.patterns[0].shape)
+        else:
+            few = self._validating[: len(self._validating[0].few)]
+            clean = torch.cat([examples.inputs(examples.few[:1]) for examples in few])
+            patterns = torch.stack(self.patterns[: len(few)])
+        return clean, self._attack.apply(clean, patterns, self._threat, self._drawn)
+
     def _losses(self, examples: Examples, rows: np.ndarray, index: int) -> Tensor:
         """Losses (n,) of some train items with one pattern."""
         clean = examples.inputs(rows)

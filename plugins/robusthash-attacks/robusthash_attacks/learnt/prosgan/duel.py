@@ -125,6 +125,16 @@ class Duel:
         return sum(totals) / len(self._validating.rows)
 
     @torch.no_grad()
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """A few items that validate, clean and attacked; their targets are always the same."""
+        rows = self._validating.few
+        clean = self._validating.inputs(rows)
+        self.generator.eval()
+        attacked = self._attacked(clean, self._drawn(len(rows), 0, 0))
+        self.generator.train()
+        return clean, attacked
+
+    @torch.no_grad()
     def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:
         """Signs of a collapse, on one validating batch, and what follows from them.
 
