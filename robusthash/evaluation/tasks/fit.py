@@ -61,7 +61,7 @@ def fit_attack(
             fitting = save_fitted(path, found.tensors, surrogate.bank, replace(fitting, attack=chosen.use))
     finally:
         systems.close()
-    own = None if isinstance(named, str) else chosen.plugin
+    own = chosen.plugin if chosen.spec is None else None
     return FittedAttack(path=path, fitting=fitting, cached=found.cached, attack=own)
 
 
