@@ -13,7 +13,7 @@ from robusthash.errors import OptionError, TrainingError
 from robusthash.training import prefixed, under
 
 _STATE, _BEST = "state", "best"
-_SHOWN = 4  #: pictures of a course
+_SHOWN = 4  #: pictures of a course, at most
 
 
 class Learner(Protocol):
@@ -75,7 +75,7 @@ class Course:
     @property
     def _shows(self) -> int:
         """Validations between two that are shown."""
-        return max(1, self.epochs // _SHOWN)
+        return math.ceil(self.epochs / _SHOWN)
 
     def run(self, learner: Learner, context: LearningContext) -> None:
         """Takes the steps, from the last snapshot on if there is one, and restores the best state.
