@@ -66,11 +66,12 @@ def command(
     """Let an attack learn on a model without evaluating it, or find what it has learnt in the cache.
 
     The model is trained first, unless it is cached or given as a checkpoint. Interrupted learning resumes. --fitted
-    uses the file on this model or on others.
+    uses the file on this model or on others. Started by torchrun, several processes share out each batch.
 
     \b
     robusthash fit prosgan --model dpsh --output prosgan.safetensors
     robusthash eval --model dpsh --model hashnet --fitted prosgan.safetensors
+    torchrun --nproc-per-node 2 -m robusthash fit prosgan --model dpsh --output prosgan.safetensors
     """
     from robusthash.evaluation import parse_choice
 
@@ -95,9 +96,13 @@ def command(
     if samples is not None:
         require_writable(samples, "--samples")
     from robusthash.evaluation import fit_attack
+    from robusthash.evaluation.tasks.teams import is_first
 
-    with progress(quiet=quiet) as report:
+    first = is_first()
+    with progress(quiet=quiet or not first) as report:
         found = fit_attack(request, host, output=output, samples=samples, progress=report)
+    if not first:
+        return
     if as_json:
         from robusthash.evaluation.planning.fitted import described
 

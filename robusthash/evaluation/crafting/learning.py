@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
+from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots, Team
 from robusthash.errors import CheckpointError
 from robusthash.evaluation.crafting.fitted import load_fitted, save_fitted
 from robusthash.evaluation.planning.fitted import Fitting
@@ -18,6 +18,7 @@ from robusthash.files.storage import require_space
 from robusthash.results import Spent
 
 _COST = "cost"
+_LEARN, _FOUND = "learn", "found"  #: what the first process of a team tells the others
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,7 +55,7 @@ def learnt(attack: Attack, context: LearningContext, fitting: Fitting) -> Stored
     """What an attack learns, from the cache if it has been learnt before.
 
     Workers and resumed runs read the cached file, so all of them use the same bytes. Learning that was interrupted
-    resumes from its last snapshot.
+    resumes from its last snapshot. Of a team of processes, the first one looks into the cache and writes to it.
 
     Args:
         attack: with its options.
@@ -84,33 +85,58 @@ def learnt(attack: Attack, context: LearningContext, fitting: Fitting) -> Stored
     def make() -> tuple[Fitting, Mapping[str, Tensor] | None]:
         for file in (path, unfinished(path)):
             require_space(file.parent, context.bank.labels.nbytes, "what the attack learns")
-        meter = _Meter(context.surrogate.budget)
-        found = attack.learn(replace(context, snapshots=_MeteredSnapshots(unfinished(path), key, meter)))
-        spent = replace(fitting, spent=meter.spent())
-        return (spent if found is None else save_fitted(path, found, context.bank, spent)), found
+        team.agreed(_LEARN)
+        found, spent = _together(attack, context, unfinished(path), key)
+        told = replace(fitting, spent=spent)
+        return (told if found is None else save_fitted(path, found, context.bank, told)), found
 
+    team = context.team
+    if team.rank:
+        return _followed(attack, context, path, key)
     (stored, tensors), cached = made_once(path, read, make)
-    if tensors is None:
-        return None
-    return Stored(path=path, fitting=stored, tensors=tensors, cached=cached)
+    if cached:
+        team.agreed(_FOUND)
+    team.agreed(None if tensors is None else stored)
+    return None if tensors is None else Stored(path=path, fitting=stored, tensors=tensors, cached=cached)
+
+
+def _followed(attack: Attack, context: LearningContext, path: Path, key: str) -> Stored | None:
+    """What a process that is not the first one of its team has learnt with it: without the tensors."""
+    cached = context.team.agreed("") == _FOUND
+    if not cached:
+        _together(attack, context, unfinished(path), key)
+    stored: Fitting | None = context.team.agreed(None)
+    return None if stored is None else Stored(path=path, fitting=stored, tensors={}, cached=cached)
+
+
+def _together(
+    attack: Attack, context: LearningContext, partial: Path, key: str
+) -> tuple[Mapping[str, Tensor] | None, Spent]:
+    """What an attack learns in every process of its team, and what that costs all of them."""
+    meter = _Meter(context.surrogate.budget, context.team)
+    found = attack.learn(replace(context, snapshots=_MeteredSnapshots(partial, key, meter)))
+    return found, meter.spent()
 
 
 class _Meter:
-    """Counts what learning has spent, also before it was interrupted.
+    """Counts what learning has spent, in all processes, also before it was interrupted.
 
     Args:
         budget: counts the passes of this process.
+        team: the processes.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, team: Team) -> None:
         self._budget = budget
+        self.team = team
         self._before = Spent()
         self._started = time.perf_counter()
 
     def spent(self) -> Spent:
         """The cost up to now."""
         seconds = time.perf_counter() - self._started
-        now = Spent(forward=self._budget.forward, backward=self._budget.backward, seconds=seconds)
+        forward, backward = map(int, self.team.total(self._budget.forward, self._budget.backward))
+        now = Spent(forward=forward, backward=backward, seconds=seconds)
         return self._before + now
 
     def resume(self, before: Spent) -> None:
@@ -120,6 +146,8 @@ class _Meter:
 
 class _MeteredSnapshots(Snapshots):
     """Snapshots that also store the cost, so that resumed learning costs as much as uninterrupted learning.
+
+    Of a team of processes, the first one stores and reads them, and all have the same.
 
     Args:
         path: of the file.
@@ -131,8 +159,13 @@ class _MeteredSnapshots(Snapshots):
         super().__init__(path, identity)
         self._meter = meter
 
+    @property
+    def due(self) -> bool:
+        return self._meter.team.agreed(super().due)
+
     def load(self) -> Snapshot | None:
-        found = super().load()
+        team = self._meter.team
+        found = team.agreed(None if team.rank else super().load())
         if found is None:
             return None
         about = dict(found.about)
@@ -140,7 +173,9 @@ class _MeteredSnapshots(Snapshots):
         return replace(found, about=about)
 
     def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
-        super().save(tensors, {**(about or {}), _COST: asdict(self._meter.spent())})
+        spent = self._meter.spent()
+        if self._meter.team.rank == 0:
+            super().save(tensors, {**(about or {}), _COST: asdict(spent)})
 
     def part(self, name: str) -> Snapshots:
         plain = super().part(name)

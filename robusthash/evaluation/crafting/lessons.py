@@ -71,6 +71,7 @@ def learn(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Stored |
         random=Randomness(seed=resources.setting.seed, purpose=chosen.full_name),
         device=resources.device,
         progress=resources.progress,
+        team=resources.team,
         tell=tell,
     )
     if resources.samples is not None:
@@ -105,6 +106,7 @@ def fitting_of(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Fit
         seed=setting.seed,
         precision=str(_precision(resources)),
         device=resources.device.type,
+        processes=resources.team.size,
         versions=versions(),
     )
 

@@ -70,6 +70,7 @@ class Fitting:
         seed: of the learning.
         precision: of the passes through the surrogate.
         device: ``cpu`` or ``cuda``.
+        processes: number of processes that learnt together.
         versions: of robusthash, torch and numpy.
         spent: cost of the learning.
         digest: of what was learnt; empty until it is stored.
@@ -90,6 +91,7 @@ class Fitting:
     seed: int
     precision: str = Precision.FLOAT32.value
     device: str
+    processes: int = 1
     versions: Mapping[str, str]
     spent: Spent = field(default_factory=Spent)
     digest: str = ""
@@ -110,6 +112,7 @@ class Fitting:
                 "precision": self.precision,
                 "device": self.device,
                 "versions": dict(self.versions),
+                **({} if self.processes == 1 else {"processes": self.processes}),
             }
         )
 
@@ -286,6 +289,7 @@ class _File(Part, kw_only=True):
     seed: Number
     precision: Precision
     device: str
+    processes: Positive
     versions: dict[str, str]
     spent: SpentPart
     digest: Digest

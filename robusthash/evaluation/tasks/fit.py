@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from robusthash.contracts import Attack, Progress, Threat
+from robusthash.contracts import Attack, Progress, Team, Threat
 from robusthash.errors import UsageError
 from robusthash.evaluation.crafting.fitted import save_fitted
 from robusthash.evaluation.crafting.lessons import learn
@@ -13,6 +13,7 @@ from robusthash.evaluation.planning.names import AnyAttack, shown
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.running.checking import check, known
+from robusthash.evaluation.tasks.teams import joined
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
@@ -22,6 +23,8 @@ def fit_attack(
     request: Request, host: PluginHost, *, output: Path | None, samples: Path | None, progress: Progress
 ) -> FittedAttack:
     """Lets an attack learn on a model, or takes what it has learnt from the cache.
+
+    Processes that ``torchrun`` has started learn together, and the first of them writes the file.
 
     Args:
         request: as :func:`~robusthash.evaluation.planning.training.fitting_request` makes it.
@@ -40,7 +43,17 @@ def fit_attack(
         PluginError: the attack failed, or violated its contract.
         StorageError: the file cannot be written.
     """
-    resources = Resources(request.setting, host, progress, samples=samples)
+    with joined(request.setting.device) as team:
+        return _fitted(request, host, team, output=output, samples=samples, progress=progress)
+
+
+def _fitted(
+    request: Request, host: PluginHost, team: Team, *, output: Path | None, samples: Path | None, progress: Progress
+) -> FittedAttack:
+    first = team.rank == 0
+    resources = Resources(
+        request.setting, host, progress, observed=first, samples=samples if first else None, team=team
+    )
     check(request, resources)
     (named,) = request.attacks or ()
     chosen = resources.plugins.attack(named)
@@ -57,8 +70,9 @@ def fit_attack(
         path, fitting = found.path, found.fitting
         if output is not None:
             # Learnt once for all values of the options that learning does not depend on: the file tells of these.
-            path = output
-            fitting = save_fitted(path, found.tensors, surrogate.bank, replace(fitting, attack=chosen.use))
+            path, fitting = output, replace(fitting, attack=chosen.use)
+            if first:
+                fitting = save_fitted(path, found.tensors, surrogate.bank, fitting)
     finally:
         systems.close()
     own = chosen.plugin if chosen.spec is None else None

@@ -20,6 +20,7 @@ from robusthash.contracts import (
     Retriever,
     Space,
     Split,
+    Team,
     unwatched,
 )
 from robusthash.errors import CapabilityError, UsageError
@@ -88,6 +89,7 @@ class Resources:
         plugins: plugin objects with the run's options.
         batches: how many queries fit into memory at once.
         samples: folder of the pictures that attacks show while they learn; None keeps none.
+        team: the processes that learn together.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class Resources:
         *,
         observed: bool = True,
         samples: Path | None = None,
+        team: Team | None = None,
     ) -> None:
         self.setting = setting
         self.host = host
@@ -106,6 +109,7 @@ class Resources:
         self.plugins = Plugins(host, setting.options)
         self.batches = Batches()
         self.samples = samples
+        self.team = team or Team()
 
     def watch(self, training: str) -> EpochWatch:
         """Tells observers of each epoch of a training.

@@ -103,7 +103,7 @@ class Course:
                 counts[name] += 1
             context.progress(done, self.steps, what)
             if done % self.every == 0 or done == self.steps:
-                value = learner.validate()
+                value = context.team.agreed(learner.validate())
                 _refuse_infinite("validation", value, done)
                 means = {name: total / counts[name] for name, total in sums.items()}
                 signs, faults = learner.watch()

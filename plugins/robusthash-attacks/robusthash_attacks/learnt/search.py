@@ -58,6 +58,7 @@ class PatternSearch:
     ) -> None:
         self._attack, self._loss, self._codes, self._drawn = attack, loss, codes, drawn
         self._surrogate, self._threat, self._bank = context.surrogate, context.threat, context.bank
+        self._team = context.team
         parts = [Examples.split(context, without=label) for label in ([None] if codes is None else codes.labels)]
         self._learnt, self._validating = zip(*parts, strict=True)
         self._low, self._high = attack.limits(context.threat)
@@ -69,14 +70,16 @@ class PatternSearch:
     def step(self, step: int, progress: float) -> Mapping[str, float]:  # noqa: ARG002, D102 - as in the protocol
         index = step % len(self.patterns)
         examples = self._learnt[index]
+        rows = examples.batch(step, self._attack.batch)
         with torch.enable_grad():
-            loss = self._losses(examples, examples.batch(step, self._attack.batch), index).mean()
+            loss = self._losses(examples, rows[self._team.share(len(rows))], index).mean()
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        self._team.average(self.patterns, len(rows))
         self._optimiser.step()
         with torch.no_grad():
             self.patterns[index].clamp_(self._low, self._high)
-        return {"loss": float(loss.detach())}
+        return self._team.mean({"loss": float(loss.detach())}, len(rows))
 
     @torch.no_grad()
     def validate(self) -> float:  # noqa: D102 - as in the protocol
