@@ -5,7 +5,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from robusthash.adversary import Targets, TargetSelector
@@ -24,7 +23,6 @@ from robusthash.contracts import (
     unwatched,
 )
 from robusthash.errors import CapabilityError, UsageError
-from robusthash.evaluation.inspecting.pixels import twins
 from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.loading import check_dataset, load_dataset
 from robusthash.evaluation.victims.plugins import Chosen, Plugins
@@ -195,16 +193,6 @@ class Resources:
     def attack_instead(self, queries: Split) -> None:
         """Replaces the dataset's queries by others, before any cell is prepared."""
         self.queries, self.positions = queries, list(range(len(queries)))
-
-    @cached_property
-    def twins(self) -> npt.NDArray[np.int64] | None:
-        """The database item with exactly the pixels of each query, -1 for none; None without images.
-
-        Raises:
-            DatasetError: an image cannot be read.
-        """
-        with foreign(self.data, "be read"):
-            return twins(self.queries, self.data.database, cache_folder(), self.progress)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:
