@@ -81,11 +81,12 @@ def chosen_networks(name: str, method: Trainable, resources: Resources) -> Netwo
     setting, data, plugins = resources.setting, resources.data, resources.plugins
     objective = method if isinstance(method, CrossModalObjective) else None
     named = {} if objective is None else dict(objective.networks)
-    missing = sorted({IMAGE, *named} - data.modalities.keys())
+    taken = sorted({IMAGE, *named})
+    missing = [one for one in taken if one not in data.modalities]
     if missing:
         raise CapabilityError(
-            f"model {name!r} takes {' and '.join(sorted({IMAGE, *named}))}s, and dataset {data.name} has no "
-            f"{' and no '.join(missing)}s",
+            f"model {name!r} takes {' and '.join(f'{one}s' for one in taken)}, and dataset {data.name} has no "
+            + " and no ".join(f"{one}s" for one in missing),
             hint="robusthash plugins list --kind dataset shows those of images and texts, such as pairs-digits",
         )
     backbones = {IMAGE: plugins.network(setting.backbone or named.get(IMAGE) or data.backbone)}
