@@ -24,6 +24,7 @@ from robusthash_attacks.learnt.prosgan.losses import (
     mean_loss,
 )
 from robusthash_attacks.learnt.prosgan.prototypes import LOSSES, PrototypeSearch, conditions
+from robusthash_attacks.learnt.targets import unseen
 
 SMALL: dict[str, Any] = {"filters": 4, "blocks": 1, "steps": 6, "batch": 6, "prototype_steps": 5, "prototype_width": 8}
 
@@ -127,6 +128,30 @@ def test_divergence_is_told() -> None:
         ProsGAN(**SMALL).learn(replace(context, surrogate=broken))
 
 
+def test_a_learning_rate_that_diverges_is_told() -> None:
+    """Provoked: weights that overflow, so that the generator draws NaN."""
+    with pytest.raises(TrainingError, match=r"diverged: the loss '\w+' is nan at step \d"):
+        ProsGAN(**{**SMALL, "rate": 1e38}).learn(toy_learning(SmallVictim()))
+
+
+def test_a_share_of_the_labels_is_no_target_in_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which ones depends on the label vector and the seed alone."""
+    context = toy_learning(SmallVictim())
+    labels = torch.unique(context.bank.labels, dim=0)
+    seed = next(seed for seed in range(9) if 0 < unseen(labels, 0.5, seed).sum() < len(labels))
+    assert [bool(unseen(label[None], 0.5, seed)) for label in labels] == unseen(labels, 0.5, seed).tolist()
+    given: list[Tensor] = []
+
+    class Noted(Duel):
+        def __init__(self, context: LearningContext, labels: Tensor, *rest: Tensor, **options: Any) -> None:
+            given.append(labels)
+            super().__init__(context, labels, *rest, **options)
+
+    monkeypatch.setattr("robusthash_attacks.learnt.prosgan.attack.Duel", Noted)
+    learnt(ProsGAN(**SMALL, unseen=0.5), replace(context, random=replace(context.random, seed=seed)))
+    assert torch.equal(given[0], labels[~unseen(labels, 0.5, seed)].float())
+
+
 def duel(condition: Tensor) -> Duel:
     """Four labels whose codes are apart, and a generator that is told a condition of each."""
     codes = sign(torch.randn(4, 16, generator=torch.Generator().manual_seed(3))).float()
@@ -224,6 +249,7 @@ def test_what_is_bounded_stays_within_epsilon(bound: str, bounded: bool) -> None
         {"steps": 0},
         {"filters": 0},
         {"blocks": 0},
+        {"unseen": 1.0},
         {"patience": -1},
     ],
     ids=str,
@@ -238,6 +264,8 @@ def test_what_cannot_be_learnt_is_refused() -> None:
     labels = torch.zeros_like(context.bank.labels)
     with pytest.raises(CapabilityError, match="no item of the train split has a label"):
         ProsGAN(**SMALL).learn(replace(context, bank=replace(context.bank, labels=labels)))
+    with pytest.raises(CapabilityError, match=r"no label vector .* is left to learn from, with unseen=0.999"):
+        ProsGAN(**SMALL, unseen=0.999).learn(context)
     with pytest.raises(CapabilityError, match="call `learn` first"):
         ProsGAN()(toy_batch(SmallVictim()), toy_context(SmallVictim()))
     assert ProsGAN().modalities == {"image"}

@@ -17,6 +17,7 @@ from robusthash_attacks.learnt.prosgan.duel import Draw, Duel, HashLoss, Weights
 from robusthash_attacks.learnt.prosgan.generator import Generator
 from robusthash_attacks.learnt.prosgan.losses import adaptive_loss, mean_loss
 from robusthash_attacks.learnt.prosgan.prototypes import LOSSES, PrototypeNet, PrototypeSearch, conditions
+from robusthash_attacks.learnt.targets import unseen
 
 _GENERATOR, _PROTOTYPES = "generator", "prototypes"
 _VALIDATIONS = 20  #: in a course of learning
@@ -54,6 +55,7 @@ class ProsGAN(Attack):
     patience: int = 0  #: validations, of twenty, without gain after which learning stops; 0 takes all steps
     prototype_steps: int = 3000  #: of a PrototypeNet
     prototype_width: int = 1024  #: of its first layer; published 4,096
+    unseen: float = 0.0  #: share of the label vectors that are no targets while it learns, to measure it on these
 
     def __post_init__(self) -> None:
         choices = {"bound": ("tanh", "none", "project"), "prototype": ("mainstay", *LOSSES), "hash_loss": _HASH_LOSSES}
@@ -63,6 +65,8 @@ class ProsGAN(Attack):
         for name in ("hash_weight", "reconstruction_weight", "deception_weight"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name}={getattr(self, name)}", hint="0 or more")
+        if not 0 <= self.unseen < 1:
+            raise OptionError(f"unseen={self.unseen}", hint="a share from 0 to below 1")
         if self.rate <= 0:
             raise OptionError(f"rate={self.rate}", hint="a learning rate above 0, such as 1e-3")
         least = dict.fromkeys(("steps", "batch", "filters", "blocks", "prototype_steps", "prototype_width"), 1)
@@ -91,6 +95,12 @@ class ProsGAN(Attack):
         labels = labels[labels.bool().any(1)]
         if not len(labels):
             raise CapabilityError("no item of the train split has a label", hint="use an untargeted attack")
+        labels = labels[~unseen(labels, self.unseen, context.random.seed)]
+        if not len(labels):
+            raise CapabilityError(
+                f"no label vector of the train split is left to learn from, with unseen={self.unseen}",
+                hint="lower the share",
+            )
         prototypes = self._prototypes(context, labels)
         condition, codes = _represented(labels, prototypes, context.surrogate.space, context.bank)
         draw: Draw = within(context.threat) if self.bound == "tanh" else whole
