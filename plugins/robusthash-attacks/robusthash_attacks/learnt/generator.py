@@ -1,4 +1,4 @@
-"""The generator of ProS-GAN: an image and a condition to an image (Wang et al., CVPR 2021, section 3.3)."""
+"""Generators: an image, and a condition, to an image (ProS-GAN's: Wang et al., CVPR 2021, section 3.3)."""
 
 from typing import Self
 
@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 from robusthash.errors import CapabilityError
 
 _SMALLEST = 8  #: sides of the map that the condition starts from, at least
+_LABEL_MAP = 3  #: channels of the map that is drawn from the condition
 _CHANNELS = 8  #: channels of the condition's map at full size
 _DOWN = 4  #: factor between the image and the map that the residual blocks work on
 
@@ -26,12 +27,13 @@ class Generator(nn.Module):
         condition: length of the condition; 0 is a generator without one.
         filters: channels of the first layer of the encoder.
         blocks: residual blocks.
+        channels: of the input; more than an image's three are maps of its size, such as a gradient.
 
     Raises:
         CapabilityError: the images are smaller than 8 x 8.
     """
 
-    def __init__(self, size: tuple[int, int], condition: int, *, filters: int, blocks: int) -> None:
+    def __init__(self, size: tuple[int, int], condition: int, *, filters: int, blocks: int, channels: int = 3) -> None:
         super().__init__()
         if min(size) < _SMALLEST:
             raise CapabilityError(f"images of {size[0]}x{size[1]} are too small for a generator", hint="8x8 at least")
@@ -41,7 +43,7 @@ class Generator(nn.Module):
         self.label = LabelDecoder(self.padded, condition, doublings) if condition else None
         narrow, middle, wide = filters, 2 * filters, 4 * filters
         self.encoder = nn.Sequential(
-            nn.Conv2d(6 if condition else 3, narrow, 7, padding=3),
+            nn.Conv2d(channels + (_LABEL_MAP if condition else 0), narrow, 7, padding=3),
             *_norm(narrow),
             nn.Conv2d(narrow, middle, 4, stride=2, padding=1),
             *_norm(middle),
@@ -50,7 +52,7 @@ class Generator(nn.Module):
         )
         self.residual = nn.Sequential(*(Residual(wide) for _ in range(blocks)))
         self.decoder = nn.Sequential(*_up(wide, middle), *_up(middle, narrow))
-        self.head = nn.Conv2d(narrow + 3, 3, 3, padding=1, bias=False)
+        self.head = nn.Conv2d(narrow + channels, 3, 3, padding=1, bias=False)
 
     @classmethod
     def of(cls, state: dict[str, Tensor], size: tuple[int, int]) -> Self:
@@ -64,7 +66,13 @@ class Generator(nn.Module):
         blocks = len({name.split(".")[1] for name in state if name.startswith("residual.")})
         condition = state["label.linear.weight"].shape[1] if "label.linear.weight" in state else 0
         with torch.device("meta"):
-            network = cls(size, condition, filters=filters, blocks=blocks)
+            network = cls(
+                size,
+                condition,
+                filters=filters,
+                blocks=blocks,
+                channels=state["head.weight"].shape[1] - filters,
+            )
         network.load_state_dict(state, assign=True)
         return network.requires_grad_(requires_grad=False)
 
@@ -72,7 +80,7 @@ class Generator(nn.Module):
         """What the head says of each element, in (-1, 1): (n, 3, h, w).
 
         Args:
-            images: (n, 3, h, w) float in [-1, 1].
+            images: (n, channels, h, w) float in [-1, 1], the image first.
             condition: (n, condition) float; None if the generator has none.
         """
         height, width = images.shape[2:]
@@ -95,7 +103,7 @@ class LabelDecoder(nn.Module):
         self.doublings = nn.Sequential(
             *(layer for i in range(doublings) for layer in _up(channels >> i, channels >> (i + 1)))
         )
-        self.last = nn.Conv2d(_CHANNELS, 3, 3, padding=1, bias=False)
+        self.last = nn.Conv2d(_CHANNELS, _LABEL_MAP, 3, padding=1, bias=False)
 
     def forward(self, condition: Tensor) -> Tensor:
         """The map (n, 3, h, w) of conditions (n, condition)."""
