@@ -8,6 +8,7 @@ from torch.optim import Adam
 from robusthash.training import optimizer_state, prefixed, restore_optimizer, under
 
 _BETAS = (0.5, 0.999)  #: of Adam
+_TOLD_APART = 0.02  #: a discriminator whose flags differ by less, or by all but this, teaches nothing
 _EPOCHS, _CONSTANT = 100, 50  #: the learning rate falls after half of the epochs, as released with ProS-GAN
 
 
@@ -69,3 +70,17 @@ def rate_factor(progress: float) -> float:
     """
     epoch = int(progress * _EPOCHS)
     return 1 - max(0, epoch + 1 - _CONSTANT) / (_EPOCHS - _CONSTANT + 1)
+
+
+def discriminator_faults(apart: float) -> list[str]:
+    """What is wrong with a discriminator, in words.
+
+    Args:
+        apart: difference of what it says of clean and of attacked images; 1 if it is right.
+
+    >>> discriminator_faults(0.5), discriminator_faults(0.99)
+    ([], ['the discriminator has won'])
+    """
+    if abs(apart) < _TOLD_APART:
+        return ["the discriminator tells nothing apart"]
+    return ["the discriminator has won"] if abs(apart - 1) < _TOLD_APART else []

@@ -12,13 +12,12 @@ from robusthash.contracts import LearningContext, seeded
 from robusthash_attacks.learnt.drawing import Draw, scaled
 from robusthash_attacks.learnt.examples import Examples
 from robusthash_attacks.learnt.generator import Generator
-from robusthash_attacks.learnt.players import Players
+from robusthash_attacks.learnt.players import Players, discriminator_faults
 from robusthash_attacks.learnt.prosgan.discriminator import Discriminator
 from robusthash_attacks.learnt.prosgan.losses import deception_loss, discriminator_loss
 
 _EVERY_THIRD = 3  #: steps of the generator between two of the discriminator
 _MOVED = 0.1  #: a generator whose other label moves less than this share of the bits that it should neglects it
-_TOLD_APART = 0.02  #: a discriminator whose flags differ by less, or by all but this, teaches nothing
 
 HashLoss = Callable[[Tensor, Tensor], Tensor]  #: of outputs (n, bits) and codes (n, bits) in {-1, +1}, to a scalar
 
@@ -181,9 +180,5 @@ def collapses(signs: Mapping[str, float]) -> list[str]:
     if signs.get("label", 1.0) < _MOVED:
         found.append("the generator ignores its label")
     if "flag clean" in signs:
-        apart = signs["flag attacked"] - signs["flag clean"]
-        if abs(apart) < _TOLD_APART:
-            found.append("the discriminator tells nothing apart")
-        elif abs(apart - 1) < _TOLD_APART:
-            found.append("the discriminator has won")
+        found += discriminator_faults(signs["flag attacked"] - signs["flag clean"])
     return found
