@@ -14,8 +14,10 @@ from robusthash.errors import CapabilityError, OptionError, TrainingError
 from robusthash.hashing import sign
 from robusthash.testing import SmallVictim, TextVictim, toy_batch, toy_context, toy_learning
 from robusthash_attacks.learnt.course import Course
+from robusthash_attacks.learnt.drawing import whole, within
+from robusthash_attacks.learnt.players import rate_factor
 from robusthash_attacks.learnt.prosgan.attack import ProsGAN
-from robusthash_attacks.learnt.prosgan.duel import Duel, Weights, collapses, rate_factor, whole, within
+from robusthash_attacks.learnt.prosgan.duel import Duel, Weights, collapses
 from robusthash_attacks.learnt.prosgan.losses import (
     adaptive_loss,
     deception_loss,

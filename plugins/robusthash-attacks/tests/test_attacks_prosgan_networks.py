@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from robusthash.errors import CapabilityError
+from robusthash_attacks.learnt.generator import Generator
 from robusthash_attacks.learnt.prosgan.discriminator import Discriminator
-from robusthash_attacks.learnt.prosgan.generator import Generator
 from robusthash_attacks.learnt.prosgan.prototypes import PrototypeNet
 
 

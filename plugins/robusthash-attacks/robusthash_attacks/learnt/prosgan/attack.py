@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -13,8 +13,9 @@ from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability, Goal
 from robusthash.training import prefixed, under
 from robusthash_attacks.learnt.course import Course
-from robusthash_attacks.learnt.prosgan.duel import Draw, Duel, HashLoss, Weights, scaled, whole, within
-from robusthash_attacks.learnt.prosgan.generator import Generator
+from robusthash_attacks.learnt.drawing import Bound, attacking, learning, scaled
+from robusthash_attacks.learnt.generator import Generator
+from robusthash_attacks.learnt.prosgan.duel import Duel, HashLoss, Weights
 from robusthash_attacks.learnt.prosgan.losses import adaptive_loss, mean_loss
 from robusthash_attacks.learnt.prosgan.prototypes import LOSSES, PrototypeNet, PrototypeSearch, conditions
 from robusthash_attacks.learnt.targets import unseen
@@ -35,7 +36,7 @@ class ProsGAN(Attack):
 
     effort = "steps"
 
-    bound: Literal["tanh", "none", "project"] = (
+    bound: Bound = (
         "tanh"  #: tanh: the generator draws a residual of at most epsilon; none: a whole image, as published; project:
         #: the same, clipped to epsilon once it is drawn
     )
@@ -58,7 +59,7 @@ class ProsGAN(Attack):
     unseen: float = 0.0  #: share of the label vectors that are no targets while it learns, to measure it on these
 
     def __post_init__(self) -> None:
-        choices = {"bound": ("tanh", "none", "project"), "prototype": ("mainstay", *LOSSES), "hash_loss": _HASH_LOSSES}
+        choices = {"bound": get_args(Bound), "prototype": ("mainstay", *LOSSES), "hash_loss": _HASH_LOSSES}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise OptionError(f"{name}={getattr(self, name)}", hint=f"one of: {', '.join(known)}")
@@ -103,7 +104,6 @@ class ProsGAN(Attack):
             )
         prototypes = self._prototypes(context, labels)
         condition, codes = _represented(labels, prototypes, context.surrogate.space, context.bank)
-        draw: Draw = within(context.threat) if self.bound == "tanh" else whole
         weights = Weights(
             hash=self.hash_weight, reconstruction=self.reconstruction_weight, deception=self.deception_weight
         )
@@ -112,7 +112,7 @@ class ProsGAN(Attack):
             labels.float(),
             condition,
             codes,
-            draw=draw,
+            draw=learning(self.bound, context.threat),
             loss=_HASH_LOSSES[self.hash_loss],
             weights=weights,
             filters=self.filters,
@@ -135,9 +135,7 @@ class ProsGAN(Attack):
         prototypes = under(_PROTOTYPES, context.fitted)
         condition, _ = _represented(batch.targets, prototypes, context.surrogate.space, context.bank)
         head = generator(scaled(clean), condition)
-        if self.bound == "tanh":
-            return within(context.threat)(head, clean)
-        return whole(head, clean) if self.bound == "none" else context.threat.project(whole(head, clean), clean)
+        return attacking(self.bound, context.threat)(head, clean)
 
     def _prototypes(self, context: LearningContext, labels: Tensor) -> dict[str, Tensor]:
         """The state of a PrototypeNet; empty if the code has a closed form."""
