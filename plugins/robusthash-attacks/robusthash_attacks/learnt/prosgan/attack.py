@@ -45,9 +45,9 @@ class ProsGAN(Attack):
         #: the mainstay code, in closed form
     )
     network: Network = (
-        "compact"  #: compact: fewer layers, told the target by a scale and a shift of each channel and by
+        "compact"  #: compact: fewer layers, told the target by a scale and a shift of each channel, and by a pattern;
+        #: published: told by a map that is drawn from it
     )
-    #: a pattern; published: told by a map that is drawn from it
     guide: Guide = "none"  #: gradient: the generator is also shown the signs of the surrogate's gradient at the query,
     #: for one pass forward and backward
     hash_loss: Literal["mean", "adaptive"] = "mean"  #: mean: linear in tanh(f) h (CVPR); adaptive: quadratic (TMM)

@@ -1,4 +1,4 @@
-"""What the generator of ProS-GAN is shown, and how the adversarial image is drawn, while it learns and when it attacks."""
+"""What the generator of ProS-GAN is shown, and how images are drawn: while it learns, and when it attacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
