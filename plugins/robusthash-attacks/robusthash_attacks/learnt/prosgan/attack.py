@@ -56,7 +56,7 @@ class ProsGAN(Attack):
     deception_weight: float = 0.0  #: of the discriminator's part; with 0 there is no discriminator
     steps: int = 1500  #: of the generator
     batch: int = 32  #: train images per step
-    rate: float = 1e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
+    rate: float = 3e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
     filters: int = 16  #: channels of the first layer of both networks; published 64
     blocks: int = 2  #: residual blocks of the generator; published 6
     patience: int = 0  #: validations, of twenty, without gain after which learning stops; 0 takes all steps
