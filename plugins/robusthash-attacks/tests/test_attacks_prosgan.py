@@ -210,6 +210,18 @@ def test_a_discriminator_that_has_won_or_says_nothing_is_told() -> None:
     assert collapses({"label": 0.5, "flag clean": 0.3, "flag attacked": 0.6}) == []
 
 
+def test_a_discriminator_that_learns_alone_wins() -> None:
+    """Provoked: a generator that stands still."""
+    fought = duel(torch.eye(4))
+    still = {name: part.clone() for name, part in fought.generator.state_dict().items()}
+    found: list[str] = []
+    for step in range(0, 90, 3):  # it learns at every third step
+        fought.step(step, 0.0)
+        fought.generator.load_state_dict(still)
+        found += fought.watch()[1]
+    assert "the discriminator has won" in found
+
+
 def test_losses_and_signs_are_told(tmp_path: Path) -> None:
     told: list[Mapping[str, float]] = []
     context = replace(toy_learning(SmallVictim()), tell=lambda _epoch, losses: told.append(losses))

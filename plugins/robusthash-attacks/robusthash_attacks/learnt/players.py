@@ -76,11 +76,11 @@ def discriminator_faults(apart: float) -> list[str]:
     """What is wrong with a discriminator, in words.
 
     Args:
-        apart: difference of what it says of clean and of attacked images; 1 if it is right.
+        apart: difference of what it says of clean and of attacked images; 1 if it is right, or more, as it is linear.
 
-    >>> discriminator_faults(0.5), discriminator_faults(0.99)
-    ([], ['the discriminator has won'])
+    >>> discriminator_faults(0.5), discriminator_faults(0.99), discriminator_faults(1.05)
+    ([], ['the discriminator has won'], ['the discriminator has won'])
     """
     if abs(apart) < _TOLD_APART:
         return ["the discriminator tells nothing apart"]
-    return ["the discriminator has won"] if abs(apart - 1) < _TOLD_APART else []
+    return ["the discriminator has won"] if apart > 1 - _TOLD_APART else []
