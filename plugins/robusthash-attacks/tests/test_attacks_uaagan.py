@@ -128,7 +128,17 @@ def test_a_query_costs_what_it_is_shown(condition: Any, passes: tuple[int, int])
     assert (context.surrogate.budget.forward, context.surrogate.budget.backward) == passes
 
 
-@pytest.mark.parametrize("options", [{}, PAPER], ids=["default", "paper"])
+def test_a_residual_may_have_the_whole_radius() -> None:
+    """What is drawn is rounded toward the clean image, and a tanh is less than 1."""
+    threat, clean = toy_context(SmallVictim()).threat, torch.full((1, 1, 1, 3), 128 / 255)
+    head = torch.tanh(torch.tensor([-2.0, 0.0, 4.0])).view(1, 1, 1, 3)
+    levels = [
+        ((threat.deliver(within(threat, reach)(head, clean), clean) - clean) * 255).round().flatten().tolist()
+        for reach in (1.0, 1.1)
+    ]
+    assert levels == [[-7, 0, 7], [-8, 0, 8]]
+
+
 def test_an_untrained_generator_follows_its_guide() -> None:
     guide = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0)).sign()
     with torch.random.fork_rng(devices=[]):
@@ -141,6 +151,7 @@ def test_an_untrained_generator_follows_its_guide() -> None:
     assert torch.equal(again(images, guide=guide), drawn)
 
 
+@pytest.mark.parametrize("options", [{}, PAPER], ids=["default", "paper"])
 def test_no_label_is_read(options: dict[str, Any]) -> None:
     attack, context = UAAGAN(**SMALL, **options), toy_learning(SmallVictim())
     other = context.bank.labels.roll(1, dims=0)

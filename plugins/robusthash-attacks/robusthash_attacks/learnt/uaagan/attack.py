@@ -19,6 +19,7 @@ from robusthash_attacks.learnt.uaagan.contest import Contest, Weights
 from robusthash_attacks.learnt.uaagan.losses import Loss, metric_loss, own_loss
 from robusthash_attacks.learnt.uaagan.sight import Condition, Sight
 
+_REACH = 1.1  #: a residual may have the whole radius after rounding: worth a level of eight at 8/255
 _VALIDATIONS = 20  #: in a course of learning
 
 
@@ -44,7 +45,7 @@ class UAAGAN(Attack):
     deception_weight: float = 0.0  #: of the discriminator's part; with 0 there is no discriminator
     steps: int = 250  #: of the generator
     batch: int = 32  #: train images per step
-    rate: float = 1e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
+    rate: float = 3e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
     filters: int = 16  #: channels of the first layer of both networks
     blocks: int = 2  #: residual blocks of the generator
     patience: int = 0  #: validations, of twenty, without gain after which learning stops; 0 takes all steps
@@ -57,7 +58,7 @@ class UAAGAN(Attack):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name}={getattr(self, name)}", hint="0 or more")
         if self.rate <= 0:
-            raise OptionError(f"rate={self.rate}", hint="a learning rate above 0, such as 1e-3")
+            raise OptionError(f"rate={self.rate}", hint="a learning rate above 0, such as 3e-3")
         for name, low in {**dict.fromkeys(("steps", "batch", "filters", "blocks"), 1), "patience": 0}.items():
             if getattr(self, name) < low:
                 raise OptionError(f"{name}={getattr(self, name)}", hint=f"at least {low}")
@@ -83,7 +84,7 @@ class UAAGAN(Attack):
         contest = Contest(
             context,
             sight=self._sight(context),
-            draw=learning(self.bound, context.threat),
+            draw=learning(self.bound, context.threat, _REACH),
             loss=loss,
             weights=Weights(
                 metric=self.metric_weight,
@@ -109,7 +110,7 @@ class UAAGAN(Attack):
             with torch.no_grad():
                 own = -find_aim(Aim.AWAY, batch, surrogate(clean), surrogate.space)
         seen = self._sight(context).of(batch.ids, clean, own)
-        return attacking(self.bound, context.threat)(generator(*seen), clean)
+        return attacking(self.bound, context.threat, _REACH)(generator(*seen), clean)
 
     def _sight(self, context: LearningContext | AttackContext) -> Sight:
         return Sight(
