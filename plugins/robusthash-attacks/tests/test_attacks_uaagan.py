@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import HashModel, LearningContext, Snapshots, Space, Surrogate
+from robusthash.contracts import HashModel, LearningContext, Randomness, Snapshots, Space, Surrogate
 from robusthash.errors import CapabilityError, OptionError, TrainingError
 from robusthash.specs import Distance
 from robusthash.testing import DescriptorVictim, SmallVictim, toy_batch, toy_context, toy_learning
@@ -117,6 +117,18 @@ def test_what_it_is_shown_leads_away(victim: HashModel) -> None:
 
 def own_near(outputs: Tensor, own: Tensor, space: Space) -> Tensor:
     return (outputs * own).sum(1) if space.binary else torch.cosine_similarity(outputs, own)
+
+
+@pytest.mark.parametrize("condition", ["none", "code", "gradient"])
+def test_it_moves_descriptors_further_than_noise(condition: Any) -> None:
+    victim = DescriptorVictim()
+    attack = UAAGAN(condition=condition, filters=4, blocks=1, steps=50, batch=12, rate=0.01)
+    context, batch = toy_context(victim), toy_batch(victim)
+    attacked = attack(batch, replace(context, fitted=learnt(attack, toy_learning(victim)))).inputs
+    noisy = context.threat.point(Randomness(seed=3, purpose="n").uniform(batch.ids, (3, 16, 16)), batch.inputs)
+    clean = victim.represent(batch.inputs)
+    near, far = (torch.cosine_similarity(clean, victim.represent(one)).mean() for one in (noisy, attacked))
+    assert far < near - 0.03
 
 
 @pytest.mark.parametrize(("condition", "passes"), [("none", (0, 0)), ("code", (12, 0)), ("gradient", (24, 12))])

@@ -64,7 +64,7 @@ def generative() -> Iterator[AttackSpec]:
         )
     paper = {"condition": "none", "loss": "metric", "reconstruction_weight": 0.1, "deception_weight": 1.0}
     for name, summary, options in (
-        ("uaa-gan", "UAA-GAN: a generator shown the gradient's signs, away from the query's own position", {}),
+        ("uaa-gan", "UAA-GAN: a generator shown the query's own code, away from it; unsupervised", {}),
         (
             "uaa-gan/paper",
             "UAA-GAN with the objective of its paper and a discriminator; its constants are ours",

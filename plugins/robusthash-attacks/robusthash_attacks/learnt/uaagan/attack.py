@@ -33,17 +33,22 @@ class UAAGAN(Attack):
 
     effort = "steps"
 
-    bound: Bound = "tanh"  #: tanh: the generator draws a residual of at most epsilon; none: a whole image, unbounded;
-    #: project: the same, clipped to epsilon once it is drawn
-    condition: Condition = "gradient"  #: what the generator is shown besides the image: the signs of the surrogate's
-    #: gradient, for one pass forward and backward; the query's own code, for one pass forward; or nothing
-    loss: Literal["own", "metric"] = "own"  #: own: away from the own position; metric: farther from it than the nearest
-    #: other image of the batch is, as published
+    bound: Bound = (
+        "tanh"  #: tanh: the generator draws a residual of at most epsilon; none: a whole image, without a bound;
+        #: project: the same, clipped to epsilon once it is drawn
+    )
+    condition: Condition = (
+        "code"  #: what the generator is shown besides the image: the query's own code or descriptor; the signs of a
+        #: gradient; or nothing, as published
+    )
+    loss: Literal["own", "metric"] = (
+        "own"  #: own: away from the own position; metric: farther from it than the nearest other image, as published
+    )
     margin: float = 0.5  #: of the metric loss, between unit vectors
     metric_weight: float = 1.0  #: of the loss of positions
     reconstruction_weight: float = 0.0  #: of the Euclidean distance between images
     deception_weight: float = 0.0  #: of the discriminator's part; with 0 there is no discriminator
-    steps: int = 250  #: of the generator
+    steps: int = 500  #: of the generator
     batch: int = 32  #: train images per step
     rate: float = 3e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
     filters: int = 16  #: channels of the first layer of both networks
