@@ -108,7 +108,7 @@ def test_what_it_is_shown_leads_away(victim: HashModel) -> None:
     own = clean.sign() if context.surrogate.space.binary else clean
     start = batch.inputs + 0.02 * torch.randn(batch.inputs.shape, generator=torch.Generator().manual_seed(0))
     shown = downhill(context.surrogate, start, own)
-    assert shown.unique().tolist() in ([-1.0, 1.0], [-1.0, 0.0, 1.0])
+    assert set(shown.flatten().tolist()) <= {-1.0, 0.0, 1.0}
     before, after = (
         own_near(context.surrogate(start + step * shown), own, context.surrogate.space) for step in (-0.002, 0.002)
     )
