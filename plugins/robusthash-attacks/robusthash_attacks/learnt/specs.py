@@ -34,6 +34,7 @@ def generative() -> Iterator[AttackSpec]:
     """Attacks by a generator."""
     published: dict[str, Any] = {
         "bound": "none",
+        "network": "published",
         "batch": 24,
         "rate": 1e-4,
         "filters": 64,

@@ -1,6 +1,6 @@
 """Generator against discriminator, while they are learnt."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,17 +9,15 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from robusthash.contracts import LearningContext, seeded
-from robusthash_attacks.learnt.drawing import Draw, scaled
+from robusthash_attacks.learnt.drawing import scaled
 from robusthash_attacks.learnt.examples import Examples
-from robusthash_attacks.learnt.generator import Generator
 from robusthash_attacks.learnt.players import Players, discriminator_faults
 from robusthash_attacks.learnt.prosgan.discriminator import Discriminator
+from robusthash_attacks.learnt.prosgan.drawer import NETWORKS, Drawer, Network
 from robusthash_attacks.learnt.prosgan.losses import deception_loss, discriminator_loss
 
 _EVERY_THIRD = 3  #: steps of the generator between two of the discriminator
 _MOVED = 0.1  #: a generator whose other label moves less than this share of the bits that it should neglects it
-
-HashLoss = Callable[[Tensor, Tensor], Tensor]  #: of outputs (n, bits) and codes (n, bits) in {-1, +1}, to a scalar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +43,9 @@ class Duel:
         labels: (n, classes) float, the label vectors that targets are drawn from.
         condition: (n, d) float, what the generator is told of each.
         codes: (n, bits) float in {-1, +1}, the code to reach for each.
-        draw: how the head's output and the clean image become the adversarial one.
-        loss: of the attacked images' outputs.
+        drawer: how adversarial images are drawn, and the loss of their outputs.
         weights: of the parts of the generator's loss.
+        network: the generator's layers.
         filters: of both networks.
         blocks: of the generator.
         batch: train images per step.
@@ -61,9 +59,9 @@ class Duel:
         condition: Tensor,
         codes: Tensor,
         *,
-        draw: Draw,
-        loss: HashLoss,
+        drawer: Drawer,
         weights: Weights,
+        network: Network,
         filters: int,
         blocks: int,
         batch: int,
@@ -71,12 +69,18 @@ class Duel:
     ) -> None:
         self._surrogate, self._bank = context.surrogate, context.bank
         self._labels, self._condition, self._codes = labels, condition, codes
-        self._draw, self._loss, self._weights, self._batch = draw, loss, weights, batch
+        self._drawer, self._weights, self._batch = drawer, weights, batch
         self._targets = context.random.derived("targets")
         self._learnt, self._validating = Examples.split(context)
         size = context.surrogate.modality.shape[1:]
         with seeded(context.random.derived("networks"), 0):
-            self.generator = Generator((size[0], size[1]), condition.shape[1], filters=filters, blocks=blocks)
+            self.generator = NETWORKS[network](
+                (size[0], size[1]),
+                condition.shape[1],
+                filters=filters,
+                blocks=blocks,
+                guided=drawer.guide != "none",
+            )
             self.discriminator = (
                 Discriminator((size[0], size[1]), labels.shape[1], filters=filters) if weights.deception else None
             )
@@ -147,11 +151,11 @@ class Duel:
         return torch.from_numpy(rows).to(self._labels.device)
 
     def _attacked(self, clean: Tensor, chosen: Tensor) -> Tensor:
-        return self._draw(self.generator(scaled(clean), self._condition[chosen]), clean)
+        return self._drawer(self.generator, clean, self._condition[chosen], self._codes[chosen])
 
     def _parts(self, clean: Tensor, attacked: Tensor, chosen: Tensor) -> dict[str, Tensor]:
         """The generator's losses by name, weighted; a weight of 0 leaves its part out."""
-        parts = {"hash": self._weights.hash * self._loss(self._surrogate(attacked), self._codes[chosen])}
+        parts = {"hash": self._weights.hash * self._drawer.loss(self._surrogate(attacked), self._codes[chosen])}
         if self._weights.reconstruction:
             parts["reconstruction"] = self._weights.reconstruction * mse_loss(scaled(attacked), scaled(clean))
         if self.discriminator is not None:
