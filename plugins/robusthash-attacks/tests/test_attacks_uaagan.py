@@ -16,6 +16,7 @@ from robusthash.specs import Distance
 from robusthash.testing import DescriptorVictim, SmallVictim, toy_batch, toy_context, toy_learning
 from robusthash_attacks.learnt.drawing import within
 from robusthash_attacks.learnt.generator import Generator
+from robusthash_attacks.learnt.networks import NETWORKS, Network, downhill
 from robusthash_attacks.learnt.uaagan.attack import UAAGAN
 from robusthash_attacks.learnt.uaagan.contest import Contest, Weights, collapses, mean_cosine
 from robusthash_attacks.learnt.uaagan.discriminator import PatchDiscriminator
@@ -28,11 +29,12 @@ from robusthash_attacks.learnt.uaagan.losses import (
     positions,
     reconstruction_loss,
 )
-from robusthash_attacks.learnt.uaagan.sight import Condition, Sight, downhill
+from robusthash_attacks.learnt.uaagan.sight import Condition, Sight, near
 
 SMALL: dict[str, Any] = {"filters": 4, "blocks": 1, "steps": 6, "batch": 6}
 PAPER: dict[str, Any] = {
     "condition": "none",
+    "network": "published",
     "loss": "metric",
     "reconstruction_weight": 0.1,
     "deception_weight": 1.0,
@@ -107,7 +109,7 @@ def test_what_it_is_shown_leads_away(victim: HashModel) -> None:
     clean = context.surrogate(batch.inputs)
     own = clean.sign() if context.surrogate.space.binary else clean
     start = batch.inputs + 0.02 * torch.randn(batch.inputs.shape, generator=torch.Generator().manual_seed(0))
-    shown = downhill(context.surrogate, start, own)
+    shown = downhill(context.surrogate, start, lambda outputs: near(outputs, own, victim.space))
     assert set(shown.flatten().tolist()) <= {-1.0, 0.0, 1.0}
     before, after = (
         own_near(context.surrogate(start + step * shown), own, context.surrogate.space) for step in (-0.002, 0.002)
@@ -211,6 +213,7 @@ def contest(condition: Condition, **options: Any) -> Contest:
         draw=within(context.threat),
         loss=options.pop("loss", own_loss),
         weights=Weights(metric=1.0, reconstruction=0.0, deception=options.pop("deception", 0.0)),
+        network="published",
         filters=4,
         blocks=1,
         batch=12,
@@ -311,8 +314,16 @@ def test_parameters() -> None:
     with torch.device("meta"):
         assert count(PatchDiscriminator((224, 224), filters=64)) == 2_764_737, "PatchGAN of 70 x 70"
         assert count(PatchDiscriminator((32, 32), filters=16)) == 175_089
-        for guided, condition, wanted in ((False, 0, 232_353), (True, 0, 234_787), (False, 32, 312_745)):
-            assert count(Generator((32, 32), condition, filters=16, blocks=2, guided=guided)) == wanted
+        counts: list[tuple[Network, bool, int, int]] = [
+            ("published", False, 0, 232_353),
+            ("published", False, 32, 312_745),
+            ("compact", False, 0, 230_049),
+            ("compact", False, 32, 334_209),
+            ("compact", True, 32, 335_827),
+        ]
+        for network, guided, condition, wanted in counts:
+            made = NETWORKS[network]((32, 32), condition, filters=16, blocks=2, guided=guided)
+            assert count(made) == wanted, (network, guided, condition)
 
 
 @pytest.mark.parametrize(
@@ -321,6 +332,7 @@ def test_parameters() -> None:
         {"bound": "l2"},
         {"condition": "label"},
         {"loss": "hinge"},
+        {"network": "unet"},
         {"margin": -0.1},
         {"metric_weight": -1.0},
         {"reconstruction_weight": -1.0},

@@ -63,7 +63,13 @@ def generative() -> Iterator[AttackSpec]:
             goals=frozenset({Goal.TARGETED}),
             needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
         )
-    paper = {"condition": "none", "loss": "metric", "reconstruction_weight": 0.1, "deception_weight": 1.0}
+    paper = {
+        "condition": "none",
+        "network": "published",
+        "loss": "metric",
+        "reconstruction_weight": 0.1,
+        "deception_weight": 1.0,
+    }
     for name, summary, options in (
         ("uaa-gan", "UAA-GAN: a generator shown the query's own code, away from it; unsupervised", {}),
         (

@@ -14,10 +14,12 @@ from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability, Distance
 from robusthash_attacks.learnt.course import Course
 from robusthash_attacks.learnt.drawing import Bound, attacking, learning
-from robusthash_attacks.learnt.generator import Generator
+from robusthash_attacks.learnt.networks import NETWORKS, Network
 from robusthash_attacks.learnt.uaagan.contest import Contest, Weights
 from robusthash_attacks.learnt.uaagan.losses import Loss, metric_loss, own_loss
 from robusthash_attacks.learnt.uaagan.sight import Condition, Sight
+
+_LossName = Literal["own", "metric"]
 
 _REACH = 1.1  #: a residual may have the whole radius after rounding: worth a level of eight at 8/255
 _VALIDATIONS = 20  #: in a course of learning
@@ -38,17 +40,21 @@ class UAAGAN(Attack):
         #: project: the same, clipped to epsilon once it is drawn
     )
     condition: Condition = (
-        "code"  #: what the generator is shown besides the image: the query's own code or descriptor; the signs of a
-        #: gradient; or nothing, as published
+        "code"  #: what the generator is shown besides the image: the query's own code or descriptor; this and the signs
+        #: of a gradient; or nothing, as published
     )
-    loss: Literal["own", "metric"] = (
+    network: Network = (
+        "compact"  #: compact: fewer layers, told the code by a scale and a shift of each channel, and by a pattern;
+        #: published: told by a map that is drawn from it
+    )
+    loss: _LossName = (
         "own"  #: own: away from the own position; metric: farther from it than the nearest other image, as published
     )
     margin: float = 0.5  #: of the metric loss, between unit vectors
     metric_weight: float = 1.0  #: of the loss of positions
     reconstruction_weight: float = 0.0  #: of the Euclidean distance between images
     deception_weight: float = 0.0  #: of the discriminator's part; with 0 there is no discriminator
-    steps: int = 500  #: of the generator
+    steps: int = 1500  #: of the generator
     batch: int = 32  #: train images per step
     rate: float = 3e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
     filters: int = 16  #: channels of the first layer of both networks
@@ -56,7 +62,12 @@ class UAAGAN(Attack):
     patience: int = 0  #: validations, of twenty, without gain after which learning stops; 0 takes all steps
 
     def __post_init__(self) -> None:
-        for name, known in (("bound", Bound), ("condition", Condition), ("loss", Literal["own", "metric"])):
+        for name, known in (
+            ("bound", Bound),
+            ("condition", Condition),
+            ("network", Network),
+            ("loss", Literal["own", "metric"]),
+        ):
             if getattr(self, name) not in get_args(known):
                 raise OptionError(f"{name}={getattr(self, name)}", hint=f"one of: {', '.join(get_args(known))}")
         for name in ("margin", "metric_weight", "reconstruction_weight", "deception_weight"):
@@ -96,6 +107,7 @@ class UAAGAN(Attack):
                 reconstruction=self.reconstruction_weight,
                 deception=self.deception_weight,
             ),
+            network=self.network,
             filters=self.filters,
             blocks=self.blocks,
             batch=self.batch,
@@ -109,7 +121,7 @@ class UAAGAN(Attack):
         if context.fitted is None:
             raise CapabilityError("uaa-gan needs the generator that it has learnt", hint="call `learn` first")
         clean, surrogate = batch.inputs, context.surrogate
-        generator = Generator.of(dict(context.fitted), (clean.shape[2], clean.shape[3]))
+        generator = NETWORKS[self.network].of(dict(context.fitted), (clean.shape[2], clean.shape[3]))
         own = clean.new_zeros(0)
         if self.condition != "none":
             with torch.no_grad():
