@@ -15,9 +15,10 @@ from robusthash.hashing import sign
 from robusthash.testing import SmallVictim, TextVictim, toy_batch, toy_context, toy_learning
 from robusthash_attacks.learnt.course import Course
 from robusthash_attacks.learnt.drawing import whole, within
+from robusthash_attacks.learnt.networks import downhill
 from robusthash_attacks.learnt.players import rate_factor
 from robusthash_attacks.learnt.prosgan.attack import ProsGAN
-from robusthash_attacks.learnt.prosgan.drawer import Drawer, downhill
+from robusthash_attacks.learnt.prosgan.drawer import Drawer
 from robusthash_attacks.learnt.prosgan.duel import Duel, Weights, collapses
 from robusthash_attacks.learnt.prosgan.losses import (
     adaptive_loss,
@@ -254,7 +255,7 @@ def test_learning_leaves_the_weights_of_the_discriminator_to_its_own_steps() -> 
 def test_a_guide_points_to_where_the_loss_falls_and_is_counted() -> None:
     context, codes = toy_learning(SmallVictim()), torch.ones(6, 16)
     clean = context.train.images.inputs(range(6))
-    guide = downhill(context.surrogate, clean, codes, mean_loss)
+    guide = downhill(context.surrogate, clean, lambda outputs: mean_loss(outputs, codes))
     assert (context.surrogate.budget.forward, context.surrogate.budget.backward) == (6, 6)
     assert set(guide.unique().tolist()) <= {-1.0, 0.0, 1.0}
     ahead, here, behind = (

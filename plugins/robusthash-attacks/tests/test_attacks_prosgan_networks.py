@@ -129,6 +129,17 @@ def test_the_compact_generator_adds_its_pattern_and_its_guide_to_what_the_head_s
     assert torch.allclose(network(images, torch.tensor([[0.5]]), guide), expected)
 
 
+def test_a_compact_generator_without_a_condition_has_one_pattern() -> None:
+    images = torch.rand(2, 3, 8, 8) * 2 - 1
+    network = CompactGenerator((8, 8), 0, filters=4, blocks=1)
+    with torch.no_grad():
+        network.head.weight.zero_()
+        network.pattern.bias.uniform_(-1, 1)
+    one, other = CompactGenerator.of(network.state_dict(), (8, 8))(images)
+    assert torch.equal(one, other)
+    assert one.std() > 0
+
+
 def test_the_compact_generator_scales_and_shifts_each_channel_by_its_condition() -> None:
     told = Told(nn.Identity(), 1, 2)
     with torch.no_grad():

@@ -26,7 +26,7 @@ class CompactGenerator(nn.Module):
 
     Args:
         size: height and width of the images.
-        condition: length of the condition.
+        condition: length of the condition; 0 is a generator without one, whose pattern is the same for all images.
         filters: channels of the last layer; the first has twice as many, the residual blocks four times.
         blocks: residual blocks.
         guided: whether it is shown a guide, a direction for each element. It is added to what the head says, times a
@@ -42,6 +42,7 @@ class CompactGenerator(nn.Module):
         super().__init__()
         if min(size) < _SMALLEST:
             raise CapabilityError(f"images of {size[0]}x{size[1]} are too small for a generator", hint="8x8 at least")
+        condition = max(condition, 1)
         self.padded = (-(-size[0] // _DOWN) * _DOWN, -(-size[1] // _DOWN) * _DOWN)
         narrow, middle, wide, channels = filters, 2 * filters, 4 * filters, 6 if guided else 3
         self.encoder = nn.ModuleList(
@@ -78,14 +79,15 @@ class CompactGenerator(nn.Module):
         network.load_state_dict(state, assign=True)
         return network.requires_grad_(requires_grad=False)
 
-    def forward(self, images: Tensor, condition: Tensor, guide: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, condition: Tensor | None = None, guide: Tensor | None = None) -> Tensor:
         """What the head says of each element, in (-1, 1): (n, 3, h, w).
 
         Args:
             images: (n, 3, h, w) float in [-1, 1].
-            condition: (n, condition) float.
+            condition: (n, condition) float; None if the generator has none.
             guide: (n, 3, h, w) float in [-1, 1]; None if the generator has none.
         """
+        condition = images.new_ones(len(images), 1) if condition is None else condition
         height, width = images.shape[2:]
         rows, columns = self.padded
         seen = images if guide is None else torch.cat([images, guide], 1)

@@ -63,9 +63,15 @@ def generative() -> Iterator[AttackSpec]:
             goals=frozenset({Goal.TARGETED}),
             needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
         )
-    paper = {"condition": "none", "loss": "metric", "reconstruction_weight": 0.1, "deception_weight": 1.0}
+    paper = {
+        "condition": "none",
+        "network": "published",
+        "loss": "metric",
+        "reconstruction_weight": 0.1,
+        "deception_weight": 1.0,
+    }
     for name, summary, options in (
-        ("uaa-gan", "UAA-GAN: a generator shown the gradient's signs, away from the query's own position", {}),
+        ("uaa-gan", "UAA-GAN: a generator shown the query's own code, away from it; unsupervised", {}),
         (
             "uaa-gan/paper",
             "UAA-GAN with the objective of its paper and a discriminator; its constants are ours",

@@ -14,7 +14,8 @@ from robusthash.specs import Capability, Goal
 from robusthash.training import prefixed, under
 from robusthash_attacks.learnt.course import Course
 from robusthash_attacks.learnt.drawing import Bound, Draw, attacking, learning
-from robusthash_attacks.learnt.prosgan.drawer import NETWORKS, Drawer, Guide, HashLoss, Network
+from robusthash_attacks.learnt.networks import NETWORKS, Network
+from robusthash_attacks.learnt.prosgan.drawer import Drawer, Guide, HashLoss
 from robusthash_attacks.learnt.prosgan.duel import Duel, Weights
 from robusthash_attacks.learnt.prosgan.losses import adaptive_loss, mean_loss
 from robusthash_attacks.learnt.prosgan.prototypes import LOSSES, PrototypeNet, PrototypeSearch, conditions

@@ -4,19 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from robusthash.contracts import Surrogate
 from robusthash_attacks.learnt.compact import CompactGenerator
 from robusthash_attacks.learnt.drawing import Draw, scaled
 from robusthash_attacks.learnt.generator import Generator
+from robusthash_attacks.learnt.networks import downhill
 
-Network = Literal["compact", "published"]
 Guide = Literal["none", "gradient"]
 HashLoss = Callable[[Tensor, Tensor], Tensor]  #: of outputs (n, bits) and codes (n, bits) in {-1, +1}, to a scalar
-
-NETWORKS: dict[Network, type[CompactGenerator | Generator]] = {"compact": CompactGenerator, "published": Generator}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,20 +43,5 @@ class Drawer:
             condition: (n, d) float, what the generator is told.
             codes: (n, bits) float in {-1, +1}, to be reached.
         """
-        guide = None if self.guide == "none" else downhill(self.surrogate, clean, codes, self.loss)
+        guide = None if self.guide == "none" else downhill(self.surrogate, clean, lambda out: self.loss(out, codes))
         return self.draw(generator(scaled(clean), condition, guide), clean)
-
-
-def downhill(surrogate: Surrogate, clean: Tensor, codes: Tensor, loss: HashLoss) -> Tensor:
-    """The signs of the direction in which the loss falls at the clean images, in {-1, 0, +1}: (n, 3, h, w).
-
-    Args:
-        surrogate: passed once, forward and backward.
-        clean: (n, 3, h, w) float.
-        codes: (n, bits) float in {-1, +1}, to be reached.
-        loss: of outputs and codes.
-    """
-    with torch.enable_grad():
-        start = clean.detach().requires_grad_()
-        (slope,) = torch.autograd.grad(loss(surrogate(start), codes), start)
-    return -slope.sign()

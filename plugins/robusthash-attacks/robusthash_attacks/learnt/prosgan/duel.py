@@ -11,9 +11,10 @@ from torch.nn.functional import mse_loss
 from robusthash.contracts import LearningContext, seeded
 from robusthash_attacks.learnt.drawing import scaled
 from robusthash_attacks.learnt.examples import Examples
+from robusthash_attacks.learnt.networks import NETWORKS, Network
 from robusthash_attacks.learnt.players import Players, discriminator_faults
 from robusthash_attacks.learnt.prosgan.discriminator import Discriminator
-from robusthash_attacks.learnt.prosgan.drawer import NETWORKS, Drawer, Network
+from robusthash_attacks.learnt.prosgan.drawer import Drawer
 from robusthash_attacks.learnt.prosgan.losses import deception_loss, discriminator_loss
 
 _EVERY_THIRD = 3  #: steps of the generator between two of the discriminator

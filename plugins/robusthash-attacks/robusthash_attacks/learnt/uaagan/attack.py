@@ -14,11 +14,14 @@ from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability, Distance
 from robusthash_attacks.learnt.course import Course
 from robusthash_attacks.learnt.drawing import Bound, attacking, learning
-from robusthash_attacks.learnt.generator import Generator
+from robusthash_attacks.learnt.networks import NETWORKS, Network
 from robusthash_attacks.learnt.uaagan.contest import Contest, Weights
 from robusthash_attacks.learnt.uaagan.losses import Loss, metric_loss, own_loss
 from robusthash_attacks.learnt.uaagan.sight import Condition, Sight
 
+_LossName = Literal["own", "metric"]
+
+_REACH = 1.1  #: a residual may have the whole radius after rounding: worth a level of eight at 8/255
 _VALIDATIONS = 20  #: in a course of learning
 
 
@@ -32,32 +35,46 @@ class UAAGAN(Attack):
 
     effort = "steps"
 
-    bound: Bound = "tanh"  #: tanh: the generator draws a residual of at most epsilon; none: a whole image, unbounded;
-    #: project: the same, clipped to epsilon once it is drawn
-    condition: Condition = "gradient"  #: what the generator is shown besides the image: the signs of the surrogate's
-    #: gradient, for one pass forward and backward; the query's own code, for one pass forward; or nothing
-    loss: Literal["own", "metric"] = "own"  #: own: away from the own position; metric: farther from it than the nearest
-    #: other image of the batch is, as published
+    bound: Bound = (
+        "tanh"  #: tanh: the generator draws a residual of at most epsilon; none: a whole image, without a bound;
+        #: project: the same, clipped to epsilon once it is drawn
+    )
+    condition: Condition = (
+        "code"  #: what the generator is shown besides the image: the query's own code or descriptor; this and the signs
+        #: of a gradient; or nothing, as published
+    )
+    network: Network = (
+        "compact"  #: compact: fewer layers, told the code by a scale and a shift of each channel, and by a pattern;
+        #: published: told by a map that is drawn from it
+    )
+    loss: _LossName = (
+        "own"  #: own: away from the own position; metric: farther from it than the nearest other image, as published
+    )
     margin: float = 0.5  #: of the metric loss, between unit vectors
     metric_weight: float = 1.0  #: of the loss of positions
     reconstruction_weight: float = 0.0  #: of the Euclidean distance between images
     deception_weight: float = 0.0  #: of the discriminator's part; with 0 there is no discriminator
-    steps: int = 250  #: of the generator
+    steps: int = 1500  #: of the generator
     batch: int = 32  #: train images per step
-    rate: float = 1e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
+    rate: float = 3e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
     filters: int = 16  #: channels of the first layer of both networks
     blocks: int = 2  #: residual blocks of the generator
     patience: int = 0  #: validations, of twenty, without gain after which learning stops; 0 takes all steps
 
     def __post_init__(self) -> None:
-        for name, known in (("bound", Bound), ("condition", Condition), ("loss", Literal["own", "metric"])):
+        for name, known in (
+            ("bound", Bound),
+            ("condition", Condition),
+            ("network", Network),
+            ("loss", Literal["own", "metric"]),
+        ):
             if getattr(self, name) not in get_args(known):
                 raise OptionError(f"{name}={getattr(self, name)}", hint=f"one of: {', '.join(get_args(known))}")
         for name in ("margin", "metric_weight", "reconstruction_weight", "deception_weight"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name}={getattr(self, name)}", hint="0 or more")
         if self.rate <= 0:
-            raise OptionError(f"rate={self.rate}", hint="a learning rate above 0, such as 1e-3")
+            raise OptionError(f"rate={self.rate}", hint="a learning rate above 0, such as 3e-3")
         for name, low in {**dict.fromkeys(("steps", "batch", "filters", "blocks"), 1), "patience": 0}.items():
             if getattr(self, name) < low:
                 raise OptionError(f"{name}={getattr(self, name)}", hint=f"at least {low}")
@@ -83,13 +100,14 @@ class UAAGAN(Attack):
         contest = Contest(
             context,
             sight=self._sight(context),
-            draw=learning(self.bound, context.threat),
+            draw=learning(self.bound, context.threat, _REACH),
             loss=loss,
             weights=Weights(
                 metric=self.metric_weight,
                 reconstruction=self.reconstruction_weight,
                 deception=self.deception_weight,
             ),
+            network=self.network,
             filters=self.filters,
             blocks=self.blocks,
             batch=self.batch,
@@ -103,13 +121,13 @@ class UAAGAN(Attack):
         if context.fitted is None:
             raise CapabilityError("uaa-gan needs the generator that it has learnt", hint="call `learn` first")
         clean, surrogate = batch.inputs, context.surrogate
-        generator = Generator.of(dict(context.fitted), (clean.shape[2], clean.shape[3]))
+        generator = NETWORKS[self.network].of(dict(context.fitted), (clean.shape[2], clean.shape[3]))
         own = clean.new_zeros(0)
         if self.condition != "none":
             with torch.no_grad():
                 own = -find_aim(Aim.AWAY, batch, surrogate(clean), surrogate.space)
         seen = self._sight(context).of(batch.ids, clean, own)
-        return attacking(self.bound, context.threat)(generator(*seen), clean)
+        return attacking(self.bound, context.threat, _REACH)(generator(*seen), clean)
 
     def _sight(self, context: LearningContext | AttackContext) -> Sight:
         return Sight(

@@ -11,7 +11,7 @@ from torch.nn.functional import normalize
 from robusthash.contracts import LearningContext, seeded
 from robusthash_attacks.learnt.drawing import Draw, scaled
 from robusthash_attacks.learnt.examples import Examples
-from robusthash_attacks.learnt.generator import Generator
+from robusthash_attacks.learnt.networks import NETWORKS, Network
 from robusthash_attacks.learnt.players import Players, discriminator_faults
 from robusthash_attacks.learnt.uaagan.discriminator import PatchDiscriminator
 from robusthash_attacks.learnt.uaagan.losses import (
@@ -51,6 +51,7 @@ class Contest:
         draw: how the head's output and the clean image become the adversarial one.
         loss: of the attacked images' positions.
         weights: of the parts of the generator's loss.
+        network: the generator's layers.
         filters: of both networks.
         blocks: of the generator.
         batch: train images per step.
@@ -65,6 +66,7 @@ class Contest:
         draw: Draw,
         loss: Loss,
         weights: Weights,
+        network: Network,
         filters: int,
         blocks: int,
         batch: int,
@@ -75,7 +77,7 @@ class Contest:
         self._learnt, self._validating = Examples.split(context)
         height, width = context.surrogate.modality.shape[1:]
         with seeded(context.random.derived("networks"), 0):
-            self.generator = Generator(
+            self.generator = NETWORKS[network](
                 (height, width),
                 sight.length(),
                 filters=filters,

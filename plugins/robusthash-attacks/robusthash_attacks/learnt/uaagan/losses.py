@@ -42,7 +42,8 @@ def metric_loss(attacked: Tensor, own: Tensor, margin: float) -> Tensor:
     """
     apart = torch.cdist(own, own, compute_mode="donot_use_mm_for_euclid_dist")
     nearest = apart.fill_diagonal_(torch.inf).amin(1) if len(own) > 1 else apart[:, 0]
-    return (nearest + margin - (own - attacked).norm(dim=1)).clamp_min(0).mean()
+    moved: Tensor = (own - attacked).norm(dim=1)
+    return (nearest + margin - moved).clamp_min(0).mean()
 
 
 def reconstruction_loss(attacked: Tensor, clean: Tensor) -> Tensor:

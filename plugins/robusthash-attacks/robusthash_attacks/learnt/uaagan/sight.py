@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from robusthash.contracts import Randomness, Surrogate, Threat
+from robusthash.contracts import Randomness, Space, Surrogate, Threat
 from robusthash_attacks.learnt.drawing import scaled
 from robusthash_attacks.learnt.losses import hinge
+from robusthash_attacks.learnt.networks import downhill
 from robusthash_attacks.learnt.uaagan.losses import corners
 
 Condition = Literal["none", "code", "gradient"]
@@ -21,7 +21,7 @@ class Sight:
     """What a generator is shown.
 
     Attributes:
-        condition: none: the image alone; code: its own code or descriptor, too; gradient: the signs of a gradient.
+        condition: none: the image alone; code: its own code or descriptor, too; gradient: and the signs of a gradient.
         surrogate: passed once, forward and backward, for a gradient.
         threat: the ball and the box.
         random: of the points at which gradients are taken.
@@ -34,7 +34,7 @@ class Sight:
 
     def length(self) -> int:
         """Numbers of the condition; 0 is none."""
-        return self.surrogate.space.size if self.condition == "code" else 0
+        return 0 if self.condition == "none" else self.surrogate.space.size
 
     def of(self, ids: Tensor, clean: Tensor, own: Tensor) -> Seen:
         """What is seen of some images.
@@ -49,28 +49,20 @@ class Sight:
             {-1, 0, +1}, or None.
         """
         images = scaled(clean)
+        if self.condition == "none":
+            return images, None, None
+        space = self.surrogate.space
+        code = corners(own, space) * space.size**0.5
         if self.condition == "code":
-            return images, corners(own, self.surrogate.space) * own.shape[1] ** 0.5, None
-        if self.condition == "gradient":
-            uniform = self.random.derived("starts").uniform(ids, tuple(clean.shape[1:])).to(clean.device)
-            return images, None, downhill(self.surrogate, self.threat.point(uniform, clean), own)
-        return images, None, None
+            return images, code, None
+        uniform = self.random.derived("starts").uniform(ids, tuple(clean.shape[1:])).to(clean.device)
+        start = self.threat.point(uniform, clean)
+        return images, code, downhill(self.surrogate, start, lambda outputs: near(outputs, own, space))
 
 
-def downhill(surrogate: Surrogate, start: Tensor, own: Tensor) -> Tensor:
-    """The signs of the direction in which images move away from their own position the fastest: (n, 3, h, w).
+def near(outputs: Tensor, own: Tensor, space: Space) -> Tensor:
+    """How near outputs (n, size) are to their own codes or descriptors: a scalar, whose gradient is the guide.
 
-    On codes it goes down the hinge of the logits, on descriptors down the cosine, whose gradient is zero at the clean
-    image.
-
-    Args:
-        surrogate: passed once, forward and backward.
-        start: (n, 3, h, w) float, where the gradient is taken.
-        own: (n, size) float, own codes in {-1, +1} or descriptors.
+    On codes it is the hinge of the logits, on descriptors the cosine, whose gradient is zero at the clean image.
     """
-    with torch.enable_grad():
-        start = start.detach().requires_grad_()
-        outputs = surrogate(start)
-        near = hinge(outputs, -own, own) if surrogate.space.binary else cosine_similarity(outputs, own)
-        (slope,) = torch.autograd.grad(near.sum(), start)
-    return -slope.sign()
+    return (hinge(outputs, -own, own) if space.binary else cosine_similarity(outputs, own)).sum()
