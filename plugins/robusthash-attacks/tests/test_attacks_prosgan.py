@@ -98,7 +98,8 @@ def test_an_image_is_drawn_whole_or_as_a_residual() -> None:
     clean = torch.tensor([0.0, 0.5, 0.95]).view(1, 1, 1, 3)
     head = torch.tensor([-1.0, 0.5, 1.0]).view(1, 1, 1, 3)
     assert whole(head, clean).flatten().tolist() == [0.0, 0.75, 1.0]
-    assert within(threat)(head, clean).flatten().tolist() == pytest.approx([0.0, 0.55, 1.0])
+    assert within(threat)(head, clean).flatten().tolist() == pytest.approx([0.0, 0.555, 1.0])
+    assert within(threat)(head, clean - clean + 0.5).flatten().tolist() == pytest.approx([0.4, 0.555, 0.6])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,10 @@ from torch import Tensor
 from robusthash.contracts import Threat
 
 Bound = Literal["tanh", "none", "project"]  #: a residual within the radius; an image; an image that is clipped
+#: What the head's 1 stands for, in radii; what is beyond the radius is clipped. A tanh never is 1, so that at 1.0 rounding
+#: toward the clean image takes a level off the largest residuals: one of eight at 8/255.
+_REACH = 1.1
+
 Draw = Callable[[Tensor, Tensor], Tensor]  #: an adversarial image from the head's (n, 3, h, w) and the clean one's
 
 
@@ -21,15 +25,9 @@ def whole(head: Tensor, clean: Tensor) -> Tensor:  # noqa: ARG001 - as the other
     return (head + 1) / 2
 
 
-def within(threat: Threat, reach: float = 1.0) -> Draw:
-    """The head's output as a residual of at most the radius.
-
-    Args:
-        threat: the ball and the box.
-        reach: what the head's 1 stands for, in radii; what is beyond the radius is clipped. A tanh never is 1, so at
-            1.0 rounding toward the clean image takes a level off the largest residuals: one of eight at 8/255.
-    """
-    return lambda head, clean: threat.project(clean + reach * threat.radius * head, clean)
+def within(threat: Threat) -> Draw:
+    """The head's output as a residual of at most the radius."""
+    return lambda head, clean: threat.project(clean + _REACH * threat.radius * head, clean)
 
 
 def projected(threat: Threat) -> Draw:
@@ -37,11 +35,11 @@ def projected(threat: Threat) -> Draw:
     return lambda head, clean: threat.project(whole(head, clean), clean)
 
 
-def learning(bound: Bound, threat: Threat, reach: float = 1.0) -> Draw:
+def learning(bound: Bound, threat: Threat) -> Draw:
     """How images are drawn while the generator learns: an image that is to be clipped is learnt without a bound."""
-    return within(threat, reach) if bound == "tanh" else whole
+    return within(threat) if bound == "tanh" else whole
 
 
-def attacking(bound: Bound, threat: Threat, reach: float = 1.0) -> Draw:
+def attacking(bound: Bound, threat: Threat) -> Draw:
     """How the adversarial image is drawn."""
-    return projected(threat) if bound == "project" else learning(bound, threat, reach)
+    return projected(threat) if bound == "project" else learning(bound, threat)

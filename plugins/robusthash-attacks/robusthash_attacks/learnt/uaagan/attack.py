@@ -21,7 +21,6 @@ from robusthash_attacks.learnt.uaagan.sight import Condition, Sight
 
 _LossName = Literal["own", "metric"]
 
-_REACH = 1.1  #: a residual may have the whole radius after rounding: worth a level of eight at 8/255
 _VALIDATIONS = 20  #: in a course of learning
 
 
@@ -100,7 +99,7 @@ class UAAGAN(Attack):
         contest = Contest(
             context,
             sight=self._sight(context),
-            draw=learning(self.bound, context.threat, _REACH),
+            draw=learning(self.bound, context.threat),
             loss=loss,
             weights=Weights(
                 metric=self.metric_weight,
@@ -127,7 +126,7 @@ class UAAGAN(Attack):
             with torch.no_grad():
                 own = -find_aim(Aim.AWAY, batch, surrogate(clean), surrogate.space)
         seen = self._sight(context).of(batch.ids, clean, own)
-        return attacking(self.bound, context.threat, _REACH)(generator(*seen), clean)
+        return attacking(self.bound, context.threat)(generator(*seen), clean)
 
     def _sight(self, context: LearningContext | AttackContext) -> Sight:
         return Sight(
