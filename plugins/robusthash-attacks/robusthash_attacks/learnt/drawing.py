@@ -8,7 +8,6 @@ from torch import Tensor
 from robusthash.contracts import Threat
 
 Bound = Literal["tanh", "none", "project"]  #: a residual within the radius; an image; an image that is clipped
-
 Draw = Callable[[Tensor, Tensor], Tensor]  #: an adversarial image from the head's (n, 3, h, w) and the clean one's
 
 _REACH = 1.1  #: what the head's 1 stands for, in radii; more than the radius is clipped. A tanh never is 1, so at 1.0
