@@ -49,8 +49,10 @@ class ProsGAN(Attack):
         "compact"  #: compact: fewer layers, told the target by a scale and a shift of each channel, and by a pattern;
         #: published: told by a map that is drawn from it
     )
-    guide: Guide = "none"  #: gradient: the generator is also shown the signs of the surrogate's gradient at the query,
-    #: for one pass forward and backward
+    guide: Guide = (
+        "none"  #: gradient: the generator is also shown the signs of the surrogate's gradient at the query, for one pass
+        #: forward and backward
+    )
     hash_loss: Literal["mean", "adaptive"] = "mean"  #: mean: linear in tanh(f) h (CVPR); adaptive: quadratic (TMM)
     hash_weight: float = 5.0  #: of the hash loss
     reconstruction_weight: float = 0.0  #: of the mean squared error between images in [-1, 1]
