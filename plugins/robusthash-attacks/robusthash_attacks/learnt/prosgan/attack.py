@@ -50,8 +50,8 @@ class ProsGAN(Attack):
         #: published: told by a map that is drawn from it
     )
     guide: Guide = (
-        "none"  #: gradient: the generator is also shown the signs of the surrogate's gradient at the query, for one pass
-        #: forward and backward
+        "none"  #: gradient: the generator is also shown the signs of the surrogate's gradient at the query, for one
+        #: pass forward and backward
     )
     hash_loss: Literal["mean", "adaptive"] = "mean"  #: mean: linear in tanh(f) h (CVPR); adaptive: quadratic (TMM)
     hash_weight: float = 5.0  #: of the hash loss
