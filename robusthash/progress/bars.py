@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_REFRESHES = 4  #: a second. Drawing costs about a millisecond; the steps themselves only leave a note
+_REFRESHES = 2  #: a second; drawing costs a millisecond or two, and the reports themselves only leave a note
 _BARS = ((100, 30), (72, 16), (56, 8))  #: columns of a terminal, and of the bars that it has room for
 _MOST = 5  #: lines
 

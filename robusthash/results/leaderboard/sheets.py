@@ -19,7 +19,9 @@ from robusthash.results.records.stages import Against
 from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
 from robusthash.specs import Goal
 
-MODEL, ATTACK, FLAGS, CLEAN, PSNR, TIME = "model", "attack", "flags", "clean", "PSNR", "time/img"
+CLEAN = "clean"
+
+_NAME = 11  #: columns of text that a model is given before numbers are omitted: dpsh 32 bit
 
 _LETTERS = {Access.WHITE_BOX: "", Access.TRANSFER: "x", Access.QUERIES: "q"}  #: before a rank
 _EMPHASIS = {RowKind.CLEAN: Emphasis.CLEAN, RowKind.FLOOR: Emphasis.FAINT}
@@ -49,18 +51,19 @@ def sheets(leaderboard: Leaderboard, *, ties: bool = False) -> Iterator[Sheet]:
 def rows_table(section: Section, *, ties: bool) -> Table:
     """The table of all rows of a section."""
     own, band = metric_title(section.setting.metric), _band(ties=ties)
-    target = metric_title(section.setting.metric, Against.TARGET)
+    target, qualities = metric_title(section.setting.metric, Against.TARGET), section.qualities
     columns = (
-        Column(name="#"),
-        Column(name=MODEL, words=True),
-        Column(name=ATTACK, words=True),
-        Column(name=CLEAN),
-        Column(name=f"{own} {band}"),
-        *([Column(name=f"{target} {band}")] if _has_targets(section) else []),
-        Column(name=PSNR),
-        *([Column(name="queries/img")] if _has_queries(section) else []),
-        Column(name=TIME),
-        Column(name=FLAGS, words=True),
+        Column(name="#", spare=1),
+        Column(name="model", words=True, repeats=True, least=_NAME),
+        Column(name="attack", words=True),
+        Column(name=CLEAN, spare=4),
+        Column(name=f"{own} {band}", ranged=True),
+        *([Column(name=f"{target} {band}", ranged=True)] if _has_targets(section) else []),
+        *(Column(name=f"JPEG {quality}", spare=2) for quality in qualities),
+        Column(name="PSNR", spare=6),
+        *([Column(name="queries/img", spare=5)] if _has_queries(section) else []),
+        Column(name="time/img", spare=7),
+        Column(name="flags", words=True, warning=True, spare=3),
     )
     lines = (Line(cells=_cells(row, section, ties=ties), emphasis=_emphasis(row)) for row in section.rows)
     return Table(columns=columns, lines=tuple(lines))
@@ -74,6 +77,7 @@ def _cells(row: Row, section: Section, *, ties: bool) -> tuple[str, ...]:
         _number(row.clean) if row.kind is not RowKind.CLEAN else "",
         _interval(row.score, ties=ties),
         *([_interval(row.target, ties=ties)] if _has_targets(section) else []),
+        *(_number(row.jpeg[quality].value) if quality in row.jpeg else "" for quality in section.qualities),
         f"{row.psnr:.1f}" if row.psnr is not None else "",
         *([f"{row.queries:.1f}" if row.queries is not None else ""] if _has_queries(section) else []),
         _duration(row.seconds),
@@ -93,9 +97,9 @@ def _letters(row: Row) -> str:
 def _standings(goal: Goal, heading: Heading, found: list[Standing], *, ties: bool) -> Table:
     columns = (
         Column(name="#"),
-        Column(name=MODEL, words=True),
-        Column(name=CLEAN),
-        Column(name=f"worst {_judged(goal, heading)} {_band(ties=ties)}"),
+        Column(name="model", words=True),
+        Column(name=CLEAN, spare=2),
+        Column(name=f"worst {_judged(goal, heading)} {_band(ties=ties)}", ranged=True),
         Column(name="under", words=True),
     )
     lines = (
@@ -121,7 +125,7 @@ def _transfer(transfer: Transfer, heading: Heading) -> Table:
     return Table(
         columns=(
             Column(name="surrogate", words=True),
-            *(Column(name=victim, wraps=True) for victim in transfer.victims),
+            *(Column(name=victim) for victim in transfer.victims),
         ),
         lines=tuple(lines),
         caption=f"{transfer.attack}: {_judged(transfer.goal, heading)} by surrogate (rows) and victim (columns)",
@@ -140,6 +144,10 @@ def _notes(section: Section) -> Iterator[Note]:
         yield Note(text="x: crafted on another model (transfer), ranked apart from white-box attacks")
     if Access.QUERIES in accesses:
         yield Note(text="q: queries the victim's service, ranked apart from white-box attacks")
+    if section.qualities:
+        metric = metric_title(section.setting.metric)
+        judged = f"{metric} (of targeted attacks t-{metric})" if _has_targets(section) else metric
+        yield Note(text=f"JPEG: {judged} after compression of this quality; intervals are in --format csv and json")
     if section.superseded:
         many = "s" if section.superseded > 1 else ""
         yield Note(text=f"not shown: {section.superseded} older record{many} of cells that were evaluated again")

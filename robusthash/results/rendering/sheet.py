@@ -20,12 +20,21 @@ class Column:
     Attributes:
         name: in the head of the table.
         words: whether it holds words, which are left-aligned and may be wrapped; numbers are right-aligned.
-        wraps: whether the name of a column of numbers may be wrapped.
+        spare: whether a narrow terminal may omit it: 0 never, else those with the largest number first.
+        ranged: whether its cells are numbers with an interval, ``0.5 [0.4, 0.6]``, which a terminal that is still too
+            narrow shows without the interval.
+        least: columns of text that its words are given before anything is omitted; 0 is its longest word.
+        repeats: whether a cell that is equal to the one above says nothing new, and a terminal leaves it empty.
+        warning: whether what is in it warns.
     """
 
     name: str
     words: bool = False
-    wraps: bool = False
+    spare: int = 0
+    ranged: bool = False
+    least: int = 0
+    repeats: bool = False
+    warning: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
