@@ -17,4 +17,4 @@ def room(stream: TextIO) -> int:
     asked = os.environ.get("COLUMNS", "")
     if asked == "0" or not (stream.isatty() or asked):
         return ENDLESS
-    return max(_NARROWEST, shutil.get_terminal_size().columns)
+    return min(ENDLESS, max(_NARROWEST, shutil.get_terminal_size().columns))
