@@ -16,6 +16,7 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.devices import tell_device
 from robusthash.cli.fail_under import check_rules, gate_of
 from robusthash.cli.following import results_arguments, tell_next
 from robusthash.cli.gating import allow_option, rule_option, show_verdict
@@ -170,6 +171,7 @@ def command(
     from robusthash.evaluation import choose_executor, evaluate
 
     place = choose_executor(host, executor, workers=workers, options=request.setting.options)
+    tell_device(request.setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
         outcome = evaluate(request, host, results=results, progress=report, executor=place, force=force)
     if as_json:
