@@ -70,9 +70,9 @@ def show(*, baseline: Path | None, as_json: bool) -> None:
         Column(name="attack", words=True),
         Column(name="metric", words=True),
         Column(name="value"),
-        Column(name="queries", spare=3),
-        Column(name="weights", words=True, spare=2),
-        Column(name="created", words=True, spare=1),
+        Column(name="queries", omitted=0),
+        Column(name="weights", words=True, omitted=1),
+        Column(name="created", words=True, omitted=2),
     )
     lines = (
         Line(

@@ -54,10 +54,10 @@ def _table(differences: "Sequence[Difference]") -> "Table":
     from robusthash.results.rendering.sheet import Column, Emphasis, Line, Table
 
     columns = (
-        Column(name="stage", words=True, repeats=True),
+        Column(name="stage", words=True, grouped=True),
         Column(name="metric", words=True),
-        Column(name="first", spare=1),
-        Column(name="second", spare=1),
+        Column(name="first", omitted=0),
+        Column(name="second", omitted=1),
         Column(name="first - second [95 %]", ranged=True),
         Column(name="p"),
     )

@@ -184,10 +184,10 @@ def _show_counts(counts: "DataCounts") -> None:
     columns = (
         Column(name="split", words=True),
         *(Column(name=name) for name in ("items", "duplicates", "in database", "no label")),
-        Column(name="labels an item", spare=2),
+        Column(name="labels an item", omitted=1),
         Column(name="classes"),
-        Column(name="inputs", words=True, spare=3),
-        Column(name="files", words=True, spare=1),
+        Column(name="inputs", words=True, omitted=0),
+        Column(name="files", words=True, omitted=2),
     )
     lines = []
     for name, split in counts.splits.items():

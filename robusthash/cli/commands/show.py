@@ -180,11 +180,11 @@ def _metrics(record: "Record") -> "RenderableType":
     from robusthash.results.rendering.terminal import FittedTable
 
     columns = (
-        Column(name="queries", words=True, repeats=True),
+        Column(name="queries", words=True, grouped=True),
         Column(name="metric", words=True),
         Column(name="value"),
-        Column(name="95 % interval", spare=1),
-        Column(name="worst to best tie order", spare=2),
+        Column(name="95 % interval", omitted=1),
+        Column(name="worst to best tie order", omitted=0),
     )
     lines = [
         Line(

@@ -61,7 +61,7 @@ def _table(panel: Panel, at: Sequence[Tick]) -> Table:
         cells = (one.victim, one.attack, *(_cell(point, panel) for point in points), _strip(points, highest))
         lines.append(Line(cells=cells, emphasis=Emphasis.FAINT if one.reference else Emphasis.NONE))
     columns = (
-        Column(name="model", words=True, repeats=True),
+        Column(name="model", words=True, grouped=True),
         Column(name="attack", words=True),
         *(Column(name=label) for _, label in at),
         Column(name=_STRIP),

@@ -36,14 +36,14 @@ def to_csv(leaderboard: Leaderboard) -> str:
     """One line per row, with the heading of its section, in full precision, with intervals and tie bands.
 
     The scores after JPEG compression are ``jpeg_75_value``, ``jpeg_75_low`` ... The column ``queries`` is the number of
-    attacked queries; ``queries_per_image`` counts service queries.
+    attacked queries; ``calls_per_query`` counts what was sent to the victim's service for one of them.
     """
     headings, scores = ([entry.name for entry in fields(kind)] for kind in (Heading, Score))
     qualities = {quality for section in leaderboard.sections for quality in section.qualities}
     names = [
         *headings,
         *_plain(),
-        "queries_per_image",
+        "calls_per_query",
         *scores,
         *(f"target_{name}" for name in scores),
         *(f"jpeg_{quality}_{name}" for quality in sorted(qualities, reverse=True) for name in scores),
@@ -76,6 +76,6 @@ def _lines(leaderboard: Leaderboard) -> Iterator[dict[str, object]]:
                     for quality, found in row.jpeg.items()
                     for name, value in asdict(found).items()
                 },
-                "queries_per_image": row.queries,
+                "calls_per_query": row.queries,
                 "flags": " ".join(flag.id for flag in row.flags),
             }

@@ -1,6 +1,6 @@
 """The leaderboard as tables of text, shared by terminal, Markdown and HTML."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from robusthash.results.comparing.comparable import metric_title
@@ -19,10 +19,7 @@ from robusthash.results.records.stages import Against
 from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
 from robusthash.specs import Goal
 
-CLEAN = "clean"
-
 _NAME = 11  #: columns of text that a model is given before numbers are omitted: dpsh 32 bit
-
 _LETTERS = {Access.WHITE_BOX: "", Access.TRANSFER: "x", Access.QUERIES: "q"}  #: before a rank
 _EMPHASIS = {RowKind.CLEAN: Emphasis.CLEAN, RowKind.FLOOR: Emphasis.FAINT}
 
@@ -50,39 +47,41 @@ def sheets(leaderboard: Leaderboard, *, ties: bool = False) -> Iterator[Sheet]:
 
 def rows_table(section: Section, *, ties: bool) -> Table:
     """The table of all rows of a section."""
-    own, band = metric_title(section.setting.metric), _band(ties=ties)
-    target, qualities = metric_title(section.setting.metric, Against.TARGET), section.qualities
-    columns = (
-        Column(name="#", spare=1),
-        Column(name="model", words=True, repeats=True, least=_NAME),
-        Column(name="attack", words=True),
-        Column(name=CLEAN, spare=4),
-        Column(name=f"{own} {band}", ranged=True),
-        *([Column(name=f"{target} {band}", ranged=True)] if _has_targets(section) else []),
-        *(Column(name=f"JPEG {quality}", spare=2) for quality in qualities),
-        Column(name="PSNR", spare=6),
-        *([Column(name="queries/img", spare=5)] if _has_queries(section) else []),
-        Column(name="time/img", spare=7),
-        Column(name="flags", words=True, warning=True, spare=3),
-    )
-    lines = (Line(cells=_cells(row, section, ties=ties), emphasis=_emphasis(row)) for row in section.rows)
-    return Table(columns=columns, lines=tuple(lines))
+    rows, metric, band = section.rows, section.setting.metric, _band(ties=ties)
+    target = f"{metric_title(metric, Against.TARGET)} {band}"
+    targets = (Column(name=target, ranged=True), [_interval(row.target, ties=ties) for row in rows])
+    calls = (Column(name="calls/query", omitted=2), [_rounded(row.queries) for row in rows])
+    told = [
+        (Column(name="#", omitted=6), [f"{_letters(row)}{row.rank}" if row.rank else "" for row in rows]),
+        (Column(name="model", words=True, grouped=True, least=_NAME), [row.model for row in rows]),
+        (Column(name="attack", words=True), [row.label for row in rows]),
+        (
+            Column(name="clean", omitted=3),
+            ["" if row.kind is RowKind.CLEAN else _number(row.clean) for row in rows],
+        ),
+        (
+            Column(name=f"{metric_title(metric)} {band}", ranged=True),
+            [_interval(row.score, ties=ties) for row in rows],
+        ),
+        *([targets] if _has_targets(section) else []),
+        *(_compressed(rows, quality) for quality in section.qualities),
+        (Column(name="PSNR", omitted=1), [_rounded(row.psnr) for row in rows]),
+        *([calls] if any(row.queries is not None for row in rows) else []),
+        (Column(name="time/query", omitted=0), [_duration(row.seconds) for row in rows]),
+        (
+            Column(name="flags", words=True, warning=True, omitted=4),
+            [" ".join(flag.id for flag in row.flags) for row in rows],
+        ),
+    ]
+    by_row = zip(*(cells for _, cells in told), strict=True)
+    lines = tuple(Line(cells=cells, emphasis=_emphasis(row)) for row, cells in zip(rows, by_row, strict=True))
+    return Table(columns=tuple(column for column, _ in told), lines=lines)
 
 
-def _cells(row: Row, section: Section, *, ties: bool) -> tuple[str, ...]:
-    return (
-        f"{_letters(row)}{row.rank}" if row.rank else "",
-        row.model,
-        row.label,
-        _number(row.clean) if row.kind is not RowKind.CLEAN else "",
-        _interval(row.score, ties=ties),
-        *([_interval(row.target, ties=ties)] if _has_targets(section) else []),
-        *(_number(row.jpeg[quality].value) if quality in row.jpeg else "" for quality in section.qualities),
-        f"{row.psnr:.1f}" if row.psnr is not None else "",
-        *([f"{row.queries:.1f}" if row.queries is not None else ""] if _has_queries(section) else []),
-        _duration(row.seconds),
-        " ".join(flag.id for flag in row.flags),
-    )
+def _compressed(rows: Iterable[Row], quality: int) -> tuple[Column, list[str]]:
+    """The scores after JPEG compression."""
+    column = Column(name=f"JPEG {quality}", omitted=5)
+    return column, [_number(row.jpeg[quality].value) if quality in row.jpeg else "" for row in rows]
 
 
 def _emphasis(row: Row) -> Emphasis:
@@ -98,7 +97,7 @@ def _standings(goal: Goal, heading: Heading, found: list[Standing], *, ties: boo
     columns = (
         Column(name="#"),
         Column(name="model", words=True),
-        Column(name=CLEAN, spare=2),
+        Column(name="clean", omitted=0),
         Column(name=f"worst {_judged(goal, heading)} {_band(ties=ties)}", ranged=True),
         Column(name="under", words=True),
     )
@@ -157,10 +156,6 @@ def _has_targets(section: Section) -> bool:
     return any(row.target for row in section.rows)
 
 
-def _has_queries(section: Section) -> bool:
-    return any(row.queries is not None for row in section.rows)
-
-
 def _judged(goal: Goal, heading: Heading) -> str:
     return metric_title(heading.metric, Against.TARGET if goal is Goal.TARGETED else Against.OWN)
 
@@ -178,6 +173,10 @@ def _interval(score: Score | None, *, ties: bool) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
 
 
 def _duration(seconds: float | None) -> str:

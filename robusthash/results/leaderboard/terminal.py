@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 from robusthash.results.leaderboard.board import Leaderboard
 from robusthash.results.leaderboard.sheets import sheets
-from robusthash.results.rendering import terminal
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -19,4 +18,4 @@ def render(leaderboard: Leaderboard, *, ties: bool = False) -> "Group":
     """
     from rich.console import Group
 
-    return Group(*(part for sheet in sheets(leaderboard, ties=ties) for part in terminal.sheet(sheet)))
+    return Group(*sheets(leaderboard, ties=ties))

@@ -1,6 +1,6 @@
 """Fits a table into a terminal: which of its columns are shown, how wide they are, and how their words are wrapped.
 
-What is spare is omitted first, by priority, then the intervals of numbers. Words are wrapped between words; within a
+Columns are omitted first, in the order that they say, then the intervals of numbers. Words are wrapped between words; within a
 word only if the table would still be too wide. What is omitted is told.
 """
 
@@ -109,15 +109,18 @@ def _omitted(table: Table, width: int) -> tuple[Table, list[str]]:
     if width >= ENDLESS:
         return table, lacking
     if _whole(_floors(table, _comfortable)) > width:
-        blank = [place for place, one in enumerate(table.columns) if one.spare and not _filled(table, place)]
+        blank = [
+            place for place, one in enumerate(table.columns) if one.omitted is not None and not _filled(table, place)
+        ]
         for place in reversed(blank):  # nothing is lost with these
             table = _without(table, place)
     while _whole(_floors(table, _comfortable)) > width:
-        last = max(table.columns, key=lambda one: one.spare)
-        if not last.spare:
+        omissible = [(one.omitted, place) for place, one in enumerate(table.columns) if one.omitted is not None]
+        if not omissible:
             break
-        lacking.append(last.name)
-        table = _without(table, table.columns.index(last))
+        _, place = min(omissible)
+        lacking.append(table.columns[place].name)
+        table = _without(table, place)
     if _whole(_floors(table, _worded)) > width and any(column.ranged for column in table.columns):
         lacking.append("intervals")
         table = _without_intervals(table)
@@ -165,7 +168,7 @@ def _escaped(table: Table) -> Table:
 
 def _merged(table: Table) -> Table:
     """With what repeats shown once."""
-    places = [place for place, column in enumerate(table.columns) if column.repeats]
+    places = [place for place, column in enumerate(table.columns) if column.grouped]
     if not places or not table.lines:
         return table
     merged = [table.lines[0]]
@@ -241,7 +244,7 @@ def _heading(name: str) -> str:
 
 
 def _rows(table: Table, widths: Sequence[int]) -> Iterator[Row]:
-    repeated = [place for place, column in enumerate(table.columns) if column.repeats]
+    repeated = [place for place, column in enumerate(table.columns) if column.grouped]
     for number, line in enumerate(table.lines):
         shown = (
             tuple(wrap(text, width)) if column.words else tuple(text.split("\n"))

@@ -1,7 +1,11 @@
-"""Sheets: tables and notes of plain text, before they are rendered in a format."""
+"""Sheets: tables and notes of plain text, before they are rendered in a format. Rich shows them in a terminal."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 
 class Emphasis(StrEnum):
@@ -20,21 +24,21 @@ class Column:
     Attributes:
         name: in the head of the table.
         words: whether it holds words, which are left-aligned and may be wrapped; numbers are right-aligned.
-        spare: whether a narrow terminal may omit it: 0 never, else those with the largest number first.
         ranged: whether its cells are numbers with an interval, ``0.5 [0.4, 0.6]``, which a terminal that is still too
             narrow shows without the interval.
         least: columns of text that its words are given before anything is omitted; 0 is its longest word.
-        repeats: whether a cell that is equal to the one above says nothing new, and a terminal leaves it empty.
-        warning: whether what is in it warns.
+        grouped: whether a terminal shows the text that consecutive lines have in common once, and divides such groups.
+        warning: whether its words are of failed soundness checks.
+        omitted: its place among the columns that a narrow terminal omits, from 0; None is always shown.
     """
 
     name: str
     words: bool = False
-    spare: int = 0
     ranged: bool = False
     least: int = 0
-    repeats: bool = False
+    grouped: bool = False
     warning: bool = False
+    omitted: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,3 +97,8 @@ class Sheet:
     tables: tuple[Table, ...]
     notes: tuple[Note, ...]
     lead: str | None = None
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from robusthash.results.rendering.terminal import parts  # it imports this module
+
+        return parts(self)

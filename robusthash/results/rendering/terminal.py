@@ -96,7 +96,7 @@ def note(content: Note) -> "Text":
     return text(content.text, style="yellow" if content.warning else "dim")
 
 
-def sheet(content: Sheet) -> "Iterator[RenderableType]":
+def parts(content: Sheet) -> "Iterator[RenderableType]":
     """A sheet: its title, its tables, and its notes."""
     yield text(content.title, style="bold")
     if content.lead:

@@ -9,11 +9,11 @@ from robusthash.results.rendering.sheet import Column, Line, Table
 from robusthash.results.rendering.wrapping import cells, longest_word, wrap
 
 COLUMNS = (
-    Column(name="model", words=True, repeats=True, least=11),
+    Column(name="model", words=True, grouped=True, least=11),
     Column(name="attack", words=True),
-    Column(name="clean", spare=1),
+    Column(name="clean", omitted=1),
     Column(name="MAP [95 %]", ranged=True),
-    Column(name="time/img", spare=2),
+    Column(name="time/img", omitted=0),
 )
 BOARD = Table(
     columns=COLUMNS,
@@ -55,7 +55,7 @@ def test_the_table_of_a_pipe() -> None:
 
 def test_an_empty_column_is_no_loss() -> None:
     table = Table(
-        columns=(Column(name="attack", words=True), Column(name="flags", words=True, spare=1)),
+        columns=(Column(name="attack", words=True), Column(name="flags", words=True, omitted=0)),
         lines=(Line(cells=("noise", "")),),
     )
     assert fit(table, 20).columns == table.columns

@@ -116,9 +116,9 @@ def show_listing(heading: str, group: Iterable[Registered]) -> None:
 
     columns = (
         Column(name=heading, words=True),
-        Column(name="from", words=True, spare=1, least=_OWNER),
+        Column(name="from", words=True, omitted=1, least=_OWNER),
         Column(name="what", words=True, least=_SUMMARY),
-        Column(name="paper", words=True, spare=2),
+        Column(name="paper", words=True, omitted=0),
     )
     cells = ((one.spec.name, str(one.owner), one.spec.summary, one.spec.paper or "") for one in group)
     show_table(Table(columns=columns, lines=tuple(Line(cells=one) for one in cells)))
@@ -141,7 +141,7 @@ def _show(registered: Registered, options: list[OptionField]) -> None:
     columns = (
         Column(name="option", words=True),
         Column(name="default", words=True),
-        Column(name="type", words=True, spare=1),
+        Column(name="type", words=True, omitted=0),
         Column(name="what", words=True, least=_SUMMARY),
     )
     cells = ((one.name, "required" if one.required else _text(one.default), one.type, one.doc) for one in options)
