@@ -1,7 +1,7 @@
 """Fits a table into a terminal: which of its columns are shown, how wide they are, and how their words are wrapped.
 
-Columns are omitted first, in the order that they say, then the intervals of numbers. Words are wrapped between words; within a
-word only if the table would still be too wide. What is omitted is told.
+Columns are omitted first, in the order that they say, then the intervals of numbers. Words are wrapped between words;
+within a word only if the table would still be too wide. What is omitted is told.
 """
 
 import re
@@ -19,7 +19,7 @@ ENDLESS = 10_000  #: columns of what is no terminal: a pipe or a file holds ever
 _GAP = 2  #: blanks between two columns
 _READABLE = 200  #: columns; words are wrapped there even if there is room
 _TIGHT = 6  #: columns that words are never wrapped to fewer than
-_UNIT = re.compile(r"(?<=\w)(?=/[a-z])")  #: where a head such as time/img may be wrapped
+_UNIT = re.compile(r"(?<=\w)(?=/[a-z])")  #: where a head such as time/query may be wrapped
 
 Item = TypeVar("Item")
 
