@@ -58,7 +58,7 @@ def test_a_terminal_shows_whole_names_and_says_what_it_omits(picture: ModuleType
     shown = picture.screen(("leaderboard",), width, folder, {}).text
     everything = picture.screen(("leaderboard",), width, folder, {"COLUMNS": "0"})
     assert {"dpsh/prosgan", "noise", "rnm", "hinge-center", "MAP"} <= words(shown)
-    assert any("not shown in" in line for line in shown) == (width < 100)
+    assert any("not shown in" in line for line in shown) == (width < 80)
     assert not any("not shown in" in line for line in everything.text)
     assert "PSNR" in " ".join(everything.text)
 
@@ -75,5 +75,5 @@ def test_a_picture_of_each_width_is_as_the_command_shows_it(picture: ModuleType,
             assert text.count("━─") == 1  # one bar, however often its text has changed
         else:
             narrowed = f"not shown in {width} columns: "
-            assert (narrowed in text.replace("\n", " ")) == (width < 80 or (title == "leaderboard" and width < 120))
+            assert (narrowed in text.replace("\n", " ")) == (width < 80)
     assert f"screens/{title}-" in page
