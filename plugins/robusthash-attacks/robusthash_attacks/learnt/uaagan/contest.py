@@ -88,11 +88,12 @@ class Contest:
         networks: dict[str, nn.Module] = {"generator": self.generator.to(context.device)}
         if self.discriminator is not None:
             networks["discriminator"] = self.discriminator.to(context.device)
-        self._players = Players(networks, rate)
+        self._players, self._team = Players(networks, rate, context.team), context.team
 
     def step(self, step: int, progress: float) -> Mapping[str, float]:  # noqa: D102 - as in the protocol
         self._players.slow_down(progress)
-        rows = self._learnt.batch(step, self._batch)
+        whole = self._learnt.batch(step, self._batch)
+        batch, rows = len(whole), whole[self._team.share(len(whole))]
         clean, own = self._learnt.inputs(rows), self._own(rows)
         with torch.enable_grad():
             attacked = self._attacked(clean, own, rows)
@@ -101,14 +102,21 @@ class Contest:
                 taught = discriminator_loss(
                     self.discriminator(scaled(clean)), self.discriminator(scaled(attacked.detach()))
                 )
-                self._players.update("discriminator", taught)
+                self._players.update("discriminator", taught, batch)
                 losses["discriminator"] = float(taught.detach())
             parts = self._parts(clean, attacked, own)
             if self.discriminator is not None:
                 said = self.discriminator(scaled(attacked))
                 parts["deception"] = self._weights.deception * deception_loss(said)
-            self._players.update("generator", torch.stack(list(parts.values())).sum())
-        return {**losses, **{name: float(part.detach()) for name, part in parts.items()}}
+            self._players.update("generator", torch.stack(list(parts.values())).sum(), batch)
+        return self._team.mean({**losses, **{name: float(part.detach()) for name, part in parts.items()}}, batch)
+
+    @torch.no_grad()
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """A few items that validate, clean and attacked."""
+        rows = self._validating.few
+        clean = self._validating.inputs(rows)
+        return clean, self._attacked(clean, self._own(rows), rows)
 
     @torch.no_grad()
     def validate(self) -> float:
