@@ -134,7 +134,7 @@ class BoundAttack:
             CapabilityError: it needs more than that, or what nobody can pass.
         """
         count, known = len(inputs), known_to(self.attack)
-        if isinstance(self.attack, Ensemble) or known & {"index", "learnt"}:
+        if isinstance(self.attack, Ensemble) or self.attack.starts_at or known & {"index", "learnt"}:
             raise CapabilityError(
                 f"attack {self.name!r} needs a whole retrieval system, not just a model",
                 hint="robusthash.evaluate(model, attack, dataset=...)",

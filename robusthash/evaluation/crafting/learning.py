@@ -30,10 +30,12 @@ class Learnt:
     Attributes:
         tensors: by name, on the device.
         spent: cost of learning it, also if it is read from the cache.
+        key: digest of what it is made from; None is unlike any other.
     """
 
     tensors: Mapping[str, Tensor]
     spent: Spent
+    key: str | None = None
 
 
 def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any]) -> Learnt | None:
@@ -77,7 +79,7 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
         return found, spent
 
     (tensors, spent), _ = made_once(path, read, make)
-    return None if tensors is None else Learnt(tensors=_placed(tensors, context.device), spent=spent)
+    return None if tensors is None else Learnt(tensors=_placed(tensors, context.device), spent=spent, key=key)
 
 
 class _Meter:
