@@ -9,7 +9,7 @@ opponents with 100.
 
 Times are CPU seconds of this process, in the batches of an evaluation, the shortest of ``--repetitions``; leave
 ``--threads`` at 1. *Learning* is what its backward passes cost, at the rate of a learning that is timed here, between
-its tenth and its fortieth step: what it validates on is not counted, and no time is taken from the cache. *Pays after*
+its twentieth and its fortieth step: what it validates on is not counted, and no time is taken from the cache. *Pays after*
 is the number of queries from which learning and attacking by it takes less time than the other.
 
 Fails if a learnt attack is less than ten times as fast per query as 100 steps. The ratio to the cheapest is told, and
@@ -33,7 +33,7 @@ from robusthash.evaluation.running.cells import prepare
 from robusthash.specs import Goal
 
 OPPONENTS = {Goal.UNTARGETED: ("hag", "hinge", "mainstay"), Goal.TARGETED: ("tanh-p2s", "hinge-p2s", "mainstay-target")}
-FEW, MORE = 10, 40  #: steps of learning, between which it is timed
+FEW, MORE = 20, 40  #: steps of learning, between which it is timed
 RATIO = 10  #: of the time of 100 steps, at least
 
 
@@ -59,13 +59,13 @@ def learning_seconds(stage: Stage, name: str) -> float:
         raise ValueError(f"{name} learns nothing")
     seconds, passes = [], []
     with own_cache():
-        for steps in (FEW, MORE):
+        for steps in (1, FEW, MORE):  # the first one warms up
             prepared = prepare(replace(cell, options=(("steps", steps), ("patience", 0))), stage.systems, {})
             start = time.process_time()
             spent = prepared.job.learning
             seconds.append(time.process_time() - start)
             passes.append(spent.backward if spent else 0)
-    return learning.backward * (seconds[1] - seconds[0]) / (passes[1] - passes[0])
+    return learning.backward * (seconds[2] - seconds[1]) / (passes[2] - passes[1])
 
 
 def quickest(stage: Stage, name: str, repetitions: int, **changes: object) -> Run:
