@@ -2,15 +2,15 @@
 
     python benchmarks/learnt_speed.py [--learnt uap uap-target prosgan] [--queries 200] [--dataset digits] ...
 
-The opponents are gradient attacks of the same goal from the clean image, with 1, 2, 3, 5, 10, 20, 50 and 100 steps; of
-two step sizes the better counts, as a step of epsilon/8 is made for many of them. The *cheapest* is the one with the
+The opponents are gradient attacks of the same goal from the clean image, with 1 to 100 steps (``--steps``); of two
+step sizes the better counts, as a step of epsilon/8 is made for many of them. The *cheapest* is the one with the
 fewest CPU seconds per query whose score (MAP, or t-MAP if targeted) is at least as good; *100 steps* is the best of the
 opponents with 100.
 
 Times are CPU seconds of this process, in the batches of an evaluation, the shortest of ``--repetitions``; leave
 ``--threads`` at 1. *Learning* is what its backward passes cost, at the rate of a learning that is timed here, between
-its twentieth and its fortieth step: what it validates on is not counted, and no time is taken from the cache. *Pays after*
-is the number of queries from which learning and attacking by it takes less time than the other.
+its twentieth and its fortieth step: what it validates on is not counted, and no time is taken from the cache.
+*Pays after* is the number of queries from which learning and attacking by it takes less time than the other.
 
 Fails if a learnt attack is less than ten times as fast per query as 100 steps. The ratio to the cheapest is told, and
 has no bound.
@@ -25,7 +25,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from tempfile import TemporaryDirectory
 
-from ladder import Rung, ladder
+from ladder import STEPS, Rung, ladder
 from stage import Run, Stage, add_arguments
 
 from robusthash.evaluation import Cell
@@ -123,6 +123,7 @@ def main() -> int:
     add_arguments(parser)
     parser.set_defaults(threads=1)
     parser.add_argument("--learnt", nargs="+", default=["uap", "uap-target", "prosgan"])
+    parser.add_argument("--steps", nargs="+", type=int, default=STEPS, help="of the opponents; 100 is among them")
     parser.add_argument("--repetitions", type=int, default=3)
     options = parser.parse_args()
     stage = Stage(options)
@@ -132,8 +133,9 @@ def main() -> int:
     for name in options.learnt:
         goal = stage.job(name).attack.goal
         if goal not in found:
-            targeted = goal is Goal.TARGETED
-            found[goal] = [rung for opponent in OPPONENTS[goal] for rung in ladder(stage, opponent, targeted=targeted)]
+            targeted, steps = goal is Goal.TARGETED, sorted({*options.steps, 100})
+            opponents = [ladder(stage, other, targeted=targeted, steps=steps) for other in OPPONENTS[goal]]
+            found[goal] = [rung for rungs in opponents for rung in rungs]
             for rung in found[goal]:
                 print(
                     f"{rung.attack:16}{rung.steps:4} steps of {rung.share:5.3f} epsilon {rung.score:8.3f}"

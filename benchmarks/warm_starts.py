@@ -3,8 +3,9 @@
     python benchmarks/warm_starts.py [--attacks hinge tanh-p2s ...] [--queries 200] [--dataset digits] ...
 
 Each attack runs with 1, 2, 3, 5, 10 and 20 steps from the clean image, from a random point of the ball, and from what
-each learnt attack of its goal makes of the query; from the clean image also with 50 and 100. Of two step sizes the
-better counts: epsilon/8, and one and a half epsilon over all steps, as few small steps cannot cross the ball.
+each learnt attack of its goal makes of the query; from the clean image also with 50 and 100. Of three step sizes the
+best counts: epsilon/8, and those with which all steps together go 1.5 and 2.5 epsilon (``--reach``): a few small steps
+do not reach the border of the ball, and from its border a pixel has twice as far to go.
 
 A line is a start and its score (MAP, or t-MAP if targeted) at each number of steps; 0 is the start itself. There is no
 bound: it says whether a warm start pays, and it may not.
@@ -44,6 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add_arguments(parser)
     parser.add_argument("--attacks", nargs="+", default=list(ATTACKS))
+    parser.add_argument("--reach", nargs="+", type=float, default=[1.5, 2.5], help="of all steps together, in epsilon")
     options = parser.parse_args()
     stage = Stage(options)
     print(stage.title, flush=True)
@@ -52,7 +54,8 @@ def main() -> int:
         goal = stage.attack(attack).goal
         for start in ("zero", "random", *STARTS[goal]):
             steps = STEPS if start == "zero" else FEW
-            rungs = list(ladder(stage, attack, targeted=goal is Goal.TARGETED, start=start, steps=steps))
+            targeted = goal is Goal.TARGETED
+            rungs = list(ladder(stage, attack, targeted=targeted, start=start, steps=steps, reach=options.reach))
             line(stage, attack, start, rungs)
     return 0
 
