@@ -52,16 +52,12 @@ def freeze(value: Any) -> Any:
     if isinstance(value, set | frozenset):
         return frozenset(freeze(one) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return _frozen_dataclass(value)
+        # Not made by its constructor, which may check, convert or compute what it is passed.
+        made = object.__new__(type(value))
+        for field in fields(value):
+            object.__setattr__(made, field.name, freeze(getattr(value, field.name)))
+        return made
     copied = deepcopy(value)
     if hasattr(copied, "setflags"):  # an array of numpy, which this module does not import
         copied.setflags(write=False)
-    return copied
-
-
-def _frozen_dataclass(value: Any) -> Any:
-    # Not made by its constructor, which may check, convert or compute what it is passed.
-    copied = object.__new__(type(value))
-    for field in fields(value):
-        object.__setattr__(copied, field.name, freeze(getattr(value, field.name)))
     return copied

@@ -256,7 +256,8 @@ def test_the_tutorial_does_what_it_says_from_an_empty_folder_to_the_leaderboard(
     environment, empty = tools(tmp_path), tmp_path / "empty"
     empty.mkdir()
     commands = 0
-    for name, text in steps("plugins/index.md"):
+    for name, told in steps("plugins/index.md"):
+        text = told.replace("--model dpsh", "--model dpsh -o train.epochs=1")  # the rest is as the reader has it
         if name:
             (empty / name).write_text(text)
             continue

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from robusthash.errors import StorageError
+from robusthash.files.paths import nearest_existing
 from robusthash.files.storage import temporary_beside, write_atomically
 
 
@@ -62,3 +63,11 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot write"):
         write_atomically(tmp_path / "file" / "below", b"")
+
+
+def test_the_nearest_of_a_path_and_its_parents_is_what_is_there_whatever_it_is(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("nothing")
+    for there in (tmp_path, tmp_path / "file", tmp_path / "link"):
+        assert nearest_existing(there) == there
+        assert nearest_existing(there / "not" / "yet") == there

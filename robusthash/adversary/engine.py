@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary.nearness import distance_to, farthest
-from robusthash.adversary.smoothing import Slope, Smoother, unsmoothed
+from robusthash.adversary.smoothing import Slope, Smoother, Unsmoothed
 from robusthash.adversary.steps import Step, step_rule
 from robusthash.contracts import Surrogate, Threat
 
@@ -76,13 +76,13 @@ def descend(
     Raises:
         CapabilityError: the surrogate gives no gradients.
     """
-    smoother = smoother or unsmoothed(clean)
+    gradients = smoother or Unsmoothed()
     best = Descent(delta=delta.clone(), distance=farthest(surrogate.space, clean))
     rule = step_rule(schedule.step, size=schedule.size, steps=schedule.steps)
     active = torch.arange(len(clean), device=clean.device)
     for step in range(schedule.steps + 1):
         last = step == schedule.steps
-        delivered = threat.deliver(clean + delta, clean).requires_grad_(not last and not smoother.options.elsewhere)
+        delivered = threat.deliver(clean + delta, clean).requires_grad_(not last and not gradients.elsewhere)
         logits = surrogate(delivered)
         distance = distance_to(aim, logits, surrogate.space)
         _remember(best, active, delta, distance, keep_best=schedule.keep_best)
@@ -94,16 +94,16 @@ def descend(
         progress = step / schedule.steps
         # Computed before finished queries are dropped, because it uses the graph of this pass.
         losses = loss(logits[unfinished], aim[unfinished], progress)
-        found = None if smoother.options.elsewhere else _gradient(losses, delivered)
+        found = None if gradients.elsewhere else _gradient(losses, delivered)
         if not unfinished.all():
             rows = unfinished.nonzero().squeeze(1)
             active, clean, delta, aim, delivered = (part[rows] for part in (active, clean, delta, aim, delivered))
             found = None if found is None else found[rows]
             rule.keep(rows)
-            smoother.keep(rows)
+            gradients.keep(rows)
         if found is None:
-            found = smoother.gradient(_slope(surrogate, loss, aim, progress), delivered)
-        gradient = smoother.accumulate(found)
+            found = gradients.gradient(_slope(surrogate, loss, aim, progress), delivered)
+        gradient = gradients.accumulate(found)
         inside = partial(threat.project, clean=clean)
         delta = rule.move(clean + delta, gradient, losses.detach(), inside) - clean
     return best

@@ -163,7 +163,9 @@ class GradientAttack(Attack):
             keep_best=self.keep_best,
             stop=self.stop,
         )
-        smoother = Smoother(self.smoothing, context.random, ids, threat=threat, size=schedule.size, restart=run)
+        smoother = None
+        if self.smoothing.changes:
+            smoother = Smoother(self.smoothing, context.random, ids, threat=threat, size=schedule.size, restart=run)
 
         def observe(active: Tensor, step: int, distance: Tensor) -> None:
             # The outcome of an earlier run is delivered unless this one is nearer.

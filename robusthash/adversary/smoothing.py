@@ -67,12 +67,49 @@ class Smoothing:
         return self.nesterov or self.diversity > 0 or self.scales > 1 or self.variance > 0 or self.passes > 1
 
     @property
+    def changes(self) -> bool:
+        """Whether a smoothed gradient is any other than the gradient of the pass of the delivered inputs."""
+        return self.elsewhere or self.decay is not None
+
+    @property
     def remembers(self) -> bool:
         """Whether a smoothed gradient depends on earlier iterates."""
         return self.decay is not None or self.variance > 0
 
 
-class Smoother:
+class Unsmoothed:
+    """Gradients as they are, of the pass that sees the delivered inputs; without state."""
+
+    elsewhere = False  #: whether gradients need passes of their own, besides that pass
+
+    def gradient(self, slope: Slope, image: Tensor) -> Tensor:
+        """The gradient at an input.
+
+        Args:
+            slope: computes the gradient of the loss at some points, through a view.
+            image: (n, ...) float, what would be delivered now.
+
+        Returns:
+            The same shape.
+        """
+        return slope(image, _seen_as_it_is)
+
+    def accumulate(self, gradient: Tensor) -> Tensor:
+        """The gradient that becomes a step, after those of the steps before.
+
+        Args:
+            gradient: (n, ...) float, of this step.
+
+        Returns:
+            The same shape.
+        """
+        return gradient
+
+    def keep(self, rows: Tensor) -> None:
+        """Keeps the state of some samples, by (m,) int64 positions, and drops the rest."""
+
+
+class Smoother(Unsmoothed):
     """Smooths the gradients of one descent. State and random numbers are kept per sample.
 
     Args:
@@ -88,6 +125,7 @@ class Smoother:
         self, options: Smoothing, random: Randomness, ids: Tensor, *, threat: Threat, size: float, restart: int
     ) -> None:
         self.options = options
+        self.elsewhere = options.elsewhere
         self._random, self._ids, self._restart = random, ids, restart
         self._threat, self._size = threat, size
         self._velocity: Tensor | None = None
@@ -168,11 +206,8 @@ class Smoother:
         return self._random.derived(f"{what}/{self._draws}").uniform(self._ids, shape, restart=self._restart)
 
 
-def unsmoothed(clean: Tensor) -> Smoother:
-    """A smoother that leaves gradients unchanged and draws no random numbers, for (n, ...) inputs."""
-    ids = torch.arange(len(clean), device=clean.device)
-    nothing = Randomness(seed=0, purpose="none")
-    return Smoother(Smoothing(), nothing, ids, threat=Threat(epsilon=0.0), size=0.0, restart=0)
+def _seen_as_it_is(inputs: Tensor) -> Tensor:
+    return inputs
 
 
 def placement(side: Tensor, place: Tensor, pixels: int) -> Tensor:

@@ -19,6 +19,7 @@ from robusthash.boundary import blaming, results_on_stdout
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.lines import line
 from robusthash.cli.session import Session, session_options
+from robusthash.cli.slips import hint_of
 from robusthash.cli.streams import claim_streams, told_warnings
 from robusthash.errors import RobustHashError
 from robusthash.host.files import FILES_VARIABLE
@@ -123,8 +124,7 @@ def _run(arguments: Sequence[str], session: Session) -> int:
         _silence_output()
         return READER_GONE
     except click.UsageError as error:
-        path = error.ctx.command_path if error.ctx else "robusthash"
-        return _fail(session, error.format_message(), f"{path} --help", error.exit_code)
+        return _fail(session, error.format_message(), hint_of(error), error.exit_code)
     except click.ClickException as error:
         return _fail(session, error.format_message(), None, error.exit_code)
     except RobustHashError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 import platformdirs
 
 from robusthash.errors import RobustHashWarning, UsageError
-from robusthash.files.paths import read_path
+from robusthash.files.paths import nearest_existing, read_path
 from robusthash.files.storage import try_writing
 
 __all__ = ["cache_folder", "cached_path"]
@@ -27,7 +27,7 @@ def cache_folder() -> Path:
     """
     named = os.environ.get(VARIABLE)
     folder = read_path(named, VARIABLE) if named else Path(platformdirs.user_cache_dir("robusthash"))
-    nearest = next((one for one in (folder, *folder.parents) if os.path.lexists(one)), folder.parent)
+    nearest = nearest_existing(folder)
     if not nearest.is_dir():
         raise UsageError(
             f"the cache {folder} cannot be a folder: {nearest} is none",

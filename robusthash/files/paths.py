@@ -5,7 +5,7 @@ from pathlib import Path
 
 from robusthash.errors import UsageError
 
-__all__ = ["read_path"]
+__all__ = ["nearest_existing", "read_path"]
 
 
 def read_path(text: str | os.PathLike[str], what: str) -> Path:
@@ -30,3 +30,12 @@ def read_path(text: str | os.PathLike[str], what: str) -> Path:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(f"{what} {written} is not a path: {reason}", hint="check how it is written") from error
     return path
+
+
+def nearest_existing(path: Path) -> Path:
+    """The path itself, or the nearest of its parents that exists: also if it is a file, or a link to nothing.
+
+    >>> nearest_existing(Path("/no such folder/nor a file"))
+    PosixPath('/')
+    """
+    return next((one for one in (path, *path.parents) if os.path.lexists(one)), Path(path.anchor))

@@ -12,6 +12,7 @@ from typing import Any
 
 from robusthash.errors import StorageError, UsageError
 from robusthash.files.locks import claimed, remove_left
+from robusthash.files.paths import nearest_existing
 
 __all__ = [
     "digest",
@@ -145,9 +146,9 @@ def require_space(folder: Path, size: int, what: str) -> None:
     Raises:
         StorageError: the disk has less.
     """
-    there = next((one for one in (folder, *folder.absolute().parents) if one.is_dir()), None)
-    if there is None:
-        return
+    there = nearest_existing(folder)
+    if not there.is_dir():
+        return  # writing fails, with an error of its own
     free = shutil.disk_usage(there).free
     if free < size:
         raise StorageError(

@@ -5,7 +5,6 @@ import os
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from typing import Any
 
@@ -32,35 +31,13 @@ from robusthash.host.discovery import (
     select,
 )
 from robusthash.host.files import plugin_files
+from robusthash.host.problems import PluginProblem, ignore
 from robusthash.host.registration import OBSERVERS, PluginKind, Registered, register
 from robusthash.options import build_options, convert
 
 __all__ = ["Owner", "PluginHost", "PluginKind", "PluginProblem", "Registered"]
 
 _BUILTIN = "robusthash.host.builtin"
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginProblem:
-    """A fault of one plugin, which does not affect the others.
-
-    Attributes:
-        owner: the distribution that it comes from.
-        entry_point: name of the entry point.
-        message: one line that names the distribution and its version.
-        details: the traceback.
-        loaded: whether the plugin is in use nevertheless, because only one of its observers failed.
-    """
-
-    owner: Owner
-    entry_point: str
-    message: str
-    details: str
-    loaded: bool
-
-
-def _ignore(_problem: PluginProblem) -> None:
-    """Ignores the problem."""
 
 
 class PluginHost:
@@ -70,7 +47,7 @@ class PluginHost:
         report: called with each problem as it is found.
     """
 
-    def __init__(self, *, report: Callable[[PluginProblem], None] = _ignore) -> None:
+    def __init__(self, *, report: Callable[[PluginProblem], None] = ignore) -> None:
         self._manager = pluggy.PluginManager("robusthash")
         self._manager.add_hookspecs(hookspecs)
         self._registry: dict[PluginKind, list[Registered]] = {kind: [] for kind in PluginKind}
@@ -86,7 +63,7 @@ class PluginHost:
         strict: bool = False,
         allow: Collection[str] | None = None,
         entry_points: Iterable[EntryPoint] | None = None,
-        report: Callable[[PluginProblem], None] = _ignore,
+        report: Callable[[PluginProblem], None] = ignore,
     ) -> "PluginHost":
         """Loads the core's own plugin and every installed one that is allowed, one entry point at a time.
 

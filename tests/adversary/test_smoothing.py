@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Smoother, Smoothing
-from robusthash.adversary.smoothing import placement
+from robusthash.adversary.smoothing import Unsmoothed, placement
 from robusthash.contracts import Randomness, Threat
 from robusthash.errors import OptionError
 
@@ -32,9 +32,10 @@ def image() -> Tensor:
     return torch.rand(3, 3, 6, 5, generator=torch.Generator().manual_seed(1))
 
 
-def test_by_default_nothing_is_done(image: Tensor) -> None:
-    plain = smoother(Smoothing())
-    assert not plain.options.elsewhere
+@pytest.mark.parametrize("plain", [Unsmoothed(), smoother(Smoothing())], ids=["none", "default"])
+def test_by_default_nothing_is_done(plain: Unsmoothed, image: Tensor) -> None:
+    assert not plain.elsewhere
+    plain.keep(IDS[:2])
     assert plain.accumulate(image) is image
     assert torch.equal(plain.gradient(cubic, image), 3 * image**2)
 
@@ -190,3 +191,19 @@ def test_what_a_query_gets_is_its_own(image: Tensor) -> None:
 def test_bad_options_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(OptionError, match=next(iter(options))):
         Smoothing(**options)  # type: ignore[arg-type]  # the names are its fields
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, False),
+        ({"shrink": 0.5, "reach": 3.0}, False),  # of what is off
+        ({"decay": 0.0}, True),  # without memory, but each gradient is scaled
+        ({"diversity": 0.5}, True),
+        ({"scales": 2}, True),
+        ({"variance": 1}, True),
+        ({"passes": 2}, True),
+    ],
+)
+def test_a_smoothing_says_whether_it_changes_gradients(options: dict[str, float], expected: bool) -> None:
+    assert Smoothing(**options).changes is expected  # type: ignore[arg-type]

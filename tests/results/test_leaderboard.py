@@ -165,10 +165,10 @@ def test_letters_before_a_rank_say_goal_and_access() -> None:
 
 def test_queries_have_a_column_where_any_row_has_them() -> None:
     asked = build_leaderboard([make_record(), make_record(attack="square", queries=200 * 512)])
-    (head,) = [line for line in to_markdown(asked).splitlines() if "queries/img" in line]
+    (head,) = [line for line in to_markdown(asked).splitlines() if "calls/query" in line]
     cells = next(line for line in to_markdown(asked).splitlines() if "| square |" in line).split(" | ")
-    assert cells[head.split(" | ").index("queries/img")] == "512.0"
-    assert "queries/img" not in to_markdown(build_leaderboard([make_record()]))
+    assert cells[head.split(" | ").index("calls/query")] == "512.0"
+    assert "calls/query" not in to_markdown(build_leaderboard([make_record()]))
 
 
 def test_surrogates_of_one_name_are_told_apart_by_their_weights() -> None:
@@ -565,7 +565,7 @@ def test_csv_keeps_full_precision() -> None:
 def test_csv_tells_access_and_keeps_the_two_kinds_of_queries_apart() -> None:
     records = [make_record(), make_record(surrogate=HASHNET), make_record(attack="square", queries=200 * 64)]
     lines = list(csv.DictReader(io.StringIO(to_csv(build_leaderboard(records)))))
-    names = ("queries", "access", "surrogate", "queries_per_image")
+    names = ("queries", "access", "surrogate", "calls_per_query")
     assert [tuple(line[name] for name in names) for line in lines if line["kind"] == "attack"] == [
         ("200", "white-box", "", ""),
         ("200", "transfer", "hashnet 32 bit", ""),

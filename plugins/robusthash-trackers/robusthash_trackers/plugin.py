@@ -45,6 +45,8 @@ class Trackers:
     def robusthash_cell_finished(self, record: "Record", reused: bool) -> None:
         """Adds the numbers of a cell, new or stored before."""
         self._cells += 1
+        if not self._open:
+            return
         values = finished_cell(record) | {"cells/reused": float(reused)}
         for one in self._open:
             one.add(values, step=self._cells)

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from robusthash.adversary import distance_to
@@ -16,13 +18,16 @@ from robusthash.results import ADVERSARIAL, CLEAN, Against, QueryArrays, Record,
 from robusthash.specs import Capability, Goal
 
 
-def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) -> tuple[Record, QueryArrays]:
+def assemble(
+    work: PreparedCell, result: ShardResult, reference: Record | None, twins: npt.NDArray[np.int64] | None
+) -> tuple[Record, QueryArrays]:
     """The record of a cell and its arrays.
 
     Args:
         work: the cell.
         result: the result of all its shards.
         reference: record of the reference attack on the same victim with the same radius; None if there is none.
+        twins: (queries,) int64, the database item with the pixels of each query, -1 for none; None if unknown.
 
     Returns:
         The record, and arrays with one row per query.
@@ -41,7 +46,6 @@ def assemble(work: PreparedCell, result: ShardResult, reference: Record | None) 
     }
     if attack.goal is Goal.TARGETED:
         columns |= {"targets": resources.targets.labels.numpy(), "anchors": resources.targets.anchors.numpy()}
-    twins = resources.twins if system.direction.query == system.direction.item else None
     if twins is not None:
         columns[TWINS] = twins
     outcome = replace(

@@ -1,15 +1,18 @@
 """Runs a grid of cells. Stored cells are reused, unfinished ones resumed, and a failed one does not stop the others."""
 
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from robusthash.boundary import blaming, breach
+from robusthash.boundary import blaming, breach, foreign
 from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, in_use, run_tasks, silent
 from robusthash.errors import ContractError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
+from robusthash.evaluation.inspecting.pixels import twins
 from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
 from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.running.assemble import assemble
@@ -22,6 +25,7 @@ from robusthash.evaluation.running.space import least_written
 from robusthash.evaluation.running.work import CellTask, ShardWorker, WorkerFactory
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
+from robusthash.files.caching import cache_folder
 from robusthash.files.locks import locked
 from robusthash.files.storage import remove_if_empty, removed_if_unused, require_space, require_writable
 from robusthash.host import PluginHost
@@ -146,29 +150,41 @@ class _Run:
     def record(self, cell: Cell, place: int, shared: Shared) -> tuple[Record, bool]:
         """The record of a cell, which has a position in the plan, and whether it had been stored before."""
         prepared = prepare(cell, self.systems, shared)
+        beside = cell.victim, cell.epsilon, cell.direction
         # If another run on this folder evaluates the same cell, this one waits and reuses the stored record.
         with locked(self._shards_root / f"{prepared.record.digest[:32]}.lock"):
-            stored = None if self._force else self._store.find(prepared.record.digest)
-            record = stored or self._evaluated(prepared, place)
+            record = None if self._force else self._store.find(prepared.record.digest)
+            reused = record is not None
+            if record is None:
+                result = self._attacked(prepared, place)
+                alike = self._twins if cell.direction.query == cell.direction.item else None
+                record, arrays = assemble(prepared, result, self._references.get(beside), alike)
+                database = prepared.system.database
+                searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
+                self._store.save_database(record, searched)
+                self._store.save(record, arrays)
             prepared.folder(self._shards_root).remove()
         if prepared.attack.role is Role.REFERENCE:
-            self._references[cell.victim, cell.epsilon, cell.direction] = record
-        return record, stored is not None
+            self._references[beside] = record
+        return record, reused
 
-    def _evaluated(self, prepared: PreparedCell, place: int) -> Record:
-        cell = prepared.cell
-        result = self._attacked(prepared, place)
-        reference = self._references.get((cell.victim, cell.epsilon, cell.direction))
-        _require_same_victim(result, self._clean.setdefault(_place(cell), result.arrays.codes[CLEAN]), prepared)
-        record, arrays = assemble(prepared, result, reference)
-        database = prepared.system.database
-        searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
-        self._store.save_database(record, searched)
-        self._store.save(record, arrays)
-        return record
+    @cached_property
+    def _twins(self) -> npt.NDArray[np.int64] | None:
+        """The database item with exactly the pixels of each query, -1 for none; None without images.
+
+        Raises:
+            DatasetError: an image cannot be read.
+        """
+        resources = self.systems.resources
+        with foreign(resources.data, "be read"):
+            return twins(resources.queries, resources.data.database, cache_folder(), resources.progress)
 
     def _attacked(self, prepared: PreparedCell, place: int) -> ShardResult:
-        """Runs the missing shards of a cell, and reads those that an interrupted run has left."""
+        """Runs the missing shards of a cell, and reads those that an interrupted run has left.
+
+        Raises:
+            ContractError: the clean queries have other codes than in an earlier cell with the same victim.
+        """
         folder, progress = prepared.folder(self._shards_root), self.systems.resources.progress
         shards, missing = prepared.shards, folder.missing()
         queries, what = sum(map(len, shards)), str(prepared.cell)
@@ -191,24 +207,21 @@ class _Run:
             progress(done, queries, what)
         if error is not None:
             raise error
-        lost = set(folder.missing()) - set(found)
+        lost = set(missing) - set(found)
         if lost:
             raise breach(self._running, f"did not run shards {sorted(lost)}", hint="run every task")
-        return ShardResult.cat([found.get(shard) or folder.read(shard) for shard in range(len(shards))])
+        result = ShardResult.cat([found.get(shard) or folder.read(shard) for shard in range(len(shards))])
+        victim, codes = (prepared.cell.victim, prepared.cell.direction), result.arrays.codes[CLEAN]
+        _require_same_victim(codes, self._clean.setdefault(victim, codes), prepared)
+        return result
 
 
-def _place(cell: Cell) -> tuple[VictimPlan, Direction]:
-    """What cells with the same clean codes have in common."""
-    return cell.victim, cell.direction
-
-
-def _require_same_victim(result: ShardResult, clean: np.ndarray, prepared: PreparedCell) -> None:
+def _require_same_victim(codes: np.ndarray, clean: np.ndarray, prepared: PreparedCell) -> None:
     """Checks that clean queries have the same codes as in an earlier cell with the same victim.
 
     Raises:
         ContractError: the codes differ, because something has changed the model.
     """
-    codes = result.arrays.codes[CLEAN]
     # Descriptors of shards from another machine may differ by rounding.
     same = codes == clean if codes.dtype == np.uint8 else np.isclose(codes, clean, rtol=1e-3, atol=1e-5)
     if not same.all():

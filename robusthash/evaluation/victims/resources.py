@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from robusthash.adversary import Targets, TargetSelector
@@ -22,7 +21,6 @@ from robusthash.contracts import (
     unwatched,
 )
 from robusthash.errors import CapabilityError, UsageError
-from robusthash.evaluation.inspecting.pixels import twins
 from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.loading import check_dataset, load_dataset
 from robusthash.evaluation.victims.plugins import Chosen, Plugins
@@ -165,16 +163,6 @@ class Resources:
     def attack_instead(self, queries: Split) -> None:
         """Replaces the dataset's queries by others, before any cell is prepared."""
         self.queries, self.positions = queries, list(range(len(queries)))
-
-    @cached_property
-    def twins(self) -> npt.NDArray[np.int64] | None:
-        """The database item with exactly the pixels of each query, -1 for none; None without images.
-
-        Raises:
-            DatasetError: an image cannot be read.
-        """
-        with foreign(self.data, "be read"):
-            return twins(self.queries, self.data.database, cache_folder(), self.progress)
 
     @cached_property
     def dataset_use(self) -> DatasetUse:

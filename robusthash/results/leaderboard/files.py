@@ -35,10 +35,11 @@ def to_html(leaderboard: Leaderboard, *, ties: bool = False) -> str:
 def to_csv(leaderboard: Leaderboard) -> str:
     """One line per row, with the heading of its section, in full precision, with intervals and tie bands.
 
-    The column ``queries`` is the number of attacked queries; ``queries_per_image`` counts service queries.
+    The column ``queries`` is the number of attacked queries; ``calls_per_query`` counts what was sent to the victim's
+    service for one of them.
     """
     headings, scores = ([entry.name for entry in fields(kind)] for kind in (Heading, Score))
-    names = [*headings, *_plain(), "queries_per_image", *scores, *(f"target_{name}" for name in scores), "flags"]
+    names = [*headings, *_plain(), "calls_per_query", *scores, *(f"target_{name}" for name in scores), "flags"]
     return lines_to_csv(names, _lines(leaderboard))
 
 
@@ -61,6 +62,6 @@ def _lines(leaderboard: Leaderboard) -> Iterator[dict[str, object]]:
                 **{name: getattr(row, name) for name in _plain()},
                 **score,
                 **{f"target_{name}": value for name, value in target.items()},
-                "queries_per_image": row.queries,
+                "calls_per_query": row.queries,
                 "flags": " ".join(flag.id for flag in row.flags),
             }

@@ -19,8 +19,6 @@ from robusthash.results.records.stages import Against
 from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
 from robusthash.specs import Goal
 
-MODEL, ATTACK, FLAGS, CLEAN, PSNR, TIME = "model", "attack", "flags", "clean", "PSNR", "time/img"
-
 _LETTERS = {Access.WHITE_BOX: "", Access.TRANSFER: "x", Access.QUERIES: "q"}  #: before a rank
 _EMPHASIS = {RowKind.CLEAN: Emphasis.CLEAN, RowKind.FLOOR: Emphasis.FAINT}
 
@@ -48,37 +46,28 @@ def sheets(leaderboard: Leaderboard, *, ties: bool = False) -> Iterator[Sheet]:
 
 def rows_table(section: Section, *, ties: bool) -> Table:
     """The table of all rows of a section."""
-    own, band = metric_title(section.setting.metric), _band(ties=ties)
-    target = metric_title(section.setting.metric, Against.TARGET)
-    columns = (
-        Column(name="#"),
-        Column(name=MODEL, words=True),
-        Column(name=ATTACK, words=True),
-        Column(name=CLEAN),
-        Column(name=f"{own} {band}"),
-        *([Column(name=f"{target} {band}")] if _has_targets(section) else []),
-        Column(name=PSNR),
-        *([Column(name="queries/img")] if _has_queries(section) else []),
-        Column(name=TIME),
-        Column(name=FLAGS, words=True),
-    )
-    lines = (Line(cells=_cells(row, section, ties=ties), emphasis=_emphasis(row)) for row in section.rows)
-    return Table(columns=columns, lines=tuple(lines))
-
-
-def _cells(row: Row, section: Section, *, ties: bool) -> tuple[str, ...]:
-    return (
-        f"{_letters(row)}{row.rank}" if row.rank else "",
-        row.model,
-        row.label,
-        _number(row.clean) if row.kind is not RowKind.CLEAN else "",
-        _interval(row.score, ties=ties),
-        *([_interval(row.target, ties=ties)] if _has_targets(section) else []),
-        f"{row.psnr:.1f}" if row.psnr is not None else "",
-        *([f"{row.queries:.1f}" if row.queries is not None else ""] if _has_queries(section) else []),
-        _duration(row.seconds),
-        " ".join(flag.id for flag in row.flags),
-    )
+    rows, metric, band = section.rows, section.setting.metric, _band(ties=ties)
+    target = f"{metric_title(metric, Against.TARGET)} {band}"
+    targets = (Column(name=target), [_interval(row.target, ties=ties) for row in rows])
+    calls = (Column(name="calls/query"), [_rounded(row.queries) for row in rows])
+    told = [
+        (Column(name="#"), [f"{_letters(row)}{row.rank}" if row.rank else "" for row in rows]),
+        (Column(name="model", words=True, grouped=True), [row.model for row in rows]),
+        (Column(name="attack", words=True), [row.label for row in rows]),
+        (
+            Column(name="clean", omitted=2),
+            ["" if row.kind is RowKind.CLEAN else _number(row.clean) for row in rows],
+        ),
+        (Column(name=f"{metric_title(metric)} {band}"), [_interval(row.score, ties=ties) for row in rows]),
+        *([targets] if _has_targets(section) else []),
+        (Column(name="PSNR", omitted=1), [_rounded(row.psnr) for row in rows]),
+        *([calls] if any(row.queries is not None for row in rows) else []),
+        (Column(name="time/query", omitted=0), [_duration(row.seconds) for row in rows]),
+        (Column(name="flags", words=True, warning=True), [" ".join(flag.id for flag in row.flags) for row in rows]),
+    ]
+    by_row = zip(*(cells for _, cells in told), strict=True)
+    lines = tuple(Line(cells=cells, emphasis=_emphasis(row)) for row, cells in zip(rows, by_row, strict=True))
+    return Table(columns=tuple(column for column, _ in told), lines=lines)
 
 
 def _emphasis(row: Row) -> Emphasis:
@@ -93,8 +82,8 @@ def _letters(row: Row) -> str:
 def _standings(goal: Goal, heading: Heading, found: list[Standing], *, ties: bool) -> Table:
     columns = (
         Column(name="#"),
-        Column(name=MODEL, words=True),
-        Column(name=CLEAN),
+        Column(name="model", words=True),
+        Column(name="clean"),
         Column(name=f"worst {_judged(goal, heading)} {_band(ties=ties)}"),
         Column(name="under", words=True),
     )
@@ -149,10 +138,6 @@ def _has_targets(section: Section) -> bool:
     return any(row.target for row in section.rows)
 
 
-def _has_queries(section: Section) -> bool:
-    return any(row.queries is not None for row in section.rows)
-
-
 def _judged(goal: Goal, heading: Heading) -> str:
     return metric_title(heading.metric, Against.TARGET if goal is Goal.TARGETED else Against.OWN)
 
@@ -170,6 +155,10 @@ def _interval(score: Score | None, *, ties: bool) -> str:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
+
+
+def _rounded(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f}"
 
 
 def _duration(seconds: float | None) -> str:

@@ -1,7 +1,11 @@
-"""Sheets: tables and notes of plain text, before they are rendered in a format."""
+"""Sheets: tables and notes of plain text, before they are rendered in a format. Rich shows them in a terminal."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 
 class Emphasis(StrEnum):
@@ -21,11 +25,17 @@ class Column:
         name: in the head of the table.
         words: whether it holds words, which are left-aligned and may be wrapped; numbers are right-aligned.
         wraps: whether the name of a column of numbers may be wrapped.
+        grouped: whether a terminal shows the text that consecutive lines have in common once, and divides such groups.
+        warning: whether its words are of failed soundness checks.
+        omitted: its place among the columns that a narrow terminal omits, from 0; None is always shown.
     """
 
     name: str
     words: bool = False
     wraps: bool = False
+    grouped: bool = False
+    warning: bool = False
+    omitted: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,3 +94,8 @@ class Sheet:
     tables: tuple[Table, ...]
     notes: tuple[Note, ...]
     lead: str | None = None
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        from robusthash.results.rendering.terminal import parts  # it imports this module
+
+        return parts(self, console, options)

@@ -1,19 +1,21 @@
 """Renders text and tables with rich. Markup in names is not interpreted."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from robusthash.results.rendering.escaping import visible
-from robusthash.results.rendering.sheet import Column, Emphasis, Note, Table
+from robusthash.results.rendering.sheet import Column, Emphasis, Note, Sheet, Table
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
     from rich.table import Table as RichTable
     from rich.text import Text
 
 _STYLES = {Emphasis.NONE: "", Emphasis.BEST: "bold", Emphasis.CLEAN: "green", Emphasis.FAINT: "dim"}
 _PLAIN_WIDTH = 120  #: columns of plain text
+_ENDLESS = 10_000  #: columns; wider than any table
 
 
 def text(content: str, style: str = "") -> "Text":
@@ -36,7 +38,7 @@ def empty_table(columns: Iterable[Column]) -> "RichTable":
     table = RichTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
         justify: Literal["left", "right"] = "left" if column.words else "right"
-        broken = re.sub(r"(?=/img$)", "\n", visible(column.name))
+        broken = re.sub(r"(?=/query$)", "\n", visible(column.name))
         table.add_column(text_of(broken), justify=justify, no_wrap=not (column.words or column.wraps), overflow="fold")
     return table
 
@@ -48,19 +50,60 @@ def text_of(escaped: str) -> "Text":
     return Text(escaped)
 
 
-def table(content: Table) -> "Iterator[RenderableType]":
-    """The table, preceded by its caption if it has one."""
-    if content.caption:
-        yield text(content.caption)
-    made = empty_table(content.columns)
-    for line in content.lines:
-        made.add_row(*map(text, line.cells), style=_STYLES[line.emphasis])
-    yield made
+def parts(sheet: Sheet, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
+    """A sheet in a terminal: title, tables that fit its width, and notes.
+
+    Args:
+        sheet: tables of comparable numbers.
+        console: where it is shown.
+        options: of the console, with its width.
+    """
+    yield text(sheet.title, style="bold")
+    if sheet.lead:
+        yield text(sheet.lead, style="dim")
+    for table in sheet.tables:
+        if table.caption:
+            yield text(table.caption)
+        yield _fitted(table, console, options)
+    yield from map(note, sheet.notes)
+    yield text("")
 
 
-def style_of(emphasis: Emphasis) -> str:
-    """The rich style of an emphasis."""
-    return _STYLES[emphasis]
+def _fitted(table: Table, console: "Console", options: "ConsoleOptions") -> "RichTable":
+    """A table that omits columns if the terminal is too narrow for whole words."""
+    from rich.measure import Measurement
+
+    whole = options.update(width=_ENDLESS)
+    gained = sum(_gained(table, place) for place, column in enumerate(table.columns) if column.words)
+    order = sorted(column.omitted for column in table.columns if column.omitted is not None)
+    made = _table(table, omitted=())
+    for count in range(1, len(order) + 1):
+        if Measurement.get(console, whole, made).maximum - gained <= options.max_width:
+            break
+        made = _table(table, omitted=order[:count])
+    return made
+
+
+def _gained(table: Table, column: int) -> int:
+    """How much narrower a column of words becomes when it is wrapped."""
+    cells = [table.columns[column].name, *(line.cells[column] for line in table.lines)]
+    return max(map(len, cells)) - max(map(len, " ".join(cells).split()))
+
+
+def _table(table: Table, omitted: Collection[int]) -> "RichTable":
+    shown = [(place, column) for place, column in enumerate(table.columns) if column.omitted not in omitted]
+    made = empty_table(column for _, column in shown)
+    grouped = [place for place, column in shown if column.grouped]
+    for _, lines in groupby(table.lines, key=lambda line: [line.cells[place] for place in grouped]):
+        for number, line in enumerate(lines):
+            cells = [
+                text("" if number and column.grouped else line.cells[place], style="yellow" if column.warning else "")
+                for place, column in shown
+            ]
+            made.add_row(*cells, style=_STYLES[line.emphasis])
+        if grouped:
+            made.add_section()
+    return made
 
 
 def note(content: Note) -> "Text":
