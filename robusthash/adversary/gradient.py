@@ -34,9 +34,8 @@ class GradientAttack(Attack):
     step: Step = Step.SIGN  #: how a gradient becomes a step
     step_size: float | None = None  #: in input units; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon
     start: Start | str = (
-        Start.ZERO
-    )  #: zero: the clean input; random: a uniform point of the ball; else where an attack that learns, such as uap,
-    #: leaves the query
+        Start.ZERO  #: zero: the clean input; random: a point of the ball; else where an attack that learns leaves it
+    )
     random_start: bool | None = None  #: deprecated: true is start=random, false is start=zero
     restarts: int = (
         1  #: number of runs; all but the first start at a random point, for queries that have not reached the aim
