@@ -38,9 +38,12 @@ def learnt_on(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Lear
     device = surrogate.resources.device
     if chosen.fitted is not None:
         content = load_fitted(chosen.fitted.path)
-        return Learnt(tensors=_on(device, content.tensors), spent=content.fitting.spent)
+        return Learnt(tensors=_on(device, content.tensors), spent=content.fitting.spent, key=content.fitting.key)
     stored = learn(chosen, surrogate, threat)
-    return None if stored is None else Learnt(tensors=_on(device, stored.tensors), spent=stored.fitting.spent)
+    if stored is None:
+        return None
+    fitting = stored.fitting
+    return Learnt(tensors=_on(device, stored.tensors), spent=fitting.spent, key=fitting.key)
 
 
 def learn(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Stored | None:
