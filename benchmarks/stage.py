@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import GradientAttack, find_aim
-from robusthash.contracts import AttackBatch, silent
+from robusthash.contracts import AttackBatch, Budget, LearningContext, Randomness, Surrogate, Threat, silent
 from robusthash.epsilon import parse_epsilon
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
@@ -111,6 +111,17 @@ class Stage:
         if not isinstance(attack, GradientAttack):
             raise TypeError(f"{name} is no gradient attack")
         return attack
+
+    def learning(self, name: str) -> LearningContext:
+        """What an attack is handed to learn from, on the train split; its budget is at zero."""
+        return LearningContext(
+            surrogate=Surrogate(self.model, Budget()),
+            threat=Threat.on(self.model.modality, self.epsilon),
+            train=self.resources.data.train,
+            bank=self.system.bank,
+            random=Randomness(seed=self.resources.setting.seed, purpose=name),
+            device=self.resources.device,
+        )
 
     def aim(self, name: str, rows: Sequence[int]) -> Tensor:
         """The codes that an attack pulls some queries to: (n, bits) float in {-1, +1}, on the CPU."""
