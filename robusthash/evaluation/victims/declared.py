@@ -20,7 +20,7 @@ from robusthash.contracts import (
 )
 from robusthash.errors import ContractError
 from robusthash.metrics import RankingMetric
-from robusthash.specs import Capability, Goal
+from robusthash.specs import Capability, Goal, Norm
 
 Fits = Callable[[Any], bool]
 
@@ -70,9 +70,11 @@ _DECLARED: dict[type, dict[str, tuple[str, Fits]]] = {
         "goal": ("a Goal", _is(Goal)),
         "needs": ("a frozenset of Capability", _set_of(Capability)),
         "distances": _DISTANCES,
+        "norms": ("a frozenset of Norm", _set_of(Norm)),
         "modalities": ("a frozenset of names, or None", _or_none(_set_of(str))),
         "averaged": ("an integer of at least 1", _positive),
         "bounded": _BOOL,
+        "learnt_from": ("a frozenset of names of options, or None", _or_none(_set_of(str))),
         "effort": ("the name of an option, or None", _or_none(_is(str))),
     },
     Ensemble: {

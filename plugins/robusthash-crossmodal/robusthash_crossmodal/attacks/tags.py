@@ -112,4 +112,5 @@ def _losses(logits: Tensor, aim: Tensor) -> Tensor:
 
 def _distinct(bags: Tensor) -> Tensor:
     """Each bag once, in an order that depends on the bags alone."""
-    return torch.unique(bags, dim=0)
+    distinct: Tensor = torch.unique(bags, dim=0)
+    return distinct

@@ -72,7 +72,7 @@ class Duel:
         batch: int,
         rate: float,
     ) -> None:
-        self._surrogate, self._bank = context.surrogate, context.bank
+        self._surrogate, self._bank, self._team = context.surrogate, context.bank, context.team
         self._labels, self._condition, self._codes = labels, condition, codes
         self._draw, self._loss, self._weights, self._batch, self._rate = draw, loss, weights, batch, rate
         self._targets = context.random.derived("targets")
@@ -97,18 +97,21 @@ class Duel:
                 group["lr"] = self._rate * rate_factor(progress)
         rows = self._learnt.batch(step, self._batch)
         chosen = self._drawn(len(rows), step + 1)
+        batch, own = len(rows), self._team.share(len(rows))
+        rows, chosen = rows[own], chosen[own]
         clean = self._learnt.inputs(rows)
         with torch.enable_grad():
             attacked = self._attacked(clean, chosen)
             losses = {}
             if self.discriminator is not None and step % _EVERY_THIRD == 0:
-                losses["discriminator"] = self._teach(self.discriminator, clean, attacked.detach(), rows, chosen)
+                losses["discriminator"] = self._teach(self.discriminator, clean, attacked.detach(), rows, chosen, batch)
             parts = self._parts(clean, attacked, chosen)
             total = torch.stack(list(parts.values())).sum()
             self._optimisers["generator"].zero_grad()
             total.backward(inputs=list(self.generator.parameters()))  # type: ignore[no-untyped-call]  # as everywhere
+        self._team.average(self.generator.parameters(), batch)
         self._optimisers["generator"].step()
-        return {**losses, **{name: float(part.detach()) for name, part in parts.items()}}
+        return self._team.mean({**losses, **{name: float(part.detach()) for name, part in parts.items()}}, batch)
 
     @torch.no_grad()
     def validate(self) -> float:
@@ -123,6 +126,16 @@ class Duel:
         for network in self._networks.values():
             network.train()
         return sum(totals) / len(self._validating.rows)
+
+    @torch.no_grad()
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """A few items that validate, clean and attacked; their targets are always the same."""
+        rows = self._validating.few
+        clean = self._validating.inputs(rows)
+        self.generator.eval()
+        attacked = self._attacked(clean, self._drawn(len(rows), 0, 0))
+        self.generator.train()
+        return clean, attacked
 
     @torch.no_grad()
     def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:
@@ -179,7 +192,13 @@ class Duel:
         return parts
 
     def _teach(
-        self, discriminator: Discriminator, clean: Tensor, attacked: Tensor, rows: np.ndarray, chosen: Tensor
+        self,
+        discriminator: Discriminator,
+        clean: Tensor,
+        attacked: Tensor,
+        rows: np.ndarray,
+        chosen: Tensor,
+        batch: int,
     ) -> float:
         labels = self._bank.labels[torch.from_numpy(rows).to(clean.device)].float()
         loss = discriminator_loss(
@@ -187,6 +206,7 @@ class Duel:
         )
         self._optimisers["discriminator"].zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        self._team.average(discriminator.parameters(), batch)
         self._optimisers["discriminator"].step()
         return float(loss.detach())
 
