@@ -19,7 +19,7 @@ from robusthash.specs import Capability, Goal
 def make_job(
     chosen: Chosen[Attack], system: System, surrogate: System, radius: Radius, shared: Mapping[str, Path]
 ) -> Job:
-    """The job of an attack on the queries of a run, including those of an ensemble's members.
+    """The job of an attack on the queries of a run, including those of an ensemble's members, and of its start.
 
     Args:
         chosen: the attack.
@@ -37,6 +37,8 @@ def make_job(
     threat = Threat.on(inputs.modality, radius)
     check_threat(chosen, threat)
     members = tuple(make_job(member, system, surrogate, radius, shared) for member in resources.plugins.members(attack))
+    begins_with = resources.plugins.start(attack)
+    start = make_job(begins_with, system, surrogate, radius, {}) if begins_with else None
     # An ensemble is judged by the host, which knows the labels; its members know what they need.
     known = Knowledge(labels=resources.queries.labels) if members else _knowledge(chosen, system, surrogate, threat)
     return Job(
@@ -56,6 +58,7 @@ def make_job(
         ),
         members=members,
         judge=Scale.of(system) if members else None,
+        start=start,
         shared=shared.get(chosen.use.name),
     )
 
