@@ -224,9 +224,8 @@ def attack(named: "str | Attack | BoundAttack | FittedAttack", /, **options: Any
 
 
 def _model(value: object) -> HashModel:
-    if isinstance(value, Checkpoint):
-        return value.load()
-    found = arguments.model(value) if isinstance(value, nn.Module) else value
+    given = value.load() if isinstance(value, Checkpoint) else value
+    found = arguments.model(given) if isinstance(given, nn.Module) else given
     if isinstance(found, CrossModalHashModel):
         raise UsageError("model has several towers", hint='pass the one to attack: model.tower("image")')
     if not isinstance(found, HashModel):

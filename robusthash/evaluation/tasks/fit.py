@@ -59,7 +59,8 @@ def _fitted(
     chosen = resources.plugins.attack(named)
     if type(chosen.plugin).fit is Attack.fit:
         raise nothing_to_learn(named)
-    cell = plan(request, known(request, resources))[-1]
+    cells = plan(request, known(request, resources))
+    cell = [one for one in cells if one.direction == cells[0].direction][-1]  # after the reference
     systems = Systems(resources)
     try:
         surrogate = systems.get(cell.victim, cell.direction)

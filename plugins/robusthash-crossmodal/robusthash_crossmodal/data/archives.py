@@ -14,6 +14,9 @@ from robusthash.contracts import Images
 from robusthash.errors import DatasetError
 from robusthash.files.opening import DAMAGED, open_file
 
+#: One array, without names, has neither an end nor parts.
+_BROKEN: tuple[type[Exception], ...] = (*DAMAGED, AttributeError, TypeError)
+
 
 def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.ndarray]:
     """Arrays of an archive, by name.
@@ -31,7 +34,7 @@ def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.
             return {name: kept[name] for name in names}
     except FileNotFoundError:
         raise DatasetError(f"no {file}", hint=hint) from None
-    except (*DAMAGED, AttributeError, TypeError) as error:  # one array has neither names nor an end
+    except _BROKEN as error:
         raise DatasetError(f"cannot read {file}: {' '.join(str(error).split())}", hint=hint) from error
 
 

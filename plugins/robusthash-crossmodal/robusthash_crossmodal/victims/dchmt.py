@@ -60,4 +60,5 @@ class DCHMT(CrossModalObjective):
         squared = (left.square().sum(1, keepdim=True) + right.square().sum(1) - 2 * left @ right.T).clamp_min(0) / 2
         margin = (2 * left.shape[1] * self.vartheta) ** 0.5
         distance = (squared + _SMALL).sqrt()
-        return (similar * squared + (1 - similar) * (margin - distance).clamp_min(0).square()).mean()
+        losses: Tensor = similar * squared + (1 - similar) * (margin - distance).clamp_min(0).square()
+        return losses.mean()
