@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import GradientAttack, find_aim
-from robusthash.contracts import AttackBatch, silent
-from robusthash.epsilon import parse_epsilon
+from robusthash.contracts import AttackBatch, Budget, LearningContext, Randomness, Surrogate, Threat, silent
+from robusthash.epsilon import Radius, parse_epsilon
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
@@ -35,12 +35,14 @@ class Run:
 
     Attributes:
         seconds: of wall time, the batches' loading and the guard's checks included.
+        cpu_seconds: of this process, which other load on the machine hardly changes.
         forward: passes of single images.
         backward: likewise.
         codes: (n, bits) int8, of the delivered 8-bit images.
     """
 
     seconds: float
+    cpu_seconds: float
     forward: int
     backward: int
     codes: Tensor
@@ -87,19 +89,22 @@ class Stage:
         """Attacks some queries.
 
         Args:
-            name: of a registered gradient attack.
+            name: of a registered attack.
             rows: which queries.
             size: of a batch; None is the dataset's shard.
             changes: options that are not the ordinary ones.
         """
         job = self.job(name)
-        job = replace(job, attack=replace(self.attack(name), **changes))
+        job = replace(job, attack=replace(job.attack, **changes))  # type: ignore[type-var]  # attacks are dataclasses
+        if job.attack.starts_at is not None:
+            job = replace(job, start=self.job(job.attack.starts_at))
         parts = [[rows[i] for i in part] for part in shard_ranges(len(rows), size or self.resources.shard_size)]
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         crafted = [craft(job, part) for part in parts]
-        seconds = time.perf_counter() - start
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         return Run(
             seconds=seconds,
+            cpu_seconds=cpu,
             forward=sum(one.cost.forward for one in crafted),
             backward=sum(one.cost.backward for one in crafted),
             codes=torch.cat([self.model.codes(one.adversarial.inputs).cpu() for one in crafted]),
@@ -111,6 +116,17 @@ class Stage:
         if not isinstance(attack, GradientAttack):
             raise TypeError(f"{name} is no gradient attack")
         return attack
+
+    def learning(self, name: str) -> LearningContext:
+        """What an attack is handed to learn from, on the train split; its budget is at zero."""
+        return LearningContext(
+            surrogate=Surrogate(self.model, Budget()),
+            threat=Threat.on(self.model.modality, self.epsilon),
+            train=self.resources.data.train,
+            bank=self.system.bank,
+            random=Randomness(seed=self.resources.setting.seed, purpose=name),
+            device=self.resources.device,
+        )
 
     def aim(self, name: str, rows: Sequence[int]) -> Tensor:
         """The codes that an attack pulls some queries to: (n, bits) float in {-1, +1}, on the CPU."""
@@ -135,7 +151,7 @@ class Stage:
         return torch.from_numpy(Scale.of(self.system).judged(pack(codes), labels))
 
     def _job(self, name: str) -> Job:
-        return prepare(Cell(victim=self.plan, attack=name, epsilon=self.epsilon), self.systems, {}).job
+        return prepare(Cell(victim=self.plan, attack=name, radius=Radius(size=self.epsilon)), self.systems, {}).job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

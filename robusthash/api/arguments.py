@@ -109,8 +109,10 @@ def bound(epsilon: object, edits: object, norm: Norm | None) -> Radius:
         UsageError: there is none of the two, or both; or the inputs have no edits.
         OptionError: it is outside its range.
     """
-    if (epsilon is None) == (edits is None):
-        raise UsageError("a threat has one radius", hint="pass either epsilon=8/255 or edits=3")
+    if epsilon is None and edits is None:
+        raise UsageError("epsilon is missing", hint="pass the radius as a share of the box: epsilon=8/255")
+    if epsilon is not None and edits is not None:
+        raise UsageError("epsilon and edits are both passed", hint="a threat has one radius: leave one of them out")
     if edits is None:
         return Radius(size=radius(epsilon))
     if norm is None:

@@ -26,6 +26,7 @@ from robusthash.testing import (
 from robusthash_attacks import plugin
 from robusthash_attacks.gradient.sdha import SDHA
 from robusthash_attacks.learnt.prosgan.attack import ProsGAN
+from robusthash_attacks.learnt.uaagan.attack import UAAGAN
 from robusthash_attacks.square import Square
 from robusthash_attacks.strongest import Strongest
 
@@ -33,15 +34,8 @@ SPECS = list(plugin.robusthash_attacks())
 STEPS = 20  #: presets with up to 2,000 steps are shortened
 QUERIES = 60  #: so are budgets of queries
 #: Generators are narrow, and learn in a few large steps.
-SMALL: dict[str, Any] = {
-    "filters": 4,
-    "blocks": 1,
-    "steps": 50,
-    "batch": 12,
-    "rate": 0.01,
-    "prototype_steps": 400,
-    "prototype_width": 64,
-}
+SMALL: dict[str, Any] = {"filters": 4, "blocks": 1, "steps": 50, "batch": 12, "rate": 0.01}
+PROTOTYPES: dict[str, Any] = {"prototype_steps": 400, "prototype_width": 64}
 
 
 def build(spec: AttackSpec) -> Attack:
@@ -61,7 +55,10 @@ def build(spec: AttackSpec) -> Attack:
         # repel each other, and so leave the codes of an untrained victim, which are alike.
         reconstruction = min(attack.reconstruction_weight, 0.1)
         prototype = "circle" if attack.prototype == "likelihood" else attack.prototype
-        return replace(attack, **SMALL, reconstruction_weight=reconstruction, hash_weight=5.0, prototype=prototype)
+        changed = {"reconstruction_weight": reconstruction, "hash_weight": 5.0, "prototype": prototype}
+        return replace(attack, **SMALL, **PROTOTYPES, **changed)
+    if isinstance(attack, UAAGAN):
+        return replace(attack, **SMALL)
     if isinstance(attack, GradientAttack | SDHA):
         return replace(attack, steps=min(attack.steps, STEPS))
     return attack

@@ -14,8 +14,12 @@ from robusthash.errors import CapabilityError, OptionError, TrainingError
 from robusthash.hashing import sign
 from robusthash.testing import SmallVictim, TextVictim, toy_batch, toy_context, toy_learning
 from robusthash_attacks.learnt.course import Course
+from robusthash_attacks.learnt.drawing import whole, within
+from robusthash_attacks.learnt.networks import downhill
+from robusthash_attacks.learnt.players import rate_factor
 from robusthash_attacks.learnt.prosgan.attack import ProsGAN
-from robusthash_attacks.learnt.prosgan.duel import Duel, Weights, collapses, rate_factor, whole, within
+from robusthash_attacks.learnt.prosgan.drawer import Drawer
+from robusthash_attacks.learnt.prosgan.duel import Duel, Weights, collapses
 from robusthash_attacks.learnt.prosgan.losses import (
     adaptive_loss,
     deception_loss,
@@ -24,6 +28,7 @@ from robusthash_attacks.learnt.prosgan.losses import (
     mean_loss,
 )
 from robusthash_attacks.learnt.prosgan.prototypes import LOSSES, PrototypeSearch, conditions
+from robusthash_attacks.learnt.targets import unseen
 
 SMALL: dict[str, Any] = {"filters": 4, "blocks": 1, "steps": 6, "batch": 6, "prototype_steps": 5, "prototype_width": 8}
 
@@ -93,10 +98,19 @@ def test_an_image_is_drawn_whole_or_as_a_residual() -> None:
     clean = torch.tensor([0.0, 0.5, 0.95]).view(1, 1, 1, 3)
     head = torch.tensor([-1.0, 0.5, 1.0]).view(1, 1, 1, 3)
     assert whole(head, clean).flatten().tolist() == [0.0, 0.75, 1.0]
-    assert within(threat)(head, clean).flatten().tolist() == pytest.approx([0.0, 0.55, 1.0])
+    assert within(threat)(head, clean).flatten().tolist() == pytest.approx([0.0, 0.555, 1.0])
+    assert within(threat)(head, clean - clean + 0.5).flatten().tolist() == pytest.approx([0.4, 0.555, 0.6])
 
 
-@pytest.mark.parametrize("options", [{}, {"prototype": "circle", "bound": "none", "deception_weight": 1.0}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"guide": "gradient"},
+        {"network": "published", "prototype": "circle", "bound": "none", "deception_weight": 1.0},
+    ],
+    ids=str,
+)
 def test_killed_in_either_stage_it_resumes_to_the_same_bytes(options: dict[str, Any], tmp_path: Path) -> None:
     attack, context = ProsGAN(**SMALL, **options), toy_learning(SmallVictim())
     undisturbed = learnt(attack, context)
@@ -127,16 +141,41 @@ def test_divergence_is_told() -> None:
         ProsGAN(**SMALL).learn(replace(context, surrogate=broken))
 
 
+def test_a_learning_rate_that_diverges_is_told() -> None:
+    """Provoked: weights that overflow, so that the generator draws NaN."""
+    with pytest.raises(TrainingError, match=r"diverged: the loss '\w+' is nan at step \d"):
+        ProsGAN(**{**SMALL, "rate": 1e38}).learn(toy_learning(SmallVictim()))
+
+
+def test_a_share_of_the_labels_is_no_target_in_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which ones depends on the label vector and the seed alone."""
+    context = toy_learning(SmallVictim())
+    labels = torch.unique(context.bank.labels, dim=0)
+    seed = next(seed for seed in range(9) if 0 < unseen(labels, 0.5, seed).sum() < len(labels))
+    assert [bool(unseen(label[None], 0.5, seed)) for label in labels] == unseen(labels, 0.5, seed).tolist()
+    given: list[Tensor] = []
+
+    class Noted(Duel):
+        def __init__(self, context: LearningContext, labels: Tensor, *rest: Tensor, **options: Any) -> None:
+            given.append(labels)
+            super().__init__(context, labels, *rest, **options)
+
+    monkeypatch.setattr("robusthash_attacks.learnt.prosgan.attack.Duel", Noted)
+    learnt(ProsGAN(**SMALL, unseen=0.5), replace(context, random=replace(context.random, seed=seed)))
+    assert torch.equal(given[0], labels[~unseen(labels, 0.5, seed)].float())
+
+
 def duel(condition: Tensor) -> Duel:
     """Four labels whose codes are apart, and a generator that is told a condition of each."""
     codes = sign(torch.randn(4, 16, generator=torch.Generator().manual_seed(3))).float()
+    context = toy_learning(SmallVictim(), epsilon=0.5)
     return Duel(
-        replace(toy_learning(SmallVictim()), threat=toy_context(SmallVictim(), epsilon=0.5).threat),
+        context,
         torch.eye(4),
         condition,
         codes,
-        draw=within(toy_context(SmallVictim(), epsilon=0.5).threat),
-        loss=mean_loss,
+        drawer=Drawer(surrogate=context.surrogate, guide="none", loss=mean_loss, draw=within(context.threat)),
+        network="compact",
         weights=Weights(hash=5.0, reconstruction=0.0, deception=1.0),
         filters=4,
         blocks=1,
@@ -173,9 +212,21 @@ def test_a_discriminator_that_has_won_or_says_nothing_is_told() -> None:
     assert collapses({"label": 0.5, "flag clean": 0.3, "flag attacked": 0.6}) == []
 
 
+def test_a_discriminator_that_learns_alone_wins() -> None:
+    """Provoked: a generator that stands still."""
+    fought = duel(torch.eye(4))
+    still = {name: part.clone() for name, part in fought.generator.state_dict().items()}
+    found: list[str] = []
+    for step in range(0, 90, 3):  # it learns at every third step
+        fought.step(step, 0.0)
+        fought.generator.load_state_dict(still)
+        found += fought.watch()[1]
+    assert "the discriminator has won" in found
+
+
 def test_losses_and_signs_are_told(tmp_path: Path) -> None:
     told: list[Mapping[str, float]] = []
-    context = replace(toy_learning(SmallVictim()), tell=lambda _epoch, losses: told.append(losses))
+    context = replace(toy_learning(SmallVictim()), tell=lambda _epoch, _epochs, losses: told.append(losses))
     learnt(ProsGAN(**SMALL, bound="none", deception_weight=1.0, reconstruction_weight=2.0), context)
     assert told[0].keys() == {
         "discriminator",
@@ -202,6 +253,27 @@ def test_learning_leaves_the_weights_of_the_discriminator_to_its_own_steps() -> 
     assert not any(torch.equal(part, before[name]) for name, part in fought.discriminator.named_parameters())
 
 
+def test_a_guide_points_to_where_the_loss_falls_and_is_counted() -> None:
+    context, codes = toy_learning(SmallVictim()), torch.ones(6, 16)
+    clean = context.train.images.inputs(range(6))
+    guide = downhill(context.surrogate, clean, lambda outputs: mean_loss(outputs, codes))
+    assert (context.surrogate.budget.forward, context.surrogate.budget.backward) == (6, 6)
+    assert set(guide.unique().tolist()) <= {-1.0, 0.0, 1.0}
+    ahead, here, behind = (
+        float(mean_loss(context.surrogate(clean + step * guide), codes)) for step in (1e-3, 0.0, -1e-3)
+    )
+    assert ahead < here < behind
+
+
+@pytest.mark.parametrize(("guide", "passes"), [("none", 0), ("gradient", 12)])
+def test_a_query_costs_no_pass_of_the_surrogate_or_with_a_guide_one(guide: str, passes: int) -> None:
+    attack, victim = ProsGAN(**SMALL, guide=guide), SmallVictim()  # type: ignore[arg-type]  # one of its choices
+    fitted = learnt(attack, toy_learning(victim))
+    context = replace(toy_context(victim), fitted=fitted)
+    attack(toy_batch(victim), context)
+    assert (context.surrogate.budget.forward, context.surrogate.budget.backward) == (passes, passes)
+
+
 @pytest.mark.parametrize(("bound", "bounded"), [("tanh", True), ("project", True), ("none", False)])
 def test_what_is_bounded_stays_within_epsilon(bound: str, bounded: bool) -> None:
     attack = ProsGAN(**SMALL, bound=bound)  # type: ignore[arg-type]  # one of its choices
@@ -224,6 +296,9 @@ def test_what_is_bounded_stays_within_epsilon(bound: str, bounded: bool) -> None
         {"steps": 0},
         {"filters": 0},
         {"blocks": 0},
+        {"network": "small"},
+        {"guide": "code"},
+        {"unseen": 1.0},
         {"patience": -1},
     ],
     ids=str,
@@ -238,6 +313,8 @@ def test_what_cannot_be_learnt_is_refused() -> None:
     labels = torch.zeros_like(context.bank.labels)
     with pytest.raises(CapabilityError, match="no item of the train split has a label"):
         ProsGAN(**SMALL).learn(replace(context, bank=replace(context.bank, labels=labels)))
+    with pytest.raises(CapabilityError, match=r"no label vector .* is left to learn from, with unseen=0.999"):
+        ProsGAN(**SMALL, unseen=0.999).learn(context)
     with pytest.raises(CapabilityError, match="call `learn` first"):
         ProsGAN()(toy_batch(SmallVictim()), toy_context(SmallVictim()))
     assert ProsGAN().modalities == {"image"}

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from robusthash.errors import CapabilityError
+from robusthash_attacks.learnt.compact import CompactGenerator, Told
+from robusthash_attacks.learnt.generator import Generator
 from robusthash_attacks.learnt.prosgan.discriminator import Discriminator
-from robusthash_attacks.learnt.prosgan.generator import Generator
 from robusthash_attacks.learnt.prosgan.prototypes import PrototypeNet
 
 
@@ -93,8 +94,65 @@ def test_any_size_is_drawn(size: tuple[int, int]) -> None:
     assert Discriminator(size, 3, filters=4)(images[:1]).shape == (1, 4), "a batch of one keeps its dimension"
 
 
+@pytest.mark.parametrize("size", [(8, 8), (16, 24), (30, 33), (28, 28)])
+@pytest.mark.parametrize("guided", [False, True])
+def test_the_compact_generator_draws_any_size(size: tuple[int, int], guided: bool) -> None:
+    images, condition = torch.rand(2, 3, *size) * 2 - 1, torch.rand(2, 5)
+    guide = torch.ones_like(images) if guided else None
+    network = CompactGenerator(size, 5, filters=4, blocks=1, guided=guided)
+    drawn = network(images, condition, guide)
+    assert drawn.shape == images.shape
+    assert drawn.abs().max() <= 1
+    again = CompactGenerator.of(network.state_dict(), size)
+    assert torch.equal(again(images, condition, guide), drawn)
+    assert not any(parameter.requires_grad for parameter in again.parameters())
+
+
+def test_the_layers_of_the_compact_generator() -> None:
+    with torch.device("meta"):
+        network = CompactGenerator((32, 32), 32, filters=16, blocks=2)
+        images, condition = torch.rand(2, 3, 32, 32), torch.rand(2, 32)
+        found = shapes(network, lambda: network(images, condition), nn.Conv2d, nn.ConvTranspose2d)
+    assert found == [(32, 16, 16), *[(64, 8, 8)] * (1 + 4), (32, 16, 16), (16, 32, 32), (3, 32, 32)]
+    assert parameters(network) == 334_209
+    assert parameters(network.pattern) == 33 * 3 * 32 * 32
+
+
+def test_the_compact_generator_adds_its_pattern_and_its_guide_to_what_the_head_says() -> None:
+    images, guide = torch.rand(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.5)
+    network = CompactGenerator((8, 8), 1, filters=4, blocks=1, guided=True)
+    with torch.no_grad():
+        network.head.weight.zero_()
+        network.pattern.weight.fill_(1.0)
+        network.pattern.bias.fill_(0.25)
+    expected = torch.tanh(torch.tensor(0.5 + 0.25 + 2 * 0.5))
+    assert torch.allclose(network(images, torch.tensor([[0.5]]), guide), expected)
+
+
+def test_a_compact_generator_without_a_condition_has_one_pattern() -> None:
+    images = torch.rand(2, 3, 8, 8) * 2 - 1
+    network = CompactGenerator((8, 8), 0, filters=4, blocks=1)
+    with torch.no_grad():
+        network.head.weight.zero_()
+        network.pattern.bias.uniform_(-1, 1)
+    one, other = CompactGenerator.of(network.state_dict(), (8, 8))(images)
+    assert torch.equal(one, other)
+    assert one.std() > 0
+
+
+def test_the_compact_generator_scales_and_shifts_each_channel_by_its_condition() -> None:
+    told = Told(nn.Identity(), 1, 2)
+    with torch.no_grad():
+        told.scales.weight.copy_(torch.tensor([[1.0], [0.0], [0.0], [3.0]]))
+    inputs = torch.tensor([-1.0, 1.0]).view(1, 1, 1, 2).expand(1, 2, 1, 2)
+    found = told(inputs, torch.tensor([[2.0]]))
+    assert found.flatten().tolist() == pytest.approx([0.0, 3.0, 5.0, 7.0], abs=1e-4)
+
+
 @pytest.mark.parametrize("size", [(7, 8), (8, 7)])
 def test_tiny_images_are_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(CapabilityError, match="too small"):
+        CompactGenerator(size, 5, filters=4, blocks=1)
     with pytest.raises(CapabilityError, match="too small"):
         Generator(size, 5, filters=4, blocks=1)
     with pytest.raises(CapabilityError, match="too small"):

@@ -11,6 +11,7 @@ from robusthash.contracts import IMAGE, TEXT, CrossModalObjective, PairedBatch, 
 from robusthash.errors import OptionError
 from robusthash.specs import ModelSpec
 from robusthash.testing import CrossModalObjectiveContract
+from robusthash_crossmodal.victims.dchmt import DCHMT
 from robusthash_crossmodal.victims.dcmh import DCMH, SharedCodes, pair_weights
 from robusthash_crossmodal.victims.djsrh import DJSRH, Means
 from robusthash_crossmodal.victims.fpad import FpadNet, FpNet, class_means, contrast
@@ -38,6 +39,16 @@ class TestDJSRH(CrossModalObjectiveContract):
     @pytest.fixture
     def spec(self) -> ModelSpec:
         return SPECS["djsrh"]
+
+
+class TestDCHMT(CrossModalObjectiveContract):
+    @pytest.fixture
+    def objective(self) -> CrossModalObjective:
+        return DCHMT()
+
+    @pytest.fixture
+    def spec(self) -> ModelSpec:
+        return SPECS["dchmt"]
 
 
 class TestFpadNet(CrossModalObjectiveContract):
@@ -171,6 +182,31 @@ def test_djsrh_takes_the_mean_of_the_train_split() -> None:
     assert head.text.tolist() == [0.0, 1.0]
 
 
+# --- DCHMT ------------------------------------------------------------------------------------------------------------
+
+
+def test_dchmt_unit_vector() -> None:
+    """K = 2, codes (1, 1) and (1, -1): a squared distance of 2, and margins of sqrt(3) and, of all, of 2."""
+    image, text = torch.tensor([[1.0, 1.0]]), torch.tensor([[1.0, -1.0]])
+    step = TrainStep(epoch=0, epochs=1, iteration=0, bits=2)
+    similar, other = (batch_of(image, text, torch.tensor([[label]])) for label in (1.0, 0.0))
+    assert DCHMT(within=0.0).loss(similar, step).item() == pytest.approx(2.0)
+    assert DCHMT(within=0.0).loss(other, step).item() == pytest.approx((3**0.5 - 2**0.5) ** 2, abs=1e-6)
+    assert DCHMT(within=0.0, vartheta=1.0).loss(other, step).item() == pytest.approx((2 - 2**0.5) ** 2, abs=1e-6)
+    # Within a tower an item is its own pair: at distance 0 of one that is similar, and 2 short of the margin if not.
+    assert DCHMT(within=0.5).loss(similar, step).item() == pytest.approx(2.0)
+    assert DCHMT(within=0.5, vartheta=1.0).loss(other, step).item() == pytest.approx((2 - 2**0.5) ** 2 + 4, abs=1e-3)
+    half = batch_of(image / 2, image / 2, torch.tensor([[1.0]]))
+    assert DCHMT(within=0.0, quantisation=0.4).loss(half, step).item() == pytest.approx(0.1, abs=1e-6)
+
+
+def test_one_logit_is_a_softmax_of_two() -> None:
+    logits = torch.tensor([[0.3, -2.0], [1.5, 0.2]])
+    two = torch.softmax(torch.stack([logits, torch.zeros_like(logits)]), dim=0)
+    step = TrainStep(epoch=0, epochs=1, iteration=0, bits=2)
+    torch.testing.assert_close(DCHMT().relax(logits, step), two[0] - two[1])
+
+
 # --- FPAD -------------------------------------------------------------------------------------------------------------
 
 
@@ -221,6 +257,7 @@ def test_a_neck_has_the_published_layers() -> None:
     [
         lambda: DCMH(gamma=-1.0),
         lambda: DCMH(hidden=0),
+        lambda: DCHMT(vartheta=0.0),
         lambda: DJSRH(beta=2.0),
         lambda: DJSRH(mu=0.0),
         lambda: FpadNet(tau=0.0),

@@ -29,7 +29,7 @@ _KIN = {
     "looped": (0, 6, 8, 9),
 }
 _QUARTERS = ("upper-left", "upper-right", "lower-left", "lower-right")
-_STROKES = ("flat", "rising", "upright", "falling")
+_STROKES = ("flat", "falling", "upright", "rising")
 _HOLES = ("hole-free", "holed", "twice-holed", "hole-above", "hole-below")
 _WEIGHTS = ("thin", "medium", "thick")
 _SYMMETRIES = ("mirrored-across", "mirrored-down", "turned-alike", "lopsided")
@@ -168,4 +168,5 @@ def _symmetries(images: np.ndarray) -> np.ndarray:
 
 def _standardised(images: np.ndarray) -> np.ndarray:
     flat = images.reshape(len(images), -1)
-    return (flat - flat.mean(1, keepdims=True)) / flat.std(1, keepdims=True)
+    found: np.ndarray = (flat - flat.mean(1, keepdims=True)) / flat.std(1, keepdims=True)
+    return found

@@ -73,8 +73,8 @@ def _with_texts(data: RetrievalData, texts: Tensor) -> RetrievalData:
         chosen = texts[[int(row) for row in split.ids]]
         return replace(split, views={IMAGE: split.images, TEXT: ArrayTexts(chosen, modality, VOCABULARY)})
 
-    splits = {name: paired(getattr(data, name)) for name in ("query", "database", "train")}
-    return replace(data, name="pairs-digits", **splits)
+    query, database, train = paired(data.query), paired(data.database), paired(data.train)
+    return replace(data, name="pairs-digits", query=query, database=database, train=train)
 
 
 def _splits(pixels: np.ndarray, labels: list[int], size: int | None) -> RetrievalData:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.devices import tell_device
 from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS
 from robusthash.cli.paths import PATH
@@ -17,7 +18,8 @@ from robusthash.epsilon import parse_epsilon
 
 @click.command("attack")
 @click.option("--model", required=True, metavar="NAME", help="Hash model, or path/to/file.py:build.")
-@click.option("--attack", required=True, metavar="NAME", help="Attack.")
+@click.option("--attack", metavar="NAME", help="Attack.")
+@click.option("--fitted", type=PATH, metavar="FILE", help="Attack with what robusthash fit has stored in this file.")
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
 @click.option("--epsilon", metavar="8/255", help="L-infinity radius; by default that of the dataset.")
@@ -38,7 +40,8 @@ def command(
     /,
     *,
     model: str,
-    attack: str,
+    attack: str | None,
+    fitted: Path | None,
     bits: int,
     defense: str,
     epsilon: str | None,
@@ -55,16 +58,22 @@ def command(
     \b
     robusthash attack --model dpsh --attack rnm --output adversarial
     robusthash attack --model dpsh --attack rnm --input photographs --output protected
+    robusthash attack --model dpsh --fitted prosgan.safetensors --output adversarial
     """
     setting = make_setting(**values)
     radius = None if epsilon is None else parse_epsilon(epsilon)
     from robusthash.evaluation import Request
     from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
+    from robusthash.evaluation.planning.fitted import only_attack
     from robusthash.evaluation.planning.pictures import own_pictures
     from robusthash.files.storage import require_writable
 
-    request = Request(models=(model,), attacks=(attack,), bits=(bits,), defenses=(defense,), setting=setting)
+    named = only_attack(attack, fitted)
+    radii = () if radius is None else (radius,)
+    request = Request(
+        models=(model,), attacks=(named,), bits=(bits,), defenses=(defense,), epsilons=radii, setting=setting
+    )
     host = load_host(context)
     request = settled(request, host)
     check_early(request, host)
@@ -73,11 +82,12 @@ def command(
     require_writable(output, "--output")
     from robusthash.evaluation import attack_images
 
+    tell_device(setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
         pictures = attack_images(
             model,
             bits,
-            attack,
+            named,
             request.setting,
             host,
             output=output,

@@ -2,12 +2,12 @@
 
 import json
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from robusthash.cli.common import (
+    fitted_option,
     json_option,
     load_host,
     metric_option,
@@ -17,7 +17,9 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.devices import tell_device
 from robusthash.cli.fail_under import check_rules, gate_of
+from robusthash.cli.following import results_arguments, tell_next
 from robusthash.cli.gating import allow_option, rule_option, show_verdict
 from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS, COUNT, EDITS, QUALITY, WORKERS
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Attack; without one, the attack that models are ranked by. Repeatable.",
 )
+@fitted_option
 @click.option(
     "--surrogate",
     "surrogates",
@@ -158,6 +161,7 @@ def command(
     robusthash eval --model dpsh --model hashnet --attack rnm --attack hag --bits 16 --bits 32
     robusthash eval --model dpsh --model hashnet --surrogate dpsh --surrogate hashnet --attack hinge
     robusthash eval --model dpsh --attack rnm --vary rnm.steps=10,100,1000
+    robusthash eval --model dpsh --fitted prosgan.safetensors
     robusthash eval --suite suite.toml
     robusthash eval --model dpsh --fail-under 'map[attack=strongest] >= 0.30'
 
@@ -179,6 +183,7 @@ def command(
     from robusthash.evaluation import choose_executor, evaluate
 
     place = choose_executor(host, executor, workers=workers, options=request.setting.options)
+    tell_device(request.setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
         outcome = evaluate(request, host, results=results, progress=report, executor=place, force=force)
     if as_json:
@@ -199,14 +204,18 @@ def command(
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
     from robusthash.evaluation import Request, parse_choice, read_suite
+    from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 
     if suite is not None:
         given = [
-            name for name in values if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+            parameter.opts[-1]
+            for parameter in context.command.params
+            if parameter.name in values
+            and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
         ]
         if given:
             raise OptionError(
-                f"--suite cannot be combined with {', '.join(f'--{name}' for name in given)}",
+                f"--suite cannot be combined with {', '.join(given)}",
                 hint="a suite defines the whole grid: set them in the file",
             )
         return read_suite(suite)
@@ -215,7 +224,7 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
     values["precision"] = parse_choice(Precision, "precision", values["precision"])
     values["relevance"] = parse_choice(Relevance, "relevance", values["relevance"])
     grid["directions"] = tuple(parse_choice(Direction, "direction", one) for one in values.pop("directions"))
-    grid["attacks"] = grid["attacks"] or None
+    grid["attacks"] = with_fitted(grid["attacks"] or None, read_fitted(values.pop("fitted")))
     if values["checkpoint"] is not None and not grid["models"]:
         from robusthash.checkpoints import read_description
 
@@ -247,8 +256,7 @@ def _show(outcome: "RunOutcome", results: Path) -> None:
     for record in outcome.records:
         state = "stored before" if record.digest in outcome.reused else "new"
         console.print(labelled(f"record ({state})", str(store.path_of(record))), soft_wrap=True)
-    last = outcome.records[-1]
-    console.print(labelled("next", f"robusthash show {last.digest[:12]}{_results_option(results)}"), soft_wrap=True)
+    tell_next("show", outcome.records[-1].digest[:12], *results_arguments(results))
 
 
 def _tell_failures(outcome: "RunOutcome") -> None:
@@ -266,7 +274,3 @@ def _by_error(outcome: "RunOutcome") -> list[list["Failure"]]:
     for failure in outcome.failures:
         groups.setdefault((failure.whose, failure.error.message), []).append(failure)
     return list(groups.values())
-
-
-def _results_option(results: Path) -> str:
-    return "" if results == Path("results") else f" --results {quote(str(results))}"

@@ -29,6 +29,8 @@ class AttackBatch:
         targets: (n, classes) uint8, the target labels.
         anchors: (n, voters, bits) int8 in {-1, 0, +1}: codes of database items with exactly the target label; a row of
             zeros is an absent voter. For a model without bits, descriptors (n, voters, d) float32.
+        start: (n, ...) float32, where the first try starts: the queries as the attack :attr:`Attack.starts_at` leaves
+            them, before rounding.
     """
 
     inputs: Tensor
@@ -36,6 +38,7 @@ class AttackBatch:
     labels: Tensor | None = None
     targets: Tensor | None = None
     anchors: Tensor | None = None
+    start: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +143,11 @@ class Attack(ABC):
         return frozenset({Norm.LINF})
 
     @property
+    def starts_at(self) -> str | None:
+        """Registered name of an attack that learns, from whose outcome the first try starts; None without one."""
+        return None
+
+    @property
     def averaged(self) -> int:
         """Number of passes that each gradient is averaged over, for randomised models."""
         return 1
@@ -151,6 +159,14 @@ class Attack(ABC):
         False is for visible alterations such as a mosaic, for which the guard enforces the box alone.
         """
         return True
+
+    @property
+    def learnt_from(self) -> frozenset[str] | None:
+        """Names of the options that what it learns depends on; None is all of them.
+
+        The others may differ where what was learnt is used again: it is learnt once for all of their values.
+        """
+        return None
 
     def fit(self, context: LearningContext) -> Mapping[str, Tensor] | None:  # noqa: ARG002 - for subclasses
         """Learns what the attack needs before its first query, once for each surrogate; the host caches it.

@@ -8,6 +8,7 @@ from typing import Any
 from robusthash.checkpoints import read_description
 from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError
+from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense, AnyModel, checkpoint_path, shown
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request
 from robusthash.specs import Direction, Norm
@@ -47,12 +48,15 @@ class Cell:
         surrogate: the model that the attack is crafted on; None is the victim.
         options: options of the attack that replace those of the setting.
         direction: what searches for what.
+        candidates: for a fitted attack, the models among which is the one that it was fitted on; if empty, that is the
+            victim, or a model that is not at hand.
     """
 
     victim: VictimPlan
     attack: AnyAttack
     radius: Radius
     surrogate: VictimPlan | None = None
+    candidates: tuple[VictimPlan, ...] = ()
     options: Varied = ()
     direction: Direction = Direction.I2I
 
@@ -69,6 +73,8 @@ class Cell:
     def __str__(self) -> str:
         options = "".join(f" {name}={value}" for name, value in self.options)
         crafted = f" from {self.surrogate}" if self.surrogate else ""
+        if isinstance(self.attack, FittedAttack):
+            crafted = f" fitted on {self.attack.fitting.model_name}"
         direction = "" if self.direction is Direction.I2I else f", {self.direction}"
         return f"{shown(self.attack)}{options}{crafted} on {self.victim}{direction}"
 
@@ -110,7 +116,8 @@ def plan(request: Request, known: Known) -> list[Cell]:
     """The cells of a request; at each radius the reference comes before the attacks.
 
     Cells without a surrogate come first, victim by victim. Transfer cells follow, attack by attack, so that adversarial
-    inputs are crafted once for all victims.
+    inputs are crafted once for all victims. A fitted attack is run on each victim, at the radius that it was fitted
+    for.
 
     Args:
         request: the grid.
@@ -125,7 +132,8 @@ def plan(request: Request, known: Known) -> list[Cell]:
     victims = _victims(request, known)
     searches = {victim: _searches(request, victim, known) for victim in victims}
     for victim, direction, radii in ((one, *search) for one in victims for search in searches[one].items()):
-        attacks = _attacks(request, victim, known)
+        everything = _attacks(request, victim, known)
+        attacks = [attack for attack in everything if not isinstance(attack, FittedAttack)]
         surrogates = _surrogates(request, victim, known)
         itself = not surrogates or victim in surrogates
         direct = [name for name in attacks if itself or name in known.model_independent or name == known.reference]
@@ -135,6 +143,21 @@ def plan(request: Request, known: Known) -> list[Cell]:
             for radius in radii
             for attack in direct
             if known.works(attack, radius)
+            for options in _sweep(request, attack)
+        ]
+        own += [
+            Cell(
+                victim=victim,
+                attack=attack,
+                radius=radius,
+                options=options,
+                direction=direction,
+                candidates=tuple(surrogates),
+            )
+            for attack in everything
+            if isinstance(attack, FittedAttack)
+            for radius in radii
+            if known.works(attack, radius) and attack.fitting.fits(radius)
             for options in _sweep(request, attack)
         ]
         transferred += [
@@ -192,10 +215,15 @@ def _usual(request: Request, victim: VictimPlan, known: Known) -> list[Direction
 
 
 def _radii(request: Request, direction: Direction, known: Known) -> list[Radius]:
-    epsilons = request.epsilons or (() if request.edits else (known.epsilon,))
+    epsilons = request.epsilons or _fitted_for(request) or (() if request.edits else (known.epsilon,))
     norm = known.edited.get(direction)
     counted = [Radius.edits(count, norm) for count in request.edits] if norm else []
     return _distinct([*(Radius(size=epsilon) for epsilon in epsilons), *counted])
+
+
+def _fitted_for(request: Request) -> tuple[float, ...]:
+    """The radii of the fitted attacks of a request."""
+    return tuple(one.fitting.epsilon for one in request.attacks or () if isinstance(one, FittedAttack))
 
 
 def _victims(request: Request, known: Known) -> list[VictimPlan]:

@@ -12,6 +12,7 @@ import msgspec
 
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
+from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 from robusthash.evaluation.planning.request import AUTO, Request, RunSettings
 from robusthash.files.opening import read_file
 from robusthash.files.paths import read_path
@@ -22,7 +23,7 @@ Item = TypeVar("Item")
 
 Some = Annotated[list[Item], msgspec.Meta(min_length=1)]
 _TYPES: dict[str, Any] = {
-    **dict.fromkeys(("models", "attacks", "surrogates", "defenses", "directions", "metrics"), Some[str]),
+    **dict.fromkeys(("models", "attacks", "fitted", "surrogates", "defenses", "directions", "metrics"), Some[str]),
     **dict.fromkeys(("bits", "edits", "qualities"), Some[int]),
     "epsilons": Some[str | float],
     "vary": dict[str, dict[str, Some[Any]]],
@@ -31,11 +32,22 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(("dataset", "data_root", "backbone", "weights", "checkpoint"), str),
     **dict.fromkeys(("retriever", "relevance", "device", "precision"), str),
     "compiled": bool,
-}  #: keys of a suite: the fields of a request and of its setting
+}  #: by the fields of a request and of its setting
+
+#: Keys of a suite that are not a field: the names of options. A list may also be named in the plural.
+_OPTIONS = {
+    **{f"{name.removesuffix('s')}": name for name in ("models", "attacks", "surrogates", "defenses", "directions")},
+    "epsilon": "epsilons",
+    "metric": "metrics",
+    "jpeg": "qualities",
+    "compile": "compiled",
+}
 
 
 def read_suite(path: Path) -> Request:
-    """Reads a suite: fields of a request and of its setting are top-level keys, options are tables.
+    """Reads a suite. Its keys are the names of the options of ``robusthash eval``, and options of plugins are tables.
+
+    A key that may be repeated on the command line has a value or a list, and may be named in the plural.
 
     ::
 
@@ -51,7 +63,8 @@ def read_suite(path: Path) -> Request:
         [vary.rnm-p2s]
         steps = [10, 100, 1000]
 
-    ``data_root``, ``checkpoint`` and a file of ``weights`` are relative to the file's folder.
+    ``data_root``, ``checkpoint``, a file of ``weights`` and the files of ``fitted`` attacks are relative to the file's
+    folder.
 
     Args:
         path: of the file.
@@ -59,11 +72,9 @@ def read_suite(path: Path) -> Request:
     Raises:
         InputError: the file cannot be read or is not TOML, a key is unknown, or a value has the wrong type.
         OptionError: a value is invalid.
+        CheckpointError: a fitted attack cannot be read.
     """
-    content = _content(path)
-    unknown = sorted(set(content) - set(_TYPES))
-    if unknown:
-        raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {', '.join(sorted(_TYPES))}")
+    content = _fields(path, _content(path))
     if "models" not in content:
         raise InputError(f"suite {path} names no models", hint='models = ["..."]')
 
@@ -79,13 +90,40 @@ def read_suite(path: Path) -> Request:
         "relevance": lambda value: parse_choice(Relevance, "relevance", value),
         "directions": lambda values: tuple(parse_choice(Direction, "directions", value) for value in values),
         "weights": lambda value: value if value in NAMED_WEIGHTS else str(beside("weights", value)),
+        "fitted": lambda values: read_fitted(beside("fitted", value) for value in values),
         **{name: partial(beside, name) for name in ("data_root", "checkpoint")},
     }
     read = {name: readers.get(name, _frozen)(_typed(path, name, value)) for name, value in content.items()}
     setting = {"dataset": AUTO} | {
         entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read
     }
-    return Request(**read, setting=RunSettings(**setting))
+    attacks = with_fitted(read.pop("attacks", None), read.pop("fitted", ()))
+    return Request(**read, attacks=attacks, setting=RunSettings(**setting))
+
+
+def _fields(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """The values of a suite by field.
+
+    Raises:
+        InputError: a key is unknown, or two are the same option.
+    """
+    unknown = sorted(key for key in content if _field(key) not in _TYPES)
+    if unknown:
+        known = ", ".join(sorted({*_OPTIONS, *_TYPES} - {"qualities", "compiled"}))
+        raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {known}")
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        field = _field(key)
+        if field in found:
+            raise InputError(f"suite {path} has {field} twice, once as {key}", hint="keep one of them")
+        one = key in _OPTIONS and field != "compiled" and not isinstance(value, list)
+        found[field] = [value] if one or (key == "bits" and isinstance(value, int)) else value
+    return found
+
+
+def _field(key: str) -> str:
+    name = key.replace("-", "_")
+    return _OPTIONS.get(name, name)
 
 
 def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:

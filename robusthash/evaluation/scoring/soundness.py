@@ -91,7 +91,9 @@ def _of_the_strength(record: Record, reference: Record | None) -> Iterator[Flag]
         found = f"{attacked:.3f} against {beside.value:.3f}"
         yield Flag(id="RH003", message=f"weaker than noise ({found}): masked gradients?")
     if record.outcome.imagery[record.victim.model.distance] == 0:
-        yield Flag(id="RH004", message="no code or descriptor of any query changed: gradients are zero or masked")
+        still = "no query changed: the radius is below one level" if record.outcome.imagery.get("linf") == 0 else None
+        found = still or "no code or descriptor of any query changed: gradients are zero or masked"
+        yield Flag(id="RH004", message=found)
 
 
 def _of_the_gradients(probe: Mapping[str, float]) -> Iterator[Flag]:

@@ -1,6 +1,7 @@
 """The leaderboard as data: sections of comparable rows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -52,9 +53,13 @@ class Row:
         clean: the metric of the clean queries.
         score: the metric of these queries.
         target: the metric with respect to the target labels; None if there are none.
+        jpeg: the metric that the row is judged by, by quality, once the queries were compressed as JPEG.
         psnr: mean over the queries, in dB.
         seconds: duration of the attack, per query.
         queries: inputs sent to the victim's service, per query; None if there were none.
+        learning_forward: inputs passed through the surrogate before the first query; None if nothing is learnt.
+        learning_backward: inputs whose gradient was taken then.
+        learning_seconds: duration of the learning, once for all queries.
         flags: failed soundness checks, including those between records.
         record: digest of the record.
     """
@@ -69,9 +74,13 @@ class Row:
     clean: float | None = None
     score: Score | None = None
     target: Score | None = None
+    jpeg: Mapping[int, Score] = field(default_factory=dict)
     psnr: float | None = None
     seconds: float | None = None
     queries: float | None = None
+    learning_forward: int | None = None
+    learning_backward: int | None = None
+    learning_seconds: float | None = None
     flags: tuple[Flag, ...] = ()
     record: str | None = None
 
@@ -140,6 +149,11 @@ class Section:
     transfers: tuple[Transfer, ...]
     rows: tuple[Row, ...]
     superseded: int
+
+    @property
+    def qualities(self) -> list[int]:
+        """Of JPEG, at which queries of any row were scored again, highest first."""
+        return sorted({quality for row in self.rows for quality in row.jpeg}, reverse=True)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

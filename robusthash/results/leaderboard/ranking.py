@@ -15,7 +15,7 @@ from robusthash.results.leaderboard.transfers import transfers
 from robusthash.results.records.outcome import Score
 from robusthash.results.records.parts import Access
 from robusthash.results.records.record import Record
-from robusthash.results.records.stages import CLEAN, Against
+from robusthash.results.records.stages import CLEAN, Against, after_jpeg
 from robusthash.specs import Goal, Role
 
 _FLOORED = "map"  #: the metric of the stored floors
@@ -71,6 +71,11 @@ def _rows(model: str, group: Sequence[Record], names: Names) -> Iterator[Row]:
         clean=clean(latest),
         score=latest.measure(CLEAN, against=Against.OWN),
         target=targeted[-1].measure(CLEAN, against=Against.TARGET) if targeted else None,
+        jpeg={
+            quality: record.measure(after_jpeg(quality)[0], against=Against.OWN)
+            for record in group
+            for quality in record.scoring.qualities
+        },
     )
     references = [record for record in group if record.attack.role is Role.REFERENCE]
     unbounded = [record for record in group if not record.bounded and record.attack.role is not Role.REFERENCE]
@@ -102,6 +107,7 @@ def _floors(model: str, floors: Mapping[Against, Mapping[str, float]]) -> Iterat
 
 def _attack_row(model: str, record: Record, kind: RowKind, rank: int | None, names: Names) -> Row:
     attack, cost, queries = record.attack, record.outcome.cost, max(1, record.dataset.queries)
+    learning = {f"learning_{name}": value for name, value in asdict(cost.learning).items()} if cost.learning else {}
     return Row(
         kind=kind,
         model=model,
@@ -113,9 +119,11 @@ def _attack_row(model: str, record: Record, kind: RowKind, rank: int | None, nam
         clean=clean(record),
         score=record.measure(against=Against.OWN),
         target=record.measure() if attack.against is Against.TARGET else None,
+        jpeg={quality: record.measure(after_jpeg(quality)[1]) for quality in record.scoring.qualities},
         psnr=record.outcome.imagery.get("psnr"),
         seconds=cost.seconds / queries,
         queries=cost.queries / queries if cost.queries else None,
+        **learning,
         flags=record.outcome.flags,
         record=record.digest,
     )

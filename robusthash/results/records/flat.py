@@ -44,6 +44,7 @@ def flatten(record: "Record") -> dict[str, Any]:
         "passes": attack.passes,
         "precision": attack.precision,
         "compiled": attack.compiled,
+        **({"fitted": asdict(attack.fitted)} if attack.fitted else {}),
         "protocols": dict(scoring.protocols),
         "headline": scoring.headline,
         "relevance": scoring.relevance,
@@ -93,12 +94,14 @@ def crafting(content: Mapping[str, Any]) -> dict[str, Any]:
         else {"model": _identity(content["model"]), "defense": content["defense"]}
     )
     direction, norm = content.get("direction", Direction.I2I), content.get("norm", Norm.LINF)
+    fitted = content.get("fitted")
     return {
         **{name: content[name] for name in _CRAFTING},
         "source": source,
         "device": content["environment"]["device"],
         **({} if direction == Direction.I2I else {"direction": direction}),
         **({} if norm == Norm.LINF else {"norm": norm}),
+        **({"fitted": fitted} if fitted else {}),
     }
 
 

@@ -8,6 +8,7 @@ from robusthash.specs import AttackSpec, Capability, Distance, Goal
 _UAP = "li2019universal"
 _PATCH = "brown2017adversarial"
 _PROSGAN = "wang2021prototype"
+_UAAGAN = "zhao2019unsupervised"
 
 
 def universal() -> Iterator[AttackSpec]:
@@ -33,6 +34,7 @@ def generative() -> Iterator[AttackSpec]:
     """Attacks by a generator."""
     published: dict[str, Any] = {
         "bound": "none",
+        "network": "published",
         "batch": 24,
         "rate": 1e-4,
         "filters": 64,
@@ -60,4 +62,29 @@ def generative() -> Iterator[AttackSpec]:
             options={**published, **options} if "/" in name else options,
             goals=frozenset({Goal.TARGETED}),
             needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
+        )
+    paper = {
+        "condition": "none",
+        "network": "published",
+        "loss": "metric",
+        "reconstruction_weight": 0.1,
+        "deception_weight": 1.0,
+    }
+    for name, summary, options in (
+        ("uaa-gan", "UAA-GAN: a generator shown the query's own code, away from it; unsupervised", {}),
+        (
+            "uaa-gan/paper",
+            "UAA-GAN with the objective of its paper and a discriminator; its constants are ours",
+            paper,
+        ),
+    ):
+        yield AttackSpec(
+            name=name,
+            factory="robusthash_attacks.learnt.uaagan.attack:UAAGAN",
+            summary=summary,
+            paper=_UAAGAN,
+            options=options,
+            goals=frozenset({Goal.UNTARGETED}),
+            needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
+            distances=frozenset(Distance),
         )

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from robusthash.adversary import Aim, find_aim
-from robusthash.contracts import AttackBatch, AttackContext, CodeBank, LearningContext, Space
+from robusthash.contracts import AttackBatch, AttackContext, CodeBank, LearningContext, Randomness, Space
 from robusthash.errors import CapabilityError
 from robusthash_attacks.learnt.examples import shares_label
 
@@ -76,6 +76,25 @@ class TargetCodes:
         likeness = normalize(wanted) @ normalize(self.codes).T
         same = (batch.targets[:, None] == self.labels).all(2)
         return torch.where(same, torch.inf, likeness).argmax(1)
+
+
+def unseen(labels: Tensor, share: float, seed: int) -> Tensor:
+    """Which label vectors are no targets while an attack learns, if a share of them is to be new to it: (n,) bool.
+
+    It is drawn for each label vector by itself, whatever the others are.
+
+    Args:
+        labels: (n, classes) uint8.
+        share: of the label vectors, from 0 to 1.
+        seed: of the run.
+
+    >>> labels = torch.eye(4, dtype=torch.uint8)
+    >>> unseen(labels, 0.5, 0).tolist() == unseen(labels.flip(0), 0.5, 0).flip(0).tolist()
+    True
+    """
+    random = Randomness(seed=seed, purpose="unseen targets")
+    drawn = [random.generator(*label.nonzero().flatten().tolist()).random() for label in labels.cpu()]
+    return torch.tensor(drawn, device=labels.device) < share
 
 
 def _codes(aim: Aim, labels: Tensor, space: Space, bank: CodeBank) -> Tensor:

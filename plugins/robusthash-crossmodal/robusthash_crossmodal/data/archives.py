@@ -14,6 +14,9 @@ from robusthash.contracts import Images
 from robusthash.errors import DatasetError
 from robusthash.files.opening import DAMAGED, open_file
 
+#: One array, without names, has neither an end nor parts.
+_BROKEN: tuple[type[Exception], ...] = (*DAMAGED, AttributeError, TypeError)
+
 
 def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.ndarray]:
     """Arrays of an archive, by name.
@@ -31,7 +34,7 @@ def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.
             return {name: kept[name] for name in names}
     except FileNotFoundError:
         raise DatasetError(f"no {file}", hint=hint) from None
-    except (*DAMAGED, AttributeError, TypeError) as error:  # one array has neither names nor an end
+    except _BROKEN as error:
         raise DatasetError(f"cannot read {file}: {' '.join(str(error).split())}", hint=hint) from error
 
 
@@ -56,7 +59,10 @@ class JpegImages(Images):
         return len(self.starts)
 
     def read(self, indices: Sequence[int]) -> Tensor:  # noqa: D102 - as in the base class
-        return torch.stack([self._decoded(index) for index in indices])
+        found = torch.empty((len(indices), 3, *self.size), dtype=torch.uint8)
+        for row, index in enumerate(indices):
+            found[row] = self._decoded(index)
+        return found
 
     def identity(self) -> bytes:
         """SHA-256 of size and content."""

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -99,7 +99,7 @@ def _kept(kept: Path, counts: Mapping[str, int]) -> _Bags | None:
 
 def _keep(kept: Path, vocabulary: tuple[str, ...], bags: Mapping[str, np.ndarray]) -> None:
     content = io.BytesIO()
-    packed = {name: np.packbits(bag, axis=1) for name, bag in bags.items()}
+    packed: dict[str, Any] = {name: np.packbits(bag, axis=1) for name, bag in bags.items()}
     np.savez(content, vocabulary=np.array(vocabulary), **packed)
     try:
         write_atomically(kept, content.getvalue())

@@ -13,3 +13,8 @@ def datasets() -> Iterator[DatasetSpec]:
         summary="Flickr8k, 4,000 photographs with captions, 24 concepts: 400 queries, 3,600 others",
         paper="hodosh2013framing",
     )
+    yield DatasetSpec(
+        name="captioned",
+        factory="robusthash_crossmodal.data.captioned:Captioned",
+        summary="Your own images with captions under --data-root: a text file each of paths, captions and labels",
+    )

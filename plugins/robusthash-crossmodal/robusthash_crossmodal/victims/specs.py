@@ -7,6 +7,7 @@ from robusthash.specs import BackboneSpec, ModelSpec
 
 _DATASET = "pairs-digits"  #: that these models are trained on unless a run names another
 _DCMH = "jiang2017deep"
+_DCHMT = "tu2022differentiable"
 _DJSRH = "su2019deep"
 _FPAD = "yu2025fpad"
 
@@ -16,6 +17,13 @@ def models() -> Iterator[ModelSpec]:
     yield from _dcmh()
     yield from _djsrh()
     yield from _fpad()
+    yield ModelSpec(
+        name="dchmt",
+        factory="robusthash_crossmodal.victims.dchmt:DCHMT",
+        summary="Distances across and within the towers, pulled to 0 or pushed to a margin (DCHMT)",
+        paper=_DCHMT,
+        dataset=_DATASET,
+    )
 
 
 def backbones() -> Iterator[BackboneSpec]:

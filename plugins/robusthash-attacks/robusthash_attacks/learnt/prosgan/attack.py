@@ -2,21 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, find_aim
-from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext, CodeBank, LearningContext, Space
+from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext, CodeBank, LearningContext, Space, Surrogate
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability, Goal
 from robusthash.training import prefixed, under
 from robusthash_attacks.learnt.course import Course
-from robusthash_attacks.learnt.prosgan.duel import Draw, Duel, HashLoss, Weights, scaled, whole, within
-from robusthash_attacks.learnt.prosgan.generator import Generator
+from robusthash_attacks.learnt.drawing import Bound, Draw, attacking, learning
+from robusthash_attacks.learnt.networks import NETWORKS, Network
+from robusthash_attacks.learnt.prosgan.drawer import Drawer, Guide, HashLoss
+from robusthash_attacks.learnt.prosgan.duel import Duel, Weights
 from robusthash_attacks.learnt.prosgan.losses import adaptive_loss, mean_loss
 from robusthash_attacks.learnt.prosgan.prototypes import LOSSES, PrototypeNet, PrototypeSearch, conditions
+from robusthash_attacks.learnt.targets import unseen
 
 _GENERATOR, _PROTOTYPES = "generator", "prototypes"
 _VALIDATIONS = 20  #: in a course of learning
@@ -34,7 +37,7 @@ class ProsGAN(Attack):
 
     effort = "steps"
 
-    bound: Literal["tanh", "none", "project"] = (
+    bound: Bound = (
         "tanh"  #: tanh: the generator draws a residual of at most epsilon; none: a whole image, as published; project:
         #: the same, clipped to epsilon once it is drawn
     )
@@ -42,27 +45,44 @@ class ProsGAN(Attack):
         "mainstay"  #: the target's code: a PrototypeNet's, learnt by the likelihood (CVPR) or the circle loss (TMM); or
         #: the mainstay code, in closed form
     )
+    network: Network = (
+        "compact"  #: compact: fewer layers, told the target by a scale and a shift of each channel, and by a pattern;
+        #: published: told by a map that is drawn from it
+    )
+    guide: Guide = (
+        "none"  #: gradient: the generator is also shown the signs of the surrogate's gradient at the query, for one
+        #: pass forward and backward
+    )
     hash_loss: Literal["mean", "adaptive"] = "mean"  #: mean: linear in tanh(f) h (CVPR); adaptive: quadratic (TMM)
     hash_weight: float = 5.0  #: of the hash loss
     reconstruction_weight: float = 0.0  #: of the mean squared error between images in [-1, 1]
     deception_weight: float = 0.0  #: of the discriminator's part; with 0 there is no discriminator
     steps: int = 1500  #: of the generator
     batch: int = 32  #: train images per step
-    rate: float = 1e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
+    rate: float = 3e-3  #: learning rate of Adam, constant for half of the steps, then falling to nearly 0
     filters: int = 16  #: channels of the first layer of both networks; published 64
     blocks: int = 2  #: residual blocks of the generator; published 6
     patience: int = 0  #: validations, of twenty, without gain after which learning stops; 0 takes all steps
     prototype_steps: int = 3000  #: of a PrototypeNet
     prototype_width: int = 1024  #: of its first layer; published 4,096
+    unseen: float = 0.0  #: share of the label vectors that are no targets while it learns, to measure it on these
 
     def __post_init__(self) -> None:
-        choices = {"bound": ("tanh", "none", "project"), "prototype": ("mainstay", *LOSSES), "hash_loss": _HASH_LOSSES}
+        choices = {
+            "bound": get_args(Bound),
+            "prototype": ("mainstay", *LOSSES),
+            "network": NETWORKS,
+            "guide": get_args(Guide),
+            "hash_loss": _HASH_LOSSES,
+        }
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise OptionError(f"{name}={getattr(self, name)}", hint=f"one of: {', '.join(known)}")
         for name in ("hash_weight", "reconstruction_weight", "deception_weight"):
             if getattr(self, name) < 0:
                 raise OptionError(f"{name}={getattr(self, name)}", hint="0 or more")
+        if not 0 <= self.unseen < 1:
+            raise OptionError(f"unseen={self.unseen}", hint="a share from 0 to below 1")
         if self.rate <= 0:
             raise OptionError(f"rate={self.rate}", hint="a learning rate above 0, such as 1e-3")
         least = dict.fromkeys(("steps", "batch", "filters", "blocks", "prototype_steps", "prototype_width"), 1)
@@ -91,9 +111,14 @@ class ProsGAN(Attack):
         labels = labels[labels.bool().any(1)]
         if not len(labels):
             raise CapabilityError("no item of the train split has a label", hint="use an untargeted attack")
+        labels = labels[~unseen(labels, self.unseen, context.random.seed)]
+        if not len(labels):
+            raise CapabilityError(
+                f"no label vector of the train split is left to learn from, with unseen={self.unseen}",
+                hint="lower the share",
+            )
         prototypes = self._prototypes(context, labels)
         condition, codes = _represented(labels, prototypes, context.surrogate.space, context.bank)
-        draw: Draw = within(context.threat) if self.bound == "tanh" else whole
         weights = Weights(
             hash=self.hash_weight, reconstruction=self.reconstruction_weight, deception=self.deception_weight
         )
@@ -102,9 +127,9 @@ class ProsGAN(Attack):
             labels.float(),
             condition,
             codes,
-            draw=draw,
-            loss=_HASH_LOSSES[self.hash_loss],
+            drawer=self._drawer(context.surrogate, learning(self.bound, context.threat)),
             weights=weights,
+            network=self.network,
             filters=self.filters,
             blocks=self.blocks,
             batch=self.batch,
@@ -120,14 +145,15 @@ class ProsGAN(Attack):
                 "prosgan needs target labels, the code bank and the generator that it has learnt",
                 hint="call `learn` first",
             )
-        clean = batch.inputs
-        generator = Generator.of(under(_GENERATOR, context.fitted), (clean.shape[2], clean.shape[3]))
-        prototypes = under(_PROTOTYPES, context.fitted)
-        condition, _ = _represented(batch.targets, prototypes, context.surrogate.space, context.bank)
-        head = generator(scaled(clean), condition)
-        if self.bound == "tanh":
-            return within(context.threat)(head, clean)
-        return whole(head, clean) if self.bound == "none" else context.threat.project(whole(head, clean), clean)
+        clean, (labels, which) = batch.inputs, torch.unique(batch.targets, dim=0, return_inverse=True)
+        state, prototypes = under(_GENERATOR, context.fitted), under(_PROTOTYPES, context.fitted)
+        generator = NETWORKS[self.network].of(state, (clean.shape[2], clean.shape[3]))
+        condition, codes = _represented(labels, prototypes, context.surrogate.space, context.bank)
+        drawer = self._drawer(context.surrogate, attacking(self.bound, context.threat))
+        return drawer(generator, clean, condition[which], codes[which])
+
+    def _drawer(self, surrogate: Surrogate, draw: Draw) -> Drawer:
+        return Drawer(surrogate=surrogate, guide=self.guide, loss=_HASH_LOSSES[self.hash_loss], draw=draw)
 
     def _prototypes(self, context: LearningContext, labels: Tensor) -> dict[str, Tensor]:
         """The state of a PrototypeNet; empty if the code has a closed form."""

@@ -1,4 +1,4 @@
-"""The generator of ProS-GAN: an image and a condition to an image (Wang et al., CVPR 2021, section 3.3)."""
+"""Generators: an image, and a condition, to an image (ProS-GAN's: Wang et al., CVPR 2021, section 3.3)."""
 
 from typing import Self
 
@@ -9,7 +9,9 @@ from torch.nn.functional import pad
 from robusthash.errors import CapabilityError
 
 _SMALLEST = 8  #: sides of the map that the condition starts from, at least
+_LABEL_MAP = 3  #: channels of the map that is drawn from the condition
 _CHANNELS = 8  #: channels of the condition's map at full size
+_GAIN = 2.0  #: of a guide at first; by itself, it is drawn as tanh 2 = 0.96
 _DOWN = 4  #: factor between the image and the map that the residual blocks work on
 
 
@@ -26,12 +28,16 @@ class Generator(nn.Module):
         condition: length of the condition; 0 is a generator without one.
         filters: channels of the first layer of the encoder.
         blocks: residual blocks.
+        guided: whether it is shown a guide, a direction for each element. It is added to what the head says, times a
+            learnt gain, so that an untrained generator steps along it.
 
     Raises:
         CapabilityError: the images are smaller than 8 x 8.
     """
 
-    def __init__(self, size: tuple[int, int], condition: int, *, filters: int, blocks: int) -> None:
+    def __init__(
+        self, size: tuple[int, int], condition: int, *, filters: int, blocks: int, guided: bool = False
+    ) -> None:
         super().__init__()
         if min(size) < _SMALLEST:
             raise CapabilityError(f"images of {size[0]}x{size[1]} are too small for a generator", hint="8x8 at least")
@@ -39,9 +45,10 @@ class Generator(nn.Module):
         factor = max(2**doublings, _DOWN)
         self.padded = (-(-size[0] // factor) * factor, -(-size[1] // factor) * factor)
         self.label = LabelDecoder(self.padded, condition, doublings) if condition else None
+        channels = 6 if guided else 3
         narrow, middle, wide = filters, 2 * filters, 4 * filters
         self.encoder = nn.Sequential(
-            nn.Conv2d(6 if condition else 3, narrow, 7, padding=3),
+            nn.Conv2d(channels + (_LABEL_MAP if condition else 0), narrow, 7, padding=3),
             *_norm(narrow),
             nn.Conv2d(narrow, middle, 4, stride=2, padding=1),
             *_norm(middle),
@@ -50,7 +57,8 @@ class Generator(nn.Module):
         )
         self.residual = nn.Sequential(*(Residual(wide) for _ in range(blocks)))
         self.decoder = nn.Sequential(*_up(wide, middle), *_up(middle, narrow))
-        self.head = nn.Conv2d(narrow + 3, 3, 3, padding=1, bias=False)
+        self.head = nn.Conv2d(narrow + channels, 3, 3, padding=1, bias=False)
+        self.gain = nn.Parameter(torch.tensor(_GAIN)) if guided else None
 
     @classmethod
     def of(cls, state: dict[str, Tensor], size: tuple[int, int]) -> Self:
@@ -64,24 +72,32 @@ class Generator(nn.Module):
         blocks = len({name.split(".")[1] for name in state if name.startswith("residual.")})
         condition = state["label.linear.weight"].shape[1] if "label.linear.weight" in state else 0
         with torch.device("meta"):
-            network = cls(size, condition, filters=filters, blocks=blocks)
+            network = cls(
+                size,
+                condition,
+                filters=filters,
+                blocks=blocks,
+                guided="gain" in state,
+            )
         network.load_state_dict(state, assign=True)
         return network.requires_grad_(requires_grad=False)
 
-    def forward(self, images: Tensor, condition: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, condition: Tensor | None = None, guide: Tensor | None = None) -> Tensor:
         """What the head says of each element, in (-1, 1): (n, 3, h, w).
 
         Args:
             images: (n, 3, h, w) float in [-1, 1].
             condition: (n, condition) float; None if the generator has none.
+            guide: (n, 3, h, w) float in [-1, 1]; None if the generator has none.
         """
         height, width = images.shape[2:]
         rows, columns = self.padded
-        framed = pad(images, (0, columns - width, 0, rows - height), mode="replicate")
+        seen = images if guide is None else torch.cat([images, guide], 1)
+        framed = pad(seen, (0, columns - width, 0, rows - height), mode="replicate")
         parts = [framed] if self.label is None or condition is None else [self.label(condition), framed]
         decoded = self.decoder(self.residual(self.encoder(torch.cat(parts, 1))))
-        drawn: Tensor = torch.tanh(self.head(torch.cat([decoded, framed], 1)))
-        return drawn[:, :, :height, :width]
+        drawn: Tensor = self.head(torch.cat([decoded, framed], 1))[:, :, :height, :width]
+        return torch.tanh(drawn if guide is None or self.gain is None else drawn + self.gain * guide)
 
 
 class LabelDecoder(nn.Module):
@@ -95,7 +111,7 @@ class LabelDecoder(nn.Module):
         self.doublings = nn.Sequential(
             *(layer for i in range(doublings) for layer in _up(channels >> i, channels >> (i + 1)))
         )
-        self.last = nn.Conv2d(_CHANNELS, 3, 3, padding=1, bias=False)
+        self.last = nn.Conv2d(_CHANNELS, _LABEL_MAP, 3, padding=1, bias=False)
 
     def forward(self, condition: Tensor) -> Tensor:
         """The map (n, 3, h, w) of conditions (n, condition)."""
