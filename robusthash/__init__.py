@@ -11,17 +11,19 @@ from robusthash.version import __version__
 
 if TYPE_CHECKING:
     from robusthash import contracts, errors, metrics, results
-    from robusthash.api import Checkpoint, attack, evaluate, harden, load_dataset, train, wrap
+    from robusthash.api import Checkpoint, FittedAttack, attack, evaluate, fit, harden, load_dataset, train, wrap
     from robusthash.results import Results, load_results
 
 __all__ = [
     "Checkpoint",
+    "FittedAttack",
     "Results",
     "__version__",
     "attack",
     "contracts",
     "errors",
     "evaluate",
+    "fit",
     "harden",
     "hookimpl",
     "load_dataset",
@@ -34,7 +36,8 @@ __all__ = [
 
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
-    **dict.fromkeys(("Checkpoint", "attack", "evaluate", "harden", "load_dataset", "train", "wrap"), "robusthash.api"),
+    **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "evaluate", "fit"), "robusthash.api"),
+    **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
 }
 

@@ -1,7 +1,7 @@
 """What observers are told: of a run, its cells, its end, and the epochs of its trainings. Importable without torch."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -162,14 +162,16 @@ class RunEnd:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochInfo:
-    """One epoch of a training.
+    """One epoch of a training: of a model, of a defense, or of an attack that learns.
 
     Attributes:
-        training: what is trained, such as ``dpsh 32 bit`` or ``cgat of dpsh 32 bit``.
+        training: what is trained, such as ``dpsh 32 bit``, ``cgat of dpsh 32 bit`` or ``prosgan on dpsh 32 bit``.
         epoch: number of finished epochs. A resumed training begins after its last snapshot.
         epochs: number of all epochs.
-        loss: mean over the batches of this epoch.
+        loss: mean over the batches of this epoch; of an attack, over the part of the train split that validates, if it
+            has one.
         map: mean average precision within the train split; None if it was not measured after this epoch.
+        losses: all that an attack tells, by name: parts of its loss, and signs of a collapse.
     """
 
     training: str
@@ -177,6 +179,7 @@ class EpochInfo:
     epochs: int
     loss: float
     map: float | None = None
+    losses: Mapping[str, float] = field(default_factory=dict)
 
 
 def _plain(value: Any) -> Any:

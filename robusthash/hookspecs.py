@@ -239,7 +239,7 @@ def robusthash_run_started(cells: int, settings: "RunInfo") -> None:
 
 @hookspec
 def robusthash_epoch_finished(epoch: "EpochInfo") -> None:
-    """Observes each epoch of a training: of a model, or of a defense that trains. What is cached is not trained.
+    """Observes each epoch of a training: of a model, of a defense, or of an attack. What is cached is not trained.
 
     Example::
 

@@ -1,6 +1,7 @@
 """Progress of long steps: bars on a terminal and in a notebook, lines in a pipe."""
 
 import html
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,17 @@ Report = Callable[[int, int, str], None]  #: called with (done, total, what)
 INTERVAL = 5.0  #: seconds between lines in a pipe; a step that takes longer is a long step
 _PATIENCE = 0.5  #: seconds before a notebook shows a bar: short steps need none
 _REFRESH = 0.1  #: seconds between updates of a notebook
+_NUMBER = re.compile(r"\d+")
+_DETAIL = re.compile(r"[,;]")
+
+
+def step_name(what: str) -> str:
+    """What a step is known by: its numbers, and what follows a comma or a semicolon, may change while it goes on.
+
+    >>> step_name("epoch 2/20, loss 0.8242") == step_name("epoch 3/20, loss 0.7")
+    True
+    """
+    return _NUMBER.sub("#", _DETAIL.split(what, maxsplit=1)[0])
 
 
 @contextmanager
@@ -40,11 +52,12 @@ def bars(console: "Console") -> Iterator[Report]:
     with Progress(*columns, console=console, transient=True) as running:
 
         def report(done: int, total: int, what: str) -> None:
-            if what not in shown:
-                shown[what] = running.add_task(what, total=total)
-            running.update(shown[what], completed=done, total=total)
+            name = step_name(what)
+            if name not in shown:
+                shown[name] = running.add_task(what, total=total)
+            running.update(shown[name], description=what, completed=done, total=total)
             if done >= total:
-                running.remove_task(shown.pop(what))
+                running.remove_task(shown.pop(name))
 
         yield report
 
@@ -67,15 +80,15 @@ def notebook_bars(*, clock: Callable[[], float] = time.monotonic) -> Iterator[Re
     """
     show: Callable[..., Any] = sys.modules["IPython"].display.display  # a notebook has already imported it
 
-    steps: dict[str, tuple[int, int]] = {}
+    steps: dict[str, tuple[str, int, int]] = {}
     drawn: Any = None
     last = clock() + _PATIENCE - _REFRESH
 
     def report(done: int, total: int, what: str) -> None:
         nonlocal drawn, last
-        steps[what] = done, total
+        steps[step_name(what)] = what, done, total
         if done >= total:
-            del steps[what]
+            del steps[step_name(what)]
         if clock() - last < _REFRESH:
             return
         last = clock()
@@ -91,13 +104,13 @@ def notebook_bars(*, clock: Callable[[], float] = time.monotonic) -> Iterator[Re
             drawn.update(_drawn({}), raw=True)
 
 
-def _drawn(steps: dict[str, tuple[int, int]]) -> dict[str, str]:
+def _drawn(steps: dict[str, tuple[str, int, int]]) -> dict[str, str]:
     """Unfinished steps, as text and HTML for a notebook."""
     lines = [
         f'<div><progress value="{done}" max="{total}"></progress> {html.escape(what)}: {done}/{total}</div>'
-        for what, (done, total) in steps.items()
+        for what, done, total in steps.values()
     ]
-    told = "\n".join(f"{what}: {done}/{total}" for what, (done, total) in steps.items())
+    told = "\n".join(f"{what}: {done}/{total}" for what, done, total in steps.values())
     return {"text/plain": told, "text/html": "".join(lines)}
 
 
@@ -127,10 +140,11 @@ class Lines:
     def report(self, done: int, total: int, what: str) -> None:
         """Updates the progress of a step."""
         now = self._clock()
-        step = self._steps.setdefault(what, _Step(started=now, done=done))
+        name = step_name(what)
+        step = self._steps.setdefault(name, _Step(started=now, done=done))
         passed = now - step.started
         if done >= total:
-            del self._steps[what]
+            del self._steps[name]
             if passed >= INTERVAL:
                 self._say(now, f"{what}: {done}/{total}, took {duration(passed)}")
         elif now - self._last >= INTERVAL:

@@ -1,20 +1,24 @@
-"""The Python API: wrap a network, attack images, evaluate, train and harden models."""
+"""The Python API: wrap a network, attack images, fit attacks, evaluate, train and harden models."""
 
 from robusthash.api.attacking import BoundAttack, attack
 from robusthash.api.checkpoint import Checkpoint
 from robusthash.api.data import load_dataset
 from robusthash.api.evaluating import Evaluation, evaluate
+from robusthash.api.fitting import fit
 from robusthash.api.outcome import AttackOutcome
 from robusthash.api.training import harden, train
 from robusthash.api.wrapping import wrap
+from robusthash.evaluation.planning.fitted import FittedAttack
 
 __all__ = [
     "AttackOutcome",
     "BoundAttack",
     "Checkpoint",
     "Evaluation",
+    "FittedAttack",
     "attack",
     "evaluate",
+    "fit",
     "harden",
     "load_dataset",
     "train",

@@ -1,7 +1,7 @@
 """Attacks a caller's inputs, inside the same guard as in an evaluation."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from robusthash.adversary import distance_to
 from robusthash.api import arguments
 from robusthash.api.checkpoint import Checkpoint
+from robusthash.api.fitted import Lesson, given_lesson
 from robusthash.api.inputs import GivenInputs, given_anchors, given_bank, given_ids, given_inputs, given_rows
 from robusthash.api.outcome import AttackOutcome
 from robusthash.api.plugins import installed
@@ -25,12 +26,14 @@ from robusthash.contracts import (
     Threat,
     isolated_randomness,
 )
+from robusthash.epsilon import format_epsilon
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
 from robusthash.evaluation.crafting.preparing import check_model, known_to
 from robusthash.evaluation.crafting.shards import shard_ranges
+from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.victims.plugins import Chosen, Plugins
 from robusthash.evaluation.victims.resources import usual_shard_size
@@ -56,6 +59,15 @@ class BoundAttack:
         self.name = chosen.use.name
         self.attack = chosen.plugin
 
+    @property
+    def fitted(self) -> FittedAttack | None:
+        """What it has learnt, with its options; None if it is to learn, or has nothing to learn."""
+        found = self._chosen.fitted
+        if found is None:
+            return None
+        use = replace(found.fitting.attack, options=self._chosen.use.options)
+        return replace(found, fitting=replace(found.fitting, attack=use))
+
     def __repr__(self) -> str:
         given = [
             f"{field.name}={value!r}"
@@ -69,7 +81,7 @@ class BoundAttack:
         model: HashModel | Checkpoint,
         inputs: Rows,
         *,
-        epsilon: float | str,
+        epsilon: float | str | None = None,
         labels: Rows | None = None,
         targets: Rows | None = None,
         anchors: Rows | None = None,
@@ -88,7 +100,8 @@ class BoundAttack:
                 it is. It is frozen and in evaluation mode meanwhile, and afterwards as it was.
             inputs: (n, 3, h, w) images, floats in [0, 1] or uint8; or what else the model takes. Floats are rounded to
                 the 8-bit grid first, as an upload would be.
-            epsilon: L-infinity radius, as a share of the box: a number, or a string such as ``8/255``.
+            epsilon: L-infinity radius, as a share of the box: a number, or a string such as ``8/255``. None is the
+                radius that the attack was fitted for.
             labels: (n, classes) multi-hot, the inputs' own labels, for attacks that need them.
             targets: (n, classes) multi-hot, the target labels, for targeted attacks.
             anchors: (n, voters, bits) in {-1, 0, +1}, codes of items with the target label, for attacks that aim at
@@ -108,15 +121,17 @@ class BoundAttack:
         victim = _model(model)
         given = given_inputs(inputs, victim.modality)
         check_model(self._chosen, victim, shown(victim))
+        lesson = None if self._chosen.fitted is None else given_lesson(self._chosen.fitted, victim, model)
+        known = self._knowledge(victim, given, lesson, labels=labels, targets=targets, anchors=anchors, bank=bank)
         job = Job(
             attack=self.attack,
             victim=victim,
-            surrogate=victim,
+            surrogate=victim if lesson is None else lesson.surrogate,
             inputs=given,
             ids=given_ids(ids, len(given)),
-            threat=Threat.on(victim.modality, arguments.radius(epsilon)),
+            threat=Threat.on(victim.modality, self._radius(epsilon)),
             random=Randomness(seed=arguments.number(seed, "seed", least=0), purpose=self._chosen.full_name),
-            knowledge=self._knowledge(victim, given, labels=labels, targets=targets, anchors=anchors, bank=bank),
+            knowledge=known,
             compute=Compute(device=device_of(victim)),
         )
         size = usual_shard_size([victim.modality]) if batch_size is None else batch_size
@@ -127,18 +142,46 @@ class BoundAttack:
                 report(rows.stop, len(given), self.name)
         return _joined(parts, inputs.device if isinstance(inputs, Tensor) else torch.device("cpu"))
 
-    def _knowledge(self, victim: HashModel, inputs: GivenInputs, **values: Any) -> Knowledge:
+    def _radius(self, epsilon: float | str | None) -> float:
+        """The radius, which is that of a fitted attack.
+
+        Raises:
+            UsageError: there is none, or another than the attack was fitted for.
+        """
+        fitted = self._chosen.fitted
+        if epsilon is None and fitted is None:
+            raise UsageError("epsilon is missing", hint="pass the radius as a share of the box: epsilon=8/255")
+        if fitted is None:
+            return arguments.radius(epsilon)
+        for_radius = fitted.fitting.epsilon
+        found = for_radius if epsilon is None else arguments.radius(epsilon)
+        if fitted.fitting.bounded and found != for_radius:
+            raise UsageError(
+                f"epsilon is {format_epsilon(found)}, and {fitted.path} was fitted for {format_epsilon(for_radius)}",
+                hint="leave epsilon out, or fit the attack again for the other radius",
+            )
+        return found
+
+    def _knowledge(self, victim: HashModel, inputs: GivenInputs, lesson: Lesson | None, **values: Any) -> Knowledge:
         """What the attack is given of what the caller passes.
 
         Raises:
             CapabilityError: it needs more than that, or what nobody can pass.
         """
         count, known = len(inputs), known_to(self.attack)
-        if isinstance(self.attack, Ensemble) or known & {"index", "learnt"}:
+        if "learnt" in known and lesson is None:
+            raise CapabilityError(
+                f"attack {self.name!r} has to learn first",
+                hint=f'robusthash.fit("{self.name}", model, dataset=...) gives what can be called, or '
+                "robusthash.evaluate(model, attack, dataset=...)",
+            )
+        if isinstance(self.attack, Ensemble) or "index" in known:
             raise CapabilityError(
                 f"attack {self.name!r} needs a whole retrieval system, not just a model",
                 hint="robusthash.evaluate(model, attack, dataset=...)",
             )
+        if lesson is not None and values["bank"] is None:
+            values["bank"] = lesson.bank
         given = {
             "labels": given_rows(values["labels"], count, "labels"),
             "targets": given_rows(values["targets"], count, "targets"),
@@ -154,21 +197,24 @@ class BoundAttack:
                 hint=f"pass {', '.join(f'{name}=...' for name in missing)}, "
                 "or let robusthash.evaluate take them from a dataset",
             )
-        return Knowledge(**{name: value for name, value in given.items() if name in known})  # type: ignore[arg-type]  # each of its own type
+        return Knowledge(
+            **{name: value for name, value in given.items() if name in known},  # type: ignore[arg-type]  # each of its own type
+            learnt=None if lesson is None else lesson.learnt,
+        )
 
 
-def attack(named: "str | Attack | BoundAttack", /, **options: Any) -> BoundAttack:
+def attack(named: "str | Attack | BoundAttack | FittedAttack", /, **options: Any) -> BoundAttack:
     """An attack, to be called on a model and inputs.
 
     Args:
-        named: registered name, such as ``rnm``, or an attack.
+        named: registered name, such as ``rnm``, an attack, or what :func:`robusthash.fit` returned.
         options: of a registered attack, by field, such as ``steps=200``; ``robusthash plugins show rnm`` lists them.
 
     Raises:
         UsageError: there is no such attack, or no such option.
     """
-    found = arguments.one(named, "attack", (str, Attack, BoundAttack))
-    plain = found.attack if isinstance(found, BoundAttack) else found
+    found = arguments.one(named, "attack", (str, Attack, BoundAttack, FittedAttack))
+    plain = (found.fitted or found.attack) if isinstance(found, BoundAttack) else found
     return BoundAttack(Plugins(installed(), {}).attack(plain, options))
 
 

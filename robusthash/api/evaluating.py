@@ -17,12 +17,13 @@ from robusthash.contracts import Attack, CrossModalHashModel, Dataset, Defense, 
 from robusthash.errors import OptionError, RobustHashWarning
 from robusthash.evaluation import Failure, Request, RunOutcome, choose_executor
 from robusthash.evaluation import evaluate as run
+from robusthash.evaluation.planning.fitted import FittedAttack, with_fitted
 from robusthash.host import PluginHost
 from robusthash.results import Record, Results
 from robusthash.specs import Direction, Role
 
 Model = str | Path | Checkpoint | HashModel | CrossModalHashModel
-AnyAttack = str | Attack | BoundAttack
+AnyAttack = str | Attack | BoundAttack | FittedAttack
 
 
 class Evaluation(Results):
@@ -72,7 +73,8 @@ def evaluate(
 
     Args:
         models: registered names, checkpoints, ``path/to/file.py:build``, or hash models.
-        attacks: registered names or attacks; None is the attack that models are ranked by.
+        attacks: registered names, attacks, or what :func:`robusthash.fit` returned; None is the attack that models are
+            ranked by.
         dataset: a registered name, a dataset, or its splits.
         defenses: registered names or defenses; ``none`` is no defense.
         surrogates: models that attacks are crafted on, for transfer attacks; none is each model itself.
@@ -126,9 +128,11 @@ def evaluate(
     return Evaluation(outcome.records, failures=outcome.failures)
 
 
-def _attacks(value: object) -> tuple[str | Attack, ...]:
-    found = arguments.several(value, "attack", (str, Attack, BoundAttack))
-    return tuple(each.attack if isinstance(each, BoundAttack) else each for each in found)
+def _attacks(value: object) -> tuple[str | Attack | FittedAttack, ...] | None:
+    found = arguments.several(value, "attack", (str, Attack, BoundAttack, FittedAttack))
+    plain = [(each.fitted or each.attack) if isinstance(each, BoundAttack) else each for each in found]
+    fitted = tuple(each for each in plain if isinstance(each, FittedAttack))
+    return with_fitted(tuple(each for each in plain if not isinstance(each, FittedAttack)), fitted)
 
 
 def _executor(value: object, workers: int, host: PluginHost, request: Request) -> Executor:

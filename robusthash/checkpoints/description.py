@@ -16,6 +16,7 @@ from robusthash.specs import PluginUse
 
 FORMAT = 1
 KEY = "robusthash"  #: of the description, in the metadata of a file
+FITTED_KEY = "robusthash-fitted"  #: of the description of what an attack has learnt
 _DEEPEST = 20  #: levels of nested options; they are traversed recursively
 
 _Share = Annotated[float, Meta(ge=0, le=1)]
@@ -76,6 +77,8 @@ def read_description(path: Path) -> Description:
         CheckpointError: the file is missing, a pickle, truncated, of another format, or without a valid description.
     """
     metadata = read_metadata(path)
+    if FITTED_KEY in metadata:
+        raise CheckpointError(f"{path} is a fitted attack, not a model", hint="name it with --fitted")
     if KEY not in metadata:
         raise CheckpointError(
             f"{path} holds weights without robusthash's description of them",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "console",
+    "fitted_option",
     "json_option",
     "load_host",
     "metric_option",
@@ -42,6 +43,13 @@ results_option = click.option(
 )
 
 
+fitted_option = click.option(
+    "--fitted",
+    multiple=True,
+    type=PATH,
+    metavar="FILE",
+    help="Attack with what robusthash fit has stored in this file; it need not be named by --attack. Repeatable.",
+)
 metric_option = click.option(
     "--metric",
     "metrics",

@@ -62,6 +62,7 @@ class _Commands(LazyGroup):
         ),
         "train": ("robusthash.cli.commands.train:command", "Train a hash model and save its checkpoint."),
         "import": ("robusthash.cli.commands.import_:command", "Import a checkpoint of another repository."),
+        "fit": ("robusthash.cli.commands.fit:command", "Let an attack learn on a model, and save what it learnt."),
         "harden": ("robusthash.cli.commands.harden:command", "Harden a hash model and save its checkpoint."),
         "attack": ("robusthash.cli.commands.attack:command", "Attack the queries and save the adversarial images."),
         "leaderboard": ("robusthash.cli.commands.leaderboard:command", "Rank the stored results."),

@@ -4,6 +4,7 @@ from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Surr
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
+from robusthash.contracts.attacking.team import Team
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.contracts.data.files import FileImages
@@ -105,6 +106,7 @@ __all__ = [
     "Space",
     "Split",
     "Surrogate",
+    "Team",
     "Threat",
     "TrainBatch",
     "TrainFeatures",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from robusthash.evaluation.running.outcome import Failure, RunOutcome
     from robusthash.evaluation.running.run import evaluate
     from robusthash.evaluation.tasks.attack import attack_images
+    from robusthash.evaluation.tasks.fit import fit_attack
     from robusthash.evaluation.tasks.gallery import Picture
     from robusthash.evaluation.tasks.harden import harden_victim
     from robusthash.evaluation.tasks.rescore import rescore
@@ -32,6 +33,7 @@ __all__ = [
     "attack_images",
     "choose_executor",
     "evaluate",
+    "fit_attack",
     "harden_victim",
     "parse_choice",
     "read_suite",
@@ -47,6 +49,7 @@ _HOMES = {
     **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
     "evaluate": "running.run",
     "attack_images": "tasks.attack",
+    "fit_attack": "tasks.fit",
     "Picture": "tasks.gallery",
     "harden_victim": "tasks.harden",
     "rescore": "tasks.rescore",

@@ -21,12 +21,14 @@ from robusthash.contracts import (
 )
 from robusthash.errors import ContractError, PluginError
 from robusthash.evaluation import Local, Processes, Request, evaluate
-from robusthash.evaluation.crafting.learning import Learnt, learnt
+from robusthash.evaluation.crafting.learning import Learnt, Stored, learnt
+from robusthash.evaluation.planning.fitted import Fitting, InputKind
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.files.tensors import load_tensors, save_tensors
 from robusthash.host import PluginHost
-from robusthash.results import ResultStore, Spent
+from robusthash.results import PluginUse, ResultStore, Spent
 from robusthash.testing import SmallVictim, toy_learning
+from robusthash.testing.records import make_model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,22 +116,39 @@ def context() -> LearningContext:
     return toy_learning(SmallVictim())
 
 
-def found(attack: Attack, context: LearningContext, made_from: Mapping[str, object]) -> Learnt:
+PLAIN = Fitting(
+    attack=PluginUse(name="learner", owner="toys 1.0"),
+    learnt_from={},
+    bounded=True,
+    surrogate=make_model("toy", bits=16),
+    inputs=InputKind(modality="image", shape=(3, 16, 16), low=0.0, high=1.0, levels=255),
+    dataset="toys",
+    dataset_digest="d",
+    train_digest="t",
+    classes=("a", "b", "c", "d"),
+    epsilon=8 / 255,
+    seed=0,
+    device="cpu",
+    versions={},
+)
+
+
+def found(attack: Attack, context: LearningContext, fitting: Fitting = PLAIN) -> Stored:
     """What an attack has learnt, which is something; counted by a budget of its own, as in a run."""
     fresh = replace(context, surrogate=Surrogate(context.surrogate.model, Budget()))
-    outcome = learnt(attack, fresh, made_from)
+    outcome = learnt(attack, fresh, fitting)
     assert outcome is not None
     return outcome
 
 
 def test_what_was_learnt_is_not_learnt_again(context: LearningContext, own_cache: Path) -> None:
     learner = Learner(result={"w": torch.arange(6.0).view(2, 3).T, "b": torch.tensor([1])})
-    first, again = (found(learner, context, {"seed": 0}) for _ in range(2))
+    first, again = (found(learner, context) for _ in range(2))
     assert first.tensors.keys() == again.tensors.keys() == {"w", "b"}
     assert all(torch.equal(first.tensors[name], again.tensors[name]) for name in first.tensors)
     assert again.tensors["w"].tolist() == [[0, 3], [1, 4], [2, 5]]
     assert len(learner.calls) == 1
-    found(learner, context, {"seed": 1})
+    found(learner, context, replace(PLAIN, seed=1))
     assert len(learner.calls) == 2
     assert len(list((own_cache / "attacks").iterdir())) == 2
 
@@ -137,38 +156,38 @@ def test_what_was_learnt_is_not_learnt_again(context: LearningContext, own_cache
 @pytest.mark.parametrize("damage", ["torn", "no cost"])
 def test_a_damaged_file_is_made_again(damage: str, context: LearningContext, own_cache: Path) -> None:
     learner = Learner(result={"w": torch.ones(2)})
-    found(learner, context, {})
+    found(learner, context, PLAIN)
     (path,) = (own_cache / "attacks").iterdir()
     if damage == "torn":
         path.write_bytes(b"torn")
     else:
         save_tensors(path, load_tensors(path))
-    again = found(learner, context, {})
+    again = found(learner, context, PLAIN)
     assert again.tensors["w"].tolist() == [1, 1]
     assert len(learner.calls) == 2
     assert path.stat().st_size > 8
-    assert found(learner, context, {}).spent == again.spent
+    assert found(learner, context, PLAIN).fitting.spent == again.fitting.spent
     assert len(learner.calls) == 2
 
 
 def test_an_attack_that_learns_nothing_leaves_nothing(context: LearningContext, own_cache: Path) -> None:
-    assert learnt(Idle(), context, {}) is None
-    assert learnt(Learner(result=None), context, {}) is None
+    assert learnt(Idle(), context, PLAIN) is None
+    assert learnt(Learner(result=None), context, PLAIN) is None
     assert not (own_cache / "attacks").exists()
 
 
 def test_what_learning_cost_is_told_by_whoever_takes_it_from_the_cache(context: LearningContext) -> None:
-    first, again = (found(Spender(), context, {}) for _ in range(2))
-    assert (first.spent.forward, first.spent.backward) == (6, 3)
-    assert first.spent.seconds > 0
-    assert again.spent == first.spent
+    first, again = (found(Spender(), context, PLAIN) for _ in range(2))
+    assert (first.fitting.spent.forward, first.fitting.spent.backward) == (6, 3)
+    assert first.fitting.spent.seconds > 0
+    assert again.fitting.spent == first.fitting.spent
 
 
 def test_a_learning_that_was_killed_goes_on_from_its_snapshot(context: LearningContext, own_cache: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        found(Spender(result=signal.SIGINT), context, {})
+        found(Spender(result=signal.SIGINT), context, PLAIN)
     assert [path.suffix for path in (own_cache / "attacks").iterdir()] == [".partial"]
-    assert found(Spender(result=signal.SIGINT), context, {}).tensors["w"].tolist() == [7.0]
+    assert found(Spender(result=signal.SIGINT), context, PLAIN).tensors["w"].tolist() == [7.0]
     assert [path.suffix for path in (own_cache / "attacks").iterdir()] == [".safetensors"]
 
 
@@ -179,19 +198,19 @@ def test_a_learning_that_was_killed_costs_what_an_undisturbed_one_costs(
     """The record tells it: two runs of one cell must agree, however often one of them was interrupted."""
     for epoch in kills:
         with pytest.raises(KeyboardInterrupt):
-            found(InStages(killed_at=epoch), context, {"which": "killed"})
-    resumed = found(InStages(), context, {"which": "killed"})
-    undisturbed = found(InStages(), context, {"which": "undisturbed"})
+            found(InStages(killed_at=epoch), context, PLAIN)
+    resumed = found(InStages(), context, PLAIN)
+    undisturbed = found(InStages(), context, replace(PLAIN, seed=1))
     assert resumed.tensors["total"].tolist() == undisturbed.tensors["total"].tolist() == [8.0]
-    assert (undisturbed.spent.forward, undisturbed.spent.backward) == (24, 24)
-    assert (resumed.spent.forward, resumed.spent.backward) == (24, 24)
-    assert resumed.spent.seconds > 0
+    assert (undisturbed.fitting.spent.forward, undisturbed.fitting.spent.backward) == (24, 24)
+    assert (resumed.fitting.spent.forward, resumed.fitting.spent.backward) == (24, 24)
+    assert resumed.fitting.spent.seconds > 0
 
 
 def test_a_snapshot_of_another_learning_is_not_taken_up(context: LearningContext) -> None:
     with pytest.raises(KeyboardInterrupt):
-        found(Spender(result=signal.SIGINT), context, {"seed": 0})
-    assert found(Spender(), context, {"seed": 1}).tensors["w"].tolist() == [0.0]
+        found(Spender(result=signal.SIGINT), context)
+    assert found(Spender(), context, replace(PLAIN, seed=1)).tensors["w"].tolist() == [0.0]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +227,7 @@ def test_a_bad_learner_is_refused(
     attack: Attack, error: type[Exception], says: str, context: LearningContext, own_cache: Path
 ) -> None:
     with pytest.raises(error, match=says):
-        learnt(attack, context, {})
+        learnt(attack, context, PLAIN)
     assert not (own_cache / "attacks").exists()
 
 

@@ -131,6 +131,28 @@ def test_a_run_is_told_from_its_request_to_its_end(
     assert end(told) == RunEnd(how=Ending.COMPLETE)
 
 
+def test_the_epochs_of_an_attack_that_learns_are_told(
+    observed: Callable[[], Any], model: LogitModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROBUSTHASH_CACHE", str(tmp_path / "cache"))
+    host, told = observed()
+    asked = request(model, "uap", options={"uap": {"steps": 20, "batch": 8}})
+    evaluate(asked, host, results=tmp_path / "r")
+    assert [event[0] for event in told] == ["started", "finished", *["epoch"] * 2, "finished", "end"]
+    epochs = [event[1] for event in told if event[0] == "epoch"]
+    assert [(one.training, one.epoch, one.epochs) for one in epochs] == [
+        ("uap on LogitModel 8 bit", 1, 2),
+        ("uap on LogitModel 8 bit", 2, 2),
+    ]
+    assert all(one.losses.keys() == {"loss", "validation"} and one.loss == one.losses["validation"] for one in epochs)
+    pictures = sorted(path.name for path in (tmp_path / "r" / "samples").rglob("*.png"))
+    assert pictures == ["00001.png", "00002.png"]
+    told.clear()
+    evaluate(asked, host, results=tmp_path / "again")
+    assert "epoch" not in [event[0] for event in told], "what is cached is not learnt"
+    assert not (tmp_path / "again" / "samples").exists()
+
+
 def test_stored_cells_are_told_as_reused(observed: Callable[[], Any], model: LogitModel, tmp_path: Path) -> None:
     host, told = observed()
     first = evaluate(request(model, "noise"), host, results=tmp_path)

@@ -56,6 +56,9 @@ FILES = {
     "train --weights": (["train", "--model", "lsh", "--weights", "{}"], ".safetensors"),
     "train --checkpoint": (["train", "--model", "lsh", "--checkpoint", "{}"], ".safetensors"),
     "harden --model": (["harden", "cgat", "--model", "{}"], ".safetensors"),
+    "eval --fitted": (["eval", "--model", "lsh", "--fitted", "{}"], ".safetensors"),
+    "attack --fitted": (["attack", "--model", "lsh", "--output", "out", "--fitted", "{}"], ".safetensors"),
+    "fit --model": (["fit", "uap", "--model", "{}"], ".safetensors"),
     "attack --model": (["attack", "--attack", "noise", "--output", "out", "--model", "{}"], ".safetensors"),
     "import FILE": (["import", "{}", *IMPORT], ".safetensors"),
     "show RECORD": (["show", "{}"], ".json"),
@@ -70,6 +73,7 @@ FIRST_FILES = {
     "eval --model of a checkpoint",
     "eval --model of a file",
     "eval --checkpoint",
+    "eval --fitted",
     "import FILE",
     "show RECORD",
 }

@@ -27,6 +27,7 @@ _OPTIONS = {
     "tha": ("-o", "tha.steps=3", "-o", "tha.fit_steps=20"),
     "strongest": ("-o", "strongest.members=rnm,hag", "-o", "strongest.restarts=1", "-o", "hag.steps=3"),
 }
+_UAP = ("-o", "uap.steps=20", "-o", "uap.batch=16", "--samples", "samples", "--quiet", "--json")
 _SAAT = ("-o", "saat.epochs=2", "-o", "saat.steps=1", "-o", "saat.batch_size=128")
 
 
@@ -59,6 +60,7 @@ JOBS = (
         arguments=(*_EVAL, "--model", "dpsh", "--surrogate", "linear.py:build", *_TRAIN, *_attacks("rnm")),
     ),
     Job(name="learnt", arguments=(*_EVAL, *_attacks("tha"))),
+    Job(name="fitted", arguments=("fit", "uap", "--model", "linear.py:build", *_UAP, "--output", "uap.safetensors")),
     Job(name="hardened", arguments=(*_EVAL, *_attacks("rnm"), "--defense", "saat", *_SAAT)),
     Job(name="again", arguments=(*_CELLS, "--force"), after="cells"),
     Job(

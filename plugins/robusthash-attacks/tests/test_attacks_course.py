@@ -13,6 +13,7 @@ from robusthash.contracts import LearningContext, Snapshots
 from robusthash.errors import OptionError, TrainingError
 from robusthash.testing import SmallVictim, toy_learning
 from robusthash_attacks.learnt.course import Course
+from robusthash_attacks.learnt.examples import Examples
 
 
 @dataclass
@@ -67,20 +68,54 @@ def test_the_state_that_validates_best_is_kept(
 
 
 def test_the_mean_losses_between_validations_are_told(context: LearningContext) -> None:
-    told: list[tuple[int, Mapping[str, float]]] = []
-    listening = replace(context, tell=lambda epoch, losses: told.append((epoch, losses)))
+    told: list[tuple[int, int, Mapping[str, float]]] = []
+    listening = replace(context, tell=lambda epoch, epochs, losses: told.append((epoch, epochs, losses)))
     Course(steps=3, every=2).run(Counter([5.0, 4.0]), listening)
     assert told == [
-        (1, {"loss": 1.5, "validation": 5.0, "count": 2.0}),
-        (2, {"loss": 3.0, "validation": 5.0, "count": 3.0}),
+        (1, 2, {"loss": 1.5, "validation": 5.0, "count": 2.0}),
+        (2, 2, {"loss": 3.0, "validation": 5.0, "count": 3.0}),
     ]
 
 
-def test_progress_says_what_is_wrong(context: LearningContext) -> None:
+def test_progress_tells_the_losses_and_what_is_wrong(context: LearningContext) -> None:
     said: list[str] = []
     listening = replace(context, progress=lambda _done, _total, what: said.append(what))
     Course(steps=6, every=2, what="counting").run(Counter([5.0, 4.0, 3.0]), listening)
-    assert said == ["counting"] * 4 + ["counting; it is late"] * 2
+    after_two, after_four = "counting, loss 1.5, validation 5", "counting, loss 3.5, validation 4; it is late"
+    assert said == ["counting"] * 2 + [after_two] * 2 + [after_four] * 2
+
+
+class Painter(Counter):
+    """Has something to look at."""
+
+    def shown(self) -> tuple[Tensor, Tensor]:
+        return torch.zeros(1), self.value.clone()
+
+
+@pytest.mark.parametrize(
+    ("validations", "shown"), [(1, [1]), (3, [1, 2, 3]), (7, [2, 4, 6, 7]), (8, [2, 4, 6, 8]), (20, [5, 10, 15, 20])]
+)
+def test_pictures_are_few_and_the_last_epoch_is_among_them(
+    validations: int, shown: list[int], context: LearningContext
+) -> None:
+    seen: list[tuple[int, float]] = []
+    showing = replace(context, show=lambda epoch, _clean, attacked: seen.append((epoch, float(attacked))))
+    Course(steps=2 * validations, every=2).run(Painter([1.0] * validations), showing)
+    assert seen == [(epoch, 2.0 * epoch) for epoch in shown]
+
+
+@pytest.mark.parametrize(("items", "held"), [(2, 1), (40, 4), (3000, 256)])
+def test_the_part_that_validates_is_cut_from_the_train_split(items: int, held: int) -> None:
+    context = toy_learning(SmallVictim(), train=items)
+    learnt, validating = Examples.split(context)
+    assert len(validating.rows) == held
+    assert sorted([*learnt.rows, *validating.rows]) == list(range(items)), "each train item is in one of them"
+    seen = {row for step in range(20) for row in learnt.batch(step, 8).tolist()}
+    assert seen.isdisjoint(validating.rows.tolist()), "no step is taken on it"
+    train = context.train.images.inputs(range(items))
+    assert torch.equal(validating.inputs(validating.rows), train[torch.from_numpy(validating.rows)])
+    again = Examples.split(replace(context, random=replace(context.random, seed=1)))[1]
+    assert items == 2 or set(again.rows.tolist()) != set(validating.rows.tolist()), "another seed cuts elsewhere"
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])
@@ -107,7 +142,7 @@ def test_killed_after_any_step_it_ends_alike(killed: int, context: LearningConte
             replace(
                 context,
                 progress=progress,
-                tell=lambda epoch, losses: told.setdefault(name, []).append((epoch, losses)),
+                tell=lambda epoch, _epochs, losses: told.setdefault(name, []).append((epoch, losses)),
                 snapshots=Snapshots(partial, "counter", seconds=0.0),
             ),
         )

@@ -226,7 +226,7 @@ def test_a_discriminator_that_learns_alone_wins() -> None:
 
 def test_losses_and_signs_are_told(tmp_path: Path) -> None:
     told: list[Mapping[str, float]] = []
-    context = replace(toy_learning(SmallVictim()), tell=lambda _epoch, losses: told.append(losses))
+    context = replace(toy_learning(SmallVictim()), tell=lambda _epoch, _epochs, losses: told.append(losses))
     learnt(ProsGAN(**SMALL, bound="none", deception_weight=1.0, reconstruction_weight=2.0), context)
     assert told[0].keys() == {
         "discriminator",

@@ -25,6 +25,7 @@ from robusthash_attacks.learnt.uaagan.losses import (
     deception_loss,
     discriminator_loss,
     metric_loss,
+    nearest_other,
     own_loss,
     positions,
     reconstruction_loss,
@@ -61,17 +62,15 @@ def test_positions_are_relaxed_codes_or_directions() -> None:
 def test_the_losses_of_vectors_worked_by_hand() -> None:
     own = torch.tensor([[1.0, 0], [0.6, 0.8], [-1, 0]])  # the nearest others are 0.894427, 0.894427 and 1.788854 away
     attacked = torch.tensor([[0.0, 1], [0.6, 0.8], [1, 0]])  # 1.414214, 0 and 2 from their own
-    assert own_loss(attacked, own).item() == pytest.approx(1 + (0 + 1 - 1) / 3)
-    assert own_loss(-own, own).item() == pytest.approx(0, abs=1e-6)
+    assert own_loss(attacked, own, nearest_other(own)).item() == pytest.approx(1 + (0 + 1 - 1) / 3)
+    assert own_loss(-own, own, nearest_other(own)).item() == pytest.approx(0, abs=1e-6)
+    apart = nearest_other(own)
     wanted = ((0.894427 + 0.6 - 1.414214) + (0.894427 + 0.6) + (1.788854 + 0.6 - 2)) / 3
-    assert metric_loss(attacked, own, 0.6).item() == pytest.approx(wanted, abs=1e-5)
-    assert metric_loss(attacked, own, 0.0).item() == pytest.approx(0.894427 / 3, abs=1e-5), "two are far enough"
-    assert metric_loss(attacked[:1], own[:1], 2.0).item() == pytest.approx(2 - 1.414214, abs=1e-5), "no negative"
-    clean = torch.zeros(2, 1, 1, 2)
-    assert reconstruction_loss(clean + torch.tensor([[3.0, 4.0], [0, 1]]).view(2, 1, 1, 2), clean).item() == 3
-    said, of_attacked = torch.tensor([[1.0, 0.5]]), torch.tensor([[0.5, 0.0]])
-    assert discriminator_loss(said, of_attacked).item() == pytest.approx(0.125 + 0.125)
-    assert deception_loss(of_attacked).item() == pytest.approx((0.25 + 1) / 2)
+    assert metric_loss(attacked, own, apart, margin=0.6).item() == pytest.approx(wanted, abs=1e-5)
+    few = metric_loss(attacked, own, apart, margin=0.0)
+    assert few.item() == pytest.approx(0.894427 / 3, abs=1e-5), "two are far enough"
+    alone = metric_loss(attacked[:1], own[:1], nearest_other(own[:1]), margin=2.0)
+    assert alone.item() == pytest.approx(2 - 1.414214, abs=1e-5), "no negative"
 
 
 OWN = torch.nn.functional.normalize(torch.randn(3, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64))
@@ -80,10 +79,10 @@ OWN = torch.nn.functional.normalize(torch.randn(3, 4, generator=torch.Generator(
 @pytest.mark.parametrize(
     "loss",
     [
-        lambda x: own_loss(positions(x, CODES), OWN),
-        lambda x: own_loss(positions(x, VECTORS), OWN),
-        lambda x: metric_loss(positions(x, CODES), OWN, 1.5),
-        lambda x: metric_loss(positions(x, VECTORS), OWN, 0.5),
+        lambda x: own_loss(positions(x, CODES), OWN, nearest_other(OWN)),
+        lambda x: own_loss(positions(x, VECTORS), OWN, nearest_other(OWN)),
+        lambda x: metric_loss(positions(x, CODES), OWN, nearest_other(OWN), margin=1.5),
+        lambda x: metric_loss(positions(x, VECTORS), OWN, nearest_other(OWN), margin=0.5),
         lambda x: reconstruction_loss(x, OWN),
         lambda x: discriminator_loss(x, 2 * x),
         deception_loss,
@@ -97,7 +96,7 @@ def test_a_loss_has_the_gradient_of_its_differences(loss: Callable[[Tensor], Ten
 
 def test_an_image_that_did_not_move_has_a_finite_gradient() -> None:
     own = OWN.clone().requires_grad_()
-    (metric_loss(own, OWN, 0.5) + reconstruction_loss(own, OWN)).backward()  # type: ignore[no-untyped-call]  # torch's
+    (metric_loss(own, OWN, nearest_other(OWN), margin=0.5) + reconstruction_loss(own, OWN)).backward()  # type: ignore[no-untyped-call]  # torch's
     assert own.grad is not None
     assert own.grad.isfinite().all()
 

@@ -36,8 +36,8 @@ class Trackers:
 
     @hookimpl
     def robusthash_epoch_finished(self, epoch: "EpochInfo") -> None:
-        """Adds a point to the curves of a training."""
-        values = {"loss": epoch.loss} | ({} if epoch.map is None else {"map": epoch.map})
+        """Adds a point to the curves of a training: its loss, and all else that an attack tells while it learns."""
+        values = {"loss": epoch.loss, **epoch.losses} | ({} if epoch.map is None else {"map": epoch.map})
         for one in self._open:
             one.add({f"training/{epoch.training}/{name}": value for name, value in values.items()}, step=epoch.epoch)
 

@@ -17,7 +17,8 @@ from robusthash.epsilon import parse_epsilon
 
 @click.command("attack")
 @click.option("--model", required=True, metavar="NAME", help="Hash model, or path/to/file.py:build.")
-@click.option("--attack", required=True, metavar="NAME", help="Attack.")
+@click.option("--attack", metavar="NAME", help="Attack.")
+@click.option("--fitted", type=PATH, metavar="FILE", help="Attack with what robusthash fit has stored in this file.")
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
 @click.option("--epsilon", metavar="8/255", help="L-infinity radius; by default that of the dataset.")
@@ -38,7 +39,8 @@ def command(
     /,
     *,
     model: str,
-    attack: str,
+    attack: str | None,
+    fitted: Path | None,
     bits: int,
     defense: str,
     epsilon: str | None,
@@ -55,15 +57,21 @@ def command(
     \b
     robusthash attack --model dpsh --attack rnm --output adversarial
     robusthash attack --model dpsh --attack rnm --input photographs --output protected
+    robusthash attack --model dpsh --fitted prosgan.safetensors --output adversarial
     """
     setting = make_setting(**values)
     radius = None if epsilon is None else parse_epsilon(epsilon)
     from robusthash.evaluation import Request
     from robusthash.evaluation.planning.early import check_early
+    from robusthash.evaluation.planning.fitted import only_attack
     from robusthash.evaluation.planning.pictures import own_pictures
     from robusthash.files.storage import require_writable
 
-    request = Request(models=(model,), attacks=(attack,), bits=(bits,), defenses=(defense,), setting=setting)
+    named = only_attack(attack, fitted)
+    radii = () if radius is None else (radius,)
+    request = Request(
+        models=(model,), attacks=(named,), bits=(bits,), defenses=(defense,), epsilons=radii, setting=setting
+    )
     host = load_host(context)
     check_early(request, host)
     if folder is not None:
@@ -75,7 +83,7 @@ def command(
         pictures = attack_images(
             model,
             bits,
-            attack,
+            named,
             setting,
             host,
             output=output,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from robusthash.cli.common import (
+    fitted_option,
     json_option,
     load_host,
     metric_option,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="Attack; without one, the attack that models are ranked by. Repeatable.",
 )
+@fitted_option
 @click.option(
     "--surrogate",
     "surrogates",
@@ -151,6 +153,7 @@ def command(
     robusthash eval --model dpsh --model hashnet --attack rnm --attack hag --bits 16 --bits 32
     robusthash eval --model dpsh --model hashnet --surrogate dpsh --surrogate hashnet --attack hinge
     robusthash eval --model dpsh --attack rnm --vary rnm.steps=10,100,1000
+    robusthash eval --model dpsh --fitted prosgan.safetensors
     robusthash eval --suite suite.toml
     robusthash eval --model dpsh --fail-under 'map[attack=strongest] >= 0.30'
 
@@ -190,6 +193,7 @@ def command(
 
 def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
     from robusthash.evaluation import Request, parse_choice, read_suite
+    from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 
     if suite is not None:
         given = [
@@ -206,7 +210,7 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
     values["precision"] = parse_choice(Precision, "precision", values["precision"])
     values["relevance"] = parse_choice(Relevance, "relevance", values["relevance"])
     grid["directions"] = tuple(parse_choice(Direction, "direction", one) for one in values.pop("directions"))
-    grid["attacks"] = grid["attacks"] or None
+    grid["attacks"] = with_fitted(grid["attacks"] or None, read_fitted(values.pop("fitted")))
     if values["checkpoint"] is not None and not grid["models"]:
         from robusthash.checkpoints import read_description
 

@@ -116,8 +116,25 @@ def _attack(record: "Record") -> Lines:
         ("role", attack.role),
         ("threat", f"Linf {format_epsilon(attack.epsilon)} ({attack.epsilon!r})"),
         *([("effort", f"{attack.effort.value:g} {attack.effort.option}")] if attack.effort else []),
+        *(_fitted(record)),
         ("precision", attack.precision + (", compiled" if attack.compiled else "")),
         *_use(attack),
+    ]
+
+
+def _fitted(record: "Record") -> Lines:
+    """What the attack had learnt before the run."""
+    from robusthash.epsilon import format_epsilon
+
+    fitted = record.attack.fitted
+    if fitted is None:
+        return []
+    on = record.attack.surrogate or record.victim.model
+    data = "this dataset" if fitted.dataset_digest == record.dataset.digest else f"dataset {fitted.dataset_digest[:12]}"
+    threat = f"Linf {format_epsilon(fitted.epsilon)}, seed {fitted.seed}"
+    return [
+        ("fitted", fitted.digest),
+        ("fitted on", f"{on.name} {on.label}, {data}, {threat}, by {fitted.owner}"),
     ]
 
 

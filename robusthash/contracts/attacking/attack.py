@@ -147,6 +147,14 @@ class Attack(ABC):
         """
         return True
 
+    @property
+    def learnt_from(self) -> frozenset[str] | None:
+        """Names of the options that what it learns depends on; None is all of them.
+
+        The others may differ where what was learnt is used again: it is learnt once for all of their values.
+        """
+        return None
+
     def fit(self, context: LearningContext) -> Mapping[str, Tensor] | None:  # noqa: ARG002 - for subclasses
         """Learns what the attack needs before its first query, once for each surrogate; the host caches it.
 

@@ -1,11 +1,13 @@
 """The context of an attack that learns: it may train for hours, resume after a kill, and report its losses."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
+from torch import Tensor
 
 from robusthash.contracts.attacking.access import CodeBank, Surrogate
+from robusthash.contracts.attacking.team import Team
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Split
 from robusthash.contracts.randomness import Randomness
@@ -27,7 +29,12 @@ class LearningContext:
         device: where to compute; the surrogate is there.
         snapshots: where unfinished learning is stored, and resumed from after a kill; None stores nothing.
         progress: called with (done, total, what) during long steps.
-        tell: called with (epoch, losses by name) after each epoch, for loggers.
+        tell: called with (epochs done, all epochs, losses by name) after each epoch, for loggers. An epoch is what the
+            attack makes of it, such as the steps between two validations. The first loss is the one that it goes by,
+            unless there is one that is called ``validation``.
+        team: the processes that learn together; an attack that shares out its batches is then faster.
+        show: called now and then with (epochs done, clean inputs, attacked inputs) of a few train items, always the
+            same ones; the host makes a picture of them.
     """
 
     surrogate: Surrogate
@@ -37,5 +44,7 @@ class LearningContext:
     random: Randomness
     device: torch.device
     snapshots: Snapshots | None = None
+    team: Team = field(default_factory=Team)
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
-    tell: Callable[[int, Mapping[str, float]], None] = lambda _epoch, _losses: None
+    tell: Callable[[int, int, Mapping[str, float]], None] = lambda _epoch, _epochs, _losses: None
+    show: Callable[[int, Tensor, Tensor], None] = lambda _epoch, _clean, _attacked: None

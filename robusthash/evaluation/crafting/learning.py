@@ -6,21 +6,19 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from robusthash.checkpoints import read_metadata
-from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots
+from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots, Team
 from robusthash.errors import CheckpointError
+from robusthash.evaluation.crafting.fitted import load_fitted, save_fitted
+from robusthash.evaluation.planning.fitted import Fitting
 from robusthash.files.caching import cached_path
 from robusthash.files.once import made_once, unfinished
-from robusthash.files.storage import digest
-from robusthash.files.tensors import load_tensors, save_tensors
+from robusthash.files.storage import require_space
 from robusthash.results import Spent
 
 _COST = "cost"
-
-_Learnt = tuple[Mapping[str, Tensor] | None, Spent]  #: what was learnt, if anything, and its cost
+_LEARN, _FOUND = "learn", "found"  #: what the first process of a team tells the others
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,23 +27,40 @@ class Learnt:
 
     Attributes:
         tensors: by name, on the device.
-        spent: cost of learning it, also if it is read from the cache.
+        spent: cost of learning it, also if it is read from a file.
     """
 
     tensors: Mapping[str, Tensor]
     spent: Spent
 
 
-def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any]) -> Learnt | None:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stored:
+    """What an attack has learnt, in the cache.
+
+    Attributes:
+        path: of the file.
+        fitting: how it was learnt.
+        tensors: by name, on the CPU or the device.
+        cached: whether it had been learnt before.
+    """
+
+    path: Path
+    fitting: Fitting
+    tensors: Mapping[str, Tensor]
+    cached: bool
+
+
+def learnt(attack: Attack, context: LearningContext, fitting: Fitting) -> Stored | None:
     """What an attack learns, from the cache if it has been learnt before.
 
     Workers and resumed runs read the cached file, so all of them use the same bytes. Learning that was interrupted
-    resumes from its last snapshot.
+    resumes from its last snapshot. Of a team of processes, the first one looks into the cache and writes to it.
 
     Args:
         attack: with its options.
         context: all that it may know; its snapshots are set here.
-        made_from: everything that could change what it learns, as plain values.
+        fitting: everything that could change what it learns.
 
     Returns:
         What it has learnt; None for an attack that does not learn.
@@ -57,45 +72,71 @@ def learnt(attack: Attack, context: LearningContext, made_from: Mapping[str, Any
     """
     if type(attack).fit is Attack.fit:
         return None
-    key = digest(made_from)
+    key = fitting.key
     path = cached_path("attacks", f"{key[:32]}.safetensors")
 
-    def read() -> _Learnt | None:
+    def read() -> tuple[Fitting, Mapping[str, Tensor]] | None:
         try:
-            return load_tensors(path), Spent(**_numbers(read_metadata(path)))
-        except (CheckpointError, ValueError, TypeError):
+            found = load_fitted(path)
+        except CheckpointError:
             return None
+        return (found.fitting, found.tensors) if found.fitting.key == key else None
 
-    def make() -> _Learnt:
-        meter = _Meter(context.surrogate.budget)
-        found = attack.learn(replace(context, snapshots=_MeteredSnapshots(unfinished(path), key, meter)))
-        spent = meter.spent()
-        if found is not None:
-            save_tensors(
-                path, found, metadata={f"{_COST}.{name}": repr(value) for name, value in asdict(spent).items()}
-            )
-        return found, spent
+    def make() -> tuple[Fitting, Mapping[str, Tensor] | None]:
+        for file in (path, unfinished(path)):
+            require_space(file.parent, context.bank.labels.nbytes, "what the attack learns")
+        team.agreed(_LEARN)
+        found, spent = _together(attack, context, unfinished(path), key)
+        told = replace(fitting, spent=spent)
+        return (told if found is None else save_fitted(path, found, context.bank, told)), found
 
-    (tensors, spent), _ = made_once(path, read, make)
-    return None if tensors is None else Learnt(tensors=_placed(tensors, context.device), spent=spent)
+    team = context.team
+    if team.rank:
+        return _followed(attack, context, path, key)
+    (stored, tensors), cached = made_once(path, read, make)
+    if cached:
+        team.agreed(_FOUND)
+    team.agreed(None if tensors is None else stored)
+    return None if tensors is None else Stored(path=path, fitting=stored, tensors=tensors, cached=cached)
+
+
+def _followed(attack: Attack, context: LearningContext, path: Path, key: str) -> Stored | None:
+    """What a process that is not the first one of its team has learnt with it: without the tensors."""
+    cached = context.team.agreed("") == _FOUND
+    if not cached:
+        _together(attack, context, unfinished(path), key)
+    stored: Fitting | None = context.team.agreed(None)
+    return None if stored is None else Stored(path=path, fitting=stored, tensors={}, cached=cached)
+
+
+def _together(
+    attack: Attack, context: LearningContext, partial: Path, key: str
+) -> tuple[Mapping[str, Tensor] | None, Spent]:
+    """What an attack learns in every process of its team, and what that costs all of them."""
+    meter = _Meter(context.surrogate.budget, context.team)
+    found = attack.learn(replace(context, snapshots=_MeteredSnapshots(partial, key, meter)))
+    return found, meter.spent()
 
 
 class _Meter:
-    """Counts what learning has spent, also before it was interrupted.
+    """Counts what learning has spent, in all processes, also before it was interrupted.
 
     Args:
         budget: counts the passes of this process.
+        team: the processes.
     """
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, team: Team) -> None:
         self._budget = budget
+        self.team = team
         self._before = Spent()
         self._started = time.perf_counter()
 
     def spent(self) -> Spent:
         """The cost up to now."""
         seconds = time.perf_counter() - self._started
-        now = Spent(forward=self._budget.forward, backward=self._budget.backward, seconds=seconds)
+        forward, backward = map(int, self.team.total(self._budget.forward, self._budget.backward))
+        now = Spent(forward=forward, backward=backward, seconds=seconds)
         return self._before + now
 
     def resume(self, before: Spent) -> None:
@@ -105,6 +146,8 @@ class _Meter:
 
 class _MeteredSnapshots(Snapshots):
     """Snapshots that also store the cost, so that resumed learning costs as much as uninterrupted learning.
+
+    Of a team of processes, the first one stores and reads them, and all have the same.
 
     Args:
         path: of the file.
@@ -116,8 +159,13 @@ class _MeteredSnapshots(Snapshots):
         super().__init__(path, identity)
         self._meter = meter
 
+    @property
+    def due(self) -> bool:
+        return self._meter.team.agreed(super().due)
+
     def load(self) -> Snapshot | None:
-        found = super().load()
+        team = self._meter.team
+        found = team.agreed(None if team.rank else super().load())
         if found is None:
             return None
         about = dict(found.about)
@@ -125,18 +173,10 @@ class _MeteredSnapshots(Snapshots):
         return replace(found, about=about)
 
     def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
-        super().save(tensors, {**(about or {}), _COST: asdict(self._meter.spent())})
+        spent = self._meter.spent()
+        if self._meter.team.rank == 0:
+            super().save(tensors, {**(about or {}), _COST: asdict(spent)})
 
     def part(self, name: str) -> Snapshots:
         plain = super().part(name)
         return _MeteredSnapshots(plain.path, plain.identity, self._meter)
-
-
-def _placed(tensors: Mapping[str, Tensor], device: torch.device) -> dict[str, Tensor]:
-    return {name: tensor.to(device) for name, tensor in tensors.items()}
-
-
-def _numbers(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Reads the cost of learning from a file's metadata."""
-    names = {"forward": int, "backward": int, "seconds": float}
-    return {name: kind(metadata.get(f"{_COST}.{name}", "")) for name, kind in names.items()}

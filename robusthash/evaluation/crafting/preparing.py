@@ -1,19 +1,16 @@
 """Makes a job of an attack and its systems, and checks that the attack gets what it needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from robusthash.contracts import Attack, Budget, HashModel, LearningContext, Randomness, Surrogate, Threat
+from robusthash.contracts import Attack, HashModel, Randomness, Threat
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
-from robusthash.evaluation.crafting.learning import Learnt, learnt
+from robusthash.evaluation.crafting.lessons import learnt_on
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.plugins import Chosen
-from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System
 from robusthash.specs import Capability, Goal
 
@@ -73,11 +70,8 @@ def check(chosen: Chosen[Attack], system: System, surrogate: System) -> None:
     Raises:
         CapabilityError: the attack needs something that is missing, or that a transfer attack must not know.
     """
-    check_model(chosen, surrogate.query_model, surrogate.victim.use.name)
+    check_learning(chosen, surrogate)
     attack, name, resources = chosen.plugin, chosen.use.name, system.resources
-    wants_labels = attack.goal is Goal.TARGETED or Capability.ANCHORS in attack.needs
-    if wants_labels and not resources.data.database.labels.any():
-        raise CapabilityError(f"attack {name!r} needs labels, and the database has none")
     if Capability.LABELS in attack.needs and not resources.queries.labels.any():
         raise CapabilityError(
             f"attack {name!r} needs the queries' labels, and they have none",
@@ -85,6 +79,23 @@ def check(chosen: Chosen[Attack], system: System, surrogate: System) -> None:
         )
     if surrogate.victim is not system.victim:
         _check_transfer(chosen, resources.plugins.members(attack))
+
+
+def check_learning(chosen: Chosen[Attack], surrogate: System) -> None:
+    """Checks that an attack can learn on a model, and be crafted on it.
+
+    Args:
+        chosen: the attack.
+        surrogate: the system that the attack is crafted on.
+
+    Raises:
+        CapabilityError: the attack does not work on the model, or there are no labels to aim at.
+    """
+    check_model(chosen, surrogate.query_model, surrogate.victim.use.name)
+    attack, name = chosen.plugin, chosen.use.name
+    wants_labels = attack.goal is Goal.TARGETED or Capability.ANCHORS in attack.needs
+    if wants_labels and not surrogate.resources.data.database.labels.any():
+        raise CapabilityError(f"attack {name!r} needs labels, and the database has none")
 
 
 def check_model(chosen: Chosen[Attack], model: HashModel, shown: str) -> None:
@@ -152,32 +163,5 @@ def _knowledge(chosen: Chosen[Attack], system: System, surrogate: System, threat
         anchors=resources.targets.anchor_codes(surrogate.database.codes) if "anchors" in known else None,
         bank=surrogate.bank if "bank" in known else None,
         index=system.database.index if "index" in known else None,
-        learnt=_learnt(chosen, surrogate, threat) if "learnt" in known else None,
+        learnt=learnt_on(chosen, surrogate, threat) if "learnt" in known else None,
     )
-
-
-def _learnt(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Learnt | None:
-    """What the attack learns on its surrogate, or has learnt before."""
-    resources = surrogate.resources
-    train = resources.data.train
-    context = LearningContext(
-        surrogate=Surrogate(surrogate.query_model, Budget()),
-        threat=threat,
-        train=train,
-        bank=surrogate.bank,
-        random=Randomness(seed=resources.setting.seed, purpose=chosen.full_name),
-        device=resources.device,
-        progress=resources.progress,
-    )
-    made_from: dict[str, Any] = {
-        **surrogate.victim.identity,
-        "train": train.digest,
-        "inputs": str(surrogate.modality),
-        "direction": str(surrogate.direction),
-        "attack": asdict(chosen.use),
-        "epsilon": threat.epsilon,
-        "seed": resources.setting.seed,
-        "versions": versions(),
-        "device": resources.device.type,
-    }
-    return learnt(chosen.plugin, context, made_from)

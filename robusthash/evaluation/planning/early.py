@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from robusthash.checkpoints import Description, read_description, read_metadata
+from robusthash.epsilon import format_epsilon
 from robusthash.errors import CheckpointError, OptionError, UnknownNameError
+from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import checkpoint_path, registered_name, user_path
 from robusthash.evaluation.planning.request import (
     AUTO,
@@ -35,11 +37,14 @@ def check_early(request: Request, host: PluginHost, *, own_bits: bool = False) -
     setting = request.setting
     named: list[tuple[PluginKind, object]] = [
         *((PluginKind.MODEL, registered_name(model)) for model in request.everyone),
-        *((PluginKind.ATTACK, attack) for attack in request.attacks or ()),
+        *((PluginKind.ATTACK, attack) for attack in request.attacks or () if isinstance(attack, str)),
         *((PluginKind.DEFENSE, None if defense == NO_DEFENSE else defense) for defense in request.defenses),
         (PluginKind.DATASET, setting.dataset),
         (PluginKind.BACKBONE, setting.backbone),
     ]
+    for attack in request.attacks or ():
+        if isinstance(attack, FittedAttack):
+            _check_fitted(attack, request, host)
     used = [*_found(host, named), *check_scoring(setting, host)]
     backbones = [entry.spec.name for entry in host.all(PluginKind.BACKBONE)]
     # An attack may be a member of another one, which is known only once that has been imported.
@@ -113,6 +118,24 @@ def _found(host: PluginHost, named: list[tuple[PluginKind, object]]) -> list[str
     for kind, name in names:
         host.find(kind, name)
     return [name for _, name in names]
+
+
+def _check_fitted(file: FittedAttack, request: Request, host: PluginHost) -> None:
+    """Refuses a fitted attack that is not installed, or is for none of the radii.
+
+    Raises:
+        UnknownNameError: no plugin registers the attack.
+        OptionError: it was fitted for another radius.
+    """
+    fitting = file.fitting
+    if file.attack is None:
+        host.find(PluginKind.ATTACK, file.full_name, where=str(file.path))
+    if fitting.bounded and request.epsilons and fitting.epsilon not in request.epsilons:
+        asked = ", ".join(map(format_epsilon, request.epsilons))
+        raise OptionError(
+            f"{file.path} was fitted for epsilon {format_epsilon(fitting.epsilon)}, and the run has {asked}",
+            hint=f"--epsilon {format_epsilon(fitting.epsilon)}, or fit the attack again for the other radius",
+        )
 
 
 def _check_file(model: object) -> None:

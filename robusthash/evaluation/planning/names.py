@@ -15,11 +15,13 @@ if TYPE_CHECKING:
         RetrievalData,
         Retriever,
     )
+    from robusthash.evaluation.planning.fitted import FittedAttack
 
 # As texts: names are checked before torch is imported.
 #: A registered name, ``file.py:build``, a checkpoint, or the model
 AnyModel: TypeAlias = "str | HashModel | CrossModalHashModel"
-AnyAttack: TypeAlias = "str | Attack"
+#: A registered name, the attack, or what it has learnt
+AnyAttack: TypeAlias = "str | Attack | FittedAttack"
 AnyDefense: TypeAlias = "str | Defense"
 AnyDataset: TypeAlias = "str | Dataset | RetrievalData"
 AnyRetriever: TypeAlias = "str | Retriever"

@@ -6,6 +6,7 @@ from itertools import product
 from typing import Any
 
 from robusthash.checkpoints import read_description
+from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense, AnyModel, checkpoint_path, shown
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request
 from robusthash.specs import Direction
@@ -43,12 +44,15 @@ class Cell:
         surrogate: the model that the attack is crafted on; None is the victim.
         options: options of the attack that replace those of the setting.
         direction: what searches for what.
+        candidates: for a fitted attack, the models among which is the one that it was fitted on; if empty, that is the
+            victim, or a model that is not at hand.
     """
 
     victim: VictimPlan
     attack: AnyAttack
     epsilon: float
     surrogate: VictimPlan | None = None
+    candidates: tuple[VictimPlan, ...] = ()
     options: Varied = ()
     direction: Direction = Direction.I2I
 
@@ -65,6 +69,8 @@ class Cell:
     def __str__(self) -> str:
         options = "".join(f" {name}={value}" for name, value in self.options)
         crafted = f" from {self.surrogate}" if self.surrogate else ""
+        if isinstance(self.attack, FittedAttack):
+            crafted = f" fitted on {self.attack.fitting.model_name}"
         direction = "" if self.direction is Direction.I2I else f", {self.direction}"
         return f"{shown(self.attack)}{options}{crafted} on {self.victim}{direction}"
 
@@ -95,7 +101,8 @@ def plan(request: Request, known: Known) -> list[Cell]:
     """The cells of a request; at each radius the reference comes before the attacks.
 
     Cells without a surrogate come first, victim by victim. Transfer cells follow, attack by attack, so that adversarial
-    inputs are crafted once for all victims.
+    inputs are crafted once for all victims. A fitted attack is run on each victim, at the radius that it was fitted
+    for.
 
     Args:
         request: the grid.
@@ -104,12 +111,13 @@ def plan(request: Request, known: Known) -> list[Cell]:
     Raises:
         CheckpointError: a model is a checkpoint that cannot be read.
     """
-    epsilons = _distinct(request.epsilons or (known.epsilon,))
+    epsilons = _distinct(request.epsilons or _fitted_for(request) or (known.epsilon,))
     directions = _distinct(request.directions or known.directions[:1])
     own: list[Cell] = []
     transferred: list[Cell] = []
     for victim, direction in product(_victims(request, known), directions):
-        attacks = _attacks(request, victim, known)
+        everything = _attacks(request, victim, known)
+        attacks = [attack for attack in everything if not isinstance(attack, FittedAttack)]
         surrogates = _surrogates(request, victim, known)
         itself = not surrogates or victim in surrogates
         direct = [name for name in attacks if itself or name in known.model_independent or name == known.reference]
@@ -118,6 +126,21 @@ def plan(request: Request, known: Known) -> list[Cell]:
             Cell(victim=victim, attack=attack, epsilon=epsilon, options=options, direction=direction)
             for epsilon in epsilons
             for attack in direct
+            for options in _sweep(request, attack)
+        ]
+        own += [
+            Cell(
+                victim=victim,
+                attack=attack,
+                epsilon=epsilon,
+                options=options,
+                direction=direction,
+                candidates=tuple(surrogates),
+            )
+            for attack in everything
+            if isinstance(attack, FittedAttack)
+            for epsilon in epsilons
+            if epsilon == attack.fitting.epsilon or not attack.fitting.bounded
             for options in _sweep(request, attack)
         ]
         transferred += [
@@ -135,6 +158,11 @@ def plan(request: Request, known: Known) -> list[Cell]:
             for options in _sweep(request, attack)
         ]
     return own + list(_by_crafting(transferred))
+
+
+def _fitted_for(request: Request) -> tuple[float, ...]:
+    """The radii of the fitted attacks of a request."""
+    return tuple(one.fitting.epsilon for one in request.attacks or () if isinstance(one, FittedAttack))
 
 
 def _victims(request: Request, known: Known) -> list[VictimPlan]:

@@ -12,6 +12,7 @@ import msgspec
 
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
+from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.files.opening import read_file
 from robusthash.files.paths import read_path
@@ -22,7 +23,7 @@ Item = TypeVar("Item")
 
 Some = Annotated[list[Item], msgspec.Meta(min_length=1)]
 _TYPES: dict[str, Any] = {
-    **dict.fromkeys(("models", "attacks", "surrogates", "defenses", "directions", "metrics"), Some[str]),
+    **dict.fromkeys(("models", "attacks", "fitted", "surrogates", "defenses", "directions", "metrics"), Some[str]),
     **dict.fromkeys(("bits", "qualities"), Some[int]),
     "epsilons": Some[str | float],
     "vary": dict[str, dict[str, Some[Any]]],
@@ -51,7 +52,8 @@ def read_suite(path: Path) -> Request:
         [vary.rnm-p2s]
         steps = [10, 100, 1000]
 
-    ``data_root``, ``checkpoint`` and a file of ``weights`` are relative to the file's folder.
+    ``data_root``, ``checkpoint``, a file of ``weights`` and the files of ``fitted`` attacks are relative to the file's
+    folder.
 
     Args:
         path: of the file.
@@ -59,6 +61,7 @@ def read_suite(path: Path) -> Request:
     Raises:
         InputError: the file cannot be read or is not TOML, a key is unknown, or a value has the wrong type.
         OptionError: a value is invalid.
+        CheckpointError: a fitted attack cannot be read.
     """
     content = _content(path)
     unknown = sorted(set(content) - set(_TYPES))
@@ -79,11 +82,13 @@ def read_suite(path: Path) -> Request:
         "relevance": lambda value: parse_choice(Relevance, "relevance", value),
         "directions": lambda values: tuple(parse_choice(Direction, "directions", value) for value in values),
         "weights": lambda value: value if value in NAMED_WEIGHTS else str(beside("weights", value)),
+        "fitted": lambda values: read_fitted(beside("fitted", value) for value in values),
         **{name: partial(beside, name) for name in ("data_root", "checkpoint")},
     }
     read = {name: readers.get(name, _frozen)(_typed(path, name, value)) for name, value in content.items()}
     setting = {entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read}
-    return Request(**read, setting=RunSettings(**setting))
+    attacks = with_fitted(read.pop("attacks", None), read.pop("fitted", ()))
+    return Request(**read, attacks=attacks, setting=RunSettings(**setting))
 
 
 def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:

@@ -1,8 +1,9 @@
-"""Requests to train or to harden a model: a grid of one model and no attack. Importable without torch."""
+"""Requests to train or harden a model, or to fit an attack on it: grids of one cell. Importable without torch."""
 
 from robusthash.errors import UsageError
-from robusthash.evaluation.planning.names import AnyDefense, registered_name, user_path
-from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.evaluation.planning.names import AnyAttack, AnyDefense, AnyModel, registered_name, user_path
+from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
+from robusthash.specs import Direction
 
 
 def training_request(model: str, bits: int, setting: RunSettings) -> Request:
@@ -44,3 +45,35 @@ def hardening_request(defense: AnyDefense, model: str, bits: int, setting: RunSe
             hint=f"robusthash eval --model {model} --defense ..., which stores the result in the cache",
         )
     return Request(models=(model,), attacks=(), bits=(bits,), defenses=(defense,), setting=setting)
+
+
+def fitting_request(
+    attack: AnyAttack,
+    model: AnyModel,
+    bits: int,
+    setting: RunSettings,
+    *,
+    defense: AnyDefense = NO_DEFENSE,
+    epsilon: float | None = None,
+    direction: Direction | None = None,
+) -> Request:
+    """A request to let an attack learn on a model.
+
+    Args:
+        attack: registered name, or the attack itself.
+        model: as ``--model`` takes it.
+        bits: code length.
+        setting: dataset, backbone, options.
+        defense: of the model.
+        epsilon: radius as a share of the box's width; None is the dataset's own.
+        direction: what searches for what; None is the dataset's first.
+    """
+    return Request(
+        models=(model,),
+        attacks=(attack,),
+        bits=(bits,),
+        defenses=(defense,),
+        epsilons=() if epsilon is None else (epsilon,),
+        directions=() if direction is None else (direction,),
+        setting=setting,
+    )

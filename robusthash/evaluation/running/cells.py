@@ -8,16 +8,19 @@ from pathlib import Path
 import torch
 
 from robusthash.contracts import Attack
+from robusthash.errors import CheckpointError
+from robusthash.evaluation.crafting.absent import AbsentSystem
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.preparing import make_job
 from robusthash.evaluation.crafting.shards import ShardFolder, shard_ranges
 from robusthash.evaluation.crafting.shared import Shared
+from robusthash.evaluation.planning.fitted import FittedAttack, Fitting
 from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.files.storage import digest
-from robusthash.results import AttackUse, Conditions, Effort, Outcome, Record, Scoring, VictimUse
+from robusthash.results import AttackUse, Conditions, Effort, FittedUse, Outcome, Record, Scoring, VictimUse
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -89,8 +92,10 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
         RobustHashError: a victim cannot be made.
     """
     resources = systems.resources
-    surrogate = systems.get(cell.crafted_on, cell.direction)
+    surrogate = _surrogate(cell, systems)
     system = systems.get(cell.victim, cell.direction)
+    if isinstance(cell.attack, FittedAttack) and cell.attack.fitting.on(system.victim.use, system.victim.defense):
+        surrogate = system
     attack = resources.plugins.attack(cell.attack, dict(cell.options))
     setting = resources.setting
     metrics = resources.metrics_for(system.space)
@@ -99,7 +104,7 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
         created="",
         dataset=resources.dataset_use,
         victim=VictimUse(model=system.victim.use, defense=system.victim.defense, direction=cell.direction),
-        attack=_attack_use(attack, cell, surrogate),
+        attack=_attack_use(attack, cell, surrogate, crafted_elsewhere=surrogate.victim is not system.victim),
         scoring=Scoring(
             protocols={name: metric.protocol for name, metric in metrics.items()},
             headline=next(iter(metrics)),
@@ -119,7 +124,36 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
     return PreparedCell(cell=cell, system=system, surrogate=surrogate, attack=attack, record=record, shared=shared)
 
 
-def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> AttackUse:
+def _surrogate(cell: Cell, systems: Systems) -> System:
+    """The system that a cell's attack is crafted on; for a fitted attack, the model that it was fitted on.
+
+    Raises:
+        CheckpointError: it was fitted on none of the surrogates that the user names, or on another kind of model.
+        RobustHashError: a model cannot be made.
+    """
+    file = cell.attack
+    if not isinstance(file, FittedAttack):
+        return systems.get(cell.crafted_on, cell.direction)
+    for candidate in cell.candidates or (cell.victim,):
+        found = systems.get(candidate, cell.direction)
+        if file.fitting.on(found.victim.use, found.victim.defense):
+            return found
+    fitted_on = f"{file.path} was fitted on {file.fitting.model_name}, weights {file.fitting.surrogate.digest[:12]}"
+    if cell.candidates:
+        raise CheckpointError(
+            f"{fitted_on}, which is none of the surrogates: {', '.join(map(str, cell.candidates))}",
+            hint="add it to them, or leave --surrogate out: the file says what an attack must know of that model",
+        )
+    victim, described = systems.get(cell.victim, cell.direction).victim.use, file.fitting.surrogate
+    if (victim.size, victim.distance) != (described.size, described.distance):
+        raise CheckpointError(
+            f"{fitted_on}, and {cell.victim} has {victim.label}, {victim.distance} distance",
+            hint="choose a model of the same size, or fit the attack again",
+        )
+    return AbsentSystem(file, systems.resources)
+
+
+def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System, *, crafted_elsewhere: bool) -> AttackUse:
     plugin, use, setting = attack.plugin, attack.use, surrogate.resources.setting
     effort = None
     if plugin.effort is not None:
@@ -130,12 +164,23 @@ def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System) -> Attack
         options=use.options,
         goal=plugin.goal,
         epsilon=cell.epsilon,
-        surrogate=surrogate.victim.use if cell.surrogate else None,
+        surrogate=surrogate.victim.use if crafted_elsewhere else None,
         role=attack.role,
         effort=effort,
         passes=plugin.averaged,
         precision=str(setting.precision),
         compiled=setting.compiled,
+        fitted=_fitted_use(attack.fitted.fitting) if attack.fitted else None,
+    )
+
+
+def _fitted_use(fitting: Fitting) -> FittedUse:
+    return FittedUse(
+        digest=fitting.digest,
+        owner=fitting.attack.owner,
+        epsilon=fitting.epsilon,
+        seed=fitting.seed,
+        dataset_digest=fitting.dataset_digest,
     )
 
 

@@ -1,17 +1,29 @@
 """Checks a request, and looks up what its plan depends on, before anything is trained."""
 
+from collections.abc import Iterable, Sequence
+
 from robusthash.contracts import Descriptor, Objective, ReadyModel
-from robusthash.errors import CapabilityError, OptionError
+from robusthash.errors import CapabilityError, CheckpointError, OptionError
+from robusthash.evaluation.crafting.absent import kind_of
 from robusthash.evaluation.planning.early import check_early
+from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
-from robusthash.evaluation.planning.plan import Known
+from robusthash.evaluation.planning.plan import Cell, Known
 from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, TRAIN, Request
 from robusthash.evaluation.victims.checkpoints import training_recipe
 from robusthash.evaluation.victims.plugins import Method
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.files.storage import digest
 from robusthash.host import PluginKind
 from robusthash.specs import Capability, Distance
 
+_SHOWN = 4  #: classes that an error names
+_FITTED_HINTS = {
+    "direction": "add --direction {}",
+    "inputs": "choose the --image-size that it was fitted for, or fit the attack again",
+    "classes": "choose the dataset that it was fitted on, or fit the attack again",
+    "bits": "choose a model of the same size, --bits {}, or fit the attack again",
+}
 _LOOKS_AT_A_MODEL = frozenset({Capability.GRADIENTS, Capability.CODE_BANK, Capability.ANCHORS})
 
 
@@ -44,7 +56,8 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
     retrievers = [entry.spec.name for entry in resources.host.all(PluginKind.RETRIEVER)]
     searched = retrievers if setting.retriever == AUTO else [setting.retriever]
     executors = [entry.spec.name for entry in resources.host.all(PluginKind.EXECUTOR)]
-    used = [*executors, *registered, *attacks, *members, *request.defenses, setting.dataset, *setting.metrics]
+    fitted = [attack.name for attack in attacks if isinstance(attack, FittedAttack)]
+    used = [*executors, *registered, *attacks, *fitted, *members, *request.defenses, setting.dataset, *setting.metrics]
     plugins.check_option_owners([*used, *searched, *backbones])
     if setting.backbone is not None:
         plugins.backbone(setting.backbone)
@@ -110,6 +123,41 @@ def known(request: Request, resources: Resources) -> Known:
         ),
         sizes=sizes,
     )
+
+
+def check_fitted(cells: Iterable[Cell], resources: Resources) -> None:
+    """Refuses fitted attacks that were learnt for other data or other models than those of a plan.
+
+    Args:
+        cells: the plan.
+        resources: the dataset.
+
+    Raises:
+        CheckpointError: a file is for other inputs, classes, directions, or outputs.
+    """
+    data = resources.data
+    for cell in cells:
+        if not isinstance(cell.attack, FittedAttack):
+            continue
+        fitting = cell.attack.fitting
+        inputs = kind_of(data.modalities[cell.direction.query])
+        here = {
+            "direction": (str(fitting.direction), str(cell.direction)),
+            "inputs": (str(fitting.inputs), str(inputs)),
+            "classes": (_told(fitting.classes), _told(data.classes)),
+            "bits": (str(fitting.surrogate.bits), str(cell.victim.bits)),
+        }
+        for what, (theirs, ours) in here.items():
+            if theirs != ours:
+                raise CheckpointError(
+                    f"{cell.attack.path} was fitted for {what} {theirs}, and {cell.victim} on {data.name} has {ours}",
+                    hint=_FITTED_HINTS[what].format(theirs),
+                )
+
+
+def _told(classes: Sequence[str]) -> str:
+    names = ", ".join(classes[:_SHOWN]) + (" ..." if len(classes) > _SHOWN else "")
+    return f"{names} ({len(classes)}, {digest({'classes': list(classes)})[:6]})"
 
 
 def _attacks(request: Request, resources: Resources) -> list[AnyAttack]:

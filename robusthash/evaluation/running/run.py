@@ -17,7 +17,7 @@ from robusthash.evaluation.planning.plan import Cell, VictimPlan, plan
 from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.running.assemble import assemble
 from robusthash.evaluation.running.cells import PreparedCell, prepare
-from robusthash.evaluation.running.checking import check, known
+from robusthash.evaluation.running.checking import check, check_fitted, known
 from robusthash.evaluation.running.executors import Local
 from robusthash.evaluation.running.observing import Observed, observed
 from robusthash.evaluation.running.outcome import Failure, RunOutcome
@@ -33,6 +33,7 @@ from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Direction, Role
 
 _SHARDS = ".shards"  #: folder of unfinished cells, in the results folder
+SAMPLES = "samples"  #: folder of pictures of what attacks make of train images while they learn
 _CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells need, in the results folder
 
 
@@ -65,10 +66,11 @@ def evaluate(
         StorageError: a result cannot be written; finished shards are kept.
     """
     place = executor or Local()
-    resources = Resources(request.setting, host, progress)
+    resources = Resources(request.setting, host, progress, samples=results / SAMPLES)
     check(request, resources)
     require_writable(results, "--results")
     cells = plan(request, known(request, resources))
+    check_fitted(cells, resources)
     require_space(results, least_written(cells, resources), "the results")
     with (
         observed(request, host, len(cells), results=results, executor=place, force=force) as watched,
@@ -103,7 +105,7 @@ def _evaluate(cell: Cell, place: int, run: "_Run", shared: SharedCraft, watched:
         StorageError: a result cannot be written, and no other could be.
     """
     systems = run.systems
-    for victim in (cell.victim, cell.crafted_on):
+    for victim in (cell.victim, cell.crafted_on, *cell.candidates):
         try:
             system = systems.get(victim, cell.direction)
         except StorageError:

@@ -5,11 +5,12 @@ from pathlib import Path
 import torch
 
 from robusthash.contracts import FileImages, Progress, RetrievalData, Split
+from robusthash.evaluation.planning.names import AnyAttack
 from robusthash.evaluation.planning.pictures import own_pictures
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
 from robusthash.evaluation.running.cells import prepare
-from robusthash.evaluation.running.checking import check, known
+from robusthash.evaluation.running.checking import check, check_fitted, known
 from robusthash.evaluation.tasks.gallery import Picture, save_gallery
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
@@ -19,7 +20,7 @@ from robusthash.host import PluginHost
 def attack_images(
     model: str,
     bits: int,
-    attack: str,
+    attack: AnyAttack,
     setting: RunSettings,
     host: PluginHost,
     *,
@@ -34,7 +35,7 @@ def attack_images(
     Args:
         model: registered name, or ``path/to/file.py:build``.
         bits: code length.
-        attack: registered name.
+        attack: registered name, or the file of what an attack has learnt.
         setting: dataset, backbone, options.
         host: the plugins.
         output: folder of the PNGs and their manifest.
@@ -61,6 +62,7 @@ def attack_images(
     )
     check(request, resources)
     cell = plan(request, known(request, resources))[-1]
+    check_fitted([cell], resources)
     if folder is not None:
         resources.attack_instead(_own_images(folder, resources.data))
     systems = Systems(resources)

@@ -1,15 +1,12 @@
 """Writes adversarial images as 8-bit PNGs, and a manifest that describes how they were made and their effect."""
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from robusthash.adversary import distance_to
@@ -17,6 +14,7 @@ from robusthash.contracts import IMAGE, Index, Progress
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
+from robusthash.evaluation.crafting.samples import png
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.files.storage import require_space, write_atomically
 from robusthash.metrics import linf, psnr, ssim
@@ -105,7 +103,7 @@ def _batch(
     levels = to_levels(delivered)
     pictures = []
     for row, image, (db, similarity, most, moved, kept, old, new) in zip(rows, levels, measured, strict=True):
-        write_atomically(output / files[row], _png(image))
+        write_atomically(output / files[row], png(image))
         pictures.append(
             Picture(
                 source=names[row],
@@ -136,16 +134,12 @@ def _retained(index: Index, before: Tensor, after: Tensor) -> list[float]:
     return [len(set(left) & set(right)) / k for left, right in zip(old.tolist(), new.tolist(), strict=True)]
 
 
-def _png(image: Tensor) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
 def _recipe(prepared: PreparedCell) -> dict[str, Any]:
-    system = prepared.system
+    system, fitted, surrogate = prepared.system, prepared.record.attack.fitted, prepared.record.attack.surrogate
     return {
         "attack": asdict(prepared.attack.use),
+        "fitted": asdict(fitted) if fitted else None,
+        "surrogate": surrogate.identity() if surrogate else None,
         "epsilon": prepared.cell.epsilon,
         **system.victim.identity,
         "dataset": system.resources.data.name,

@@ -20,6 +20,7 @@ from robusthash.contracts import (
 )
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.evaluation.planning.early import require_owners
+from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense
 from robusthash.evaluation.planning.request import PluginOptions
 from robusthash.evaluation.victims.declared import check_declared
@@ -45,12 +46,20 @@ class Chosen(Generic[Plugin]):
         use: its entry in the record.
         full_name: ``distribution/name``, which is unique; it keys the randomness of an attack.
         spec: the spec that registers it; None for an object that no plugin registers.
+        fitted: the file of what an attack has learnt; None if it is to learn, or has nothing to learn.
     """
 
     plugin: Plugin
     use: PluginUse
     full_name: str
     spec: Spec | None = None
+    fitted: FittedAttack | None = None
+
+    @property
+    def learnt_from(self) -> dict[str, Any]:
+        """The options that what an attack learns depends on."""
+        names = self.plugin.learnt_from if isinstance(self.plugin, Attack) else None
+        return {name: value for name, value in self.use.options.items() if names is None or name in names}
 
     @property
     def role(self) -> Role:
@@ -75,10 +84,12 @@ class Plugins:
         """An attack, created once. The record's entry of an ensemble has the options of its members.
 
         Args:
-            named: registered name, or the attack itself.
+            named: registered name, the attack itself, or the file of what it has learnt, whose options those of the run
+                replace, as far as what was learnt does not depend on them.
             varied: options that replace those of the run.
 
         Raises:
+            CheckpointError: what was learnt is of a plugin that is not installed, or of other options.
             ContractError: a member of an ensemble is an ensemble, targeted, or unbounded.
             UsageError: as for :meth:`choose`.
         """
@@ -88,6 +99,8 @@ class Plugins:
         return self._attacks[key]
 
     def _attack(self, named: AnyAttack, varied: Mapping[str, Any]) -> Chosen[Attack]:
+        if isinstance(named, FittedAttack):
+            return self._fitted(named, varied)
         options = {**self.options.get(named, {}), **varied} if isinstance(named, str) else varied
         chosen = self.choose(PluginKind.ATTACK, named, Attack, options)
         if not isinstance(chosen.plugin, Ensemble):
@@ -105,6 +118,23 @@ class Plugins:
             for place, member in enumerate(members)
         }
         return replace(chosen, use=replace(chosen.use, options={**chosen.use.options, "members": told}))
+
+    def _fitted(self, file: FittedAttack, varied: Mapping[str, Any]) -> Chosen[Attack]:
+        fitting = file.fitting
+        asked = {**self.options.get(file.name, {}), **varied}
+        if file.attack is None:
+            chosen = self.choose(PluginKind.ATTACK, file.full_name, Attack, {**fitting.attack.options, **asked})
+        else:
+            chosen = self.choose(PluginKind.ATTACK, file.attack, Attack, asked)
+        learnt_from = chosen.learnt_from
+        for name in sorted({*learnt_from, *fitting.learnt_from}):
+            if learnt_from.get(name) != fitting.learnt_from.get(name):
+                raise OptionError(
+                    f"{file.path} was learnt with {file.name}.{name}={fitting.learnt_from.get(name)}, "
+                    f"not {learnt_from.get(name)}",
+                    hint="leave the option out, or fit the attack again with it",
+                )
+        return replace(chosen, fitted=file)
 
     def members(self, attack: Attack) -> list[Chosen[Attack]]:
         """The members of an ensemble; an empty list for other attacks."""

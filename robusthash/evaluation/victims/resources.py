@@ -1,7 +1,8 @@
 """What the cells of a run share, each created once: plugins, dataset, queries, device."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -18,6 +19,7 @@ from robusthash.contracts import (
     Retriever,
     Space,
     Split,
+    Team,
     unwatched,
 )
 from robusthash.errors import CapabilityError, UsageError
@@ -35,6 +37,7 @@ from robusthash.specs import Direction
 from robusthash.version import __version__
 
 _SMALL_IMAGE = 64
+_VALIDATION = "validation"  #: what an attack that learns calls its loss on the part that takes no steps
 _SHARD_SIZES = (128, 32)  #: queries per shard, for small and for large inputs
 
 
@@ -83,15 +86,28 @@ class Resources:
     Attributes:
         plugins: plugin objects with the run's options.
         batches: how many queries fit into memory at once.
+        samples: folder of the pictures that attacks show while they learn; None keeps none.
+        team: the processes that learn together.
     """
 
-    def __init__(self, setting: RunSettings, host: PluginHost, progress: Progress, *, observed: bool = True) -> None:
+    def __init__(
+        self,
+        setting: RunSettings,
+        host: PluginHost,
+        progress: Progress,
+        *,
+        observed: bool = True,
+        samples: Path | None = None,
+        team: Team | None = None,
+    ) -> None:
         self.setting = setting
         self.host = host
         self.progress = progress
         self._observed = observed
         self.plugins = Plugins(host, setting.options)
         self.batches = Batches()
+        self.samples = samples
+        self.team = team or Team()
 
     def watch(self, training: str) -> EpochWatch:
         """Tells observers of each epoch of a training.
@@ -105,6 +121,20 @@ class Resources:
             self.host.notify("robusthash_epoch_finished", epoch=told)
 
         return tell if self._observed else unwatched
+
+    def tell_losses(self, training: str, epoch: int, epochs: int, losses: Mapping[str, float]) -> None:
+        """Tells observers of an epoch of an attack that learns.
+
+        Args:
+            training: what learns, and on what, for people.
+            epoch: epochs done.
+            epochs: all epochs.
+            losses: by name.
+        """
+        if self._observed and losses:
+            loss = losses.get(_VALIDATION, next(iter(losses.values())))
+            told = EpochInfo(training=training, epoch=epoch, epochs=epochs, loss=loss, losses=dict(losses))
+            self.host.notify("robusthash_epoch_finished", epoch=told)
 
     @cached_property
     def device(self) -> torch.device:

@@ -58,11 +58,19 @@ class VictimKey:
 
 @dataclass(frozen=True, kw_only=True)
 class AttackKey:
-    """An attack. The same method crafted on another model is another attack."""
+    """An attack. The same method crafted on another model is another attack.
+
+    Attributes:
+        goal: of the attack.
+        method: regardless of what it is crafted on.
+        surrogate: the model that it is crafted on; None if that is the victim.
+        fitted: digest of what it had learnt before the run; None if there was nothing.
+    """
 
     goal: Goal
     method: PluginKey
     surrogate: ModelKey | None
+    fitted: str | None = None
 
 
 def plugin_key(use: PluginUse) -> PluginKey:
@@ -116,12 +124,13 @@ def attack_key(attack: AttackUse, *, any_effort: bool = False, any_size: bool = 
     Args:
         attack: the attack.
         any_effort: leave its effort open.
-        any_size: leave the size of its surrogate open.
+        any_size: leave the size of its surrogate open, and with it what was learnt on it.
     """
     return AttackKey(
         goal=attack.goal,
         method=method_key(attack, any_effort=any_effort),
         surrogate=model_key(attack.surrogate, any_size=any_size) if attack.surrogate else None,
+        fitted=attack.fitted.digest if attack.fitted and not any_size else None,
     )
 
 

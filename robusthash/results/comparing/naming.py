@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from robusthash.results.comparing.keys import AttackKey, ModelKey, PluginKey, VictimKey, attack_key, victim_key
 from robusthash.results.records.record import Record
@@ -14,7 +15,8 @@ class Names:
     """Names that are unique in a table.
 
     If an attack or a defense occurs with several sets of options, its name includes the options that differ. If a model
-    occurs with several weights, as a victim or as a surrogate, its name includes the digest of its weights.
+    occurs with several weights, as a victim or as a surrogate, its name includes the digest of its weights. If an
+    attack was run with several things that it had learnt before, its name includes the digest of these.
 
     Args:
         subjects: the victims and attacks in the table.
@@ -25,7 +27,9 @@ class Names:
         self._methods = _variants(attack.method for _, attack in kept)
         self._defenses = _variants(victim.defense for victim, _ in kept if victim.defense)
         self._weights: dict[str, set[str]] = defaultdict(set)
+        self._fitted: dict[AttackKey, set[str | None]] = defaultdict(set)
         for victim, attack in kept:
+            self._fitted[replace(attack, fitted=None)].add(attack.fitted)
             self._weights[self._plain(victim)].add(victim.model.digest)
             if attack.surrogate:
                 self._weights[str(attack.surrogate)].add(attack.surrogate.digest)
@@ -38,6 +42,8 @@ class Names:
     def attack(self, attack: AttackKey) -> str:
         """The name of an attack: ``hinge``, or ``hinge from hashnet 32 bit`` if it was crafted on another model."""
         method = self.method(attack.method)
+        if attack.fitted and len(self._fitted[replace(attack, fitted=None)]) > 1:
+            method = f"{method} fitted={attack.fitted[:_DIGITS]}"
         return f"{method} from {self.surrogate(attack.surrogate)}" if attack.surrogate else method
 
     def method(self, method: PluginKey) -> str:

@@ -41,6 +41,7 @@ def setting_facts(record: Record, stage: str) -> Facts:
         "epsilon": _epsilon(attack.epsilon),
         "surrogate": f"{surrogate.name} {surrogate.label}" if surrogate else NONE,
         **({"surrogate's weights": surrogate.digest} if surrogate else {}),
+        **({"fitted": attack.fitted.digest} if attack.fitted else {}),
         **_options("attack", method_key(attack)),
     }
 

@@ -55,6 +55,9 @@ class Row:
         psnr: mean over the queries, in dB.
         seconds: duration of the attack, per query.
         queries: inputs sent to the victim's service, per query; None if there were none.
+        learning_forward: inputs passed through the surrogate before the first query; None if nothing is learnt.
+        learning_backward: inputs whose gradient was taken then.
+        learning_seconds: duration of the learning, once for all queries.
         flags: failed soundness checks, including those between records.
         record: digest of the record.
     """
@@ -72,6 +75,9 @@ class Row:
     psnr: float | None = None
     seconds: float | None = None
     queries: float | None = None
+    learning_forward: int | None = None
+    learning_backward: int | None = None
+    learning_seconds: float | None = None
     flags: tuple[Flag, ...] = ()
     record: str | None = None
 

@@ -103,6 +103,7 @@ def _floors(model: str, floors: Mapping[Against, Mapping[str, float]]) -> Iterat
 
 def _attack_row(model: str, record: Record, kind: RowKind, rank: int | None, names: Names) -> Row:
     attack, cost, queries = record.attack, record.outcome.cost, max(1, record.dataset.queries)
+    learning = {f"learning_{name}": value for name, value in asdict(cost.learning).items()} if cost.learning else {}
     return Row(
         kind=kind,
         model=model,
@@ -117,6 +118,7 @@ def _attack_row(model: str, record: Record, kind: RowKind, rank: int | None, nam
         psnr=record.outcome.imagery.get("psnr"),
         seconds=cost.seconds / queries,
         queries=cost.queries / queries if cost.queries else None,
+        **learning,
         flags=record.outcome.flags,
         record=record.digest,
     )

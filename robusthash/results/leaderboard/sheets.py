@@ -50,19 +50,21 @@ def rows_table(section: Section, *, ties: bool) -> Table:
     target = f"{metric_title(metric, Against.TARGET)} {band}"
     targets = (Column(name=target), [_interval(row.target, ties=ties) for row in rows])
     calls = (Column(name="calls/query"), [_rounded(row.queries) for row in rows])
+    learning = (Column(name="learning", omitted=0), [_duration(row.learning_seconds) for row in rows])
     told = [
         (Column(name="#"), [f"{_letters(row)}{row.rank}" if row.rank else "" for row in rows]),
         (Column(name="model", words=True, grouped=True), [row.model for row in rows]),
         (Column(name="attack", words=True), [row.label for row in rows]),
         (
-            Column(name="clean", omitted=2),
+            Column(name="clean", omitted=3),
             ["" if row.kind is RowKind.CLEAN else _number(row.clean) for row in rows],
         ),
         (Column(name=f"{metric_title(metric)} {band}"), [_interval(row.score, ties=ties) for row in rows]),
         *([targets] if _has_targets(section) else []),
-        (Column(name="PSNR", omitted=1), [_rounded(row.psnr) for row in rows]),
+        (Column(name="PSNR", omitted=2), [_rounded(row.psnr) for row in rows]),
         *([calls] if any(row.queries is not None for row in rows) else []),
-        (Column(name="time/query", omitted=0), [_duration(row.seconds) for row in rows]),
+        (Column(name="time/query", omitted=1), [_duration(row.seconds) for row in rows]),
+        *([learning] if any(row.learning_seconds is not None for row in rows) else []),
         (Column(name="flags", words=True, warning=True), [" ".join(flag.id for flag in row.flags) for row in rows]),
     ]
     by_row = zip(*(cells for _, cells in told), strict=True)

@@ -41,6 +41,7 @@ def flatten(record: "Record") -> dict[str, Any]:
         "passes": attack.passes,
         "precision": attack.precision,
         "compiled": attack.compiled,
+        "fitted": asdict(attack.fitted) if attack.fitted else None,
         "protocols": dict(scoring.protocols),
         "headline": scoring.headline,
         "relevance": scoring.relevance,
@@ -89,12 +90,13 @@ def crafting(content: Mapping[str, Any]) -> dict[str, Any]:
         if content["surrogate"]
         else {"model": _identity(content["model"]), "defense": content["defense"]}
     )
-    direction = content.get("direction", Direction.I2I)
+    direction, fitted = content.get("direction", Direction.I2I), content.get("fitted")
     return {
         **{name: content[name] for name in _CRAFTING},
         "source": source,
         "device": content["environment"]["device"],
         **({} if direction == Direction.I2I else {"direction": direction}),
+        **({"fitted": fitted} if fitted else {}),
     }
 
 

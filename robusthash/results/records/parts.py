@@ -105,6 +105,25 @@ class Effort:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FittedUse:
+    """What an attack has learnt before the run, as a file held it.
+
+    Attributes:
+        digest: of what was learnt.
+        owner: distribution and version that learnt it.
+        epsilon: radius that it was learnt for.
+        seed: of the learning.
+        dataset_digest: of the three splits of the dataset whose train split it was learnt from.
+    """
+
+    digest: str
+    owner: str
+    epsilon: float
+    seed: int
+    dataset_digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class AttackUse(PluginUse):
     """An attack, as it was run.
 
@@ -117,6 +136,7 @@ class AttackUse(PluginUse):
         passes: number of passes over which each gradient is averaged.
         precision: of its passes. Scoring is always in float32.
         compiled: whether the model that it was crafted on was compiled.
+        fitted: what it had learnt before the run; None if it learns nothing, or learnt it for the run.
     """
 
     goal: Goal
@@ -127,6 +147,7 @@ class AttackUse(PluginUse):
     passes: int = 1
     precision: str = "float32"
     compiled: bool = False
+    fitted: FittedUse | None = None
 
     @property
     def against(self) -> Against:

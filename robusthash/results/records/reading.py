@@ -19,6 +19,7 @@ from robusthash.results.records.parts import (
     Conditions,
     DatasetUse,
     Effort,
+    FittedUse,
     ModelUse,
     Scoring,
     VictimUse,
@@ -102,6 +103,7 @@ def _record(file: File2) -> Record:
             passes=file.passes,
             precision=file.precision,
             compiled=file.compiled,
+            fitted=FittedUse(**asdict(file.fitted)) if file.fitted else None,
         ),
         scoring=Scoring(
             protocols=file.protocols,

@@ -105,6 +105,16 @@ class CostPart(Part, kw_only=True):
     learning: SpentPart | None = None
 
 
+class FittedPart(Part, kw_only=True):
+    """What an attack had learnt before the run."""
+
+    digest: Digest
+    owner: str
+    epsilon: Annotated[float, Meta(ge=0)]
+    seed: Number
+    dataset_digest: str
+
+
 class EffortPart(Part, kw_only=True):
     """How long an attack runs."""
 
@@ -172,6 +182,7 @@ class File2(CommonPart, kw_only=True):
     effort: EffortPart | None
     passes: Positive
     headline: str
+    fitted: FittedPart | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

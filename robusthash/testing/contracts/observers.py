@@ -105,6 +105,18 @@ def events(*, records: int = 3) -> list[tuple[str, dict[str, Any]]]:
             "robusthash_epoch_finished",
             {"epoch": EpochInfo(training="dpsh 32 bit", epoch=2, epochs=2, loss=0.5, map=0.8)},
         ),
+        (
+            "robusthash_epoch_finished",
+            {
+                "epoch": EpochInfo(
+                    training="prosgan on dpsh 32 bit",
+                    epoch=1,
+                    epochs=20,
+                    loss=4.2,
+                    losses={"hash": 4.1, "validation": 4.2, "label": 0.8},
+                )
+            },
+        ),
         *(("robusthash_cell_finished", {"record": record, "reused": i == 0}) for i, record in enumerate(made)),
         ("robusthash_cell_failed", {"cell": cell, "owner": "sample-plugin 1.0", "error": error}),
         ("robusthash_run_finished", {"records": made, "seconds": 1.5, "end": end}),

@@ -35,6 +35,10 @@ class THA(GradientAttack):
             if size is not None and size < 1:
                 raise OptionError(f"{name}={size}", hint="at least 1")
 
+    @property
+    def learnt_from(self) -> frozenset[str]:  # noqa: D102 - as in the base class
+        return frozenset({"width", "fit_steps", "fit_batch", "fit_rate"})
+
     def fit(self, context: LearningContext) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class
         training = Training(width=self.width, steps=self.fit_steps, batch=self.fit_batch, rate=self.fit_rate)
         return train_prototypes(context.bank, training, context.random, context.progress)

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -13,6 +13,7 @@ from robusthash.errors import OptionError, TrainingError
 from robusthash.training import prefixed, under
 
 _STATE, _BEST = "state", "best"
+_SHOWN = 4  #: pictures of a course, at most
 
 
 class Learner(Protocol):
@@ -34,6 +35,14 @@ class Learner(Protocol):
         """Inverse of :meth:`state`."""
 
 
+@runtime_checkable
+class Shown(Protocol):
+    """A learner that has something to look at."""
+
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """A few train items, always the same ones, clean and attacked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Course:
     """How long something is learnt. The state that validates best is kept, of equal ones the later one.
@@ -42,7 +51,7 @@ class Course:
         steps: at most.
         every: steps between two validations.
         patience: validations without gain after which learning stops; 0 never stops early.
-        what: name in progress lines, which also say what is wrong with what is learnt.
+        what: name in progress lines, which also tell the losses, and what is wrong with what is learnt.
 
     Raises:
         OptionError: a number is out of range.
@@ -57,6 +66,16 @@ class Course:
         for name, least in (("steps", 1), ("every", 1), ("patience", 0)):
             if getattr(self, name) < least:
                 raise OptionError(f"{name}={getattr(self, name)}", hint=f"at least {least}")
+
+    @property
+    def epochs(self) -> int:
+        """Number of validations, if it does not stop early."""
+        return math.ceil(self.steps / self.every)
+
+    @property
+    def _shows(self) -> int:
+        """Validations between two that are shown."""
+        return math.ceil(self.epochs / _SHOWN)
 
     def run(self, learner: Learner, context: LearningContext) -> None:
         """Takes the steps, from the last snapshot on if there is one, and restores the best state.
@@ -84,12 +103,16 @@ class Course:
                 counts[name] += 1
             context.progress(done, self.steps, what)
             if done % self.every == 0 or done == self.steps:
-                value = learner.validate()
+                value = context.team.agreed(learner.validate())
                 _refuse_infinite("validation", value, done)
                 means = {name: total / counts[name] for name, total in sums.items()}
                 signs, faults = learner.watch()
-                what = "; ".join([self.what, *faults])
-                context.tell(math.ceil(done / self.every), {**means, "validation": value, **signs})
+                told = {**means, "validation": value}
+                what = "; ".join([f"{self.what}, {_in_words(told)}", *faults])
+                epoch = math.ceil(done / self.every)
+                context.tell(epoch, self.epochs, {**told, **signs})
+                if isinstance(learner, Shown) and (epoch % self._shows == 0 or epoch == self.epochs):
+                    context.show(epoch, *learner.shown())
                 sums.clear()
                 counts.clear()
                 if best is None or value <= best:
@@ -102,6 +125,10 @@ class Course:
                 about = {"done": done, "best": best, "waited": waited, "what": what, "sums": sums, "counts": counts}
                 context.snapshots.save(tensors, about)
         learner.restore(kept)
+
+
+def _in_words(losses: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {loss:.4g}" for name, loss in losses.items())
 
 
 def _refuse_infinite(name: str, loss: float, step: int) -> None:

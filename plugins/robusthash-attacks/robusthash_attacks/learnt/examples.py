@@ -12,6 +12,7 @@ from robusthash.errors import CapabilityError
 
 _SHARE = 10  #: one train item in this many validates
 _MOST = 256  #: validation items, at most
+_FEW = 8  #: items to look at
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,6 +68,11 @@ class Examples:
     def parts(self, size: int) -> list[np.ndarray]:
         """All positions, in runs of at most ``size``."""
         return [self.rows[start : start + size] for start in range(0, len(self.rows), size)]
+
+    @property
+    def few(self) -> np.ndarray:
+        """Positions of a few items to look at: always the same ones."""
+        return self.rows[:_FEW]
 
     def inputs(self, rows: np.ndarray) -> Tensor:
         r"""(n, \*shape) float32 inputs at some positions in the train split, on the device."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from robusthash.contracts import Team
 from robusthash.training import optimizer_state, prefixed, restore_optimizer, under
 
 _BETAS = (0.5, 0.999)  #: of Adam
@@ -18,10 +19,11 @@ class Players:
     Args:
         networks: by name, on their device.
         rate: learning rate of Adam: constant for half of the steps, then falling to nearly 0.
+        team: the processes that learn together.
     """
 
-    def __init__(self, networks: Mapping[str, nn.Module], rate: float) -> None:
-        self._networks, self._rate = networks, rate
+    def __init__(self, networks: Mapping[str, nn.Module], rate: float, team: Team) -> None:
+        self._networks, self._rate, self._team = networks, rate, team
         self._optimisers = {
             name: Adam(network.parameters(), lr=rate, betas=_BETAS) for name, network in networks.items()
         }
@@ -32,11 +34,18 @@ class Players:
             for group in optimiser.param_groups:
                 group["lr"] = self._rate * rate_factor(progress)
 
-    def update(self, name: str, loss: Tensor) -> None:
-        """One step of one network down the gradient of a scalar; the others keep their weights."""
-        optimiser = self._optimisers[name]
+    def update(self, name: str, loss: Tensor, batch: int) -> None:
+        """One step of one network down the gradient of a scalar; the others keep their weights.
+
+        Args:
+            name: of the network.
+            loss: scalar, a mean over this process's share of the batch.
+            batch: number of items of the whole batch.
+        """
+        parameters, optimiser = list(self._networks[name].parameters()), self._optimisers[name]
         optimiser.zero_grad()
-        loss.backward(inputs=list(self._networks[name].parameters()))  # type: ignore[no-untyped-call]  # torch's
+        loss.backward(inputs=parameters)  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        self._team.average(parameters, batch)
         optimiser.step()
 
     def train(self, *, mode: bool) -> None:

@@ -58,6 +58,7 @@ class PatternSearch:
     ) -> None:
         self._attack, self._loss, self._codes, self._drawn = attack, loss, codes, drawn
         self._surrogate, self._threat, self._bank = context.surrogate, context.threat, context.bank
+        self._team = context.team
         parts = [Examples.split(context, without=label) for label in ([None] if codes is None else codes.labels)]
         self._learnt, self._validating = zip(*parts, strict=True)
         self._low, self._high = attack.limits(context.threat)
@@ -69,14 +70,16 @@ class PatternSearch:
     def step(self, step: int, progress: float) -> Mapping[str, float]:  # noqa: ARG002, D102 - as in the protocol
         index = step % len(self.patterns)
         examples = self._learnt[index]
+        rows = examples.batch(step, self._attack.batch)
         with torch.enable_grad():
-            loss = self._losses(examples, examples.batch(step, self._attack.batch), index).mean()
+            loss = self._losses(examples, rows[self._team.share(len(rows))], index).mean()
             self._optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        self._team.average(self.patterns, len(rows))
         self._optimiser.step()
         with torch.no_grad():
             self.patterns[index].clamp_(self._low, self._high)
-        return {"loss": float(loss.detach())}
+        return self._team.mean({"loss": float(loss.detach())}, len(rows))
 
     @torch.no_grad()
     def validate(self) -> float:  # noqa: D102 - as in the protocol
@@ -102,6 +105,18 @@ class PatternSearch:
 
     def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:  # noqa: D102 - as in the protocol
         return {}, ()
+
+    @torch.no_grad()
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """Items that validate, clean and with a pattern: with the only one, or one item for each of the first few."""
+        if len(self.patterns) == 1:
+            clean = self._validating[0].inputs(self._validating[0].few)
+            patterns = self.patterns[0].expand(len(clean), *self.patterns[0].shape)
+        else:
+            few = self._validating[: len(self._validating[0].few)]
+            clean = torch.cat([examples.inputs(examples.few[:1]) for examples in few])
+            patterns = torch.stack(self.patterns[: len(few)])
+        return clean, self._attack.apply(clean, patterns, self._threat, self._drawn)
 
     def _losses(self, examples: Examples, rows: np.ndarray, index: int) -> Tensor:
         """Losses (n,) of some train items with one pattern."""

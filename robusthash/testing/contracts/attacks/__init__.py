@@ -1,4 +1,4 @@
-"""The contract of attacks: what they deliver, that they repeat, what they cost, and that they work.
+"""The contract of attacks: what they deliver, that they repeat, what they learn, what they cost, and that they work.
 
 ::
 
@@ -17,6 +17,7 @@ the limit per image; set it to a small number.
 
 from robusthash.testing.contracts.attacks.accounting import Accounting
 from robusthash.testing.contracts.attacks.delivery import Delivery
+from robusthash.testing.contracts.attacks.learning import Learning
 from robusthash.testing.contracts.attacks.losses import Losses
 from robusthash.testing.contracts.attacks.repetition import Repetition
 from robusthash.testing.contracts.attacks.strength import Strength
@@ -24,7 +25,7 @@ from robusthash.testing.contracts.attacks.strength import Strength
 __all__ = ["AttackContract", "GradientAttackContract"]
 
 
-class AttackContract(Delivery, Repetition, Accounting, Strength):
+class AttackContract(Delivery, Repetition, Learning, Accounting, Strength):
     """The contract of attacks. Override the fixtures ``attack`` and ``spec``."""
 
 

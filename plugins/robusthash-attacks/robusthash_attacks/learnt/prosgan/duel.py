@@ -68,7 +68,7 @@ class Duel:
         batch: int,
         rate: float,
     ) -> None:
-        self._surrogate, self._bank = context.surrogate, context.bank
+        self._surrogate, self._bank, self._team = context.surrogate, context.bank, context.team
         self._labels, self._condition, self._codes = labels, condition, codes
         self._drawer, self._weights, self._batch = drawer, weights, batch
         self._targets = context.random.derived("targets")
@@ -88,21 +88,23 @@ class Duel:
         networks: dict[str, nn.Module] = {"generator": self.generator.to(context.device)}
         if self.discriminator is not None:
             networks["discriminator"] = self.discriminator.to(context.device)
-        self._players = Players(networks, rate)
+        self._players = Players(networks, rate, context.team)
 
     def step(self, step: int, progress: float) -> Mapping[str, float]:  # noqa: D102 - as in the protocol
         self._players.slow_down(progress)
         rows = self._learnt.batch(step, self._batch)
         chosen = self._drawn(len(rows), step + 1)
+        batch, own = len(rows), self._team.share(len(rows))
+        rows, chosen = rows[own], chosen[own]
         clean = self._learnt.inputs(rows)
         with torch.enable_grad():
             attacked = self._attacked(clean, chosen)
             losses = {}
             if self.discriminator is not None and step % _EVERY_THIRD == 0:
-                losses["discriminator"] = self._teach(self.discriminator, clean, attacked.detach(), rows, chosen)
+                losses["discriminator"] = self._teach(self.discriminator, clean, attacked.detach(), rows, chosen, batch)
             parts = self._parts(clean, attacked, chosen)
-            self._players.update("generator", torch.stack(list(parts.values())).sum())
-        return {**losses, **{name: float(part.detach()) for name, part in parts.items()}}
+            self._players.update("generator", torch.stack(list(parts.values())).sum(), batch)
+        return self._team.mean({**losses, **{name: float(part.detach()) for name, part in parts.items()}}, batch)
 
     @torch.no_grad()
     def validate(self) -> float:
@@ -115,6 +117,16 @@ class Duel:
             totals.append(len(rows) * sum(float(part) for name, part in parts.items() if name != "deception"))
         self._players.train(mode=True)
         return sum(totals) / len(self._validating.rows)
+
+    @torch.no_grad()
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """A few items that validate, clean and attacked; their targets are always the same."""
+        rows = self._validating.few
+        clean = self._validating.inputs(rows)
+        self.generator.eval()
+        attacked = self._attacked(clean, self._drawn(len(rows), 0, 0))
+        self.generator.train()
+        return clean, attacked
 
     @torch.no_grad()
     def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:
@@ -165,13 +177,19 @@ class Duel:
         return parts
 
     def _teach(
-        self, discriminator: Discriminator, clean: Tensor, attacked: Tensor, rows: np.ndarray, chosen: Tensor
+        self,
+        discriminator: Discriminator,
+        clean: Tensor,
+        attacked: Tensor,
+        rows: np.ndarray,
+        chosen: Tensor,
+        batch: int,
     ) -> float:
         labels = self._bank.labels[torch.from_numpy(rows).to(clean.device)].float()
         loss = discriminator_loss(
             discriminator(scaled(clean)), discriminator(scaled(attacked)), labels, self._labels[chosen]
         )
-        self._players.update("discriminator", loss)
+        self._players.update("discriminator", loss, batch)
         return float(loss.detach())
 
 

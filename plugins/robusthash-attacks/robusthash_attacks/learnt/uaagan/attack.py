@@ -49,7 +49,7 @@ class UAAGAN(Attack):
     loss: _LossName = (
         "own"  #: own: away from the own position; metric: farther from it than the nearest other image, as published
     )
-    margin: float = 0.5  #: of the metric loss, between unit vectors
+    margin: float = 1.0  #: of the metric loss, between unit vectors
     metric_weight: float = 1.0  #: of the loss of positions
     reconstruction_weight: float = 0.0  #: of the Euclidean distance between images
     deception_weight: float = 0.0  #: of the discriminator's part; with 0 there is no discriminator

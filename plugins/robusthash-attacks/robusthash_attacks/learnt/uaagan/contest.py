@@ -19,6 +19,7 @@ from robusthash_attacks.learnt.uaagan.losses import (
     corners,
     deception_loss,
     discriminator_loss,
+    nearest_other,
     positions,
     reconstruction_loss,
 )
@@ -72,7 +73,7 @@ class Contest:
         batch: int,
         rate: float,
     ) -> None:
-        self._surrogate, self._codes = context.surrogate, context.bank.codes
+        self._surrogate, self._codes, self._team = context.surrogate, context.bank.codes, context.team
         self._sight, self._draw, self._loss, self._weights, self._batch = sight, draw, loss, weights, batch
         self._learnt, self._validating = Examples.split(context)
         height, width = context.surrogate.modality.shape[1:]
@@ -88,11 +89,13 @@ class Contest:
         networks: dict[str, nn.Module] = {"generator": self.generator.to(context.device)}
         if self.discriminator is not None:
             networks["discriminator"] = self.discriminator.to(context.device)
-        self._players = Players(networks, rate)
+        self._players = Players(networks, rate, context.team)
 
     def step(self, step: int, progress: float) -> Mapping[str, float]:  # noqa: D102 - as in the protocol
         self._players.slow_down(progress)
         rows = self._learnt.batch(step, self._batch)
+        batch, share = len(rows), self._team.share(len(rows))
+        apart, rows = self._apart(rows)[share], rows[share]
         clean, own = self._learnt.inputs(rows), self._own(rows)
         with torch.enable_grad():
             attacked = self._attacked(clean, own, rows)
@@ -101,14 +104,14 @@ class Contest:
                 taught = discriminator_loss(
                     self.discriminator(scaled(clean)), self.discriminator(scaled(attacked.detach()))
                 )
-                self._players.update("discriminator", taught)
+                self._players.update("discriminator", taught, batch)
                 losses["discriminator"] = float(taught.detach())
-            parts = self._parts(clean, attacked, own)
+            parts = self._parts(clean, attacked, own, apart)
             if self.discriminator is not None:
                 said = self.discriminator(scaled(attacked))
                 parts["deception"] = self._weights.deception * deception_loss(said)
-            self._players.update("generator", torch.stack(list(parts.values())).sum())
-        return {**losses, **{name: float(part.detach()) for name, part in parts.items()}}
+            self._players.update("generator", torch.stack(list(parts.values())).sum(), batch)
+        return self._team.mean({**losses, **{name: float(part.detach()) for name, part in parts.items()}}, batch)
 
     @torch.no_grad()
     def validate(self) -> float:
@@ -116,9 +119,16 @@ class Contest:
         total = 0.0
         for rows in self._validating.parts(self._batch):
             clean, own = self._validating.inputs(rows), self._own(rows)
-            found = self._parts(clean, self._attacked(clean, own, rows), own)
+            found = self._parts(clean, self._attacked(clean, own, rows), own, self._apart(rows))
             total += len(rows) * sum(map(float, found.values()))
         return total / len(self._validating.rows)
+
+    @torch.no_grad()
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """A few items that validate, clean and attacked."""
+        rows = self._validating.few
+        clean = self._validating.inputs(rows)
+        return clean, self._attacked(clean, self._own(rows), rows)
 
     @torch.no_grad()
     def watch(self) -> tuple[Mapping[str, float], Sequence[str]]:
@@ -147,13 +157,17 @@ class Contest:
         """Codes or descriptors (n, size) float of some train images."""
         return self._codes[torch.from_numpy(rows).to(self._codes.device)].float()
 
+    def _apart(self, rows: np.ndarray) -> Tensor:
+        """How far from each image of a batch the nearest other one is: (n,)."""
+        return nearest_other(corners(self._own(rows), self._surrogate.space))
+
     def _attacked(self, clean: Tensor, own: Tensor, rows: np.ndarray) -> Tensor:
         return self._draw(self.generator(*self._sight.of(torch.from_numpy(rows), clean, own)), clean)
 
-    def _parts(self, clean: Tensor, attacked: Tensor, own: Tensor) -> dict[str, Tensor]:
+    def _parts(self, clean: Tensor, attacked: Tensor, own: Tensor, apart: Tensor) -> dict[str, Tensor]:
         """The generator's losses by name, weighted, but for the discriminator's; a weight of 0 leaves its part out."""
         space = self._surrogate.space
-        moved = self._loss(positions(self._surrogate(attacked), space), corners(own, space))
+        moved = self._loss(positions(self._surrogate(attacked), space), corners(own, space), apart)
         parts = {"metric": self._weights.metric * moved}
         if self._weights.reconstruction:
             parts["reconstruction"] = self._weights.reconstruction * reconstruction_loss(attacked, clean)

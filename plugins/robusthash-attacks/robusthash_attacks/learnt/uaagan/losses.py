@@ -8,7 +8,8 @@ from torch.nn.functional import normalize
 
 from robusthash.contracts import Space
 
-Loss = Callable[[Tensor, Tensor], Tensor]  #: of attacked and own positions, each (n, size), to a scalar
+#: Of attacked and own positions, each (n, size), and the distance (n,) to the nearest other one, to a scalar.
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def positions(outputs: Tensor, space: Space) -> Tensor:
@@ -24,13 +25,19 @@ def corners(codes: Tensor, space: Space) -> Tensor:
     return codes / space.size**0.5 if space.binary else normalize(codes)
 
 
-def own_loss(attacked: Tensor, own: Tensor) -> Tensor:
+def nearest_other(own: Tensor) -> Tensor:
+    """Distance (n,) from each position (n, size) to the nearest other one: the hard negative. 0 for a single one."""
+    apart = torch.cdist(own, own, compute_mode="donot_use_mm_for_euclid_dist")
+    return apart.fill_diagonal_(torch.inf).amin(1) if len(own) > 1 else apart[:, 0]
+
+
+def own_loss(attacked: Tensor, own: Tensor, apart: Tensor) -> Tensor:  # noqa: ARG001 - as the other loss
     """``1 + mean <f, o>``: 0 where every image is at the far end from its own position ``o``."""
     return 1 + (attacked * own).sum(1).mean()
 
 
-def metric_loss(attacked: Tensor, own: Tensor, margin: float) -> Tensor:
-    """``mean max(0, |o - n| + margin - |o - f|)``, ``n`` the nearest other image of the batch: the hard negative.
+def metric_loss(attacked: Tensor, own: Tensor, apart: Tensor, *, margin: float) -> Tensor:
+    """``mean max(0, a + margin - |o - f|)``, ``a`` the distance from ``o`` to the nearest other image of the batch.
 
     So an attacked image is to be farther from its own position, by a margin, than another image is. A batch of one has
     no negative, and the margin alone counts.
@@ -38,12 +45,11 @@ def metric_loss(attacked: Tensor, own: Tensor, margin: float) -> Tensor:
     Args:
         attacked: (n, size) float, at most of unit length.
         own: (n, size) float, unit vectors.
+        apart: (n,) float, of :func:`nearest_other` over the whole batch.
         margin: in the same units, in which opposite vectors are 2 apart.
     """
-    apart = torch.cdist(own, own, compute_mode="donot_use_mm_for_euclid_dist")
-    nearest = apart.fill_diagonal_(torch.inf).amin(1) if len(own) > 1 else apart[:, 0]
     moved: Tensor = (own - attacked).norm(dim=1)
-    return (nearest + margin - moved).clamp_min(0).mean()
+    return (apart + margin - moved).clamp_min(0).mean()
 
 
 def reconstruction_loss(attacked: Tensor, clean: Tensor) -> Tensor:

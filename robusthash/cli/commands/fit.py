@@ -1,0 +1,132 @@
+"""``robusthash fit``: let an attack learn on a model, and save what it has learnt."""
+
+import json
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.lines import line
+from robusthash.cli.numbers import BITS
+from robusthash.cli.paths import PATH
+from robusthash.cli.setting import make_setting, setting_options
+from robusthash.epsilon import format_epsilon, parse_epsilon
+from robusthash.specs import Direction, Precision
+
+if TYPE_CHECKING:
+    from robusthash.evaluation.planning.fitted import FittedAttack
+
+_REPEATED = ("bits", "defense", "direction", "dataset", "data_root", "image_size", "backbone", "weights", "checkpoint")
+_OTHERS = ("seed", "device")  #: likewise given again to the command that uses the file
+
+
+@click.command("fit")
+@click.argument("attack", metavar="ATTACK")
+@click.option("--model", required=True, metavar="NAME|FILE", help="Hash model, a checkpoint, or path/to/file.py:build.")
+@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
+@click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
+@click.option(
+    "--direction",
+    metavar="i2i|i2t|t2i|t2t",
+    help="Modality of the queries, and of what they search, where a dataset has images and texts.",
+)
+@click.option("--epsilon", metavar="8/255", help="L-infinity radius; by default that of the dataset.")
+@setting_options
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    metavar="float32|bf16",
+    help="Precision of the passes through the model.",
+)
+@click.option("--output", type=PATH, metavar="FILE", help="Write what is learnt to this file instead of the cache.")
+@click.option("--samples", type=PATH, metavar="DIR", help="Folder for pictures of attacked train images.")
+@json_option
+@quiet_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    *,
+    attack: str,
+    model: str,
+    bits: int,
+    defense: str,
+    direction: str | None,
+    epsilon: str | None,
+    precision: str,
+    output: Path | None,
+    samples: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,
+) -> None:
+    """Let an attack learn on a model without evaluating it, or find what it has learnt in the cache.
+
+    The model is trained first, unless it is cached or given as a checkpoint. Interrupted learning resumes. --fitted
+    uses the file on this model or on others. Started by torchrun, several processes share out each batch.
+
+    \b
+    robusthash fit prosgan --model dpsh --output prosgan.safetensors
+    robusthash eval --model dpsh --model hashnet --fitted prosgan.safetensors
+    torchrun --nproc-per-node 2 -m robusthash fit prosgan --model dpsh --output prosgan.safetensors
+    """
+    from robusthash.evaluation import parse_choice
+
+    setting = make_setting(**values, precision=parse_choice(Precision, "precision", precision))
+    from robusthash.evaluation.planning.early import check_early
+    from robusthash.evaluation.planning.training import fitting_request
+    from robusthash.files.storage import require_writable, require_writable_file
+
+    request = fitting_request(
+        attack,
+        model,
+        bits,
+        setting,
+        defense=defense,
+        epsilon=None if epsilon is None else parse_epsilon(epsilon),
+        direction=None if direction is None else parse_choice(Direction, "direction", direction),
+    )
+    host = load_host(context)
+    check_early(request, host)
+    if output is not None:
+        require_writable_file(output, "--output")
+    if samples is not None:
+        require_writable(samples, "--samples")
+    from robusthash.evaluation import fit_attack
+    from robusthash.evaluation.tasks.teams import is_first
+
+    first = is_first()
+    with progress(quiet=quiet or not first) as report:
+        found = fit_attack(request, host, output=output, samples=samples, progress=report)
+    if not first:
+        return
+    if as_json:
+        from robusthash.evaluation.planning.fitted import described
+
+        told = {"path": str(found.path), "cached": found.cached, **described(found.fitting)}
+        click.echo(json.dumps(told, indent=2))
+        return
+    _show(found)
+    line(f"next: {_following(context, found)}")
+
+
+def _show(found: "FittedAttack") -> None:
+    fitting, spent = found.fitting, found.fitting.spent
+    state = "found in the cache" if found.cached else "fitted"
+    line(f"{state}: {found.path}")
+    line(f"{found.name} on {fitting.model_name}, Linf {format_epsilon(fitting.epsilon)}, digest {fitting.digest[:12]}")
+    click.echo(f"learning: {spent.forward} forward, {spent.backward} backward passes, {spent.seconds:.3g} s")
+
+
+def _following(context: click.Context, found: "FittedAttack") -> str:
+    """The command that evaluates the same model with the file: with all that made the model."""
+    parts = ["robusthash eval --model", quote(context.params["model"])]
+    for name in (*_REPEATED, *_OTHERS):
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            parts += [f"--{name.replace('_', '-')}", quote(str(context.params[name]))]
+    for assignment in context.params["assignments"]:
+        parts += ["-o", quote(assignment)]
+    return " ".join([*parts, "--fitted", quote(str(found.path))])
