@@ -35,12 +35,14 @@ class Run:
 
     Attributes:
         seconds: of wall time, the batches' loading and the guard's checks included.
+        cpu_seconds: of this process, which other load on the machine hardly changes.
         forward: passes of single images.
         backward: likewise.
         codes: (n, bits) int8, of the delivered 8-bit images.
     """
 
     seconds: float
+    cpu_seconds: float
     forward: int
     backward: int
     codes: Tensor
@@ -87,19 +89,22 @@ class Stage:
         """Attacks some queries.
 
         Args:
-            name: of a registered gradient attack.
+            name: of a registered attack.
             rows: which queries.
             size: of a batch; None is the dataset's shard.
             changes: options that are not the ordinary ones.
         """
         job = self.job(name)
-        job = replace(job, attack=replace(self.attack(name), **changes))
+        job = replace(job, attack=replace(job.attack, **changes))  # type: ignore[type-var]  # attacks are dataclasses
+        if job.attack.starts_at is not None:
+            job = replace(job, start=self.job(job.attack.starts_at))
         parts = [[rows[i] for i in part] for part in shard_ranges(len(rows), size or self.resources.shard_size)]
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         crafted = [craft(job, part) for part in parts]
-        seconds = time.perf_counter() - start
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
         return Run(
             seconds=seconds,
+            cpu_seconds=cpu,
             forward=sum(one.cost.forward for one in crafted),
             backward=sum(one.cost.backward for one in crafted),
             codes=torch.cat([self.model.codes(one.adversarial.inputs).cpu() for one in crafted]),

@@ -1,4 +1,4 @@
-"""The gradient engine, its step rules, aims, targets, and the probe of a victim."""
+"""The gradient engine, its starts, step rules, aims, targets, and the probe of a victim."""
 
 from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.annealing import annealed_scale
@@ -7,6 +7,7 @@ from robusthash.adversary.gradient import GradientAttack
 from robusthash.adversary.nearness import distance_to
 from robusthash.adversary.probe import VictimProbe, probe
 from robusthash.adversary.smoothing import Smoother, Smoothing
+from robusthash.adversary.starts import Start
 from robusthash.adversary.steps import Step, step_rule
 from robusthash.adversary.targets import Targets, TargetSelector, anchor_codes
 
@@ -17,6 +18,7 @@ __all__ = [
     "Schedule",
     "Smoother",
     "Smoothing",
+    "Start",
     "Step",
     "TargetSelector",
     "Targets",

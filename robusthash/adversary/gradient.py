@@ -10,9 +10,11 @@ from torch import Tensor
 from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.smoothing import Smoother, Smoothing
+from robusthash.adversary.starts import Start, start_of
 from robusthash.adversary.steps import Step
 from robusthash.boundary import breach
 from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext
+from robusthash.deprecation import deprecated
 from robusthash.errors import OptionError
 from robusthash.specs import Capability, Goal
 
@@ -31,7 +33,10 @@ class GradientAttack(Attack):
     steps: int = 100  #: gradient steps T
     step: Step = Step.SIGN  #: how a gradient becomes a step
     step_size: float | None = None  #: in input units; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon
-    random_start: bool = False  #: start at a uniform point of the ball instead of the clean input
+    start: Start | str = (
+        Start.ZERO  #: zero: the clean input; random: a point of the ball; else where an attack that learns leaves it
+    )
+    random_start: bool | None = None  #: deprecated: true is start=random, false is start=zero
     restarts: int = (
         1  #: number of runs; all but the first start at a random point, for queries that have not reached the aim
     )
@@ -49,6 +54,7 @@ class GradientAttack(Attack):
     passes: int = 1  #: number of passes of each view to average over, for randomised models (EOT)
 
     def __post_init__(self) -> None:
+        self._read_random_start()
         if self.steps < 1 or self.restarts < 1:
             raise OptionError(f"steps={self.steps}, restarts={self.restarts}", hint="both must be at least 1")
         if self.step_size is not None and self.step_size <= 0:
@@ -67,6 +73,10 @@ class GradientAttack(Attack):
     @property
     def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
         return self.aim.needs | {Capability.GRADIENTS}
+
+    @property
+    def starts_at(self) -> str | None:  # noqa: D102 - as in the base class
+        return None if self.start in (Start.ZERO, Start.RANDOM) else str(self.start)
 
     @property
     def averaged(self) -> int:  # noqa: D102 - as in the base class
@@ -143,10 +153,8 @@ class GradientAttack(Attack):
     ) -> Descent:
         threat = context.threat
         clean, ids = batch.inputs[rows], batch.ids[rows]
-        delta = torch.zeros_like(clean)
-        if self.random_start or run or context.restart:
-            uniform = context.random.uniform(ids, tuple(clean.shape[1:]), restart=run)
-            delta = threat.point(uniform, clean) - clean
+        start = Start.RANDOM if run or context.restart else self.start
+        delta = start_of(start, batch, rows, threat, context.random, run=run)
         schedule = Schedule(
             steps=self.steps,
             step=self.step,
@@ -166,6 +174,21 @@ class GradientAttack(Attack):
         return descend(
             context.surrogate, clean, delta, aim[rows], self._checked_loss, threat, schedule, smoother, observe
         )
+
+    def _read_random_start(self) -> None:
+        """Reads the option's former name, which a class may have as its default.
+
+        Raises:
+            OptionError: both names are used.
+        """
+        if self.random_start is None:
+            return
+        start = Start.RANDOM if self.random_start else Start.ZERO
+        deprecated("random_start", removed_in="0.2", instead=f"start={start}", stacklevel=4)
+        if self.start not in (Start.ZERO, start):
+            raise OptionError(f"start={self.start}, random_start={self.random_start}", hint="leave random_start out")
+        object.__setattr__(self, "start", start)
+        object.__setattr__(self, "random_start", None)
 
     def _checked_loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:
         """What :meth:`loss` returns, if it is one differentiable number for each sample.

@@ -175,7 +175,7 @@ class BoundAttack:
                 hint=f'robusthash.fit("{self.name}", model, dataset=...) gives what can be called, or '
                 "robusthash.evaluate(model, attack, dataset=...)",
             )
-        if isinstance(self.attack, Ensemble) or "index" in known:
+        if isinstance(self.attack, Ensemble) or self.attack.starts_at or "index" in known:
             raise CapabilityError(
                 f"attack {self.name!r} needs a whole retrieval system, not just a model",
                 hint="robusthash.evaluate(model, attack, dataset=...)",

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from robusthash.contracts import Progress, silent
-from robusthash.progress import Lines, bars, in_notebook, notebook_bars
+from robusthash.progress import Lines, animates, bars, in_notebook, notebook_bars
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def reporting(*, progress: bool | None) -> Iterator[Progress]:
     elif in_notebook():
         with notebook_bars() as report:
             yield report
-    elif sys.stderr.isatty():
+    elif animates(sys.stderr):
         from rich.console import Console
 
         with bars(Console(stderr=True)) as report:

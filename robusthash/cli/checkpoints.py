@@ -1,11 +1,14 @@
 """Shared by the commands that write a checkpoint: the output option, and the report."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from robusthash.cli.following import tell_next
 from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
 
@@ -20,13 +23,13 @@ output_option = click.option(
 )
 
 
-def report_checkpoint(stored: "StoredModel", *, done: str, following: str, as_json: bool) -> None:
+def report_checkpoint(stored: "StoredModel", *, done: str, following: Sequence[str | Path], as_json: bool) -> None:
     """Reports a checkpoint.
 
     Args:
         stored: the checkpoint.
         done: one word for the work done otherwise.
-        following: the command to run next.
+        following: arguments of the command to run next.
         as_json: print JSON.
     """
     if as_json:
@@ -37,4 +40,4 @@ def report_checkpoint(stored: "StoredModel", *, done: str, following: str, as_js
     probe = stored.description.report["probes"][-1]
     line(f"{'found in the cache' if stored.cached else done}: {stored.path}")
     click.echo(f"MAP within the train split: {probe['map']:.3f} (random codes: {probe['floor']:.3f})")
-    line(f"next: {following}")
+    tell_next(*following)

@@ -1,35 +1,45 @@
-"""Columns of text without rich, for listings that answer at once: rich alone takes as long as all the rest of them."""
+"""Tables and paragraphs without rich, for commands that answer at once: rich alone takes as long as all the rest."""
 
-import os
-import shutil
-import textwrap
-from collections.abc import Iterator, Sequence
-from typing import TextIO
+import sys
+from typing import TYPE_CHECKING
 
-PIPE_WIDTH = 200  #: columns of a table that no terminal limits
+import click
 
-_GAP = "  "
-_NARROWEST = 20  #: a column is folded to no less; a terminal narrower than that folds the lines itself
+if TYPE_CHECKING:
+    from robusthash.results.rendering.sheet import Table
 
 
-def limit(stream: TextIO) -> int | None:
-    """How many columns a stream has; None if it is a pipe or a file, which are to hold everything."""
-    limited = stream.isatty() or "COLUMNS" in os.environ
-    return shutil.get_terminal_size().columns if limited else None
+def show_table(table: "Table") -> None:
+    """Prints a table that fits the terminal, its head in bold where there is one."""
+    from robusthash.results.rendering.fitting import fit
+    from robusthash.results.rendering.room import room
+
+    fitted = fit(table, room(sys.stdout))
+    for parts in fitted.parts(fitted.head):
+        click.secho("".join(parts).rstrip(), bold=True)
+    for row in fitted.rows:
+        for parts in fitted.parts(row):
+            click.echo("".join(parts).rstrip())
+    if fitted.lacking:
+        click.secho(fitted.lacking, dim=True)
 
 
-def lay_out(rows: Sequence[Sequence[str]], *, folded: int, width: int) -> Iterator[str]:
-    """The lines of a table.
+def paragraph(text: str, *, indent: int = 0, err: bool = False, colour: str | None = None) -> None:
+    """Prints one line of text, wrapped between words alone where it is longer than the terminal is wide.
 
     Args:
-        rows: cells of one line each, the same number in every row.
-        folded: the column that is folded where the table is wider than it may be.
-        width: how wide it may be, in characters.
+        text: escaped text, whose own blanks in front are kept.
+        indent: blanks in front of its further lines, beside its own.
+        err: print to standard error.
+        colour: of the text.
     """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    others = sum(widths) - widths[folded] + len(_GAP) * (len(widths) - 1)
-    widths[folded] = min(widths[folded], max(width - others, _NARROWEST))
-    for row in rows:
-        for number, part in enumerate(textwrap.wrap(row[folded], widths[folded], break_on_hyphens=False) or [""]):
-            cells = [part if column == folded else "" if number else cell for column, cell in enumerate(row)]
-            yield _GAP.join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True)).rstrip()
+    from robusthash.results.rendering.room import room
+    from robusthash.results.rendering.wrapping import cells, longest_word, wrap
+
+    own = len(text) - len(text.lstrip())
+    width = room(sys.stderr if err else sys.stdout)
+    if cells(text) > width:
+        space = max(longest_word(text), width - own - indent)
+        first, *rest = wrap(text, space)
+        text = "\n".join([" " * own + first, *(" " * (own + indent) + one for one in rest)])
+    click.secho(text, err=err, fg=colour)

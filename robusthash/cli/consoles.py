@@ -4,9 +4,7 @@ from typing import TextIO
 
 from rich.console import Console
 
-from robusthash.cli.columns import PIPE_WIDTH, limit
-
-_NARROWEST = 60  #: columns of a table; in fewer its names would vanish, and a terminal folds the lines itself
+from robusthash.results.rendering.room import room
 
 
 class _Pipeable(Console):
@@ -16,8 +14,5 @@ class _Pipeable(Console):
 
 
 def make_console(stream: TextIO) -> Console:
-    """A console on a stream, as wide as its terminal, or wide enough for whole tables without one."""
-    # Without a terminal, rich assumes 80 columns, and would truncate tables in pipes and files.
-    columns = limit(stream)
-    width = PIPE_WIDTH if columns is None else max(columns, _NARROWEST)
-    return _Pipeable(file=stream, width=width, highlight=False)
+    """A console on a stream, as wide as its terminal, or endless without one: rich would assume 80 columns."""
+    return _Pipeable(file=stream, width=room(stream), highlight=False)

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -37,18 +37,28 @@ class OutputError(Exception):
     """Standard output is a file that cannot be written."""
 
 
+@contextlib.contextmanager
+def _written() -> Iterator[None]:
+    """Writes what is left of the output in the end, and says why it cannot be written."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:  # click would exit with code 1
+        raise ReaderGoneError from error
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:
+            raise OutputError(error.strerror) from error
+        raise
+
+
 class _Commands(LazyGroup):
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _written():  # --help and --version print before anything is invoked
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
-        try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError as error:  # click would exit with code 1
-            raise ReaderGoneError from error
-        except OSError as error:
-            if error.errno == errno.ENOSPC and error.filename is None:
-                raise OutputError(error.strerror) from error
-            raise
-        return result
+        with _written():
+            return super().invoke(ctx)
 
 
 @session_options
@@ -148,7 +158,7 @@ def _restore(files: str | None) -> None:
 
 
 def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):  # the exit code tells whom no stream can
         if session.as_json:  # whoever reads the output is told there, too
             told = {"error": message, "hint": hint, "exit_code": exit_code}
             click.echo(json.dumps(told, indent=2))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.cli.columns import paragraph
 from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
 from robusthash.cli.selection import nothing
@@ -161,7 +162,7 @@ def show_verdict(
     if as_json:
         click.echo(rendering.to_json(verdict), nl=False)
     for text, tone in rendering.lines(verdict):
-        click.secho(text, fg=_COLOURS[tone], err=as_json or aside)
+        paragraph(text, indent=4, err=as_json or aside, colour=_COLOURS[tone])
     _tell_github(verdict)
     return verdict.exit_code
 

@@ -1,14 +1,11 @@
-"""Progress of long steps: a bar on a terminal, occasional lines in a pipe, nothing with --quiet."""
+"""Progress of long steps: a bar on a terminal, occasional lines elsewhere, nothing with --quiet."""
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import click
-
-from robusthash.progress import INTERVAL, Lines, Report, bars, duration
-
-__all__ = ["INTERVAL", "Lines", "Report", "duration", "progress"]
+from robusthash.cli.lines import line
+from robusthash.progress import Lines, Report, animates, bars
 
 
 @contextmanager
@@ -20,10 +17,10 @@ def progress(*, quiet: bool) -> Iterator[Report]:
     """
     if quiet:
         yield lambda _done, _total, _what: None
-    elif sys.stderr.isatty():
+    elif animates(sys.stderr):
         from rich.console import Console
 
         with bars(Console(stderr=True)) as report:
             yield report
     else:
-        yield Lines(echo=lambda line: click.echo(line, err=True)).report
+        yield Lines(echo=lambda told: line(told, err=True)).report

@@ -1,7 +1,7 @@
 """Options of a whole run, accepted anywhere on the command line."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,11 +21,13 @@ class Session:
         debug: errors are printed with their tracebacks.
         strict_plugins: a plugin that cannot be loaded is an error.
         as_json: standard output is to be JSON, errors too.
+        plugin_files: that the command line names.
     """
 
     debug: bool = False
     strict_plugins: bool = False
     as_json: bool = False
+    plugin_files: list[Path] = field(default_factory=list)
 
 
 def _flag(name: str, text: str, *, hidden: bool) -> click.Option:
@@ -42,9 +44,10 @@ def _flag(name: str, text: str, *, hidden: bool) -> click.Option:
 
 
 def _plugin_file(*, hidden: bool) -> click.Option:
-    def add(_context: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]) -> None:
+    def add(context: click.Context, _parameter: click.Parameter, paths: tuple[Path, ...]) -> None:
         for path in paths:
             add_plugin_file(path.absolute())
+            context.ensure_object(Session).plugin_files.append(path)
 
     return click.Option(
         ["--plugin-file"],

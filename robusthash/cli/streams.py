@@ -1,5 +1,6 @@
 """The streams of the installed command: open, able to write every name, and standard output for results alone."""
 
+import codecs
 import contextlib
 import faulthandler
 import io
@@ -12,7 +13,22 @@ from typing import Any, TextIO
 from robusthash.cli.lines import line
 from robusthash.errors import RobustHashWarning
 
-_ESCAPED = "backslashreplace"  #: what the encoding of a stream lacks
+_ESCAPED = "robusthash"  #: name of the handler of what the encoding of a stream lacks
+
+# One character for one, so that tables stay aligned; · becomes a dash, a bar and the blocks of plots a rough likeness.
+_ALIKE = str.maketrans("·±…─━▁▂▃▄▅▆▇█", "-~.--_.:-=+*#")
+
+
+def _replaced(error: UnicodeError) -> tuple[str | bytes, int]:
+    """What a stream writes instead of what its encoding lacks: something alike, or an escape."""
+    if isinstance(error, UnicodeEncodeError):
+        lacking = error.object[error.start : error.end]
+        if (alike := lacking.translate(_ALIKE)).isascii():
+            return alike, error.end
+    return codecs.backslashreplace_errors(error)
+
+
+codecs.register_error(_ESCAPED, _replaced)
 
 
 def claim_streams() -> None:

@@ -68,7 +68,7 @@ class Randomness:
 
     def _key(self, *path: int) -> int:
         text = "|".join([str(self.seed), self.purpose, *map(str, path)])
-        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=16).digest(), "little")
+        return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=16).digest(), "little")
 
 
 def _raw(key: int, count: int) -> np.ndarray:

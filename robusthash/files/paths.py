@@ -5,7 +5,16 @@ from pathlib import Path
 
 from robusthash.errors import UsageError
 
-__all__ = ["nearest_existing", "read_path"]
+__all__ = ["as_text", "nearest_existing", "read_path"]
+
+
+def as_text(path: str) -> str:
+    r"""A path as text that any file can hold: the bytes of a name that is not UTF-8 are escaped.
+
+    >>> as_text("é"), as_text("\udcff")
+    ('é', '\\xff')
+    """
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def read_path(text: str | os.PathLike[str], what: str) -> Path:

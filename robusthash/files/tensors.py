@@ -38,10 +38,21 @@ def load_tensors(path: Path) -> dict[str, Tensor]:
     """
     refuse_other_formats(path)
     try:
-        tensors: dict[str, Tensor] = safetensors.torch.load_file(path)
+        tensors: dict[str, Tensor] = (
+            safetensors.torch.load_file(path) if _is_text(path) else safetensors.torch.load(path.read_bytes())
+        )
     except (safetensors.SafetensorError, OSError) as error:
         raise unreadable(path, error) from error
     return tensors
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path is UTF-8: safetensors opens no other, and reads the bytes of the whole file instead."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

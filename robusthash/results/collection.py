@@ -85,6 +85,7 @@ class Results(Sequence[Record]):
         Columns: the setting (``dataset`` ... ``seed``); the headline ``metric`` with its ``protocol`` and
         ``relevance``; its value and 95 % interval on the clean queries (``clean``, ``clean_low``, ``clean_high``),
         after the attack (``attacked`` ...), and for targeted attacks on the target labels (``target`` ...);
+        after JPEG compression on the labels that the attack is judged by (``jpeg_75`` ..., ``clean_jpeg_75`` ...);
         ``psnr`` (dB), ``ssim``, ``linf`` and ``hamming`` (bits); the cost of the attack on all queries, and of its
         learning; ``flags``, ids of failed soundness checks, including those between records.
 

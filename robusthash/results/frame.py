@@ -7,7 +7,7 @@ from robusthash.results.comparing.keys import attack_key, model_key, victim_key
 from robusthash.results.comparing.naming import Names
 from robusthash.results.records.outcome import Spent
 from robusthash.results.records.record import Record
-from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against, after_jpeg
 
 _Value = str | int | float | bool | None
 _Column = Callable[[Record], _Value]
@@ -20,8 +20,9 @@ def columns(records: Iterable[Record]) -> dict[str, list[_Value]]:
         records: any; comparable or not.
     """
     everything = flagged(records)
-    names = Names.of(everything)
-    return {name: [value(record) for record in everything] for name, value in _columns(names).items()}
+    qualities = sorted({quality for record in everything for quality in record.scoring.qualities}, reverse=True)
+    found = {**_columns(Names.of(everything)), **_compressed(qualities)}
+    return {name: [value(record) for record in everything] for name, value in found.items()}
 
 
 def _columns(names: Names) -> Mapping[str, _Column]:
@@ -72,13 +73,29 @@ def _learning(record: Record) -> Spent:
     return record.outcome.cost.learning or Spent()
 
 
-def _measured(name: str, stage: str, against: Against) -> Mapping[str, _Column]:
-    """The headline at a stage with its 95 % interval; None where it was not measured."""
+def _compressed(qualities: Iterable[int]) -> Mapping[str, _Column]:
+    """The headline after JPEG compression, as the attack is judged and on the clean queries."""
+    found: dict[str, _Column] = {}
+    for quality in qualities:
+        clean, attacked = after_jpeg(quality)
+        found |= {**_measured(f"jpeg_{quality}", attacked, None), **_measured(f"clean_jpeg_{quality}", clean, None)}
+    return found
+
+
+def _measured(name: str, stage: str, against: Against | None) -> Mapping[str, _Column]:
+    """The headline at a stage with its 95 % interval; None where it was not measured.
+
+    Args:
+        name: of the columns.
+        stage: of the queries.
+        against: the labels that decide relevance; None for those that the attack is judged by.
+    """
 
     def part(field: str) -> _Column:
         def value(record: Record) -> _Value:
-            measured = against in record.outcome.metrics[stage]
-            found: float | None = getattr(record.measure(stage, against=against), field) if measured else None
+            labels = against or record.attack.against
+            measured = labels in record.outcome.metrics.get(stage, {})
+            found: float | None = getattr(record.measure(stage, against=labels), field) if measured else None
             return found
 
         return value

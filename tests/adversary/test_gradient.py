@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Step, find_aim
+from robusthash.adversary import Aim, GradientAttack, Start, Step, find_aim
 from robusthash.contracts import (
     Attack,
     AttackBatch,
@@ -35,7 +35,7 @@ class Linear(GradientAttack):
 
 VARIANTS = {
     "plain": Linear(steps=20),
-    "random start": Linear(steps=20, random_start=True),
+    "random start": Linear(steps=20, start=Start.RANDOM),
     "restarts": Linear(steps=10, restarts=3),
     "last iterate": Linear(steps=20, keep_best=False),
     "never stops": Linear(steps=20, stop=False),
@@ -43,16 +43,16 @@ VARIANTS = {
     "momentum": Linear(steps=20, step=Step.MOMENTUM, step_size=0.02),
     "raw": Linear(steps=20, step=Step.RAW, step_size=0.5),
     "unit step": Linear(steps=20, step=Step.L2_UNIT, step_size=1.0),
-    "targeted": Linear(steps=20, aim=Aim.P2S, random_start=True),
+    "targeted": Linear(steps=20, aim=Aim.P2S, start=Start.RANDOM),
     "momentum and look-ahead": Linear(steps=10, decay=1.0, nesterov=True),
     "diversity": Linear(steps=10, diversity=0.5),
     "scales": Linear(steps=10, scales=3, decay=1.0),
-    "variance": Linear(steps=20, variance=2, decay=1.0, random_start=True),
+    "variance": Linear(steps=20, variance=2, decay=1.0, start=Start.RANDOM),
     "everything": Linear(
         steps=6, restarts=2, decay=0.9, nesterov=True, diversity=0.7, scales=2, variance=2, step_size=1 / 100
     ),
     "adaptive": Linear(steps=20, step=Step.ADAPTIVE),
-    "adaptive over scales": Linear(steps=20, step=Step.ADAPTIVE, scales=2, passes=2, random_start=True),
+    "adaptive over scales": Linear(steps=20, step=Step.ADAPTIVE, scales=2, passes=2, start=Start.RANDOM),
     "passes": Linear(steps=10, passes=2),
     "from the centre": Linear(steps=20, aim=Aim.CENTRE),
     "to the mainstay": Linear(steps=20, aim=Aim.TO_MAINSTAY),
@@ -174,7 +174,7 @@ def test_random_start_is_in_the_whole_ball() -> None:
     """After one tiny step the perturbation is still the start: uniform, as far as the ball and the box go."""
     victim = SmallVictim()
     context, batch = toy_context(victim, epsilon=8 / 255), toy_batch(victim)
-    attack = Linear(steps=1, step_size=1e-6, random_start=True, keep_best=False)
+    attack = Linear(steps=1, step_size=1e-6, start=Start.RANDOM, keep_best=False)
     result = attack(batch, context)
     delta = (result.unrounded - batch.inputs)[(batch.inputs > 0.1) & (batch.inputs < 0.9)] * 255
     assert not result.clipped.any()

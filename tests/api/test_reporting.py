@@ -30,6 +30,8 @@ def test_bars_are_drawn_on_a_terminal_unless_they_are_not_wanted(monkeypatch: py
     for progress, drawn in ((None, True), (True, True), (False, False)):
         terminal = Terminal()
         monkeypatch.setattr(sys, "stderr", terminal)
+        monkeypatch.setenv("TERM", "xterm")
+        monkeypatch.delenv("CI", raising=False)
         with reporting(progress=progress) as report:
             report(1, 2, "training")
         assert bool(terminal.getvalue()) is drawn
@@ -69,13 +71,13 @@ def test_a_notebook_shows_bars_of_what_takes_long_and_clears_them(notebook: Disp
         report(1, 4, "quick")
         assert notebook.shown == []
         now[0] = 1.0
-        report(2, 4, "a < b")
-        report(3, 4, "a < b")  # too soon after the last
+        report(2, 5, "a < b")
+        report(3, 5, "a < b")  # too soon after the last
         now[0] = 1.2
-        report(4, 4, "a < b")
+        report(5, 5, "a < b")
     first, second, last = notebook.shown
-    assert first["text/plain"] == "quick: 1/4\na < b: 2/4"
-    assert '<progress value="2" max="4"></progress> a &lt; b: 2/4' in first["text/html"]
+    assert first["text/plain"] == "quick: 1/4\na < b: 2/5"
+    assert '<progress value="2" max="5"></progress> a &lt; b: 2/5' in first["text/html"]
     assert second["text/plain"] == "quick: 1/4"
     assert last == {"text/plain": "", "text/html": ""}
 

@@ -46,7 +46,8 @@ class Good(Attack):
             state = {"delta": moved, "speed": speed}
             context.tell(step + 1, self.steps, {"loss": float(loss.detach())})
             few = images[:3]
-            context.show(step + 1, few, context.threat.project(few + moved, few))
+            if context.show is not None:
+                context.show(step + 1, few, context.threat.project(few + moved, few))
             self.store(context, step + 1, state)
         return {"delta": state["delta"]}
 
@@ -128,14 +129,16 @@ class TellsNothingFinite(Good):
 class ShowsWhatIsNoTrainItem(Good):
     def fit(self, context: LearningContext) -> dict[str, Tensor]:
         blank = torch.zeros(2, *context.surrogate.modality.shape)
-        context.show(1, blank, blank)
+        if context.show is not None:
+            context.show(1, blank, blank)
         return super().fit(context)
 
 
 class ShowsWhatIsOutside(Good):
     def fit(self, context: LearningContext) -> dict[str, Tensor]:
         few = context.train.images.inputs([0, 1])
-        context.show(1, few, 1 - few)
+        if context.show is not None:
+            context.show(1, few, 1 - few)
         return super().fit(context)
 
 

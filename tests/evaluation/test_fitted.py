@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,16 @@ from robusthash.contracts import (
     Modality,
     silent,
 )
-from robusthash.errors import CapabilityError, CheckpointError, OptionError, RobustHashError, UsageError
+from robusthash.errors import (
+    CapabilityError,
+    CheckpointError,
+    OptionError,
+    RobustHashError,
+    RobustHashWarning,
+    UsageError,
+)
 from robusthash.evaluation import Request, RunSettings, evaluate, fit_attack
+from robusthash.evaluation.crafting import lessons
 from robusthash.evaluation.crafting.fitted import load_fitted, save_fitted
 from robusthash.evaluation.planning.fitted import (
     FittedAttack,
@@ -37,7 +46,7 @@ from robusthash.evaluation.planning.training import fitting_request
 from robusthash.files.tensors import load_tensors, save_tensors
 from robusthash.host import PluginHost
 from robusthash.results import Access, Record, ResultStore
-from robusthash.specs import Capability
+from robusthash.specs import Capability, Precision
 from robusthash.training import wrapped
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -350,6 +359,19 @@ def test_what_learns_nothing_is_not_fitted(attack: str, says: str, one: HashMode
     request = fitting_request(attack, one, 16, replace(SETTING, options={}))
     with pytest.raises(UsageError, match=says):
         fit_attack(request, host, output=None, samples=None, progress=silent)
+
+
+@pytest.mark.parametrize("computed", [True, False])
+def test_bfloat16_is_learnt_in_only_where_it_is_computed(
+    computed: bool, one: HashModel, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lessons, "has_bfloat16", lambda: computed)
+    half = replace(SETTING, precision=Precision.BF16, options={"uap": {"steps": "1", "batch": "2"}})
+    told = nullcontext() if computed else pytest.warns(RobustHashWarning, match="this processor has no bfloat16")
+    with told:
+        request = fitting_request("uap", one, 16, half, epsilon=EPSILON)
+        fitting = fit_attack(request, host, output=None, samples=None, progress=silent).fitting
+    assert fitting.precision == ("bf16" if computed else "float32")
 
 
 def test_a_file_stands_for_its_attack(fitted: FittedAttack) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from robusthash.cli import run
 from robusthash.results import QueryArrays, ResultStore, ScoreKey
@@ -106,6 +107,58 @@ def test_streams_may_be_closed(results: Path, shell: str, code: int) -> None:
     assert b"Traceback" not in done.stderr
     assert b"Exception ignored" not in done.stderr
     assert done.stderr.count(b"error: ") == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shell", "code"),
+    [
+        (["--help"], '"$@" > /dev/full', 1),
+        (["--version"], '"$@" > /dev/full', 1),
+        (["eval", "--help"], '"$@" > /dev/full', 1),
+        (["--help"], '"$@" | exit 0', 0),
+        (["nosuch"], '"$@" 2> /dev/full', 2),
+        (["nosuch"], '"$@" 2>&-', 2),
+    ],
+)
+def test_help_and_errors_keep_their_exit_code_whatever_their_stream_is(
+    arguments: list[str], shell: str, code: int
+) -> None:
+    done = _command(*arguments, shell=shell)
+    assert done.returncode == code, done.stderr
+    assert b"internal error" not in done.stderr
+    assert b"Exception ignored" not in done.stderr
+
+
+def test_what_an_encoding_lacks_is_written_alike_and_tables_stay_aligned(results: Path) -> None:
+    done = _command("leaderboard", "--results", str(results), PYTHONIOENCODING="ascii")
+    title, _, head, rule, *_ = done.stdout.decode("ascii").splitlines()
+    assert " - seed 0" in title
+    assert rule.startswith("-" * len(head))
+    assert b"\\u2603" in done.stdout  # a snowman looks like nothing else
+
+
+def test_files_whose_names_are_not_utf_8_are_used_as_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cache.is_dir()
+    monkeypatch.chdir(tmp_path)
+    folder = Path("f\udcff")
+    folder.mkdir()
+    layers = "nn.Flatten(), nn.LazyLinear(bits)"
+    (folder / "own.py").write_text(f"from torch import nn\ndef build(bits): return nn.Sequential({layers})\n")
+    Image.new("RGB", (20, 16)).save(folder / "p\udcfe.png", "PNG")
+    weights = str(folder / "w.safetensors")
+    assert run(["train", "--model", "dpsh", "-o", "train.epochs=1", "--output", weights, "--quiet"]) == 0
+    few = ["--attack", "noise", "--queries", "2", "--quiet", "--results", str(folder)]
+    assert run(["eval", "--model", weights, *few]) == 0
+    assert run(["eval", "--model", str(folder / "own.py:build"), *few]) == 0
+    attack = ["attack", "--model", "dpsh", "--attack", "noise", "-o", "train.epochs=1", "--input", str(folder)]
+    assert run([*attack, "--output", str(folder / "out"), "--quiet"]) == 0
+    capsys.readouterr()
+    assert run(["leaderboard", "--results", str(folder)]) == 0
+    shown = capsys.readouterr()
+    assert "own 32 bit" in shown.out
+    assert "digits/own" not in shown.err  # the record is read again
 
 
 def test_a_folder_with_markup_in_its_name(

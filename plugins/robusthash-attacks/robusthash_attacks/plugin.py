@@ -118,7 +118,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     )
     for preset, (what, options) in _TRANSFER.items():
         summary = f"SAAT's attack, {what}"
-        yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, {"random_start": False, **options})
+        yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, {"start": "zero", **options})
     yield _gradient(
         "tha",
         "robusthash_attacks.gradient.tha:THA",

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.devices import tell_device
 from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS
 from robusthash.cli.paths import PATH
@@ -79,6 +80,7 @@ def command(
     require_writable(output, "--output")
     from robusthash.evaluation import attack_images
 
+    tell_device(setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
         pictures = attack_images(
             model,

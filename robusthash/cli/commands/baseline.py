@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from robusthash.cli.columns import lay_out, limit
+from robusthash.cli.columns import show_table
 from robusthash.cli.common import json_option
 from robusthash.cli.gating import baseline_option, material_of, newest_option, rules_file_option, settings_of
 from robusthash.cli.lines import line
@@ -47,10 +47,8 @@ def show(*, baseline: Path | None, as_json: bool) -> None:
     \b
     robusthash baseline show robusthash-baseline.json
     """
-    import sys
-
     from robusthash.results.gate import DEFAULT_BASELINE, read_baseline
-    from robusthash.results.rendering.escaping import visible
+    from robusthash.results.rendering.sheet import Column, Line, Table
 
     stored = read_baseline(baseline or Path(DEFAULT_BASELINE))
     if as_json:
@@ -66,20 +64,29 @@ def show(*, baseline: Path | None, as_json: bool) -> None:
         ]
         click.echo(json.dumps(content, indent=2))
         return
-    head = ("dataset", "model", "attack", "metric", "value", "queries", "weights", "created")
-    rows = [
-        (
-            cell.setting["dataset"],
-            cell.victim_name,
-            cell.attack_name,
-            cell.metric_name,
-            f"{cell.measure.value:.4f}",
-            str(cell.queries),
-            cell.origin["weights"][:12],
-            cell.origin["created"][:10],
+    columns = (
+        Column(name="dataset", words=True),
+        Column(name="model", words=True),
+        Column(name="attack", words=True),
+        Column(name="metric", words=True),
+        Column(name="value"),
+        Column(name="queries", omitted=0),
+        Column(name="weights", words=True, omitted=1),
+        Column(name="created", words=True, omitted=2),
+    )
+    lines = (
+        Line(
+            cells=(
+                cell.setting["dataset"],
+                cell.victim_name,
+                cell.attack_name,
+                cell.metric_name,
+                f"{cell.measure.value:.4f}",
+                str(cell.queries),
+                cell.origin["weights"][:12],
+                cell.origin["created"][:10],
+            )
         )
         for cell in stored.cells
-    ]
-    shown = [head, *(tuple(map(visible, row)) for row in rows)]
-    for row in lay_out(shown, folded=1, width=limit(sys.stdout) or 200):
-        click.echo(row)
+    )
+    show_table(Table(columns=columns, lines=tuple(lines)))

@@ -1,12 +1,18 @@
 """``robusthash compare``: whether two stored results differ, query by query."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from robusthash.cli.common import json_option, out, results_option
+
+if TYPE_CHECKING:
+    from robusthash.results.comparing.differences import Difference
+    from robusthash.results.rendering.sheet import Table
 
 
 @click.command("compare")
@@ -27,7 +33,7 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
     from robusthash.results.comparing.differences import compare
     from robusthash.results.comparing.keys import attack_key, victim_key
     from robusthash.results.comparing.naming import Names
-    from robusthash.results.rendering.terminal import text
+    from robusthash.results.rendering.terminal import FittedTable, text
 
     store = ResultStore(results)
     left, right = store.locate(first), store.locate(second)
@@ -35,28 +41,37 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps([asdict(difference) for difference in differences], indent=2))
         return
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for name in ("stage", "metric"):
-        table.add_column(name)
-    for name in ("first", "second", "first - second [95 %]", "p"):
-        table.add_column(text(name), justify="right")
-    for one in differences:
-        paired = one.paired
-        sure = "bold" if paired.low > 0 or paired.high < 0 else "dim"
-        difference = text("").append(f"{paired.difference:+.3f}", style=sure)
-        table.add_row(
-            text(one.stage),
-            text(one.metric),
-            f"{one.left:.3f}",
-            f"{one.right:.3f}",
-            difference.append(f" [{paired.low:+.3f}, {paired.high:+.3f}]"),
-            f"{paired.p_value:.4f}",
-        )
     console, names = out(), Names.of((left, right))
     for name, record in (("first", left), ("second", right)):
         victim = names.victim(victim_key(record.victim))
         console.print(text(f"{name}: {names.attack(attack_key(record.attack))} on {victim}"))
-    console.print(table)
+    console.print()
+    console.print(FittedTable(_table(differences)))
+
+
+def _table(differences: "Sequence[Difference]") -> "Table":
+    """The differences; those that are more than chance stand out."""
+    from robusthash.results.rendering.sheet import Column, Emphasis, Line, Table
+
+    columns = (
+        Column(name="stage", words=True, grouped=True),
+        Column(name="metric", words=True),
+        Column(name="first", omitted=0),
+        Column(name="second", omitted=1),
+        Column(name="first - second [95 %]", ranged=True),
+        Column(name="p"),
+    )
+    lines = []
+    for one in differences:
+        paired = one.paired
+        cells = (
+            one.stage,
+            one.metric,
+            f"{one.left:.3f}",
+            f"{one.right:.3f}",
+            f"{paired.difference:+.3f} [{paired.low:+.3f}, {paired.high:+.3f}]",
+            f"{paired.p_value:.4f}",
+        )
+        sure = paired.low > 0 or paired.high < 0
+        lines.append(Line(cells=cells, emphasis=Emphasis.BEST if sure else Emphasis.FAINT))
+    return Table(columns=columns, lines=tuple(lines))

@@ -1,7 +1,6 @@
 """``robusthash data``: list, verify and prepare datasets."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from robusthash.boundary import foreign
-from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
+from robusthash.cli.columns import paragraph, show_table
+from robusthash.cli.commands.plugins.listing import show_listing
+from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.lines import line
 from robusthash.cli.paths import PATH
 from robusthash.errors import ContractError, DatasetError, OptionError
@@ -52,20 +53,11 @@ def command() -> None:
 @click.pass_context
 def list_(context: click.Context, *, as_json: bool) -> None:
     """List the datasets, with the distribution that each comes from."""
-    from rich.markup import escape
-    from rich.table import Table
-
     everything = load_host(context).all(PluginKind.DATASET)
     if as_json:
         click.echo(json.dumps([_summary(registered) for registered in everything], indent=2))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("dataset", "from", "what", "paper"):
-        table.add_column(column, overflow="fold", no_wrap=column == "dataset")
-    for registered in everything:
-        spec = registered.spec
-        table.add_row(*map(escape, (spec.name, str(registered.owner), spec.summary, spec.paper or "")))
-    out().print(table)
+    show_listing("dataset", everything)
 
 
 @command.command("verify")
@@ -187,31 +179,36 @@ def _summary(registered: Registered) -> dict[str, Any]:
 
 
 def _show_counts(counts: "DataCounts") -> None:
-    from robusthash.cli.columns import PIPE_WIDTH, lay_out, limit
+    from robusthash.results.rendering.sheet import Column, Line, Table
 
-    rows = [("split", "items", "duplicates", "in database", "no label", "labels an item", "classes", "inputs", "files")]
+    columns = (
+        Column(name="split", words=True),
+        *(Column(name=name) for name in ("items", "duplicates", "in database", "no label")),
+        Column(name="labels an item", omitted=1),
+        Column(name="classes"),
+        Column(name="inputs", words=True, omitted=0),
+        Column(name="files", words=True, omitted=2),
+    )
+    lines = []
     for name, split in counts.splits.items():
         sizes = "-"
         if split.sizes is not None:
             (narrowest, widest), (lowest, highest) = split.sizes
             sizes = f"{narrowest}x{lowest} to {widest}x{highest}"
-        rows.append(
-            (
-                name,
-                str(split.items),
-                str(split.duplicates),
-                "-" if split.in_database is None else str(split.in_database),
-                str(split.unlabelled),
-                f"{split.labels:.2f}",
-                f"{split.classes} of {counts.classes}",
-                split.inputs,
-                sizes,
-            )
+        cells = (
+            name,
+            str(split.items),
+            str(split.duplicates),
+            "-" if split.in_database is None else str(split.in_database),
+            str(split.unlabelled),
+            f"{split.labels:.2f}",
+            f"{split.classes} of {counts.classes}",
+            split.inputs,
+            sizes,
         )
-    width = limit(sys.stdout) or PIPE_WIDTH
-    for row in lay_out(rows, folded=7, width=width):
-        click.echo(row)
-    click.echo(
+        lines.append(Line(cells=cells))
+    show_table(Table(columns=columns, lines=tuple(lines)))
+    paragraph(
         f"items of a class in the database: {counts.smallest_class} to {counts.largest_class}; "
         f"queries with nothing to find: {counts.nothing_to_find}; without another target: {counts.only_own_targets}"
     )

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +17,9 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.devices import tell_device
 from robusthash.cli.fail_under import check_rules, gate_of
+from robusthash.cli.following import results_arguments, tell_next
 from robusthash.cli.gating import allow_option, rule_option, show_verdict
 from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS, COUNT, QUALITY, WORKERS
@@ -173,6 +174,7 @@ def command(
     from robusthash.evaluation import choose_executor, evaluate
 
     place = choose_executor(host, executor, workers=workers, options=request.setting.options)
+    tell_device(request.setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
         outcome = evaluate(request, host, results=results, progress=report, executor=place, force=force)
     if as_json:
@@ -197,11 +199,14 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
 
     if suite is not None:
         given = [
-            name for name in values if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+            parameter.opts[-1]
+            for parameter in context.command.params
+            if parameter.name in values
+            and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
         ]
         if given:
             raise OptionError(
-                f"--suite cannot be combined with {', '.join(f'--{name}' for name in given)}",
+                f"--suite cannot be combined with {', '.join(given)}",
                 hint="a suite defines the whole grid: set them in the file",
             )
         return read_suite(suite)
@@ -242,8 +247,7 @@ def _show(outcome: "RunOutcome", results: Path) -> None:
     for record in outcome.records:
         state = "stored before" if record.digest in outcome.reused else "new"
         console.print(labelled(f"record ({state})", str(store.path_of(record))), soft_wrap=True)
-    last = outcome.records[-1]
-    console.print(labelled("next", f"robusthash show {last.digest[:12]}{_results_option(results)}"), soft_wrap=True)
+    tell_next("show", outcome.records[-1].digest[:12], *results_arguments(results))
 
 
 def _tell_failures(outcome: "RunOutcome") -> None:
@@ -261,7 +265,3 @@ def _by_error(outcome: "RunOutcome") -> list[list["Failure"]]:
     for failure in outcome.failures:
         groups.setdefault((failure.whose, failure.error.message), []).append(failure)
     return list(groups.values())
-
-
-def _results_option(results: Path) -> str:
-    return "" if results == Path("results") else f" --results {quote(str(results))}"

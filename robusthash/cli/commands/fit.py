@@ -1,13 +1,14 @@
 """``robusthash fit``: let an attack learn on a model, and save what it has learnt."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.following import tell_next
 from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS
 from robusthash.cli.paths import PATH
@@ -110,7 +111,7 @@ def command(
         click.echo(json.dumps(told, indent=2))
         return
     _show(found)
-    line(f"next: {_following(context, found)}")
+    tell_next(*_following(context, found))
 
 
 def _show(found: "FittedAttack") -> None:
@@ -121,12 +122,12 @@ def _show(found: "FittedAttack") -> None:
     click.echo(f"learning: {spent.forward} forward, {spent.backward} backward passes, {spent.seconds:.3g} s")
 
 
-def _following(context: click.Context, found: "FittedAttack") -> str:
+def _following(context: click.Context, found: "FittedAttack") -> Iterator[str]:
     """The command that evaluates the same model with the file: with all that made the model."""
-    parts = ["robusthash eval --model", quote(context.params["model"])]
+    yield from ("eval", "--model", context.params["model"])
     for name in (*_REPEATED, *_OTHERS):
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            parts += [f"--{name.replace('_', '-')}", quote(str(context.params[name]))]
+            yield from (f"--{name.replace('_', '-')}", str(context.params[name]))
     for assignment in context.params["assignments"]:
-        parts += ["-o", quote(assignment)]
-    return " ".join([*parts, "--fitted", quote(str(found.path))])
+        yield from ("-o", assignment)
+    yield from ("--fitted", str(found.path))

@@ -1,13 +1,15 @@
 """``robusthash harden``: harden a hash model by adversarial training and save its checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
 from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.devices import tell_device
+from robusthash.cli.following import data_arguments
 from robusthash.cli.numbers import BITS
 from robusthash.cli.setting import make_setting, setting_options
 
@@ -53,7 +55,8 @@ def command(
         require_writable_file(output, "--output")
     from robusthash.evaluation import harden_victim
 
+    tell_device(setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
         stored = harden_victim(defense, model, bits, setting, host, output=output, progress=report)
-    following = f"robusthash eval --model {quote(str(stored.path))} --attack hinge"
+    following: Sequence[str | Path] = ("eval", "--model", stored.path, *data_arguments(values), "--attack", "hinge")
     report_checkpoint(stored, done="hardened", following=following, as_json=as_json)

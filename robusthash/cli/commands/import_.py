@@ -3,13 +3,13 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from robusthash.checkpoints import is_pickle, read_metadata
 from robusthash.cli.common import json_option, load_host
+from robusthash.cli.following import tell_next
 from robusthash.cli.lines import line
 from robusthash.cli.numbers import BITS, SIDE
 from robusthash.cli.paths import PATH
@@ -103,7 +103,7 @@ def command(
         click.echo(json.dumps({"path": str(path), **asdict(description)}, indent=2))
         return
     line(f"imported: {path}")
-    line(f"next: robusthash eval --model {quote(str(path))} --dataset {dataset} --image-size {size} --attack rnm")
+    tell_next("eval", "--model", path, "--dataset", dataset, "--image-size", str(size), "--attack", "rnm")
 
 
 def _chosen(

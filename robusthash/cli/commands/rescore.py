@@ -54,7 +54,7 @@ def command(
     included, since attacks are checked against them. A pattern is a name with the wildcards * and ?.
 
     \b
-    robusthash rescore --metric map@100 --metric precision@r2
+    robusthash rescore --metric map@1000 --metric precision@r2
     robusthash rescore --retriever faiss-hnsw --model dpsh
     """
     from robusthash.evaluation import RunSettings

@@ -40,9 +40,11 @@ def command(*, record: str, results: Path, as_json: bool) -> None:
         return
     path = Path(record)
     others = _siblings(path) if path.is_file() else store.load_all()[0]
+    from robusthash.results.rendering.terminal import Facts
+
     console = out()
     for part in _parts(found, found.outcome.flags + inconsistencies(others).get(found.digest, ())):
-        console.print(part)
+        console.print(part, soft_wrap=isinstance(part, Facts))
 
 
 def _siblings(path: Path) -> "Iterator[Record]":
@@ -57,16 +59,16 @@ def _siblings(path: Path) -> "Iterator[Record]":
 
 
 def _parts(record: "Record", flags: "tuple[Flag, ...]") -> "Iterator[RenderableType]":
-    from robusthash.results.rendering.terminal import text
+    from robusthash.results.rendering.terminal import Facts, text
 
     for name, lines in _recipe(record):
         yield text(name, style="bold")
-        yield _grid(lines)
+        yield Facts(lines or [("", "none")])
     yield text("metrics", style="bold")
     yield _metrics(record)
     for name, lines in _outcome(record):
         yield text(name, style="bold")
-        yield _grid(lines)
+        yield Facts(lines or [("", "none")])
     yield text("soundness", style="bold")
     yield from _flags(flags)
 
@@ -189,42 +191,33 @@ def _plain(value: Any) -> str:
     return str(value)
 
 
-def _grid(lines: Lines) -> "RenderableType":
-    from rich.table import Table
-
-    from robusthash.results.rendering.terminal import text
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="dim", min_width=16)
-    grid.add_column(overflow="fold")
-    for name, value in lines or [("", "none")]:
-        grid.add_row(text(f"  {name}"), text(value))
-    return grid
-
-
 def _metrics(record: "Record") -> "RenderableType":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
     from robusthash.results.records.stages import in_order
-    from robusthash.results.rendering.terminal import text
+    from robusthash.results.rendering.sheet import Column, Line, Table
+    from robusthash.results.rendering.terminal import FittedTable
 
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0))
-    for name in ("queries", "metric"):
-        table.add_column(name)
-    for name in ("value", "95 % interval", "worst to best tie order"):
-        table.add_column(name, justify="right")
-    for stage in in_order(record.outcome.metrics):
-        for against, measures in record.outcome.metrics[stage].items():
-            for name, one in measures.items():
-                table.add_row(
-                    text(stage),
-                    text(against.qualify(name)),
-                    f"{one.value:.4f}",
-                    f"{one.low:.4f} to {one.high:.4f}",
-                    f"{one.worst:.4f} to {one.best:.4f}",
-                )
-    return table
+    columns = (
+        Column(name="queries", words=True, grouped=True),
+        Column(name="metric", words=True),
+        Column(name="value"),
+        Column(name="95 % interval", omitted=1),
+        Column(name="worst to best tie order", omitted=0),
+    )
+    lines = [
+        Line(
+            cells=(
+                stage,
+                against.qualify(name),
+                f"{one.value:.4f}",
+                f"{one.low:.4f} to {one.high:.4f}",
+                f"{one.worst:.4f} to {one.best:.4f}",
+            )
+        )
+        for stage in in_order(record.outcome.metrics)
+        for against, measures in record.outcome.metrics[stage].items()
+        for name, one in measures.items()
+    ]
+    return FittedTable(Table(columns=columns, lines=tuple(lines)))
 
 
 def _flags(flags: "tuple[Flag, ...]") -> "Iterator[RenderableType]":

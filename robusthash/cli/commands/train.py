@@ -1,13 +1,15 @@
 """``robusthash train``: train a hash model and save its checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 import click
 
 from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.devices import tell_device
+from robusthash.cli.following import data_arguments
 from robusthash.cli.numbers import BITS
 from robusthash.cli.setting import make_setting, setting_options
 
@@ -41,7 +43,9 @@ def command(
         require_writable_file(output, "--output")
     from robusthash.evaluation import train_victim
 
+    tell_device(setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
         stored = train_victim(model, bits, setting, host, output=output, progress=report)
-    following = f"robusthash eval --model {model} --bits {bits} --checkpoint {quote(str(stored.path))} --attack rnm"
+    trained = ("--model", model, "--bits", str(stored.description.bits), "--checkpoint", stored.path)
+    following: Sequence[str | Path] = ("eval", *trained, *data_arguments(values), "--attack", "rnm")
     report_checkpoint(stored, done="trained", following=following, as_json=as_json)

@@ -29,6 +29,8 @@ class AttackBatch:
         targets: (n, classes) uint8, the target labels.
         anchors: (n, voters, bits) int8 in {-1, 0, +1}: codes of database items with exactly the target label; a row of
             zeros is an absent voter. For a model without bits, descriptors (n, voters, d) float32.
+        start: (n, ...) float32, where the first try starts: the queries as the attack :attr:`Attack.starts_at` leaves
+            them, before rounding.
     """
 
     inputs: Tensor
@@ -36,6 +38,7 @@ class AttackBatch:
     labels: Tensor | None = None
     targets: Tensor | None = None
     anchors: Tensor | None = None
+    start: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +135,11 @@ class Attack(ABC):
     @property
     def modalities(self) -> frozenset[str] | None:
         """Modalities that it can perturb, such as ``image`` and ``text``; None is all."""
+        return None
+
+    @property
+    def starts_at(self) -> str | None:
+        """Registered name of an attack that learns, from whose outcome the first try starts; None without one."""
         return None
 
     @property

@@ -34,7 +34,7 @@ class LearningContext:
             unless there is one that is called ``validation``.
         team: the processes that learn together; an attack that shares out its batches is then faster.
         show: called now and then with (epochs done, clean inputs, attacked inputs) of a few train items, always the
-            same ones; the host makes a picture of them.
+            same ones; the host makes a picture of them. None where nobody looks.
     """
 
     surrogate: Surrogate
@@ -47,4 +47,4 @@ class LearningContext:
     team: Team = field(default_factory=Team)
     progress: Callable[[int, int, str], None] = lambda _done, _total, _what: None
     tell: Callable[[int, int, Mapping[str, float]], None] = lambda _epoch, _epochs, _losses: None
-    show: Callable[[int, Tensor, Tensor], None] = lambda _epoch, _clean, _attacked: None
+    show: Callable[[int, Tensor, Tensor], None] | None = None

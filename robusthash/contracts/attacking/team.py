@@ -57,7 +57,7 @@ class Team:
         gradients = [one.grad for one in parameters if one.grad is not None]
         flat = torch.cat([one.flatten() for one in gradients]) * self._weight(batch)
         distributed.all_reduce(flat)
-        for one, part in zip(gradients, flat.split([one.numel() for one in gradients]), strict=True):
+        for one, part in zip(gradients, torch.split(flat, [one.numel() for one in gradients]), strict=True):
             one.copy_(part.view_as(one))
 
     def mean(self, losses: Mapping[str, float], batch: int) -> dict[str, float]:

@@ -114,7 +114,7 @@ class Split:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over ids, labels, and the identity of each view."""
-        sha = hashlib.sha256("\n".join(self.ids).encode())
+        sha = hashlib.sha256("\n".join(self.ids).encode(errors="surrogateescape"))
         sha.update(np.packbits(self.labels.numpy(), axis=1).tobytes())
         # Images add no name, so that a split of images only has the digest that stored records name it by.
         for modality, view in sorted(self.views.items()):
@@ -162,7 +162,7 @@ class RetrievalData:
         parts = [self.query.digest, self.database.digest, self.train.digest]
         for name, modality in sorted(self.modalities.items()):
             parts.append(str(modality.shape[1:]) if name == IMAGE else f"{name} {modality}")
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return hashlib.sha256("\n".join(parts).encode(errors="surrogateescape")).hexdigest()
 
     @property
     def modalities(self) -> dict[str, Modality]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -46,6 +47,8 @@ def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
     budget, trace = Budget(), Trace()
     context = job.context(budget, trace, restart)
     started = time.perf_counter()
+    if job.start is not None and not restart:
+        batch = replace(batch, start=_start(job.start, rows, batch.inputs, budget))
     adversarial = job.attack(batch, context)
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -61,6 +64,12 @@ def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
         batch=len(rows),
         trace=trace.matrix(batch.ids),
     )
+
+
+def _start(job: Job, rows: Sequence[int], inputs: Tensor, budget: Budget) -> Tensor:
+    """Some queries as an attack leaves them, before rounding; what it spends is counted with what starts there."""
+    batch = job.batch(torch.as_tensor(rows, dtype=torch.int64), inputs)
+    return job.attack(batch, job.context(budget, Trace(), 0)).unrounded
 
 
 def _worst(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:

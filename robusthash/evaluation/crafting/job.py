@@ -1,6 +1,6 @@
 """Jobs: an attack on a victim with all that it needs, ready to run on any of its queries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -84,6 +84,7 @@ class Job:
         compute: how passes are computed.
         members: for an ensemble, the jobs of its members.
         judge: for an ensemble, the scale by which the worst outcome is chosen.
+        start: the job of the attack from whose outcome this one starts; None if there is none.
         shared: folder of outcomes that other cells need, too; None if there are none.
     """
 
@@ -98,26 +99,33 @@ class Job:
     compute: Compute
     members: "tuple[Job, ...]" = ()
     judge: Scale | None = None
+    start: "Job | None" = None
     shared: Path | None = None
 
     @property
     def learning(self) -> Spent | None:
-        """Cost of learning, including that of the members; None if nothing is learnt."""
-        own = [self.knowledge.learnt.spent] if self.knowledge.learnt is not None else []
-        spent = own + [member.learning for member in self.members if member.learning is not None]
+        """Cost of learning, including that of members and starts, each once; None if nothing is learnt."""
+        spent = [one.spent for one in {one.key or id(one): one for one in self._learnt()}.values()]
         return sum(spent[1:], spent[0]) if spent else None
 
-    def batch(self, rows: Tensor) -> AttackBatch:
+    def _learnt(self) -> Iterator[Learnt]:
+        if self.knowledge.learnt is not None:
+            yield self.knowledge.learnt
+        for part in (*self.members, *([self.start] if self.start else [])):
+            yield from part._learnt()
+
+    def batch(self, rows: Tensor, inputs: Tensor | None = None) -> AttackBatch:
         """Some queries on the device, with what the attack may know of each.
 
         Args:
             rows: (n,) int64, positions in the job's inputs.
+            inputs: these inputs, on the device; None reads them.
         """
         known, device = self.knowledge, self.compute.device
         own = (known.labels, known.targets, known.anchors)
         labels, targets, anchors = (None if part is None else part[rows].to(device) for part in own)
         return AttackBatch(
-            inputs=read_inputs(self.inputs, rows.tolist()).to(device),
+            inputs=read_inputs(self.inputs, rows.tolist()).to(device) if inputs is None else inputs,
             ids=self.ids[rows].to(device),
             labels=labels,
             targets=targets,

@@ -28,10 +28,12 @@ class Learnt:
     Attributes:
         tensors: by name, on the device.
         spent: cost of learning it, also if it is read from a file.
+        key: digest of what it is made from; None is unlike any other.
     """
 
     tensors: Mapping[str, Tensor]
     spent: Spent
+    key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

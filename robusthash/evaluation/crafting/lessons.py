@@ -38,9 +38,12 @@ def learnt_on(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Lear
     device = surrogate.resources.device
     if chosen.fitted is not None:
         content = load_fitted(chosen.fitted.path)
-        return Learnt(tensors=_on(device, content.tensors), spent=content.fitting.spent)
+        return Learnt(tensors=_on(device, content.tensors), spent=content.fitting.spent, key=content.fitting.key)
     stored = learn(chosen, surrogate, threat)
-    return None if stored is None else Learnt(tensors=_on(device, stored.tensors), spent=stored.fitting.spent)
+    if stored is None:
+        return None
+    fitting = stored.fitting
+    return Learnt(tensors=_on(device, stored.tensors), spent=fitting.spent, key=fitting.key)
 
 
 def learn(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Stored | None:
@@ -114,12 +117,18 @@ def fitting_of(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Fit
 def _precision(resources: Resources) -> Precision:
     """The precision to learn in: float32 where bfloat16 is only emulated, which takes ten times as long."""
     asked, device = resources.setting.precision, resources.device
-    if asked is Precision.FLOAT32 or device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_device_supported():
+    if asked is Precision.FLOAT32 or device.type != "cpu" or has_bfloat16():
         return asked
     warnings.warn(
         "this processor has no bfloat16: what attacks learn is learnt in float32", RobustHashWarning, stacklevel=2
     )
     return Precision.FLOAT32
+
+
+def has_bfloat16() -> bool:
+    """Whether this processor computes in bfloat16. Where torch cannot tell, such as before 2.6, it is taken to not."""
+    tellers = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in tellers)
 
 
 def _on(device: torch.device, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

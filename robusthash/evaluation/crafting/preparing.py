@@ -18,7 +18,7 @@ from robusthash.specs import Capability, Goal
 def make_job(
     chosen: Chosen[Attack], system: System, surrogate: System, epsilon: float, shared: Mapping[str, Path]
 ) -> Job:
-    """The job of an attack on the queries of a run, including those of an ensemble's members.
+    """The job of an attack on the queries of a run, including those of an ensemble's members, and of its start.
 
     Args:
         chosen: the attack.
@@ -36,6 +36,8 @@ def make_job(
     members = tuple(
         make_job(member, system, surrogate, epsilon, shared) for member in resources.plugins.members(attack)
     )
+    begins_with = resources.plugins.start(attack)
+    start = make_job(begins_with, system, surrogate, epsilon, {}) if begins_with else None
     # An ensemble is judged by the host, which knows the labels; its members know what they need.
     known = Knowledge(labels=resources.queries.labels) if members else _knowledge(chosen, system, surrogate, threat)
     return Job(
@@ -55,6 +57,7 @@ def make_job(
         ),
         members=members,
         judge=Scale.of(system) if members else None,
+        start=start,
         shared=shared.get(chosen.use.name),
     )
 

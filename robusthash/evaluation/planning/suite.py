@@ -32,11 +32,22 @@ _TYPES: dict[str, Any] = {
     **dict.fromkeys(("dataset", "data_root", "backbone", "weights", "checkpoint"), str),
     **dict.fromkeys(("retriever", "relevance", "device", "precision"), str),
     "compiled": bool,
-}  #: keys of a suite: the fields of a request and of its setting
+}  #: by the fields of a request and of its setting
+
+#: Keys of a suite that are not a field: the names of options. A list may also be named in the plural.
+_OPTIONS = {
+    **{f"{name.removesuffix('s')}": name for name in ("models", "attacks", "surrogates", "defenses", "directions")},
+    "epsilon": "epsilons",
+    "metric": "metrics",
+    "jpeg": "qualities",
+    "compile": "compiled",
+}
 
 
 def read_suite(path: Path) -> Request:
-    """Reads a suite: fields of a request and of its setting are top-level keys, options are tables.
+    """Reads a suite. Its keys are the names of the options of ``robusthash eval``, and options of plugins are tables.
+
+    A key that may be repeated on the command line has a value or a list, and may be named in the plural.
 
     ::
 
@@ -63,10 +74,7 @@ def read_suite(path: Path) -> Request:
         OptionError: a value is invalid.
         CheckpointError: a fitted attack cannot be read.
     """
-    content = _content(path)
-    unknown = sorted(set(content) - set(_TYPES))
-    if unknown:
-        raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {', '.join(sorted(_TYPES))}")
+    content = _fields(path, _content(path))
     if "models" not in content:
         raise InputError(f"suite {path} names no models", hint='models = ["..."]')
 
@@ -89,6 +97,31 @@ def read_suite(path: Path) -> Request:
     setting = {entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read}
     attacks = with_fitted(read.pop("attacks", None), read.pop("fitted", ()))
     return Request(**read, attacks=attacks, setting=RunSettings(**setting))
+
+
+def _fields(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """The values of a suite by field.
+
+    Raises:
+        InputError: a key is unknown, or two are the same option.
+    """
+    unknown = sorted(key for key in content if _field(key) not in _TYPES)
+    if unknown:
+        known = ", ".join(sorted({*_OPTIONS, *_TYPES} - {"qualities", "compiled"}))
+        raise InputError(f"suite {path} has unknown keys {unknown}", hint=f"known: {known}")
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        field = _field(key)
+        if field in found:
+            raise InputError(f"suite {path} has {field} twice, once as {key}", hint="keep one of them")
+        one = key in _OPTIONS and field != "compiled" and not isinstance(value, list)
+        found[field] = [value] if one or (key == "bits" and isinstance(value, int)) else value
+    return found
+
+
+def _field(key: str) -> str:
+    name = key.replace("-", "_")
+    return _OPTIONS.get(name, name)
 
 
 def parse_choice(choices: type[Choice], what: str, name: str) -> Choice:

@@ -42,13 +42,13 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
     check_early(request, resources.host, own_bits=own_bits)
     plugins, setting = resources.plugins, request.setting
     registered = _check_models(request, resources)
-    members: list[str] = []
+    behind: list[str] = []
     attacks = _attacks(request, resources)
     for attack in attacks:
-        members += plugins.attack(attack).use.options.get("members", ())
+        behind += plugins.behind(plugins.attack(attack).plugin)
         for option, values in request.vary.get(shown(attack), {}).items():
             for value in values:
-                plugins.attack(attack, {option: value})
+                behind += plugins.behind(plugins.attack(attack, {option: value}).plugin)
     for defense in request.defenses:
         if defense != NO_DEFENSE:
             plugins.defense(defense)
@@ -57,7 +57,7 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
     searched = retrievers if setting.retriever == AUTO else [setting.retriever]
     executors = [entry.spec.name for entry in resources.host.all(PluginKind.EXECUTOR)]
     fitted = [attack.name for attack in attacks if isinstance(attack, FittedAttack)]
-    used = [*executors, *registered, *attacks, *fitted, *members, *request.defenses, setting.dataset, *setting.metrics]
+    used = [*executors, *registered, *attacks, *fitted, *behind, *request.defenses, setting.dataset, *setting.metrics]
     plugins.check_option_owners([*used, *searched, *backbones])
     if setting.backbone is not None:
         plugins.backbone(setting.backbone)

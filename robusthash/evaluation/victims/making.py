@@ -20,6 +20,7 @@ from robusthash.evaluation.victims.hardening import harden
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
+from robusthash.files.paths import as_text
 from robusthash.files.storage import digest
 from robusthash.results import ModelUse, PluginUse
 from robusthash.training import (
@@ -134,8 +135,8 @@ def _built_by_user(name: str, bits: int | None, resources: Resources, owner: Who
     checkpoint = resources.setting.checkpoint
     model = user_model(name, bits=bits, modalities=resources.data.modalities, checkpoint=checkpoint)
     _mark(model, owner)
-    options = {"checkpoint": checkpoint.name if checkpoint else None}
-    use = _own(model, Path(name.rpartition(":")[0]).stem, name, options)
+    options = {"checkpoint": as_text(checkpoint.name) if checkpoint else None}
+    use = _own(model, as_text(Path(name.rpartition(":")[0]).stem), as_text(name), options)
     return Victim(model=model, use=use, defense=None, origin=f"built by {name}")
 
 

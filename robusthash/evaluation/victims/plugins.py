@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from robusthash.adversary import GradientAttack
 from robusthash.boundary import IN_MEMORY, Whose, own
 from robusthash.contracts import (
     Attack,
@@ -81,7 +82,7 @@ class Plugins:
         self._attacks: dict[tuple[AnyAttack, str], Chosen[Attack]] = {}
 
     def attack(self, named: AnyAttack, varied: Mapping[str, Any] = _NOTHING) -> Chosen[Attack]:
-        """An attack, created once. The record's entry of an ensemble has the options of its members.
+        """An attack, created once. Its entry in the record has the options of its members, and of the one it starts at.
 
         Args:
             named: registered name, the attack itself, or the file of what it has learnt, whose options those of the run
@@ -91,6 +92,7 @@ class Plugins:
         Raises:
             CheckpointError: what was learnt is of a plugin that is not installed, or of other options.
             ContractError: a member of an ensemble is an ensemble, targeted, or unbounded.
+            OptionError: it cannot start at the attack that it names.
             UsageError: as for :meth:`choose`.
         """
         key = named, repr(sorted(varied.items()))
@@ -104,8 +106,8 @@ class Plugins:
         options = {**self.options.get(named, {}), **varied} if isinstance(named, str) else varied
         chosen = self.choose(PluginKind.ATTACK, named, Attack, options)
         if not isinstance(chosen.plugin, Ensemble):
-            return chosen
-        members = [self.choose(PluginKind.ATTACK, member, Attack) for member in chosen.plugin.members]
+            return self._started(chosen)
+        members = [self._started(self.choose(PluginKind.ATTACK, member, Attack)) for member in chosen.plugin.members]
         for member in members:
             plugin = member.plugin
             if isinstance(plugin, Ensemble) or plugin.goal is Goal.TARGETED or not plugin.bounded:
@@ -123,7 +125,12 @@ class Plugins:
         fitting = file.fitting
         asked = {**self.options.get(file.name, {}), **varied}
         if file.attack is None:
-            chosen = self.choose(PluginKind.ATTACK, file.full_name, Attack, {**fitting.attack.options, **asked})
+            # The record has the options of a start under its name, which is the option.
+            stored = {
+                name: next(iter(value)) if isinstance(value, Mapping) else value
+                for name, value in fitting.attack.options.items()
+            }
+            chosen = self.choose(PluginKind.ATTACK, file.full_name, Attack, {**stored, **asked})
         else:
             chosen = self.choose(PluginKind.ATTACK, file.attack, Attack, asked)
         learnt_from = chosen.learnt_from
@@ -134,11 +141,45 @@ class Plugins:
                     f"not {learnt_from.get(name)}",
                     hint="leave the option out, or fit the attack again with it",
                 )
-        return replace(chosen, fitted=file)
+        return self._started(replace(chosen, fitted=file))
 
     def members(self, attack: Attack) -> list[Chosen[Attack]]:
         """The members of an ensemble; an empty list for other attacks."""
         return [self.attack(name) for name in attack.members] if isinstance(attack, Ensemble) else []
+
+    def start(self, attack: Attack) -> Chosen[Attack] | None:
+        """The attack from whose outcome another one starts; None if there is none."""
+        return None if attack.starts_at is None else self.choose(PluginKind.ATTACK, attack.starts_at, Attack)
+
+    def behind(self, attack: Attack) -> list[str]:
+        """Names of the attacks that one runs: an ensemble's members, and those that they, or it, start at."""
+        members = self.members(attack)
+        starts = [one.plugin.starts_at for one in members] + [attack.starts_at]
+        return [*(member.use.name for member in members), *(name for name in starts if name is not None)]
+
+    def _started(self, chosen: Chosen[Attack]) -> Chosen[Attack]:
+        """An attack whose entry in the record has the options of the one that it starts at.
+
+        Raises:
+            OptionError: it cannot start there.
+        """
+        start = self.start(chosen.plugin)
+        if start is None:
+            return chosen
+        plugin, name, options = start.plugin, start.use.name, chosen.use.options
+        if isinstance(plugin, Ensemble | GradientAttack) or type(plugin).fit is Attack.fit:
+            fault = "is no attack that learns and then takes no steps"
+        elif not plugin.bounded:
+            fault = "is not bounded by epsilon"
+        elif plugin.goal is not chosen.plugin.goal:
+            fault = f"is {plugin.goal}"
+        else:
+            told = {name: {"owner": start.use.owner, **start.use.options}}
+            return replace(chosen, use=replace(chosen.use, options={**options, "start": told}))
+        raise OptionError(
+            f"{chosen.plugin.goal} attack {chosen.use.name!r} cannot start at {name!r}, which {fault}",
+            hint=f"start at zero, at random, or at a bounded {chosen.plugin.goal} attack that learns",
+        )
 
     @property
     def reference(self) -> str:

@@ -8,7 +8,7 @@ from robusthash.errors import InputError, UsageError
 from robusthash.metrics import PairedComparison, paired_comparison
 from robusthash.results.records.arrays import QueryArrays
 from robusthash.results.records.record import Record
-from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against, ScoreKey
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against, ScoreKey, after_jpeg
 
 STAGES = (CLEAN, ADVERSARIAL)
 
@@ -18,7 +18,7 @@ class Difference:
     """One metric of two records.
 
     Attributes:
-        stage: ``clean``, or ``adversarial`` after 8-bit rounding.
+        stage: ``clean``, ``adversarial`` (after 8-bit rounding), or after JPEG compression.
         metric: its name, with a prefix if against the target labels.
         left: mean in the first record.
         right: mean in the second.
@@ -74,7 +74,9 @@ def compare(
     ]
     if not shared:
         raise UsageError("the records share no metric of the same protocol", hint="evaluate with the same --metric")
-    keys = [ScoreKey(stage, name, against) for stage in STAGES for against in _labels(left) for name in shared]
+    keys = [
+        ScoreKey(stage, name, against) for stage in _stages(left, right) for against in _labels(left) for name in shared
+    ]
     scored = [(key, left_arrays.scores_of(*key), right_arrays.scores_of(*key)) for key in keys]
     for key, one, other in scored:
         if one.shape != other.shape or not len(one):
@@ -93,6 +95,12 @@ def compare(
         for key, one, other in scored
         if _is_plain_mean(one, _mean(left, key)) and _is_plain_mean(other, _mean(right, key))
     ]
+
+
+def _stages(left: Record, right: Record) -> tuple[str, ...]:
+    """Those that both were scored at."""
+    shared = set(left.scoring.qualities) & set(right.scoring.qualities)
+    return (*STAGES, *(stage for quality in sorted(shared, reverse=True) for stage in after_jpeg(quality)))
 
 
 def _targeted(record: Record) -> bool:

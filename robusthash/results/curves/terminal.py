@@ -2,21 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from robusthash.results.curves.panels import HAMMING, Curves, Over, Panel, Point
 from robusthash.results.curves.sheets import Tick, notes, number, points_at, ticks, x_name, y_title
 from robusthash.results.rendering import terminal
-from robusthash.results.rendering.sheet import Column
+from robusthash.results.rendering.fitting import fits
+from robusthash.results.rendering.sheet import Column, Emphasis, Line, Table
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, Group, RenderableType
-    from rich.table import Table
 
 _BLOCKS = "▁▂▃▄▅▆▇█"  #: from nothing to all
-_FEW = 4  #: columns that stay together; names are folded instead
-_ENDLESS = 10_000  #: columns; wider than any table
+_STRIP = ""  #: name of the column of the plots
 
 
 def render_curves(curves: Curves) -> "Group":
@@ -31,51 +29,53 @@ def _parts(panel: Panel, over: Over) -> "Iterator[RenderableType]":
     yield terminal.text(common.text, style="bold")
     lead = f"{y_title(common)} over {x_name(over, common)}, ± half the 95 % interval"
     yield terminal.text(lead, style="dim")
-    yield _Fitted(panel=panel, ticks=ticks(panel, over))
+    yield terminal.text("")
+    yield _Split(panel=panel, ticks=ticks(panel, over))
     yield from map(terminal.note, notes(panel))
     yield terminal.text("")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Fitted:
-    """The table of a panel, split into several if the terminal is too narrow."""
+class _Split:
+    """The table of a panel, split into several if the terminal is too narrow: no value is omitted."""
 
     panel: Panel
     ticks: Sequence[Tick]
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
         table = _table(self.panel, self.ticks)
-        wanted = console.measure(table, options=options.update(max_width=_ENDLESS)).maximum
-        if wanted > options.max_width and len(self.ticks) > _FEW:
-            half = (len(self.ticks) + 1) // 2
-            yield _Fitted(panel=self.panel, ticks=self.ticks[:half])
-            yield _Fitted(panel=self.panel, ticks=self.ticks[half:])
+        if fits(table, options.max_width) or len(self.ticks) < 2:
+            yield terminal.FittedTable(table, accents={_STRIP: "cyan"})
+            yield terminal.text("")
         else:
-            yield table
+            half = (len(self.ticks) + 1) // 2
+            yield _Split(panel=self.panel, ticks=self.ticks[:half])
+            yield _Split(panel=self.panel, ticks=self.ticks[half:])
 
 
-def _table(panel: Panel, at: Sequence[Tick]) -> "Table":
-    names = [Column(name=name, words=True) for name in ("model", "attack")]
-    table = terminal.empty_table([*names, *(Column(name=label) for _, label in at)])
-    table.add_column("", no_wrap=True)
+def _table(panel: Panel, at: Sequence[Tick]) -> Table:
     highest = _highest(panel)
-    for _, group in groupby(panel.series, key=lambda one: one.victim):
-        for i, one in enumerate(group):
-            points = points_at(one, at)
-            strip = terminal.text(_strip(points, highest), style="" if one.reference else "cyan")
-            cells = [_cell(point, panel) for point in points]
-            table.add_row(terminal.text("" if i else one.victim), terminal.text(one.attack), *cells, strip)
-        table.add_section()
-    return table
+    lines = []
+    for one in panel.series:
+        points = points_at(one, at)
+        cells = (one.victim, one.attack, *(_cell(point, panel) for point in points), _strip(points, highest))
+        lines.append(Line(cells=cells, emphasis=Emphasis.FAINT if one.reference else Emphasis.NONE))
+    columns = (
+        Column(name="model", words=True, grouped=True),
+        Column(name="attack", words=True),
+        *(Column(name=label) for _, label in at),
+        Column(name=_STRIP),
+    )
+    return Table(columns=columns, lines=tuple(lines))
 
 
-def _cell(point: Point | None, panel: Panel) -> "RenderableType":
+def _cell(point: Point | None, panel: Panel) -> str:
     if point is None:
-        return terminal.text("")
-    text = terminal.text(number(point.value, panel), style="yellow" if point.flags else "")
-    if point.low is not None and point.high is not None:
-        text.append(f"\n±{number((point.high - point.low) / 2, panel)}", style="dim")
-    return text
+        return ""
+    value = f"{number(point.value, panel)}{'!' if point.flags else ''}"
+    if point.low is None or point.high is None:
+        return value
+    return f"{value}\n±{number((point.high - point.low) / 2, panel)}"
 
 
 def _strip(points: Iterable[Point | None], highest: float) -> str:

@@ -1,6 +1,7 @@
 """The leaderboard as data: sections of comparable rows."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ class Row:
         clean: the metric of the clean queries.
         score: the metric of these queries.
         target: the metric with respect to the target labels; None if there are none.
+        jpeg: the metric that the row is judged by, by quality, once the queries were compressed as JPEG.
         psnr: mean over the queries, in dB.
         seconds: duration of the attack, per query.
         queries: inputs sent to the victim's service, per query; None if there were none.
@@ -72,6 +74,7 @@ class Row:
     clean: float | None = None
     score: Score | None = None
     target: Score | None = None
+    jpeg: Mapping[int, Score] = field(default_factory=dict)
     psnr: float | None = None
     seconds: float | None = None
     queries: float | None = None
@@ -146,6 +149,11 @@ class Section:
     transfers: tuple[Transfer, ...]
     rows: tuple[Row, ...]
     superseded: int
+
+    @property
+    def qualities(self) -> list[int]:
+        """Of JPEG, at which queries of any row were scored again, highest first."""
+        return sorted({quality for row in self.rows for quality in row.jpeg}, reverse=True)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -35,11 +35,20 @@ def to_html(leaderboard: Leaderboard, *, ties: bool = False) -> str:
 def to_csv(leaderboard: Leaderboard) -> str:
     """One line per row, with the heading of its section, in full precision, with intervals and tie bands.
 
-    The column ``queries`` is the number of attacked queries; ``calls_per_query`` counts what was sent to the victim's
-    service for one of them.
+    The scores after JPEG compression are ``jpeg_75_value``, ``jpeg_75_low`` ... The column ``queries`` is the number of
+    attacked queries; ``calls_per_query`` counts what was sent to the victim's service for one of them.
     """
     headings, scores = ([entry.name for entry in fields(kind)] for kind in (Heading, Score))
-    names = [*headings, *_plain(), "calls_per_query", *scores, *(f"target_{name}" for name in scores), "flags"]
+    qualities = {quality for section in leaderboard.sections for quality in section.qualities}
+    names = [
+        *headings,
+        *_plain(),
+        "calls_per_query",
+        *scores,
+        *(f"target_{name}" for name in scores),
+        *(f"jpeg_{quality}_{name}" for quality in sorted(qualities, reverse=True) for name in scores),
+        "flags",
+    ]
     return lines_to_csv(names, _lines(leaderboard))
 
 
@@ -49,7 +58,7 @@ def to_json(leaderboard: Leaderboard) -> str:
 
 
 def _plain() -> list[str]:
-    return [entry.name for entry in fields(Row) if entry.name not in ("score", "target", "flags", "queries")]
+    return [entry.name for entry in fields(Row) if entry.name not in ("score", "target", "jpeg", "flags", "queries")]
 
 
 def _lines(leaderboard: Leaderboard) -> Iterator[dict[str, object]]:
@@ -62,6 +71,11 @@ def _lines(leaderboard: Leaderboard) -> Iterator[dict[str, object]]:
                 **{name: getattr(row, name) for name in _plain()},
                 **score,
                 **{f"target_{name}": value for name, value in target.items()},
+                **{
+                    f"jpeg_{quality}_{name}": value
+                    for quality, found in row.jpeg.items()
+                    for name, value in asdict(found).items()
+                },
                 "calls_per_query": row.queries,
                 "flags": " ".join(flag.id for flag in row.flags),
             }

@@ -16,7 +16,7 @@ from robusthash.results.leaderboard.transfers import transfers
 from robusthash.results.records.outcome import Score
 from robusthash.results.records.parts import Access
 from robusthash.results.records.record import Record
-from robusthash.results.records.stages import CLEAN, Against
+from robusthash.results.records.stages import CLEAN, Against, after_jpeg
 from robusthash.specs import Goal, Role
 
 _FLOORED = "map"  #: the metric of the stored floors
@@ -72,6 +72,11 @@ def _rows(model: str, group: Sequence[Record], names: Names) -> Iterator[Row]:
         clean=clean(latest),
         score=latest.measure(CLEAN, against=Against.OWN),
         target=targeted[-1].measure(CLEAN, against=Against.TARGET) if targeted else None,
+        jpeg={
+            quality: record.measure(after_jpeg(quality)[0], against=Against.OWN)
+            for record in group
+            for quality in record.scoring.qualities
+        },
     )
     references = [record for record in group if record.attack.role is Role.REFERENCE]
     unbounded = [record for record in group if not record.bounded and record.attack.role is not Role.REFERENCE]
@@ -115,6 +120,7 @@ def _attack_row(model: str, record: Record, kind: RowKind, rank: int | None, nam
         clean=clean(record),
         score=record.measure(against=Against.OWN),
         target=record.measure() if attack.against is Against.TARGET else None,
+        jpeg={quality: record.measure(after_jpeg(quality)[1]) for quality in record.scoring.qualities},
         psnr=record.outcome.imagery.get("psnr"),
         seconds=cost.seconds / queries,
         queries=cost.queries / queries if cost.queries else None,

@@ -1,6 +1,6 @@
 """The leaderboard as tables of text, shared by terminal, Markdown and HTML."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from robusthash.results.comparing.comparable import metric_title
@@ -19,6 +19,7 @@ from robusthash.results.records.stages import Against
 from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
 from robusthash.specs import Goal
 
+_NAME = 11  #: columns of text that a model is given before numbers are omitted: dpsh 32 bit
 _LETTERS = {Access.WHITE_BOX: "", Access.TRANSFER: "x", Access.QUERIES: "q"}  #: before a rank
 _EMPHASIS = {RowKind.CLEAN: Emphasis.CLEAN, RowKind.FLOOR: Emphasis.FAINT}
 
@@ -48,28 +49,41 @@ def rows_table(section: Section, *, ties: bool) -> Table:
     """The table of all rows of a section."""
     rows, metric, band = section.rows, section.setting.metric, _band(ties=ties)
     target = f"{metric_title(metric, Against.TARGET)} {band}"
-    targets = (Column(name=target), [_interval(row.target, ties=ties) for row in rows])
-    calls = (Column(name="calls/query"), [_rounded(row.queries) for row in rows])
+    targets = (Column(name=target, ranged=True), [_interval(row.target, ties=ties) for row in rows])
+    calls = (Column(name="calls/query", omitted=3), [_rounded(row.queries) for row in rows])
     learning = (Column(name="learning", omitted=0), [_duration(row.learning_seconds) for row in rows])
     told = [
-        (Column(name="#"), [f"{_letters(row)}{row.rank}" if row.rank else "" for row in rows]),
-        (Column(name="model", words=True, grouped=True), [row.model for row in rows]),
+        (Column(name="#", omitted=7), [f"{_letters(row)}{row.rank}" if row.rank else "" for row in rows]),
+        (Column(name="model", words=True, grouped=True, least=_NAME), [row.model for row in rows]),
         (Column(name="attack", words=True), [row.label for row in rows]),
         (
-            Column(name="clean", omitted=3),
+            Column(name="clean", omitted=4),
             ["" if row.kind is RowKind.CLEAN else _number(row.clean) for row in rows],
         ),
-        (Column(name=f"{metric_title(metric)} {band}"), [_interval(row.score, ties=ties) for row in rows]),
+        (
+            Column(name=f"{metric_title(metric)} {band}", ranged=True),
+            [_interval(row.score, ties=ties) for row in rows],
+        ),
         *([targets] if _has_targets(section) else []),
+        *(_compressed(rows, quality) for quality in section.qualities),
         (Column(name="PSNR", omitted=2), [_rounded(row.psnr) for row in rows]),
         *([calls] if any(row.queries is not None for row in rows) else []),
         (Column(name="time/query", omitted=1), [_duration(row.seconds) for row in rows]),
         *([learning] if any(row.learning_seconds is not None for row in rows) else []),
-        (Column(name="flags", words=True, warning=True), [" ".join(flag.id for flag in row.flags) for row in rows]),
+        (
+            Column(name="flags", words=True, warning=True, omitted=5),
+            [" ".join(flag.id for flag in row.flags) for row in rows],
+        ),
     ]
     by_row = zip(*(cells for _, cells in told), strict=True)
     lines = tuple(Line(cells=cells, emphasis=_emphasis(row)) for row, cells in zip(rows, by_row, strict=True))
     return Table(columns=tuple(column for column, _ in told), lines=lines)
+
+
+def _compressed(rows: Iterable[Row], quality: int) -> tuple[Column, list[str]]:
+    """The scores after JPEG compression."""
+    column = Column(name=f"JPEG {quality}", omitted=6)
+    return column, [_number(row.jpeg[quality].value) if quality in row.jpeg else "" for row in rows]
 
 
 def _emphasis(row: Row) -> Emphasis:
@@ -85,8 +99,8 @@ def _standings(goal: Goal, heading: Heading, found: list[Standing], *, ties: boo
     columns = (
         Column(name="#"),
         Column(name="model", words=True),
-        Column(name="clean"),
-        Column(name=f"worst {_judged(goal, heading)} {_band(ties=ties)}"),
+        Column(name="clean", omitted=0),
+        Column(name=f"worst {_judged(goal, heading)} {_band(ties=ties)}", ranged=True),
         Column(name="under", words=True),
     )
     lines = (
@@ -112,7 +126,7 @@ def _transfer(transfer: Transfer, heading: Heading) -> Table:
     return Table(
         columns=(
             Column(name="surrogate", words=True),
-            *(Column(name=victim, wraps=True) for victim in transfer.victims),
+            *(Column(name=victim) for victim in transfer.victims),
         ),
         lines=tuple(lines),
         caption=f"{transfer.attack}: {_judged(transfer.goal, heading)} by surrogate (rows) and victim (columns)",
@@ -131,6 +145,10 @@ def _notes(section: Section) -> Iterator[Note]:
         yield Note(text="x: crafted on another model (transfer), ranked apart from white-box attacks")
     if Access.QUERIES in accesses:
         yield Note(text="q: queries the victim's service, ranked apart from white-box attacks")
+    if section.qualities:
+        metric = metric_title(section.setting.metric)
+        judged = f"{metric} (of targeted attacks t-{metric})" if _has_targets(section) else metric
+        yield Note(text=f"JPEG: {judged} after compression of this quality; intervals are in --format csv and json")
     if section.superseded:
         many = "s" if section.superseded > 1 else ""
         yield Note(text=f"not shown: {section.superseded} older record{many} of cells that were evaluated again")

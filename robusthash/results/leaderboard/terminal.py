@@ -1,4 +1,4 @@
-"""The leaderboard in a terminal, for about a hundred columns."""
+"""The leaderboard in a terminal."""
 
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def render(leaderboard: Leaderboard, *, ties: bool = False) -> "Group":
-    """The leaderboard as tables for a terminal; a narrow one omits columns.
+    """The leaderboard as tables for a terminal, however narrow.
 
     Args:
         leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.

@@ -24,7 +24,9 @@ class Column:
     Attributes:
         name: in the head of the table.
         words: whether it holds words, which are left-aligned and may be wrapped; numbers are right-aligned.
-        wraps: whether the name of a column of numbers may be wrapped.
+        ranged: whether its cells are numbers with an interval, ``0.5 [0.4, 0.6]``, which a terminal that is still too
+            narrow shows without the interval.
+        least: columns of text that its words are given before anything is omitted; 0 is its longest word.
         grouped: whether a terminal shows the text that consecutive lines have in common once, and divides such groups.
         warning: whether its words are of failed soundness checks.
         omitted: its place among the columns that a narrow terminal omits, from 0; None is always shown.
@@ -32,7 +34,8 @@ class Column:
 
     name: str
     words: bool = False
-    wraps: bool = False
+    ranged: bool = False
+    least: int = 0
     grouped: bool = False
     warning: bool = False
     omitted: int | None = None
@@ -98,4 +101,4 @@ class Sheet:
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from robusthash.results.rendering.terminal import parts  # it imports this module
 
-        return parts(self, console, options)
+        return parts(self)

@@ -1,21 +1,22 @@
 """Renders text and tables with rich. Markup in names is not interpreted."""
 
-import re
-from collections.abc import Collection, Iterable, Iterator
-from itertools import groupby
-from typing import TYPE_CHECKING, Literal
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from robusthash.results.rendering.escaping import visible
+from robusthash.results.rendering.fitting import ENDLESS, fit
+from robusthash.results.rendering.room import room
 from robusthash.results.rendering.sheet import Column, Emphasis, Note, Sheet, Table
+from robusthash.results.rendering.wrapping import cells, longest_word, wrap
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
-    from rich.table import Table as RichTable
     from rich.text import Text
 
+_LABEL = 18  #: columns of the name of a fact, the blanks in front included
 _STYLES = {Emphasis.NONE: "", Emphasis.BEST: "bold", Emphasis.CLEAN: "green", Emphasis.FAINT: "dim"}
-_PLAIN_WIDTH = 120  #: columns of plain text
-_ENDLESS = 10_000  #: columns; wider than any table
 
 
 def text(content: str, style: str = "") -> "Text":
@@ -30,80 +31,64 @@ def labelled(label: str, content: str) -> "Text":
     return text(label, style="dim").append_text(text(f": {content}", style="not dim"))
 
 
-def empty_table(columns: Iterable[Column]) -> "RichTable":
-    """A table with these columns and no lines."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table as RichTable
+@dataclass(frozen=True)
+class FittedTable:
+    """A table as rich shows it: fitted into the terminal, preceded by its caption if it has one.
 
-    table = RichTable(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold")
-    for column in columns:
-        justify: Literal["left", "right"] = "left" if column.words else "right"
-        broken = re.sub(r"(?=/query$)", "\n", visible(column.name))
-        table.add_column(text_of(broken), justify=justify, no_wrap=not (column.words or column.wraps), overflow="fold")
-    return table
+    Attributes:
+        content: the table.
+        accents: styles of columns by name, beside those of the lines.
+    """
+
+    content: Table
+    accents: Mapping[str, str] = field(default_factory=dict)
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
+        fitted = fit(self.content, options.max_width)
+        if self.content.caption:
+            yield text(self.content.caption)
+        yield from (_line(parts, ["bold"] * len(parts)) for parts in fitted.parts(fitted.head))
+        yield _line([("-" if options.ascii_only else "─") * fitted.width], ["dim"])
+        for row in fitted.rows:
+            if row.opens:
+                yield text("")
+            styles = [self._style(column, row.emphasis) for column in fitted.columns]
+            yield from (_line(parts, styles) for parts in fitted.parts(row))
+        if fitted.lacking:
+            yield text(fitted.lacking, style="dim")
+
+    def _style(self, column: Column, emphasis: Emphasis) -> str:
+        return "yellow" if column.warning else self.accents.get(column.name, _STYLES[emphasis])
 
 
-def text_of(escaped: str) -> "Text":
-    """Text that is already escaped, and may contain our own line breaks."""
+def _line(parts: Iterable[str], styles: Iterable[str]) -> "Text":
     from rich.text import Text
 
-    return Text(escaped)
+    line = Text.assemble(*zip(parts, styles, strict=True), no_wrap=True, overflow="ignore")
+    line.rstrip()
+    return line
 
 
-def parts(sheet: Sheet, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
-    """A sheet in a terminal: title, tables that fit its width, and notes.
+@dataclass(frozen=True)
+class Facts:
+    """Names and values, wrapped between words alone: a digest or a path can be copied whole, however narrow it is.
 
-    Args:
-        sheet: tables of comparable numbers.
-        console: where it is shown.
-        options: of the console, with its width.
+    Print it with ``soft_wrap=True``, or rich crops what is too long.
+
+    Attributes:
+        lines: each a name and a value.
     """
-    yield text(sheet.title, style="bold")
-    if sheet.lead:
-        yield text(sheet.lead, style="dim")
-    for table in sheet.tables:
-        if table.caption:
-            yield text(table.caption)
-        yield _fitted(table, console, options)
-    yield from map(note, sheet.notes)
-    yield text("")
 
+    lines: Sequence[tuple[str, str]]
 
-def _fitted(table: Table, console: "Console", options: "ConsoleOptions") -> "RichTable":
-    """A table that omits columns if the terminal is too narrow for whole words."""
-    from rich.measure import Measurement
-
-    whole = options.update(width=_ENDLESS)
-    gained = sum(_gained(table, place) for place, column in enumerate(table.columns) if column.words)
-    order = sorted(column.omitted for column in table.columns if column.omitted is not None)
-    made = _table(table, omitted=())
-    for count in range(1, len(order) + 1):
-        if Measurement.get(console, whole, made).maximum - gained <= options.max_width:
-            break
-        made = _table(table, omitted=order[:count])
-    return made
-
-
-def _gained(table: Table, column: int) -> int:
-    """How much narrower a column of words becomes when it is wrapped."""
-    cells = [table.columns[column].name, *(line.cells[column] for line in table.lines)]
-    return max(map(len, cells)) - max(map(len, " ".join(cells).split()))
-
-
-def _table(table: Table, omitted: Collection[int]) -> "RichTable":
-    shown = [(place, column) for place, column in enumerate(table.columns) if column.omitted not in omitted]
-    made = empty_table(column for _, column in shown)
-    grouped = [place for place, column in shown if column.grouped]
-    for _, lines in groupby(table.lines, key=lambda line: [line.cells[place] for place in grouped]):
-        for number, line in enumerate(lines):
-            cells = [
-                text("" if number and column.grouped else line.cells[place], style="yellow" if column.warning else "")
-                for place, column in shown
-            ]
-            made.add_row(*cells, style=_STYLES[line.emphasis])
-        if grouped:
-            made.add_section()
-    return made
+    def __rich_console__(self, _console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
+        for name, value in self.lines:
+            shown = visible(value)
+            label = f"  {visible(name)}".ljust(_LABEL) + "  "
+            space = max(longest_word(shown), min(options.max_width, ENDLESS) - cells(label), 1)
+            first, *more = wrap(shown, space)
+            yield _line((label, first), ("dim", ""))
+            yield from (_line((" " * cells(label), rest), ("", "")) for rest in more)
 
 
 def note(content: Note) -> "Text":
@@ -111,8 +96,21 @@ def note(content: Note) -> "Text":
     return text(content.text, style="yellow" if content.warning else "dim")
 
 
+def parts(content: Sheet) -> "Iterator[RenderableType]":
+    """A sheet: its title, its tables, and its notes."""
+    yield text(content.title, style="bold")
+    if content.lead:
+        yield text(content.lead, style="dim")
+    for one in content.tables:
+        yield text("")
+        yield FittedTable(one)
+    yield text("")
+    yield from map(note, content.notes)
+    yield from [text("")] if content.notes else []
+
+
 def as_text(content: "RenderableType") -> str:
-    """Plain text without colours, for ``print`` and at a prompt."""
+    """Plain text without colours, for ``print`` and at a prompt: as wide as the terminal, if there is one."""
     from io import StringIO
 
     from rich.console import Console
@@ -120,7 +118,7 @@ def as_text(content: "RenderableType") -> str:
     file = StringIO()
     # In a notebook rich would show the tables itself, and write nothing to the file.
     plain = Console(
-        file=file, width=_PLAIN_WIDTH, color_system=None, highlight=False, force_jupyter=False, force_terminal=False
+        file=file, width=room(sys.stdout), color_system=None, highlight=False, force_jupyter=False, force_terminal=False
     )
     plain.print(content)
     return file.getvalue()

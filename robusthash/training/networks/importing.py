@@ -14,6 +14,7 @@ from torch import Tensor
 from robusthash.checkpoints import is_pickle
 from robusthash.contracts import Backbone
 from robusthash.errors import CheckpointError
+from robusthash.files.paths import as_text
 from robusthash.files.tensors import load_tensors, tensors_digest
 from robusthash.specs import PluginUse
 from robusthash.training.networks.checkpoint import Description, save_checkpoint
@@ -164,7 +165,7 @@ def import_checkpoint(origin: Origin, backbone: Backbone, output: Path, *, versi
         classes=(),
         seed=0,
         versions={"robusthash": version, "torch": torch.__version__},
-        report={"file": origin.path.name, "digest": tensors_digest(state), "mean": mean, "std": std},
+        report={"file": as_text(origin.path.name), "digest": tensors_digest(state), "mean": mean, "std": std},
     )
     return save_checkpoint(output, network, description)
 

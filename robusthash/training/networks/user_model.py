@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -159,7 +160,7 @@ def _importable(folder: Path) -> Iterator[None]:
 
 def _function(path: Path, attribute: str) -> Callable[..., Any]:
     # The name is derived from the path, so that two files called model.py do not share an entry in sys.modules.
-    name = f"robusthash_user_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    name = f"robusthash_user_{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} cannot be imported", hint="name a Python file")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
-from robusthash.adversary import GradientAttack
+from robusthash.adversary import GradientAttack, Start
 from robusthash.specs import Distance
 
 
@@ -17,7 +17,7 @@ class DescriptorAttack(GradientAttack):
     the Euclidean distance is a function of the cosine, so one loss serves both.
     """
 
-    random_start: bool = True  #: at the clean image the gradient of the cosine to the own descriptor is zero
+    start: Start | str = Start.RANDOM  #: zero (its gradient may vanish), random, or an attack that learns
 
     @property
     def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class

@@ -6,7 +6,7 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, annealed_scale
+from robusthash.adversary import Aim, GradientAttack, Start, annealed_scale
 from robusthash.errors import OptionError
 
 
@@ -26,7 +26,7 @@ class Mainstay(GradientAttack):
     """
 
     aim: Aim = Aim.MAINSTAY  #: the code to reach
-    random_start: bool = True  #: start at a uniform point of the ball instead of the clean image
+    start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
     weighting: Weighting = Weighting.WEIGHTED  #: how much each bit counts
     saat_compat: bool = False  #: weights of a targeted attack as released: the worst bits get the least
 

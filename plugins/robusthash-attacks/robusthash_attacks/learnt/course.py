@@ -111,7 +111,8 @@ class Course:
                 what = "; ".join([f"{self.what}, {_in_words(told)}", *faults])
                 epoch = math.ceil(done / self.every)
                 context.tell(epoch, self.epochs, {**told, **signs})
-                if isinstance(learner, Shown) and (epoch % self._shows == 0 or epoch == self.epochs):
+                looked_at = epoch % self._shows == 0 or epoch == self.epochs
+                if context.show is not None and looked_at and isinstance(learner, Shown):
                     context.show(epoch, *learner.shown())
                 sums.clear()
                 counts.clear()

@@ -1,23 +1,19 @@
 """``robusthash plugins list`` and ``show``: what is installed."""
 
 import json
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from robusthash.boundary import foreign
-from robusthash.cli.columns import PIPE_WIDTH, lay_out, limit
-from robusthash.cli.common import json_option, load_host, out
+from robusthash.cli.columns import paragraph, show_table
+from robusthash.cli.common import json_option, load_host
 from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.options import OptionField, describe, plain
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-WIDE = 120  #: columns of a terminal with room for the papers next to the summaries
+_OWNER, _SUMMARY = 23, 40  #: columns of text that they are given before anything is omitted
 
 kind_option = click.option(
     "--kind", type=click.Choice([kind.value for kind in PluginKind]), help="Only plugin objects of this kind."
@@ -35,12 +31,10 @@ def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
     if as_json:
         print_json([_summary(registered) for group in offered.values() for registered in group])
         return
-    width = limit(sys.stdout) or PIPE_WIDTH
     for one, group in offered.items():
         if group:
-            heading, *rows = _listing(one, group, width)
-            click.secho(heading, bold=True)
-            click.echo("".join(f"{row}\n" for row in rows))
+            show_listing(f"{one}s", group)
+            click.echo()
 
 
 @click.command("show")
@@ -111,31 +105,49 @@ def _options(host: PluginHost, registered: Registered) -> list[OptionField]:
     ]
 
 
-def _listing(kind: PluginKind, group: Iterable[Registered], width: int) -> Iterator[str]:
-    rows = [(f"{kind}s", "from", "what", "paper")]
-    rows += [(one.spec.name, str(one.owner), one.spec.summary, one.spec.paper or "") for one in group]
-    return lay_out(rows if width >= WIDE else [row[:-1] for row in rows], folded=2, width=width)
+def show_listing(heading: str, group: Iterable[Registered]) -> None:
+    """Prints a table of plugin objects.
+
+    Args:
+        heading: of the column of their names.
+        group: the objects.
+    """
+    from robusthash.results.rendering.sheet import Column, Line, Table
+
+    columns = (
+        Column(name=heading, words=True),
+        Column(name="from", words=True, omitted=1, least=_OWNER),
+        Column(name="what", words=True, least=_SUMMARY),
+        Column(name="paper", words=True, omitted=0),
+    )
+    cells = ((one.spec.name, str(one.owner), one.spec.summary, one.spec.paper or "") for one in group)
+    show_table(Table(columns=columns, lines=tuple(Line(cells=one) for one in cells)))
 
 
 def _show(registered: Registered, options: list[OptionField]) -> None:
-    console = out()
+    from robusthash.results.rendering.escaping import visible
+    from robusthash.results.rendering.sheet import Column, Line, Table
+
     facts = {"from": str(registered.owner), "paper": registered.spec.paper, **_details(registered)}
-    console.print(f"{registered.kind} {registered.spec.name}: {registered.spec.summary}", markup=False)
+    paragraph(visible(f"{registered.kind} {registered.spec.name}: {registered.spec.summary}"))
     for name, value in facts.items():
         if value:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-            console.print(f"  {name.replace('_', ' ')}: {text}", markup=False)
-    console.print()
+            paragraph(visible(f"  {name.replace('_', ' ')}: {text}"), indent=2)
+    click.echo()
     if not options:
-        console.print("It has no options.")
+        click.echo("It has no options.")
         return
-    table = _table("option", "default", "type", "what")
-    for option in options:
-        default = "required" if option.required else _text(option.default)
-        table.add_row(*_plain_cells(option.name, default, option.type, option.doc))
-    console.print(table)
+    columns = (
+        Column(name="option", words=True),
+        Column(name="default", words=True),
+        Column(name="type", words=True, omitted=0),
+        Column(name="what", words=True, least=_SUMMARY),
+    )
+    cells = ((one.name, "required" if one.required else _text(one.default), one.type, one.doc) for one in options)
+    show_table(Table(columns=columns, lines=tuple(Line(cells=one) for one in cells)))
     first = options[0]
-    console.print(f"\nset with: -o {registered.spec.name}.{first.name}={_text(first.default)}\n", markup=False)
+    click.echo(f"\nset with: -o {registered.spec.name}.{first.name}={_text(first.default)}\n")
 
 
 def _text(value: object) -> str:
@@ -143,19 +155,3 @@ def _text(value: object) -> str:
     if isinstance(value, list | tuple):
         return ",".join(_text(part) for part in value)
     return str(value).lower() if isinstance(value, bool) or value is None else str(value)
-
-
-def _table(*columns: str) -> "Table":
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in {columns[0], "from"})
-    return table
-
-
-def _plain_cells(*texts: str) -> list[str]:
-    """Escapes texts of plugins, in which brackets are not markup."""
-    from rich.markup import escape
-
-    return [escape(text) for text in texts]
