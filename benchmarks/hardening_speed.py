@@ -49,7 +49,9 @@ class Training:
         device: where to train.
     """
 
-    def __init__(self, victim: HashModel, loss: LossStep, split: Split, recipe: Recipe, device: torch.device) -> None:
+    def __init__(
+        self, victim: HashModel, loss: LossStep[HashModel], split: Split, recipe: Recipe, device: torch.device
+    ) -> None:
         self.model = deepcopy(victim).requires_grad_(requires_grad=True)
         self.loss = loss
         self.step = TrainStep(epoch=0, epochs=recipe.epochs, iteration=0, bits=victim.bits)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from robusthash.adversary import GradientAttack, find_aim
 from robusthash.contracts import AttackBatch, Budget, LearningContext, Randomness, Surrogate, Threat, silent
-from robusthash.epsilon import parse_epsilon
+from robusthash.epsilon import Radius, parse_epsilon
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
@@ -151,7 +151,7 @@ class Stage:
         return torch.from_numpy(Scale.of(self.system).judged(pack(codes), labels))
 
     def _job(self, name: str) -> Job:
-        return prepare(Cell(victim=self.plan, attack=name, epsilon=self.epsilon), self.systems, {}).job
+        return prepare(Cell(victim=self.plan, attack=name, radius=Radius(size=self.epsilon)), self.systems, {}).job
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -246,7 +246,10 @@ def _text(value: object) -> str:
 FIRST_PARTY = frozenset(
     {
         "robusthash",
-        *(f"robusthash-{part}" for part in ("attacks", "datasets", "defenses", "faiss", "models", "trackers")),
+        *(
+            f"robusthash-{part}"
+            for part in ("attacks", "crossmodal", "datasets", "defenses", "faiss", "models", "trackers")
+        ),
     }
 )
 

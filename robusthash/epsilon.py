@@ -1,9 +1,14 @@
-"""Parses and formats epsilon. Importable without torch."""
+"""The radius of a threat: parses, checks and formats it. Importable without torch."""
+
+from dataclasses import dataclass
+from typing import Self
 
 from robusthash.errors import OptionError
+from robusthash.limits import LARGEST
 from robusthash.numerals import ratio
+from robusthash.specs import Norm
 
-__all__ = ["LEVELS", "SLACK", "checked_epsilon", "format_epsilon", "parse_epsilon"]
+__all__ = ["LEVELS", "SLACK", "Radius", "checked_edits", "checked_epsilon", "format_epsilon", "parse_epsilon"]
 
 LEVELS = 255  #: an uploaded image has 8 bits per channel
 SLACK = 1e-3  #: tolerance as a share of one level, for the rounding of float32
@@ -48,3 +53,54 @@ def checked_epsilon(value: float) -> float:
     if not 0 <= value <= 1:
         raise OptionError(f"epsilon {value:g} is outside [0, 1]", hint="pixel space is [0, 1]: write 8/255, not 8")
     return value
+
+
+def checked_edits(value: float) -> float:
+    """The value, if it is a number of edits: whole, and not negative.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if not 0 <= value <= LARGEST or value != int(value):
+        raise OptionError(f"edits is {value:g}", hint="a whole number: the most edits of one text, such as 3")
+    return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Radius:
+    """How far an adversarial input may be from its clean one.
+
+    Attributes:
+        size: a share of the box's width, in [0, 1]; in a norm that counts, a whole number of edits.
+        norm: how the distance is measured.
+
+    Raises:
+        OptionError: the size is outside its range.
+
+    >>> str(Radius(size=8 / 255)), str(Radius.edits(3, Norm.TAGS))
+    ('Linf 8/255', 'tags 3')
+    """
+
+    size: float
+    norm: Norm = Norm.LINF
+
+    def __post_init__(self) -> None:
+        (checked_edits if self.norm.counts else checked_epsilon)(self.size)
+
+    @classmethod
+    def edits(cls, count: int, norm: Norm) -> Self:
+        """A radius that counts."""
+        return cls(size=float(count), norm=norm)
+
+    @property
+    def value(self) -> str:
+        """Its size as users write it: ``8/255``, or ``3``."""
+        return f"{self.size:.0f}" if self.norm.counts else format_epsilon(self.size)
+
+    @property
+    def told(self) -> str:
+        """What an attack at this radius is called: ``epsilon 8/255``, or ``tags 3``."""
+        return f"{self.norm if self.norm.counts else 'epsilon'} {self.value}"
+
+    def __str__(self) -> str:
+        return f"{self.norm if self.norm.counts else 'Linf'} {self.value}"

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from robusthash.errors import RobustHashError
-from robusthash.specs import Direction
+from robusthash.specs import Direction, Norm
 
 __all__ = ["CellInfo", "Ending", "EpochInfo", "ErrorInfo", "RunEnd", "RunInfo"]
 
@@ -23,7 +23,8 @@ class RunInfo:
         bits: code lengths asked for.
         defenses: of the models; ``none`` is no defense.
         directions: what searches for what; if empty, the dataset's first.
-        epsilons: radii as shares of the box; if empty, the dataset's.
+        epsilons: radii as shares of the box; if empty, and without edits, the dataset's.
+        edits: radii of threats that count: the most edits of one text.
         dataset: its name.
         data_root: folder with its files, as given.
         image_size: height and width asked for; None is the dataset's own.
@@ -54,6 +55,7 @@ class RunInfo:
     defenses: tuple[str, ...]
     directions: tuple[Direction, ...]
     epsilons: tuple[float, ...]
+    edits: tuple[int, ...]
     dataset: str
     data_root: str | None
     image_size: int | None
@@ -90,9 +92,10 @@ class CellInfo:
         defense: what hardens it; None for an undefended model.
         attack: name of the attack.
         options: options of the attack that are swept over, with the values of this cell.
-        epsilon: radius as a share of the box.
+        epsilon: radius as a share of the box; in a norm that counts, a number of edits.
         surrogate: name of the model that the attack is crafted on; None is the victim.
         direction: what searches for what.
+        norm: of the threat.
     """
 
     model: str
@@ -103,6 +106,7 @@ class CellInfo:
     epsilon: float
     surrogate: str | None
     direction: Direction
+    norm: Norm = Norm.LINF
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ __all__ = [
     "Goal",
     "MetricSpec",
     "ModelSpec",
+    "Norm",
     "PluginUse",
     "Precision",
     "Relevance",
@@ -89,6 +90,21 @@ class Distance(StrEnum):
     HAMMING = "hamming"  #: bits that differ, of codes
     COSINE = "cosine"  #: 1 - cos of the angle, in [0, 2], of continuous descriptors
     L2 = "l2"  #: Euclidean, of continuous descriptors
+
+
+class Norm(StrEnum):
+    """How the change of an input is measured, and with that the kind of a threat.
+
+    In a norm that counts, changes are whole: what the attack returns is something that somebody could type.
+    """
+
+    LINF = "linf"  #: the largest change of an element, as a share of the box's width
+    TAGS = "tags"  #: tags of a text that are added, dropped or swapped
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts edits, in whole numbers."""
+        return self is not Norm.LINF
 
 
 class Direction(StrEnum):
@@ -178,24 +194,30 @@ class Spec:
 class ModelSpec(Spec):
     """A hash model, or a way to build one.
 
-    ``factory`` is one of three: an :class:`~robusthash.contracts.Objective` trains a network, a
-    :class:`~robusthash.contracts.ClosedForm` computes its hash layer, a :class:`~robusthash.contracts.ReadyModel` is a
-    hash that needs no training.
+    ``factory`` is one of four: an :class:`~robusthash.contracts.Objective` trains a network, a
+    :class:`~robusthash.contracts.CrossModalObjective` trains two towers, a :class:`~robusthash.contracts.ClosedForm`
+    computes a hash layer, a :class:`~robusthash.contracts.ReadyModel` is a hash that needs no training.
 
     Attributes:
         recipe: values for fields of :class:`~robusthash.training.Recipe` (optimiser, epochs ...), for an objective.
+        dataset: registered name of the dataset for a run that names none; None is the usual default. It is for models
+            that the usual default does not suit, such as those that take texts.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    dataset: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require("recipe", _are_options(self.recipe), "a mapping of the recipe's fields to values")
+        self._require(
+            "dataset", self.dataset is None or isinstance(self.dataset, str), "the name of a dataset, or None"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackboneSpec(Spec):
-    """A feature network: ``factory`` is a :class:`~robusthash.contracts.Backbone`."""
+    """A feature network: ``factory`` is a :class:`~robusthash.contracts.Backbone` or a `TextBackbone`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,13 +228,15 @@ class AttackSpec(Spec):
         goals: the goals that its options can have.
         needs: what it must be given.
         distances: of the models that it works on: codes, unless it says otherwise.
+        norms: of the threats that it works within: L-infinity, unless it says otherwise.
         role: its role in the leaderboard. Of all installed attacks one is the reference, and one the yardstick of each
-            distance.
+            distance and norm.
     """
 
     goals: frozenset[Goal]
     needs: frozenset[Capability] = frozenset()
     distances: frozenset[Distance] = frozenset({Distance.HAMMING})
+    norms: frozenset[Norm] = frozenset({Norm.LINF})
     role: Role = Role.ATTACK
 
     def __post_init__(self) -> None:
@@ -222,6 +246,7 @@ class AttackSpec(Spec):
         if not _are(self.needs, Capability):
             raise SpecError(f"attack {self.name!r} has unknown needs", hint="needs={Capability.GRADIENTS, ...}")
         self._require("distances", _are(self.distances, Distance), "distances={Distance.HAMMING, ...}")
+        self._require("norms", bool(self.norms) and _are(self.norms, Norm), "norms={Norm.LINF, ...}")
         self._require("role", isinstance(self.role, Role), "one of Role")
 
 

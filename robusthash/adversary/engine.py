@@ -65,7 +65,8 @@ def descend(
         surrogate: the attacked model, with frozen parameters.
         clean: (n, ...) float, in the box and on its levels.
         delta: the same shape; initial perturbations, inside the ball and the box.
-        aim: (n, size) float, to be reached: the signs of a code, or a descriptor.
+        aim: (n, size) float, to be reached: the signs of a code, or a descriptor. Or (n, parts, size), of which the
+            first part is to be reached, and the others are for the loss.
         loss: (logits, aim, progress in [0, 1)) -> (n,), to be minimised.
         threat: the ball and the box.
         schedule: the steps, and when to stop.
@@ -84,7 +85,7 @@ def descend(
         last = step == schedule.steps
         delivered = threat.deliver(clean + delta, clean).requires_grad_(not last and not gradients.elsewhere)
         logits = surrogate(delivered)
-        distance = distance_to(aim, logits, surrogate.space)
+        distance = distance_to(aim if aim.ndim == 2 else aim[:, 0], logits, surrogate.space)
         _remember(best, active, delta, distance, keep_best=schedule.keep_best)
         if observe is not None:
             observe(active, step, best.distance[active])

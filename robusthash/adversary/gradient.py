@@ -106,7 +106,7 @@ class GradientAttack(Attack):
 
         Args:
             logits: (n, bits) float, of the perturbed queries; descriptors, (n, d), if the attack works on those.
-            aim: the same shape, what :meth:`find_aim` returned.
+            aim: what :meth:`find_aim` returned for these queries.
             progress: share of the steps already taken, in [0, 1).
 
         Returns:
@@ -122,7 +122,8 @@ class GradientAttack(Attack):
             context: all that the attack may know.
 
         Returns:
-            (n, size) float; in Hamming space its signs are the code.
+            (n, size) float; in Hamming space its signs are the code. Or (n, parts, size), for a loss over more than the
+            code to reach: the first part is that code.
 
         Raises:
             CapabilityError: something that the aim needs is missing.

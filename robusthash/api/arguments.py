@@ -11,10 +11,11 @@ from torch import nn
 
 from robusthash.api.checkpoint import Checkpoint
 from robusthash.contracts import CrossModalHashModel, HashModel
-from robusthash.epsilon import checked_epsilon, parse_epsilon
+from robusthash.epsilon import Radius, checked_epsilon, parse_epsilon
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation import parse_choice
 from robusthash.files.paths import read_path
+from robusthash.specs import Norm
 
 AnyModel = str | HashModel | CrossModalHashModel  #: a model as an evaluation takes it
 
@@ -94,6 +95,32 @@ def radius(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise OptionError(f"epsilon is {told(value)}", hint="pass a number in [0, 1], such as 8/255")
     return checked_epsilon(float(value))
+
+
+def bound(epsilon: object, edits: object, norm: Norm | None) -> Radius:
+    """The radius of a threat, given in one of two ways.
+
+    Args:
+        epsilon: a share of the box; None if edits are given.
+        edits: a number of edits; None if an epsilon is given.
+        norm: that counts the edits of such inputs; None if they have none.
+
+    Raises:
+        UsageError: there is none of the two, or both; or the inputs have no edits.
+        OptionError: it is outside its range.
+    """
+    if epsilon is None and edits is None:
+        raise UsageError("epsilon is missing", hint="pass the radius as a share of the box: epsilon=8/255")
+    if epsilon is not None and edits is not None:
+        raise UsageError("epsilon and edits are both passed", hint="a threat has one radius: leave one of them out")
+    if edits is None:
+        return Radius(size=radius(epsilon))
+    if norm is None:
+        raise UsageError(
+            f"edits is {told(edits)}, and the model does not take texts of tags",
+            hint="pass epsilon, or a model whose modality is Modality.text(width, tags=True)",
+        )
+    return Radius.edits(number(edits, "edits", least=0), norm)
 
 
 def path(value: object, what: str) -> Path:

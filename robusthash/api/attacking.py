@@ -26,12 +26,12 @@ from robusthash.contracts import (
     Threat,
     isolated_randomness,
 )
-from robusthash.epsilon import format_epsilon
+from robusthash.epsilon import Radius, format_epsilon
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
-from robusthash.evaluation.crafting.preparing import check_model, known_to
+from robusthash.evaluation.crafting.preparing import check_model, check_threat, known_to
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import shown
@@ -39,6 +39,7 @@ from robusthash.evaluation.victims.plugins import Chosen, Plugins
 from robusthash.evaluation.victims.resources import usual_shard_size
 from robusthash.metrics import l2, linf
 from robusthash.results import Cost
+from robusthash.specs import Norm
 
 Rows = Tensor | npt.NDArray[Any] | Sequence[Any]  #: what has one row for each input
 
@@ -82,6 +83,7 @@ class BoundAttack:
         inputs: Rows,
         *,
         epsilon: float | str | None = None,
+        edits: int | None = None,
         labels: Rows | None = None,
         targets: Rows | None = None,
         anchors: Rows | None = None,
@@ -101,7 +103,8 @@ class BoundAttack:
             inputs: (n, 3, h, w) images, floats in [0, 1] or uint8; or what else the model takes. Floats are rounded to
                 the 8-bit grid first, as an upload would be.
             epsilon: L-infinity radius, as a share of the box: a number, or a string such as ``8/255``. None is the
-                radius that the attack was fitted for.
+                radius that the attack was fitted for, or edits.
+            edits: instead, for texts of tags, the most tags of each that are added, dropped or swapped.
             labels: (n, classes) multi-hot, the inputs' own labels, for attacks that need them.
             targets: (n, classes) multi-hot, the target labels, for targeted attacks.
             anchors: (n, voters, bits) in {-1, 0, +1}, codes of items with the target label, for attacks that aim at
@@ -121,6 +124,8 @@ class BoundAttack:
         victim = _model(model)
         given = given_inputs(inputs, victim.modality)
         check_model(self._chosen, victim, shown(victim))
+        threat = Threat.on(victim.modality, self._radius(epsilon, edits, victim.modality.edited))
+        check_threat(self._chosen, threat)
         lesson = None if self._chosen.fitted is None else given_lesson(self._chosen.fitted, victim, model)
         known = self._knowledge(victim, given, lesson, labels=labels, targets=targets, anchors=anchors, bank=bank)
         job = Job(
@@ -129,7 +134,7 @@ class BoundAttack:
             surrogate=victim if lesson is None else lesson.surrogate,
             inputs=given,
             ids=given_ids(ids, len(given)),
-            threat=Threat.on(victim.modality, self._radius(epsilon)),
+            threat=threat,
             random=Randomness(seed=arguments.number(seed, "seed", least=0), purpose=self._chosen.full_name),
             knowledge=known,
             compute=Compute(device=device_of(victim)),
@@ -142,17 +147,17 @@ class BoundAttack:
                 report(rows.stop, len(given), self.name)
         return _joined(parts, inputs.device if isinstance(inputs, Tensor) else torch.device("cpu"))
 
-    def _radius(self, epsilon: float | str | None) -> float:
+    def _radius(self, epsilon: float | str | None, edits: int | None, norm: Norm | None) -> Radius:
         """The radius, which is that of a fitted attack.
 
         Raises:
             UsageError: there is none, or another than the attack was fitted for.
         """
         fitted = self._chosen.fitted
-        if epsilon is None and fitted is None:
-            raise UsageError("epsilon is missing", hint="pass the radius as a share of the box: epsilon=8/255")
         if fitted is None:
-            return arguments.radius(epsilon)
+            return arguments.bound(epsilon, edits, norm)
+        if edits is not None:
+            raise UsageError(f"edits is {edits}, and {fitted.path} was fitted for an epsilon", hint="leave edits out")
         for_radius = fitted.fitting.epsilon
         found = for_radius if epsilon is None else arguments.radius(epsilon)
         if fitted.fitting.bounded and found != for_radius:
@@ -160,7 +165,7 @@ class BoundAttack:
                 f"epsilon is {format_epsilon(found)}, and {fitted.path} was fitted for {format_epsilon(for_radius)}",
                 hint="leave epsilon out, or fit the attack again for the other radius",
             )
-        return found
+        return Radius(size=found)
 
     def _knowledge(self, victim: HashModel, inputs: GivenInputs, lesson: Lesson | None, **values: Any) -> Knowledge:
         """What the attack is given of what the caller passes.
@@ -219,9 +224,8 @@ def attack(named: "str | Attack | BoundAttack | FittedAttack", /, **options: Any
 
 
 def _model(value: object) -> HashModel:
-    if isinstance(value, Checkpoint):
-        return value.load()
-    found = arguments.model(value) if isinstance(value, nn.Module) else value
+    given = value.load() if isinstance(value, Checkpoint) else value
+    found = arguments.model(given) if isinstance(given, nn.Module) else given
     if isinstance(found, CrossModalHashModel):
         raise UsageError("model has several towers", hint='pass the one to attack: model.tower("image")')
     if not isinstance(found, HashModel):

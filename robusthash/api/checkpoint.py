@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Self
 
 from robusthash.api.plugins import installed
-from robusthash.contracts import HashModel
-from robusthash.evaluation.victims.making import described_network
+from robusthash.contracts import CrossModalHashModel, HashModel
+from robusthash.evaluation.victims.networks import described_network
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.training import Description, load_checkpoint, read_description
 
@@ -34,8 +34,8 @@ class Checkpoint:
         """
         return cls(path=Path(path), description=read_description(Path(path)))
 
-    def load(self) -> HashModel:
-        """The network: on the CPU, in evaluation mode, parameters frozen.
+    def load(self) -> HashModel | CrossModalHashModel:
+        """The network, of one tower or several: on the CPU, in evaluation mode, parameters frozen.
 
         Raises:
             CheckpointError: the file is missing or was changed.

@@ -17,6 +17,7 @@ from robusthash.contracts import Attack, CrossModalHashModel, Dataset, Defense, 
 from robusthash.errors import OptionError, RobustHashWarning
 from robusthash.evaluation import Failure, Request, RunOutcome, choose_executor
 from robusthash.evaluation import evaluate as run
+from robusthash.evaluation.planning.defaults import settled
 from robusthash.evaluation.planning.fitted import FittedAttack, with_fitted
 from robusthash.host import PluginHost
 from robusthash.results import Record, Results
@@ -51,11 +52,12 @@ def evaluate(
     models: Model | Iterable[Model],
     attacks: AnyAttack | Iterable[AnyAttack] | None = None,
     *,
-    dataset: str | Dataset | RetrievalData = "digits",
+    dataset: str | Dataset | RetrievalData = "auto",
     defenses: str | Defense | Iterable[str | Defense] = "none",
     surrogates: Model | Iterable[Model] = (),
     bits: int | Iterable[int] = 32,
     epsilons: float | str | Iterable[float | str] = (),
+    edits: int | Iterable[int] = (),
     directions: str | Iterable[str] = (),
     vary: Mapping[str, Mapping[str, Any]] | None = None,
     options: Options | None = None,
@@ -75,11 +77,14 @@ def evaluate(
         models: registered names, checkpoints, ``path/to/file.py:build``, or hash models.
         attacks: registered names, attacks, or what :func:`robusthash.fit` returned; None is the attack that models are
             ranked by.
-        dataset: a registered name, a dataset, or its splits.
+        dataset: a registered name, a dataset, or its splits; ``auto`` is digits, or what the models suggest.
         defenses: registered names or defenses; ``none`` is no defense.
         surrogates: models that attacks are crafted on, for transfer attacks; none is each model itself.
         bits: code lengths K, for registered names; other models have their own.
-        epsilons: L-infinity radii as shares of the box, numbers or strings such as ``8/255``; none is the dataset's.
+        epsilons: L-infinity radii as shares of the box, numbers or strings such as ``8/255``; none is the dataset's,
+            unless there are edits.
+        edits: radii of threats that count, for texts of tags: the most tags of a query that are added, dropped or
+            swapped.
         directions: what searches for what, ``i2i``, ``i2t``, ``t2i`` or ``t2t``; none is the dataset's first.
         vary: values to sweep over, by attack, then by option: ``{"rnm": {"steps": [10, 100]}}``.
         options: by plugin, then by field: ``{"rnm": {"steps": 200}, "train": {"epochs": 5}}``.
@@ -112,9 +117,11 @@ def evaluate(
         defenses=arguments.several(defenses, "defense", (str, Defense)),
         directions=tuple(arguments.choice(way, "direction", Direction) for way in arguments.listed(directions)),
         epsilons=tuple(arguments.radius(epsilon) for epsilon in arguments.listed(epsilons)),
+        edits=tuple(arguments.number(count, "edits", least=0) for count in arguments.listed(edits)),
         setting=make_settings(evaluate, dataset, options, settings, *everyone),
     )
     host = installed()
+    request = settled(request, host)
     place = _executor(executor, arguments.number(workers, "workers", least=1), host, request)
     kept = None if results is None else arguments.path(results, "results")
     own = [model for model in everyone if not isinstance(model, str)]

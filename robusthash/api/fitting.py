@@ -11,6 +11,7 @@ from robusthash.api.settings import AnyPath, Options, Settings, make_settings
 from robusthash.api.surroundings import frozen, reporting
 from robusthash.contracts import Attack, CrossModalHashModel, Dataset, Defense, HashModel, RetrievalData
 from robusthash.evaluation import fit_attack
+from robusthash.evaluation.planning.defaults import settled
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.training import fitting_request
 from robusthash.specs import Direction
@@ -20,7 +21,7 @@ def fit(
     attack: str | Attack | BoundAttack,
     model: str | Path | Checkpoint | HashModel | CrossModalHashModel,
     *,
-    dataset: str | Dataset | RetrievalData = "digits",
+    dataset: str | Dataset | RetrievalData = "auto",
     defense: str | Defense = "none",
     bits: int = 32,
     epsilon: float | str | None = None,
@@ -36,7 +37,8 @@ def fit(
     Args:
         attack: registered name of an attack that learns, such as ``prosgan``, or an attack.
         model: registered name, which is trained first, a checkpoint, ``path/to/file.py:build``, or a hash model.
-        dataset: whose train split it learns from: a registered name, a dataset, or its splits.
+        dataset: whose train split it learns from: a registered name, a dataset, or its splits; ``auto`` is digits, or
+            what the model suggests.
         defense: of the model.
         bits: code length K, for a registered name.
         epsilon: L-infinity radius as a share of the box, a number or a string such as ``8/255``; None is the dataset's.
@@ -65,10 +67,12 @@ def fit(
         epsilon=None if epsilon is None else arguments.radius(epsilon),
         direction=None if direction is None else arguments.choice(direction, "direction", Direction),
     )
+    host = installed()
+    request = settled(request, host)
     file, pictures = (
         None if path is None else arguments.path(path, name)
         for path, name in ((output, "output"), (samples, "samples"))
     )
     own = [] if isinstance(victim, str) else [victim]
     with reporting(progress=progress) as report, frozen(*own):
-        return fit_attack(request, installed(), output=file, samples=pictures, progress=report)
+        return fit_attack(request, host, output=file, samples=pictures, progress=report)

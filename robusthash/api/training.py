@@ -19,6 +19,7 @@ from robusthash.contracts import (
 )
 from robusthash.errors import UsageError
 from robusthash.evaluation import Request, harden_victim, train_victim
+from robusthash.evaluation.planning.defaults import settled_setting
 from robusthash.evaluation.planning.names import shown, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.running.checking import check
@@ -29,7 +30,7 @@ from robusthash.evaluation.victims.resources import Resources
 def train(
     model: str,
     *,
-    dataset: str | Dataset | RetrievalData = "digits",
+    dataset: str | Dataset | RetrievalData = "auto",
     bits: int = 32,
     output: AnyPath | None = None,
     options: Options | None = None,
@@ -40,7 +41,8 @@ def train(
 
     Args:
         model: registered name, such as ``dpsh``.
-        dataset: what it learns from: a registered name, a dataset, or its splits.
+        dataset: what it learns from: a registered name, a dataset, or its splits; ``auto`` is digits, or what the model
+            suggests.
         bits: code length K.
         output: where the checkpoint goes; None is the cache.
         options: by plugin, then by field; ``train`` is the training recipe: ``{"train": {"epochs": 5}}``.
@@ -53,7 +55,7 @@ def train(
     """
     name: str = arguments.one(model, "model", str)
     length = arguments.number(bits, "bits", least=1)
-    setting = make_settings(train, dataset, options, settings)
+    setting = settled_setting(make_settings(train, dataset, options, settings), [name], installed())
     target = None if output is None else arguments.path(output, "output")
     with reporting(progress=progress) as report:
         found = train_victim(name, length, setting, installed(), output=target, progress=report)
@@ -64,7 +66,7 @@ def harden(
     defense: str | Defense,
     model: str | Path | Checkpoint | HashModel,
     *,
-    dataset: str | Dataset | RetrievalData = "digits",
+    dataset: str | Dataset | RetrievalData = "auto",
     bits: int = 32,
     output: AnyPath | None = None,
     options: Options | None = None,
@@ -76,7 +78,7 @@ def harden(
     Args:
         defense: registered name, such as ``cgat`` or ``jpeg``, or a defense.
         model: registered name, which is trained first, a checkpoint, or a hash model, which is not changed.
-        dataset: what the defense may learn from.
+        dataset: what the defense may learn from; ``auto`` is digits, or what the model suggests.
         bits: code length K, for a registered name.
         output: where the checkpoint goes; None is the cache.
         options: by plugin, then by field.
@@ -94,7 +96,8 @@ def harden(
     named, victim = arguments.one(defense, "defense", (str, Defense)), arguments.model(model)
     length = arguments.number(bits, "bits", least=1)
     target = None if output is None else arguments.path(output, "output")
-    setting, host = make_settings(harden, dataset, options, settings, victim), installed()
+    host = installed()
+    setting = settled_setting(make_settings(harden, dataset, options, settings, victim), [victim], host)
     own = [] if isinstance(victim, str) else [victim]
     with reporting(progress=progress) as report, frozen(*own):
         resources = Resources(setting, host, report)

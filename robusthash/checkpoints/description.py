@@ -1,7 +1,7 @@
 """The description in a checkpoint: how the model was made. A file may be a stranger's: it is checked by schema."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +16,32 @@ from robusthash.specs import PluginUse
 
 FORMAT = 1
 KEY = "robusthash"  #: of the description, in the metadata of a file
+_WIDEST = 1 << 24  #: elements of a text
 FITTED_KEY = "robusthash-fitted"  #: of the description of what an attack has learnt
 _DEEPEST = 20  #: levels of nested options; they are traversed recursively
 
 _Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerUse:
+    """A tower beside the one of images.
+
+    Attributes:
+        backbone: its feature network.
+        width: number of elements of an input.
+        low: smallest value of an element.
+        high: largest value of an element.
+        levels: number of equal steps between them; None for continuous elements.
+        vocabulary: digest of the words that the elements count; empty if they are no words.
+    """
+
+    backbone: PluginUse
+    width: int
+    low: float
+    high: float
+    levels: int | None
+    vocabulary: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +50,7 @@ class Description:
 
     Attributes:
         model: the objective that trained it, or the closed form that set its hash layer.
-        backbone: its feature network.
+        backbone: its feature network; of a model with several towers, that of images.
         pretrained: the backbone's initial weights: ``none``, ``default``, a file's digest, or ``unknown``.
         defense: what hardened it; None if nothing did.
         recipe: every field of the recipe; empty for a closed form; the layout of an ``imported`` model.
@@ -42,6 +64,7 @@ class Description:
         report: the training's report, as plain values.
         weights_digest: of the weights; set when it is stored.
         format: version of this description.
+        towers: the towers beside that of images, by modality.
     """
 
     model: PluginUse
@@ -59,6 +82,12 @@ class Description:
     report: Mapping[str, Any]
     weights_digest: str = ""
     format: int = FORMAT
+    towers: Mapping[str, TowerUse] = field(default_factory=dict)
+
+    def plain(self) -> dict[str, Any]:
+        """The description as plain values; a model of one tower says nothing of others."""
+        values = asdict(self)
+        return values if self.towers else {name: value for name, value in values.items() if name != "towers"}
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -100,6 +129,23 @@ class _Plugin(_Part):
         return PluginUse(name=self.name, owner=self.owner, options=self.options)
 
 
+class _Tower(_Part):
+    backbone: _Plugin
+    width: Annotated[int, Meta(ge=1, le=_WIDEST)]
+    low: float
+    high: float
+    levels: Annotated[int, Meta(ge=1)] | None
+    vocabulary: str
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ValueError(f"a box from {self.low} to {self.high} is empty")
+
+    def use(self) -> TowerUse:
+        values = {name: getattr(self, name) for name in self.__struct_fields__ if name != "backbone"}
+        return TowerUse(backbone=self.backbone.use(), **values)
+
+
 class _Probe(_Part):
     epoch: Annotated[int, Meta(ge=0)]
     map: _Share
@@ -127,9 +173,12 @@ class _File(_Part):
     report: dict[str, Any]
     weights_digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     format: int
+    towers: dict[str, _Tower] = {}  # msgspec copies it
 
     def __post_init__(self) -> None:
-        _require_shallow({"model": self.model.options, "backbone": self.backbone.options, "report": self.report})
+        others = {f"tower {name}": tower.backbone.options for name, tower in self.towers.items()}
+        own = {"model": self.model.options, "backbone": self.backbone.options, "report": self.report}
+        _require_shallow(own | others)
         if "probes" in self.report:
             try:
                 msgspec.convert(self.report["probes"], Annotated[list[_Probe], Meta(min_length=1)])
@@ -146,8 +195,9 @@ def _parse(text: str, path: Path) -> Description:
     except ValueError as error:
         raise CheckpointError(f"the description in {path} cannot be read: {error}", hint="train it again") from error
     content = {name: getattr(file, name) for name in file.__struct_fields__}
-    used = {name: part.use() for name, part in content.items() if isinstance(part, _Plugin)}
-    return Description(**{**content, **used})
+    used: dict[str, Any] = {name: part.use() for name, part in content.items() if isinstance(part, _Plugin)}
+    towers = {name: tower.use() for name, tower in file.towers.items()}
+    return Description(**{**content, **used, "towers": towers})
 
 
 def _require_shallow(content: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import click
 
 from robusthash.cli.session import Session
 
-_DIGITS = "digits"  #: the dataset without --dataset
+_AUTO = "auto"  #: the dataset without --dataset, which the model decides
 
 
 def tell_next(*arguments: str | Path) -> None:
@@ -31,7 +31,7 @@ def data_arguments(values: Mapping[str, Any]) -> Iterator[str]:
         values: of the options that :func:`robusthash.cli.setting.setting_options` adds.
     """
     dataset = values["dataset"]
-    if dataset != _DIGITS:
+    if dataset != _AUTO:
         yield from ("--dataset", dataset)
     for name in ("data_root", "image_size"):
         if values[name] is not None:

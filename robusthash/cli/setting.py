@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.option("--dataset", default="digits", show_default=True, metavar="NAME", help="Dataset."),
+    click.option(
+        "--dataset",
+        default="auto",
+        show_default="digits, or what the model suggests",
+        metavar="NAME",
+        help="Dataset.",
+    ),
     click.option("--data-root", type=PATH, metavar="DIR", help="Folder with the dataset's files."),
     click.option("--image-size", type=SIDE, metavar="PIXELS", help="Resize images to this height and width."),
     click.option("--queries", type=COUNT, metavar="N", help="Attack only N queries, drawn with the seed."),

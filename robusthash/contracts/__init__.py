@@ -24,6 +24,7 @@ from robusthash.contracts.executor import (
 )
 from robusthash.contracts.modality import IMAGE, PIXELS, TEXT, Box, Modality
 from robusthash.contracts.models.closed_form import ClosedForm, HashLayer, TrainFeatures
+from robusthash.contracts.models.crossmodal import CrossModalObjective, PairedBatch, TowerBatch
 from robusthash.contracts.models.descriptor import Descriptor
 from robusthash.contracts.models.model import (
     Backbone,
@@ -35,7 +36,8 @@ from robusthash.contracts.models.model import (
 )
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
-from robusthash.contracts.models.towers import CrossModalHashModel, tower_of
+from robusthash.contracts.models.text import TextBackbone
+from robusthash.contracts.models.towers import CrossModalHashModel, tower_of, towers_of
 from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
 from robusthash.contracts.randomness import Draws, Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
@@ -43,9 +45,9 @@ from robusthash.contracts.space import Space
 from robusthash.contracts.training.loss import LossStep, TrainBatch
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
-from robusthash.epsilon import format_epsilon, parse_epsilon
+from robusthash.epsilon import Radius, format_epsilon, parse_epsilon
 from robusthash.files.snapshots import Snapshot, Snapshots
-from robusthash.specs import Distance, Precision
+from robusthash.specs import Distance, Norm, Precision
 
 __all__ = [
     "IMAGE",
@@ -64,6 +66,7 @@ __all__ = [
     "ClosedForm",
     "CodeBank",
     "CrossModalHashModel",
+    "CrossModalObjective",
     "Dataset",
     "DatasetContext",
     "Defense",
@@ -88,11 +91,14 @@ __all__ = [
     "Modality",
     "ModelWrapper",
     "Neighbours",
+    "Norm",
     "Objective",
     "Oracle",
+    "PairedBatch",
     "Pairs",
     "Precision",
     "Progress",
+    "Radius",
     "Randomness",
     "ReadyModel",
     "Recipe",
@@ -107,7 +113,9 @@ __all__ = [
     "Split",
     "Surrogate",
     "Team",
+    "TextBackbone",
     "Threat",
+    "TowerBatch",
     "TrainBatch",
     "TrainFeatures",
     "TrainProbe",
@@ -131,5 +139,6 @@ __all__ = [
     "seeded",
     "silent",
     "tower_of",
+    "towers_of",
     "unwatched",
 ]

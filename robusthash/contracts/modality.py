@@ -1,6 +1,6 @@
 """The inputs of a model: their shape, the range of their elements, and the levels that they are delivered in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -8,6 +8,7 @@ from torch import Tensor
 from robusthash.epsilon import LEVELS, SLACK
 from robusthash.errors import ContractError
 from robusthash.pixels import from_levels
+from robusthash.specs import Norm
 
 _ROUNDINGS = 4 * 2.0**-23  #: of float32, relative to the number: a projection and a delivery do four operations
 IMAGE = "image"
@@ -107,11 +108,18 @@ class Modality:
         name: ``image`` or ``text``.
         shape: shape of one input, without the batch: (3, h, w) or (d,).
         box: range and levels of its elements.
+        edited: norm that counts what people change in such an input; None if they change it by degrees. It is a fact of
+            the data and not of the model, and takes no part in comparisons and digests.
     """
 
     name: str
     shape: tuple[int, ...]
     box: Box = Box()
+    edited: Norm | None = field(default=None, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.edited is None and self.box.levels == 1:
+            object.__setattr__(self, "edited", Norm.TAGS)
 
     @classmethod
     def image(cls, height: int, width: int | None = None) -> "Modality":
@@ -119,6 +127,19 @@ class Modality:
         return cls(name=IMAGE, shape=(3, height, width or height), box=PIXELS)
 
     @classmethod
-    def text(cls, width: int, *, low: float = 0.0, high: float = 1.0, levels: int | None = None) -> "Modality":
-        """Text features (d,) of ``width`` dimensions, such as a bag of words; continuous unless ``levels`` is given."""
-        return cls(name=TEXT, shape=(width,), box=Box(low=low, high=high, levels=levels))
+    def text(
+        cls, width: int, *, low: float = 0.0, high: float = 1.0, levels: int | None = None, tags: bool = False
+    ) -> "Modality":
+        """Text features (d,), such as a bag of words.
+
+        Args:
+            width: number of dimensions.
+            low: smallest value of an element.
+            high: largest value.
+            levels: as in :class:`Box`; None is continuous.
+            tags: whether each element is a tag, absent at ``low`` or present at ``high``, so that a threat may count
+                the tags that are edited. Features of one level always are. Continuous ones may be, so that a threat in
+                L-infinity delivers fractions of tags, as published attacks do.
+        """
+        box = Box(low=low, high=high, levels=levels)
+        return cls(name=TEXT, shape=(width,), box=box, edited=Norm.TAGS if tags else None)

@@ -6,8 +6,8 @@ from robusthash.errors import ContractError
 from robusthash.host.registration import PluginKind, Registered
 
 _CLASSES: dict[PluginKind, tuple[str, ...]] = {
-    PluginKind.MODEL: ("Objective", "ClosedForm", "Descriptor", "ReadyModel"),
-    PluginKind.BACKBONE: ("Backbone",),
+    PluginKind.MODEL: ("Objective", "CrossModalObjective", "ClosedForm", "Descriptor", "ReadyModel"),
+    PluginKind.BACKBONE: ("Backbone", "TextBackbone"),
     PluginKind.ATTACK: ("Attack",),
     PluginKind.DEFENSE: ("Defense",),
     PluginKind.RETRIEVER: ("Retriever",),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         DatasetUse,
         Effort,
         FittedUse,
+        InputsUse,
         ModelUse,
         Scoring,
         VictimUse,
@@ -49,6 +50,7 @@ __all__ = [
     "FittedUse",
     "Flag",
     "Heading",
+    "InputsUse",
     "Leaderboard",
     "Measure",
     "ModelUse",
@@ -91,7 +93,9 @@ _HOMES = {
     "results.leaderboard.terminal": "render",
     "results.records.arrays": "QueryArrays",
     "results.records.outcome": "Cost Flag Measure Outcome Spent",
-    "results.records.parts": "Access AttackUse Conditions DatasetUse Effort FittedUse ModelUse Scoring VictimUse",
+    "results.records.parts": (
+        "Access AttackUse Conditions DatasetUse Effort FittedUse InputsUse ModelUse Scoring VictimUse"
+    ),
     "results.records.reading": "read_record",
     "results.records.record": "Record",
     "results.records.stages": "ADVERSARIAL CLEAN UNROUNDED Against ScoreKey after_jpeg",

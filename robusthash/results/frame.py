@@ -42,6 +42,7 @@ def _columns(names: Names) -> Mapping[str, _Column]:
         "role": lambda one: str(one.attack.role),
         "bounded": lambda one: one.bounded,
         "surrogate": lambda one: names.surrogate(model_key(one.attack.surrogate)) if one.attack.surrogate else None,
+        "norm": lambda one: str(one.attack.norm),
         "fitted": lambda one: one.attack.fitted.digest if one.attack.fitted else None,
         "epsilon": lambda one: one.attack.epsilon,
         "effort": lambda one: one.attack.effort.value if one.attack.effort else None,

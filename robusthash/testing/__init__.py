@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from robusthash.testing.contracts.models import (
         BackboneContract,
         ClosedFormContract,
+        CrossModalObjectiveContract,
         DescriptorContract,
         HashContract,
         ModelContract,
         ObjectiveContract,
         ReadyModelContract,
+        TextBackboneContract,
     )
     from robusthash.testing.contracts.objects import PluginObjectContract
     from robusthash.testing.contracts.observers import ObserverContract, watch
@@ -47,6 +49,7 @@ __all__ = [
     "AttackContract",
     "BackboneContract",
     "ClosedFormContract",
+    "CrossModalObjectiveContract",
     "DatasetContract",
     "DefenseContract",
     "DescriptorContract",
@@ -65,6 +68,7 @@ __all__ = [
     "RetrieverContract",
     "Reversed",
     "SmallVictim",
+    "TextBackboneContract",
     "TextVictim",
     "check_imports",
     "make_record",
@@ -87,11 +91,13 @@ _MODULES = {
     "contracts.models": (
         "BackboneContract",
         "ClosedFormContract",
+        "CrossModalObjectiveContract",
         "DescriptorContract",
         "HashContract",
         "ModelContract",
         "ObjectiveContract",
         "ReadyModelContract",
+        "TextBackboneContract",
     ),
     "contracts.objects": ("PluginObjectContract",),
     "contracts.observers": ("ObserverContract", "watch"),

@@ -89,14 +89,15 @@ class ToyPairs(Dataset):
     """Toy images, each with a text: the words of its class, each a little more or less there."""
 
     items: int = 200  #: of the database
+    tags: bool = False  #: texts are bags of tags: a word is there or is not, and people edit them
 
     def load(self, context: DatasetContext) -> RetrievalData:  # noqa: ARG002, D102 - as in the base class
         return RetrievalData(
             name="toy-pairs",
             classes=tuple(f"class {i}" for i in range(CLASSES)),
-            query=toy_pairs("query", 24, seed=5),
-            database=toy_pairs("database", self.items, seed=6),
-            train=toy_pairs("train", 40, seed=7),
+            query=toy_pairs("query", 24, seed=5, tags=self.tags),
+            database=toy_pairs("database", self.items, seed=6, tags=self.tags),
+            train=toy_pairs("train", 40, seed=7, tags=self.tags),
             epsilon=0.1,
         )
 
@@ -104,20 +105,24 @@ class ToyPairs(Dataset):
         return []
 
 
-def toy_pairs(name: str, count: int, *, seed: int) -> Split:
+def toy_pairs(name: str, count: int, *, seed: int, tags: bool = False) -> Split:
     """Toy items as images and as texts, in one split.
 
     Args:
         name: of the split.
         count: number of items; their labels go round.
         seed: of both views' noise.
+        tags: whether a word is there or not, most of those of the class and few others; else by degrees.
     """
     images, labels = toy_images(count, seed=seed)
     noise = torch.rand(count, WORDS * CLASSES, generator=torch.Generator().manual_seed(seed))
     texts = 0.7 * _words(torch.arange(count) % CLASSES) + 0.3 * noise
+    if tags:
+        texts = (texts > 0.25).float()  # of other classes one word in six
+    modality = Modality.text(WORDS * CLASSES, tags=tags)
     return Split(
         name=name,
-        views={IMAGE: ArrayImages(to_levels(images)), TEXT: ArrayTexts(texts)},
+        views={IMAGE: ArrayImages(to_levels(images)), TEXT: ArrayTexts(texts, modality)},
         labels=labels,
         ids=tuple(f"{name}-{i}" for i in range(count)),
     )

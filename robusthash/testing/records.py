@@ -18,7 +18,7 @@ from robusthash.results.records.parts import (
 )
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, UNROUNDED, Against
-from robusthash.specs import Direction, Distance, Goal, PluginUse, Role
+from robusthash.specs import Direction, Distance, Goal, Norm, PluginUse, Role
 
 OWNER = "sample-plugin 1.0"  #: distribution and version of every plugin in these records
 
@@ -87,6 +87,7 @@ def make_record(
     after: float = 0.3,
     target: float | None = None,
     epsilon: float = 8 / 255,
+    norm: Norm = Norm.LINF,
     flags: tuple[Flag, ...] = (),
     surrogate: ModelUse | None = None,
     precision: str = "float32",
@@ -116,7 +117,8 @@ def make_record(
         clean: every metric of the clean queries.
         after: every metric after the attack.
         target: every metric after the attack against the target labels, which makes the attack targeted.
-        epsilon: radius.
+        epsilon: radius, in the norm.
+        norm: of the threat.
         flags: failed soundness checks.
         surrogate: the model that the attack was crafted on, from :func:`make_model`; None for the victim.
         precision: of the attack's passes.
@@ -146,6 +148,7 @@ def make_record(
             **asdict(use),
             goal=Goal.UNTARGETED if target is None else Goal.TARGETED,
             epsilon=epsilon,
+            norm=norm,
             surrogate=surrogate,
             role=role or _NAMED_ROLES.get(use.name, Role.ATTACK),
             effort=Effort(option=effort, value=steps) if isinstance(steps, int | float) else None,

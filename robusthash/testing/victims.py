@@ -19,6 +19,7 @@ from robusthash.contracts import (
     LearningContext,
     Modality,
     Oracle,
+    Radius,
     Randomness,
     Space,
     Split,
@@ -32,6 +33,7 @@ from robusthash.specs import Distance
 SIDE = 16  #: height and width of the toy images, in pixels
 CLASSES = 4  #: toy labels
 WIDTH = 48  #: dimensions of a toy text
+TAGS = Box(levels=1)  #: of toy texts whose dimensions are tags
 BOX = Box(low=-1.0, high=3.0, levels=4)  #: of toy texts: nothing that holds only in pixel space holds here
 
 
@@ -204,13 +206,13 @@ def toy_squares() -> Tensor:
 
 
 def toy_context(
-    model: HashModel, *, epsilon: float = 8 / 255, seed: int = 0, train: int = 40, items: int = 400
+    model: HashModel, *, epsilon: Radius | float = 8 / 255, seed: int = 0, train: int = 40, items: int = 400
 ) -> AttackContext:
     """A context with everything that an attack may need, and an empty budget for passes and queries.
 
     Args:
         model: a victim of toy images or texts; it is frozen and put in evaluation mode, as the host does.
-        epsilon: radius of the ball.
+        epsilon: radius of the ball, in L-infinity if it is a number.
         seed: of the attack's randomness.
         train: number of items of the code bank.
         items: number of items that the victim's service searches.
@@ -226,12 +228,14 @@ def toy_context(
     )
 
 
-def toy_learning(model: HashModel, *, epsilon: float = 8 / 255, seed: int = 0, train: int = 40) -> LearningContext:
+def toy_learning(
+    model: HashModel, *, epsilon: Radius | float = 8 / 255, seed: int = 0, train: int = 40
+) -> LearningContext:
     """What an attack that learns is handed, on toy images, and one budget at zero.
 
     Args:
         model: a victim of toy images or texts; it is frozen and put in evaluation mode, as the host does.
-        epsilon: radius of the ball.
+        epsilon: radius of the ball, in L-infinity if it is a number.
         seed: of the attack's randomness.
         train: items of the train split.
     """

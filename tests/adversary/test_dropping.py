@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from robusthash.adversary import GradientAttack, find_aim
-from robusthash.contracts import AttackBatch
+from robusthash.contracts import AttackBatch, Radius
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.running.cells import prepare
@@ -35,7 +35,9 @@ def systems(host: PluginHost, cache: Path) -> Systems:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["rnm", "rnm-p2s", "hinge"])
 def test_dropping_finished_queries_changes_no_distance_and_no_map(systems: Systems, name: str) -> None:
-    cell = prepare(Cell(victim=VictimPlan(model="dpsh", bits=16), attack=name, epsilon=EPSILON), systems, {})
+    cell = prepare(
+        Cell(victim=VictimPlan(model="dpsh", bits=16), attack=name, radius=Radius(size=EPSILON)), systems, {}
+    )
     system, job = cell.system, cell.job
     attack, rows, model = job.attack, range(len(system.resources.queries)), system.query_model
     assert isinstance(attack, GradientAttack)

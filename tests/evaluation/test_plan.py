@@ -11,7 +11,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from robusthash.contracts import Ensemble
+from robusthash.contracts import Ensemble, Norm, Radius
+from robusthash.errors import CapabilityError
 from robusthash.evaluation import Cell, Request, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.shared import SharedCraft, scratch
 from robusthash.evaluation.planning.plan import Known, plan
@@ -20,16 +21,23 @@ from robusthash.host import PluginHost
 from robusthash.specs import Direction
 from robusthash.testing import LinearVictim
 
-REFERENCE, YARDSTICK = "noise", "strongest"
+REFERENCE, YARDSTICK, EDITS = "noise", "strongest", "tag-edits"  #: the last one within tags alone
 SIZES = {"phash": 64, "features": None}  #: models with a size of their own
 BLIND = frozenset({REFERENCE, "square"})  #: attacks that look at no model
 KNOWN = Known(
     epsilon=0.3,
     directions=(Direction.I2T, Direction.T2T),
     reference=REFERENCE,
-    yardstick={"dpsh": YARDSTICK, "csq": YARDSTICK, "phash": YARDSTICK, "features": "strongest/descriptors"},
+    yardsticks={
+        "dpsh": (YARDSTICK, EDITS),
+        "csq": (YARDSTICK, EDITS),
+        "phash": (YARDSTICK, EDITS),
+        "features": ("strongest/descriptors", EDITS),
+    },
     model_independent=BLIND,
     sizes=dict(SIZES),
+    norms={REFERENCE: frozenset(Norm), EDITS: frozenset({Norm.TAGS})},
+    edited={Direction.T2I: Norm.TAGS, Direction.T2T: Norm.TAGS},
 )
 
 
@@ -39,10 +47,10 @@ def some(values: list[Any], most: int = 3, least: int = 0) -> st.SearchStrategy[
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> Request:
-    attacks = draw(st.none() | some([REFERENCE, "rnm", "hinge", "square", YARDSTICK]))
+def requests(draw: st.DrawFn, *, texts: bool = True) -> Request:
+    attacks = draw(st.none() | some([REFERENCE, "rnm", "hinge", "square", YARDSTICK, *([EDITS] if texts else [])]))
     vary: dict[str, dict[str, tuple[int, ...]]] = {}
-    for attack in set(attacks or ()) - {REFERENCE, YARDSTICK}:
+    for attack in set(attacks or ()) - {REFERENCE, YARDSTICK, EDITS}:
         steps = draw(some([1, 5, 25], most=2))
         if steps:
             vary[attack] = {"steps": tuple(dict.fromkeys(steps)), "size": (3,)}
@@ -55,7 +63,36 @@ def requests(draw: st.DrawFn) -> Request:
         defenses=draw(some(["none", "jpeg"], most=2, least=1)),
         directions=draw(some(list(Direction), most=2)),
         epsilons=draw(some([0.0, 0.1, 0.5], most=2)),
+        edits=draw(some([0, 1, 3], most=2)) if texts else (),
     )
+
+
+def searches(request: Request) -> dict[Direction, list[Radius]]:
+    """The radii of each direction, spelt out: edits are for texts, and the dataset's epsilon where nothing is said."""
+    epsilons = request.epsilons or (() if request.edits else (KNOWN.epsilon,))
+    only_texts = bool(request.edits) and not request.epsilons
+    directions = request.directions or ((Direction.T2T,) if only_texts else (Direction.I2T,))
+    return {
+        way: [
+            *(Radius(size=epsilon) for epsilon in epsilons),
+            *(Radius(size=count, norm=Norm.TAGS) for count in request.edits if way.query == "text"),
+        ]
+        for way in directions
+    }
+
+
+def can_be_run(request: Request) -> bool:
+    """Whether each direction and each attack has a radius."""
+    found = searches(request)
+    everywhere = {radius.norm for radii in found.values() for radius in radii}
+    return all(found.values()) and all(
+        (Norm.TAGS if attack == EDITS else Norm.LINF) in everywhere
+        for attack in request.attacks or ()
+        if attack != REFERENCE
+    )
+
+
+sound = requests().filter(can_be_run)
 
 
 def victim(model: str, bits: int, defense: str | None = None) -> VictimPlan:
@@ -65,21 +102,22 @@ def victim(model: str, bits: int, defense: str | None = None) -> VictimPlan:
 def asked(request: Request) -> Iterator[Cell]:
     """Every cell that a request asks for, one after the other, some more than once: the definition, spelt out."""
     grid = product(request.models, request.bits, request.defenses)
-    for (model, bits, defense), direction, epsilon in product(
-        grid, request.directions or KNOWN.directions[:1], request.epsilons or (KNOWN.epsilon,)
-    ):
+    places = [(direction, radius) for direction, radii in searches(request).items() for radius in radii]
+    for (model, bits, defense), (direction, radius) in product(grid, places):
         scored = victim(model, bits, None if defense == "none" else defense)
-        attacks = (KNOWN.yardstick[model],) if request.attacks is None else request.attacks
+        attacks = KNOWN.yardsticks[model] if request.attacks is None else request.attacks
         lengths = request.bits if model in SIZES else (bits,)
         surrogates = {victim(name, length) for name in request.surrogates for length in lengths}
         for attack in (REFERENCE, *attacks):
+            if attack != REFERENCE and (attack == EDITS) != (radius.norm is Norm.TAGS):
+                continue
             crafted_on = surrogates if surrogates and attack not in BLIND else {scored}
             varied = request.vary.get(str(attack), {})
             for values, source in product(product(*varied.values()), crafted_on):
                 yield Cell(
                     victim=scored,
                     attack=attack,
-                    epsilon=epsilon,
+                    radius=radius,
                     surrogate=None if source == scored else source,
                     options=tuple(zip(varied, values, strict=True)),
                     direction=direction,
@@ -87,31 +125,40 @@ def asked(request: Request) -> Iterator[Cell]:
 
 
 @given(requests())
+def test_a_direction_or_an_attack_without_a_radius_is_refused(request: Request) -> None:
+    if can_be_run(request):
+        assert plan(request, KNOWN)
+    else:
+        with pytest.raises(CapabilityError, match=r"have none|works within"):
+            plan(request, KNOWN)
+
+
+@given(sound)
 def test_every_combination_that_is_asked_for_is_there_once(request: Request) -> None:
     cells = plan(request, KNOWN)
     assert set(Counter(cells).values()) <= {1}
     assert set(cells) == set(asked(request))
 
 
-@given(requests())
+@given(sound)
 def test_the_reference_comes_before_what_is_shown_beside_it(request: Request) -> None:
     seen = set()
     for cell in plan(request, KNOWN):
-        place = cell.victim, cell.epsilon, cell.direction
+        place = cell.victim, cell.radius, cell.direction
         if cell.attack == REFERENCE:
             assert cell.surrogate is None
             seen.add(place)
         assert place in seen
 
 
-@given(requests())
+@given(sound)
 def test_what_is_crafted_alike_on_surrogates_is_run_in_a_row(request: Request) -> None:
     transferred = [cell.crafting for cell in plan(request, KNOWN) if cell.surrogate]
     runs = [crafting for crafting, _ in groupby(transferred)]
     assert len(runs) == len(set(transferred))
 
 
-@given(requests())
+@given(sound)
 def test_victim_after_victim_then_what_is_crafted_elsewhere(request: Request) -> None:
     cells = plan(request, KNOWN)
     transferred = [cell.surrogate is not None for cell in cells]
@@ -120,7 +167,7 @@ def test_victim_after_victim_then_what_is_crafted_elsewhere(request: Request) ->
     assert len([one for one, _ in groupby(victims)]) == len(set(victims))
 
 
-@given(requests())
+@given(sound)
 def test_sizes_are_the_models_own_or_those_of_the_request(request: Request) -> None:
     for cell in plan(request, KNOWN):
         for one in (cell.victim, cell.crafted_on):
@@ -130,9 +177,9 @@ def test_sizes_are_the_models_own_or_those_of_the_request(request: Request) -> N
             assert cell.surrogate.bits == cell.victim.bits
 
 
-@given(requests())
+@given(sound)
 def test_a_plan_is_a_function_of_the_request_without_its_repetitions(request: Request) -> None:
-    names = ("models", "bits", "defenses", "directions", "epsilons", "surrogates")
+    names = ("models", "bits", "defenses", "directions", "epsilons", "edits", "surrogates")
     once = replace(request, **{name: tuple(dict.fromkeys(getattr(request, name))) for name in names})
     assert plan(once, KNOWN) == plan(request, KNOWN)
 
@@ -153,9 +200,14 @@ def test_cells_and_victims_are_told_in_a_few_words() -> None:
     plain = VictimPlan(model="dpsh", bits=32)
     hard = VictimPlan(model="runs/best.safetensors", bits=None, defense="jpeg")
     assert (str(plain), str(hard)) == ("dpsh 32 bit", "best + jpeg")
-    assert str(Cell(victim=plain, attack="rnm", epsilon=0.1)) == "rnm on dpsh 32 bit"
+    assert str(Cell(victim=plain, attack="rnm", radius=Radius(size=0.1))) == "rnm on dpsh 32 bit"
     swept = Cell(
-        victim=hard, attack="rnm", epsilon=0.1, surrogate=plain, options=(("steps", 5),), direction=Direction.T2I
+        victim=hard,
+        attack="rnm",
+        radius=Radius(size=0.1),
+        surrogate=plain,
+        options=(("steps", 5),),
+        direction=Direction.T2I,
     )
     assert str(swept) == "rnm steps=5 from dpsh 32 bit on best + jpeg, t2i"
 
@@ -174,12 +226,12 @@ def needs(cell: Cell, plugins: Plugins) -> set[tuple[Any, ...]]:
     """What a cell's adversarial inputs are made of: an ensemble's, of those of its members with their own options."""
     attack = plugins.attack(cell.attack, dict(cell.options)).plugin
     if isinstance(attack, Ensemble):
-        return {(cell.crafted_on, member, (), cell.epsilon, cell.direction) for member in attack.members}
-    return {(cell.crafted_on, cell.attack, cell.options, cell.epsilon, cell.direction)}
+        return {(cell.crafted_on, member, (), cell.radius, cell.direction) for member in attack.members}
+    return {(cell.crafted_on, cell.attack, cell.options, cell.radius, cell.direction)}
 
 
 @settings(max_examples=40)
-@given(requests=requests())
+@given(requests=requests(texts=False))
 def test_a_folder_is_there_until_the_last_cell_that_needs_it(
     requests: Request, plugins: Plugins, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

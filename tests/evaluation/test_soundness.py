@@ -7,6 +7,7 @@ import pytest
 
 from robusthash.evaluation.scoring.soundness import soundness
 from robusthash.results import Flag
+from robusthash.specs import Norm
 from robusthash.testing.records import make_model, make_record
 
 HONEST = {"randomised": 0.0, "gradients": 1.0, "saturated": 0.01, "stepped": 0.0, "reached": 1.0}
@@ -24,7 +25,9 @@ def failed(
     clipped: float = 0.0,
     moved: float = 9.0,
     probe: dict[str, float] | None = None,
-    linf: float = 8 / 255,
+    farthest: float = 8 / 255,
+    norm: Norm = Norm.LINF,
+    changed: float = 8 / 255,
     gradients: bool = True,
     bounded: bool = True,
     all_equal: bool = False,
@@ -35,16 +38,17 @@ def failed(
         after=attacked,
         target=attacked if targeted else None,
         epsilon=epsilon,
+        norm=norm,
         surrogate=make_model("hashnet") if transferred else None,
     )
-    imagery = {**made.outcome.imagery, "clipped": clipped, "hamming": moved}
+    imagery = {**made.outcome.imagery, "clipped": clipped, "hamming": moved, "linf": changed}
     record = replace(
         made,
         attack=replace(made.attack, passes=passes),
         outcome=replace(made.outcome, imagery=imagery, probe=probe or {}),
     )
-    reference = None if noise is None else make_record(attack="noise", after=noise, epsilon=epsilon)
-    found = soundness(record, reference, linf=linf, gradients=gradients, bounded=bounded, all_equal=all_equal)
+    reference = None if noise is None else make_record(attack="noise", after=noise, epsilon=epsilon, norm=norm)
+    found = soundness(record, reference, farthest=farthest, gradients=gradients, bounded=bounded, all_equal=all_equal)
     return list(found)
 
 
@@ -52,10 +56,10 @@ def failed(
     ("changes", "ids"),
     [
         ({}, []),
-        ({"linf": 9 / 255}, ["RH001"]),
-        ({"linf": 0.5, "bounded": False, "gradients": False}, ["RH006"]),
-        ({"epsilon": 0.0, "linf": 0.0, "noise": None}, ["RH002"]),
-        ({"epsilon": 0.0, "linf": 0.5, "bounded": False, "noise": None}, ["RH006"]),
+        ({"farthest": 9 / 255}, ["RH001"]),
+        ({"farthest": 0.5, "bounded": False, "gradients": False}, ["RH006"]),
+        ({"epsilon": 0.0, "farthest": 0.0, "noise": None}, ["RH002"]),
+        ({"epsilon": 0.0, "farthest": 0.5, "bounded": False, "noise": None}, ["RH006"]),
         ({"attacked": 0.85}, ["RH003"]),
         ({"attacked": 0.85, "gradients": False}, []),
         ({"attacked": 0.1, "targeted": True}, ["RH003"]),
@@ -75,3 +79,27 @@ def failed(
 )
 def test_each_check_fires_on_its_own_fault(changes: dict[str, Any], ids: list[str]) -> None:
     assert [flag.id for flag in failed(**changes)] == ids
+
+
+TAGS = {"norm": Norm.TAGS, "epsilon": 3.0, "farthest": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, []),
+        ({"farthest": 4.0}, ["tags 4 is over tags 3"]),
+        ({"farthest": 9.0, "bounded": False, "gradients": False}, ["unbounded: not limited to tags 3, and not ranked"]),
+        ({"epsilon": 0.0, "farthest": 0.0, "noise": None}, ["tags 0, but 0.900 became 0.200"]),
+        ({"attacked": 0.85}, ["weaker than noise (0.850 against 0.800): masked gradients?"]),
+    ],
+)
+def test_edits_are_checked_as_they_are_counted(changes: dict[str, Any], told: list[str]) -> None:
+    assert [flag.message for flag in failed(**{**TAGS, **changes})] == told
+
+
+@pytest.mark.parametrize(("changed", "told"), [(0.0, "the radius is below one level"), (1 / 255, "gradients are zero")])
+def test_what_no_radius_can_change_is_told_from_masked_gradients(changed: float, told: str) -> None:
+    (flag,) = failed(moved=0.0, changed=changed)
+    assert flag.id == "RH004"
+    assert told in flag.message

@@ -22,7 +22,7 @@ MATRIX = Request(
     models=("dpsh", "hashnet"), surrogates=("dpsh", "hashnet"), attacks=("hinge",), epsilons=(0.1,), setting=SETTING
 )
 
-KNOWN = Known(epsilon=0.3, directions=(Direction.I2I,), reference="noise", yardstick={}, sizes={})
+KNOWN = Known(epsilon=0.3, directions=(Direction.I2I,), reference="noise", yardsticks={}, sizes={})
 
 
 def by_pair(records: list[Record]) -> dict[tuple[str, str], Record]:

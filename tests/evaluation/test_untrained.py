@@ -125,7 +125,7 @@ def test_gradient_attacks_on_a_black_box_end_in_a_capability_error(host: PluginH
 
 def test_a_code_length_of_its_own_is_planned_once_and_its_surrogates_keep_those_of_the_request() -> None:
     request = replace(GRID, bits=(16, 32), attacks=("hinge",))
-    own = Known(epsilon=0.3, directions=(Direction.I2I,), reference="noise", yardstick={}, sizes={"phash": 64})
+    own = Known(epsilon=0.3, directions=(Direction.I2I,), reference="noise", yardsticks={}, sizes={"phash": 64})
     cells = plan(request, own)
     hashed = [cell for cell in cells if cell.victim.model == "phash"]
     black_box = VictimPlan(model="phash", bits=64)

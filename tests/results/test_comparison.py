@@ -77,11 +77,11 @@ def test_the_command_names_the_surrogates_that_differ(tmp_path: Path, capsys: py
     assert run(("compare", first, second, "--results", str(tmp_path))) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
-        f"{which}: rnm from hashnet 32 bit @{source.digest[:6]} on dpsh 32 bit"
+        f"{which}: rnm from hashnet 32 bit @{source.digest[:6]} on dpsh 32 bit, Linf 8/255"
         for which, source in zip(("first", "second"), sources, strict=True)
     ]
     assert run(("compare", first, left.digest, "--results", str(tmp_path))) == 0
     assert capsys.readouterr().out.splitlines()[:2] == [
-        "first: rnm from hashnet 32 bit on dpsh 32 bit",
-        "second: rnm on dpsh 32 bit",
+        "first: rnm from hashnet 32 bit on dpsh 32 bit, Linf 8/255",
+        "second: rnm on dpsh 32 bit, Linf 8/255",
     ]

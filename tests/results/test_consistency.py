@@ -193,3 +193,15 @@ def test_the_order_of_the_records_does_not_matter(records: list[Record]) -> None
         SWEEP[4].digest: "weaker than the same attack at epsilon 2/255 (0.500 against 0.200)",
         SWEEP[16].digest: "weaker than the same attack at epsilon 8/255 (0.300 against 0.150)",
     }
+
+
+def test_edits_are_compared_with_fewer_edits_and_never_with_epsilons() -> None:
+    from robusthash.specs import Norm
+
+    strong = make_record(after=0.1, epsilon=0.5)
+    few = make_record(after=0.2, epsilon=1.0, norm=Norm.TAGS)
+    more = make_record(after=0.4, epsilon=3.0, norm=Norm.TAGS)
+    found = inconsistencies([strong, few, more])
+    assert set(found) == {more.digest}
+    assert [flag.id for flag in found[more.digest]] == ["RH011"]
+    assert "at tags 1" in found[more.digest][0].message

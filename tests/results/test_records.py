@@ -333,3 +333,19 @@ def test_an_array_that_is_missing_is_named() -> None:
     ):
         with pytest.raises(InputError, match=f"lack {name}"):
             call()
+
+
+def test_a_record_of_edits_is_read_back_and_one_of_linf_is_written_as_ever() -> None:
+    from robusthash.specs import Norm
+
+    tags = make_record(epsilon=3.0, norm=Norm.TAGS)
+    assert json.loads(tags.to_json())["norm"] == "tags"
+    assert Record.from_json(tags.to_json(), "tags.json") == tags
+    assert "norm" not in json.loads(make_record().to_json())
+    assert tags.digest != make_record(epsilon=1.0).digest
+    altered = tags.to_json().replace('"norm": "tags"', '"norm": "linf"').replace('"epsilon": 3.0', '"epsilon": 0.5')
+    with pytest.raises(InputError, match="was changed after it was written"):
+        Record.from_json(altered, "tags.json")
+    fraction = tags.to_json().replace('"epsilon": 3.0', '"epsilon": 2.5')
+    with pytest.raises(InputError, match=r"edits is 2\.5"):
+        Record.from_json(fraction, "tags.json")

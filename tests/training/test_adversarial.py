@@ -127,7 +127,7 @@ def started(method: AdversarialTraining, model: HashModel, data: RetrievalData =
 
 def batch(data: RetrievalData = DATA, rows: int = 16) -> TrainBatch:
     return TrainBatch(
-        images=data.train.images.inputs(range(rows)),
+        views={"image": data.train.images.inputs(range(rows))},
         labels=data.train.labels[:rows].float(),
         indices=torch.arange(rows),
     )
@@ -226,7 +226,7 @@ def test_each_epoch_and_item_starts_elsewhere_whatever_its_batch() -> None:
     first, again, later = (step.crafted(model, one, scene(step, one, epoch=epoch)) for epoch in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, later)
-    few = TrainBatch(images=one.images[3:5], labels=one.labels[3:5], indices=one.indices[3:5])
+    few = TrainBatch(views={"image": one.images[3:5]}, labels=one.labels[3:5], indices=one.indices[3:5])
     torch.testing.assert_close(step.crafted(model, few, scene(step, few)), first[3:5])
 
 

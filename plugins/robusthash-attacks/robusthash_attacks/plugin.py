@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from robusthash import hookimpl
-from robusthash.specs import AttackSpec, Capability, Distance, Goal, Role
+from robusthash.specs import AttackSpec, Capability, Distance, Goal, Norm, Role
 from robusthash_attacks.learnt.specs import generative, universal
 
 _RNM = "huang2022fast"
@@ -49,9 +49,10 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     yield AttackSpec(
         name="noise",
         factory="robusthash_attacks.baselines.noise:Noise",
-        summary="Uniform noise, the baseline that every attack has to beat",
+        summary="Uniform noise, or random edits of a text: the baseline that every attack has to beat",
         goals=frozenset({Goal.UNTARGETED}),
         distances=frozenset(Distance),
+        norms=frozenset(Norm),
         role=Role.REFERENCE,
     )
     for name, what in (

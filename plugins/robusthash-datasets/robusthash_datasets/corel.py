@@ -7,7 +7,19 @@ from typing import Literal
 import numpy as np
 import torch
 
-from robusthash.contracts import DatasetContext, FileImages, Finding, Findings, RetrievalData, Split
+from robusthash.contracts import (
+    IMAGE,
+    TEXT,
+    ArrayTexts,
+    DatasetContext,
+    FileImages,
+    Finding,
+    Findings,
+    Inputs,
+    Modality,
+    RetrievalData,
+    Split,
+)
 from robusthash.errors import DatasetError, OptionError
 from robusthash.files.opening import there
 from robusthash_datasets.images.archives import read_arrays
@@ -21,6 +33,7 @@ _HINT = (
 )
 _COUNTS = {"query": 499, "database": 4500, "train": 4500}
 _CLASSES = {"words": 260, "themes": 50}
+_NAMES = {("words", False): "corel5k", ("themes", False): "corel5k/themes", ("themes", True): "corel5k/pairs"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +47,15 @@ class Corel5k(FromFiles):
     labels: Literal["words", "themes"] = "words"  #: labels that define similarity
     size: int = 128  #: height and width of the images, in pixels
     resize: int | None = None  #: length of the shorter side before the crop; none is 146 for 128, and in proportion
+    texts: bool = False  #: the words as a text beside each image, with the themes as labels
 
     def __post_init__(self) -> None:
         if self.size < 1:
             raise OptionError(
                 f"size={self.size}", hint="at least 1; the photographs have 128 pixels on the shorter side"
             )
+        if self.texts and self.labels == "words":
+            raise OptionError("texts are the words, and labels too", hint="labels=themes")
 
     def load(self, context: DatasetContext) -> RetrievalData:
         """Loads the splits; images are read on demand.
@@ -73,7 +89,7 @@ class Corel5k(FromFiles):
 
     def _data(self, context: DatasetContext) -> RetrievalData:
         place = _place(context)
-        names, held, rows, classes = _annotations(place / "annot.npz", self.labels)
+        names, held, rows, classes, words = _annotations(place / "annot.npz", self.labels)
         size = context.image_size or self.size
 
         def split(name: str, wanted: np.ndarray) -> Split:
@@ -81,10 +97,13 @@ class Corel5k(FromFiles):
             images = FileImages(
                 place / "images", ids, size=size, resize=self.resize if size == self.size else None, remedy=_HINT
             )
-            return Split.of_images(name=name, images=images, labels=torch.from_numpy(rows[wanted]), ids=ids)
+            views: dict[str, Inputs] = {IMAGE: images}
+            if self.texts:
+                views[TEXT] = _texts(words[0][wanted], words[1])
+            return Split(name=name, views=views, labels=torch.from_numpy(rows[wanted]), ids=ids)
 
         return RetrievalData(
-            name="corel5k" if self.labels == "words" else "corel5k/themes",
+            name=_NAMES[self.labels, self.texts],
             classes=classes,
             query=split("query", held),
             database=split("database", ~held),
@@ -100,8 +119,15 @@ def _place(context: DatasetContext) -> Path:
     return context.root if there(context.root / "annot.npz") else context.root / _FOLDER
 
 
-def _annotations(file: Path, labels: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...]]:
-    """File names, a mask of the queries, (n, classes) uint8 labels, and the names of the classes."""
+_Tags = tuple[np.ndarray, tuple[str, ...]]  #: (n, words) uint8 of zeros and ones, and the words
+
+
+def _texts(rows: np.ndarray, words: tuple[str, ...]) -> ArrayTexts:
+    return ArrayTexts(torch.from_numpy(rows.astype(np.float32)), Modality.text(len(words), tags=True), words)
+
+
+def _annotations(file: Path, labels: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...], _Tags]:
+    """File names, a mask of the queries, (n, classes) uint8 labels, the names of the classes, and the words."""
     arrays = read_arrays(file, ("name", "split", "words", "cd", "Y"), hint=_HINT)
     names, split, words, themes, values = arrays.values()
     multi_hot = zeros_and_ones(values, f"{file}: Y", hint=_HINT)
@@ -110,7 +136,8 @@ def _annotations(file: Path, labels: str) -> tuple[np.ndarray, np.ndarray, np.nd
     held = split == "test"
     if held.all() or not held.any():
         raise DatasetError(f"{file}: {int(held.sum())} of {len(held)} images are test images", hint=_HINT)
+    tags = (multi_hot, tuple(str(word) for word in words))
     if labels == "words":
-        return names, held, multi_hot, tuple(str(word) for word in words)
+        return names, held, *tags, tags
     discs, numbers = np.unique(themes, return_inverse=True)
-    return names, held, np.eye(len(discs), dtype=np.uint8)[numbers], tuple(f"theme {disc}" for disc in discs)
+    return names, held, np.eye(len(discs), dtype=np.uint8)[numbers], tuple(f"theme {disc}" for disc in discs), tags

@@ -1,14 +1,16 @@
 """Handwritten digits: 1,797 real images that ship with scikit-learn, without a download."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
-from robusthash.contracts import Dataset, DatasetContext, RetrievalData, Split
+from robusthash.contracts import IMAGE, TEXT, ArrayTexts, Dataset, DatasetContext, Modality, RetrievalData, Split
 from robusthash.errors import DatasetError
+from robusthash_datasets.digit_words import VOCABULARY, digit_words
 from robusthash_datasets.drawing.draws import per_group
 from robusthash_datasets.images.memory import in_memory, one_hot
 
@@ -25,6 +27,8 @@ class Digits(Dataset):
     scale. 30 images of each digit are queries, all others are the database, and 100 of each digit in it are the train
     split. The draw is fixed.
     """
+
+    texts: bool = False  #: a bag of words beside each image, made from its strokes and its label by a fixed rule
 
     def load(self, context: DatasetContext) -> RetrievalData:
         """The splits, in memory.
@@ -43,7 +47,8 @@ class Digits(Dataset):
                 hint="install a version of scikit-learn with the original digits, such as 1.4",
             )
         size = context.image_size
-        return native if size in (None, pixels.shape[1]) else _splits(pixels, labels, size)
+        data = native if size in (None, pixels.shape[1]) else _splits(pixels, labels, size)
+        return _with_texts(data, digit_words(images, targets)) if self.texts else data
 
 
 def _original() -> tuple[np.ndarray, np.ndarray]:
@@ -58,6 +63,18 @@ def _original() -> tuple[np.ndarray, np.ndarray]:
         return bunch.images, bunch.target
     table = np.loadtxt(file, delimiter=",")
     return table[:, :-1].reshape(-1, 8, 8), table[:, -1]
+
+
+def _with_texts(data: RetrievalData, texts: Tensor) -> RetrievalData:
+    """The same items with texts, (1797, 96) float32, beside their images."""
+    modality = Modality.text(len(VOCABULARY), tags=True)
+
+    def paired(split: Split) -> Split:
+        chosen = texts[[int(row) for row in split.ids]]
+        return replace(split, views={IMAGE: split.images, TEXT: ArrayTexts(chosen, modality, VOCABULARY)})
+
+    query, database, train = paired(data.query), paired(data.database), paired(data.train)
+    return replace(data, name="pairs-digits", query=query, database=database, train=train)
 
 
 def _splits(pixels: np.ndarray, labels: list[int], size: int | None) -> RetrievalData:

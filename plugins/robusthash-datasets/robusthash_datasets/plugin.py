@@ -17,6 +17,13 @@ def robusthash_datasets() -> Iterator[DatasetSpec]:
         summary="1,797 handwritten digits of scikit-learn: 300 queries, 1,497 in the database, 1,000 for training",
         paper="alpaydin1998optical",
     )
+    yield DatasetSpec(
+        name="pairs-digits",
+        factory="robusthash_datasets.digits:Digits",
+        options={"texts": True},
+        summary="Digits with bags of 96 words, made from their strokes and labels: for cross-modal models, offline",
+        paper="alpaydin1998optical",
+    )
     yield from _cifar()
     yield from _literature()
     yield DatasetSpec(
@@ -188,6 +195,37 @@ _MAT: tuple[tuple[str, str, str, str | None], ...] = (
 )
 
 
+#: name, class, summary, paper: the same files with their texts.
+_PAIRS: tuple[tuple[str, str, str, str | None], ...] = (
+    (
+        "flickr25k/pairs",
+        "Flickr25kMat",
+        "MIRFLICKR-25K with 1,386 tags as texts, FLICKR-25K.mat of FPAD, TA-DCH and EQB2A",
+        "huiskes2008mir",
+    ),
+    (
+        "nuswide21/pairs",
+        "NusWide21Mat",
+        "NUS-WIDE, 21 concepts, with 1,000 tags as texts, NUS-WIDE.mat of FPAD, TA-DCH and EQB2A",
+        "chua2009nus",
+    ),
+    (
+        "mscoco/pairs",
+        "MsCocoFpad",
+        "MS-COCO with bags of 2,000 words as texts, MS-COCO.mat of FPAD",
+        "lin2014microsoft",
+    ),
+    (
+        "mscoco/bert",
+        "MsCocoMat",
+        "MS-COCO with BERT's features as texts, MS-COCO.mat of TA-DCH and EQB2A",
+        "lin2014microsoft",
+    ),
+    ("iaprtc12/bert", "IaprTc12Mat", "IAPR TC-12 with BERT's features as texts, IAPR-TC12.mat", None),
+    ("wiki/pairs", "WikiMat", "Wikipedia with ten topics as texts, WIKIPEDIA.mat", None),
+)
+
+
 def _literature() -> Iterator[DatasetSpec]:
     for name, cls, text, paper in _LITERATURE:
         factory = f"robusthash_datasets.literature:{cls}"
@@ -195,9 +233,18 @@ def _literature() -> Iterator[DatasetSpec]:
     for name, cls, text, key in _MAT:
         factory = f"robusthash_datasets.mat.crossmodal:{cls}"
         yield DatasetSpec(name=name, factory=factory, summary=text, paper=key)
+    for name, cls, text, key in _PAIRS:
+        yield DatasetSpec(
+            name=name,
+            factory=f"robusthash_datasets.mat.crossmodal:{cls}",
+            options={"title": name, "texts": True},
+            summary=text,
+            paper=key,
+        )
     for name, options, text in (
         ("corel5k", {}, "260 words"),
         ("corel5k/themes", {"labels": "themes"}, "50 themes"),
+        ("corel5k/pairs", {"labels": "themes", "texts": True}, "50 themes, with the words as texts"),
     ):
         yield DatasetSpec(
             name=name,

@@ -108,3 +108,24 @@ def test_the_real_files_are_as_known(real_data: Path, tmp_path: Path) -> None:
     assert set(themes.query.labels.sum(1).tolist()) == {1}
     inside = Corel5k().load(DatasetContext(root=real_data / "corel5k", cache=tmp_path))
     assert inside.query.ids == words.query.ids
+
+
+class TestPairs(Small):
+    @pytest.fixture
+    def dataset(self) -> Dataset:
+        return Corel5k(size=16, resize=20, labels="themes", texts=True)
+
+    @pytest.fixture
+    def context(self, tree: Any) -> DatasetContext:
+        return write(tree)
+
+
+def test_words_are_texts_and_themes_are_labels(tree: Any) -> None:
+    data = Corel5k(size=16, labels="themes", texts=True).load(write(tree))
+    view = data.query.view("text")
+    assert data.name == "corel5k/pairs"
+    assert view.vocabulary == ("sky", "sea", "sun")
+    assert view.inputs([0, 1]).tolist() == [[1.0, 0.0, 1.0]] * 2
+    assert data.query.labels.tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(OptionError, match="labels too"):
+        Corel5k(texts=True)

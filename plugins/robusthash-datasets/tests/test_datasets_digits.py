@@ -11,6 +11,7 @@ from robusthash.contracts import Dataset, DatasetContext
 from robusthash.errors import DatasetError
 from robusthash.testing import DatasetContract
 from robusthash_datasets import digits
+from robusthash_datasets.digit_words import VOCABULARY, digit_words, stroke_words
 from robusthash_datasets.digits import Digits
 
 
@@ -18,6 +19,12 @@ class TestDigits(DatasetContract):
     @pytest.fixture
     def dataset(self) -> Dataset:
         return Digits()
+
+
+class TestPairs(DatasetContract):
+    @pytest.fixture
+    def dataset(self) -> Dataset:
+        return Digits(texts=True)
 
 
 @pytest.fixture
@@ -64,3 +71,59 @@ def test_a_scikit_learn_that_keeps_them_elsewhere_is_asked(
     read = Digits().load(context).digest
     monkeypatch.setattr(digits, "_FILE", "datasets/data/moved.csv.gz")
     assert Digits().load(context).digest == read
+
+
+# --- texts ------------------------------------------------------------------------------------------------------------
+
+
+def test_texts_are_beside_the_same_images(context: DatasetContext) -> None:
+    plain, pairs = Digits().load(context), Digits(texts=True).load(context)
+    assert pairs.name == "pairs-digits"
+    assert pairs.query.ids == plain.query.ids
+    assert torch.equal(pairs.query.images.read(range(9)), plain.query.images.read(range(9)))
+    view = pairs.train.view("text")
+    assert view.modality.shape == (96,)
+    assert view.vocabulary == VOCABULARY
+    assert len(set(VOCABULARY)) == 96
+    assert pairs.digest != plain.digest
+    assert Digits(texts=True).load(context).digest == pairs.digest  # drawn the same again
+
+
+def test_words_are_kept_lost_and_added_as_often_as_documented() -> None:
+    """A label's word is there in .7 x .85 of its texts, and in any by chance; a filler by chance alone."""
+    images, labels = digits._original()
+    texts = digit_words(images, labels).numpy()
+    for number, name in enumerate(VOCABULARY[:10]):
+        assert name in {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
+        own, others = texts[labels == number, number].mean(), texts[labels != number, number].mean()
+        assert own == pytest.approx(0.7 * 0.85, abs=0.12)
+        assert others == pytest.approx(2 / 96, abs=0.02)
+    fillers = texts[:, -17:]
+    assert fillers.mean() == pytest.approx(2 / 96, abs=0.003)
+    drawn, plain = texts[:, 19:79], stroke_words(images)
+    assert drawn[plain].mean() == pytest.approx(0.85 + 0.15 * 2 / 96, abs=0.01)
+    assert drawn[~plain].mean() == pytest.approx(2 / 96, abs=0.003)
+
+
+def words_of(rows: list[str]) -> set[str]:
+    image = np.array([[16.0 if mark == "#" else 0.0 for mark in row] for row in rows])
+    return {word for word, there in zip(VOCABULARY[19:79], stroke_words(image[None])[0], strict=True) if there}
+
+
+def test_words_of_strokes_are_those_of_the_ink() -> None:
+    ring = words_of(["........", ".######.", ".#....#.", ".#....#.", ".#....#.", ".#....#.", ".######.", "........"])
+    assert {"holed", "mirrored-across", "mirrored-down", "turned-alike"} <= ring
+    assert not {"hole-free", "twice-holed", "lopsided"} & ring
+    eight = words_of([".#####..", ".#...#..", ".#...#..", ".#####..", ".#...#..", ".#...#..", ".#####..", "........"])
+    assert {"twice-holed", "hole-above", "hole-below"} <= eight
+    bar = words_of(["...##..."] * 8)
+    assert {"hole-free", "upright-upper-left", "upright-lower-right", "blank-a1"} <= bar
+    flat = words_of(["........"] * 3 + ["########"] * 2 + ["........"] * 3)
+    assert {"flat-upper-left", "flat-lower-right"} <= flat
+    rising = words_of(["......##", ".....##.", "....##..", "...##...", "..##....", ".##.....", "##......", "#......."])
+    assert "rising-upper-right" in rising
+    falling = words_of(
+        [row[::-1] for row in ("......##", ".....##.", "....##..", "...##...", "..##....", ".##.....")]
+        + [".....##.", "......##"]
+    )
+    assert "falling-upper-left" in falling

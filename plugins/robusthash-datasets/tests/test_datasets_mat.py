@@ -309,6 +309,61 @@ def test_an_unreadable_run_is_a_finding(plain: Path, monkeypatch: pytest.MonkeyP
     assert found[0].where == str(plain / "Tiny.mat")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Described(Tiny):
+    """With texts of features in [0, 1]."""
+
+    described: ClassVar[Any] = "features"
+
+    texts: bool = True
+
+
+class TestTexts(DatasetContract):
+    @pytest.fixture
+    def dataset(self) -> Dataset:
+        return Described()
+
+    @pytest.fixture
+    def context(self, tiny: Path) -> DatasetContext:
+        return context(tiny)
+
+
+def test_texts_are_the_rows_of_the_file(tiny: Path) -> None:
+    """From the copy in the cache, and without one; they leave the images' digest of a set without texts alone."""
+    data = Described().load(context(tiny))
+    tags = torch.from_numpy(content()["TAll"]).float()
+    view = data.database.view("text")
+    assert torch.equal(view.inputs(range(9)), tags[3:])
+    assert torch.equal(view.take([4, 0]).inputs([0, 1]), tags[[7, 3]])
+    assert torch.equal(pickle.loads(pickle.dumps(view)).inputs([8]), tags[[11]])  # noqa: S301 - just made
+    for copy in (tiny / "cache" / "datasets").glob("texts-*.npy"):
+        copy.unlink()
+    assert torch.equal(view.inputs([8, 2]), tags[[11, 5]])
+    assert view.inputs([]).shape == (0, 7)
+    assert Tiny().load(context(tiny)).digest != data.digest
+
+
+@pytest.mark.parametrize(
+    ("described", "change", "told"),
+    [
+        ("tags", {}, r"TAll of item 0, column 0: 0\.\d+ is neither 0 nor 1"),
+        ("features", {"TAll": np.full((COUNT, 7), 1.5)}, r"TAll of item 0, column 0: 1\.5 is outside \[0, 1\]"),
+        ("signed features", {"TAll": np.full((COUNT, 7), np.nan)}, r"nan is outside \[-1, 1\]"),
+        ("features", {"TAll": np.ones((COUNT - 1, 7))}, "TAll has 11 items, IAll 12"),
+        ("features", {"TAll": None}, "it has no TAll"),
+    ],
+)
+def test_texts_of_another_kind_are_refused(
+    described: str, change: dict[str, np.ndarray | None], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = {key: value for key, value in (content() | change).items() if value is not None}
+    write73(tmp_path / "Tiny.mat", values)
+    monkeypatch.setattr(Described, "described", described)
+    with pytest.raises(DatasetError, match=told):
+        Described().load(context(tmp_path))
+    assert not list((tmp_path / "cache").rglob("texts-*"))
+
+
 def test_published_counts_and_tags_are_compared(tmp_path: Path) -> None:
     values = content(10)
     values["LAll"] = np.hstack([values["LAll"], values["LAll"][:, :1]])

@@ -158,7 +158,7 @@ class ComDefend(TrainedWrapper):
         return purified, context.train(purified, _Reconstruction(self), self.recipe)
 
 
-class _Reconstruction(LossStep):
+class _Reconstruction(LossStep[HashModel]):
     """The reconstruction error, and the size of the code; the hash model is not used."""
 
     def __init__(self, method: ComDefend) -> None:

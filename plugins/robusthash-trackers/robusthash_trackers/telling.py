@@ -12,6 +12,11 @@ def named_run(settings: "RunInfo") -> str:
     return f"{'+'.join(settings.models)} on {settings.dataset}"
 
 
+def _radius(record: "Record") -> str:
+    attack = record.attack
+    return str(attack.radius) if attack.norm.counts else f"{attack.epsilon:.4g}"
+
+
 def finished_cell(record: "Record") -> dict[str, float]:
     """The numbers of a record, under a name that says which cell they are of.
 
@@ -19,7 +24,7 @@ def finished_cell(record: "Record") -> dict[str, float]:
     """
     model, defense = record.victim.model, record.victim.defense
     victim = model.name if defense is None else f"{model.name} + {defense.name}"
-    cell = f"{record.attack.name} on {victim}, {model.size} bit, {record.attack.epsilon:.4g}"
+    cell = f"{record.attack.name} on {victim}, {model.size} bit, {_radius(record)}"
     found: dict[str, float] = {}
     for stage in ("clean", "adversarial"):
         for name in record.scoring.protocols:

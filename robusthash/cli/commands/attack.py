@@ -63,6 +63,7 @@ def command(
     setting = make_setting(**values)
     radius = None if epsilon is None else parse_epsilon(epsilon)
     from robusthash.evaluation import Request
+    from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.fitted import only_attack
     from robusthash.evaluation.planning.pictures import own_pictures
@@ -74,6 +75,7 @@ def command(
         models=(model,), attacks=(named,), bits=(bits,), defenses=(defense,), epsilons=radii, setting=setting
     )
     host = load_host(context)
+    request = settled(request, host)
     check_early(request, host)
     if folder is not None:
         own_pictures(folder)
@@ -86,7 +88,7 @@ def command(
             model,
             bits,
             named,
-            setting,
+            request.setting,
             host,
             output=output,
             defense=defense,

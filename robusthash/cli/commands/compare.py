@@ -44,7 +44,8 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
     console, names = out(), Names.of((left, right))
     for name, record in (("first", left), ("second", right)):
         victim = names.victim(victim_key(record.victim))
-        console.print(text(f"{name}: {names.attack(attack_key(record.attack))} on {victim}"))
+        attack, radius = names.attack(attack_key(record.attack)), record.attack.radius
+        console.print(text(f"{name}: {attack} on {victim}, {radius}"))
     console.print()
     console.print(FittedTable(_table(differences)))
 

@@ -22,7 +22,7 @@ from robusthash.cli.fail_under import check_rules, gate_of
 from robusthash.cli.following import results_arguments, tell_next
 from robusthash.cli.gating import allow_option, rule_option, show_verdict
 from robusthash.cli.lines import line
-from robusthash.cli.numbers import BITS, COUNT, QUALITY, WORKERS
+from robusthash.cli.numbers import BITS, COUNT, EDITS, QUALITY, WORKERS
 from robusthash.cli.paths import PATH
 from robusthash.cli.setting import make_setting, setting_options
 from robusthash.epsilon import parse_epsilon
@@ -83,6 +83,13 @@ if TYPE_CHECKING:
     multiple=True,
     metavar="8/255",
     help="L-infinity radius; by default that of the dataset. Repeatable.",
+)
+@click.option(
+    "--edits",
+    multiple=True,
+    type=EDITS,
+    metavar="N",
+    help="Most edits of a text: tags that are added, dropped or swapped. Repeatable.",
 )
 @click.option(
     "--vary",
@@ -162,10 +169,12 @@ def command(
     """
     gate = gate_of(rules, allow)
     request = _request(context, suite, values)
+    from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.files.storage import require_writable
 
     host = load_host(context, strict=bool(gate.rules))
+    request = settled(request, host)
     if executor is not None:
         host.find(PluginKind.EXECUTOR, executor)
     check_early(request, host)
@@ -210,7 +219,7 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
                 hint="a suite defines the whole grid: set them in the file",
             )
         return read_suite(suite)
-    grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses")}
+    grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses", "edits")}
     grid["vary"] = _sweeps(values.pop("vary"))
     values["precision"] = parse_choice(Precision, "precision", values["precision"])
     values["relevance"] = parse_choice(Relevance, "relevance", values["relevance"])

@@ -77,6 +77,7 @@ def command(
     from robusthash.evaluation import parse_choice
 
     setting = make_setting(**values, precision=parse_choice(Precision, "precision", precision))
+    from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.training import fitting_request
     from robusthash.files.storage import require_writable, require_writable_file
@@ -91,6 +92,7 @@ def command(
         direction=None if direction is None else parse_choice(Direction, "direction", direction),
     )
     host = load_host(context)
+    request = settled(request, host)
     check_early(request, host)
     if output is not None:
         require_writable_file(output, "--output")

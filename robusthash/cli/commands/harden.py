@@ -44,12 +44,14 @@ def command(
     robusthash eval --model dpsh --model dpsh-cgat.safetensors --attack hinge
     """
     setting = make_setting(**values)
+    from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.training import hardening_request
     from robusthash.files.storage import require_writable_file
 
     request = hardening_request(defense, model, bits, setting)
     host = load_host(context)
+    request = settled(request, host)
     check_early(request, host, own_bits=True)
     if output is not None:
         require_writable_file(output, "--output")
@@ -57,6 +59,6 @@ def command(
 
     tell_device(setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
-        stored = harden_victim(defense, model, bits, setting, host, output=output, progress=report)
+        stored = harden_victim(defense, model, bits, request.setting, host, output=output, progress=report)
     following: Sequence[str | Path] = ("eval", "--model", stored.path, *data_arguments(values), "--attack", "hinge")
     report_checkpoint(stored, done="hardened", following=following, as_json=as_json)

@@ -109,14 +109,12 @@ def _recipe(record: "Record") -> Iterator[tuple[str, Lines]]:
 
 
 def _attack(record: "Record") -> Lines:
-    from robusthash.epsilon import format_epsilon
-
     attack = record.attack
     return [
         ("goal", attack.goal),
         ("access", record.access),
         ("role", attack.role),
-        ("threat", f"Linf {format_epsilon(attack.epsilon)} ({attack.epsilon!r})"),
+        ("threat", attack.threat if attack.norm.counts else f"{attack.threat} ({attack.epsilon!r})"),
         *([("effort", f"{attack.effort.value:g} {attack.effort.option}")] if attack.effort else []),
         *(_fitted(record)),
         ("precision", attack.precision + (", compiled" if attack.compiled else "")),

@@ -32,12 +32,14 @@ def command(
     robusthash eval --model dpsh --checkpoint dpsh.safetensors --attack rnm
     """
     setting = make_setting(**values)
+    from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.evaluation.planning.training import training_request
     from robusthash.files.storage import require_writable_file
 
     request = training_request(model, bits, setting)
     host = load_host(context)
+    request = settled(request, host)
     check_early(request, host)
     if output is not None:
         require_writable_file(output, "--output")
@@ -45,7 +47,7 @@ def command(
 
     tell_device(setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
-        stored = train_victim(model, bits, setting, host, output=output, progress=report)
+        stored = train_victim(model, bits, request.setting, host, output=output, progress=report)
     trained = ("--model", model, "--bits", str(stored.description.bits), "--checkpoint", stored.path)
     following: Sequence[str | Path] = ("eval", *trained, *data_arguments(values), "--attack", "rnm")
     report_checkpoint(stored, done="trained", following=following, as_json=as_json)

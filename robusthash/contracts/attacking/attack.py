@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Self, final
 
 import torch
@@ -14,7 +14,7 @@ from robusthash.contracts.attacking.fingerprint import fingerprint
 from robusthash.contracts.attacking.learning import LearningContext
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.randomness import Randomness, isolated_randomness
-from robusthash.specs import Capability, Distance, Goal
+from robusthash.specs import Capability, Distance, Goal, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Adversarial:
 
     Attributes:
         inputs: (n, ...) float32: inside the ball (of a bounded attack) and the box, rounded to the box's levels toward
-            the clean inputs.
+            the clean inputs. Of tags: whole, and of all changes the largest that the threat allows.
         unrounded: the same before rounding.
         clipped: (n,) float32, share of elements that the attack left outside the ball or the box.
     """
@@ -136,6 +136,11 @@ class Attack(ABC):
     def modalities(self) -> frozenset[str] | None:
         """Modalities that it can perturb, such as ``image`` and ``text``; None is all."""
         return None
+
+    @property
+    def norms(self) -> frozenset[Norm]:
+        """Norms of the threats that it works within; by default L-infinity alone."""
+        return frozenset({Norm.LINF})
 
     @property
     def starts_at(self) -> str | None:
@@ -237,7 +242,7 @@ class Attack(ABC):
         if not torch.equal(batch.inputs, clean):
             raise breach(self, "changed its inputs in place", hint="work on a clone")
         result = result.detach()
-        threat = context.threat if self.bounded else replace(context.threat, epsilon=1.0)
+        threat = context.threat if self.bounded else context.threat.unbounded
         inside = threat.project(result, clean)
         outside = ((result - inside).abs() > context.threat.tolerance).flatten(1).float().mean(1)
         return Adversarial(inputs=threat.deliver(inside, clean), unrounded=inside, clipped=outside)

@@ -1,65 +1,96 @@
 """The threat model: how far an adversarial input may be from its clean one."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from torch import Tensor
 
+from robusthash.contracts.attacking.balls import NEIGHBOURHOODS, Neighbourhood
 from robusthash.contracts.modality import PIXELS, Box, Modality
-from robusthash.epsilon import checked_epsilon
+from robusthash.epsilon import Radius
+from robusthash.errors import CapabilityError
+from robusthash.specs import Norm
 
 
 @dataclass(frozen=True, kw_only=True)
 class Threat:
-    """An L-infinity ball around each input, within the box of its modality.
+    """The inputs within a radius of each clean one, and within the box of their modality.
 
     Attributes:
-        epsilon: radius as a share of the box's width, in [0, 1]; in pixel space, the radius itself.
+        epsilon: radius: a share of the box's width, in [0, 1], and in pixel space the largest change itself; in a norm
+            that counts, a whole number of edits.
         box: range of the elements, and the levels that inputs are delivered in.
+        norm: how the distance is measured.
 
     Raises:
-        OptionError: epsilon is outside [0, 1].
+        OptionError: epsilon is outside its range.
     """
 
     epsilon: float
     box: Box = PIXELS
+    norm: Norm = Norm.LINF
 
     def __post_init__(self) -> None:
-        checked_epsilon(self.epsilon)
+        Radius(size=self.epsilon, norm=self.norm)  # checks it
 
     @classmethod
-    def on(cls, modality: Modality, epsilon: float) -> Self:
-        """The threat model for inputs of a modality."""
-        return cls(epsilon=epsilon, box=modality.box)
+    def on(cls, modality: Modality, radius: Radius | float) -> Self:
+        """The threat model for inputs of a modality.
+
+        Args:
+            modality: of the inputs, as the data has it.
+            radius: a number is a radius in L-infinity.
+
+        Raises:
+            CapabilityError: the radius counts edits that such inputs do not have.
+        """
+        bound = radius if isinstance(radius, Radius) else Radius(size=radius)
+        if bound.norm.counts and bound.norm is not modality.edited:
+            raise CapabilityError(
+                f"{bound} is for texts of {bound.norm}, and the queries are {modality.name}s without {bound.norm}",
+                hint="attack texts of tags, such as --direction t2i, or give the radius as --epsilon",
+            )
+        return cls(epsilon=bound.size, box=modality.box, norm=bound.norm)
 
     @property
     def radius(self) -> float:
-        """Radius of the ball, in the units of the inputs."""
-        return self.epsilon * self.box.width
+        """Largest change of one element, in the units of the inputs."""
+        return self._near.reach(self.epsilon, self.box)
 
     @property
     def tolerance(self) -> float:
         """Distance from the ball that float32 rounding alone may cause, per element."""
         return self.box.tolerance
 
+    @property
+    def unbounded(self) -> "Threat":
+        """The whole box, for an attack that is held to no radius."""
+        return replace(self, epsilon=1.0, norm=Norm.LINF)
+
+    @property
+    def _near(self) -> Neighbourhood:
+        return NEIGHBOURHOODS[self.norm]
+
     def project(self, inputs: Tensor, clean: Tensor) -> Tensor:
-        """Clips inputs to the ball and the box, element by element.
+        """The nearest inputs within the radius and the box.
+
+        In L-infinity, each element is clipped. Of tags, each is rounded to whether it is there, and the largest
+        changes are kept.
 
         Args:
             inputs: (n, ...) float.
             clean: the same shape; the ball's centres, inside the box.
         """
-        delta = (inputs - clean).clamp(-self.radius, self.radius)
-        return self.box.clamp(clean + delta)
+        return self._near.project(inputs, clean, self.epsilon, self.box)
 
     def point(self, uniform: Tensor, clean: Tensor) -> Tensor:
-        """A point of the ball, clipped to the box, for random starts.
+        """A point within the radius and the box, for random starts and for noise. Of tags, as many are swapped.
 
         Args:
             uniform: the shape of ``clean``, in [0, 1): position in the ball.
             clean: (n, ...) float; the ball's centres, inside the box.
         """
-        return self.project(clean + (2 * uniform - 1) * self.radius, clean)
+        return self._near.point(uniform, clean, self.epsilon, self.box)
 
     def deliver(self, inputs: Tensor, clean: Tensor) -> Tensor:
         """Rounds inputs to the box's levels, toward the clean ones: what is delivered.
@@ -70,8 +101,20 @@ class Threat:
         """
         return self.box.toward(inputs, clean)
 
+    def distance(self, inputs: Tensor, clean: Tensor) -> Tensor:
+        """Distance of each input from its clean one, as the radius counts it.
+
+        Args:
+            inputs: (n, ...) float, inside the box.
+            clean: the same shape.
+
+        Returns:
+            (n,) float: a share of the box's width, or a number of edits.
+        """
+        return self._near.distance(inputs, clean, self.box)
+
     def contains(self, inputs: Tensor, clean: Tensor) -> Tensor:
-        """Whether each input is in the ball and the box, up to float32 rounding.
+        """Whether each input is within the radius and the box, up to float32 rounding.
 
         Args:
             inputs: (n, ...) float.
@@ -80,6 +123,4 @@ class Threat:
         Returns:
             (n,) bool.
         """
-        near = (inputs - clean).abs() <= self.radius + self.tolerance
-        inside = near & (inputs >= self.box.low) & (inputs <= self.box.high)
-        return inside.flatten(1).all(1)
+        return self._near.contains(inputs, clean, self.epsilon, self.box)

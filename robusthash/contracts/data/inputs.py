@@ -13,12 +13,20 @@ from robusthash.boundary import breach, inherit
 from robusthash.contracts.modality import Modality
 from robusthash.errors import DatasetError
 from robusthash.pixels import from_levels
+from robusthash.specs import Norm
 
 _CHUNK = 64  #: items that are read at a time
 
 
 class Inputs(ABC):
-    """The items of a split in one modality."""
+    """The items of a split in one modality.
+
+    Attributes:
+        vocabulary: the word that each element of a bag of words counts; None for other inputs. A model of texts works
+            with the vocabulary that it was trained on alone.
+    """
+
+    vocabulary: tuple[str, ...] | None = None
 
     @property
     @abstractmethod
@@ -94,6 +102,7 @@ class Taken(Inputs, Generic[View]):
     def __init__(self, whole: View, indices: list[int]) -> None:
         self.whole = whole
         self.indices = indices
+        self.vocabulary = whole.vocabulary
         inherit(self, whole)
 
     @property
@@ -203,12 +212,16 @@ class ArrayTexts(Inputs):
     Args:
         array: (n, d) float32, in the modality's box.
         modality: shape and box; None is continuous in [0, 1].
+        vocabulary: the word of each column, if it is a bag of words.
 
     Raises:
-        DatasetError: another shape or dtype, or values outside the box or between its levels.
+        DatasetError: another shape or dtype, values outside the box or between its levels, fractions of tags, or more
+            or fewer words than columns.
     """
 
-    def __init__(self, array: Tensor, modality: Modality | None = None) -> None:
+    def __init__(
+        self, array: Tensor, modality: Modality | None = None, vocabulary: Sequence[str] | None = None
+    ) -> None:
         if array.dtype != torch.float32 or array.ndim != 2:
             raise DatasetError(f"text features are {tuple(array.shape)} {array.dtype}", hint="pass (n, d) float32")
         self._modality = modality or Modality.text(array.shape[1])
@@ -218,7 +231,17 @@ class ArrayTexts(Inputs):
                 f"text features of {array.shape[1]} dimensions do not fit {self._modality}",
                 hint="scale them into the box, and declare levels only if they lie on them",
             )
+        if vocabulary is not None and len(vocabulary) != array.shape[1]:
+            raise DatasetError(
+                f"{len(vocabulary)} words for text features of {array.shape[1]} dimensions", hint="one word a column"
+            )
+        if self._modality.edited is Norm.TAGS and not bool(((array == box.low) | (array == box.high)).all()):
+            raise DatasetError(
+                f"text features have values between {box.low:g}, an absent tag, and {box.high:g}, one that is there",
+                hint="scale them in the model, or leave out tags=True",
+            )
         self.array = array
+        self.vocabulary = None if vocabulary is None else tuple(vocabulary)
 
     @property
     def modality(self) -> Modality:  # noqa: D102 - as in the base class
@@ -231,5 +254,7 @@ class ArrayTexts(Inputs):
         return self.array[torch.as_tensor(indices, dtype=torch.int64)]
 
     def identity(self) -> bytes:
-        """SHA-256 of the features."""
-        return hashlib.sha256(np.ascontiguousarray(self.array.numpy()).data).digest()
+        """SHA-256 of the features, and of their words."""
+        sha = hashlib.sha256(np.ascontiguousarray(self.array.numpy()).data)
+        sha.update("\n".join(self.vocabulary or ()).encode())
+        return sha.digest()

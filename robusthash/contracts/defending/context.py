@@ -16,7 +16,7 @@ from robusthash.errors import CapabilityError
 from robusthash.files.snapshots import Snapshots
 
 #: Trains a model in place, with the context's data, seed, device, progress and snapshots.
-Trainer = Callable[["DefenseContext", HashModel, LossStep, Recipe], TrainingReport]
+Trainer = Callable[["DefenseContext", HashModel, LossStep[HashModel], Recipe], TrainingReport]
 
 
 def _nowhere() -> Snapshots:
@@ -50,7 +50,7 @@ class DefenseContext:
     snapshots: Snapshots = field(default_factory=_nowhere)
     trainer: Trainer | None = None
 
-    def train(self, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
+    def train(self, model: HashModel, loss: LossStep[HashModel], recipe: Recipe) -> TrainingReport:
         """Trains a model in place on the train split; an unfinished training is resumed.
 
         Args:

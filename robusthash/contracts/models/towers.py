@@ -58,11 +58,18 @@ def tower_of(model: HashModel | CrossModalHashModel, modality: str) -> HashModel
     Raises:
         CapabilityError: the model does not accept such inputs.
     """
-    towers = dict(model.towers) if isinstance(model, CrossModalHashModel) else {model.modality.name: model}
+    towers = towers_of(model)
     found = towers.get(modality)
-    if not isinstance(found, HashModel):
+    if found is None:
         raise CapabilityError(
             f"the model takes no inputs of modality {modality!r}, only {', '.join(sorted(towers))}",
             hint="choose another --direction",
         )
     return found
+
+
+def towers_of(model: HashModel | CrossModalHashModel) -> dict[str, HashModel]:
+    """The towers of a model by modality; a model for one kind of inputs is its only tower."""
+    if isinstance(model, HashModel):
+        return {model.modality.name: model}
+    return {name: tower for name, tower in model.towers.items() if isinstance(tower, HashModel)}

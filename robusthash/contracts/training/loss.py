@@ -3,13 +3,18 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from robusthash.contracts.data.dataset import Split
+from robusthash.contracts.modality import IMAGE
 from robusthash.contracts.models.model import HashModel
 from robusthash.contracts.models.objective import TrainStep
+from robusthash.contracts.models.towers import CrossModalHashModel
+
+Trained = TypeVar("Trained", bound=HashModel | CrossModalHashModel)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -17,21 +22,28 @@ class TrainBatch:
     """One batch on the training device.
 
     Attributes:
-        images: (n, 3, h, w) float in [0, 1], augmented.
+        views: the items' inputs by modality: images (n, 3, h, w) float in [0, 1], augmented; text features (n, d). A
+            model with one tower is trained on the view of its modality alone.
         labels: (n, classes) float in {0, 1}.
         indices: (n,) int64, positions in the train split.
     """
 
-    images: Tensor
+    views: Mapping[str, Tensor]
     labels: Tensor
     indices: Tensor
 
+    @property
+    def images(self) -> Tensor:
+        """The items as images."""
+        return self.views[IMAGE]
 
-class LossStep(ABC):
-    """What is minimised on a batch, and the state that it keeps between batches.
+
+class LossStep(ABC, Generic[Trained]):
+    """What is minimised on a batch of a model's inputs, and the state that it keeps between batches.
 
     The trainer calls :meth:`start` once, then :meth:`loss` for every batch, then :meth:`finish`. A loss that sees
-    relaxed codes alone is simpler as an :class:`~robusthash.contracts.Objective`, which the trainer makes a step of.
+    relaxed codes alone is simpler as an :class:`~robusthash.contracts.Objective`, or as a
+    :class:`~robusthash.contracts.CrossModalObjective` for two towers: the trainer makes a step of either.
     """
 
     @abstractmethod
@@ -39,10 +51,10 @@ class LossStep(ABC):
         """Everything that could change the outcome, as text: class and options."""
 
     @abstractmethod
-    def loss(self, model: HashModel, batch: TrainBatch, step: TrainStep) -> Tensor:
+    def loss(self, model: Trained, batch: TrainBatch, step: TrainStep) -> Tensor:
         """The loss of one batch: a scalar, differentiable in the model's parameters."""
 
-    def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: B027 - optional
+    def start(self, model: Trained, split: Split, step: TrainStep, device: torch.device) -> None:
         """Prepares the state; called once, with the model on the device, before the optimiser is made.
 
         It may add modules to the model, which are then trained and stored with an unfinished training.
@@ -52,12 +64,12 @@ class LossStep(ABC):
         """What is trained alongside the model, at the hash layer's rate; called after :meth:`start`."""
         return ()
 
-    def finish(self, model: HashModel) -> None:  # noqa: B027 - as for start
+    def finish(self, model: Trained) -> None:
         """Removes what :meth:`start` added to the model, without changing its codes; called after the last batch."""
 
     def state(self) -> dict[str, Tensor]:
         """Tensors that :meth:`restore` needs to resume; by default none."""
         return {}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 - as for start
+    def restore(self, state: Mapping[str, Tensor]) -> None:
         """Restores what :meth:`state` returned; called after :meth:`start`."""

@@ -24,7 +24,7 @@ class Recipe:
     schedule: Literal["none", "step", "milestones", "cosine"] = "none"  #: of the learning rate, per epoch
     step_factor: float = 0.1  #: factor of the learning rate at each drop, with the schedules step and milestones
     step_epochs: int | None = None  #: epochs between drops, with the schedule step; none is floor(epochs / 3)
-    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's
+    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
 
     def __post_init__(self) -> None:

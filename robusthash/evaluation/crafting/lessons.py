@@ -106,6 +106,7 @@ def fitting_of(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Fit
         train_digest=data.train.digest,
         classes=data.classes,
         epsilon=threat.epsilon,
+        norm=threat.norm,
         seed=setting.seed,
         precision=str(_precision(resources)),
         device=resources.device.type,

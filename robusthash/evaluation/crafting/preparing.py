@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 
 from robusthash.contracts import Attack, HashModel, Randomness, Threat
+from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
 from robusthash.evaluation.crafting.lessons import learnt_on
@@ -16,7 +17,7 @@ from robusthash.specs import Capability, Goal
 
 
 def make_job(
-    chosen: Chosen[Attack], system: System, surrogate: System, epsilon: float, shared: Mapping[str, Path]
+    chosen: Chosen[Attack], system: System, surrogate: System, radius: Radius, shared: Mapping[str, Path]
 ) -> Job:
     """The job of an attack on the queries of a run, including those of an ensemble's members, and of its start.
 
@@ -24,7 +25,7 @@ def make_job(
         chosen: the attack.
         system: the victim with its database.
         surrogate: the system that the attack is crafted on; in a white-box evaluation, the victim's.
-        epsilon: radius as a share of the box's width.
+        radius: of the threat.
         shared: folders of outcomes that other cells need, too, by name of the attack or member.
 
     Raises:
@@ -32,19 +33,19 @@ def make_job(
     """
     resources, attack = system.resources, chosen.plugin
     check(chosen, system, surrogate)
-    threat = Threat.on(surrogate.modality, epsilon)
-    members = tuple(
-        make_job(member, system, surrogate, epsilon, shared) for member in resources.plugins.members(attack)
-    )
+    inputs = resources.queries.view(system.modality.name)
+    threat = Threat.on(inputs.modality, radius)
+    check_threat(chosen, threat)
+    members = tuple(make_job(member, system, surrogate, radius, shared) for member in resources.plugins.members(attack))
     begins_with = resources.plugins.start(attack)
-    start = make_job(begins_with, system, surrogate, epsilon, {}) if begins_with else None
+    start = make_job(begins_with, system, surrogate, radius, {}) if begins_with else None
     # An ensemble is judged by the host, which knows the labels; its members know what they need.
     known = Knowledge(labels=resources.queries.labels) if members else _knowledge(chosen, system, surrogate, threat)
     return Job(
         attack=attack,
         victim=system.query_model,
         surrogate=surrogate.query_model,
-        inputs=resources.queries.view(system.modality.name),
+        inputs=inputs,
         ids=torch.tensor(resources.positions),
         threat=threat,
         random=Randomness(seed=resources.setting.seed, purpose=chosen.full_name),
@@ -123,6 +124,20 @@ def check_model(chosen: Chosen[Attack], model: HashModel, shown: str) -> None:
         raise CapabilityError(
             f"attack {name!r} perturbs {' and '.join(sorted(attack.modalities))}s, and the queries are {modality}s",
             hint="choose another --direction or another attack",
+        )
+
+
+def check_threat(chosen: Chosen[Attack], threat: Threat) -> None:
+    """Checks that an attack works within a threat.
+
+    Raises:
+        CapabilityError: it works within threats of other norms.
+    """
+    if threat.norm not in chosen.plugin.norms:
+        raise CapabilityError(
+            f"attack {chosen.use.name!r} works within {' or '.join(sorted(chosen.plugin.norms))}, and the threat is "
+            f"{Radius(size=threat.epsilon, norm=threat.norm)}",
+            hint="choose another attack, or another --epsilon or --edits",
         )
 
 

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from robusthash.contracts import IMAGE, Modality
+from robusthash.contracts import PIXELS, Modality
 from robusthash.files.storage import write_atomically
 from robusthash.pixels import to_levels
 
@@ -22,12 +22,12 @@ class Samples:
 
     Args:
         folder: of the pictures.
-        modality: of the inputs; what is no image makes no picture.
+        modality: of the inputs; what is not in pixel space makes no picture.
     """
 
     def __init__(self, folder: Path, modality: Modality) -> None:
         self._folder = folder
-        self._images = modality.name == IMAGE
+        self._images = modality.box == PIXELS
 
     def __call__(self, epoch: int, clean: Tensor, attacked: Tensor) -> None:
         """Writes a picture: three rows, the clean images, the attacked ones, and their difference.

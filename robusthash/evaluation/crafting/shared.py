@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from robusthash.contracts import Ensemble
+from robusthash.contracts import Ensemble, Radius
 from robusthash.evaluation.planning.names import AnyAttack, shown
 from robusthash.evaluation.planning.plan import Cell, Varied, VictimPlan
 from robusthash.evaluation.victims.plugins import Plugins
@@ -20,7 +20,7 @@ from robusthash.files.storage import digest, remove_if_empty
 from robusthash.specs import Direction
 
 CraftKey = tuple[
-    VictimPlan, AnyAttack, Varied, float, Direction
+    VictimPlan, AnyAttack, Varied, Radius, Direction
 ]  #: what outcomes depend on, as in :attr:`Cell.crafting`
 Shared = Mapping[str, Path]  #: folders of delivered inputs, by the attack's name in the record
 
@@ -54,12 +54,12 @@ class SharedCraft:
                 shutil.rmtree(self._folder(key), ignore_errors=True)
 
     def _folder(self, key: CraftKey) -> Path:
-        victim, attack, options, epsilon, direction = key
+        victim, attack, options, radius, direction = key
         named = {
             "victim": [_identified(victim.model), victim.bits, _identified(victim.defense)],
             "attack": _identified(attack),
             "options": repr(options),
-            "epsilon": epsilon,
+            "radius": str(radius.norm) + repr(radius.size),
             "direction": str(direction),
         }
         return self._root / digest(named)[:16]
@@ -102,6 +102,6 @@ def _identified(named: object) -> str:
 def _keys(cell: Cell, plugins: Plugins) -> Iterator[CraftKey]:
     attack = plugins.attack(cell.attack, dict(cell.options)).plugin
     if isinstance(attack, Ensemble):
-        yield from ((cell.crafted_on, member, (), cell.epsilon, cell.direction) for member in attack.members)
+        yield from ((cell.crafted_on, member, (), cell.radius, cell.direction) for member in attack.members)
     else:
         yield cell.crafting

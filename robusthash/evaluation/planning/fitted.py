@@ -9,13 +9,14 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict as struct_dict
 
 from robusthash.checkpoints import FITTED_KEY, is_checkpoint, read_metadata
-from robusthash.errors import CheckpointError, UsageError
+from robusthash.epsilon import Radius
+from robusthash.errors import CheckpointError, OptionError, UsageError
 from robusthash.evaluation.planning.names import AnyAttack, shown
 from robusthash.files.documents import parse_json
 from robusthash.files.storage import digest
 from robusthash.results import ModelUse, PluginUse, Spent
 from robusthash.results.records.schema import Digest, Number, Part, PluginPart, Positive, SpentPart
-from robusthash.specs import Direction, Distance, Precision
+from robusthash.specs import Direction, Distance, Norm, Precision
 
 if TYPE_CHECKING:
     from robusthash.contracts import Attack
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 
 _Finite = Annotated[float, Meta(ge=-1e30, le=1e30)]
-_Share = Annotated[float, Meta(ge=0, le=1)]
 _Named = Annotated[str, Meta(min_length=1)]
 
 
@@ -66,7 +66,8 @@ class Fitting:
         dataset_digest: of its three splits.
         train_digest: of its train split, which is all of it that was learnt from.
         classes: label names.
-        epsilon: radius as a share of the box's width.
+        epsilon: radius: a share of the box's width; in a norm that counts, a number of edits.
+        norm: of the threat.
         seed: of the learning.
         precision: of the passes through the surrogate.
         device: ``cpu`` or ``cuda``.
@@ -88,6 +89,7 @@ class Fitting:
     train_digest: str
     classes: tuple[str, ...]
     epsilon: float
+    norm: Norm = Norm.LINF
     seed: int
     precision: str = Precision.FLOAT32.value
     device: str
@@ -113,8 +115,13 @@ class Fitting:
                 "device": self.device,
                 "versions": dict(self.versions),
                 **({} if self.processes == 1 else {"processes": self.processes}),
+                **({"norm": str(self.norm)} if self.norm.counts else {}),
             }
         )
+
+    def fits(self, radius: Radius) -> bool:
+        """Whether the attack can be run at a radius: at the one it was fitted for; at any if it is unbounded."""
+        return not self.bounded or radius == Radius(size=self.epsilon, norm=self.norm)
 
     @property
     def model_name(self) -> str:
@@ -285,7 +292,8 @@ class _File(Part, kw_only=True):
     dataset_digest: str
     train_digest: str
     classes: tuple[str, ...]
-    epsilon: _Share
+    epsilon: Annotated[float, Meta(ge=0)]
+    norm: Norm = Norm.LINF
     seed: Number
     precision: Precision
     device: str
@@ -301,6 +309,10 @@ class _File(Part, kw_only=True):
             raise ValueError(f"learnt_from: {odd[0]} is not as in the options of the attack")
         if self.direction.query != self.inputs.modality:
             raise ValueError(f"direction {self.direction} does not begin with inputs of {self.inputs.modality}s")
+        try:
+            Radius(size=self.epsilon, norm=self.norm)
+        except OptionError as error:
+            raise ValueError(error.message) from None
 
     def fitting(self) -> Fitting:
         plain = {name: getattr(self, name) for name in self.__struct_fields__ if name != "format"}

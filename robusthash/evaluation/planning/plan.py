@@ -1,15 +1,19 @@
 """Plans the cells of a request, in the order in which they are run."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 from robusthash.checkpoints import read_description
+from robusthash.epsilon import Radius
+from robusthash.errors import CapabilityError
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense, AnyModel, checkpoint_path, shown
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request
-from robusthash.specs import Direction
+from robusthash.specs import Direction, Norm
+
+_USUAL = frozenset({Norm.LINF})
 
 Varied = tuple[tuple[str, Any], ...]  #: the options of an attack that a sweep varies, each with one of its values
 
@@ -40,7 +44,7 @@ class Cell:
     Attributes:
         victim: the model that is scored.
         attack: the attack, as the request names it.
-        epsilon: radius as a share of the box's width.
+        radius: of the threat, with its norm.
         surrogate: the model that the attack is crafted on; None is the victim.
         options: options of the attack that replace those of the setting.
         direction: what searches for what.
@@ -50,7 +54,7 @@ class Cell:
 
     victim: VictimPlan
     attack: AnyAttack
-    epsilon: float
+    radius: Radius
     surrogate: VictimPlan | None = None
     candidates: tuple[VictimPlan, ...] = ()
     options: Varied = ()
@@ -62,9 +66,9 @@ class Cell:
         return self.surrogate or self.victim
 
     @property
-    def crafting(self) -> tuple[VictimPlan, AnyAttack, Varied, float, Direction]:
+    def crafting(self) -> tuple[VictimPlan, AnyAttack, Varied, Radius, Direction]:
         """What cells with the same adversarial inputs have in common."""
-        return self.crafted_on, self.attack, self.options, self.epsilon, self.direction
+        return self.crafted_on, self.attack, self.options, self.radius, self.direction
 
     def __str__(self) -> str:
         options = "".join(f" {name}={value}" for name, value in self.options)
@@ -80,21 +84,32 @@ class Known:
     """Facts about plugins and data that a plan depends on.
 
     Attributes:
-        epsilon: the dataset's conventional radius.
+        epsilon: the dataset's conventional radius in L-infinity.
         directions: directions that the dataset supports, the default one first.
         reference: name of the reference attack.
-        yardstick: the attack that a model is ranked by, by model; empty if the request names attacks.
+        yardsticks: the attacks that a model is ranked by, one for each norm of the request, by model; empty if the
+            request names attacks.
         model_independent: attacks that use no model, and therefore no surrogate.
         sizes: code lengths of models that have one of their own, by model; None for descriptors. Their surrogates have
             the code lengths of the request.
+        norms: of the threats that each attack works within; L-infinity, if it is not there.
+        edited: the norm that counts the edits of a direction's queries; absent if these are changed by degrees.
+        usual: directions that a model is evaluated in if the request names none; absent if it is the dataset's first.
     """
 
     epsilon: float
     directions: tuple[Direction, ...]
     reference: AnyAttack
-    yardstick: dict[AnyModel, AnyAttack]
+    yardsticks: dict[AnyModel, tuple[AnyAttack, ...]]
     model_independent: frozenset[AnyAttack] = frozenset()
     sizes: dict[AnyModel, int | None]
+    norms: Mapping[AnyAttack, frozenset[Norm]] = field(default_factory=dict)
+    edited: Mapping[Direction, Norm] = field(default_factory=dict)
+    usual: Mapping[AnyModel, tuple[Direction, ...]] = field(default_factory=dict)
+
+    def works(self, attack: AnyAttack, radius: Radius) -> bool:
+        """Whether an attack works within a threat of this radius."""
+        return radius.norm in self.norms.get(attack, _USUAL)
 
 
 def plan(request: Request, known: Known) -> list[Cell]:
@@ -109,13 +124,14 @@ def plan(request: Request, known: Known) -> list[Cell]:
         known: facts about plugins and data.
 
     Raises:
+        CapabilityError: a direction or an attack has no radius.
         CheckpointError: a model is a checkpoint that cannot be read.
     """
-    epsilons = _distinct(request.epsilons or _fitted_for(request) or (known.epsilon,))
-    directions = _distinct(request.directions or known.directions[:1])
     own: list[Cell] = []
     transferred: list[Cell] = []
-    for victim, direction in product(_victims(request, known), directions):
+    victims = _victims(request, known)
+    searches = {victim: _searches(request, victim, known) for victim in victims}
+    for victim, direction, radii in ((one, *search) for one in victims for search in searches[one].items()):
         everything = _attacks(request, victim, known)
         attacks = [attack for attack in everything if not isinstance(attack, FittedAttack)]
         surrogates = _surrogates(request, victim, known)
@@ -123,41 +139,86 @@ def plan(request: Request, known: Known) -> list[Cell]:
         direct = [name for name in attacks if itself or name in known.model_independent or name == known.reference]
         indirect = [name for name in attacks if name not in known.model_independent and name != known.reference]
         own += [
-            Cell(victim=victim, attack=attack, epsilon=epsilon, options=options, direction=direction)
-            for epsilon in epsilons
+            Cell(victim=victim, attack=attack, radius=radius, options=options, direction=direction)
+            for radius in radii
             for attack in direct
+            if known.works(attack, radius)
             for options in _sweep(request, attack)
         ]
         own += [
             Cell(
                 victim=victim,
                 attack=attack,
-                epsilon=epsilon,
+                radius=radius,
                 options=options,
                 direction=direction,
                 candidates=tuple(surrogates),
             )
             for attack in everything
             if isinstance(attack, FittedAttack)
-            for epsilon in epsilons
-            if epsilon == attack.fitting.epsilon or not attack.fitting.bounded
+            for radius in radii
+            if known.works(attack, radius) and attack.fitting.fits(radius)
             for options in _sweep(request, attack)
         ]
         transferred += [
             Cell(
                 victim=victim,
                 attack=attack,
-                epsilon=epsilon,
+                radius=radius,
                 options=options,
                 surrogate=surrogate,
                 direction=direction,
             )
-            for surrogate, epsilon in product(surrogates, epsilons)
+            for surrogate, radius in product(surrogates, radii)
             if surrogate != victim
             for attack in indirect
+            if known.works(attack, radius)
             for options in _sweep(request, attack)
         ]
     return own + list(_by_crafting(transferred))
+
+
+def _searches(request: Request, victim: VictimPlan, known: Known) -> dict[Direction, list[Radius]]:
+    """The radii of each direction that a victim is evaluated in.
+
+    Raises:
+        CapabilityError: a direction that is asked for has no radius, or an attack has none in any direction.
+    """
+    searches = {
+        way: _radii(request, way, known) for way in _distinct(request.directions) or _usual(request, victim, known)
+    }
+    for way, radii in searches.items():
+        if not radii:
+            raise CapabilityError(
+                f"edits {', '.join(map(str, request.edits))}: the {way.query}s of direction {way} have none",
+                hint="edits are of texts of tags: choose another --direction, or give this one an --epsilon",
+            )
+    everywhere = [radius for radii in searches.values() for radius in radii]
+    for attack in request.attacks or ():
+        if not any(known.works(attack, radius) for radius in everywhere):
+            norms = known.norms.get(attack, _USUAL)
+            raise CapabilityError(
+                f"attack {shown(attack)!r} works within {' or '.join(sorted(norms))}, and not within "
+                + ", ".join(dict.fromkeys(map(str, everywhere))),
+                hint="--edits 3 in a direction of texts" if any(norm.counts for norm in norms) else "--epsilon 8/255",
+            )
+    return searches
+
+
+def _usual(request: Request, victim: VictimPlan, known: Known) -> list[Direction]:
+    """The directions of a victim in a request that names none; of edits alone, those whose queries have some."""
+    own = known.usual.get(victim.model, known.directions[:1])
+    if request.epsilons or not request.edits:
+        return list(own)
+    edited = [way for way in (*own, *known.directions) if way in known.edited]
+    return [way for way in own if way in edited] or (edited or list(own))[:1]
+
+
+def _radii(request: Request, direction: Direction, known: Known) -> list[Radius]:
+    epsilons = request.epsilons or _fitted_for(request) or (() if request.edits else (known.epsilon,))
+    norm = known.edited.get(direction)
+    counted = [Radius.edits(count, norm) for count in request.edits] if norm else []
+    return _distinct([*(Radius(size=epsilon) for epsilon in epsilons), *counted])
 
 
 def _fitted_for(request: Request) -> tuple[float, ...]:
@@ -180,7 +241,7 @@ def _surrogates(request: Request, victim: VictimPlan, known: Known) -> list[Vict
 
 
 def _attacks(request: Request, victim: VictimPlan, known: Known) -> list[AnyAttack]:
-    attacks = (known.yardstick[victim.model],) if request.attacks is None else request.attacks
+    attacks = known.yardsticks[victim.model] if request.attacks is None else request.attacks
     return _distinct((known.reference, *attacks))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from robusthash.epsilon import checked_edits
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
@@ -93,7 +94,9 @@ class RunSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """A grid: every model x bits x defense x direction x attack x epsilon, in one setting.
+    """A grid: every model x bits x defense x direction x attack x radius, in one setting.
+
+    An attack is run at the radii of the threats that it works within; edits are for directions whose queries have any.
 
     Attributes:
         models: registered names, ``path/to/file.py:build``, checkpoints (which have their own code length), or models.
@@ -104,7 +107,8 @@ class Request:
         bits: code lengths.
         defenses: defenses of the models; ``none`` is an undefended model.
         directions: what searches for what; if empty, the first direction that the dataset supports.
-        epsilons: radii as shares of the box's width; if empty, the dataset's own.
+        epsilons: radii as shares of the box's width; if empty, and without edits, the dataset's own.
+        edits: radii of threats that count, for texts that people edit: the most edits of one query.
         setting: what all cells have in common.
 
     Raises:
@@ -120,6 +124,7 @@ class Request:
     defenses: tuple[AnyDefense, ...] = (NO_DEFENSE,)
     directions: tuple[Direction, ...] = ()
     epsilons: tuple[float, ...] = ()
+    edits: tuple[int, ...] = ()
     setting: RunSettings = field(default_factory=RunSettings)
 
     def __post_init__(self) -> None:
@@ -130,6 +135,8 @@ class Request:
         for owner in self.vary:
             if owner not in attacks:
                 raise OptionError(f"vary names {owner!r}, which is not among the attacks", hint=f"add --attack {owner}")
+        for count in self.edits:
+            checked_edits(count)
         for bits in self.bits:
             if not 1 <= bits <= MOST_BITS:
                 raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")

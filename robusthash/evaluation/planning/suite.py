@@ -13,7 +13,7 @@ import msgspec
 from robusthash.epsilon import parse_epsilon
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
-from robusthash.evaluation.planning.request import Request, RunSettings
+from robusthash.evaluation.planning.request import AUTO, Request, RunSettings
 from robusthash.files.opening import read_file
 from robusthash.files.paths import read_path
 from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Some = Annotated[list[Item], msgspec.Meta(min_length=1)]
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("models", "attacks", "fitted", "surrogates", "defenses", "directions", "metrics"), Some[str]),
-    **dict.fromkeys(("bits", "qualities"), Some[int]),
+    **dict.fromkeys(("bits", "edits", "qualities"), Some[int]),
     "epsilons": Some[str | float],
     "vary": dict[str, dict[str, Some[Any]]],
     "options": dict[str, dict[str, Any]],
@@ -94,7 +94,9 @@ def read_suite(path: Path) -> Request:
         **{name: partial(beside, name) for name in ("data_root", "checkpoint")},
     }
     read = {name: readers.get(name, _frozen)(_typed(path, name, value)) for name, value in content.items()}
-    setting = {entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read}
+    setting = {"dataset": AUTO} | {
+        entry.name: read.pop(entry.name) for entry in fields(RunSettings) if entry.name in read
+    }
     attacks = with_fitted(read.pop("attacks", None), read.pop("fitted", ()))
     return Request(**read, attacks=attacks, setting=RunSettings(**setting))
 

@@ -8,12 +8,13 @@ import numpy.typing as npt
 import torch
 
 from robusthash.adversary import distance_to
-from robusthash.evaluation.crafting.measure import CLIPPED, distances
+from robusthash.evaluation.crafting.measure import CLIPPED
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.evaluation.scoring.data_flags import TWINS, data_flags
 from robusthash.evaluation.scoring.scale import Scale, representative
 from robusthash.evaluation.scoring.soundness import soundness
+from robusthash.metrics.modalities import distances
 from robusthash.results import ADVERSARIAL, CLEAN, Against, QueryArrays, Record, ScoreKey
 from robusthash.specs import Capability, Goal
 
@@ -48,9 +49,10 @@ def assemble(
         columns |= {"targets": resources.targets.labels.numpy(), "anchors": resources.targets.anchors.numpy()}
     if twins is not None:
         columns[TWINS] = twins
+    measured = distances(system.modality, work.cell.radius.norm)
     outcome = replace(
         work.record.outcome,
-        imagery={name: float(columns[name].mean()) for name in (*distances(system.modality), CLIPPED, moved)},
+        imagery={name: float(columns[name].mean()) for name in (*measured, CLIPPED, moved)},
         cost=replace(result.cost, learning=work.job.learning),
         probe=system.probe.plain(),
     )
@@ -78,8 +80,8 @@ def scored(
 
     Args:
         record: everything but the scores.
-        arrays: with the representations at each stage, and as columns ``labels``, ``linf``, and for a targeted attack
-            ``targets`` and ``anchors``.
+        arrays: with the representations at each stage, and as columns ``labels``, the distance in the threat's norm, as
+            ``linf``, and for a targeted attack ``targets`` and ``anchors``.
         scale: what they are scored with.
         reference: record of the reference attack on the same victim with the same radius and metrics; None if there is
             none.
@@ -112,10 +114,10 @@ def scored(
     }
     neighbours = {stage: found[stage, Against.OWN].neighbours for stage in (CLEAN, ADVERSARIAL)}
     record = replace(record, outcome=outcome)
-    linf = float(arrays.column("linf").max())
+    farthest = float(arrays.column(record.attack.norm).max())
     items = scale.database.representation
     equal = bool((items == items[0]).all())
-    flags = soundness(record, reference, linf=linf, gradients=gradients, bounded=bounded, all_equal=equal)
+    flags = soundness(record, reference, farthest=farthest, gradients=gradients, bounded=bounded, all_equal=equal)
     return (
         replace(record, outcome=replace(outcome, flags=(*flags, *data_flags(arrays, labels, scale)))),
         replace(arrays, scores=scores, neighbours=neighbours),

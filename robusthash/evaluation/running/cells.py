@@ -1,5 +1,6 @@
 """Prepares a cell: its systems, its attack, and the record to be filled."""
 
+import math
 import platform
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from robusthash.contracts import Attack
+from robusthash.contracts import PIXELS, Attack, Modality
 from robusthash.errors import CheckpointError
 from robusthash.evaluation.crafting.absent import AbsentSystem
 from robusthash.evaluation.crafting.job import Job
@@ -20,7 +21,17 @@ from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.files.storage import digest
-from robusthash.results import AttackUse, Conditions, Effort, FittedUse, Outcome, Record, Scoring, VictimUse
+from robusthash.results import (
+    AttackUse,
+    Conditions,
+    Effort,
+    FittedUse,
+    InputsUse,
+    Outcome,
+    Record,
+    Scoring,
+    VictimUse,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,7 +78,7 @@ class PreparedCell:
         """
         # A folder is named by what the plan knows; its subfolder, by everything else that could change the outcomes.
         crafting = {name: folder / digest(self._crafting(name))[:32] for name, folder in self.shared.items()}
-        return make_job(self.attack, self.system, self.surrogate, self.cell.epsilon, crafting)
+        return make_job(self.attack, self.system, self.surrogate, self.cell.radius, crafting)
 
     def _crafting(self, name: str) -> dict[str, object]:
         """What the outcomes of the attack depend on, or those of a member as if it were evaluated alone."""
@@ -163,7 +174,9 @@ def _attack_use(attack: Chosen[Attack], cell: Cell, surrogate: System, *, crafte
         owner=use.owner,
         options=use.options,
         goal=plugin.goal,
-        epsilon=cell.epsilon,
+        epsilon=cell.radius.size,
+        norm=cell.radius.norm,
+        inputs=_inputs_use(surrogate.modality),
         surrogate=surrogate.victim.use if crafted_elsewhere else None,
         role=attack.role,
         effort=effort,
@@ -182,6 +195,13 @@ def _fitted_use(fitting: Fitting) -> FittedUse:
         seed=fitting.seed,
         dataset_digest=fitting.dataset_digest,
     )
+
+
+def _inputs_use(modality: Modality) -> InputsUse | None:
+    box = modality.box
+    if box == PIXELS:
+        return None
+    return InputsUse(elements=math.prod(modality.shape), low=box.low, high=box.high, levels=box.levels)
 
 
 def environment(device: torch.device) -> dict[str, str]:

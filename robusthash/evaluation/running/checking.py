@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 
-from robusthash.contracts import Descriptor, Objective, ReadyModel
+from robusthash.checkpoints import read_description
+from robusthash.contracts import CrossModalHashModel, CrossModalObjective, Descriptor, Objective, ReadyModel
 from robusthash.errors import CapabilityError, CheckpointError, OptionError
 from robusthash.evaluation.crafting.absent import kind_of
 from robusthash.evaluation.planning.early import check_early
 from robusthash.evaluation.planning.fitted import FittedAttack
-from robusthash.evaluation.planning.names import AnyAttack, AnyModel, registered_name, shown
+from robusthash.evaluation.planning.names import AnyAttack, AnyModel, checkpoint_path, registered_name, shown
 from robusthash.evaluation.planning.plan import Cell, Known
 from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, TRAIN, Request
 from robusthash.evaluation.victims.checkpoints import training_recipe
@@ -15,7 +16,7 @@ from robusthash.evaluation.victims.plugins import Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.storage import digest
 from robusthash.host import PluginKind
-from robusthash.specs import Capability, Distance
+from robusthash.specs import Capability, Direction, Distance, Norm
 
 _SHOWN = 4  #: classes that an error names
 _FITTED_HINTS = {
@@ -75,7 +76,9 @@ def _check_models(request: Request, resources: Resources) -> list[str]:
     methods = [resources.plugins.model(name) for name in registered]
     for method in methods:
         training_recipe(method, setting)
-    if setting.options.get(TRAIN) and not any(isinstance(method.plugin, Objective) for method in methods):
+    if setting.options.get(TRAIN) and not any(
+        isinstance(method.plugin, Objective | CrossModalObjective) for method in methods
+    ):
         raise OptionError(
             f"options of training are set, {', '.join(setting.options[TRAIN])}, and no model is trained",
             hint="leave them out: closed forms, ready models and checkpoints have no recipe",
@@ -105,23 +108,26 @@ def known(request: Request, resources: Resources) -> Known:
             )
     attacks = _attacks(request, resources)
     sizes: dict[AnyModel, int | None] = {}
-    yardstick: dict[AnyModel, AnyAttack] = {}
+    yardsticks: dict[AnyModel, tuple[AnyAttack, ...]] = {}
     for model in request.everyone:
         distance = _distance(model, resources)
         own = _own_size(model, resources)
         if own is not None:
             sizes[model] = own[0]
         if request.attacks is None:
-            yardstick[model] = plugins.yardstick(distance)
+            yardsticks[model] = tuple(plugins.yardstick(distance, norm) for norm in _norms(request, resources))
     return Known(
         epsilon=resources.data.epsilon,
         directions=resources.directions,
         reference=plugins.reference,
-        yardstick=yardstick,
+        yardsticks=yardsticks,
         model_independent=frozenset(
             attack for attack in attacks if not _LOOKS_AT_A_MODEL & plugins.attack(attack).plugin.needs
         ),
         sizes=sizes,
+        norms={attack: plugins.attack(attack).plugin.norms for attack in attacks},
+        edited=_edited(resources),
+        usual={model: _across(resources) for model in request.everyone if _has_towers(model, resources)},
     )
 
 
@@ -166,8 +172,39 @@ def _attacks(request: Request, resources: Resources) -> list[AnyAttack]:
     if request.attacks is not None:
         asked = request.attacks
     else:
-        asked = tuple(plugins.yardstick(_distance(model, resources)) for model in request.models)
+        norms = _norms(request, resources)
+        asked = tuple(
+            plugins.yardstick(_distance(model, resources), norm) for model in request.models for norm in norms
+        )
     return list(dict.fromkeys((plugins.reference, *asked)))
+
+
+def _norms(request: Request, resources: Resources) -> list[Norm]:
+    """The norms of the request's radii."""
+    linf = [Norm.LINF] if request.epsilons or not request.edits else []
+    return [*linf, *dict.fromkeys(_edited(resources).values() if request.edits else ())]
+
+
+def _edited(resources: Resources) -> dict[Direction, Norm]:
+    """The norm that counts the edits of a direction's queries, by direction, where there is one."""
+    norms = {way: resources.queries.view(way.query).modality.edited for way in resources.directions}
+    return {way: norm for way, norm in norms.items() if norm is not None}
+
+
+def _across(resources: Resources) -> tuple[Direction, ...]:
+    """Directions in which what searches is of another kind than what is searched; the first one if there are none."""
+    found = tuple(way for way in resources.directions if way.query != way.item)
+    return found or resources.directions[:1]
+
+
+def _has_towers(model: AnyModel, resources: Resources) -> bool:
+    """Whether a model has several towers; of what is not built yet, whether that is known."""
+    if not isinstance(model, str):
+        return isinstance(model, CrossModalHashModel)
+    path = checkpoint_path(model)
+    if path is not None:
+        return bool(read_description(path).towers)
+    return isinstance(_method(model, resources), CrossModalObjective)
 
 
 def _distance(model: AnyModel, resources: Resources) -> Distance:

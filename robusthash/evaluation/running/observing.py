@@ -110,7 +110,8 @@ def _cell_info(cell: Cell) -> CellInfo:
         defense=shown(cell.victim.defense) if cell.victim.defense else None,
         attack=shown(cell.attack),
         options=_named(dict(cell.options)),
-        epsilon=cell.epsilon,
+        epsilon=cell.radius.size,
+        norm=cell.radius.norm,
         surrogate=shown(cell.surrogate.model) if cell.surrogate else None,
         direction=cell.direction,
     )

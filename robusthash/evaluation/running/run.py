@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from robusthash.boundary import blaming, breach, foreign
 from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, in_use, run_tasks, silent
+from robusthash.epsilon import Radius
 from robusthash.errors import ContractError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
@@ -146,13 +147,13 @@ class _Run:
         self._running = running
         self._worker = worker
         self._force = force
-        self._references: dict[tuple[VictimPlan, float, Direction], Record] = {}
+        self._references: dict[tuple[VictimPlan, Radius, Direction], Record] = {}
         self._clean: dict[tuple[VictimPlan, Direction], np.ndarray] = {}
 
     def record(self, cell: Cell, place: int, shared: Shared) -> tuple[Record, bool]:
         """The record of a cell, which has a position in the plan, and whether it had been stored before."""
         prepared = prepare(cell, self.systems, shared)
-        beside = cell.victim, cell.epsilon, cell.direction
+        beside = cell.victim, cell.radius, cell.direction
         # If another run on this folder evaluates the same cell, this one waits and reuses the stored record.
         with locked(self._shards_root / f"{prepared.record.digest[:32]}.lock"):
             record = None if self._force else self._store.find(prepared.record.digest)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from robusthash.contracts import Threat
-from robusthash.results import ADVERSARIAL, CLEAN, Against, Flag, Measure, Record
+from robusthash.results import ADVERSARIAL, CLEAN, Against, AttackUse, Flag, Measure, Record
 
 _ALIVE = 0.9  #: share of the images that must have a gradient
 _BOTTOM = 0.5  #: share of the bits that an attack over the whole box must flip; random codes differ in as many
@@ -13,7 +13,7 @@ def soundness(
     record: Record,
     reference: Record | None,
     *,
-    linf: float,
+    farthest: float,
     gradients: bool,
     bounded: bool,
     all_equal: bool,
@@ -21,7 +21,7 @@ def soundness(
     """The failed checks of a record.
 
     ========  ================================================================
-    RH001     a delivered image is outside the ball
+    RH001     a delivered input is outside the ball
     RH002     epsilon is 0, and the score is not the clean one
     RH003     a gradient attack is weaker than noise of the same radius
     RH004     a gradient attack changed no code or descriptor
@@ -41,20 +41,20 @@ def soundness(
     Args:
         record: with all of its numbers.
         reference: record of the reference attack on the same victim with the same radius; None if there is none.
-        linf: largest L-infinity distance between delivered and clean inputs.
+        farthest: largest distance between delivered and clean inputs, in the threat's norm.
         gradients: whether the attack uses gradients.
         bounded: whether the attack stays within its radius.
         all_equal: whether all items of the database have the same code or descriptor.
     """
     attack, outcome = record.attack, record.outcome
-    threat, probe = Threat(epsilon=attack.epsilon), outcome.probe
+    threat, probe = Threat(epsilon=attack.epsilon, norm=attack.norm), outcome.probe
     clean, attacked = record.measure(CLEAN).value, record.measure(ADVERSARIAL).value
     if not bounded:
-        yield Flag(id="RH006", message=f"unbounded: not limited to epsilon {threat.epsilon:.5f}, and not ranked")
-    elif linf > threat.epsilon + threat.tolerance:
-        yield Flag(id="RH001", message=f"L-infinity {linf:.5f} is over epsilon {threat.epsilon:.5f}")
+        yield Flag(id="RH006", message=f"unbounded: not limited to {_told(attack.epsilon, attack)}, and not ranked")
+    elif farthest > threat.epsilon + threat.tolerance:
+        yield Flag(id="RH001", message=f"{_told(farthest, attack)} is over {_told(attack.epsilon, attack)}")
     if bounded and threat.epsilon == 0 and attacked != clean:
-        yield Flag(id="RH002", message=f"epsilon is 0, but {clean:.3f} became {attacked:.3f}")
+        yield Flag(id="RH002", message=f"{attack.radius.told}, but {clean:.3f} became {attacked:.3f}")
     masked = gradients and attack.surrogate is None  # whether weakness may come from the victim's gradients
     if masked and threat.epsilon > 0:
         yield from _of_the_strength(record, reference)
@@ -75,6 +75,10 @@ def soundness(
         yield Flag(id="RH008", message=f"randomised: {randomised:.0%} of the logits change from pass to pass; {how}")
 
 
+def _told(distance: float, attack: AttackUse) -> str:
+    return f"{attack.norm} {distance:g}" if attack.norm.counts else f"L-infinity {distance:.5f}"
+
+
 def _of_the_strength(record: Record, reference: Record | None) -> Iterator[Flag]:
     attacked = record.measure(ADVERSARIAL).value
     targeted = record.attack.against is Against.TARGET
@@ -87,7 +91,9 @@ def _of_the_strength(record: Record, reference: Record | None) -> Iterator[Flag]
         found = f"{attacked:.3f} against {beside.value:.3f}"
         yield Flag(id="RH003", message=f"weaker than noise ({found}): masked gradients?")
     if record.outcome.imagery[record.victim.model.distance] == 0:
-        yield Flag(id="RH004", message="no code or descriptor of any query changed: gradients are zero or masked")
+        still = "no query changed: the radius is below one level" if record.outcome.imagery.get("linf") == 0 else None
+        found = still or "no code or descriptor of any query changed: gradients are zero or masked"
+        yield Flag(id="RH004", message=found)
 
 
 def _of_the_gradients(probe: Mapping[str, float]) -> Iterator[Flag]:

@@ -59,12 +59,13 @@ def _fitted(
     chosen = resources.plugins.attack(named)
     if type(chosen.plugin).fit is Attack.fit:
         raise nothing_to_learn(named)
-    cell = plan(request, known(request, resources))[-1]
+    cells = plan(request, known(request, resources))
+    cell = [one for one in cells if one.direction == cells[0].direction][-1]  # after the reference
     systems = Systems(resources)
     try:
         surrogate = systems.get(cell.victim, cell.direction)
         check_learning(chosen, surrogate)
-        found = learn(chosen, surrogate, Threat.on(surrogate.modality, cell.epsilon))
+        found = learn(chosen, surrogate, Threat.on(surrogate.modality, cell.radius))
         if found is None:
             raise nothing_to_learn(named)
         path, fitting = found.path, found.fitting

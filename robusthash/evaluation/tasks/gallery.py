@@ -140,7 +140,7 @@ def _recipe(prepared: PreparedCell) -> dict[str, Any]:
         "attack": asdict(prepared.attack.use),
         "fitted": asdict(fitted) if fitted else None,
         "surrogate": surrogate.identity() if surrogate else None,
-        "epsilon": prepared.cell.epsilon,
+        "epsilon": prepared.cell.radius.size,
         **system.victim.identity,
         "dataset": system.resources.data.name,
         "dataset_digest": system.resources.data.digest,

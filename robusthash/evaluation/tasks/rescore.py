@@ -124,7 +124,7 @@ def _place(record: Record) -> str:
         {
             "dataset": record.dataset.query_digest,
             "victim": [record.victim.model.digest, defense.name if defense else None, record.victim.direction],
-            "epsilon": record.attack.epsilon,
+            "radius": str(record.attack.radius.norm) + repr(record.attack.epsilon),
             "seed": record.conditions.seed,
         }
     )

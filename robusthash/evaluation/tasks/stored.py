@@ -44,9 +44,10 @@ def _problems(record: Record, arrays: QueryArrays, database: Mapping[str, np.nda
     yield from _representation("database", database["packed"], space)
     for stage, codes in arrays.codes.items():
         yield from _representation(stage, codes, space)
-    linf = arrays.column("linf")
-    if not len(linf) or linf.ndim != 1 or linf.dtype.kind != "f":
-        yield f"linf is {linf.dtype} of shape {linf.shape}"
+    norm = record.attack.norm
+    moved = arrays.column(norm)
+    if not len(moved) or moved.ndim != 1 or moved.dtype.kind != "f":
+        yield f"{norm} is {moved.dtype} of shape {moved.shape}"
     yield from _labels(record, arrays, database["labels"], items=len(database["packed"]))
 
 

@@ -6,11 +6,20 @@ from pathlib import Path
 
 import torch
 
-from robusthash.contracts import ClosedForm, Descriptor, EpochWatch, Objective, ReadyModel, Recipe, TrainingReport
+from robusthash.contracts import (
+    IMAGE,
+    ClosedForm,
+    Descriptor,
+    EpochWatch,
+    ReadyModel,
+    Recipe,
+    TrainingReport,
+)
 from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import TRAIN, RunSettings
+from robusthash.evaluation.victims.networks import Model, Trainable, chosen_networks, side
 from robusthash.evaluation.victims.plugins import Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.caching import cached_path
@@ -21,7 +30,6 @@ from robusthash.specs import NAMED_WEIGHTS
 from robusthash.training import (
     Description,
     HashNetwork,
-    build_network,
     load_checkpoint,
     load_tensors,
     save_checkpoint,
@@ -73,16 +81,16 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
             f"model {name!r} of {chosen.use.owner} is not trained: it is used as it is",
             hint=f"robusthash eval --model {name}",
         )
-    backbone = resources.plugins.backbone(setting.backbone or resources.data.backbone)
+    networks = chosen_networks(name, method, resources)
     recipe = training_recipe(chosen, setting)
-    side = image_side(resources)
     described = Description(
         model=chosen.use,
-        backbone=backbone.use,
+        backbone=networks.backbones[IMAGE].use,
+        towers=networks.towers(resources.data.train),
         pretrained=start_of(setting.weights),
         recipe={} if isinstance(method, ClosedForm) else as_plain(recipe),
         bits=bits,
-        image_size=side,
+        image_size=side(networks.modalities[IMAGE]),
         dataset=setting.dataset if isinstance(setting.dataset, str) else resources.data.name,
         dataset_digest=resources.data.digest,
         classes=resources.data.classes,
@@ -90,13 +98,14 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
         versions={"robusthash": __version__, "torch": torch.__version__},
         report={},
     )
-    key = digest({**asdict(described), "device": resources.device.type})[:16]
+    key = digest({**described.plain(), "device": resources.device.type})[:16]
     stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
     cached = cached_path("checkpoints", f"{stem}.safetensors")
     path, partial = output or cached, unfinished(cached)
 
     def make() -> Description:
-        network = build_network(backbone.plugin, bits=bits, image_size=side, weights=setting.weights, seed=setting.seed)
+        network = networks.build(bits=bits, weights=setting.weights, seed=setting.seed)
+        networks.prepare(network, resources.data.train)
         size = sum(tensor.nbytes for tensor in network.state_dict().values())
         for file in (path, partial):
             require_space(file.parent, size, "the checkpoint")
@@ -110,18 +119,6 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
 
     found, there = made_once(cached, read, make)
     return StoredModel(path=path, description=found, cached=there)
-
-
-def image_side(resources: Resources) -> int:
-    """Height and width of the dataset's images.
-
-    Raises:
-        UsageError: they are not square.
-    """
-    height, width = resources.data.query.images.size
-    if height != width:
-        raise UsageError(f"images are {height}x{width}", hint="models take square images: add --image-size")
-    return height
 
 
 def start_of(weights: str) -> str:
@@ -144,8 +141,8 @@ def training_recipe(chosen: Chosen[Method], setting: RunSettings) -> Recipe:
 
 
 def _learn(
-    network: HashNetwork,
-    method: Objective | ClosedForm,
+    network: Model,
+    method: Trainable,
     recipe: Recipe,
     resources: Resources,
     partial: Path,
@@ -154,6 +151,7 @@ def _learn(
 ) -> TrainingReport:
     seed, device, progress = resources.setting.seed, resources.device, resources.progress
     if isinstance(method, ClosedForm):
+        assert isinstance(network, HashNetwork)  # noqa: S101 - built for one tower
         return set_hash_layer(network, method, resources.data.train, seed=seed, device=device, progress=progress)
     return train(
         network,

@@ -1,6 +1,6 @@
 """Checks what plugin objects declare of themselves, once, where they come in: later uses may rely on it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -8,6 +8,7 @@ from robusthash.boundary import foreign, whose
 from robusthash.contracts import (
     Attack,
     Backbone,
+    CrossModalObjective,
     Descriptor,
     Distance,
     Ensemble,
@@ -15,10 +16,11 @@ from robusthash.contracts import (
     ReadyModel,
     Retriever,
     RetrieverCapabilities,
+    TextBackbone,
 )
 from robusthash.errors import ContractError
 from robusthash.metrics import RankingMetric
-from robusthash.specs import Capability, Goal
+from robusthash.specs import Capability, Goal, Norm
 
 Fits = Callable[[Any], bool]
 
@@ -37,6 +39,10 @@ def _set_of(kind: type) -> Fits:
 
 def _texts(value: Any) -> bool:
     return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+
+
+def _names_by_modality(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(one, str) for pair in value.items() for one in pair)
 
 
 def _positive(value: Any) -> bool:
@@ -64,6 +70,7 @@ _DECLARED: dict[type, dict[str, tuple[str, Fits]]] = {
         "goal": ("a Goal", _is(Goal)),
         "needs": ("a frozenset of Capability", _set_of(Capability)),
         "distances": _DISTANCES,
+        "norms": ("a frozenset of Norm", _set_of(Norm)),
         "modalities": ("a frozenset of names, or None", _or_none(_set_of(str))),
         "averaged": ("an integer of at least 1", _positive),
         "bounded": _BOOL,
@@ -87,6 +94,12 @@ _DECLARED: dict[type, dict[str, tuple[str, Fits]]] = {
         "pairing": ("'bank' or 'batch'", lambda value: value in ("bank", "batch")),
         "refreshed": _BOOL,
         "batch_norm": _BOOL,
+    },
+    TextBackbone: {"hash_init_std": ("a number, or None", _or_none(_is(Real)))},
+    CrossModalObjective: {
+        "banked": _BOOL,
+        "guided": _BOOL,
+        "networks": ("names by modality", _names_by_modality),
     },
     Descriptor: {
         "distance": ("Distance.COSINE or Distance.L2", lambda value: value in (Distance.COSINE, Distance.L2)),

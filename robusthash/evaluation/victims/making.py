@@ -5,19 +5,18 @@ from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from robusthash.boundary import IN_MEMORY, Whose, breach, foreign, own, whose
-from robusthash.contracts import CrossModalHashModel, Descriptor, HashModel, ReadyModel
-from robusthash.errors import CapabilityError, CheckpointError, MissingDependencyError, UsageError
+from robusthash.contracts import IMAGE, CrossModalHashModel, Descriptor, HashModel, ReadyModel
+from robusthash.errors import CapabilityError, MissingDependencyError, UsageError
 from robusthash.evaluation.planning.early import require_described
 from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path, shown, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import TRAIN
-from robusthash.evaluation.victims.checkpoints import image_side, start_of, train_checkpoint
+from robusthash.evaluation.victims.checkpoints import start_of, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
-from robusthash.evaluation.victims.plugins import Plugins
+from robusthash.evaluation.victims.networks import described_network, require_same_inputs, side
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
 from robusthash.files.paths import as_text
@@ -27,10 +26,8 @@ from robusthash.training import (
     Description,
     LogitModel,
     build_descriptor,
-    build_network,
     load_checkpoint,
     load_tensors,
-    load_weights,
     read_description,
     user_model,
     weights_digest,
@@ -189,7 +186,11 @@ def _descriptor(method: Descriptor, use: PluginUse, resources: Resources) -> Vic
     setting = resources.setting
     backbone = resources.plugins.backbone(setting.backbone or resources.data.backbone)
     network = build_descriptor(
-        backbone.plugin, method, image_size=image_side(resources), weights=setting.weights, seed=setting.seed
+        backbone.plugin,
+        method,
+        image_size=side(resources.data.modalities[IMAGE]),
+        weights=setting.weights,
+        seed=setting.seed,
     )
     start = start_of(setting.weights)
     made_from = {**asdict(use), "backbone": asdict(backbone.use), "weights": weights_digest(network)}
@@ -230,9 +231,7 @@ def _from_checkpoint(name: str, bits: int | None, resources: Resources, path: Pa
 
 def _from_file(path: Path, resources: Resources) -> Victim:
     tensors, description = load_checkpoint(path)
-    found, wanted = description.image_size, resources.data.query.images.size[0]
-    if found != wanted:
-        raise CheckpointError(f"{path} has image size {found}, not {wanted}", hint=f"add --image-size {found}")
+    require_same_inputs(description, path, resources.data.query)
     return _from_description(tensors, path, description, resources, f"loaded from {path}")
 
 
@@ -245,34 +244,10 @@ def _from_description(
         owner=description.model.owner,
         options={**description.model.options, **({TRAIN: dict(description.recipe)} if description.recipe else {})},
         size=description.bits,
-        backbone=description.backbone.name,
+        backbone="+".join([description.backbone.name, *(one.backbone.name for one in description.towers.values())]),
         digest=description.weights_digest,
     )
     return Victim(model=network, use=use, defense=description.defense, origin=origin, description=description)
-
-
-def described_network(
-    tensors: Mapping[str, Tensor], path: Path, description: Description, plugins: Plugins
-) -> HashModel:
-    """Builds the network that a checkpoint describes, and loads its weights.
-
-    Args:
-        tensors: the weights.
-        path: their file, for errors.
-        description: description of the checkpoint.
-        plugins: looks up the backbone.
-
-    Raises:
-        CheckpointError: the weights do not fit.
-    """
-    backbone = plugins.backbone(description.backbone.name, description.backbone.options).plugin
-    network = build_network(
-        backbone, bits=description.bits, image_size=description.image_size, weights="none", seed=description.seed
-    )
-    load_weights(network, tensors, str(path))
-    if backbone.channels_last:
-        network.to(memory_format=torch.channels_last)
-    return network
 
 
 def defended(victim: Victim, named: AnyDefense, resources: Resources) -> Victim:

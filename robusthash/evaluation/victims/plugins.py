@@ -11,6 +11,7 @@ from robusthash.contracts import (
     Attack,
     Backbone,
     ClosedForm,
+    CrossModalObjective,
     Dataset,
     Defense,
     Descriptor,
@@ -18,6 +19,7 @@ from robusthash.contracts import (
     Objective,
     ReadyModel,
     Retriever,
+    TextBackbone,
 )
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.evaluation.planning.early import require_owners
@@ -29,13 +31,15 @@ from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.metrics import RankingMetric
 from robusthash.options import as_plain
 from robusthash.results import PluginUse
-from robusthash.specs import AttackSpec, Distance, Goal, Role, Spec
+from robusthash.specs import AttackSpec, Distance, Goal, Norm, Role, Spec
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 Plugin = TypeVar("Plugin")
-Method = Objective | ClosedForm | Descriptor | ReadyModel  #: what a registered model can be
-METHODS = (Objective, ClosedForm, Descriptor, ReadyModel)
+Method = Objective | CrossModalObjective | ClosedForm | Descriptor | ReadyModel  #: what a registered model can be
+METHODS = (Objective, CrossModalObjective, ClosedForm, Descriptor, ReadyModel)
+Network = Backbone | TextBackbone  #: what builds a feature network
+NETWORKS = (Backbone, TextBackbone)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,17 +194,20 @@ class Plugins:
         """
         return self._only([one for one in self._specs() if one[1].role is Role.REFERENCE], "reference attack")
 
-    def yardstick(self, distance: Distance) -> str:
+    def yardstick(self, distance: Distance, norm: Norm = Norm.LINF) -> str:
         """Name of the yardstick, which models are ranked by, and which is the default attack.
 
         Args:
             distance: distance of the models that it must attack.
+            norm: of the threat.
 
         Raises:
             UsageError: none is installed, or several are.
         """
-        found = [one for one in self._specs() if one[1].role is Role.YARDSTICK and distance in one[1].distances]
-        return self._only(found, f"attack that models with {distance} distance are ranked by")
+        yardsticks = [one for one in self._specs() if one[1].role is Role.YARDSTICK]
+        found = [one for one in yardsticks if distance in one[1].distances and norm in one[1].norms]
+        within = f" within {norm}" if norm.counts else ""
+        return self._only(found, f"attack that models with {distance} distance are ranked by{within}")
 
     def _specs(self) -> list[tuple[Registered, AttackSpec]]:
         found = self.host.all(PluginKind.ATTACK)
@@ -225,13 +232,26 @@ class Plugins:
         return self.choose(PluginKind.MODEL, name, METHODS)
 
     def backbone(self, name: str, options: Mapping[str, Any] | None = None) -> Chosen[Backbone]:
-        """A backbone by name.
+        """A backbone of images by name.
 
         Args:
             name: registered name.
             options: used instead of the run's, such as those that a checkpoint describes.
+
+        Raises:
+            UsageError: it is one of texts.
         """
-        return self.choose(PluginKind.BACKBONE, name, Backbone, options)
+        found = self.network(name, options)
+        if isinstance(found.plugin, Backbone):
+            return Chosen(plugin=found.plugin, use=found.use, full_name=found.full_name, spec=found.spec)
+        raise UsageError(
+            f"backbone {name!r} of {found.use.owner} is for texts",
+            hint=f"a model with two towers has an option for it, such as -o dcmh.text={name}",
+        )
+
+    def network(self, name: str, options: Mapping[str, Any] | None = None) -> Chosen[Network]:
+        """A backbone of any modality, as for :meth:`backbone`."""
+        return self.choose(PluginKind.BACKBONE, name, NETWORKS, options)
 
     def metric(self, named: str | RankingMetric) -> Chosen[RankingMetric]:
         """A ranking metric by name, or the object itself."""

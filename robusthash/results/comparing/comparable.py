@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import Against
-from robusthash.specs import Direction, Distance
+from robusthash.specs import Direction, Distance, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,7 @@ class Comparable:
         protocol: protocol id of the metric.
         relevance: when an item is relevant.
         seed: of the run.
+        norm: of the threat.
     """
 
     dataset: str
@@ -36,6 +37,7 @@ class Comparable:
     protocol: str
     relevance: str
     seed: int
+    norm: Norm
 
     @staticmethod
     def of(record: Record) -> "Comparable":
@@ -53,6 +55,7 @@ class Comparable:
             protocol=scoring.protocol,
             relevance=scoring.relevance,
             seed=record.conditions.seed,
+            norm=record.attack.norm,
         )
 
     def title(self, *parts: str) -> str:

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from robusthash.epsilon import format_epsilon
 from robusthash.results.comparing.comparable import Comparable
 from robusthash.results.comparing.judging import counts, strength
 from robusthash.results.comparing.keys import attack_key, method_key, model_key, victim_key
@@ -19,7 +18,7 @@ def inconsistencies(records: Iterable[Record]) -> Mapping[str, tuple[Flag, ...]]
     """The failed checks between comparable records of the same victim and goal.
 
     ========  ========================================================================
-    RH011     white-box, and weaker than the same attack with a smaller epsilon
+    RH011     white-box, and weaker than the same attack with a smaller radius
     RH012     weaker than the same attack with less effort, all other options being equal
     RH013     white-box, and weaker than the same attack crafted on another model
     ========  ========================================================================
@@ -135,7 +134,7 @@ _CHECKS = (
         id="RH011",
         alike=lambda record: method_key(record.attack),
         contradicts=_has_smaller_ball,
-        beside=lambda record: f"at epsilon {format_epsilon(record.attack.epsilon)}",
+        beside=lambda record: f"at {record.attack.radius.told}",
     ),
     _Check(id="RH012", alike=_endless, contradicts=_has_less_effort, beside=_effort),
     _Check(

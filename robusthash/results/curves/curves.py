@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from robusthash.epsilon import format_epsilon
+from robusthash.epsilon import Radius
 from robusthash.errors import UsageError
 from robusthash.results.comparing.comparable import Comparable
 from robusthash.results.comparing.consistency import flagged
@@ -100,14 +100,14 @@ def _swept(records: Sequence[Record], axis: "_Axis") -> tuple[tuple[Point, ...],
         x = axis.x(record)
         if x is None:
             continue
-        label = axis.label(x)
+        label = axis.label(x, record)
         superseded += label in newest
         newest[label] = (x, record)
     if len(newest) < 2:
         return (), 0
     points = [_point(x, label, record, ADVERSARIAL) for label, (x, record) in newest.items()]
-    if axis.clean is not None and axis.label(axis.clean) not in newest:
-        points.append(_point(axis.clean, axis.label(axis.clean), records[-1], CLEAN))
+    if axis.clean is not None and axis.label(axis.clean, records[-1]) not in newest:
+        points.append(_point(axis.clean, axis.label(axis.clean, records[-1]), records[-1], CLEAN))
     return tuple(sorted(points, key=lambda point: point.x)), superseded
 
 
@@ -124,7 +124,11 @@ def _point(x: float, label: str, record: Record, stage: str) -> Point:
     )
 
 
-def _plain(x: float) -> str:
+def _radius(x: float, record: Record) -> str:
+    return Radius(size=x, norm=record.attack.norm).value
+
+
+def _plain(x: float, _record: Record) -> str:
     return f"{x:.0f}" if float(x).is_integer() else f"{x:g}"
 
 
@@ -139,20 +143,18 @@ class _Axis:
     Attributes:
         x: the value of a record; None if it has none.
         series: what the points of a series have in common.
-        label: x as text.
+        label: x as text, of a record.
         clean: x of the clean queries; None if they have none.
     """
 
     x: Callable[[Record], float | None] = lambda _: None
     series: Callable[[Record], _SeriesKey] = _cell
-    label: Callable[[float], str] = _plain
+    label: Callable[[float, Record], str] = _plain
     clean: float | None = None
 
 
 _AXES: Mapping[Over, _Axis] = {
-    Over.EPSILON: _Axis(
-        x=lambda record: record.attack.epsilon if record.bounded else None, label=format_epsilon, clean=0.0
-    ),
+    Over.EPSILON: _Axis(x=lambda record: record.attack.epsilon if record.bounded else None, label=_radius, clean=0.0),
     Over.EFFORT: _Axis(
         x=lambda record: record.attack.effort.value if record.attack.effort else None,
         series=lambda record: (victim_key(record.victim), attack_key(record.attack, any_effort=True)),

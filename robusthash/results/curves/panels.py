@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from robusthash.epsilon import format_epsilon
+from robusthash.epsilon import Radius
 from robusthash.results.comparing.comparable import Comparable
 from robusthash.results.records.outcome import Flag
 from robusthash.specs import Goal
@@ -32,7 +32,7 @@ class Common(Comparable):
 
     Attributes:
         goal: of the attacks.
-        epsilon: radius of the L-infinity ball; None over epsilon.
+        epsilon: radius, in the norm; None over epsilon.
         effort: name of the option on the x axis, over effort; else None.
     """
 
@@ -43,7 +43,7 @@ class Common(Comparable):
     @property
     def text(self) -> str:
         """A title in one line."""
-        threat = [] if self.epsilon is None else [f"Linf {format_epsilon(self.epsilon)}"]
+        threat = [] if self.epsilon is None else [str(Radius(size=self.epsilon, norm=self.norm))]
         return self.title(self.goal, *threat)
 
 

@@ -123,6 +123,8 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
 
 
 def _x_title(over: Over, common: Common) -> str:
+    if over is Over.EPSILON and common.norm.counts:
+        return x_name(over, common)
     return _literal(f"{x_name(over, common)} of the attack") if over is Over.EFFORT else _AXES[over]
 
 

@@ -44,7 +44,8 @@ def y_title(common: Common) -> str:
 
 def x_name(over: Over, common: Common) -> str:
     """Name of the x axis."""
-    return common.effort or str(over)
+    counted = over is Over.EPSILON and common.norm.counts
+    return common.effort or (f"edits ({common.norm})" if counted else str(over))
 
 
 def number(value: float, panel: Panel) -> str:

@@ -48,7 +48,8 @@ class _CellPart(Struct, kw_only=True, forbid_unknown_fields=True):
             raise ValueError(f"it has {len(self.values)} values of {self.setting['queries']} queries")
         if abs(sum(self.values) / len(self.values) - self.mean) > _LOOSE:
             raise ValueError(f"its values average {sum(self.values) / len(self.values):.4f}, its mean is {self.mean}")
-        if "attack" in self.setting and not {"epsilon", "surrogate"} <= self.setting.keys():
+        names = self.setting.keys()
+        if "attack" in names and not ("surrogate" in names and ("epsilon" in names or {"edits", "norm"} <= names)):
             raise ValueError("epsilon or surrogate is missing")
 
 

@@ -70,7 +70,9 @@ class Cell:
             return "clean queries"
         crafted = self.setting["surrogate"]
         surrogate = "" if crafted == NONE else f" from {crafted}"
-        return f"{self.setting['attack']} at {self.setting['epsilon']}{surrogate}"
+        setting = self.setting
+        radius = f"{setting['norm']} {setting['edits']}" if "edits" in setting else setting["epsilon"]
+        return f"{setting['attack']} at {radius}{surrogate}"
 
     @property
     def metric_name(self) -> str:

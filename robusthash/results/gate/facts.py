@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from robusthash.epsilon import format_epsilon, parse_epsilon
+from robusthash.epsilon import Radius, parse_epsilon
 from robusthash.results.comparing.keys import PluginKey, method_key, plugin_key
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import is_clean
@@ -38,7 +38,7 @@ def setting_facts(record: Record, stage: str) -> Facts:
         **facts,
         "attack": attack.name,
         "goal": str(attack.goal),
-        "epsilon": _epsilon(attack.epsilon),
+        **_radius(attack.radius),
         "surrogate": f"{surrogate.name} {surrogate.label}" if surrogate else NONE,
         **({"surrogate's weights": surrogate.digest} if surrogate else {}),
         **({"fitted": attack.fitted.digest} if attack.fitted else {}),
@@ -98,6 +98,9 @@ def _readable(value: str) -> str:
     return value
 
 
-def _epsilon(value: float) -> str:
-    text = format_epsilon(value)
-    return text if abs(parse_epsilon(text) - value) < 1e-9 else repr(value)
+def _radius(radius: Radius) -> dict[str, str]:
+    """The radius by its name, so that edits and epsilons are never compared."""
+    if radius.norm.counts:
+        return {"edits": radius.value, "norm": str(radius.norm)}
+    exact = abs(parse_epsilon(radius.value) - radius.size) < 1e-9
+    return {"epsilon": radius.value if exact else repr(radius.size)}

@@ -22,6 +22,8 @@ from robusthash.results.records.stages import Against
 from robusthash.results.records.store import ResultStore
 from robusthash.results.rendering.escaping import visible
 
+_NUMBERS = ("epsilon", "edits", "bits", "seed")  #: keys whose values are not told by their spelling
+
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
@@ -136,7 +138,7 @@ def _names_nothing(rule: Rule, records: Sequence[Described]) -> UsageError:
         values = sorted({one[key] for one in facts if key in one})
         if any(fits(key, value, pattern) for value in values):
             continue
-        near = get_close_matches(pattern, values, n=1, cutoff=0.5) if key not in ("epsilon", "bits", "seed") else []
+        near = [] if key in _NUMBERS else get_close_matches(pattern, values, n=1, cutoff=0.5)
         hint = f"the results have {', '.join(values)}" if values else f"the results have no {key}"
         return UsageError(
             f"{rule.where}: no result has {key}={pattern}, which the rule {rule.text} names",

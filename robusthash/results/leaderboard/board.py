@@ -29,8 +29,8 @@ class Heading(Comparable):
     """What the rows of a section have in common.
 
     Attributes:
-        epsilon: radius of the L-infinity ball.
-        threat: norm and radius as text: ``Linf 8/255``.
+        epsilon: radius, in the norm.
+        threat: norm and radius as text: ``Linf 8/255``, or ``tags 3``.
     """
 
     epsilon: float

@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 
-from robusthash.epsilon import format_epsilon
 from robusthash.results.comparing.comparable import Comparable
 from robusthash.results.comparing.consistency import flagged
 from robusthash.results.comparing.judging import counts, strength
@@ -37,8 +36,8 @@ def build_leaderboard(records: Iterable[Record]) -> Leaderboard:
 
 
 def _heading(record: Record) -> Heading:
-    epsilon = record.attack.epsilon
-    return Heading(**asdict(Comparable.of(record)), epsilon=epsilon, threat=f"Linf {format_epsilon(epsilon)}")
+    attack = record.attack
+    return Heading(**asdict(Comparable.of(record)), epsilon=attack.epsilon, threat=attack.threat)
 
 
 def _section(heading: Heading, records: Sequence[Record]) -> Section:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from robusthash.results.records.parts import ModelUse
 from robusthash.results.records.stages import Against
-from robusthash.specs import Direction, Distance, PluginUse
+from robusthash.specs import Direction, Distance, Norm, PluginUse
 
 if TYPE_CHECKING:
     from robusthash.results.records.record import Record
@@ -35,6 +35,9 @@ def flatten(record: "Record") -> dict[str, Any]:
         "attack": asdict(PluginUse(name=attack.name, owner=attack.owner, options=attack.options)),
         "goal": str(attack.goal),
         "epsilon": attack.epsilon,
+        # Earlier versions, which know L-infinity alone, go on reading such records, and refuse all others.
+        **({} if attack.norm is Norm.LINF else {"norm": str(attack.norm)}),
+        **({"inputs": asdict(attack.inputs)} if attack.inputs else {}),
         "surrogate": _model(attack.surrogate) if attack.surrogate else None,
         "role": str(attack.role),
         "effort": asdict(attack.effort) if attack.effort else None,
@@ -90,12 +93,14 @@ def crafting(content: Mapping[str, Any]) -> dict[str, Any]:
         if content["surrogate"]
         else {"model": _identity(content["model"]), "defense": content["defense"]}
     )
-    direction, fitted = content.get("direction", Direction.I2I), content.get("fitted")
+    direction, norm = content.get("direction", Direction.I2I), content.get("norm", Norm.LINF)
+    fitted = content.get("fitted")
     return {
         **{name: content[name] for name in _CRAFTING},
         "source": source,
         "device": content["environment"]["device"],
         **({} if direction == Direction.I2I else {"direction": direction}),
+        **({} if norm == Norm.LINF else {"norm": norm}),
         **({"fitted": fitted} if fitted else {}),
     }
 

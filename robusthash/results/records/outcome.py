@@ -115,7 +115,7 @@ class Outcome:
         floors: reference values of ``map`` on this database: ``random`` codes and the ``worst`` possible; against
             target labels, ``random`` codes and the ``anchor`` codes themselves.
         imagery: mean over the queries of ``psnr`` (dB), ``ssim``, ``linf``, ``l2`` (pixel space), ``clipped`` (share of
-            elements), ``hamming`` (bits between clean and adversarial code).
+            elements), ``hamming`` (bits between clean and adversarial code), ``tags`` (edits, if they count).
         cost: of the attack.
         flags: failed soundness checks.
         probe: findings about the victim's gradients (:mod:`robusthash.adversary.probe`).

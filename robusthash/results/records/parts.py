@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from robusthash.epsilon import Radius
 from robusthash.results.records.stages import Against
-from robusthash.specs import Direction, Distance, Goal, PluginUse, Role
+from robusthash.specs import Direction, Distance, Goal, Norm, PluginUse, Role
 
 
 class Access(StrEnum):
@@ -105,6 +106,27 @@ class Effort:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InputsUse:
+    """Attacked inputs that are not 8-bit images. How strong a radius is depends on them.
+
+    Attributes:
+        elements: number of elements of an input, such as the size of a vocabulary.
+        low: smallest value of an element.
+        high: largest value.
+        levels: that elements are delivered in; None delivers them as they are.
+    """
+
+    elements: int
+    low: float
+    high: float
+    levels: int | None
+
+    def __str__(self) -> str:
+        """``96 elements in [0, 1]``."""
+        return f"{self.elements} elements in [{self.low:g}, {self.high:g}]"
+
+
+@dataclass(frozen=True, kw_only=True)
 class FittedUse:
     """What an attack has learnt before the run, as a file held it.
 
@@ -129,7 +151,9 @@ class AttackUse(PluginUse):
 
     Attributes:
         goal: untargeted or targeted.
-        epsilon: radius of the L-infinity ball, as a share of the pixel range.
+        epsilon: radius: a share of the box's width; in a norm that counts, a number of edits.
+        norm: of the threat.
+        inputs: what is attacked; None for 8-bit images.
         surrogate: the model that it was crafted on; None if that is the victim.
         role: of the attack among the others.
         effort: how long it runs; None if the attack declares no such option.
@@ -141,6 +165,8 @@ class AttackUse(PluginUse):
 
     goal: Goal
     epsilon: float
+    norm: Norm = Norm.LINF
+    inputs: InputsUse | None = None
     surrogate: ModelUse | None = None
     role: Role = Role.ATTACK
     effort: Effort | None = None
@@ -148,6 +174,16 @@ class AttackUse(PluginUse):
     precision: str = "float32"
     compiled: bool = False
     fitted: FittedUse | None = None
+
+    @property
+    def radius(self) -> Radius:
+        """The radius with its norm, as it is shown."""
+        return Radius(size=self.epsilon, norm=self.norm)
+
+    @property
+    def threat(self) -> str:
+        """The radius, and for what is no 8-bit image its elements: ``Linf 0.05, 96 elements in [0, 1]``."""
+        return f"{self.radius}, {self.inputs}" if self.inputs and not self.norm.counts else str(self.radius)
 
     @property
     def against(self) -> Against:

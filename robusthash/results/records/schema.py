@@ -4,8 +4,10 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from robusthash.epsilon import Radius
+from robusthash.errors import OptionError
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
-from robusthash.specs import Direction, Distance, Goal, Role
+from robusthash.specs import Direction, Distance, Goal, Norm, Role
 
 _DEEPEST = 20  #: levels of nested options; they are traversed recursively
 
@@ -122,6 +124,15 @@ class EffortPart(Part, kw_only=True):
     value: Number | float
 
 
+class InputsPart(Part, kw_only=True):
+    """Attacked inputs that are not 8-bit images."""
+
+    elements: Positive
+    low: float
+    high: float
+    levels: Positive | None
+
+
 class CommonPart(Part, kw_only=True):
     """The fields that both schemas have."""
 
@@ -178,6 +189,8 @@ class File2(CommonPart, kw_only=True):
     model: ModelPart2
     surrogate: ModelPart2 | None
     direction: Direction
+    norm: Norm = Norm.LINF
+    inputs: InputsPart | None = None
     role: Role
     effort: EffortPart | None
     passes: Positive
@@ -188,6 +201,10 @@ class File2(CommonPart, kw_only=True):
         super().__post_init__()
         if self.headline not in self.protocols:
             raise ValueError(f"headline is {self.headline!r}, which is not among protocols")
+        try:
+            Radius(size=self.epsilon, norm=self.norm)
+        except OptionError as error:
+            raise ValueError(error.message) from None
 
 
 def _inside(value: object) -> list[Any]:

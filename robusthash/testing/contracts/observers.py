@@ -134,6 +134,7 @@ def _request() -> RunInfo:
         defenses=("none",),
         directions=(),
         epsilons=(8 / 255,),
+        edits=(),
         dataset="digits",
         data_root=None,
         image_size=None,

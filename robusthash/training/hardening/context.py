@@ -55,7 +55,7 @@ def defense_context(
     )
 
 
-def _train(context: DefenseContext, model: HashModel, loss: LossStep, recipe: Recipe) -> TrainingReport:
+def _train(context: DefenseContext, model: HashModel, loss: LossStep[HashModel], recipe: Recipe) -> TrainingReport:
     """Trains with a snapshot file of its own, named by the training's identity: a defense may train several times."""
     identity = training_identity(model, loss, recipe, context.data.train, context.seed)
     return train(

@@ -31,7 +31,7 @@ class Method(Protocol):
         """L_adv."""
 
 
-class AdversarialStep(LossStep):
+class AdversarialStep(LossStep[HashModel]):
     """A method's loss of a batch: of the clean images, and of the attacked ones.
 
     Args:

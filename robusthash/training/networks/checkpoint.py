@@ -1,7 +1,7 @@
 """A trained model on disk: its weights, and a description of how it was made."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ def save_checkpoint(path: Path, model: nn.Module, description: Description) -> D
     """
     tensors = model.state_dict()
     stored = replace(description, weights_digest=tensors_digest(tensors))
-    save_tensors(path, tensors, metadata={KEY: json.dumps(asdict(stored), sort_keys=True, allow_nan=False)})
+    save_tensors(path, tensors, metadata={KEY: json.dumps(stored.plain(), sort_keys=True, allow_nan=False)})
     return stored
 
 

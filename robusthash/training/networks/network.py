@@ -7,15 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from robusthash.boundary import blaming, breach, own, told, whose
-from robusthash.contracts import Backbone, HashModel, Modality, Randomness, evaluating, seeded
+from robusthash.contracts import IMAGE, Backbone, Modality, Randomness, evaluating, seeded
 from robusthash.errors import UsageError
 from robusthash.files.tensors import under
 from robusthash.specs import NAMED_WEIGHTS
 from robusthash.training.networks.checkpoint import is_checkpoint, load_checkpoint
+from robusthash.training.networks.layered import LayeredModel
 from robusthash.training.networks.weights import load_weights, plain_state
 
 
-class HashNetwork(HashModel):
+class HashNetwork(LayeredModel):
     """A feature network with a linear hash layer on top.
 
     Args:
@@ -25,6 +26,7 @@ class HashNetwork(HashModel):
         image_size: height and width of the inputs, in pixels.
         mean: of each channel in pixel space; it is subtracted.
         std: of each channel in pixel space; it is divided by.
+        neck: layers between the features and the hash layer, and their width; None is none.
         hash_init_std: the hash layer's weights are drawn from a normal distribution of this standard deviation, and its
             bias is 0; None is torch's default initialisation.
     """
@@ -41,23 +43,27 @@ class HashNetwork(HashModel):
         image_size: int,
         mean: tuple[float, float, float],
         std: tuple[float, float, float],
+        neck: tuple[nn.Module, int] | None = None,
         hash_init_std: float | None = None,
     ) -> None:
-        super().__init__()
-        self.bits = bits
-        self.modality = Modality.image(image_size)
+        modality = Modality.image(image_size)
+        super().__init__(features, width, modality=modality, bits=bits, neck=neck, hash_init_std=hash_init_std)
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1))
-        self.features = features
-        self.hash_layer = nn.Linear(width, bits)
-        if hash_init_std is not None:
-            nn.init.normal_(self.hash_layer.weight, std=hash_init_std)
-            nn.init.zeros_(self.hash_layer.bias)
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Logits: pixel-space images (n, 3, h, w) in [0, 1] to (n, bits)."""
-        logits: Tensor = self.hash_layer(self.features((inputs - self.mean) / self.std))
-        return logits
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Features (n, width) of pixel-space images (n, 3, h, w) in [0, 1]."""
+        found: Tensor = self.features((inputs - self.mean) / self.std)
+        return found
+
+    def before(self, inputs: Tensor) -> Tensor:
+        """The features of images, by a network that is not yet trained here."""
+        return self.embed(inputs)
+
+    @property
+    def pretrained(self) -> nn.Module:
+        """The feature network."""
+        return self.features
 
 
 def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: str, seed: int) -> HashNetwork:
@@ -79,8 +85,7 @@ def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: st
         CheckpointError: the weights cannot be fetched or read, or do not fit.
         ContractError: the backbone does not return the features that it promised.
     """
-    if bits < 1:
-        raise UsageError(f"a code of {bits} bits", hint="request at least 1")
+    require_bits(bits)
     with seeded(Randomness(seed=seed, purpose="network")):
         features, width = build_features(backbone, image_size=image_size, weights=weights)
         return HashNetwork(
@@ -92,6 +97,16 @@ def build_network(backbone: Backbone, *, bits: int, image_size: int, weights: st
             std=backbone.std,
             hash_init_std=backbone.hash_init_std,
         ).train()
+
+
+def require_bits(bits: int) -> None:
+    """Refuses a code length that is not positive.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if bits < 1:
+        raise UsageError(f"a code of {bits} bits", hint="request at least 1")
 
 
 def build_features(backbone: Backbone, *, image_size: int, weights: str) -> tuple[nn.Module, int]:
@@ -134,5 +149,5 @@ def _built(backbone: Backbone, weights: str) -> tuple[nn.Module, int]:
 
 
 def trunk(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The feature network's tensors among those of a :class:`HashNetwork`."""
-    return under("features", tensors)
+    """The image features' tensors among those of a :class:`HashNetwork`, or of a model with such a tower."""
+    return under("features", tensors) or under(f"towers.{IMAGE}.features", tensors)

@@ -7,7 +7,6 @@ from robusthash.boundary import breach, foreign
 from robusthash.contracts import (
     ClosedForm,
     HashLayer,
-    HashModel,
     Progress,
     Randomness,
     Split,
@@ -15,7 +14,7 @@ from robusthash.contracts import (
     TrainingReport,
     silent,
 )
-from robusthash.training.networks import HashNetwork, encode
+from robusthash.training.networks import HashNetwork, Inside, encode
 from robusthash.training.trainer.probing import probe
 
 
@@ -51,7 +50,10 @@ def set_hash_layer(
     network.to(device).eval()
     what = "features of the train split"
     found = encode(
-        _Features(network), split.images, device=device, progress=lambda done, total: progress(done, total, what)
+        Inside(network, network.embed),
+        split.images,
+        device=device,
+        progress=lambda done, total: progress(done, total, what),
     )
     train = TrainFeatures(values=found.double().cpu(), labels=split.labels)
     with foreign(method, "compute a hash layer"):
@@ -65,21 +67,6 @@ def set_hash_layer(
         network.hash_layer.bias.copy_(bias * scale)
     taken = probe(network, split, seed=seed, epoch=0, device=device)
     return TrainingReport(epochs=0, iterations=0, losses=(), probes=(taken,))
-
-
-class _Features(HashModel):
-    """A network without its hash layer."""
-
-    def __init__(self, network: HashNetwork) -> None:
-        super().__init__()
-        self.bits = network.hash_layer.in_features
-        self.modality = network.modality
-        self.network = network
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        network = self.network
-        features: Tensor = network.features((inputs - network.mean) / network.std)
-        return features
 
 
 def _check(projection: HashLayer, method: ClosedForm, network: HashNetwork) -> None:

@@ -1,16 +1,17 @@
-"""The training loop: minimises any loss of a hash model's batches, and resumes after an interruption."""
+"""The training loop: minimises any loss of a model's batches, and resumes after an interruption."""
 
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from robusthash.boundary import breach
 from robusthash.contracts import (
+    CrossModalObjective,
     EpochWatch,
-    HashModel,
     LossStep,
     Objective,
     Progress,
@@ -22,6 +23,7 @@ from robusthash.contracts import (
     TrainStep,
     seeded,
     silent,
+    towers_of,
     unwatched,
 )
 from robusthash.errors import TrainingError, UsageError
@@ -30,17 +32,20 @@ from robusthash.files.storage import digest
 from robusthash.files.tensors import prefixed, under
 from robusthash.training.networks import weights_digest
 from robusthash.training.trainer.batches import batch_count, batches
+from robusthash.training.trainer.crossmodal import CrossModalStep
+from robusthash.training.trainer.frozen import Model, frozen_parts, on_features, take_back
 from robusthash.training.trainer.objective import ObjectiveStep
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
 from robusthash.training.trainer.probing import probe, refuse_collapsed
 from robusthash.training.trainer.snapshot import Position, optimizer_state, restore_optimizer
 
+AnyStep = LossStep[Any]  #: whose model has one tower or several
 PROBES = 5  #: number of probes in a training, including the last
 
 
 def train(
-    model: HashModel,
-    loss: Objective | LossStep,
+    model: Model,
+    loss: Objective | CrossModalObjective | AnyStep,
     recipe: Recipe,
     data: RetrievalData,
     *,
@@ -54,7 +59,8 @@ def train(
     """Trains a model in place. On the same CPU the same arguments give the same bytes, interrupted or not.
 
     Args:
-        model: initialised; afterwards it is trained, on ``device``, and in evaluation mode.
+        model: initialised; afterwards it is trained, on ``device``, and in evaluation mode. A backbone of a recipe with
+            ``backbone_lr_scale=0`` stays as it is, with its batch normalisation.
         loss: what is minimised.
         recipe: how.
         data: the dataset; its train split is used.
@@ -72,38 +78,48 @@ def train(
     Raises:
         TrainingError: the loss was not finite, or the codes retrieve nothing.
         CheckpointError: ``partial`` cannot be read, or belongs to another training.
-        UsageError: the split's images do not fit the model, or are too few.
+        UsageError: the split's items do not fit the model, or are too few.
+        CapabilityError: the split has not what a tower takes.
         StorageError: ``partial`` cannot be written.
     """
-    split = data.train
-    loss = ObjectiveStep(loss, seed=seed) if isinstance(loss, Objective) else loss
+    whole, split = model, data.train
+    step = _step_of(loss, seed)
     _require_fit(model, split)
-    identity = training_identity(model, loss, recipe, split, seed)
+    identity = training_identity(model, step, recipe, split, seed)
     model.to(device)
+    if step is not loss:  # a loss over codes needs no more of a frozen backbone than its features
+        model, split = on_features(model, split, recipe, device=device, progress=progress)
     position = Position()
-    loss.start(model, split, _step(model, recipe, position), device)
-    optimizer = make_optimizer(recipe, model, loss.parameters())
+    step.start(model, split, _step(model, recipe, position), device)
+    optimizer = make_optimizer(recipe, model, step.parameters())
     snapshots = Snapshots(partial, identity, seconds=partial_seconds)
     found = snapshots.load()
     if found is not None:
-        position = _restore(found, model, optimizer, loss, device)
+        position = _restore(found, model, optimizer, step, device)
     while position.epochs < recipe.epochs:
-        position = _epoch(model, loss, recipe, split, optimizer, position, seed=seed, device=device, progress=progress)
+        position = _epoch(model, step, recipe, split, optimizer, position, seed=seed, device=device, progress=progress)
         if _probe_due(position.epochs, recipe.epochs):
             taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
             position = replace(position, probes=(*position.probes, taken))
         _tell(watch, position, recipe)
         if snapshots.due:
-            _save(snapshots, model, optimizer, loss, position)
-    loss.finish(model)
+            _save(snapshots, model, optimizer, step, position)
+    step.finish(model)
+    take_back(whole, model)
     refuse_collapsed(position.probes[-1], model.space.size)
-    model.eval()
+    whole.eval()
     return TrainingReport(
         epochs=position.epochs, iterations=position.iterations, losses=position.losses, probes=position.probes
     )
 
 
-def training_identity(model: HashModel, loss: LossStep, recipe: Recipe, split: Split, seed: int) -> str:
+def _step_of(loss: Objective | CrossModalObjective | AnyStep, seed: int) -> AnyStep:
+    if isinstance(loss, Objective):
+        return ObjectiveStep(loss, seed=seed)
+    return CrossModalStep(loss, seed=seed) if isinstance(loss, CrossModalObjective) else loss
+
+
+def training_identity(model: Model, loss: AnyStep, recipe: Recipe, split: Split, seed: int) -> str:
     """Digest of everything that determines a training.
 
     Args:
@@ -126,8 +142,8 @@ def training_identity(model: HashModel, loss: LossStep, recipe: Recipe, split: S
 
 
 def _epoch(
-    model: HashModel,
-    loss: LossStep,
+    model: Model,
+    loss: AnyStep,
     recipe: Recipe,
     split: Split,
     optimizer: torch.optim.Optimizer,
@@ -142,9 +158,13 @@ def _epoch(
     total = 0.0
     known = f", MAP {position.probes[-1].map:.3f} within the train split" if position.probes else ""
     set_learning_rate(optimizer, learning_rate(recipe, epoch))
+    modalities = sorted(towers_of(model))
     model.train()
+    for part in frozen_parts(model, recipe):
+        part.eval()
     with seeded(Randomness(seed=seed, purpose="train-dropout"), epoch, device=device):
-        for number, batch in enumerate(batches(split, recipe, seed=seed, epoch=epoch, device=device), start=1):
+        read = batches(split, recipe, modalities=modalities, seed=seed, epoch=epoch, device=device)
+        for number, batch in enumerate(read, start=1):
             optimizer.zero_grad()
             value = loss.loss(model, batch, _step(model, recipe, position, iterations))
             where = f"epoch {epoch + 1}/{recipe.epochs}"
@@ -158,7 +178,7 @@ def _epoch(
     )
 
 
-def _scalar(value: object, loss: LossStep) -> Tensor:
+def _scalar(value: object, loss: AnyStep) -> Tensor:
     if isinstance(value, Tensor) and value.ndim == 0 and value.is_floating_point() and value.requires_grad:
         return value
     if not isinstance(value, Tensor):
@@ -187,7 +207,7 @@ def _finite(loss: Tensor, where: str) -> float:
     return value
 
 
-def _step(model: HashModel, recipe: Recipe, position: Position, iterations: int | None = None) -> TrainStep:
+def _step(model: Model, recipe: Recipe, position: Position, iterations: int | None = None) -> TrainStep:
     made = position.iterations if iterations is None else iterations
     return TrainStep(epoch=position.epochs, epochs=recipe.epochs, iteration=made, bits=model.space.size)
 
@@ -196,18 +216,20 @@ def _probe_due(epochs: int, total: int) -> bool:
     return epochs == total or epochs % max(1, total // PROBES) == 0
 
 
-def _require_fit(model: HashModel, split: Split) -> None:
-    if model.modality.shape != (3, *split.images.size):
-        raise UsageError(
-            f"the model takes inputs of shape {model.modality.shape}, the train split has {(3, *split.images.size)}",
-            hint="build the model for the dataset's image size",
-        )
+def _require_fit(model: Model, split: Split) -> None:
+    for name, tower in towers_of(model).items():
+        found = split.view(name).modality.shape
+        if tower.modality.shape != found:
+            raise UsageError(
+                f"the model takes {name}s of shape {tower.modality.shape}, the train split has {found}",
+                hint="build the model for the dataset's items",
+            )
     if len(split) < 2:
-        raise UsageError(f"the train split has {len(split)} images", hint="pairs need at least 2")
+        raise UsageError(f"the train split has {len(split)} items", hint="pairs need at least 2")
 
 
 def _save(
-    snapshots: Snapshots, model: HashModel, optimizer: torch.optim.Optimizer, loss: LossStep, position: Position
+    snapshots: Snapshots, model: Model, optimizer: torch.optim.Optimizer, loss: AnyStep, position: Position
 ) -> None:
     moments, scalars = optimizer_state(optimizer)
     tensors = {
@@ -219,7 +241,7 @@ def _save(
 
 
 def _restore(
-    snapshot: Snapshot, model: HashModel, optimizer: torch.optim.Optimizer, loss: LossStep, device: torch.device
+    snapshot: Snapshot, model: Model, optimizer: torch.optim.Optimizer, loss: AnyStep, device: torch.device
 ) -> Position:
     model.load_state_dict(under("model", snapshot.tensors))
     restore_optimizer(optimizer, under("optimizer", snapshot.tensors), snapshot.about["scalars"])

@@ -22,7 +22,7 @@ from robusthash.files.tensors import prefixed, under
 from robusthash.training.networks import encode, fold_batch_norm, put_batch_norm
 
 
-class ObjectiveStep(LossStep):
+class ObjectiveStep(LossStep[HashModel]):
     """An objective's loss, with the code bank, the head and the batch normalisation that it asks for.
 
     The bank holds the detached relaxed codes of the whole train split. It is initialised by encoding the split: a bank

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from robusthash.contracts import Recipe
+from robusthash.contracts import CrossModalHashModel, HashModel, Recipe, towers_of
+from robusthash.training.networks import LayeredModel
 
 
 def learning_rate(recipe: Recipe, epoch: int) -> float:
@@ -37,21 +38,25 @@ def learning_rate(recipe: Recipe, epoch: int) -> float:
             return recipe.lr
 
 
-def make_optimizer(recipe: Recipe, model: nn.Module, of_loss: Iterable[nn.Parameter] = ()) -> torch.optim.Optimizer:
+def make_optimizer(
+    recipe: Recipe, model: HashModel | CrossModalHashModel, of_loss: Iterable[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
     """The recipe's optimiser; the ``lr_scale`` of a parameter group is its share of the learning rate.
 
     Args:
         recipe: the options.
-        model: if it has a ``hash_layer``, that learns at the full rate and the rest at ``backbone_lr_scale`` of it; a
-            model without one learns at the full rate.
+        model: its hash layers learn at the full rate, and backbones at ``backbone_lr_scale`` of it; a model without a
+            ``hash_layer`` learns at the full rate.
         of_loss: parameters of the loss, which learn at the full rate.
     """
-    head = getattr(model, "hash_layer", model)
-    own = {id(parameter) for parameter in head.parameters()}
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in own]
-    groups: list[dict[str, Any]] = [{"params": list(head.parameters()), "lr_scale": 1.0}]
-    if rest:
-        groups.append({"params": rest, "lr_scale": recipe.backbone_lr_scale})
+    groups: list[dict[str, Any]] = []
+    for tower in towers_of(model).values():
+        scaled = list(_scaled(tower))
+        own = {id(parameter) for parameter in scaled}
+        full = [parameter for parameter in tower.parameters() if id(parameter) not in own]
+        groups.append({"params": full, "lr_scale": 1.0})
+        if scaled:
+            groups.append({"params": scaled, "lr_scale": recipe.backbone_lr_scale})
     if others := list(of_loss):
         groups.append({"params": others, "lr_scale": 1.0})
     decay = recipe.weight_decay
@@ -64,6 +69,15 @@ def make_optimizer(recipe: Recipe, model: nn.Module, of_loss: Iterable[nn.Parame
             return torch.optim.SGD(
                 groups, lr=recipe.lr, weight_decay=decay, momentum=recipe.momentum, nesterov=recipe.nesterov
             )
+
+
+def _scaled(tower: HashModel) -> Iterable[nn.Parameter]:
+    """The parameters that learn at the backbone's rate."""
+    if isinstance(tower, LayeredModel):
+        return [] if tower.pretrained is None else tower.pretrained.parameters()
+    head = getattr(tower, "hash_layer", tower)
+    own = {id(parameter) for parameter in head.parameters()}
+    return [parameter for parameter in tower.parameters() if id(parameter) not in own]
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

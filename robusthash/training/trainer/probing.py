@@ -1,8 +1,10 @@
 """Measures retrieval within the train split, to notice early that a training fails."""
 
+from itertools import product
+
 import torch
 
-from robusthash.contracts import HashModel, Randomness, Split, TrainProbe
+from robusthash.contracts import CrossModalHashModel, HashModel, Randomness, Split, TrainProbe, towers_of
 from robusthash.errors import TrainingError
 from robusthash.hashing import binarise, pack
 from robusthash.metrics import Relevance, distance_histograms, random_floor
@@ -14,8 +16,10 @@ PROBE_DATABASE = 2_000  #: largest number of other train items that are searched
 COLLAPSE = 0.02  #: least share of the distance from the floor to 1; a model below it has learnt nothing
 
 
-def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torch.device) -> TrainProbe:
-    """Searches some train items among others; the query split is not used.
+def probe(
+    model: HashModel | CrossModalHashModel, split: Split, *, seed: int, epoch: int, device: torch.device
+) -> TrainProbe:
+    """Searches some train items among others, in the direction that retrieves worst; the query split is not used.
 
     Args:
         model: on ``device``.
@@ -28,17 +32,24 @@ def probe(model: HashModel, split: Split, *, seed: int, epoch: int, device: torc
     order = torch.argsort(keys, stable=True)
     queries = max(1, min(PROBE_QUERIES, len(split) // 5))
     chosen = order[: queries + PROBE_DATABASE]
-    codes = binarise(encode(model, split.images, device=device, indices=chosen)).cpu()
-    labels = split.labels[chosen]
-    packed = pack(codes)
-    histograms = distance_histograms(
-        packed[:queries], packed[queries:], labels[:queries], labels[queries:], bits=model.space.size
-    )
+    codes = [
+        binarise(encode(tower, split.view(name), device=device, indices=chosen)).cpu()
+        for name, tower in towers_of(model).items()
+    ]
+    labels, packed = split.labels[chosen], [pack(one) for one in codes]
+    found = [
+        MeanAveragePrecision().per_query(
+            distance_histograms(
+                left[:queries], right[queries:], labels[:queries], labels[queries:], bits=model.space.size
+            )
+        )
+        for left, right in product(packed, packed)
+    ]
     return TrainProbe(
         epoch=epoch,
-        map=MeanAveragePrecision().per_query(histograms).mean(),
+        map=min(scores.mean() for scores in found),
         floor=random_floor(labels[:queries], labels[queries:], relevance=Relevance.SHARE_ANY),
-        constant_bits=int((codes == codes[0]).all(0).sum()),
+        constant_bits=max(int((one == one[0]).all(0).sum()) for one in codes),
     )
 
 
@@ -51,6 +62,6 @@ def refuse_collapsed(last: TrainProbe, bits: int) -> None:
     if last.map - last.floor < COLLAPSE * (1 - last.floor):
         raise TrainingError(
             f"the training collapsed: MAP {last.map:.3f} within the train split, where random codes have "
-            f"{last.floor:.3f}; {last.constant_bits} of {bits} bits are the same for every image. Nothing is saved",
+            f"{last.floor:.3f}; {last.constant_bits} of {bits} bits are the same for every item. Nothing is saved",
             hint="try another learning rate (recipe.lr), more epochs (recipe.epochs), or a batch-paired objective",
         )

@@ -1,20 +1,24 @@
-"""Uniform noise, the baseline that every attack has to beat (Huang et al., Machines 2022, 10, 278, section 5.3)."""
+"""Noise, the baseline that every attack has to beat (Huang et al., Machines 2022, 10, 278, section 5.3)."""
 
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from robusthash.contracts import Attack, AttackBatch, AttackContext
-from robusthash.specs import Distance
+from robusthash.specs import Distance, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(Attack):
-    """Adds ``U[-epsilon, epsilon]`` to each element."""
+    """Adds ``U[-epsilon, epsilon]`` to each element; of a text of tags, it swaps as many as the threat allows."""
 
     @property
     def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
         return frozenset(Distance)
+
+    @property
+    def norms(self) -> frozenset[Norm]:  # noqa: D102 - as in the base class
+        return frozenset(Norm)
 
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         clean = batch.inputs

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from robusthash_datasets.mat.dataset import MatSet
+from robusthash_datasets.mat.dataset import Described, MatSet
 
 _TA_DCH = "github.com/tswang0116/TA-DCH"
 _EQB2A = "github.com/tswang0116/EQB2A"
@@ -48,6 +48,7 @@ class MsCocoMat(MatSet):
 
     known: ClassVar[Mapping[str, int]] = _known(2000, 121287, 10000, classes=80, tags=1024)
     fetch: ClassVar[str] = _by_hand("MS-COCO.mat", _EQB2A)
+    described: ClassVar[Described] = "signed features"
 
     title: str = "mscoco/ta-dch"  #: name of the dataset in results
     file: Path = Path("MS-COCO.mat")  #: the file, in --data-root
@@ -70,6 +71,7 @@ class IaprTc12Mat(MatSet):
 
     known: ClassVar[Mapping[str, int]] = _known(2000, 18000, 5000, classes=255, tags=1024)
     fetch: ClassVar[str] = _by_hand("IAPR-TC12.mat", _TA_DCH)
+    described: ClassVar[Described] = "signed features"
 
     title: str = "iaprtc12/ta-dch"  #: name of the dataset in results
     file: Path = Path("IAPR-TC12.mat")  #: the file, in --data-root
@@ -84,6 +86,7 @@ class WikiMat(MatSet):
 
     known: ClassVar[Mapping[str, int]] = _known(693, 2173, 2173, classes=10, tags=10)
     fetch: ClassVar[str] = _by_hand("WIKIPEDIA.mat", _TA_DCH)
+    described: ClassVar[Described] = "features"
 
     title: str = "wiki/ta-dch"  #: name of the dataset in results
     file: Path = Path("WIKIPEDIA.mat")  #: the file, in --data-root

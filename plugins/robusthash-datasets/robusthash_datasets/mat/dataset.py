@@ -10,21 +10,34 @@ from typing import ClassVar, Literal
 import numpy as np
 import torch
 
-from robusthash.contracts import Dataset, DatasetContext, Finding, Findings, RetrievalData, Split
+from robusthash.contracts import (
+    IMAGE,
+    TEXT,
+    Dataset,
+    DatasetContext,
+    Finding,
+    Findings,
+    Inputs,
+    Modality,
+    RetrievalData,
+    Split,
+)
 from robusthash.errors import DatasetError, OptionError, StorageError
 from robusthash.files.opening import DAMAGED, there
 from robusthash.files.storage import write_atomically
 from robusthash_datasets.mat.copies import PixelCopy
 from robusthash_datasets.mat.file import MatFile
 from robusthash_datasets.mat.images import MatImages, Stack
+from robusthash_datasets.mat.texts import MatTexts, TextCopy
 
 IMAGES, LABELS, TAGS = "IAll", "LAll", "TAll"  #: the arrays' names
+Described = Literal["tags", "features", "signed features"]
 _VERSION = "robusthash mat labels 1"  #: changes with the content of the cache
 
 
 @dataclass(frozen=True, kw_only=True)
 class MatSet(Dataset):
-    """A MATLAB file with ``IAll`` (images), ``LAll`` (labels) and ``TAll`` (tags, not used here), one row per item.
+    """A MATLAB file with ``IAll`` (images), ``LAll`` (labels) and ``TAll`` (texts: tags or features), one row per item.
 
     The first rows are the queries, the next the train items, and all rows after the queries, up to the published
     count, the database. An item's id is its row, from 0.
@@ -32,12 +45,14 @@ class MatSet(Dataset):
 
     known: ClassVar[Mapping[str, int]] = {}  #: published number of items of each split, ``classes``, and ``tags``
     fetch: ClassVar[str] = ""  #: how to get the file, for errors
+    described: ClassVar[Described] = "tags"  #: what a text is: tags of 0 and 1, or features in [0, 1] or in [-1, 1]
 
     title: str = "mat"  #: name of the dataset in results
     file: Path = Path("IAll.mat")  #: the file, in --data-root
     axes: tuple[int, int, int, int] = (3, 2, 0, 1)  #: axes of IAll as read by h5py: images, channels, rows, columns
     decoded: Literal["none", "query-train", "all"] = "all"  #: splits whose images are unpacked once into the cache
     backbone: str = "resnet18"  #: suggested backbone
+    texts: bool = False  #: also read TAll, a text beside each image; its copy goes to the cache
 
     def __post_init__(self) -> None:
         if sorted(self.axes) != [0, 1, 2, 3]:
@@ -54,6 +69,8 @@ class MatSet(Dataset):
         data = self._data(stack, context)
         copy = PixelCopy(stack, context.cache)
         copy.fill(self._unpacked(stack), context.progress)
+        if self.texts:
+            self._texts(stack, context).fill(context.progress)
         stack.mat.close()
         return data
 
@@ -106,13 +123,19 @@ class MatSet(Dataset):
             "train": range(queries, queries + train),
         }
         copy = None if self.decoded == "none" else PixelCopy(stack, context.cache)
+        texts = self._texts(stack, context) if self.texts else None
+        if texts is not None and texts.count != count:
+            raise stack.mat.error(f"{TAGS} has {texts.count} items, {IMAGES} {count}")
 
         def split(name: str) -> Split:
             rows = bounds[name]
             own = slice(rows.start, rows.stop)
             images = MatImages(stack, rows, copy=copy, size=context.image_size)
             ids = tuple(f"{row:06d}" for row in rows)
-            return Split.of_images(name=name, images=images, labels=torch.from_numpy(labels[own].copy()), ids=ids)
+            views: dict[str, Inputs] = {IMAGE: images}
+            if texts is not None:
+                views[TEXT] = MatTexts(texts, rows)
+            return Split(name=name, views=views, labels=torch.from_numpy(labels[own].copy()), ids=ids)
 
         return RetrievalData(
             name=self.title,
@@ -122,6 +145,12 @@ class MatSet(Dataset):
             train=split("train"),
             backbone=self.backbone,
         )
+
+    def _texts(self, stack: Stack, context: DatasetContext) -> TextCopy:
+        width = int(stack.mat.array(TAGS, 2).shape[0])
+        low = -1.0 if self.described == "signed features" else 0.0
+        modality = Modality.text(width, low=low, tags=self.described == "tags")
+        return TextCopy(mat=stack.mat, key=TAGS, modality=modality, cache=context.cache)
 
     def _unpacked(self, stack: Stack) -> int:
         queries = self.known["query"]

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 import pytest
 import torch
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, Budget, HashModel
+from robusthash.contracts import Attack, AttackBatch, AttackContext, Budget, HashModel, Radius
 from robusthash.errors import CapabilityError
 from robusthash.specs import Capability, Goal
 from robusthash.testing.contracts.attacks.fixtures import AttackFixtures
@@ -18,14 +18,14 @@ class Accounting(AttackFixtures):
     """Tests of what an attack costs and needs."""
 
     def test_budget_counts_every_pass(
-        self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
+        self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel, radii: tuple[Radius, ...]
     ) -> None:
         """The budget equals the counts of hooks on the model and the service; a black-box attack makes no pass.
 
         Gradients may be taken while it learns, while it perturbs, or both: a universal perturbation takes all of them
         before the first query.
         """
-        learning = toy_learning(victim)
+        learning = toy_learning(victim, epsilon=radii[1])
         with passes_through(victim) as learnt:
             attack.learn(learning)
         _equal(learning.surrogate.budget, learnt, "fit")

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, HashModel, Threat
-from robusthash.pixels import quantise
+from robusthash.contracts import Attack, AttackBatch, AttackContext, HashModel, Norm, Radius, Threat
 from robusthash.specs import AttackSpec, Distance
 from robusthash.testing.contracts.attacks.fixtures import AttackFixtures
 from robusthash.testing.contracts.attacks.worlds import copied, fitted, tensors_of
@@ -23,6 +22,7 @@ class Delivery(AttackFixtures):
         assert spec.goals == {attack.goal}
         assert spec.needs == attack.needs
         assert spec.distances == attack.distances
+        assert spec.norms == attack.norms
 
     def test_epsilon_zero_returns_the_inputs(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
         """At epsilon 0, the images are returned bit for bit, and nothing is clipped."""
@@ -34,24 +34,24 @@ class Delivery(AttackFixtures):
         assert torch.equal(result.unrounded, batch.inputs)
         assert not result.clipped.any()
 
-    @pytest.mark.parametrize("epsilon", [1 / 255, 8 / 255, 0.032])
+    @pytest.mark.parametrize("place", range(3))
     def test_stays_in_ball_and_box(
-        self, attack: Attack, context: AttackContext, batch: AttackBatch, epsilon: float
+        self, attack: Attack, context: AttackContext, batch: AttackBatch, radii: tuple[Radius, ...], place: int
     ) -> None:
-        """Before and after rounding, without the host's clipping; the delivered images are on the 8-bit grid.
+        """Before and after rounding, without the host's clipping; the delivered inputs are on the levels of the box.
 
-        An unbounded attack stays in the box, and ignores epsilon.
+        An unbounded attack stays in the box, and ignores the radius.
         """
-        threat = replace(context.threat, epsilon=epsilon)
+        threat = replace(context.threat, epsilon=radii[place].size)
         result = attack(batch, replace(context, threat=threat))
         if not attack.bounded:
             assert torch.equal(result.inputs, attack(batch, context).inputs)
-            threat = replace(threat, epsilon=1.0)
+            threat = threat.unbounded
         clipped = float(result.clipped.max())
         assert clipped == 0, "share of an image's elements that the attack left outside the ball or the box"
         assert threat.contains(result.unrounded, batch.inputs).all()
         assert threat.contains(result.inputs, batch.inputs).all()
-        assert torch.equal(result.inputs, quantise(result.inputs))
+        assert torch.equal(result.inputs, threat.box.nearest(result.inputs))
 
     def test_leaves_everything_as_it_was(
         self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel
@@ -68,8 +68,8 @@ class Delivery(AttackFixtures):
 
     def test_perturbs_whatever_it_says(self, attack: Attack) -> None:
         """An attack on anything in a box works on texts of a few levels in [-1, 3], inside the ball around each."""
-        if attack.modalities is not None or Distance.HAMMING not in attack.distances:
-            pytest.skip("it says that it does not perturb texts, or works on descriptors alone")
+        if attack.modalities is not None or Distance.HAMMING not in attack.distances or Norm.LINF not in attack.norms:
+            pytest.skip("it says that it does not perturb texts, works on descriptors alone, or counts edits")
         victim = TextVictim()
         batch, context = toy_batch(victim), replace(fitted(attack, victim), threat=Threat.on(victim.modality, 0.5))
         result = attack(batch, context)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, HashModel
+from robusthash.contracts import Attack, AttackBatch, AttackContext, HashModel, Norm, Radius
 from robusthash.specs import AttackSpec, Distance
 from robusthash.testing.contracts.attacks.worlds import fitted
 from robusthash.testing.contracts.objects import PluginObjectContract
-from robusthash.testing.victims import DescriptorVictim, SmallVictim, toy_batch
+from robusthash.testing.victims import TAGS, DescriptorVictim, SmallVictim, TextVictim, toy_batch
 
 
 class AttackFixtures(PluginObjectContract):
@@ -38,13 +38,25 @@ class AttackFixtures(PluginObjectContract):
 
     @pytest.fixture
     def victim(self, attack: Attack) -> HashModel:
-        """A victim of toy images, 3 x 16 x 16: one that gives codes, unless the attack works on descriptors alone."""
+        """A victim of toy images, 3 x 16 x 16, or of toy tags, if the attack edits these.
+
+        It gives codes, unless the attack works on descriptors alone.
+        """
+        if Norm.LINF not in attack.norms:
+            return TextVictim(box=TAGS)
         return SmallVictim() if Distance.HAMMING in attack.distances else DescriptorVictim()
 
     @pytest.fixture
-    def context(self, attack: Attack, victim: HashModel) -> AttackContext:
+    def radii(self, attack: Attack) -> tuple[Radius, ...]:
+        """Radii of the threats that the attack works within, the second one that of the context."""
+        if Norm.LINF in attack.norms:
+            return tuple(Radius(size=size) for size in (1 / 255, 8 / 255, 0.032))
+        return tuple(Radius.edits(count, norm) for norm in sorted(attack.norms) for count in (1, 3, 6))
+
+    @pytest.fixture
+    def context(self, attack: Attack, victim: HashModel, radii: tuple[Radius, ...]) -> AttackContext:
         """A context with the victim as surrogate, and what the attack learnt on it; one budget counts everything."""
-        return fitted(attack, victim)
+        return fitted(attack, victim, radii[1])
 
     @pytest.fixture
     def batch(self, victim: HashModel) -> AttackBatch:

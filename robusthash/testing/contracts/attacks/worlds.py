@@ -7,15 +7,25 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import distance_to
-from robusthash.contracts import Attack, AttackBatch, AttackContext, Budget, HashModel, LearningContext, Surrogate
+from robusthash.contracts import (
+    Attack,
+    AttackBatch,
+    AttackContext,
+    Budget,
+    HashModel,
+    LearningContext,
+    Radius,
+    Surrogate,
+)
 from robusthash.specs import Capability
 from robusthash.testing.contracts.attacks.witnesses import NoGradients
 from robusthash.testing.victims import toy_context, toy_learning
 
 
-def fitted(attack: Attack, victim: HashModel) -> AttackContext:
+def fitted(attack: Attack, victim: HashModel, radius: Radius | float = 8 / 255) -> AttackContext:
     """A context with what the attack learnt on the victim."""
-    return replace(toy_context(victim), fitted=attack.learn(toy_learning(victim)))
+    learnt = attack.learn(toy_learning(victim, epsilon=radius))
+    return replace(toy_context(victim, epsilon=radius), fitted=learnt)
 
 
 def tensors_of(batch: AttackBatch) -> dict[str, Tensor]:

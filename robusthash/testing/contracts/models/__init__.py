@@ -2,6 +2,7 @@
 
 from robusthash.testing.contracts.models.backbones import BackboneContract
 from robusthash.testing.contracts.models.closed_form import ClosedFormContract
+from robusthash.testing.contracts.models.crossmodal import CrossModalObjectiveContract, TextBackboneContract
 from robusthash.testing.contracts.models.descriptors import DescriptorContract
 from robusthash.testing.contracts.models.hashing import HashContract, ModelContract
 from robusthash.testing.contracts.models.objectives import ObjectiveContract
@@ -10,9 +11,11 @@ from robusthash.testing.contracts.models.ready import ReadyModelContract
 __all__ = [
     "BackboneContract",
     "ClosedFormContract",
+    "CrossModalObjectiveContract",
     "DescriptorContract",
     "HashContract",
     "ModelContract",
     "ObjectiveContract",
     "ReadyModelContract",
+    "TextBackboneContract",
 ]

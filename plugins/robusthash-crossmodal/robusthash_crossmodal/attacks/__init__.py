@@ -1,0 +1,1 @@
+"""Attacks made for cross-modal hashing, and for texts."""

@@ -1,0 +1,1 @@
+"""Datasets whose items have a text beside their image."""

@@ -1,0 +1,1 @@
+"""Defenses made for cross-modal hashing, and for texts."""

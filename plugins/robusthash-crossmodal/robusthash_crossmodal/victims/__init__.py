@@ -1,0 +1,1 @@
+"""Models that hash images and texts into one code space."""

@@ -1,0 +1,115 @@
+"""The models and backbones of this folder. Importable without torch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from robusthash.specs import BackboneSpec, ModelSpec
+
+_DATASET = "pairs-digits"  #: that these models are trained on unless a run names another
+_DCMH = "jiang2017deep"
+_DCHMT = "tu2022differentiable"
+_DJSRH = "su2019deep"
+_FPAD = "yu2025fpad"
+
+
+def models() -> Iterator[ModelSpec]:
+    """Models with two towers."""
+    yield from _dcmh()
+    yield from _djsrh()
+    yield from _fpad()
+    yield ModelSpec(
+        name="dchmt",
+        factory="robusthash_crossmodal.victims.dchmt:DCHMT",
+        summary="Distances across and within the towers, pulled to 0 or pushed to a margin (DCHMT)",
+        paper=_DCHMT,
+        dataset=_DATASET,
+    )
+
+
+def backbones() -> Iterator[BackboneSpec]:
+    """Feature networks of texts, and CNN-F."""
+    words = "robusthash_crossmodal.victims.networks.words:WordsMLP"
+    for name, summary, options in (
+        ("words-mlp", "Bags of words: one fully connected layer of 1,024 with ReLU", {}),
+        ("words-mlp/dcmh", "DCMH's text network: one layer of 8,192 with ReLU", {"widths": (8192,)}),
+        (
+            "words-mlp/fpad",
+            "FPAD's text network: 8,192 and 4,096 with batch normalisation and dropout",
+            {"widths": (8192, 4096), "batch_norm": True, "dropout": 0.2},
+        ),
+        ("words-mlp/djsrh", "DJSRH's text network: one layer of 4,096 with ReLU", {"widths": (4096,)}),
+        ("words-tfidf", "Bags of words weighted by TF-IDF, then one layer of 1,024 with ReLU", {"tfidf": True}),
+    ):
+        yield BackboneSpec(name=name, factory=words, summary=summary, options=options)
+    yield BackboneSpec(
+        name="words-transformer",
+        factory="robusthash_crossmodal.victims.networks.transformer:WordsTransformer",
+        summary="Self-attention among the embeddings of a text's words",
+    )
+    yield BackboneSpec(
+        name="cnn-f",
+        factory="robusthash_crossmodal.victims.networks.cnnf:CnnF",
+        summary="CNN-F, the image network of DCMH, for 224x224",
+        paper="chatfield2014return",
+    )
+
+
+def _dcmh() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_crossmodal.victims.dcmh:DCMH",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper=_DCMH,
+            dataset=_DATASET,
+        )
+
+    yield preset("dcmh", "Cross-modal pairwise likelihood, weighted by similarity (DCMH)", {}, {})
+    yield preset(
+        "dcmh/released",
+        "DCMH as in public code",
+        {"balance": False, "bounded": False, "eta": 1.0, "text": "words-mlp/dcmh"},
+        {"optimizer": "sgd", "momentum": 0.0, "lr": 10**-1.5, "epochs": 500, "batch_size": 128, "schedule": "cosine"},
+    )
+
+
+def _djsrh() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_crossmodal.victims.djsrh:DJSRH",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper=_DJSRH,
+            dataset=_DATASET,
+        )
+
+    yield preset("djsrh", "Reconstructed similarities of images and texts, without labels (DJSRH)", {}, {})
+    released = {"optimizer": "sgd", "lr": 0.001, "weight_decay": 5e-4, "batch_size": 32, "epochs": 80}
+    yield preset(
+        "djsrh/released",
+        "DJSRH as in its authors' code, for MIRFlickr",
+        {"text": "words-mlp/djsrh", "centred": False},
+        released,
+    )
+
+
+def _fpad() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_crossmodal.victims.fpad:FpadNet",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper=_FPAD,
+            dataset=_DATASET,
+        )
+
+    yield preset("fpad-net", "FPAD's networks: contrast to class codes that are learnt from class means", {}, {})
+    wide = {"text": "words-mlp/fpad", "hidden": (2048, 1024), "text_hidden": (1024,), "class_width": 1024}
+    recipe = {"optimizer": "sgd", "lr": 0.005, "weight_decay": 5e-4, "batch_size": 256, "epochs": 120}
+    yield preset("fpad-net/released", "FPAD's networks in their published widths", wide, recipe)
