@@ -49,7 +49,7 @@ def test_what_to_run_next_is_told_in_one_place() -> None:
     line = re.compile(r"[\"']next: |labelled\([\"']next")
     assert {path.name for path in sources if line.search(path.read_text("utf-8"))} == {"following.py"}
     callers = {path.stem for path in (ROOT / "robusthash").rglob("*.py") if "tell_next(" in path.read_text("utf-8")}
-    assert callers == {"following", "checkpoints", "eval", "import_"}  # train and harden report by checkpoints
+    assert callers == {"following", "checkpoints", "eval", "fit", "import_"}  # train and harden report by checkpoints
 
 
 @pytest.mark.usefixtures("cache")
@@ -60,6 +60,7 @@ def test_what_to_run_next_is_told_in_one_place() -> None:
         ["train", "--model", "dpsh", "--bits", "8", "--output", "my model.safetensors"],
         ["train", "--model", "dpsh", "--bits", "8", "--output", "model"],  # an extension that is no checkpoint's
         ["harden", "saat/fast", "--model", "dpsh", "-o", "saat/fast.epochs=1", "--output", "a\tb.safetensors"],
+        ["fit", "uap", "--model", "dpsh", "--bits", "8", "-o", "uap.steps=1", "--output", "my pattern.safetensors"],
     ],
     ids=" ".join,
 )
@@ -73,7 +74,7 @@ def test_the_command_told_runs(
     given = [*command, *data, *own, "-o", "train.epochs=1", "-o", "train.batch_size=8", *steps, "--quiet"]
     assert run(given) == 0
     (following,) = told(capsys.readouterr().out)
-    assert run([*words(following), *(["--json", "--quiet"] if command[0] != "eval" else ["--json"])]) == 0
+    assert run([*words(following), *(["--json"] if command[0] == "eval" else ["--json", "--quiet"])]) == 0
     assert '"name": "mine"' in capsys.readouterr().out
 
 

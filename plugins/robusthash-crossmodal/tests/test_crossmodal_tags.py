@@ -11,6 +11,7 @@ from robusthash.adversary import find_aim
 from robusthash.contracts import AttackBatch, AttackContext, Norm, Radius
 from robusthash.hashing import hamming
 from robusthash.testing import TextVictim, toy_batch, toy_context
+from robusthash.testing.contracts.attacks.worlds import rows_of
 from robusthash.testing.victims import TAGS
 from robusthash_crossmodal.attacks.moves import best_moves, every_move
 from robusthash_crossmodal.attacks.tags import TagEdits
@@ -45,7 +46,7 @@ def test_one_edit_is_the_best_of_all_single_edits() -> None:
     found = distances(TagEdits()(batch, context).inputs, batch, context)
     for row in range(len(batch.ids)):
         bags = neighbours(batch.inputs[row], 1)
-        one = AttackBatch(**{name: value[row : row + 1] for name, value in vars(batch).items()})
+        one = rows_of(batch, torch.tensor([row]))
         with torch.no_grad():
             aim = find_aim(TagEdits().aim, one, context.surrogate(one.inputs), context.surrogate.space, context.bank)
             best = int(hamming(context.surrogate(bags) >= 0, aim.expand(len(bags), -1) >= 0).min())

@@ -44,7 +44,7 @@ def flatten(record: "Record") -> dict[str, Any]:
         "passes": attack.passes,
         "precision": attack.precision,
         "compiled": attack.compiled,
-        "fitted": asdict(attack.fitted) if attack.fitted else None,
+        **({"fitted": asdict(attack.fitted)} if attack.fitted else {}),
         "protocols": dict(scoring.protocols),
         "headline": scoring.headline,
         "relevance": scoring.relevance,
