@@ -34,14 +34,8 @@ from robusthash.errors import (
 from robusthash.evaluation import Request, RunSettings, evaluate, fit_attack
 from robusthash.evaluation.crafting import lessons
 from robusthash.evaluation.crafting.fitted import load_fitted, save_fitted
-from robusthash.evaluation.planning.fitted import (
-    FittedAttack,
-    described,
-    only_attack,
-    read_fitted,
-    read_fitting,
-    with_fitted,
-)
+from robusthash.evaluation.planning.fitted import FittedAttack, only_attack, read_fitted, with_fitted
+from robusthash.evaluation.planning.fitting import described, read_fitting
 from robusthash.evaluation.planning.training import fitting_request
 from robusthash.files.tensors import load_tensors, save_tensors
 from robusthash.host import PluginHost

@@ -107,7 +107,7 @@ def command(
     if not first:
         return
     if as_json:
-        from robusthash.evaluation.planning.fitted import described
+        from robusthash.evaluation.planning.fitting import described
 
         told = {"path": str(found.path), "cached": found.cached, **described(found.fitting)}
         click.echo(json.dumps(told, indent=2))

@@ -8,7 +8,8 @@ from torch import Tensor
 from robusthash.contracts import Box, CodeBank, HashModel, Modality, Space
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.fitted import load_fitted
-from robusthash.evaluation.planning.fitted import FittedAttack, Fitting, InputKind
+from robusthash.evaluation.planning.fitted import FittedAttack
+from robusthash.evaluation.planning.fitting import Fitting, InputKind
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Database, System
 from robusthash.evaluation.victims.victim import Victim

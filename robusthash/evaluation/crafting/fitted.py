@@ -11,7 +11,7 @@ from torch import Tensor
 from robusthash.checkpoints import FITTED_KEY
 from robusthash.contracts import CodeBank, Space
 from robusthash.errors import CheckpointError
-from robusthash.evaluation.planning.fitted import Fitting, described, read_fitting
+from robusthash.evaluation.planning.fitting import Fitting, described, read_fitting
 from robusthash.files.tensors import load_tensors, prefixed, save_tensors, tensors_digest, under
 
 _LEARNT, _BANK = "learnt", "bank"

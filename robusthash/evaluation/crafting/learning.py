@@ -11,7 +11,7 @@ from torch import Tensor
 from robusthash.contracts import Attack, Budget, LearningContext, Snapshot, Snapshots, Team
 from robusthash.errors import CheckpointError
 from robusthash.evaluation.crafting.fitted import load_fitted, save_fitted
-from robusthash.evaluation.planning.fitted import Fitting
+from robusthash.evaluation.planning.fitting import Fitting
 from robusthash.files.caching import cached_path
 from robusthash.files.once import made_once, unfinished
 from robusthash.files.storage import require_space

@@ -13,7 +13,7 @@ from robusthash.evaluation.crafting.absent import kind_of
 from robusthash.evaluation.crafting.fitted import load_fitted
 from robusthash.evaluation.crafting.learning import Learnt, Stored, learnt
 from robusthash.evaluation.crafting.samples import Samples
-from robusthash.evaluation.planning.fitted import Fitting
+from robusthash.evaluation.planning.fitting import Fitting
 from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import Resources, versions
 from robusthash.evaluation.victims.system import System

@@ -15,7 +15,8 @@ from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.preparing import make_job
 from robusthash.evaluation.crafting.shards import ShardFolder, shard_ranges
 from robusthash.evaluation.crafting.shared import Shared
-from robusthash.evaluation.planning.fitted import FittedAttack, Fitting
+from robusthash.evaluation.planning.fitted import FittedAttack
+from robusthash.evaluation.planning.fitting import Fitting
 from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import versions
