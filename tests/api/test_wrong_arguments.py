@@ -144,7 +144,7 @@ ATTACK = {
     "a batch of none": Wrong(attacked(batch_size=0), "batch_size is 0", "at least 1"),
     "an ensemble": Wrong(attacked(name="strongest"), "needs a whole retrieval system", "evaluate", CapabilityError),
     "a query attack": Wrong(attacked(name="square"), "needs a whole retrieval system", "evaluate", CapabilityError),
-    "an attack that learns": Wrong(attacked(name="tha"), "needs a whole retrieval system", "evaluate", CapabilityError),
+    "an attack that learns": Wrong(attacked(name="tha"), "has to learn first", "fit", CapabilityError),
     "an attack on pictures": Wrong(
         lambda _: rh.attack("mosaic")(Texts(), torch.zeros(2, 6), epsilon=1),
         "perturbs images",

@@ -11,7 +11,7 @@ _LABELS = frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BA
 _RELEASED = {
     "steps": 20,
     "step_size": 1.5 / 255,
-    "random_start": True,
+    "start": "random",
     "keep_best": False,
     "stop": False,
     "annealed": False,
