@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from robusthash.results.rendering.sheet import Table
 
 
@@ -14,14 +16,18 @@ def show_table(table: "Table") -> None:
     from robusthash.results.rendering.fitting import fit
     from robusthash.results.rendering.room import room
 
-    fitted = fit(table, room(sys.stdout))
-    for parts in fitted.parts(fitted.head):
-        click.secho("".join(parts).rstrip(), bold=True)
-    for row in fitted.rows:
-        for parts in fitted.parts(row):
-            click.echo("".join(parts).rstrip())
-    if fitted.lacking:
-        click.secho(fitted.lacking, dim=True)
+    layout = fit(table, room(sys.stdout))
+    for line in layout.head(table, _joined):
+        click.secho(line, bold=True)
+    for number in range(len(table.lines)):
+        for line in layout.line(table, number, _joined):
+            click.echo(line)
+    if layout.lacking:
+        click.secho(layout.lacking, dim=True)
+
+
+def _joined(parts: "Sequence[str]", _columns: object, _emphasis: object) -> str:
+    return "".join(parts).rstrip()
 
 
 def paragraph(text: str, *, indent: int = 0, err: bool = False, colour: str | None = None) -> None:

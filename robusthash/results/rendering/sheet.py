@@ -101,4 +101,4 @@ class Sheet:
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
         from robusthash.results.rendering.terminal import parts  # it imports this module
 
-        return parts(self)
+        return parts(self, options)

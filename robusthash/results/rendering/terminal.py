@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from robusthash.results.rendering.escaping import visible
@@ -44,21 +45,37 @@ class FittedTable:
     accents: Mapping[str, str] = field(default_factory=dict)
 
     def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "Iterator[RenderableType]":
-        fitted = fit(self.content, options.max_width)
-        if self.content.caption:
-            yield text(self.content.caption)
-        yield from (_line(parts, ["bold"] * len(parts)) for parts in fitted.parts(fitted.head))
-        yield _line([("-" if options.ascii_only else "─") * fitted.width], ["dim"])
-        for row in fitted.rows:
-            if row.opens:
-                yield text("")
-            styles = [self._style(column, row.emphasis) for column in fitted.columns]
-            yield from (_line(parts, styles) for parts in fitted.parts(row))
-        if fitted.lacking:
-            yield text(fitted.lacking, style="dim")
+        yield from table_lines(self.content, options, self.accents)
 
-    def _style(self, column: Column, emphasis: Emphasis) -> str:
-        return "yellow" if column.warning else self.accents.get(column.name, _STYLES[emphasis])
+
+def table_lines(
+    content: Table, options: "ConsoleOptions", accents: Mapping[str, str] = MappingProxyType({})
+) -> "Iterator[Text]":
+    """The lines of a table, fitted into a terminal, and its caption before them if it has one.
+
+    Args:
+        content: the table.
+        options: of the console, with its width.
+        accents: styles of columns by name, beside those of the lines.
+    """
+
+    def draw(parts: Sequence[str], columns: Sequence[Column], emphasis: Emphasis | None) -> "Text":
+        if emphasis is None:
+            return _line(parts, ["bold"] * len(parts))
+        plain = _STYLES[emphasis]
+        return _line(parts, ["yellow" if one.warning else accents.get(one.name, plain) for one in columns])
+
+    layout = fit(content, options.max_width)
+    if content.caption:
+        yield text(content.caption)
+    yield from layout.head(content, draw)
+    yield _line([("-" if options.ascii_only else "─") * layout.width], ["dim"])
+    for number in range(len(content.lines)):
+        if layout.opens(content, number):
+            yield text("")
+        yield from layout.line(content, number, draw)
+    if layout.lacking:
+        yield text(layout.lacking, style="dim")
 
 
 def _line(parts: Iterable[str], styles: Iterable[str]) -> "Text":
@@ -96,14 +113,14 @@ def note(content: Note) -> "Text":
     return text(content.text, style="yellow" if content.warning else "dim")
 
 
-def parts(content: Sheet) -> "Iterator[RenderableType]":
-    """A sheet: its title, its tables, and its notes."""
+def parts(content: Sheet, options: "ConsoleOptions") -> "Iterator[Text]":
+    """A sheet: its title, its tables, and its notes, for a console with some options."""
     yield text(content.title, style="bold")
     if content.lead:
         yield text(content.lead, style="dim")
     for one in content.tables:
         yield text("")
-        yield FittedTable(one)
+        yield from table_lines(one, options)
     yield text("")
     yield from map(note, content.notes)
     yield from [text("")] if content.notes else []
