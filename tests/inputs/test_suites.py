@@ -34,7 +34,7 @@ WRONG = {
     "defenses": {"a text": '"none"', "none": "[]", "unknown": '["no"]', "a truth": "[true]"},
     "directions": {"a text": '"i2i"', "none": "[]", "unknown": '["x2y"]', "without texts": '["t2i"]'},
     "metrics": {"a text": '"map"', "none": "[]", "unknown": '["mab"]', "numbers": "[1]"},
-    "bits": {"a number": "32", "none": "[]", "texts": '["32"]', "floats": "[0.5]", "zero": "[0]", "many": "[5000]"}
+    "bits": {"none": "[]", "texts": '["32"]', "floats": "[0.5]", "zero": "[0]", "many": "[5000]"}
     | {"truths": "[true]", "beyond 64 bits": "[99999999999999999999]"},
     "qualities": {"a number": "50", "zero": "[0]", "many": "[101]", "texts": '["50"]'},
     "epsilons": {

@@ -152,7 +152,7 @@ def test_what_is_written_is_read(record: Record) -> None:
 def _schema_1(record: Record) -> dict[str, Any]:
     """The file that the first version would have written of a record."""
     content = json.loads(record.to_json())
-    for name in ("direction", "fitted", "role", "effort", "passes", "headline"):
+    for name in ("direction", "role", "effort", "passes", "headline"):
         del content[name]
     for model in filter(None, (content["model"], content["surrogate"])):
         del model["distance"], model["size"]

@@ -7,7 +7,6 @@ memberships are hard.
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 _STILL = 1e-7  #: of a centre's coordinates: a smaller move is none
@@ -102,6 +101,8 @@ def matched(weights: Tensor, memberships: Tensor) -> Tensor:
     Returns:
         (classes,) int64, indices of clusters.
     """
+    from scipy.optimize import linear_sum_assignment  # slow to import, and only what learns prototypes needs it
+
     _, clusters = linear_sum_assignment((weights.T @ memberships).cpu().numpy(), maximize=True)
     return torch.from_numpy(clusters).to(weights.device)
 

@@ -117,7 +117,7 @@ def _fields(path: Path, content: dict[str, Any]) -> dict[str, Any]:
         if field in found:
             raise InputError(f"suite {path} has {field} twice, once as {key}", hint="keep one of them")
         one = key in _OPTIONS and field != "compiled" and not isinstance(value, list)
-        found[field] = [value] if one or (key == "bits" and isinstance(value, int)) else value
+        found[field] = [value] if one or (key in ("bits", "edits") and isinstance(value, int)) else value
     return found
 
 
