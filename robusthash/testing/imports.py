@@ -20,6 +20,7 @@ _ROOMS = (
     "epsilon",
     "errors",
     "events",
+    "files.archives",
     "files.arrays",
     "files.contents",
     "files.documents",

@@ -21,8 +21,8 @@ from robusthash.contracts import (
     Split,
 )
 from robusthash.errors import DatasetError, OptionError
+from robusthash.files.archives import read_arrays
 from robusthash.files.opening import there
-from robusthash_datasets.images.archives import read_arrays
 from robusthash_datasets.images.fromfiles import FromFiles
 from robusthash_datasets.images.memory import zeros_and_ones
 

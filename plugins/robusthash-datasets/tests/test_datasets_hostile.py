@@ -13,9 +13,9 @@ from scipy.io import savemat
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
+from robusthash.files.archives import read_arrays
 from robusthash_datasets.corel import Corel5k
 from robusthash_datasets.folder import Folder
-from robusthash_datasets.images.archives import read_arrays
 from robusthash_datasets.lists import Lists
 from robusthash_datasets.mat import parser
 from robusthash_datasets.mat.file import MatFile

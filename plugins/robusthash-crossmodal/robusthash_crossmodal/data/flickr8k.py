@@ -10,9 +10,10 @@ import torch
 
 from robusthash.contracts import IMAGE, TEXT, Dataset, DatasetContext, RetrievalData, Split
 from robusthash.errors import DatasetError, OptionError
+from robusthash.files.archives import read_arrays
 from robusthash.files.opening import there
-from robusthash_crossmodal.data.archives import JpegImages, read_arrays
 from robusthash_crossmodal.data.bags import Words, bags_of
+from robusthash_crossmodal.data.jpeg_images import JpegImages
 
 _FILE = "flickr8k_4k_128.npz"
 _ARRAYS = ("jpeg", "offset", "name", "role", "Y", "concepts", "captions_json")

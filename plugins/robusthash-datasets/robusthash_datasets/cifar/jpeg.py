@@ -10,11 +10,11 @@ from PIL import Image
 
 from robusthash.contracts import DatasetContext
 from robusthash.errors import DatasetError
+from robusthash.files.archives import read_arrays
 from robusthash.files.contents import content_digest
 from robusthash.files.opening import DAMAGED, there
 from robusthash.files.storage import write_atomically
 from robusthash_datasets.cifar.official import CLASSES, Source
-from robusthash_datasets.images.archives import read_arrays
 
 NAME = "cifar10_jpeg_all60k.npz"
 _HINT = (

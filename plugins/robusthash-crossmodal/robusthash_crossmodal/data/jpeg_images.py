@@ -1,4 +1,4 @@
-"""Archives of NumPy with images as bytes of JPEG files, which are decoded when they are read."""
+"""Images as bytes of JPEG files in one array, which are decoded when they are read."""
 
 import hashlib
 import io
@@ -12,30 +12,6 @@ from torch import Tensor
 
 from robusthash.contracts import Images
 from robusthash.errors import DatasetError
-from robusthash.files.opening import DAMAGED, open_file
-
-#: One array, without names, has neither an end nor parts.
-_BROKEN: tuple[type[Exception], ...] = (*DAMAGED, AttributeError, TypeError)
-
-
-def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.ndarray]:
-    """Arrays of an archive, by name.
-
-    Args:
-        file: the archive.
-        names: of the arrays.
-        hint: how to get the file, for errors.
-
-    Raises:
-        DatasetError: it is missing, damaged or no archive, or has no such array.
-    """
-    try:
-        with open_file(file) as opened, np.load(opened, allow_pickle=False) as kept:
-            return {name: kept[name] for name in names}
-    except FileNotFoundError:
-        raise DatasetError(f"no {file}", hint=hint) from None
-    except _BROKEN as error:
-        raise DatasetError(f"cannot read {file}: {' '.join(str(error).split())}", hint=hint) from error
 
 
 class JpegImages(Images):

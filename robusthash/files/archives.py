@@ -11,11 +11,13 @@ import numpy as np
 from robusthash.errors import DatasetError
 from robusthash.files.opening import DAMAGED, open_file
 
+__all__ = ["read_arrays"]
+
 LARGEST = 16 << 30  #: bytes that the arrays may have together; CIFAR-10's are a twentieth of it in 8 bits
 
 
 def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.ndarray]:
-    """Arrays of an archive, by name, in the order of the names.
+    """Some arrays of a stranger's archive, in the order of their names.
 
     Args:
         file: the archive.
