@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -132,7 +132,7 @@ def _run(arguments: Sequence[str], session: Session) -> int:
     except click.Abort:
         return INTERRUPTED
     except ReaderGoneError:
-        _silence_output()
+        _silence(sys.stdout)
         return READER_GONE
     except click.UsageError as error:
         return _fail(session, error.format_message(), hint_of(error), error.exit_code)
@@ -141,7 +141,7 @@ def _run(arguments: Sequence[str], session: Session) -> int:
     except RobustHashError as error:
         return _fail(session, error.message, error.hint, error.exit_code)
     except OutputError as error:
-        _silence_output()
+        _silence(sys.stdout)
         return _fail(session, f"cannot write the output: {error}", "free disk space, or send it elsewhere", 1)
     except (Exception, SystemExit) as error:  # the last resort: a bug becomes one line, too
         made = blaming(None, "run the command").translated(error)
@@ -158,7 +158,7 @@ def _restore(files: str | None) -> None:
 
 
 def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:
-    with contextlib.suppress(OSError):  # the exit code tells whom no stream can
+    try:
         if session.as_json:  # whoever reads the output is told there, too
             told = {"error": message, "hint": hint, "exit_code": exit_code}
             click.echo(json.dumps(told, indent=2))
@@ -167,11 +167,13 @@ def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> i
         line(f"error: {message}", err=True)
         if hint:
             line(f"hint: {hint}", err=True)
+    except OSError:  # the exit code tells whom no stream can
+        _silence(sys.stderr)
     return exit_code
 
 
-def _silence_output() -> None:
+def _silence(stream: TextIO) -> None:
     """Discards what is still in the buffer, so that the interpreter does not complain at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)

@@ -54,6 +54,7 @@ def test_every_item_of_a_batch_is_in_one_share(size: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif("ROBUSTHASH_TEAMS" not in os.environ, reason="set ROBUSTHASH_TEAMS: torch may abort as it ends")
 @pytest.mark.parametrize("attack", ["prosgan", "uaa-gan/paper"])
 def test_two_processes_learn_what_one_learns(tmp_path: Path, attack: str) -> None:
     """With the same batches, up to the rounding of sums: 1e-4 of the largest weight of each tensor, after six steps."""

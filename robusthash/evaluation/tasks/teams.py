@@ -50,5 +50,6 @@ def joined(device: str) -> Iterator[Team]:
     distributed.init_process_group("gloo" if place.type == "cpu" else "nccl", timeout=_PATIENCE)
     try:
         yield Team(rank=distributed.get_rank(), size=size, device=str(place))
+        distributed.barrier()  # none leaves while another one may still talk to it
     finally:
         distributed.destroy_process_group()
