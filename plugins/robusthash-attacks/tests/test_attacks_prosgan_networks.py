@@ -173,6 +173,7 @@ def test_the_power_iteration_moves_in_training_alone() -> None:
 
 
 def test_the_spectral_norm_becomes_one() -> None:
+    torch.manual_seed(0)  # power iteration is slow where two singular values are nearly equal
     network, images = Discriminator((16, 16), 3, filters=4), torch.rand(2, 3, 16, 16)
     for _ in range(50):
         network(images)
