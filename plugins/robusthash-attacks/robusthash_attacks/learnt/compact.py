@@ -4,10 +4,9 @@ from typing import Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from robusthash.errors import CapabilityError
-from robusthash_attacks.learnt.generator import Residual
+from robusthash_attacks.learnt.generator import Guided, Residual
 
 _SMALLEST = 8  #: sides of an image, at least
 _DOWN = 4  #: factor between the image and the map that the residual blocks work on
@@ -15,7 +14,7 @@ _TOLD = 0.02  #: standard deviation of the first weights of the scales: nearly t
 _GAIN = 2.0  #: of a guide at first; by itself, it is drawn as tanh 2 = 0.96
 
 
-class CompactGenerator(nn.Module):
+class CompactGenerator(Guided):
     """Encodes an image, and decodes a residual on top of a pattern of the condition's.
 
     It differs from :class:`~robusthash_attacks.learnt.generator.Generator` in three ways. It halves the image at once,
@@ -72,12 +71,8 @@ class CompactGenerator(nn.Module):
             state: a ``state_dict()`` of this class.
             size: height and width of the images.
         """
-        blocks = len({name.split(".")[1] for name in state if name.startswith("residual.")})
         filters, condition = state["decoder.1.layer.weight"].shape[1], state["pattern.weight"].shape[1]
-        with torch.device("meta"):
-            network = cls(size, condition, filters=filters, blocks=blocks, guided="gain" in state)
-        network.load_state_dict(state, assign=True)
-        return network.requires_grad_(requires_grad=False)
+        return cls.frozen(state, size, condition, filters=filters)
 
     def forward(self, images: Tensor, condition: Tensor | None = None, guide: Tensor | None = None) -> Tensor:
         """What the head says of each element, in (-1, 1): (n, 3, h, w).
@@ -89,14 +84,11 @@ class CompactGenerator(nn.Module):
         """
         condition = images.new_ones(len(images), 1) if condition is None else condition
         height, width = images.shape[2:]
-        rows, columns = self.padded
-        seen = images if guide is None else torch.cat([images, guide], 1)
-        framed = pad(seen, (0, columns - width, 0, rows - height), mode="replicate")
+        framed = self.framed(images, guide)
         encoded = self.encoder[1](self.encoder[0](framed, condition), condition)
         decoded = self.decoder[1](self.decoder[0](self.residual(encoded), condition), condition)
         drawn: Tensor = self.head(torch.cat([decoded, framed], 1))[:, :, :height, :width]
-        drawn = drawn + self.pattern(condition).view_as(images)
-        return torch.tanh(drawn if guide is None or self.gain is None else drawn + self.gain * guide)
+        return self.said(drawn + self.pattern(condition).view_as(images), guide)
 
 
 class Told(nn.Module):

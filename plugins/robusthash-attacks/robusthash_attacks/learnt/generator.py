@@ -15,7 +15,40 @@ _GAIN = 2.0  #: of a guide at first; by itself, it is drawn as tanh 2 = 0.96
 _DOWN = 4  #: factor between the image and the map that the residual blocks work on
 
 
-class Generator(nn.Module):
+class Guided(nn.Module):
+    """What generators have in common: images in a frame whose sides divide, and a guide. The layers are theirs."""
+
+    padded: tuple[int, int]
+    gain: nn.Parameter | None
+
+    @classmethod
+    def frozen(cls, state: dict[str, Tensor], size: tuple[int, int], condition: int, *, filters: int) -> Self:
+        """A trained network with frozen parameters, on the state's device.
+
+        Args:
+            state: a ``state_dict()`` of this class.
+            size: height and width of the images.
+            condition: its length.
+            filters: as it was made with.
+        """
+        blocks = len({name.split(".")[1] for name in state if name.startswith("residual.")})
+        with torch.device("meta"):
+            network = cls(size, condition, filters=filters, blocks=blocks, guided="gain" in state)
+        network.load_state_dict(state, assign=True)
+        return network.requires_grad_(requires_grad=False)
+
+    def framed(self, images: Tensor, guide: Tensor | None) -> Tensor:
+        """Images (n, 3, h, w), with their guide if there is one, padded by their border."""
+        rows, columns = self.padded
+        seen = images if guide is None else torch.cat([images, guide], 1)
+        return pad(seen, (0, columns - images.shape[3], 0, rows - images.shape[2]), mode="replicate")
+
+    def said(self, drawn: Tensor, guide: Tensor | None) -> Tensor:
+        """What the head says (n, 3, h, w), in (-1, 1), of what it has drawn."""
+        return torch.tanh(drawn if guide is None or self.gain is None else drawn + self.gain * guide)
+
+
+class Generator(Guided):
     """Draws a label map from the condition, encodes it with the image, and decodes an image.
 
     At 224 x 224, with a condition of 512 numbers, 64 filters and 6 blocks, it is the published network of 21,454,121
@@ -68,19 +101,8 @@ class Generator(nn.Module):
             state: a ``state_dict()`` of this class.
             size: height and width of the images.
         """
-        filters = len(state["encoder.0.bias"])
-        blocks = len({name.split(".")[1] for name in state if name.startswith("residual.")})
         condition = state["label.linear.weight"].shape[1] if "label.linear.weight" in state else 0
-        with torch.device("meta"):
-            network = cls(
-                size,
-                condition,
-                filters=filters,
-                blocks=blocks,
-                guided="gain" in state,
-            )
-        network.load_state_dict(state, assign=True)
-        return network.requires_grad_(requires_grad=False)
+        return cls.frozen(state, size, condition, filters=len(state["encoder.0.bias"]))
 
     def forward(self, images: Tensor, condition: Tensor | None = None, guide: Tensor | None = None) -> Tensor:
         """What the head says of each element, in (-1, 1): (n, 3, h, w).
@@ -91,13 +113,11 @@ class Generator(nn.Module):
             guide: (n, 3, h, w) float in [-1, 1]; None if the generator has none.
         """
         height, width = images.shape[2:]
-        rows, columns = self.padded
-        seen = images if guide is None else torch.cat([images, guide], 1)
-        framed = pad(seen, (0, columns - width, 0, rows - height), mode="replicate")
+        framed = self.framed(images, guide)
         parts = [framed] if self.label is None or condition is None else [self.label(condition), framed]
         decoded = self.decoder(self.residual(self.encoder(torch.cat(parts, 1))))
         drawn: Tensor = self.head(torch.cat([decoded, framed], 1))[:, :, :height, :width]
-        return torch.tanh(drawn if guide is None or self.gain is None else drawn + self.gain * guide)
+        return self.said(drawn, guide)
 
 
 class LabelDecoder(nn.Module):

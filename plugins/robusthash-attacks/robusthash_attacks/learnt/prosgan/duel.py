@@ -103,6 +103,9 @@ class Duel:
             if self.discriminator is not None and step % _EVERY_THIRD == 0:
                 losses["discriminator"] = self._teach(self.discriminator, clean, attacked.detach(), rows, chosen, batch)
             parts = self._parts(clean, attacked, chosen)
+            if self.discriminator is not None:
+                said = self.discriminator(scaled(attacked))
+                parts["deception"] = self._weights.deception * deception_loss(said, self._labels[chosen])
             self._players.update("generator", torch.stack(list(parts.values())).sum(), batch)
         return self._team.mean({**losses, **{name: float(part.detach()) for name, part in parts.items()}}, batch)
 
@@ -114,7 +117,7 @@ class Duel:
         for number, rows in enumerate(self._validating.parts(self._batch)):
             clean, chosen = self._validating.inputs(rows), self._drawn(len(rows), 0, number)
             parts = self._parts(clean, self._attacked(clean, chosen), chosen)
-            totals.append(len(rows) * sum(float(part) for name, part in parts.items() if name != "deception"))
+            totals.append(len(rows) * sum(map(float, parts.values())))
         self._players.train(mode=True)
         return sum(totals) / len(self._validating.rows)
 
@@ -167,13 +170,10 @@ class Duel:
         return self._drawer(self.generator, clean, self._condition[chosen], self._codes[chosen])
 
     def _parts(self, clean: Tensor, attacked: Tensor, chosen: Tensor) -> dict[str, Tensor]:
-        """The generator's losses by name, weighted; a weight of 0 leaves its part out."""
+        """The generator's losses by name, weighted, but for the discriminator's; a weight of 0 leaves its part out."""
         parts = {"hash": self._weights.hash * self._drawer.loss(self._surrogate(attacked), self._codes[chosen])}
         if self._weights.reconstruction:
             parts["reconstruction"] = self._weights.reconstruction * mse_loss(scaled(attacked), scaled(clean))
-        if self.discriminator is not None:
-            said = self.discriminator(scaled(attacked))
-            parts["deception"] = self._weights.deception * deception_loss(said, self._labels[chosen])
         return parts
 
     def _teach(
