@@ -14,7 +14,7 @@ import pytest
 
 import robusthash.evaluation
 from robusthash.cli import group
-from robusthash.cli.session import Session
+from robusthash.cli.input.session import Session
 from robusthash.errors import RobustHashError
 from robusthash.host.files import FILES_VARIABLE
 from robusthash.results import Against, QueryArrays, ResultStore, ScoreKey

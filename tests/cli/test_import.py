@@ -10,7 +10,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from robusthash.cli.commands.import_ import _LAYOUTS
+from robusthash.cli.commands.models.import_ import _LAYOUTS
 from robusthash.cli.entry import run
 from robusthash.errors import CheckpointError
 from robusthash.training import load_checkpoint, read_description

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from robusthash.boundary import foreign
-from robusthash.cli.columns import paragraph, show_table
 from robusthash.cli.commands.plugins.listing import show_listing
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
-from robusthash.cli.lines import line
-from robusthash.cli.paths import PATH
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.output.columns import paragraph, show_table
+from robusthash.cli.output.lines import line
 from robusthash.errors import ContractError, DatasetError, OptionError
 from robusthash.files.opening import require_file
 from robusthash.host import PluginHost, PluginKind, Registered

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from robusthash.boundary import foreign
-from robusthash.cli.columns import paragraph, show_table
 from robusthash.cli.common import json_option, load_host
+from robusthash.cli.output.columns import paragraph, show_table
 from robusthash.host import PluginHost, PluginKind, Registered
 from robusthash.options import OptionField, describe, plain
 

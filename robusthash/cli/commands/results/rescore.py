@@ -15,7 +15,7 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
-from robusthash.cli.selection import select, selection_options
+from robusthash.cli.input.selection import select, selection_options
 from robusthash.options import parse_assignments
 
 

@@ -9,10 +9,10 @@ import click
 
 from robusthash.checkpoints import is_pickle, read_metadata
 from robusthash.cli.common import json_option, load_host
-from robusthash.cli.following import tell_next
-from robusthash.cli.lines import line
-from robusthash.cli.numbers import BITS, SIDE
-from robusthash.cli.paths import PATH
+from robusthash.cli.input.numbers import BITS, SIDE
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.output.following import tell_next
+from robusthash.cli.output.lines import line
 from robusthash.errors import OptionError, UsageError
 from robusthash.files.storage import require_writable_file
 from robusthash.host import PluginHost, PluginKind

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from robusthash.cli.numbers import COUNT, SEED, SIDE
-from robusthash.cli.paths import PATH
+from robusthash.cli.input.numbers import COUNT, SEED, SIDE
+from robusthash.cli.input.paths import PATH
 from robusthash.files.paths import read_path
 from robusthash.options import parse_assignments
 from robusthash.specs import NAMED_WEIGHTS
