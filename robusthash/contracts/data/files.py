@@ -13,6 +13,7 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from robusthash.contracts.data.framing import framed, shorter_side
 from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
 from robusthash.files.contents import content_digests
@@ -63,7 +64,7 @@ class FileImages(Images):
         remedy: str = "restore the file, or remove it from the dataset",
         workers: int | None = None,
     ) -> None:
-        self.resize = shorter_side(size) if resize is None else resize
+        self.resize: int = shorter_side(size) if resize is None else resize
         if size < 1 or self.resize < size:
             raise DatasetError(
                 f"cannot crop {size} pixels from images resized to {self.resize}", hint="1 <= size <= resize"
@@ -142,7 +143,7 @@ class FileImages(Images):
             said = error.strerror if isinstance(error, OSError) else None
             reason = " ".join((said or str(error)).split()) or type(error).__name__
             raise self._error(index, f"cannot read image {path}: {reason}", self._remedy) from error
-        return _fit(torch.from_numpy(pixels).permute(2, 0, 1), self.resize, self.size[0])
+        return framed(torch.from_numpy(pixels).permute(2, 0, 1), resize=self.resize, size=self.size[0])
 
     def _error(self, index: int, message: str, remedy: str) -> DatasetError:
         return DatasetError(message if self._origin is None else f"{self._origin(index)}: {message}", hint=remedy)
@@ -157,15 +158,6 @@ class _Taken:
 
     def __call__(self, index: int) -> str:
         return self._origin(self._chosen[index])
-
-
-def shorter_side(size: int) -> int:
-    """Length of the shorter side before a crop of ``size``, in the usual ratio of 256 to 224.
-
-    >>> shorter_side(224), shorter_side(64)
-    (256, 73)
-    """
-    return round(size * 256 / 224)
 
 
 def _bad_name(name: str, *, outside: bool) -> str | None:
@@ -188,14 +180,3 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "P" and "transparency" in image.info:
         image = image.convert("RGBA")
     return image.convert("RGB")
-
-
-def _fit(image: Tensor, resize: int, size: int) -> Tensor:
-    """(3, h, w) uint8 to (3, size, size): the shorter side resized, the centre cropped."""
-    if min(image.shape[1:]) != resize:
-        # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
-        from torchvision.transforms.v2 import functional
-
-        image = functional.resize(image, [resize], antialias=True)
-    top, left = (round((length - size) / 2) for length in image.shape[1:])  # as torchvision's center_crop
-    return image[:, top : top + size, left : left + size].contiguous()
