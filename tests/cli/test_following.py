@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from robusthash.cli import group, run
-from robusthash.cli.following import shell_word
+from robusthash.cli.output.following import shell_word
 from tests.cli.test_import import state
 
 ROOT = Path(__file__).parents[2]

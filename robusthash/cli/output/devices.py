@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from robusthash.cli.lines import line
+from robusthash.cli.output.lines import line
 
 _DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))  #: of NVIDIA on Linux, and in the Linux of Windows
 

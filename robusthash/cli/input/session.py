@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from robusthash.cli.paths import PATH
+from robusthash.cli.input.paths import PATH
 from robusthash.host.files import add_plugin_file
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])

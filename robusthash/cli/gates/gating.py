@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from robusthash.cli.columns import paragraph
-from robusthash.cli.lines import line
-from robusthash.cli.paths import PATH
-from robusthash.cli.selection import nothing
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.selection import nothing
+from robusthash.cli.output.columns import paragraph
+from robusthash.cli.output.lines import line
 from robusthash.errors import InputError, StorageError, UsageError
 
 if TYPE_CHECKING:

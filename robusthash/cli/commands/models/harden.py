@@ -8,10 +8,10 @@ import click
 
 from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
-from robusthash.cli.devices import tell_device
-from robusthash.cli.following import data_arguments
-from robusthash.cli.numbers import BITS
-from robusthash.cli.setting import make_setting, setting_options
+from robusthash.cli.input.numbers import BITS
+from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.output.devices import tell_device
+from robusthash.cli.output.following import data_arguments
 
 
 @click.command("harden")

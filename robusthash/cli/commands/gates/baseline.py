@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from robusthash.cli.columns import show_table
 from robusthash.cli.common import json_option
-from robusthash.cli.gating import baseline_option, material_of, newest_option, rules_file_option, settings_of
-from robusthash.cli.lines import line
-from robusthash.cli.paths import PATH
+from robusthash.cli.gates.gating import baseline_option, material_of, newest_option, rules_file_option, settings_of
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.output.columns import show_table
+from robusthash.cli.output.lines import line
 
 
 @click.group("baseline")

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-from robusthash.cli.lines import line
+from robusthash.cli.output.lines import line
 from robusthash.errors import RobustHashWarning
 
 _ESCAPED = "robusthash"  #: name of the handler of what the encoding of a stream lacks

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from robusthash.cli.common import out, results_option
-from robusthash.cli.selection import select, selection_options
+from robusthash.cli.input.selection import select, selection_options
 
 
 @click.command("leaderboard")

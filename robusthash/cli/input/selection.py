@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from robusthash.cli.lines import line
+from robusthash.cli.output.lines import line
 
 if TYPE_CHECKING:
     from robusthash.results import Results, ResultStore

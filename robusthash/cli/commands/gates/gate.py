@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from robusthash.cli.common import json_option
-from robusthash.cli.gating import (
+from robusthash.cli.gates.gating import (
     baseline_option,
     clear_reports,
     judging_options,
@@ -16,8 +16,8 @@ from robusthash.cli.gating import (
     settings_of,
     show_verdict,
 )
-from robusthash.cli.lines import line
-from robusthash.cli.paths import PATH
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.output.lines import line
 
 
 @click.command("gate")

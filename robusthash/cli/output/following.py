@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from robusthash.cli.session import Session
+from robusthash.cli.input.session import Session
 
 _AUTO = "auto"  #: the dataset without --dataset, which the model decides
 
@@ -28,7 +28,7 @@ def data_arguments(values: Mapping[str, Any]) -> Iterator[str]:
     """The arguments that read the data of a command again: its dataset, folder, size, and the dataset's own options.
 
     Args:
-        values: of the options that :func:`robusthash.cli.setting.setting_options` adds.
+        values: of the options that :func:`robusthash.cli.input.setting.setting_options` adds.
     """
     dataset = values["dataset"]
     if dataset != _AUTO:
@@ -37,7 +37,7 @@ def data_arguments(values: Mapping[str, Any]) -> Iterator[str]:
         if values[name] is not None:
             yield from (f"--{name.replace('_', '-')}", str(values[name]))
     for assignment in values["assignments"]:
-        if assignment.startswith(f"{dataset}."):
+        if assignment.startswith((f"{dataset}.", f"dataset:{dataset}.")):
             yield from ("-o", assignment)
     if values["device"] != "auto":
         yield from ("--device", values["device"])

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from robusthash.cli.lines import line
+from robusthash.cli.output.lines import line
 from robusthash.progress import Lines, Report, animates, bars
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from robusthash.cli.common import out, results_option
-from robusthash.cli.lines import line
-from robusthash.cli.paths import PATH
-from robusthash.cli.selection import nothing, select, selection_options
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.selection import nothing, select, selection_options
+from robusthash.cli.output.lines import line
 
 if TYPE_CHECKING:
     import numpy as np
