@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from robusthash.contracts.data.framing import framed, shorter_side
 from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
 from robusthash.files.contents import content_digests
@@ -54,7 +55,7 @@ class FileImages(Images):
         remedy: str = "restore the file, or remove it from the dataset",
         workers: int | None = None,
     ) -> None:
-        self.resize = shorter_side(size) if resize is None else resize
+        self.resize: int = shorter_side(size) if resize is None else resize
         if size < 1 or self.resize < size:
             raise DatasetError(
                 f"cannot crop {size} pixels from images resized to {self.resize}", hint="1 <= size <= resize"
@@ -124,7 +125,7 @@ class FileImages(Images):
             raise self._error(index, f"no image {path}", self._remedy) from None
         except BROKEN as error:
             raise self._error(index, f"cannot read image {path}: {reason(error)}", self._remedy) from error
-        return _fit(torch.from_numpy(pixels).permute(2, 0, 1), self.resize, self.size[0])
+        return framed(torch.from_numpy(pixels).permute(2, 0, 1), resize=self.resize, size=self.size[0])
 
     def _error(self, index: int, message: str, remedy: str) -> DatasetError:
         return DatasetError(message if self._origin is None else f"{self._origin(index)}: {message}", hint=remedy)
@@ -141,15 +142,6 @@ class _Taken:
         return self._origin(self._chosen[index])
 
 
-def shorter_side(size: int) -> int:
-    """Length of the shorter side before a crop of ``size``, in the usual ratio of 256 to 224.
-
-    >>> shorter_side(224), shorter_side(64)
-    (256, 73)
-    """
-    return round(size * 256 / 224)
-
-
 def _bad_name(name: str, *, outside: bool) -> str | None:
     if "\0" in name:
         return "the path has a NUL character"
@@ -159,14 +151,3 @@ def _bad_name(name: str, *, outside: bool) -> str | None:
     if inside.is_absolute() or inside.parts[0] == "..":
         return "the path leaves the folder of the images"
     return None
-
-
-def _fit(image: Tensor, resize: int, size: int) -> Tensor:
-    """(3, h, w) uint8 to (3, size, size): the shorter side resized, the centre cropped."""
-    if min(image.shape[1:]) != resize:
-        # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
-        from torchvision.transforms.v2 import functional
-
-        image = functional.resize(image, [resize], antialias=True)
-    top, left = (round((length - size) / 2) for length in image.shape[1:])  # as torchvision's center_crop
-    return image[:, top : top + size, left : left + size].contiguous()
