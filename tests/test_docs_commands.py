@@ -22,7 +22,7 @@ from tests.test_docs import PAGES, ROOT, files_told
 _LINE = re.compile(r"^[ ]*(?:\$ |- run: |- )?(?P<command>(?:[A-Z_]+=\S+ )*robusthash(?: .*)?)$")
 _INLINE = re.compile(r"`robusthash (?P<rest>[^`]*--[^`]*)`")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[(?:OPTIONS|RESULTS|FILE)\]|COMMAND|@\w+@")
-_COMPUTING = ("evaluate", "train_victim", "harden_victim", "attack_images", "rescore")
+_COMPUTING = ("evaluate", "train_victim", "harden_victim", "attack_images", "rescore", "hash_items", "search")
 _FILES = re.compile(r"[\w./~-]*(?:\.(?:safetensors|toml|json|pth|py|tar\.gz)|/)[\w./-]*|FILE|FOLDER|DIR|photographs")
 
 
@@ -109,7 +109,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-_RUN = ("eval", "train", "harden", "attack", "rescore", "leaderboard")
+_RUN = ("eval", "train", "harden", "attack", "hash", "search", "rescore", "leaderboard")
 #: Whole commands. Those of a plugin that the reader is to write are run by the test of the tutorial.
 RUN = [one for one in EVERY if one.values[2] and words(str(one.values[1]))[0] in _RUN and " my-" not in one.values[1]]
 

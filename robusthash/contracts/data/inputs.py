@@ -124,9 +124,16 @@ class Taken(Inputs, Generic[View]):
 
 
 class Images(Inputs):
-    """Images of one size."""
+    """Images of one size.
 
-    size: tuple[int, int]  #: height and width in pixels
+    Attributes:
+        size: height and width in pixels.
+        resize: length that the shorter side of a picture of any size is resized to before ``size`` is cropped from its
+            centre; None for images that are stored in their size.
+    """
+
+    size: tuple[int, int]
+    resize: int | None = None
 
     @property
     def modality(self) -> Modality:
@@ -174,6 +181,7 @@ class _TakenImages(Taken[Images], Images):
     def __init__(self, whole: Images, indices: list[int]) -> None:
         super().__init__(whole, indices)
         self.size = whole.size
+        self.resize = whole.resize
 
     def read(self, indices: Sequence[int]) -> Tensor:
         return self.whole.read(self.positions(indices))
