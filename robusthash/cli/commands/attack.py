@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
-from robusthash.cli.devices import tell_device
-from robusthash.cli.lines import line
-from robusthash.cli.numbers import BITS
-from robusthash.cli.paths import PATH
-from robusthash.cli.setting import make_setting, setting_options
+from robusthash.cli.input.numbers import BITS
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.output.devices import tell_device
+from robusthash.cli.output.lines import line
 from robusthash.epsilon import parse_radius
 
 

@@ -17,14 +17,14 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
-from robusthash.cli.devices import tell_device
-from robusthash.cli.fail_under import check_rules, gate_of
-from robusthash.cli.following import results_arguments, tell_next
-from robusthash.cli.gating import allow_option, rule_option, show_verdict
-from robusthash.cli.lines import line
-from robusthash.cli.numbers import BITS, COUNT, EDITS, QUALITY, WORKERS
-from robusthash.cli.paths import PATH
-from robusthash.cli.setting import make_setting, setting_options
+from robusthash.cli.gates.fail_under import check_rules, gate_of
+from robusthash.cli.gates.gating import allow_option, rule_option, show_verdict
+from robusthash.cli.input.numbers import BITS, COUNT, EDITS, QUALITY, WORKERS
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.output.devices import tell_device
+from robusthash.cli.output.following import results_arguments, tell_next
+from robusthash.cli.output.lines import line
 from robusthash.epsilon import parse_radius
 from robusthash.errors import OptionError
 from robusthash.host import PluginKind
