@@ -77,11 +77,11 @@ def test_a_targeted_sweep_shows_relevance_to_the_targets_apart_from_untargeted_o
 
 
 def _after_jpeg(record: Record, **values: float) -> Record:
-    """The record with scores after JPEG, by quality: of attacked queries; the clean ones have 0.05 more."""
+    """The record with scores after JPEG, by quality: of attacked queries; the clean ones have 0.85."""
     metrics = dict(record.outcome.metrics)
     qualities = {int(name.removeprefix("q")): value for name, value in values.items()}
     for quality, value in qualities.items():
-        for stage, found in zip(after_jpeg(quality), (value + 0.05, value), strict=True):
+        for stage, found in zip(after_jpeg(quality), (0.85, value), strict=True):
             metrics[stage] = {Against.OWN: {metric: make_measure(found) for metric in record.scoring.protocols}}
     scoring = replace(record.scoring, qualities=tuple(qualities))
     return with_digest(replace(record, scoring=scoring, outcome=replace(record.outcome, metrics=metrics)))
@@ -112,7 +112,7 @@ def test_over_epsilon_queries_after_jpeg_are_series_of_their_own() -> None:
         ("rnm, JPEG 75", "jpeg-75", 3),
     ]
     assert [label for label, _ in _values(compressed)] == ["0", "2/255", "8/255"]
-    values = [0.55 - LEVELS[1], 0.5 - LEVELS[0], 0.5 - LEVELS[1]]
+    values = [0.85, 0.5 - LEVELS[0], 0.5 - LEVELS[1]]
     assert [value for _, value in _values(compressed)] == pytest.approx(values)
     assert {row["stage"] for row in csv.DictReader(io.StringIO(curves_to_csv(curves)))} == {"adversarial", "jpeg-75"}
 
