@@ -8,6 +8,7 @@ from torch import Tensor
 
 from robusthash.adversary import Aim, distance_to, find_aim
 from robusthash.contracts import Attack, AttackBatch, AttackContext, Norm
+from robusthash.devices import as_double
 from robusthash.errors import OptionError
 from robusthash.specs import Capability, Goal
 from robusthash_crossmodal.attacks.moves import best_moves, every_move
@@ -78,7 +79,7 @@ class TagEdits(Attack):
             bags = _distinct(torch.cat(tried))
             scores = self._scores(bags, aim, context)
             order = scores.argsort(stable=True)[: self.beam]
-            bags, scores = bags[order], scores[order]
+            bags, scores = bags[order.to(bags.device)], scores[order]
             context.observe(query, edit + 1, scores[:1].long())
         return bags[0]
 
@@ -97,7 +98,7 @@ class TagEdits(Attack):
             with torch.no_grad():
                 logits = context.surrogate(_typed(part, context))
             bits = distance_to(aim.expand_as(logits), logits, context.surrogate.space)
-            found.append(bits.double() + (_losses(logits, aim).double() + 1) / 2 * _BELOW)
+            found.append(as_double(bits) + (as_double(_losses(logits, aim)) + 1) / 2 * _BELOW)
         return torch.cat(found)
 
 
