@@ -11,7 +11,7 @@ from robusthash.progress.pace import Pace, drawing
     ("took", "share", "drawn"),
     [
         (0.002, 1.0, 120),  # a second of work a second: twice a second
-        (0.002, 0.2, 60),  # a fifth of a processor: a fifth of a second of work lasts a second
+        (0.002, 0.25, 60),  # a quarter of a processor: a fifth of a second of work lasts nearly a second
         (0.02, 1.0, 30),  # a slow terminal: every two seconds
         (0.002, 0.0, 12),  # a process that waits: every five seconds
         (0.0, 0.0, 120),
