@@ -141,6 +141,7 @@ def _recipe(prepared: PreparedCell) -> dict[str, Any]:
         "fitted": asdict(fitted) if fitted else None,
         "surrogate": surrogate.identity() if surrogate else None,
         "epsilon": prepared.cell.radius.size,
+        "norm": str(prepared.cell.radius.norm),
         **system.victim.identity,
         "dataset": system.resources.data.name,
         "dataset_digest": system.resources.data.digest,
