@@ -1,14 +1,26 @@
 """The radius of a threat: parses, checks and formats it. Importable without torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Self
 
 from robusthash.errors import OptionError
 from robusthash.limits import LARGEST
-from robusthash.numerals import ratio
+from robusthash.numerals import ratio, whole
 from robusthash.specs import Norm
 
-__all__ = ["LEVELS", "SLACK", "Radius", "checked_edits", "checked_epsilon", "format_epsilon", "parse_epsilon"]
+__all__ = [
+    "LEVELS",
+    "SLACK",
+    "Edits",
+    "Radius",
+    "checked_edits",
+    "checked_epsilon",
+    "format_epsilon",
+    "parse_edits",
+    "parse_epsilon",
+]
 
 LEVELS = 255  #: an uploaded image has 8 bits per channel
 SLACK = 1e-3  #: tolerance as a share of one level, for the rounding of float32
@@ -64,6 +76,61 @@ def checked_edits(value: float) -> float:
     if not 0 <= value <= LARGEST or value != int(value):
         raise OptionError(f"edits is {value:g}", hint="a whole number: the most edits of one text, such as 3")
     return value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edits:
+    """A radius that counts edits, as users give it.
+
+    Attributes:
+        count: the most edits of one text.
+        norm: what is counted; None is what the data's texts are usually edited by.
+
+    Raises:
+        OptionError: the count is negative, or the norm does not count.
+    """
+
+    count: int
+    norm: Norm | None = None
+
+    def __post_init__(self) -> None:
+        checked_edits(self.count)
+        if self.norm is not None and not self.norm.counts:
+            raise OptionError(f"edits are not counted in {self.norm}", hint=f"count {', '.join(_COUNTED)}")
+
+    def among(self, norms: Sequence[Norm]) -> "Radius | None":
+        """The radius for texts that are edited in some norms, the usual one first; None if not in this one."""
+        norm = self.norm or next(iter(norms), None)
+        return Radius.edits(self.count, norm) if norm is not None and norm in norms else None
+
+    def __str__(self) -> str:
+        return f"{self.count}" if self.norm is None else f"{self.norm}:{self.count}"
+
+
+def parse_edits(text: str) -> Edits:
+    """Reads a number of edits, ``3``, or one of a norm, ``words:3``.
+
+    Raises:
+        OptionError: it is neither, or negative.
+
+    >>> str(parse_edits("3")), parse_edits("words:2").norm
+    ('3', <Norm.WORDS: 'words'>)
+    """
+    name, colon, count = text.strip().rpartition(":")
+    if colon and name not in _COUNTED:
+        near = get_close_matches(name, _COUNTED, n=1, cutoff=0.5)
+        known = f"write {', '.join(f'{norm}:3' for norm in _COUNTED)}"
+        raise OptionError(
+            f"edits {text!r} count no known {name!r}", hint=f"did you mean {near[0]!r}? {known}" if near else known
+        )
+    try:
+        found = whole(count)
+    except ValueError:
+        raise OptionError(f"edits {text!r} are no whole number", hint="write 3 or words:3") from None
+    return Edits(count=found, norm=Norm(name) if colon else None)
+
+
+_COUNTED = tuple(norm.value for norm in Norm if norm.counts)
 
 
 @dataclass(frozen=True, kw_only=True)

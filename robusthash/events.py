@@ -24,7 +24,7 @@ class RunInfo:
         defenses: of the models; ``none`` is no defense.
         directions: what searches for what; if empty, the dataset's first.
         epsilons: radii as shares of the box; if empty, and without edits, the dataset's.
-        edits: radii of threats that count: the most edits of one text.
+        edits: radii of threats that count, as ``3`` or ``words:3``: the most edits of one text.
         dataset: its name.
         data_root: folder with its files, as given.
         image_size: height and width asked for; None is the dataset's own.
@@ -55,7 +55,7 @@ class RunInfo:
     defenses: tuple[str, ...]
     directions: tuple[Direction, ...]
     epsilons: tuple[float, ...]
-    edits: tuple[int, ...]
+    edits: tuple[str, ...]
     dataset: str
     data_root: str | None
     image_size: int | None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robusthash.epsilon import checked_edits
+from robusthash.epsilon import Edits
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
@@ -123,7 +123,7 @@ class Request:
     defenses: tuple[AnyDefense, ...] = (NO_DEFENSE,)
     directions: tuple[Direction, ...] = ()
     epsilons: tuple[float, ...] = ()
-    edits: tuple[int, ...] = ()
+    edits: tuple[Edits, ...] = ()
     setting: RunSettings = field(default_factory=RunSettings)
 
     def __post_init__(self) -> None:
@@ -140,8 +140,6 @@ class Request:
                     if kind == PluginKind.ATTACK
                     else f"add --attack {owner}",
                 )
-        for count in self.edits:
-            checked_edits(count)
         for bits in self.bits:
             if not 1 <= bits <= MOST_BITS:
                 raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")

@@ -187,13 +187,14 @@ def _attacks(request: Request, resources: Resources) -> list[AnyAttack]:
 def _norms(request: Request, resources: Resources) -> list[Norm]:
     """The norms of the request's radii."""
     linf = [Norm.LINF] if request.epsilons or not request.edits else []
-    return [*linf, *dict.fromkeys(_edited(resources).values() if request.edits else ())]
+    radii = (edits.among(norms) for norms in _edited(resources).values() for edits in request.edits)
+    return [*linf, *dict.fromkeys(radius.norm for radius in radii if radius is not None)]
 
 
-def _edited(resources: Resources) -> dict[Direction, Norm]:
-    """The norm that counts the edits of a direction's queries, by direction, where there is one."""
+def _edited(resources: Resources) -> dict[Direction, tuple[Norm, ...]]:
+    """The norms that count the edits of a direction's queries, by direction, where there are any."""
     norms = {way: resources.queries.view(way.query).modality.edited for way in resources.directions}
-    return {way: norm for way, norm in norms.items() if norm is not None}
+    return {way: found for way, found in norms.items() if found}
 
 
 def _across(resources: Resources) -> tuple[Direction, ...]:

@@ -193,7 +193,7 @@ class AdversarialTraining(TrainedDefense):
         if modality is not None and modality.name != IMAGE:
             radius = epsilon if self.text_epsilon is None else self.text_epsilon
             if self.edits is not None:
-                radius = Radius(size=self.edits, norm=modality.edited or Norm.TAGS)
+                radius = Radius(size=self.edits, norm=Norm.TAGS)
         threat = Threat(epsilon=epsilon) if modality is None else Threat.on(modality, radius)
         return InnerAttack(
             threat=threat,
