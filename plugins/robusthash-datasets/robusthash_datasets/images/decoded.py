@@ -40,7 +40,7 @@ class DecodedImages(Images):
 
     def __init__(self, files: FileImages, store: "DecodedStore") -> None:
         self.files = files
-        self.size = files.size
+        self.size, self.resize = files.size, files.resize
         self._store = store
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from robusthash.contracts.attacking.balls.bags import Bags
 from robusthash.contracts.attacking.balls.characters import Characters
+from robusthash.contracts.attacking.balls.l2 import L2
 from robusthash.contracts.attacking.balls.linf import Linf
 from robusthash.contracts.attacking.balls.neighbourhood import Neighbourhood
 from robusthash.contracts.attacking.balls.tags import Tags
@@ -13,4 +14,9 @@ from robusthash.specs import Norm
 __all__ = ["NEIGHBOURHOODS", "Bags", "Characters", "Neighbourhood"]
 
 #: That of characters needs their words.
-NEIGHBOURHOODS: Mapping[Norm, Neighbourhood] = {Norm.LINF: Linf(), Norm.TAGS: Tags(), Norm.WORDS: Words()}
+NEIGHBOURHOODS: Mapping[Norm, Neighbourhood] = {
+    Norm.LINF: Linf(),
+    Norm.L2: L2(),
+    Norm.TAGS: Tags(),
+    Norm.WORDS: Words(),
+}
