@@ -33,12 +33,13 @@ class Metadata:
     further: tuple[str, ...] = ()  #: what else there is, and is never delivered
 
     @classmethod
-    def of(cls, image: Image.Image, content: bytes) -> "Metadata":
+    def of(cls, image: Image.Image, content: bytes, *, inks: bool) -> "Metadata":
         """What an image's file says.
 
         Args:
             image: opened, and not decoded: some formats forget the orientation when their pixels are turned.
             content: of its file.
+            inks: whether CMYK is delivered as such; its colour profile means nothing to RGB.
         """
         info = image.info
         tiff = image.format == "TIFF"
@@ -47,7 +48,9 @@ class Metadata:
             orientation=orientation_of(image),
             exif=content if tiff else _bytes(info.get("exif")),
             xmp=_bytes(info.get("xmp") or info.get("XML:com.adobe.xmp")),
-            profile=b"" if image.mode in {"CMYK", "LAB", "HSV"} else _bytes(info.get("icc_profile")),
+            profile=b""
+            if image.mode == "LAB" or (image.mode == "CMYK" and not inks)
+            else _bytes(info.get("icc_profile")),
             comment=_bytes(info.get("comment")) if image.format in {"JPEG", "MPO"} else b"",
             density=_density(info.get("dpi")),
             tiff=tiff,

@@ -71,9 +71,9 @@ def open_photograph(path: Path) -> Photograph:
 def _read(path: Path, image: Image.Image, content: bytes) -> Photograph:
     _require_still(path, image)
     written, becomes = written_as(image, content)
-    metadata = Metadata.of(image, content)
+    metadata = Metadata.of(image, content, inks=written.inks)
     image.load()
-    planes = Planes.of(image)
+    planes = Planes.of(image, inks=written.inks)
     return Photograph(
         path=path,
         planes=planes.upright(orientation_of(image)),

@@ -34,7 +34,7 @@ FILES: dict[str, tuple[Make, str, str, float, int, str]] = {
     ),
     "jpeg in rgb": (lambda a: a.add("a.jpg", quality=95, keep_rgb=True), "RGB", "JPEG", 1, 6, ""),
     "jpeg grey": (lambda a: a.add("a.jpg", a.grey, quality=90), "L", "JPEG", 1, 4, ""),
-    "jpeg cmyk": (lambda a: a.add("a.jpg", mode="CMYK", quality=95), "RGB", "JPEG", 2, 12, "CMYK becomes RGB"),
+    "jpeg cmyk": (lambda a: a.add("a.jpg", mode="CMYK", quality=95), "CMYK", "JPEG", 1, 6, ""),
     "jpeg of two": (lambda a: a.frames("a.mpo", quality=90), "RGB", "JPEG", 2, 12, "only the first of the pictures"),
     "png": (lambda a: a.add("a.png"), "RGB", "PNG", 0, 0, ""),
     "png alpha": (lambda a: a.add("a.png", alpha(a)), "RGBA", "PNG", 0, 0, ""),
@@ -86,9 +86,9 @@ FILES: dict[str, tuple[Make, str, str, float, int, str]] = {
         0,
         "",
     ),
-    "avif": (lambda a: a.add("a.avif"), "RGB", "AVIF", 1, 2, "up to two levels"),
-    "avif alpha": (lambda a: a.add("a.avif", alpha(a)), "RGBA", "AVIF", 1, 2, "up to two levels"),
-    "avif grey": (lambda a: a.add("a.avif", a.grey), "L", "AVIF", 0, 0, ""),
+    "avif": (lambda a: a.add("a.avif"), "RGB", "AVIF", 1, 3, "up to 3 levels"),
+    "avif alpha": (lambda a: a.add("a.avif", alpha(a)), "RGBA", "AVIF", 1, 3, "up to 3 levels"),
+    "avif grey": (lambda a: a.add("a.avif", a.grey), "L", "AVIF", 0, 0, "becomes lossless"),
     "tiff": (lambda a: a.add("a.tif"), "RGB", "TIFF", 0, 0, ""),
     "tiff lzw": (lambda a: a.add("a.tiff", compression="tiff_lzw"), "RGB", "TIFF", 0, 0, ""),
     "tiff jpeg": (
@@ -109,7 +109,10 @@ FILES: dict[str, tuple[Make, str, str, float, int, str]] = {
         0,
         "black and white becomes",
     ),
-    "tiff cmyk": (lambda a: a.add("a.tif", mode="CMYK"), "RGB", "TIFF", 0, 0, "CMYK becomes RGB"),
+    "tiff cmyk": (lambda a: a.add("a.tif", mode="CMYK"), "CMYK", "TIFF", 0, 0, ""),
+    "tiff black": (lambda a: a.add("a.tif", inked(a)), "CMYK", "TIFF", 0, 0, ""),
+    "tiff lab": (lambda a: a.add("a.tif", mode="LAB"), "RGB", "TIFF", 0, 0, "LAB becomes RGB"),
+    "tiff ycbcr": (lambda a: a.add("a.tif", mode="YCbCr"), "RGB", "TIFF", 0, 0, "YCbCr becomes RGB"),
     "tiff palette": (lambda a: a.add("a.tif", mode="P"), "RGB", "TIFF", 0, 0, "palette becomes"),
     "bmp": (lambda a: a.add("a.bmp"), "RGB", "BMP", 0, 0, ""),
     "bmp grey": (lambda a: a.add("a.bmp", a.grey), "L", "BMP", 0, 0, ""),
@@ -131,6 +134,12 @@ FILES: dict[str, tuple[Make, str, str, float, int, str]] = {
 }
 
 
+def inked(album: Any) -> Image.Image:
+    """CMYK with all four inks anywhere, as of a printer's profile."""
+    inks = np.random.default_rng(5).integers(0, 256, (*album.grey.shape, 4), dtype=np.uint8)
+    return Image.frombytes("CMYK", (inks.shape[1], inks.shape[0]), inks.tobytes())
+
+
 def noise() -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (64, 64, 3), dtype=np.uint8)
 
@@ -148,7 +157,7 @@ def test_unchanged_pixels_come_back(album: Any, name: str) -> None:
     assert difference.max() <= most
     assert before.grey == (mode in {"L", "LA", "I;16"})
     assert words in " / ".join(written.notes)
-    if not words and kind != "AVIF":
+    if not words:
         assert written.notes == (), "what stays as it is needs no note"
     assert written.path.name == (
         path.name if (kind == "PNG") <= (path.suffix in {".png", ".jpg"}) else f"{path.name}.png"
@@ -238,6 +247,27 @@ def test_a_change_of_three_planes_is_the_mean_in_grey(album: Any) -> None:
     change[0, 0], change[0, 1], change[0, 2], change[0, 3] = (8, 8, 8), (8, 0, 0), (-8, 0, 0), (8, -8, 1)
     _, _, after = album.delivered(path, change)
     assert after.pixels[0, :, 0].tolist() == [108, 103, 97, 100]
+
+
+def test_inks_that_need_no_change_stay(album: Any) -> None:
+    path = album.add("a.tif", inked(album))
+    change = np.zeros(album.scene.shape, dtype=int)
+    change[:10] = 8
+    before, written, after = album.delivered(path, change)
+    assert np.array_equal(after.pixels, np.clip(before.pixels + change, 0, 255))
+    with Image.open(path) as source, Image.open(written.path) as delivered:
+        assert np.array_equal(np.asarray(source)[10:], np.asarray(delivered)[10:])
+        assert (np.asarray(delivered)[..., 3] <= np.asarray(source)[..., 3]).all(), "black only goes"
+
+
+def test_ycck_becomes_cmyk(album: Any) -> None:
+    path = album.add("a.jpg", mode="CMYK", quality=95)
+    content = path.read_bytes()
+    place = content.index(b"Adobe") + 11
+    path.write_bytes(content[:place] + b"\x02" + content[place + 1 :])
+    before, written, after = album.delivered(path)
+    assert "YCCK" in written.notes[0]
+    assert np.abs(before.pixels.astype(int) - after.pixels).mean() < 1
 
 
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])

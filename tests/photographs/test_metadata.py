@@ -93,10 +93,10 @@ def test_the_colour_profile_is_kept(album: Any, camera: Any, suffix: str) -> Non
 
 
 def test_the_profile_of_another_colour_space_goes(album: Any, camera: Any) -> None:
-    path = album.add("a.jpg", mode="CMYK", icc_profile=camera.profile())
-    _, written, _ = album.delivered(path)
-    with Image.open(written.path) as image:
-        assert "icc_profile" not in image.info
+    for name, mode, kept in (("a.tif", "LAB", False), ("b.jpg", "CMYK", True), ("c.tif", "CMYK", True)):
+        _, written, _ = album.delivered(album.add(name, mode=mode, icc_profile=camera.profile()))
+        with Image.open(written.path) as image:
+            assert ("icc_profile" in image.info) == kept
 
 
 PACKET = b"<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:Description dc:creator='A. Author' %s/></x:xmpmeta>"

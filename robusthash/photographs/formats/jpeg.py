@@ -22,12 +22,14 @@ class Jpeg(Format):
     """How a JPEG was written."""
 
     suffix: ClassVar[str] = ".jpg"
+    inks: ClassVar[bool] = True
     most_exif: ClassVar[int | None] = 65533  # of one marker
     tables: tuple[tuple[int, ...], ...]  #: quantisation, one for each component
     subsampling: str | None  #: of the colours; None if Pillow cannot write it
     progressive: bool
     rgb: bool  #: whether it stores red, green and blue instead of luminance and two colours
     others: bool  #: whether the file holds further pictures
+    ycck: bool  #: whether its inks are stored as luminance, two colours, and black
 
     @classmethod
     def of(cls, image: Image.Image, content: bytes) -> "Jpeg":  # noqa: D102 - as in the base class
@@ -39,6 +41,7 @@ class Jpeg(Format):
             tables=tuple(tuple(stored[table]) for _, _, table in components),
             subsampling=_SUBSAMPLINGS.get(components[0][:2]) if even and len(components) == 3 else None,
             progressive=marker in _PROGRESSIVE,
+            ycck=len(components) == 4 and image.info.get("adobe_transform") == 2,
             rgb=len(components) == 3 and image.info.get("adobe_transform") == 0,
             others=image.format == "MPO" or "mp" in image.info,  # gain maps are no MPO to some versions of Pillow
         )
@@ -46,6 +49,8 @@ class Jpeg(Format):
     @property
     def notes(self) -> tuple[str, ...]:  # noqa: D102 - as in the base class
         found = []
+        if self.ycck:
+            found.append("its inks are stored one by one, not as YCCK, and its file is larger")
         if self.others:
             found.append("only the first of the pictures in the file: no gain map, depth map or second view")
         if len(self.tables) == 3 and self.subsampling is None:
@@ -61,7 +66,8 @@ class Jpeg(Format):
             dpi=metadata.density,
             keep_rgb=self.rgb,
         )
-        options["qtables"] = _fewest(self.tables[: 1 if image.mode == "L" else 3])
+        # The finest table is the first, of luminance; inks have no other.
+        options["qtables"] = _fewest(self.tables if image.mode == "RGB" else self.tables[:1])
         if image.mode == "RGB":
             options["subsampling"] = self.subsampling or "4:4:4"
         return _saved(image, options, progressive=self.progressive)

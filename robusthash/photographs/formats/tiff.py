@@ -22,6 +22,7 @@ class Tiff(Format):
     """How a TIFF file was written."""
 
     suffix: ClassVar[str] = ".tif"
+    inks: ClassVar[bool] = True
     compression: str  #: by Pillow's name
     bits: int  #: of each channel
     grey: bool
