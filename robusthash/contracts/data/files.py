@@ -43,6 +43,8 @@ class FileImages(Images):
             character.
     """
 
+    resize: int
+
     def __init__(
         self,
         root: Path,
