@@ -47,9 +47,7 @@ def write_photograph(
     if pixels.shape != photograph.pixels.shape or pixels.dtype != np.uint8:
         raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}, not uint8 {photograph.pixels.shape}")
     require_other_folder(photograph.path.parent, folder)
-    metadata, left_out = photograph.metadata.delivered(
-        keep_location=keep_location, most_exif=photograph.format.most_exif
-    )
+    metadata, left_out = photograph.metadata.delivered(keep_location=keep_location, room=photograph.format.room)
     stored = as_stored(photograph.planes.with_rgb(pixels), metadata.orientation)
     name = delivered_name(photograph.path, photograph.format.suffix if photograph.converted else None)
     path = folder / name

@@ -15,7 +15,7 @@ class Format(ABC):
 
     suffix: ClassVar[str]  #: of files that become this format
     inks: ClassVar[bool] = False  #: whether it holds CMYK
-    most_exif: ClassVar[int | None] = None  #: bytes that it has room for; None if there is no limit
+    room: ClassVar[int | None] = None  #: bytes of EXIF, or of IPTC data, that it takes; None if there is no limit
 
     @classmethod
     @abstractmethod

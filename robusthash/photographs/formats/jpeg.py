@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from PIL import Image
 
 from robusthash.photographs.formats.base import Format, given
+from robusthash.photographs.iptc import app13
 from robusthash.photographs.metadata import Metadata
 
 __all__ = ["Jpeg"]
@@ -23,7 +24,7 @@ class Jpeg(Format):
 
     suffix: ClassVar[str] = ".jpg"
     inks: ClassVar[bool] = True
-    most_exif: ClassVar[int | None] = 65533  # of one marker
+    room: ClassVar[int | None] = 65533  # of one marker
     tables: tuple[tuple[int, ...], ...]  #: quantisation, one for each component
     subsampling: str | None  #: of the colours; None if Pillow cannot write it
     progressive: bool
@@ -70,7 +71,7 @@ class Jpeg(Format):
         options["qtables"] = _fewest(self.tables if image.mode == "RGB" else self.tables[:1])
         if image.mode == "RGB":
             options["subsampling"] = self.subsampling or "4:4:4"
-        return _saved(image, options, progressive=self.progressive)
+        return _with_iptc(_saved(image, options, progressive=self.progressive), metadata.iptc)
 
 
 def recompressed(image: Image.Image, quality: int) -> bytes:
@@ -90,6 +91,14 @@ def _saved(image: Image.Image, options: dict[str, Any], *, progressive: bool) ->
         # Pillow reserves two bytes a pixel for a progressive file, which a noisy picture of the finest quality exceeds.
         return _saved(image, options, progressive=False)
     return buffer.getvalue()
+
+
+def _with_iptc(content: bytes, iptc: bytes) -> bytes:
+    """A JPEG with IPTC data, which Pillow does not write: behind the header of JFIF, which has to be the first."""
+    if not iptc:
+        return content
+    place = 4 + struct.unpack_from(">H", content, 4)[0] if content[2:4] == b"\xff\xe0" else 2
+    return content[:place] + app13(iptc) + content[place:]
 
 
 def _fewest(tables: tuple[tuple[int, ...], ...]) -> list[list[int]]:

@@ -49,7 +49,7 @@ class Tiff(Format):
         buffer = io.BytesIO()
         compression = self.compression if self.compression in _LOSSLESS else _USUAL
         image.save(buffer, format="TIFF", compression=compression, **given(icc_profile=metadata.profile))
-        return grafted(buffer.getvalue(), exif=metadata.exif, xmp=metadata.xmp)
+        return grafted(buffer.getvalue(), exif=metadata.exif, xmp=metadata.xmp, iptc=metadata.iptc)
 
 
 def has_further_pages(image: Image.Image) -> bool:
