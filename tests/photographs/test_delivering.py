@@ -174,42 +174,6 @@ def test_a_change_arrives_to_the_level_without_loss(album: Any, name: str) -> No
     assert np.array_equal(after.pixels, np.clip(before.pixels.astype(int) + change, 0, 255))
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
-@pytest.mark.parametrize(
-    ("suffix", "options"),
-    [
-        (".jpg", {"quality": 95, "subsampling": "4:4:4"}),
-        (".png", {}),
-        (".webp", {"lossless": True}),
-        (".avif", {"quality": 100, "subsampling": "4:4:4"}),
-        (".tif", {}),
-        (".tif", {"compression": "tiff_lzw"}),
-    ],
-)
-def test_every_orientation_is_shown_upright_and_stored_as_it_was(
-    album: Any, camera: Any, orientation: int, suffix: str, options: dict[str, Any]
-) -> None:
-    exif = Image.Exif()
-    exif[274] = orientation
-    path = album.add(f"a{suffix}", exif=exif, **options)
-    corner = np.zeros_like(open_photograph(path).pixels, dtype=int)
-    corner[:16, :24] = 40  # the upper left, as it is seen
-    before, written, after = album.delivered(path, corner)
-    turned = {1: 0, 2: 0, 3: 180, 4: 180, 5: 270, 6: 270, 7: 90, 8: 90}[orientation]
-    expected = np.asarray(Image.fromarray(album.scene).rotate(turned, expand=True)).astype(int)
-    if orientation in {2, 5, 7}:  # 5 and 7 are mirrored before they are turned
-        expected = expected[:, ::-1]
-    if orientation == 4:
-        expected = np.asarray(Image.fromarray(album.scene)).astype(int)[::-1]
-    assert np.abs(before.pixels - expected).mean() < 3
-    assert np.abs(after.pixels.astype(int) - np.clip(before.pixels + corner, 0, 255)).mean() < 2
-    with Image.open(path) as source, Image.open(written.path) as delivered:
-        assert delivered.size == source.size
-        assert delivered.getexif().get(274, 1) == orientation
-        delivered.load()
-        assert delivered.getexif().get(274, 1) == (1 if suffix == ".tif" else orientation)
-
-
 def test_alpha_is_put_back(album: Any) -> None:
     path = album.add("a.png", alpha(album))
     _, written, _ = album.delivered(path, 5)
@@ -258,47 +222,6 @@ def test_inks_that_need_no_change_stay(album: Any) -> None:
     with Image.open(path) as source, Image.open(written.path) as delivered:
         assert np.array_equal(np.asarray(source)[10:], np.asarray(delivered)[10:])
         assert (np.asarray(delivered)[..., 3] <= np.asarray(source)[..., 3]).all(), "black only goes"
-
-
-def test_ycck_becomes_cmyk(album: Any) -> None:
-    path = album.add("a.jpg", mode="CMYK", quality=95)
-    content = path.read_bytes()
-    place = content.index(b"Adobe") + 11
-    path.write_bytes(content[:place] + b"\x02" + content[place + 1 :])
-    before, written, after = album.delivered(path)
-    assert "YCCK" in written.notes[0]
-    assert np.abs(before.pixels.astype(int) - after.pixels).mean() < 1
-
-
-@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
-@pytest.mark.parametrize("progressive", [False, True])
-def test_jpeg_keeps_its_tables_and_sampling(album: Any, subsampling: str, progressive: bool) -> None:
-    tables = [[3 + i // 4 for i in range(64)], [9 + i // 3 for i in range(64)]]
-    path = album.add("a.jpg", qtables=tables, subsampling=subsampling, progressive=progressive)
-    _, written, _ = album.delivered(path, 3)
-    with Image.open(path) as source, Image.open(written.path) as delivered:
-        assert delivered.quantization == source.quantization
-        assert [part[1:3] for part in delivered.layer] == [part[1:3] for part in source.layer]
-        assert bool(delivered.info.get("progressive")) == progressive
-
-
-def test_a_jpeg_in_red_green_and_blue_stays_so(album: Any) -> None:
-    path = album.add("a.jpg", keep_rgb=True)
-    _, written, _ = album.delivered(path)
-    with Image.open(written.path) as delivered:
-        assert [part[0] for part in delivered.layer] == [ord(name) for name in "RGB"]
-
-
-def test_a_subsampling_that_cannot_be_written_is_told(album: Any) -> None:
-    path = album.add("a.jpg", subsampling="4:2:2", quality=95)
-    content = path.read_bytes()
-    frame = content.index(b"\xff\xc0")
-    # 4:4:0 is 4:2:2 turned, as a JPEG is that was turned without loss: 1x2 factors of the luminance.
-    path.write_bytes(content[: frame + 11] + b"\x12" + content[frame + 12 :])
-    _, written, _ = album.delivered(path)
-    assert "rare subsampling" in written.notes[0]
-    with Image.open(written.path) as delivered:
-        assert {part[1:3] for part in delivered.layer} == {(1, 1)}
 
 
 def test_tiff_keeps_its_compression(album: Any) -> None:

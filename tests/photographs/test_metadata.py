@@ -7,13 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image, IptcImagePlugin
+from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from robusthash.photographs import open_photograph, write_photograph
-from robusthash.photographs.directories import DirectoryError, parsed, swapped
 from robusthash.photographs.exif import grafted, rewritten
-from robusthash.photographs.metadata import Metadata
 
 WITH_EXIF = [".jpg", ".png", ".webp", ".avif"]
 
@@ -159,81 +157,6 @@ def test_png_keeps_text_gamma_and_colour_space(album: Any, camera: Any) -> None:
     assert written.notes == ("left out: texts that hold EXIF, IPTC or a place",)
 
 
-def data_set(number: int, content: bytes) -> bytes:
-    return struct.pack(">BBBH", 0x1C, 2, number, len(content)) + content
-
-
-IPTC = data_set(80, b"A. Author") + data_set(90, b"Ulm") + data_set(116, b"all rights") + data_set(202, b"\xff\xd8\xff")
-
-
-def with_iptc(album: Any, suffix: str, iptc: bytes) -> Path:
-    """A file with IPTC data: in a resource of Photoshop's beside its thumbnail, or in a tag."""
-    path = album.add(f"a{suffix}")
-    content = path.read_bytes()
-    if suffix == ".tif":
-        path.write_bytes(grafted(content, iptc=iptc))
-        return path
-    resources = b"".join(
-        struct.pack(">4sHHI", b"8BIM", number, 0, len(data)) + data + b"\0" * (len(data) % 2)
-        for number, data in ((0x040C, b"\xff\xd8\xff thumbnail"), (0x0404, iptc))
-    )
-    resources = b"Photoshop 3.0\0" + resources
-    path.write_bytes(content[:2] + struct.pack(">BBH", 0xFF, 0xED, len(resources) + 2) + resources + content[2:])
-    return path
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
-@pytest.mark.parametrize("keep", [False, True])
-def test_iptc_is_kept_without_place_and_preview(album: Any, suffix: str, keep: bool) -> None:
-    _, written, after = album.delivered(with_iptc(album, suffix, IPTC), keep_location=keep)
-    with Image.open(written.path) as image:
-        found = IptcImagePlugin.getiptcinfo(image)
-    assert found is not None
-    assert found[2, 80] == b"A. Author"
-    assert found[2, 116] == b"all rights"
-    assert ((2, 90) in found) == keep
-    assert (2, 202) not in found
-    assert b"thumbnail" not in written.path.read_bytes()
-    assert ("the place in IPTC" in written.notes[-1]) == (not keep)
-    assert "the preview in IPTC" in written.notes[-1]
-    assert ("Photoshop" in written.notes[-1]) == (suffix == ".jpg")
-    assert after.pixels.shape == album.scene.shape
-
-
-def test_iptc_that_is_called_numbers_is_kept(album: Any) -> None:
-    path = with_iptc(album, ".tif", (data_set(80, b"A. Author") + data_set(116, b"all rights")).ljust(32, b"\0"))
-    content = path.read_bytes()
-    entry = struct.pack("<HHI", 0x83BB, 7, 32)
-    assert entry in content
-    path.write_bytes(content.replace(entry, struct.pack("<HHI", 0x83BB, 4, 8)))
-    _, written, _ = album.delivered(path)
-    with Image.open(written.path) as image:
-        assert (IptcImagePlugin.getiptcinfo(image) or {})[2, 80] == b"A. Author"
-
-
-@pytest.mark.parametrize(
-    ("iptc", "words"),
-    [
-        (b"\x1c\x02", "it ends early"),
-        (b"\x1c\x02\x50\0\x09A.", "a data set is damaged"),
-        (b"\x1b" + data_set(80, b"x"), "a data set is damaged"),
-        (data_set(80, b"x") + b"\x1c\x02\x78\x80\x04\0\0\0\1x", "a data set is damaged"),
-    ],
-)
-@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
-def test_damaged_iptc_is_left_out_and_told(album: Any, iptc: bytes, words: str, suffix: str) -> None:
-    _, written, _ = album.delivered(with_iptc(album, suffix, iptc))
-    assert f"IPTC data, which is damaged: {words}" in written.notes[-1]
-
-
-def test_iptc_too_long_for_a_jpeg_is_told() -> None:
-    metadata = Metadata(iptc=data_set(120, b"x" * 30000) * 3)
-    assert metadata.delivered(keep_location=False)[0].iptc == metadata.iptc
-    delivered, notes = metadata.delivered(keep_location=False, room=65533)
-    assert delivered.iptc == b""
-    assert notes == ("left out: IPTC data, for which the format has no room",)
-
-
 def test_what_is_behind_a_jpeg_does_not_come_along(album: Any) -> None:
     """A phone appends the film that its photograph was taken from."""
     path = album.add("a.jpg")
@@ -242,66 +165,13 @@ def test_what_is_behind_a_jpeg_does_not_come_along(album: Any) -> None:
     assert b"ftypmp42" not in written.path.read_bytes()
 
 
-# Damaged EXIF
-
-
-def exif_bytes(*entries: tuple[int, int, int, int], order: str = "<", start: int = 8, version: int = 42) -> bytes:
-    head = struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", version, start)
-    body = b"".join(struct.pack(f"{order}HHII", *entry) for entry in entries)
-    return head + struct.pack(f"{order}H", len(entries)) + body + bytes(4)
-
-
-DAMAGED = {
-    "no byte order": b"XX\x2a\0\x08\0\0\0",
-    "ends in its head": b"II\x2a\0",
-    "starts behind its end": exif_bytes(start=4000),
-    "is a BigTIFF": exif_bytes(version=43),
-    "claims more entries": exif_bytes((0x10E, 2, 4, 0))[:-10],
-    "points nowhere": exif_bytes((0x8769, 4, 1, 9999)),
-    "has a pointer of text": exif_bytes((0x8769, 2, 4, 0)),
-    "overlaps": exif_bytes(*((tag, 1, 300, 8) for tag in range(0x9C9B, 0x9C9F)), (0x10E, 2, 5, 0)).ljust(320, b"\0"),
-}
-
-
-@pytest.mark.parametrize("name", DAMAGED)
-def test_damaged_exif_is_left_out_and_told(album: Any, name: str) -> None:
-    path = album.add("a.jpg", exif=b"Exif\0\0" + DAMAGED[name])
-    _, written, _ = album.delivered(path)
-    assert "EXIF, which is damaged" in written.notes[-1]
-    with Image.open(written.path) as image:
-        assert "exif" not in image.info
-
-
-def test_whatever_is_flipped_in_exif_is_read_or_refused(camera: Any) -> None:
-    whole = camera.exif(orientation=3)
-    generator = np.random.default_rng(0)
-    refused = 0
-    for _ in range(400):
-        damaged = np.frombuffer(whole[6:], dtype=np.uint8).copy()
-        damaged[generator.integers(0, 200, 3)] = generator.integers(0, 256, 3)
-        try:
-            found = rewritten(damaged.tobytes(), orientation=3)
-        except DirectoryError:
-            refused += 1
-        else:
-            assert len(found.content) <= 2 * len(whole), "it never grows"
-            if found.content:
-                parsed(found.content[6:])
-    assert 0 < refused < 400
-
-
-def test_bytes_are_swapped_by_the_width_of_their_numbers() -> None:
-    for order in "<>":
-        entries = exif_bytes((0x11A, 5, 1, 26), (0x112, 3, 1, 6 if order == "<" else 6 << 16), order=order)
-        content = entries + struct.pack(f"{order}II", 300, 1)
-        other = swapped(parsed(content.replace(b"\0\0\0\x1a", struct.pack(f"{order}I", 38))).first)
-        assert set(other) <= {0x11A, 0x112}
-        assert other[0x112].raw[:2] == struct.pack(">H" if order == "<" else "<H", 6)  # type: ignore[union-attr]
-
-
-def test_a_directory_that_points_to_itself_ends() -> None:
-    content = exif_bytes((0x112, 3, 1, 6), (0x8769, 4, 1, 8))
-    assert len(rewritten(content, orientation=6).content) < 4 * len(content)
+def test_the_source_is_not_read_again(album: Any) -> None:
+    """What is written is what was opened, even if the file is gone by then."""
+    path = album.add("a.png", album.deep)
+    photograph = open_photograph(path)
+    path.write_bytes(b"gone")
+    written = write_photograph(photograph, photograph.pixels, album.output)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(written.path.read_bytes()))), album.deep)
 
 
 def test_exif_too_long_for_a_jpeg_keeps_the_orientation(album: Any) -> None:
@@ -320,12 +190,3 @@ def test_exif_too_long_for_a_jpeg_keeps_the_orientation(album: Any) -> None:
     assert first == {ExifTags.Base.Orientation: 6}
     assert before.pixels.shape == after.pixels.shape == (90, 60, 3)
     assert "EXIF" in written.notes[-1]
-
-
-def test_the_source_is_not_read_again(album: Any) -> None:
-    """What is written is what was opened, even if the file is gone by then."""
-    path = album.add("a.png", album.deep)
-    photograph = open_photograph(path)
-    path.write_bytes(b"gone")
-    written = write_photograph(photograph, photograph.pixels, album.output)
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(written.path.read_bytes()))), album.deep)
