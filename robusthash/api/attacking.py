@@ -35,7 +35,8 @@ from robusthash.evaluation.crafting.preparing import check_model, check_threat, 
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import shown
-from robusthash.evaluation.victims.plugins import Chosen, Plugins
+from robusthash.evaluation.victims.chosen import Chosen
+from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.evaluation.victims.resources import usual_shard_size
 from robusthash.metrics import l2, linf
 from robusthash.results import Cost

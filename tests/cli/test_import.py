@@ -83,7 +83,7 @@ def test_a_layout_that_normalises_says_so(tmp_path: Path, capsys: pytest.Capture
     ("more", "message"),
     [
         (["-o", "resnet18.normalise=true"], "normalise=false"),
-        (["-o", "vgg11.depth=13"], "which is not used"),
+        (["-o", "vgg11.depth=13"], "unknown option owner 'vgg11'"),
         (["--output", "model.pt"], "does not end in .safetensors"),
         (["--dataset", "no-such"], "unknown dataset"),
         (["--image-size", "0"], "from 8 to 4096"),

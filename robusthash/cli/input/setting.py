@@ -42,7 +42,8 @@ _OPTIONS = (
         "assignments",
         multiple=True,
         metavar="PLUGIN.FIELD=VALUE",
-        help="Set an option of a plugin or of training: -o rnm.steps=200 -o train.epochs=5.",
+        help="Set an option of a plugin or of training: -o rnm.steps=200 -o train.epochs=5; an attack's, where a "
+        "defense has its name: -o attack:fpad.steps=5.",
     ),
     click.option("--seed", type=SEED, default=0, show_default=True, metavar="N", help="Seed of all random numbers."),
     click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Device to compute on."),

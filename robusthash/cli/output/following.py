@@ -37,7 +37,7 @@ def data_arguments(values: Mapping[str, Any]) -> Iterator[str]:
         if values[name] is not None:
             yield from (f"--{name.replace('_', '-')}", str(values[name]))
     for assignment in values["assignments"]:
-        if assignment.startswith(f"{dataset}."):
+        if assignment.startswith((f"{dataset}.", f"dataset:{dataset}.")):
             yield from ("-o", assignment)
     if values["device"] != "auto":
         yield from ("--device", values["device"])

@@ -16,6 +16,7 @@ from robusthash.evaluation.planning.names import (
     checkpoint_path,
     shown,
 )
+from robusthash.host import PluginKind, PluginOptions
 from robusthash.limits import LARGEST, MOST_BITS, check_image_size
 from robusthash.specs import Direction, Precision, Relevance
 
@@ -28,8 +29,6 @@ TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
 DEFAULT_METRICS = ("map", "precision@r2")  #: of these, a run uses those that exist in the model's space
 
 DEVICES = ("auto", "cpu", "cuda")
-
-PluginOptions = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +133,13 @@ class Request:
         attacks = {shown(attack) for attack in self.attacks or ()}
         for owner in self.vary:
             if owner not in attacks:
-                raise OptionError(f"vary names {owner!r}, which is not among the attacks", hint=f"add --attack {owner}")
+                kind, _, name = owner.partition(":")
+                raise OptionError(
+                    f"vary names {owner!r}, which is not among the attacks",
+                    hint=f"write {name}, since only attacks are varied"
+                    if kind == PluginKind.ATTACK
+                    else f"add --attack {owner}",
+                )
         for count in self.edits:
             checked_edits(count)
         for bits in self.bits:

@@ -21,7 +21,7 @@ from robusthash.contracts import (
     TrainingReport,
 )
 from robusthash.errors import CapabilityError, CheckpointError, UsageError
-from robusthash.evaluation.victims.plugins import METHODS, Chosen
+from robusthash.evaluation.victims.chosen import METHODS, Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.caching import cached_path
 from robusthash.files.once import made_once, unfinished

@@ -6,6 +6,7 @@ from typing import Any
 from robusthash.specs import BackboneSpec, ModelSpec
 
 _DATASET = "pairs-digits"  #: that these models are trained on unless a run names another
+_CPAH = "xie2020multi"
 _DCMH = "jiang2017deep"
 _DCHMT = "tu2022differentiable"
 _DJSRH = "su2019deep"
@@ -14,6 +15,7 @@ _FPAD = "yu2025fpad"
 
 def models() -> Iterator[ModelSpec]:
     """Models with two towers."""
+    yield from _cpah()
     yield from _dcmh()
     yield from _djsrh()
     yield from _fpad()
@@ -31,6 +33,11 @@ def backbones() -> Iterator[BackboneSpec]:
     words = "robusthash_crossmodal.victims.networks.words:WordsMLP"
     for name, summary, options in (
         ("words-mlp", "Bags of words: one fully connected layer of 1,024 with ReLU", {}),
+        (
+            "words-mlp/cpah",
+            "CPAH's text network: one layer of 512 with batch normalisation",
+            {"widths": (512,), "batch_norm": True},
+        ),
         ("words-mlp/dcmh", "DCMH's text network: one layer of 8,192 with ReLU", {"widths": (8192,)}),
         (
             "words-mlp/fpad",
@@ -51,6 +58,29 @@ def backbones() -> Iterator[BackboneSpec]:
         factory="robusthash_crossmodal.victims.networks.cnnf:CnnF",
         summary="CNN-F, the image network of DCMH, for 224x224",
         paper="chatfield2014return",
+    )
+
+
+def _cpah() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_crossmodal.victims.cpah:CPAH",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper=_CPAH,
+            dataset=_DATASET,
+        )
+
+    yield preset(
+        "cpah", "Common and private features, told apart by an adversary; the common ones hashed (CPAH)", {}, {}
+    )
+    yield preset(
+        "cpah/released",
+        "CPAH with the weights and the rate of public code",
+        {"balance": False},
+        {"lr": 1e-4, "weight_decay": 5e-4, "epochs": 100, "batch_size": 256, "backbone_lr_scale": 0.0},
     )
 
 

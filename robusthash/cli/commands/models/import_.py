@@ -13,9 +13,9 @@ from robusthash.cli.input.numbers import BITS, SIDE
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.output.following import tell_next
 from robusthash.cli.output.lines import line
-from robusthash.errors import OptionError, UsageError
+from robusthash.errors import UsageError
 from robusthash.files.storage import require_writable_file
-from robusthash.host import PluginHost, PluginKind
+from robusthash.host import PluginHost, PluginKind, Registered, options_of, require_one_owner, require_owners
 from robusthash.options import as_plain, parse_assignments
 from robusthash.version import __version__
 
@@ -68,20 +68,16 @@ def command(
     robusthash import vgg11.pth --layout prosgan --model dpsh/prosgan --bits 32 --backbone vgg11 --dataset cifar10
     robusthash eval --model vgg11-prosgan.safetensors --dataset cifar10 --image-size 224 --attack rnm
     """
-    options: dict[str, Mapping[str, Any]] = {**parse_assignments(assignments)}
-    for owner in options:
-        if owner not in (model, backbone):
-            raise OptionError(
-                f"an option of {owner!r}, which is not used", hint=f"set options of {model} or {backbone}"
-            )
     path = output or Path(f"{file.stem}-{layout}.safetensors")
     if path.suffix != ".safetensors":
         raise UsageError(
             f"--output {path} does not end in .safetensors", hint="eval recognises a checkpoint by this extension"
         )
     host = load_host(context)
-    for kind, name in ((PluginKind.MODEL, model), (PluginKind.BACKBONE, backbone), (PluginKind.DATASET, dataset)):
-        host.find(kind, name)
+    host.find(PluginKind.DATASET, dataset)
+    used = [host.find(PluginKind.MODEL, model), host.find(PluginKind.BACKBONE, backbone)]
+    options = parse_assignments(assignments)
+    require_owners(options, used)
     require_writable_file(path, "--output")
     if not is_pickle(file):
         read_metadata(file)
@@ -90,10 +86,11 @@ def command(
     from robusthash.contracts import Backbone, Objective
     from robusthash.training.networks import LAYOUTS, Origin, import_checkpoint
 
-    if not LAYOUTS[layout].normalises:
-        options[backbone] = {"normalise": False, **options.get(backbone, {})}
-    _, objective = _chosen(host, PluginKind.MODEL, model, Objective, options)
-    network, use = _chosen(host, PluginKind.BACKBONE, backbone, Backbone, options)
+    require_one_owner(host, options, used)
+    of_model, of_backbone = (options_of(host, one, options) for one in used)
+    preset = {} if LAYOUTS[layout].normalises else {"normalise": False}
+    _, objective = _chosen(host, used[0], Objective, of_model)
+    network, use = _chosen(host, used[1], Backbone, {**preset, **of_backbone})
     size = network.image_size if image_size is None else image_size
     origin = Origin(
         path=file, layout=layout, model=objective, backbone=use, bits=bits, image_size=size, dataset=dataset
@@ -107,18 +104,17 @@ def command(
 
 
 def _chosen(
-    host: PluginHost, kind: PluginKind, name: str, contract: type[Plugin], options: Mapping[str, Mapping[str, Any]]
+    host: PluginHost, registered: Registered, contract: type[Plugin], options: Mapping[str, Any]
 ) -> "tuple[Plugin, PluginUse]":
-    """A plugin object by name, and its description in the checkpoint."""
+    """A plugin object with options, and its description in the checkpoint."""
     from robusthash.specs import PluginUse
 
-    registered = host.find(kind, name)
-    plugin = host.create(registered, options.get(name, {}))
+    plugin = host.create(registered, options)
     if not isinstance(plugin, contract):
         raise UsageError(
-            f"{kind} {name!r} of {registered.owner} is a {type(plugin).__name__}, not a {contract.__name__}",
+            f"{registered.whose} is a {type(plugin).__name__}, not a {contract.__name__}",
             hint="name a model that is a trained network"
-            if kind is PluginKind.MODEL
+            if registered.kind is PluginKind.MODEL
             else "report it to the plugin's author",
         )
     return plugin, PluginUse(name=registered.spec.name, owner=str(registered.owner), options=as_plain(plugin))

@@ -16,6 +16,7 @@ from robusthash.cli.common import (
     retriever_option,
 )
 from robusthash.cli.input.selection import select, selection_options
+from robusthash.host import require_owners
 from robusthash.options import parse_assignments
 
 
@@ -58,7 +59,7 @@ def command(
     robusthash rescore --retriever faiss-hnsw --model dpsh
     """
     from robusthash.evaluation import RunSettings
-    from robusthash.evaluation.planning.early import check_scoring, require_owners
+    from robusthash.evaluation.planning.early import check_scoring
     from robusthash.results import ResultStore, build_leaderboard, render
 
     setting = RunSettings(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))

@@ -1,61 +1,10 @@
-"""The sets that threats keep adversarial inputs in, one for each norm."""
-
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+"""The bags of tags that are a few edits away."""
 
 import torch
 from torch import Tensor
 
+from robusthash.contracts.attacking.balls.neighbourhood import Neighbourhood
 from robusthash.contracts.modality import Box
-from robusthash.specs import Norm
-
-
-class Neighbourhood(ABC):
-    """The inputs that are near a clean one, in one norm. It has no state."""
-
-    @abstractmethod
-    def reach(self, size: float, box: Box) -> float:
-        """Largest change of one element that a radius allows, in the units of the inputs."""
-
-    @abstractmethod
-    def distance(self, inputs: Tensor, clean: Tensor, box: Box) -> Tensor:
-        """Distance of each input from its clean one: (n,) float, comparable with a radius."""
-
-    @abstractmethod
-    def project(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
-        """The nearest inputs within a radius and the box; the same shape."""
-
-    @abstractmethod
-    def point(self, uniform: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
-        """Inputs within a radius and the box, drawn by numbers in [0, 1) of the same shape."""
-
-    @abstractmethod
-    def contains(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
-        """Whether each input is within a radius and the box, up to float32 rounding: (n,) bool."""
-
-
-class Linf(Neighbourhood):
-    """No element changes by more than a share of the box's width."""
-
-    def reach(self, size: float, box: Box) -> float:  # noqa: D102 - as in the base class
-        return size * box.width
-
-    def distance(self, inputs: Tensor, clean: Tensor, box: Box) -> Tensor:  # noqa: D102 - as in the base class
-        return (inputs - clean).abs().flatten(1).amax(1) / box.width
-
-    def project(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
-        """Clips to the ball and the box, element by element."""
-        reach = self.reach(size, box)
-        return box.clamp(clean + (inputs - clean).clamp(-reach, reach))
-
-    def point(self, uniform: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
-        """The number of each element is its position in the ball."""
-        return self.project(clean + (2 * uniform - 1) * self.reach(size, box), clean, size, box)
-
-    def contains(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:  # noqa: D102 - as in the base class
-        near = (inputs - clean).abs() <= self.reach(size, box) + box.tolerance
-        inside = near & (inputs >= box.low) & (inputs <= box.high)
-        return inside.flatten(1).all(1)
 
 
 class Tags(Neighbourhood):
@@ -107,6 +56,3 @@ class Tags(Neighbourhood):
     @staticmethod
     def _bag(there: Tensor, clean: Tensor, box: Box) -> Tensor:
         return torch.where(there, box.high, box.low).to(clean).view_as(clean)
-
-
-NEIGHBOURHOODS: Mapping[Norm, Neighbourhood] = {Norm.LINF: Linf(), Norm.TAGS: Tags()}

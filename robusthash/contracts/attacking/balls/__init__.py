@@ -1,0 +1,12 @@
+"""The sets that threats keep adversarial inputs in, one for each norm."""
+
+from collections.abc import Mapping
+
+from robusthash.contracts.attacking.balls.linf import Linf
+from robusthash.contracts.attacking.balls.neighbourhood import Neighbourhood
+from robusthash.contracts.attacking.balls.tags import Tags
+from robusthash.specs import Norm
+
+__all__ = ["NEIGHBOURHOODS", "Neighbourhood"]
+
+NEIGHBOURHOODS: Mapping[Norm, Neighbourhood] = {Norm.LINF: Linf(), Norm.TAGS: Tags()}
