@@ -10,6 +10,7 @@
     │   └── CapabilityError         2   the attack needs something that the model, dataset or threat does not provide
     ├── InputError                  2   an unusable file or folder
     │   ├── DatasetError            2
+    │   │   └── UnreadablePhotograph 2  one photograph is broken or refused; the others are not
     │   └── CheckpointError         2
     ├── MissingDependencyError      2   an optional package is not installed
     ├── PluginError                 1   a plugin cannot be loaded, or violates its contract
@@ -43,6 +44,7 @@ __all__ = [
     "StorageError",
     "TrainingError",
     "UnknownNameError",
+    "UnreadablePhotograph",
     "UsageError",
 ]
 
@@ -132,6 +134,10 @@ class InputError(RobustHashError):
 
 class DatasetError(InputError):
     """A dataset is missing, unreadable or inconsistent."""
+
+
+class UnreadablePhotograph(DatasetError):  # noqa: N818 - it is left out and named, and the run goes on
+    """A photograph is broken, or of a kind that is refused."""
 
 
 class CheckpointError(InputError):

@@ -13,7 +13,7 @@ from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.lines import line
-from robusthash.epsilon import parse_epsilon
+from robusthash.epsilon import parse_radius
 
 
 @click.command("attack")
@@ -22,7 +22,7 @@ from robusthash.epsilon import parse_epsilon
 @click.option("--fitted", type=PATH, metavar="FILE", help="Attack with what robusthash fit has stored in this file.")
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
-@click.option("--epsilon", metavar="8/255", help="L-infinity radius; by default that of the dataset.")
+@click.option("--epsilon", metavar="8/255|l2:0.5", help="Radius in L-infinity or L2; by default that of the dataset.")
 @setting_options
 @click.option(
     "--input",
@@ -61,7 +61,7 @@ def command(
     robusthash attack --model dpsh --fitted prosgan.safetensors --output adversarial
     """
     setting = make_setting(**values)
-    radius = None if epsilon is None else parse_epsilon(epsilon)
+    radius = None if epsilon is None else parse_radius(epsilon)
     from robusthash.evaluation import Request
     from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early

@@ -2,30 +2,22 @@
 
 import hashlib
 import os
-import struct
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
+from robusthash.contracts.data.framing import framed, shorter_side
 from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
 from robusthash.files.contents import content_digests
 from robusthash.files.opening import open_file
+from robusthash.photographs.decoding import BROKEN, opened_image, reason, rgb_levels
 
-#: What decoders raise for files that are damaged or not images.
-_BROKEN = (
-    *(OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, MemoryError),
-    *(struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
-)
-_PROGRAMS = frozenset({"EPS"})  #: formats that Pillow hands to another program, such as Ghostscript
 _NAMES = "write paths relative to that folder, or set the dataset's option outside to true if you trust the list"
-_SLIMMEST = 64  #: largest ratio of the sides: a slimmer image is not a photograph, and resized it would fill the memory
 
 
 class FileImages(Images):
@@ -65,7 +57,7 @@ class FileImages(Images):
         remedy: str = "restore the file, or remove it from the dataset",
         workers: int | None = None,
     ) -> None:
-        self.resize = shorter_side(size) if resize is None else resize
+        self.resize: int = shorter_side(size) if resize is None else resize
         if size < 1 or self.resize < size:
             raise DatasetError(
                 f"cannot crop {size} pixels from images resized to {self.resize}", hint="1 <= size <= resize"
@@ -116,7 +108,7 @@ class FileImages(Images):
         try:
             with open_file(self.root / self.names[index]) as file, Image.open(file) as image:
                 return image.size
-        except _BROKEN:
+        except BROKEN:
             return None
 
     def identity(self) -> bytes:
@@ -129,22 +121,13 @@ class FileImages(Images):
     def _load(self, index: int) -> Tensor:
         path = self.root / self.names[index]
         try:
-            with open_file(path) as file, Image.open(file) as image:
-                if image.format in _PROGRAMS:
-                    raise ValueError(f"{image.format} is a program to be run, not an image")
-                if max(image.size) > _SLIMMEST * min(image.size):
-                    raise ValueError(f"its {image.width}x{image.height} pixels are not a photograph")
-                pixels = np.array(_rgb(image))
+            with open_file(path) as file, opened_image(file) as image:
+                pixels = rgb_levels(image)
         except FileNotFoundError:
             raise self._error(index, f"no image {path}", self._remedy) from None
-        except UnidentifiedImageError as error:
-            what = "it is empty" if not path.stat().st_size else "it is not an image, or damaged from the start"
-            raise self._error(index, f"cannot read image {path}: {what}", self._remedy) from error
-        except _BROKEN as error:
-            said = error.strerror if isinstance(error, OSError) else None
-            reason = " ".join((said or str(error)).split()) or type(error).__name__
-            raise self._error(index, f"cannot read image {path}: {reason}", self._remedy) from error
-        return _fit(torch.from_numpy(pixels).permute(2, 0, 1), self.resize, self.size[0])
+        except BROKEN as error:
+            raise self._error(index, f"cannot read image {path}: {reason(error)}", self._remedy) from error
+        return framed(torch.from_numpy(pixels).permute(2, 0, 1), resize=self.resize, size=self.size[0])
 
     def _error(self, index: int, message: str, remedy: str) -> DatasetError:
         return DatasetError(message if self._origin is None else f"{self._origin(index)}: {message}", hint=remedy)
@@ -161,15 +144,6 @@ class _Taken:
         return self._origin(self._chosen[index])
 
 
-def shorter_side(size: int) -> int:
-    """Length of the shorter side before a crop of ``size``, in the usual ratio of 256 to 224.
-
-    >>> shorter_side(224), shorter_side(64)
-    (256, 73)
-    """
-    return round(size * 256 / 224)
-
-
 def _bad_name(name: str, *, outside: bool) -> str | None:
     if "\0" in name:
         return "the path has a NUL character"
@@ -179,25 +153,3 @@ def _bad_name(name: str, *, outside: bool) -> str | None:
     if inside.is_absolute() or inside.parts[0] == "..":
         return "the path leaves the folder of the images"
     return None
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
-        # Pillow's own conversion would clip at 255, and older versions open such a file with 32 bits a pixel.
-        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in {"I", "F"}:
-        raise ValueError(f"pixels of mode {image.mode} have no known range")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
-
-
-def _fit(image: Tensor, resize: int, size: int) -> Tensor:
-    """(3, h, w) uint8 to (3, size, size): the shorter side resized, the centre cropped."""
-    if min(image.shape[1:]) != resize:
-        # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
-        from torchvision.transforms.v2 import functional
-
-        image = functional.resize(image, [resize], antialias=True)
-    top, left = (round((length - size) / 2) for length in image.shape[1:])  # as torchvision's center_crop
-    return image[:, top : top + size, left : left + size].contiguous()

@@ -127,9 +127,9 @@ class Images(Inputs):
     """Images of one size.
 
     Attributes:
-        size: height and width in pixels.
-        resize: length that the shorter side of a picture of any size is resized to before ``size`` is cropped from its
-            centre; None for images that are stored in their size.
+        size: height and width, in pixels.
+        resize: length of the shorter side that pictures have before they are cropped to the size, so that other ones
+            can be read alike; None for images that are stored in their size: others are then read with the usual one.
     """
 
     size: tuple[int, int]
@@ -180,8 +180,7 @@ def read_pixels(images: Images, indices: Sequence[int]) -> Tensor:
 class _TakenImages(Taken[Images], Images):
     def __init__(self, whole: Images, indices: list[int]) -> None:
         super().__init__(whole, indices)
-        self.size = whole.size
-        self.resize = whole.resize
+        self.size, self.resize = whole.size, whole.resize
 
     def read(self, indices: Sequence[int]) -> Tensor:
         return self.whole.read(self.positions(indices))

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from robusthash.contracts import FileImages, Progress, RetrievalData, Split
+from robusthash.epsilon import Radius
 from robusthash.evaluation.planning.names import AnyAttack
 from robusthash.evaluation.planning.pictures import own_pictures
 from robusthash.evaluation.planning.plan import plan
@@ -15,6 +16,7 @@ from robusthash.evaluation.tasks.gallery import Picture, save_gallery
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
+from robusthash.specs import Norm
 
 
 def attack_images(
@@ -26,7 +28,7 @@ def attack_images(
     *,
     output: Path,
     defense: str = NO_DEFENSE,
-    epsilon: float | None = None,
+    epsilon: Radius | Norm | None = None,
     folder: Path | None = None,
     progress: Progress,
 ) -> list[Picture]:
@@ -40,7 +42,7 @@ def attack_images(
         host: the plugins.
         output: folder of the PNGs and their manifest.
         defense: registered name, or ``none``.
-        epsilon: radius as a share of the box's width; None is the dataset's own.
+        epsilon: radius, or the norm of the dataset's own; None is that in L-infinity.
         folder: folder with images of the user's own, without labels; None is the dataset's queries.
         progress: called with (done, total, what).
 

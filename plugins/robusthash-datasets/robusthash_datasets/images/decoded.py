@@ -40,8 +40,7 @@ class DecodedImages(Images):
 
     def __init__(self, files: FileImages, store: "DecodedStore") -> None:
         self.files = files
-        self.size = files.size
-        self.resize = files.resize
+        self.size, self.resize = files.size, files.resize
         self._store = store
 
     def __len__(self) -> int:
