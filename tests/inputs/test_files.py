@@ -159,7 +159,10 @@ OTHERS = {
     "train --output with NUL": (["train", "--model", "lsh", "--output", "a\0b"], "--output"),
     "train --output of 300 characters": (["train", "--model", "lsh", "--output", "n" * 300], "--output"),
     "a data root that is needed": (["data", "verify", "folder"], "folder of the images"),
-    "a folder of no pictures": (["attack", *NETWORK, "--output", "out", "--input", "folder"], "folder"),
+    "a folder of no pictures": (
+        ["attack", *NETWORK, "--dataset", "digits", "--output", "out", "--input", "folder"],
+        "folder",
+    ),
 }
 
 
