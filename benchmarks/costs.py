@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CIFAR = "--dataset cifar10-2 -o cifar10-2.source=jpeg -o small-cnn.width=32 --data-root {data}/cifar10"
-PHOTOS = "--dataset corel5k --data-root {data}/corel5k --image-size 64 --backbone resnet18"
+PHOTOS = "--dataset corel5k/themes --data-root {data}/corel5k --image-size 64 --backbone resnet18"
 COMMANDS = {
     "start-up": "--help",
     "start-up, with plugins": "plugins list",
@@ -32,7 +32,7 @@ COMMANDS = {
     "CIFAR-10, training, one epoch": f"train --model dpsh {CIFAR} -o train.epochs=1 --output cifar.safetensors",
     "CIFAR-10, codes of 50,000 items, noise": f"eval --model cifar.safetensors {CIFAR} --queries 100 --attack noise",
     "CIFAR-10, rnm, 100 queries": f"eval --model cifar.safetensors {CIFAR} --queries 100 --attack rnm",
-    "photographs, training, one epoch": f"train --model dpsh {PHOTOS} -o train.epochs=1 --output photos.safetensors",
+    "photographs, training, two epochs": f"train --model csq {PHOTOS} -o train.epochs=2 --output photos.safetensors",
     "photographs, rnm, 20 queries": f"eval --model photos.safetensors {PHOTOS} --queries 20 --attack rnm",
 }  #: what each is called, and its arguments
 

@@ -2,8 +2,8 @@
 
     python benchmarks/photographs.py --model scenes.safetensors --other lsh.safetensors --data-root FOLDER
 
-Takes the first queries of the dataset that retrieve their own class when clean, and prints a table in Markdown. Everything
-is judged from written files. `processor time` is of crafting, writing and judging a photograph, in this process.
+Takes the first queries of the dataset that retrieve their own class when clean, and prints a table in Markdown.
+Everything is judged from written files. Processor time is of crafting, writing and judging a photograph.
 """
 
 import argparse
@@ -156,11 +156,9 @@ def main() -> None:
                                 flush=True,
                             )
                 shown = True
-                psnr = sum(one.psnr for one in delivery.photographs) / len(delivery.photographs)
-                print(
-                    f"<!-- {row.name}: {psnr:.1f} dB, {spent / len(delivery.photographs):.2f} s of processor time each -->",
-                    flush=True,
-                )
+                count = len(delivery.photographs)
+                psnr = sum(one.psnr for one in delivery.photographs) / count
+                print(f"<!-- {row.name}: {psnr:.1f} dB, {spent / count:.2f} s of processor time each -->", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,17 @@ from robusthash.limits import LARGEST
 from robusthash.numerals import ratio
 from robusthash.specs import Norm
 
-__all__ = ["LEVELS", "SLACK", "Radius", "checked_edits", "checked_epsilon", "format_epsilon", "parse_epsilon"]
+__all__ = [
+    "LEVELS",
+    "SLACK",
+    "Radius",
+    "checked_edits",
+    "checked_epsilon",
+    "checked_length",
+    "format_epsilon",
+    "parse_epsilon",
+    "parse_radius",
+]
 
 LEVELS = 255  #: an uploaded image has 8 bits per channel
 SLACK = 1e-3  #: tolerance as a share of one level, for the rounding of float32
@@ -55,6 +65,17 @@ def checked_epsilon(value: float) -> float:
     return value
 
 
+def checked_length(value: float) -> float:
+    """The value, if it is a radius in L2: finite, and not negative.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if not 0 <= value <= LARGEST:
+        raise OptionError(f"epsilon l2:{value:g} is no length", hint="0 or more, in [0, 1] pixels, such as l2:0.5")
+    return value
+
+
 def checked_edits(value: float) -> float:
     """The value, if it is a number of edits: whole, and not negative.
 
@@ -71,21 +92,25 @@ class Radius:
     """How far an adversarial input may be from its clean one.
 
     Attributes:
-        size: a share of the box's width, in [0, 1]; in a norm that counts, a whole number of edits.
+        size: in L-infinity a share of the box's width, in [0, 1]; in L2 a length in widths of the box; in a norm that
+            counts, a whole number of edits.
         norm: how the distance is measured.
 
     Raises:
         OptionError: the size is outside its range.
 
-    >>> str(Radius(size=8 / 255)), str(Radius.edits(3, Norm.TAGS))
-    ('Linf 8/255', 'tags 3')
+    >>> str(Radius(size=8 / 255)), str(Radius(size=0.5, norm=Norm.L2)), str(Radius.edits(3, Norm.TAGS))
+    ('Linf 8/255', 'L2 0.5', 'tags 3')
     """
 
     size: float
     norm: Norm = Norm.LINF
 
     def __post_init__(self) -> None:
-        (checked_edits if self.norm.counts else checked_epsilon)(self.size)
+        if self.norm.counts:
+            checked_edits(self.size)
+        else:
+            _CHECKED[self.norm](self.size)
 
     @classmethod
     def edits(cls, count: int, norm: Norm) -> Self:
@@ -94,13 +119,53 @@ class Radius:
 
     @property
     def value(self) -> str:
-        """Its size as users write it: ``8/255``, or ``3``."""
+        """Its size alone: ``8/255``, ``0.5``, or ``3``."""
         return f"{self.size:.0f}" if self.norm.counts else format_epsilon(self.size)
 
     @property
+    def text(self) -> str:
+        """Its size as users write it: ``8/255``, ``l2:0.5``, or ``3``."""
+        return f"{_L2}{self.value}" if self.norm is Norm.L2 else self.value
+
+    @property
     def told(self) -> str:
-        """What an attack at this radius is called: ``epsilon 8/255``, or ``tags 3``."""
-        return f"{self.norm if self.norm.counts else 'epsilon'} {self.value}"
+        """What an attack at this radius is called: ``epsilon 8/255``, ``epsilon l2:0.5``, or ``tags 3``."""
+        return f"{self.norm if self.norm.counts else 'epsilon'} {self.text}"
 
     def __str__(self) -> str:
-        return f"{self.norm if self.norm.counts else 'Linf'} {self.value}"
+        return f"{_TITLES.get(self.norm, self.norm)} {self.value}"
+
+
+_L2 = f"{Norm.L2}:"  #: before a size in that norm
+_TITLES = {Norm.LINF: "Linf", Norm.L2: "L2"}
+_CHECKED = {Norm.LINF: checked_epsilon, Norm.L2: checked_length}
+
+
+def parse_radius(text: str) -> Radius | Norm:
+    """Reads a radius in L-infinity, ``8/255`` or ``0.03``, or in L2, ``l2:0.5``.
+
+    Returns:
+        The radius. Of a norm alone, ``l2`` or ``linf``, that norm: the radius in it is then the dataset's own.
+
+    Raises:
+        OptionError: it is none of these, or outside its range.
+
+    >>> str(parse_radius("8/255")), str(parse_radius("l2:0.5")), parse_radius("l2")
+    ('Linf 8/255', 'L2 0.5', <Norm.L2: 'l2'>)
+    """
+    prefix, colon, size = text.rpartition(":")
+    name = (prefix if colon else size).strip().lower()
+    if name in _CHECKED:
+        norm = Norm(name)
+        if not colon:
+            return norm
+    elif colon:
+        raise OptionError(f"epsilon {text!r} is in no known norm", hint="write 8/255, linf:8/255, or l2:0.5")
+    else:
+        norm = Norm.LINF
+    if norm is Norm.LINF:
+        return Radius(size=parse_epsilon(size))
+    try:
+        return Radius(size=ratio(size), norm=norm)
+    except ValueError:
+        raise OptionError(f"epsilon {text!r} is not a number", hint="write l2:0.5 or l2:128/255") from None

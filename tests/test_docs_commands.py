@@ -25,7 +25,10 @@ from tests.test_docs import PAGES, ROOT, files_told
 _LINE = re.compile(r"^[ ]*(?:\$ |- run: |- )?(?P<command>(?:[A-Z_]+=\S+ )*robusthash(?: .*)?)$")
 _INLINE = re.compile(r"`robusthash (?P<rest>[^`]*--[^`]*)`")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[(?:OPTIONS|RESULTS|FILE)\]|COMMAND|@\w+@")
-_COMPUTING = ("evaluate", "train_victim", "harden_victim", "attack_images", "fit_attack", "rescore")
+_COMPUTING = (
+    *("evaluate", "train_victim", "harden_victim", "attack_images", "fit_attack", "rescore"),
+    *("hash_items", "search"),
+)
 _FILES = re.compile(r"[\w./~-]*(?:\.(?:safetensors|toml|json|pth|py|tar\.gz)|/)[\w./-]*|FILE|FOLDER|DIR|photographs")
 
 
@@ -151,7 +154,7 @@ def assert_only_files_are_missing(command: str, error: RobustHashError | None) -
         assert named, f"{error.message} ({error.hint})"
 
 
-_COMPUTE = ("eval", "train", "harden", "fit", "attack", "rescore")
+_COMPUTE = ("eval", "train", "harden", "fit", "attack", "hash", "search", "rescore")
 #: Commands that compute nothing. Those that download are left out.
 _READ = ("baseline", "compare", "curve", "data list", "data verify", "gate", "import", "leaderboard", "plugins", "show")
 

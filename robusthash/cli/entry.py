@@ -78,6 +78,11 @@ class _Commands(LazyGroup):
         ),
         "harden": ("robusthash.cli.commands.models.harden:command", "Harden a hash model and save its checkpoint."),
         "attack": ("robusthash.cli.commands.attack:command", "Attack the queries and save the adversarial images."),
+        "hash": ("robusthash.cli.commands.finding.hash:command", "Write the codes of pictures to a file."),
+        "search": (
+            "robusthash.cli.commands.finding.search:command",
+            "Show what a model finds near a picture or a text.",
+        ),
         "leaderboard": ("robusthash.cli.commands.results.leaderboard:command", "Rank the stored results."),
         "curve": ("robusthash.cli.commands.results.curve:command", "Show stored sweeps as curves."),
         "show": ("robusthash.cli.commands.results.show:command", "Show one stored result in full."),

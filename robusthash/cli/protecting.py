@@ -12,10 +12,12 @@ from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.lines import line
 
 if TYPE_CHECKING:
+    from robusthash.epsilon import Radius
     from robusthash.evaluation import RunSettings
     from robusthash.evaluation.planning.names import AnyAttack
     from robusthash.evaluation.tasks.protect import Delivery
     from robusthash.results.rendering.sheet import Sheet, Table
+    from robusthash.specs import Norm
 
 
 def protect(
@@ -28,7 +30,7 @@ def protect(
     *,
     bits: int,
     defense: str,
-    epsilon: float | None,
+    epsilon: "Radius | Norm | None",
     masked: bool,
     keep_location: bool,
     as_json: bool,
@@ -103,7 +105,7 @@ def sheet(delivery: "Delivery", output: Path) -> "Sheet":
         notes.append("without labels, kept is the share of the ten nearest items that they still retrieve")
     return Sheet(
         title=f"{count} photograph{'s' if count > 1 else ''} and manifest.json in {output}",
-        lead=f"{attack}, Linf {delivery.recipe['radius']}",
+        lead=f"{attack}, {delivery.recipe['radius']}",
         tables=(_each(delivery), _together(delivery)),
         notes=tuple(Note(text=text) for text in notes),
     )

@@ -45,7 +45,7 @@ from robusthash.contracts.space import Space
 from robusthash.contracts.training.loss import LossStep, TrainBatch
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
-from robusthash.epsilon import Radius, format_epsilon, parse_epsilon
+from robusthash.epsilon import Radius, format_epsilon, parse_epsilon, parse_radius
 from robusthash.files.snapshots import Snapshot, Snapshots
 from robusthash.specs import Distance, Norm, Precision
 
@@ -132,6 +132,7 @@ __all__ = [
     "in_use",
     "isolated_randomness",
     "parse_epsilon",
+    "parse_radius",
     "read_inputs",
     "read_pixels",
     "represented",

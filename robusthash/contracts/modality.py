@@ -81,7 +81,17 @@ class Box:
         if self.levels is None:
             return inputs
         steps = (inputs - clean) * (self.levels / self.width)
-        return self._at((self._unit(clean) * self.levels + torch.trunc(steps + steps.sign() * SLACK)).round())
+        return self.away(clean, torch.trunc(steps + steps.sign() * SLACK))
+
+    def away(self, clean: Tensor, steps: Tensor) -> Tensor:
+        """Inputs that are whole numbers of levels away from the clean ones; the box must have levels.
+
+        Args:
+            clean: (n, ...) float, on the levels.
+            steps: the same shape, whole numbers.
+        """
+        levels = self.levels or LEVELS
+        return self._at((self._unit(clean) * levels + steps).round())
 
     def _unit(self, inputs: Tensor) -> Tensor:
         """Maps the box to [0, 1]."""

@@ -30,9 +30,12 @@ def opened_image(file: IO[bytes]) -> Iterator[Image.Image]:
 
     Raises:
         UnidentifiedImageError: it is not an image, or damaged from the start.
-        ValueError: it is a program, or so slim that it is no photograph.
+        ValueError: it is empty, a program, or so slim that it is no photograph.
         Exception: another of :data:`BROKEN`.
     """
+    if not file.read(1):
+        raise ValueError("it is empty")
+    file.seek(0)
     with Image.open(file) as image:
         if image.format in _PROGRAMS:
             raise ValueError(f"{image.format} is a program to be run, not an image")
@@ -74,15 +77,14 @@ def grey_of_16_bits(image: Image.Image) -> np.ndarray | None:
     return None
 
 
-def reason(error: Exception, *, empty: bool) -> str:
+def reason(error: Exception) -> str:
     """Why a file cannot be read, in a few words.
 
     Args:
         error: one of :data:`BROKEN`.
-        empty: whether the file has no content.
     """
     if isinstance(error, UnidentifiedImageError):
-        return "it is empty" if empty else "it is not an image, or damaged from the start"
+        return "it is not an image, or damaged from the start"
     said = error.strerror if isinstance(error, OSError) else None
     return " ".join((said or str(error)).split()) or type(error).__name__
 

@@ -7,24 +7,8 @@ from robusthash.errors import InputError, UsageError
 
 __all__ = ["RAW", "delivered_name", "list_photographs", "require_other_folder"]
 
-_READ = frozenset(
-    {
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".jfif",
-        ".jp2",
-        ".jpe",
-        ".jpeg",
-        ".jpg",
-        ".mpo",
-        ".png",
-        ".ppm",
-        ".tif",
-        ".tiff",
-        ".webp",
-    }
-)
+_JPEG = {".jfif", ".jpe", ".jpeg", ".jpg", ".mpo"}
+_READ = frozenset(_JPEG | {".avif", ".bmp", ".gif", ".jp2", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 #: Suffixes of cameras' raw files. Some are TIFF files whose first page is the preview.
 RAW = frozenset({".arw", ".cr2", ".cr3", ".dng", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".srw"})
 _REFUSED = RAW | {".heic", ".heics", ".heif"}  #: photographs too: they are listed, so that opening them says why not

@@ -65,7 +65,7 @@ def open_photograph(path: Path) -> Photograph:
     except UnidentifiedImageError as error:
         raise _refused(path, *_unidentified(content, error)) from error
     except BROKEN as error:
-        raise _refused(path, reason(error, empty=False), _REPLACE) from error
+        raise _refused(path, reason(error), _REPLACE) from error
 
 
 def _read(path: Path, image: Image.Image, content: bytes) -> Photograph:
@@ -103,4 +103,4 @@ def _unidentified(content: bytes, error: UnidentifiedImageError) -> tuple[str, s
         return "it is HEIC, which Pillow does not read", "export it as JPEG: on an iPhone, Settings, Camera, Formats"
     if brand.startswith(b"avi"):
         return "it is AVIF, which this Pillow does not read", "pip install 'pillow>=11.3'"
-    return reason(error, empty=not content), _REPLACE
+    return reason(error), _REPLACE

@@ -57,7 +57,7 @@ def write_photograph(
         content = photograph.format.encoded(Image.fromarray(np.ascontiguousarray(stored)), metadata)
     except BROKEN as error:
         raise StorageError(
-            f"cannot encode {path}: {reason(error, empty=False)}", hint="convert the photograph to PNG, and take that"
+            f"cannot encode {path}: {reason(error)}", hint="convert the photograph to PNG, and take that"
         ) from error
     write_atomically(path, content)
     return Written(path=path, notes=(*photograph.notes, *left_out))

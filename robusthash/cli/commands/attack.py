@@ -13,8 +13,7 @@ from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.lines import line
-from robusthash.cli.protecting import protect
-from robusthash.epsilon import parse_epsilon
+from robusthash.epsilon import parse_radius
 from robusthash.errors import UsageError
 
 
@@ -31,7 +30,9 @@ from robusthash.errors import UsageError
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
 @click.option(
-    "--epsilon", metavar="8/255", help="L-infinity radius; by default that of the dataset, with --input 8/255."
+    "--epsilon",
+    metavar="8/255|l2:0.5",
+    help="Radius in L-infinity or L2; by default that of the dataset, with --input 8/255.",
 )
 @setting_options
 @click.option(
@@ -78,7 +79,7 @@ def command(
     robusthash attack --input photographs --model mine.safetensors --output protected
     """
     setting = make_setting(**values)
-    radius = None if epsilon is None else parse_epsilon(epsilon)
+    radius = None if epsilon is None else parse_radius(epsilon)
     from robusthash.evaluation.planning.fitted import only_attack
 
     if folder is not None:

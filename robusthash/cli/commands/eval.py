@@ -25,7 +25,7 @@ from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import results_arguments, tell_next
 from robusthash.cli.output.lines import line
-from robusthash.epsilon import parse_epsilon
+from robusthash.epsilon import parse_radius
 from robusthash.errors import OptionError
 from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
@@ -81,8 +81,8 @@ if TYPE_CHECKING:
     "--epsilon",
     "epsilons",
     multiple=True,
-    metavar="8/255",
-    help="L-infinity radius; by default that of the dataset. Repeatable.",
+    metavar="8/255|l2:0.5",
+    help="Radius in L-infinity or L2; by default that of the dataset. Repeatable.",
 )
 @click.option(
     "--edits",
@@ -230,7 +230,7 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
 
         description = read_description(values["checkpoint"])
         grid |= {"models": (description.model.name,), "bits": (description.bits,)}
-    epsilons = tuple(parse_epsilon(epsilon) for epsilon in values.pop("epsilons"))
+    epsilons = tuple(parse_radius(epsilon) for epsilon in values.pop("epsilons"))
     return Request(**grid, epsilons=epsilons, setting=make_setting(**values))
 
 

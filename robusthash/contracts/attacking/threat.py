@@ -17,8 +17,9 @@ class Threat:
     """The inputs within a radius of each clean one, and within the box of their modality.
 
     Attributes:
-        epsilon: radius: a share of the box's width, in [0, 1], and in pixel space the largest change itself; in a norm
-            that counts, a whole number of edits.
+        epsilon: radius: in L-infinity a share of the box's width, in [0, 1], and in pixel space the largest change
+            itself; in L2 the length of the change, in widths of the box; in a norm that counts, a whole number of
+            edits.
         box: range of the elements, and the levels that inputs are delivered in.
         norm: how the distance is measured.
 
@@ -54,8 +55,19 @@ class Threat:
 
     @property
     def radius(self) -> float:
-        """Largest change of one element, in the units of the inputs."""
+        """The radius in the units of the inputs: in L-infinity and of tags, the largest change of one element."""
         return self._near.reach(self.epsilon, self.box)
+
+    def even(self, elements: int) -> float:
+        """The change of each element, in the units of the inputs, if the radius is spent on all of them alike.
+
+        Args:
+            elements: number of an input's elements.
+
+        >>> Threat(epsilon=8 / 255).even(100) == 8 / 255, Threat(epsilon=0.5, norm=Norm.L2).even(100)
+        (True, 0.05)
+        """
+        return self._near.even(self.epsilon, self.box, elements)
 
     @property
     def tolerance(self) -> float:
@@ -74,8 +86,8 @@ class Threat:
     def project(self, inputs: Tensor, clean: Tensor) -> Tensor:
         """The nearest inputs within the radius and the box.
 
-        In L-infinity, each element is clipped. Of tags, each is rounded to whether it is there, and the largest
-        changes are kept.
+        In L-infinity, each element is clipped. In L2, the change is scaled and clipped to the box. Of tags, each is
+        rounded to whether it is there, and the largest changes are kept.
 
         Args:
             inputs: (n, ...) float.
@@ -93,13 +105,15 @@ class Threat:
         return self._near.point(uniform, clean, self.epsilon, self.box)
 
     def deliver(self, inputs: Tensor, clean: Tensor) -> Tensor:
-        """Rounds inputs to the box's levels, toward the clean ones: what is delivered.
+        """Rounds inputs to the box's levels, inside the ball: what is delivered.
+
+        In L-infinity, each element is rounded toward its clean one; in L2, as near as the radius allows.
 
         Args:
             inputs: (n, ...) float, inside the ball and the box.
             clean: the same shape, on the levels.
         """
-        return self.box.toward(inputs, clean)
+        return self._near.deliver(inputs, clean, self.epsilon, self.box)
 
     def distance(self, inputs: Tensor, clean: Tensor) -> Tensor:
         """Distance of each input from its clean one, as the radius counts it.
@@ -109,7 +123,7 @@ class Threat:
             clean: the same shape.
 
         Returns:
-            (n,) float: a share of the box's width, or a number of edits.
+            (n,) float: a share of the box's width, a length in its widths, or a number of edits.
         """
         return self._near.distance(inputs, clean, self.box)
 

@@ -2,15 +2,12 @@
 
 import hashlib
 import os
-import struct
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from robusthash.contracts.data.framing import framed, shorter_side
@@ -18,15 +15,9 @@ from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
 from robusthash.files.contents import content_digests
 from robusthash.files.opening import open_file
+from robusthash.photographs.decoding import BROKEN, opened_image, reason, rgb_levels
 
-#: What decoders raise for files that are damaged or not images.
-_BROKEN = (
-    *(OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, MemoryError),
-    *(struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
-)
-_PROGRAMS = frozenset({"EPS"})  #: formats that Pillow hands to another program, such as Ghostscript
 _NAMES = "write paths relative to that folder, or set the dataset's option outside to true if you trust the list"
-_SLIMMEST = 64  #: largest ratio of the sides: a slimmer image is not a photograph, and resized it would fill the memory
 
 
 class FileImages(Images):
@@ -51,6 +42,8 @@ class FileImages(Images):
         DatasetError: the crop is empty, or larger than the resized side; or a name leaves the root, or has a NUL
             character.
     """
+
+    resize: int
 
     def __init__(
         self,
@@ -115,7 +108,7 @@ class FileImages(Images):
         try:
             with open_file(self.root / self.names[index]) as file, Image.open(file) as image:
                 return image.size
-        except _BROKEN:
+        except BROKEN:
             return None
 
     def identity(self) -> bytes:
@@ -128,21 +121,12 @@ class FileImages(Images):
     def _load(self, index: int) -> Tensor:
         path = self.root / self.names[index]
         try:
-            with open_file(path) as file, Image.open(file) as image:
-                if image.format in _PROGRAMS:
-                    raise ValueError(f"{image.format} is a program to be run, not an image")
-                if max(image.size) > _SLIMMEST * min(image.size):
-                    raise ValueError(f"its {image.width}x{image.height} pixels are not a photograph")
-                pixels = np.array(_rgb(image))
+            with open_file(path) as file, opened_image(file) as image:
+                pixels = rgb_levels(image)
         except FileNotFoundError:
             raise self._error(index, f"no image {path}", self._remedy) from None
-        except UnidentifiedImageError as error:
-            what = "it is empty" if not path.stat().st_size else "it is not an image, or damaged from the start"
-            raise self._error(index, f"cannot read image {path}: {what}", self._remedy) from error
-        except _BROKEN as error:
-            said = error.strerror if isinstance(error, OSError) else None
-            reason = " ".join((said or str(error)).split()) or type(error).__name__
-            raise self._error(index, f"cannot read image {path}: {reason}", self._remedy) from error
+        except BROKEN as error:
+            raise self._error(index, f"cannot read image {path}: {reason(error)}", self._remedy) from error
         return framed(torch.from_numpy(pixels).permute(2, 0, 1), resize=self.resize, size=self.size[0])
 
     def _error(self, index: int, message: str, remedy: str) -> DatasetError:
@@ -169,14 +153,3 @@ def _bad_name(name: str, *, outside: bool) -> str | None:
     if inside.is_absolute() or inside.parts[0] == "..":
         return "the path leaves the folder of the images"
     return None
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
-        # Pillow's own conversion would clip at 255, and older versions open such a file with 32 bits a pixel.
-        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in {"I", "F"}:
-        raise ValueError(f"pixels of mode {image.mode} have no known range")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")

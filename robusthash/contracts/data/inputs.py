@@ -129,7 +129,7 @@ class Images(Inputs):
     Attributes:
         size: height and width, in pixels.
         resize: length of the shorter side that pictures have before they are cropped to the size, so that other ones
-            can be read alike; None is the usual one.
+            can be read alike; None for images that are stored in their size: others are then read with the usual one.
     """
 
     size: tuple[int, int]

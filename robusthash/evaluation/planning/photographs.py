@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from robusthash.checkpoints import Description, read_description
+from robusthash.epsilon import Radius
 from robusthash.errors import InputError, RobustHashError, UnreadablePhotograph, UsageError
 from robusthash.evaluation.planning.names import AnyAttack, checkpoint_path
 from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, Request, RunSettings
 from robusthash.photographs import list_photographs, open_photograph, require_other_folder
+from robusthash.specs import Norm
 
 EPSILON = 8 / 255  #: radius for photographs, on which it is hardly seen
 ATTACK = "hinge"
@@ -86,7 +88,7 @@ def photograph_request(
     *,
     bits: int = 32,
     defense: str = NO_DEFENSE,
-    epsilon: float | None = None,
+    epsilon: Radius | Norm | float | None = None,
 ) -> Request:
     """A request whose open values are those for photographs.
 
@@ -97,10 +99,11 @@ def photograph_request(
             else the folder under its root; the size is that of the checkpoints, or else 224.
         bits: code length of models that have none of their own.
         defense: of the models.
-        epsilon: radius; None is that for photographs.
+        epsilon: radius in L-infinity; None is that for photographs.
 
     Raises:
-        UsageError: nothing says which photographs are searched, or checkpoints say different things.
+        UsageError: the radius is in another norm, nothing says which photographs are searched, or checkpoints say
+            different things.
         CheckpointError: a checkpoint cannot be read.
     """
     described = list(_described(models, setting))
@@ -116,8 +119,20 @@ def photograph_request(
         attacks=(attack or ATTACK,),
         bits=(bits,),
         defenses=(defense,),
-        epsilons=(EPSILON if epsilon is None else epsilon,),
+        epsilons=(_radius(epsilon),),
         setting=setting,
+    )
+
+
+def _radius(epsilon: Radius | Norm | float | None) -> Radius:
+    if epsilon in (None, Norm.LINF):
+        return Radius(size=EPSILON)
+    found = Radius(size=epsilon) if isinstance(epsilon, int | float) else epsilon
+    if isinstance(found, Radius) and found.norm is Norm.LINF:
+        return found
+    raise UsageError(
+        f"photographs are changed within L-infinity, not {found}",
+        hint="--epsilon 8/255: what is seen depends on the change of a pixel, and not on their number",
     )
 
 

@@ -1,6 +1,6 @@
 """Plans the cells of a request, in the order in which they are run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -85,6 +85,7 @@ class Known:
 
     Attributes:
         epsilon: the dataset's conventional radius in L-infinity.
+        l2: likewise in L2; None if it has none.
         directions: directions that the dataset supports, the default one first.
         reference: name of the reference attack.
         yardsticks: the attacks that a model is ranked by, one for each norm of the request, by model; empty if the
@@ -106,10 +107,28 @@ class Known:
     norms: Mapping[AnyAttack, frozenset[Norm]] = field(default_factory=dict)
     edited: Mapping[Direction, Norm] = field(default_factory=dict)
     usual: Mapping[AnyModel, tuple[Direction, ...]] = field(default_factory=dict)
+    l2: float | None = None
 
     def works(self, attack: AnyAttack, radius: Radius) -> bool:
         """Whether an attack works within a threat of this radius."""
         return radius.norm in self.norms.get(attack, _USUAL)
+
+    def radius(self, asked: Radius | Norm | float) -> Radius:
+        """A radius of a request; of a norm alone, the dataset's own.
+
+        Raises:
+            CapabilityError: the dataset has none in this norm.
+        """
+        if isinstance(asked, Radius):
+            return asked
+        if not isinstance(asked, Norm):
+            return Radius(size=asked)
+        size = {Norm.LINF: self.epsilon, Norm.L2: self.l2}.get(asked)
+        if size is None:
+            raise CapabilityError(
+                f"the dataset has no conventional radius in {asked}", hint=f"give one: --epsilon {asked}:0.5"
+            )
+        return Radius(size=size, norm=asked)
 
 
 def plan(request: Request, known: Known) -> list[Cell]:
@@ -200,7 +219,7 @@ def _searches(request: Request, victim: VictimPlan, known: Known) -> dict[Direct
             raise CapabilityError(
                 f"attack {shown(attack)!r} works within {' or '.join(sorted(norms))}, and not within "
                 + ", ".join(dict.fromkeys(map(str, everywhere))),
-                hint="--edits 3 in a direction of texts" if any(norm.counts for norm in norms) else "--epsilon 8/255",
+                hint=_radius_within(norms),
             )
     return searches
 
@@ -215,15 +234,22 @@ def _usual(request: Request, victim: VictimPlan, known: Known) -> list[Direction
 
 
 def _radii(request: Request, direction: Direction, known: Known) -> list[Radius]:
-    epsilons = request.epsilons or _fitted_for(request) or (() if request.edits else (known.epsilon,))
+    epsilons = request.epsilons or _fitted_for(request) or (() if request.edits else (Norm.LINF,))
     norm = known.edited.get(direction)
     counted = [Radius.edits(count, norm) for count in request.edits] if norm else []
-    return _distinct([*(Radius(size=epsilon) for epsilon in epsilons), *counted])
+    return _distinct([*map(known.radius, epsilons), *counted])
 
 
-def _fitted_for(request: Request) -> tuple[float, ...]:
+def _radius_within(norms: Collection[Norm]) -> str:
+    """An option that asks for a radius in one of these norms."""
+    if any(norm.counts for norm in norms):
+        return "--edits 3 in a direction of texts"
+    return "--epsilon 8/255" if Norm.LINF in norms else "--epsilon l2:0.5"
+
+
+def _fitted_for(request: Request) -> tuple[Radius, ...]:
     """The radii of the fitted attacks of a request."""
-    return tuple(one.fitting.epsilon for one in request.attacks or () if isinstance(one, FittedAttack))
+    return tuple(one.fitting.radius for one in request.attacks or () if isinstance(one, FittedAttack))
 
 
 def _victims(request: Request, known: Known) -> list[VictimPlan]:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from robusthash.epsilon import parse_epsilon
+from robusthash.epsilon import parse_radius
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 from robusthash.evaluation.planning.request import AUTO, Request, RunSettings
@@ -54,7 +54,7 @@ def read_suite(path: Path) -> Request:
         models = ["dpsh", "hashnet"]
         attacks = ["rnm", "rnm-p2s"]
         bits = [16, 32]
-        epsilons = ["8/255", 0.1]
+        epsilons = ["8/255", 0.1, "l2:0.5"]
         dataset = "digits"
 
         [options.rnm]
@@ -82,7 +82,7 @@ def read_suite(path: Path) -> Request:
         return path.parent / read_path(value, f"suite {path}: {name}")
 
     readers: dict[str, Callable[[Any], Any]] = {
-        "epsilons": lambda values: tuple(parse_epsilon(str(value)) for value in values),
+        "epsilons": lambda values: tuple(parse_radius(str(value)) for value in values),
         "vary": lambda sweeps: {
             owner: {field: tuple(values) for field, values in one.items()} for owner, one in sweeps.items()
         },

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from robusthash.checkpoints import read_description
 from robusthash.contracts import CrossModalHashModel, CrossModalObjective, Descriptor, Objective, ReadyModel
+from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError, CheckpointError, OptionError
 from robusthash.evaluation.crafting.absent import kind_of
 from robusthash.evaluation.planning.early import check_early
@@ -124,6 +125,7 @@ def known(request: Request, resources: Resources) -> Known:
             yardsticks[model] = tuple(yardstick(resources.host, distance, norm) for norm in _norms(request, resources))
     return Known(
         epsilon=resources.data.epsilon,
+        l2=resources.data.epsilon_l2,
         directions=resources.directions,
         reference=reference(resources.host),
         yardsticks=yardsticks,
@@ -186,8 +188,9 @@ def _attacks(request: Request, resources: Resources) -> list[AnyAttack]:
 
 def _norms(request: Request, resources: Resources) -> list[Norm]:
     """The norms of the request's radii."""
-    linf = [Norm.LINF] if request.epsilons or not request.edits else []
-    return [*linf, *dict.fromkeys(_edited(resources).values() if request.edits else ())]
+    asked = request.epsilons or (() if request.edits else (Norm.LINF,))
+    plain = [one if isinstance(one, Norm) else one.norm if isinstance(one, Radius) else Norm.LINF for one in asked]
+    return list(dict.fromkeys([*plain, *(_edited(resources).values() if request.edits else ())]))
 
 
 def _edited(resources: Resources) -> dict[Direction, Norm]:

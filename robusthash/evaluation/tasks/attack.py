@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from robusthash.contracts import Progress
+from robusthash.epsilon import Radius
 from robusthash.evaluation.planning.names import AnyAttack
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
@@ -12,6 +13,7 @@ from robusthash.evaluation.tasks.gallery import Picture, save_gallery
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
+from robusthash.specs import Norm
 
 
 def attack_images(
@@ -23,7 +25,7 @@ def attack_images(
     *,
     output: Path,
     defense: str = NO_DEFENSE,
-    epsilon: float | None = None,
+    epsilon: Radius | Norm | None = None,
     progress: Progress,
 ) -> list[Picture]:
     """Writes adversarial images as PNGs, with a manifest.
@@ -36,7 +38,7 @@ def attack_images(
         host: the plugins.
         output: folder of the PNGs and their manifest.
         defense: registered name, or ``none``.
-        epsilon: radius as a share of the box's width; None is the dataset's own.
+        epsilon: radius, or the norm of the dataset's own; None is that in L-infinity.
         progress: called with (done, total, what).
 
     Returns:

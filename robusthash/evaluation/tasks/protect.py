@@ -10,7 +10,7 @@ import torch
 
 from robusthash.contracts import IMAGE, FileImages, Progress, Split
 from robusthash.contracts.data.framing import shorter_side
-from robusthash.epsilon import Radius, format_epsilon
+from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.preparing import make_job
 from robusthash.evaluation.planning.photographs import Found, Skipped
@@ -172,7 +172,7 @@ def _recipe(
     data = resources.data
     return {
         "epsilon": radius.size,
-        "radius": format_epsilon(radius.size),
+        "radius": str(radius),
         **asdict(options),
         "models": [system.victim.identity for system in systems],
         "dataset": data.name,

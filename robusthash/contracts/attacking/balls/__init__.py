@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from robusthash.contracts.attacking.balls.l2 import L2
 from robusthash.contracts.attacking.balls.linf import Linf
 from robusthash.contracts.attacking.balls.neighbourhood import Neighbourhood
 from robusthash.contracts.attacking.balls.tags import Tags
@@ -9,4 +10,4 @@ from robusthash.specs import Norm
 
 __all__ = ["NEIGHBOURHOODS", "Neighbourhood"]
 
-NEIGHBOURHOODS: Mapping[Norm, Neighbourhood] = {Norm.LINF: Linf(), Norm.TAGS: Tags()}
+NEIGHBOURHOODS: Mapping[Norm, Neighbourhood] = {Norm.LINF: Linf(), Norm.L2: L2(), Norm.TAGS: Tags()}
