@@ -13,6 +13,7 @@ from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.lines import line
+from robusthash.cli.protecting import protect
 from robusthash.epsilon import parse_radius
 from robusthash.errors import UsageError
 
