@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from robusthash.evaluation.finding.searching import Queries, search
+    from robusthash.evaluation.finding.storing import hash_items
     from robusthash.evaluation.planning.plan import Cell, VictimPlan
     from robusthash.evaluation.planning.request import Request, RunSettings
     from robusthash.evaluation.planning.suite import parse_choice, read_suite
@@ -26,6 +28,7 @@ __all__ = [
     "Local",
     "Picture",
     "Processes",
+    "Queries",
     "Request",
     "RunOutcome",
     "RunSettings",
@@ -35,9 +38,11 @@ __all__ = [
     "evaluate",
     "fit_attack",
     "harden_victim",
+    "hash_items",
     "parse_choice",
     "read_suite",
     "rescore",
+    "search",
     "train_victim",
 ]
 
@@ -48,6 +53,8 @@ _HOMES = {
     **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),
     **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
     "evaluate": "running.run",
+    **dict.fromkeys(("Queries", "search"), "finding.searching"),
+    "hash_items": "finding.storing",
     "attack_images": "tasks.attack",
     "fit_attack": "tasks.fit",
     "Picture": "tasks.gallery",

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from robusthash.cli import devices
-from robusthash.cli.devices import tell_device
+from robusthash.cli.output import devices
+from robusthash.cli.output.devices import tell_device
 
 
 @pytest.mark.parametrize(

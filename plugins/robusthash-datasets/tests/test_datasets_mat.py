@@ -180,7 +180,7 @@ def test_a_copy_that_is_cut_off_is_made_again(plain: Path) -> None:
 
 def test_a_full_disk_is_told_before_anything_is_written(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("robusthash_datasets.images.decoded.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("robusthash_datasets.images.room.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DatasetError, match=r"cannot store images in .*GiB are needed") as caught:
         Tiny().load(context(plain))
     assert "decoded" in str(caught.value.hint)

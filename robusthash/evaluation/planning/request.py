@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robusthash.epsilon import checked_edits
+from robusthash.epsilon import Edits, Radius
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
@@ -16,8 +16,9 @@ from robusthash.evaluation.planning.names import (
     checkpoint_path,
     shown,
 )
+from robusthash.host import PluginKind, PluginOptions
 from robusthash.limits import LARGEST, MOST_BITS, check_image_size
-from robusthash.specs import Direction, Precision, Relevance
+from robusthash.specs import Direction, Norm, Precision, Relevance
 
 if TYPE_CHECKING:
     from robusthash.metrics import RankingMetric
@@ -28,8 +29,6 @@ TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
 DEFAULT_METRICS = ("map", "precision@r2")  #: of these, a run uses those that exist in the model's space
 
 DEVICES = ("auto", "cpu", "cuda")
-
-PluginOptions = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +106,8 @@ class Request:
         bits: code lengths.
         defenses: defenses of the models; ``none`` is an undefended model.
         directions: what searches for what; if empty, the first direction that the dataset supports.
-        epsilons: radii as shares of the box's width; if empty, and without edits, the dataset's own.
+        epsilons: radii; a number is one in L-infinity, a norm is the dataset's own in that norm. If empty, and without
+            edits, it is the dataset's own in L-infinity.
         edits: radii of threats that count, for texts that people edit: the most edits of one query.
         setting: what all cells have in common.
 
@@ -123,8 +123,8 @@ class Request:
     bits: tuple[int, ...] = (32,)
     defenses: tuple[AnyDefense, ...] = (NO_DEFENSE,)
     directions: tuple[Direction, ...] = ()
-    epsilons: tuple[float, ...] = ()
-    edits: tuple[int, ...] = ()
+    epsilons: tuple[Radius | Norm | float, ...] = ()
+    edits: tuple[Edits, ...] = ()
     setting: RunSettings = field(default_factory=RunSettings)
 
     def __post_init__(self) -> None:
@@ -134,9 +134,13 @@ class Request:
         attacks = {shown(attack) for attack in self.attacks or ()}
         for owner in self.vary:
             if owner not in attacks:
-                raise OptionError(f"vary names {owner!r}, which is not among the attacks", hint=f"add --attack {owner}")
-        for count in self.edits:
-            checked_edits(count)
+                kind, _, name = owner.partition(":")
+                raise OptionError(
+                    f"vary names {owner!r}, which is not among the attacks",
+                    hint=f"write {name}, since only attacks are varied"
+                    if kind == PluginKind.ATTACK
+                    else f"add --attack {owner}",
+                )
         for bits in self.bits:
             if not 1 <= bits <= MOST_BITS:
                 raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")

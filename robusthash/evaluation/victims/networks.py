@@ -23,7 +23,8 @@ from robusthash.contracts import (
     TextBackbone,
 )
 from robusthash.errors import CapabilityError, CheckpointError, UsageError
-from robusthash.evaluation.victims.plugins import METHODS, Chosen, Network, Plugins
+from robusthash.evaluation.victims.chosen import METHODS, Chosen, Network
+from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.storage import digest
 from robusthash.host import PluginKind

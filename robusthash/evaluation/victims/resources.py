@@ -24,8 +24,9 @@ from robusthash.contracts import (
 )
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
+from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.loading import check_dataset, load_dataset
-from robusthash.evaluation.victims.plugins import Chosen, Plugins
+from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.events import EpochInfo
 from robusthash.files.caching import cache_folder

@@ -124,7 +124,7 @@ def _dcmh() -> Iterator[ModelSpec]:
     yield preset(
         "dcmh/released",
         "DCMH as in public code",
-        {"balance": False, "bounded": False, "eta": 1.0, "text": "words-mlp/dcmh"},
+        {"balance": False, "bounded": False, "eta": 1.0, "hidden": None, "text": "words-mlp/dcmh"},
         {"optimizer": "sgd", "momentum": 0.0, "lr": 10**-1.5, "epochs": 500, "batch_size": 128, "schedule": "cosine"},
     )
 
@@ -173,7 +173,7 @@ def _djsrh() -> Iterator[ModelSpec]:
     yield preset(
         "djsrh/released",
         "DJSRH as in its authors' code, for MIRFlickr",
-        {"text": "words-mlp/djsrh", "centred": False},
+        {"text": "words-mlp/djsrh", "hidden": None, "beta": 0.9, "eta": 0.4, "mu": 1.5, "centred": False},
         released,
     )
 
