@@ -61,7 +61,7 @@ _SHOWN = 5  #: texts whose changes are printed
     type=PATH,
     required=True,
     metavar="DIR",
-    help="Folder for the PNGs, or the photographs, and manifest.json.",
+    help="Folder for what is written, and manifest.json.",
 )
 @click.option("--mask/--no-mask", "masked", default=True, show_default=True, help="Change flat parts of them less.")
 @click.option("--keep-location", is_flag=True, help="Photographs keep the place where they were taken.")
