@@ -117,7 +117,7 @@ class Smoother(Unsmoothed):
         random: where random numbers come from.
         ids: (n,) int64, ids of the queries.
         threat: the ball, whose radius scales the distance of neighbours, and the box that all points stay in.
-        size: step size, in the inputs' units.
+        size: change of an element in a step, in the inputs' units, if all change alike.
         restart: index of the run.
     """
 
@@ -150,8 +150,9 @@ class Smoother(Unsmoothed):
             return gradient
         tuned = gradient if self._drift is None else gradient + self._drift
         around = torch.zeros_like(gradient)
+        around_each = self._threat.even(image[0].numel())
         for _ in range(options.variance):
-            offset = (2 * self._uniform("variance", tuple(image.shape[1:])) - 1) * options.reach * self._threat.radius
+            offset = (2 * self._uniform("variance", tuple(image.shape[1:])) - 1) * options.reach * around_each
             around += self._averaged(slope, self._threat.box.clamp(image + offset))
         self._drift = around / options.variance - gradient
         return tuned

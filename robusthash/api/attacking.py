@@ -26,7 +26,7 @@ from robusthash.contracts import (
     Threat,
     isolated_randomness,
 )
-from robusthash.epsilon import Radius, format_epsilon
+from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.crafted import Crafted
@@ -83,8 +83,8 @@ class BoundAttack:
         model: HashModel | Checkpoint,
         inputs: Rows,
         *,
-        epsilon: float | str | None = None,
-        edits: int | None = None,
+        epsilon: float | str | Radius | None = None,
+        edits: int | str | None = None,
         labels: Rows | None = None,
         targets: Rows | None = None,
         anchors: Rows | None = None,
@@ -103,9 +103,10 @@ class BoundAttack:
                 it is. It is frozen and in evaluation mode meanwhile, and afterwards as it was.
             inputs: (n, 3, h, w) images, floats in [0, 1] or uint8; or what else the model takes. Floats are rounded to
                 the 8-bit grid first, as an upload would be.
-            epsilon: L-infinity radius, as a share of the box: a number, or a string such as ``8/255``. None is the
-                radius that the attack was fitted for, or edits.
-            edits: instead, for texts of tags, the most tags of each that are added, dropped or swapped.
+            epsilon: radius: a number, as a share of the box, is in L-infinity; a string is ``8/255``, or ``l2:0.5`` in
+                L2. None is the radius that the attack was fitted for, or edits.
+            edits: instead, for texts: the most tags of each that are added, dropped or swapped; ``words:3``, words that
+                are replaced; ``characters:2``, characters that are mistyped.
             labels: (n, classes) multi-hot, the inputs' own labels, for attacks that need them.
             targets: (n, classes) multi-hot, the target labels, for targeted attacks.
             anchors: (n, voters, bits) in {-1, 0, +1}, codes of items with the target label, for attacks that aim at
@@ -148,7 +149,7 @@ class BoundAttack:
                 report(rows.stop, len(given), self.name)
         return _joined(parts, inputs.device if isinstance(inputs, Tensor) else torch.device("cpu"))
 
-    def _radius(self, epsilon: float | str | None, edits: int | None, norm: Norm | None) -> Radius:
+    def _radius(self, epsilon: float | str | Radius | None, edits: int | str | None, norms: Sequence[Norm]) -> Radius:
         """The radius, which is that of a fitted attack.
 
         Raises:
@@ -156,17 +157,17 @@ class BoundAttack:
         """
         fitted = self._chosen.fitted
         if fitted is None:
-            return arguments.bound(epsilon, edits, norm)
+            return arguments.bound(epsilon, edits, norms)
         if edits is not None:
             raise UsageError(f"edits is {edits}, and {fitted.path} was fitted for an epsilon", hint="leave edits out")
-        for_radius = fitted.fitting.epsilon
-        found = for_radius if epsilon is None else arguments.radius(epsilon)
+        for_radius = fitted.fitting.radius
+        found = for_radius if epsilon is None else arguments.exact_radius(epsilon)
         if fitted.fitting.bounded and found != for_radius:
             raise UsageError(
-                f"epsilon is {format_epsilon(found)}, and {fitted.path} was fitted for {format_epsilon(for_radius)}",
+                f"epsilon is {found.text}, and {fitted.path} was fitted for {for_radius.text}",
                 hint="leave epsilon out, or fit the attack again for the other radius",
             )
-        return Radius(size=found)
+        return found
 
     def _knowledge(self, victim: HashModel, inputs: GivenInputs, lesson: Lesson | None, **values: Any) -> Knowledge:
         """What the attack is given of what the caller passes.

@@ -4,6 +4,7 @@ from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Surr
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
+from robusthash.contracts.attacking.moves import Moves
 from robusthash.contracts.attacking.team import Team
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
@@ -46,7 +47,7 @@ from robusthash.contracts.space import Space
 from robusthash.contracts.training.loss import LossStep, TrainBatch
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
-from robusthash.epsilon import Radius, format_epsilon, parse_epsilon
+from robusthash.epsilon import Radius, format_epsilon, parse_epsilon, parse_radius
 from robusthash.files.snapshots import Snapshot, Snapshots
 from robusthash.specs import Distance, Norm, Precision
 
@@ -91,6 +92,7 @@ __all__ = [
     "LossStep",
     "Modality",
     "ModelWrapper",
+    "Moves",
     "Neighbours",
     "Norm",
     "Objective",
@@ -134,6 +136,7 @@ __all__ = [
     "in_use",
     "isolated_randomness",
     "parse_epsilon",
+    "parse_radius",
     "read_inputs",
     "read_pixels",
     "represented",

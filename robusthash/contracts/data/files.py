@@ -25,8 +25,8 @@ class FileImages(Images):
 
     Each is converted to RGB as in the published loaders, by Pillow's ``convert``: grey and CMYK are converted, a
     palette is looked up, an alpha channel is dropped. 16-bit grey keeps its upper 8 bits. As in those loaders, EXIF
-    orientation is **not** applied, so that numbers are comparable with published ones. Then the shorter side is resized
-    (bilinear, antialiased) and the centre is cropped.
+    orientation is **not** applied, so that numbers are comparable with published ones; Pillow itself applies TIFF's.
+    Then the shorter side is resized (bilinear, antialiased) and the centre is cropped.
 
     Args:
         root: the folder that the names are relative to.

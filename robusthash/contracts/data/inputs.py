@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -13,25 +14,25 @@ from robusthash.boundary import breach, inherit
 from robusthash.contracts.modality import Modality
 from robusthash.errors import DatasetError
 from robusthash.pixels import from_levels
-from robusthash.specs import Norm
 
 _CHUNK = 64  #: items that are read at a time
 
 
 class Inputs(ABC):
-    """The items of a split in one modality.
-
-    Attributes:
-        vocabulary: the word that each element of a bag of words counts; None for other inputs. A model of texts works
-            with the vocabulary that it was trained on alone.
-    """
-
-    vocabulary: tuple[str, ...] | None = None
+    """The items of a split in one modality."""
 
     @property
     @abstractmethod
     def modality(self) -> Modality:
-        """Shape and box of an item."""
+        """Shape and box of an item, and the words that its elements count."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The word that each element of a bag of words counts; None for other inputs.
+
+        A model of texts works with the vocabulary that it was trained on alone.
+        """
+        return self.modality.vocabulary
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -102,7 +103,6 @@ class Taken(Inputs, Generic[View]):
     def __init__(self, whole: View, indices: list[int]) -> None:
         self.whole = whole
         self.indices = indices
-        self.vocabulary = whole.vocabulary
         inherit(self, whole)
 
     @property
@@ -246,13 +246,14 @@ class ArrayTexts(Inputs):
             raise DatasetError(
                 f"{len(vocabulary)} words for text features of {array.shape[1]} dimensions", hint="one word a column"
             )
-        if self._modality.edited is Norm.TAGS and not bool(((array == box.low) | (array == box.high)).all()):
+        if self._modality.tags and not bool(((array == box.low) | (array == box.high)).all()):
             raise DatasetError(
                 f"text features have values between {box.low:g}, an absent tag, and {box.high:g}, one that is there",
                 hint="scale them in the model, or leave out tags=True",
             )
         self.array = array
-        self.vocabulary = None if vocabulary is None else tuple(vocabulary)
+        if vocabulary is not None:
+            self._modality = replace(self._modality, vocabulary=tuple(vocabulary))
 
     @property
     def modality(self) -> Modality:  # noqa: D102 - as in the base class

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robusthash.epsilon import checked_edits
+from robusthash.epsilon import Edits, Radius
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
@@ -18,7 +18,7 @@ from robusthash.evaluation.planning.names import (
 )
 from robusthash.host import PluginKind, PluginOptions
 from robusthash.limits import LARGEST, MOST_BITS, check_image_size
-from robusthash.specs import Direction, Precision, Relevance
+from robusthash.specs import Direction, Norm, Precision, Relevance
 
 if TYPE_CHECKING:
     from robusthash.metrics import RankingMetric
@@ -106,7 +106,8 @@ class Request:
         bits: code lengths.
         defenses: defenses of the models; ``none`` is an undefended model.
         directions: what searches for what; if empty, the first direction that the dataset supports.
-        epsilons: radii as shares of the box's width; if empty, and without edits, the dataset's own.
+        epsilons: radii; a number is one in L-infinity, a norm is the dataset's own in that norm. If empty, and without
+            edits, it is the dataset's own in L-infinity.
         edits: radii of threats that count, for texts that people edit: the most edits of one query.
         setting: what all cells have in common.
 
@@ -122,8 +123,8 @@ class Request:
     bits: tuple[int, ...] = (32,)
     defenses: tuple[AnyDefense, ...] = (NO_DEFENSE,)
     directions: tuple[Direction, ...] = ()
-    epsilons: tuple[float, ...] = ()
-    edits: tuple[int, ...] = ()
+    epsilons: tuple[Radius | Norm | float, ...] = ()
+    edits: tuple[Edits, ...] = ()
     setting: RunSettings = field(default_factory=RunSettings)
 
     def __post_init__(self) -> None:
@@ -140,8 +141,6 @@ class Request:
                     if kind == PluginKind.ATTACK
                     else f"add --attack {owner}",
                 )
-        for count in self.edits:
-            checked_edits(count)
         for bits in self.bits:
             if not 1 <= bits <= MOST_BITS:
                 raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")

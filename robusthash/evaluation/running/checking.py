@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from robusthash.checkpoints import read_description
 from robusthash.contracts import CrossModalHashModel, CrossModalObjective, Descriptor, Objective, ReadyModel
+from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError, CheckpointError, OptionError
 from robusthash.evaluation.crafting.absent import kind_of
 from robusthash.evaluation.planning.early import check_early
@@ -124,6 +125,7 @@ def known(request: Request, resources: Resources) -> Known:
             yardsticks[model] = tuple(yardstick(resources.host, distance, norm) for norm in _norms(request, resources))
     return Known(
         epsilon=resources.data.epsilon,
+        l2=resources.data.epsilon_l2,
         directions=resources.directions,
         reference=reference(resources.host),
         yardsticks=yardsticks,
@@ -186,14 +188,16 @@ def _attacks(request: Request, resources: Resources) -> list[AnyAttack]:
 
 def _norms(request: Request, resources: Resources) -> list[Norm]:
     """The norms of the request's radii."""
-    linf = [Norm.LINF] if request.epsilons or not request.edits else []
-    return [*linf, *dict.fromkeys(_edited(resources).values() if request.edits else ())]
+    asked = request.epsilons or (() if request.edits else (Norm.LINF,))
+    plain = [one if isinstance(one, Norm) else one.norm if isinstance(one, Radius) else Norm.LINF for one in asked]
+    counted = (edits.among(norms) for norms in _edited(resources).values() for edits in request.edits)
+    return list(dict.fromkeys([*plain, *(radius.norm for radius in counted if radius is not None)]))
 
 
-def _edited(resources: Resources) -> dict[Direction, Norm]:
-    """The norm that counts the edits of a direction's queries, by direction, where there is one."""
+def _edited(resources: Resources) -> dict[Direction, tuple[Norm, ...]]:
+    """The norms that count the edits of a direction's queries, by direction, where there are any."""
     norms = {way: resources.queries.view(way.query).modality.edited for way in resources.directions}
-    return {way: norm for way, norm in norms.items() if norm is not None}
+    return {way: found for way, found in norms.items() if found}
 
 
 def _across(resources: Resources) -> tuple[Direction, ...]:

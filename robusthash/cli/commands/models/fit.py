@@ -13,7 +13,7 @@ from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.following import tell_next
 from robusthash.cli.output.lines import line
-from robusthash.epsilon import format_epsilon, parse_epsilon
+from robusthash.epsilon import parse_radius
 from robusthash.specs import Direction, Precision
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _OTHERS = ("seed", "device")  #: likewise given again to the command that uses t
     metavar="i2i|i2t|t2i|t2t",
     help="Modality of the queries, and of what they search, where a dataset has images and texts.",
 )
-@click.option("--epsilon", metavar="8/255", help="L-infinity radius; by default that of the dataset.")
+@click.option("--epsilon", metavar="8/255|l2:0.5", help="Radius in L-infinity or L2; by default that of the dataset.")
 @setting_options
 @click.option(
     "--precision",
@@ -88,7 +88,7 @@ def command(
         bits,
         setting,
         defense=defense,
-        epsilon=None if epsilon is None else parse_epsilon(epsilon),
+        epsilon=None if epsilon is None else parse_radius(epsilon),
         direction=None if direction is None else parse_choice(Direction, "direction", direction),
     )
     host = load_host(context)
@@ -120,7 +120,7 @@ def _show(found: "FittedAttack") -> None:
     fitting, spent = found.fitting, found.fitting.spent
     state = "found in the cache" if found.cached else "fitted"
     line(f"{state}: {found.path}")
-    line(f"{found.name} on {fitting.model_name}, Linf {format_epsilon(fitting.epsilon)}, digest {fitting.digest[:12]}")
+    line(f"{found.name} on {fitting.model_name}, {fitting.radius}, digest {fitting.digest[:12]}")
     click.echo(f"learning: {spent.forward} forward, {spent.backward} backward passes, {spent.seconds:.3g} s")
 
 

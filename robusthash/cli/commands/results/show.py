@@ -124,14 +124,14 @@ def _attack(record: "Record") -> Lines:
 
 def _fitted(record: "Record") -> Lines:
     """What the attack had learnt before the run."""
-    from robusthash.epsilon import format_epsilon
+    from robusthash.epsilon import Radius
 
     fitted = record.attack.fitted
     if fitted is None:
         return []
     on = record.attack.surrogate or record.victim.model
     data = "this dataset" if fitted.dataset_digest == record.dataset.digest else f"dataset {fitted.dataset_digest[:12]}"
-    threat = f"Linf {format_epsilon(fitted.epsilon)}, seed {fitted.seed}"
+    threat = f"{Radius(size=fitted.epsilon, norm=record.attack.norm)}, seed {fitted.seed}"
     return [
         ("fitted", fitted.digest),
         ("fitted on", f"{on.name} {on.label}, {data}, {threat}, by {fitted.owner}"),

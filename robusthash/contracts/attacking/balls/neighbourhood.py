@@ -12,7 +12,15 @@ class Neighbourhood(ABC):
 
     @abstractmethod
     def reach(self, size: float, box: Box) -> float:
-        """Largest change of one element that a radius allows, in the units of the inputs."""
+        """A radius in the units of the inputs."""
+
+    def even(self, size: float, box: Box, elements: int) -> float:  # noqa: ARG002 - for norms over all elements
+        """The change of each element, in the units of the inputs, if a radius is spent on all of them alike."""
+        return self.reach(size, box)
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """The change of size 1 that a gradient promises most of: its sign, if elements are bounded one by one."""
+        return gradient.sign()
 
     @abstractmethod
     def distance(self, inputs: Tensor, clean: Tensor, box: Box) -> Tensor:
@@ -29,3 +37,7 @@ class Neighbourhood(ABC):
     @abstractmethod
     def contains(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
         """Whether each input is within a radius and the box, up to float32 rounding: (n,) bool."""
+
+    def deliver(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:  # noqa: ARG002 - as above
+        """Rounds inputs to the levels of the box, within the radius; by default toward the clean ones."""
+        return box.toward(inputs, clean)
