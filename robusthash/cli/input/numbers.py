@@ -40,7 +40,6 @@ class Whole(_Integer):
 
 BITS = Whole(1, MOST_BITS)
 COUNT = Whole(1)
-EDITS = Whole(0)
 QUALITY = Whole(1, 100)
 SEED = Whole(0)
 SIDE = Whole(SMALLEST_SIDE, LARGEST_SIDE)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from robusthash.epsilon import parse_radius
+from robusthash.epsilon import parse_edits, parse_radius
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 from robusthash.evaluation.planning.request import AUTO, Request, RunSettings
@@ -24,8 +24,9 @@ Item = TypeVar("Item")
 Some = Annotated[list[Item], msgspec.Meta(min_length=1)]
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("models", "attacks", "fitted", "surrogates", "defenses", "directions", "metrics"), Some[str]),
-    **dict.fromkeys(("bits", "edits", "qualities"), Some[int]),
+    **dict.fromkeys(("bits", "qualities"), Some[int]),
     "epsilons": Some[str | float],
+    "edits": Some[int | str],
     "vary": dict[str, dict[str, Some[Any]]],
     "options": dict[str, dict[str, Any]],
     **dict.fromkeys(("image_size", "queries", "seed", "shard_size"), int),
@@ -83,6 +84,7 @@ def read_suite(path: Path) -> Request:
 
     readers: dict[str, Callable[[Any], Any]] = {
         "epsilons": lambda values: tuple(parse_radius(str(value)) for value in values),
+        "edits": lambda values: tuple(parse_edits(str(value)) for value in values),
         "vary": lambda sweeps: {
             owner: {field: tuple(values) for field, values in one.items()} for owner, one in sweeps.items()
         },
@@ -117,7 +119,7 @@ def _fields(path: Path, content: dict[str, Any]) -> dict[str, Any]:
         if field in found:
             raise InputError(f"suite {path} has {field} twice, once as {key}", hint="keep one of them")
         one = key in _OPTIONS and field != "compiled" and not isinstance(value, list)
-        found[field] = [value] if one or (key in ("bits", "edits") and isinstance(value, int)) else value
+        found[field] = [value] if one or (key in ("bits", "edits") and isinstance(value, int | str)) else value
     return found
 
 

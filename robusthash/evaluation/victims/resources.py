@@ -1,5 +1,6 @@
 """What the cells of a run share, each created once: plugins, dataset, queries, device."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -23,7 +24,7 @@ from robusthash.contracts import (
     unwatched,
 )
 from robusthash.devices import find_device
-from robusthash.errors import CapabilityError
+from robusthash.errors import CapabilityError, RobustHashNote
 from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.loading import check_dataset, load_dataset
@@ -167,7 +168,10 @@ class Resources:
             image_size=self.setting.image_size,
             progress=self.progress,
         )
-        return load_dataset(self.plugins.dataset(named).plugin, context)
+        with warnings.catch_warnings():
+            if not self._observed:  # the process that gives the work has told how the data is read
+                warnings.simplefilter("ignore", RobustHashNote)
+            return load_dataset(self.plugins.dataset(named).plugin, context)
 
     @cached_property
     def positions(self) -> list[int]:

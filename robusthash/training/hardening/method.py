@@ -196,7 +196,7 @@ class AdversarialTraining(TrainedDefense):
         if modality is not None and modality.name != IMAGE:
             radius = radius if self.text_epsilon is None else Radius(size=self.text_epsilon, norm=self.norm)
             if self.edits is not None:
-                radius = Radius(size=self.edits, norm=modality.edited or Norm.TAGS)
+                radius = Radius(size=self.edits, norm=Norm.TAGS)
         threat = Threat(epsilon=epsilon, norm=self.norm) if modality is None else Threat.on(modality, radius)
         return InnerAttack(
             threat=threat,
