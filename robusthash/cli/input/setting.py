@@ -46,7 +46,9 @@ _OPTIONS = (
         "defense has its name: -o attack:fpad.steps=5.",
     ),
     click.option("--seed", type=SEED, default=0, show_default=True, metavar="N", help="Seed of all random numbers."),
-    click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Device to compute on."),
+    click.option(
+        "--device", default="auto", show_default=True, metavar="auto|cpu|cuda:N|mps", help="What to compute on."
+    ),
 )
 
 
