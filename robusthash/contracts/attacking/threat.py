@@ -76,6 +76,14 @@ class Threat:
         """
         return self._near.even(self.epsilon, self.box, elements)
 
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """The change of size 1 in the norm that a gradient promises most of: its sign, or in L2 its direction.
+
+        Args:
+            gradient: (n, ...) float.
+        """
+        return self._near.steepest(gradient)
+
     @property
     def tolerance(self) -> float:
         """Distance from the ball that float32 rounding alone may cause, per element."""

@@ -150,10 +150,12 @@ class Images(Inputs):
         size: height and width, in pixels.
         resize: length of the shorter side that pictures have before they are cropped to the size, so that other ones
             can be read alike; None for images that are stored in their size: others are then read with the usual one.
+        keeps: whether pictures that have the size already are taken as they are.
     """
 
     size: tuple[int, int]
     resize: int | None = None
+    keeps: bool = False
 
     @property
     def modality(self) -> Modality:
@@ -200,7 +202,7 @@ def read_pixels(images: Images, indices: Sequence[int]) -> Tensor:
 class _TakenImages(Taken[Images], Images):
     def __init__(self, whole: Images, indices: list[int]) -> None:
         super().__init__(whole, indices)
-        self.size, self.resize = whole.size, whole.resize
+        self.size, self.resize, self.keeps = whole.size, whole.resize, whole.keeps
 
     def read(self, indices: Sequence[int]) -> Tensor:
         return self.whole.read(self.positions(indices))
@@ -215,6 +217,8 @@ class ArrayImages(Images):
     Raises:
         DatasetError: another shape or dtype.
     """
+
+    keeps = True
 
     def __init__(self, array: Tensor) -> None:
         if array.dtype != torch.uint8 or array.ndim != 4 or array.shape[1] != 3:

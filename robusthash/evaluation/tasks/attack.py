@@ -1,13 +1,10 @@
-"""Attacks the dataset's queries or a folder of images, and writes the adversarial images, or the adversarial texts."""
+"""Attacks the dataset's queries, and writes the adversarial images, or the adversarial texts."""
 
 from pathlib import Path
 
-import torch
-
-from robusthash.contracts import IMAGE, FileImages, Progress, RetrievalData, Split
+from robusthash.contracts import IMAGE, Progress
 from robusthash.epsilon import Edits, Radius
 from robusthash.evaluation.planning.names import AnyAttack
-from robusthash.evaluation.planning.pictures import own_pictures
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
 from robusthash.evaluation.running.cells import prepare
@@ -32,7 +29,6 @@ def attack_queries(
     epsilon: Radius | Norm | None = None,
     edits: Edits | None = None,
     direction: Direction | None = None,
-    folder: Path | None = None,
     progress: Progress,
 ) -> list[Picture] | list[Text]:
     """Writes adversarial images as PNGs, with a manifest, or adversarial texts, into a manifest.
@@ -48,7 +44,6 @@ def attack_queries(
         epsilon: radius, or the norm of the dataset's own; None is that in L-infinity.
         edits: radius that counts the edits of texts, instead.
         direction: what searches for what; None is the model's usual one, of texts if there are edits.
-        folder: folder with images of the user's own, without labels; None is the dataset's queries.
         progress: called with (done, total, what).
 
     Returns:
@@ -56,10 +51,7 @@ def attack_queries(
 
     Raises:
         UsageError: a name or an option is wrong.
-        InputError: the folder does not exist or has no images.
-        DatasetError: an image cannot be read.
-        CapabilityError: the attack needs something that is missing, or texts of
-            fractions of words are to be written.
+        CapabilityError: the attack needs something that is missing, or fractions of words are to be written.
         PluginError: the attack failed.
         StorageError: a file cannot be written.
     """
@@ -79,8 +71,6 @@ def attack_queries(
     cells = plan(request, known(request, resources))
     cell = [one for one in cells if one.direction == cells[0].direction][-1]  # after the reference
     check_fitted([cell], resources)
-    if folder is not None:
-        resources.attack_instead(_own_images(folder, resources.data))
     systems = Systems(resources)
     try:
         prepared = prepare(cell, systems, {})
@@ -88,15 +78,3 @@ def attack_queries(
         return save(prepared, output, progress)
     finally:
         systems.close()
-
-
-def _own_images(folder: Path, data: RetrievalData) -> Split:
-    """The user's images. They have no labels, so every label of the database may be a target.
-
-    Raises:
-        InputError: the folder does not exist or has no images.
-    """
-    names = tuple(str(path.relative_to(folder)) for path in own_pictures(folder))
-    images = FileImages(folder, names, size=data.query.images.size[0])
-    labels = torch.zeros((len(names), data.database.labels.shape[1]), dtype=torch.uint8)
-    return Split.of_images(name="query", images=images, labels=labels, ids=names)
