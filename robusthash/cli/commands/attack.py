@@ -57,11 +57,7 @@ _SHOWN = 5  #: texts whose changes are printed
     help="Protect the photographs in this folder, instead of attacking the queries.",
 )
 @click.option(
-    "--output",
-    type=PATH,
-    required=True,
-    metavar="DIR",
-    help="Folder for what is written, and manifest.json.",
+    "--output", type=PATH, required=True, metavar="DIR", help="Folder for the PNGs and manifest.json, or photographs."
 )
 @click.option("--mask/--no-mask", "masked", default=True, show_default=True, help="Change flat parts of them less.")
 @click.option("--keep-location", is_flag=True, help="Photographs keep the place where they were taken.")
@@ -110,11 +106,9 @@ def command(
     from robusthash.evaluation.planning.fitted import only_attack
 
     if folder is not None:
-        if counted is not None or way is not None:
-            raise OptionError(
-                "--edits and --direction are for a dataset's queries, and --input is a folder of photographs",
-                hint="leave them out",
-            )
+        for option, value in (("--edits", counted), ("--direction", way)):
+            if value is not None:
+                raise OptionError(f"{option} is for texts, and --input is of images", hint="leave one of them out")
         protect(
             context,
             folder,
