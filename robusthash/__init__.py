@@ -11,12 +11,28 @@ from robusthash.version import __version__
 
 if TYPE_CHECKING:
     from robusthash import contracts, errors, metrics, results
-    from robusthash.api import Checkpoint, FittedAttack, attack, evaluate, fit, harden, load_dataset, train, wrap
+    from robusthash.api import (
+        Checkpoint,
+        FittedAttack,
+        Found,
+        Hashed,
+        attack,
+        evaluate,
+        fit,
+        harden,
+        hash,  # noqa: A004 - named as the command is
+        load_dataset,
+        search,
+        train,
+        wrap,
+    )
     from robusthash.results import Results, load_results
 
 __all__ = [
     "Checkpoint",
     "FittedAttack",
+    "Found",
+    "Hashed",
     "Results",
     "__version__",
     "attack",
@@ -25,11 +41,13 @@ __all__ = [
     "evaluate",
     "fit",
     "harden",
+    "hash",
     "hookimpl",
     "load_dataset",
     "load_results",
     "metrics",
     "results",
+    "search",
     "train",
     "wrap",
 ]
@@ -37,6 +55,7 @@ __all__ = [
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
     **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "evaluate", "fit"), "robusthash.api"),
+    **dict.fromkeys(("Found", "Hashed", "hash", "search"), "robusthash.api"),
     **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
 }

@@ -23,8 +23,9 @@ class RunInfo:
         bits: code lengths asked for.
         defenses: of the models; ``none`` is no defense.
         directions: what searches for what; if empty, the dataset's first.
-        epsilons: radii as shares of the box; if empty, and without edits, the dataset's.
-        edits: radii of threats that count: the most edits of one text.
+        epsilons: radii: shares of the box; in other norms texts such as ``l2:0.5``, and of the dataset's own the norm;
+            if empty, and without edits, the dataset's in L-infinity.
+        edits: radii of threats that count, as ``3`` or ``words:3``: the most edits of one text.
         dataset: its name.
         data_root: folder with its files, as given.
         image_size: height and width asked for; None is the dataset's own.
@@ -54,8 +55,8 @@ class RunInfo:
     bits: tuple[int, ...]
     defenses: tuple[str, ...]
     directions: tuple[Direction, ...]
-    epsilons: tuple[float, ...]
-    edits: tuple[int, ...]
+    epsilons: tuple[float | str, ...]
+    edits: tuple[str, ...]
     dataset: str
     data_root: str | None
     image_size: int | None
@@ -92,7 +93,8 @@ class CellInfo:
         defense: what hardens it; None for an undefended model.
         attack: name of the attack.
         options: options of the attack that are swept over, with the values of this cell.
-        epsilon: radius as a share of the box; in a norm that counts, a number of edits.
+        epsilon: radius as a share of the box; in L2 a length in widths of the box; in a norm that counts, a number of
+            edits.
         surrogate: name of the model that the attack is crafted on; None is the victim.
         direction: what searches for what.
         norm: of the threat.

@@ -198,15 +198,16 @@ def test_options_on_command_lines_exist(generate: ModuleType, page: Path) -> Non
             assert re.search(rf"{option}\b", known), f"{option} in {match[0]}"
 
 
-def test_the_example_suite_can_be_read(tmp_path: Path) -> None:
-    (tmp_path / "suite.toml").write_text(files_told("quickstart.md")["suite.toml"])
-    request = read_suite(tmp_path / "suite.toml")
+@pytest.mark.parametrize(("page", "name"), [("quickstart.md", "suite.toml"), ("howto/papers-table.md", "table.toml")])
+def test_an_example_suite_can_be_read(tmp_path: Path, page: str, name: str) -> None:
+    (tmp_path / name).write_text(files_told(page)[name])
+    request = read_suite(tmp_path / name)
     host = PluginHost.load()
     for kind, names in ((PluginKind.MODEL, request.models), (PluginKind.ATTACK, request.attacks)):
-        for name in names:
-            host.create(host.find(kind, name), request.setting.options.get(name, {}))
-    for name in request.setting.metrics:
-        host.create(host.find(PluginKind.METRIC, name))
+        for one in names:
+            host.create(host.find(kind, one), request.setting.options.get(one, {}))
+    for metric in request.setting.metrics:
+        host.create(host.find(PluginKind.METRIC, metric))
 
 
 def test_the_example_model_is_a_hash_model(tmp_path: Path) -> None:

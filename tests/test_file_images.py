@@ -104,7 +104,7 @@ def test_a_broken_file_is_named(tmp_path: Path, picture: Image.Image, kind: str,
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's, about metadata that it skips
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "tiff", "webp"])
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "tiff", "webp", "avif"])
 def test_damaged_bytes_are_an_image_or_an_error(tmp_path: Path, picture: Image.Image, kind: str) -> None:
     """Whatever is flipped in a file, reading it gives pixels or the typed error."""
     whole = encoded(picture, kind)

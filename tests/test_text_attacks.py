@@ -6,7 +6,7 @@ import pytest
 
 from robusthash.cli import run
 from robusthash.contracts import Norm
-from robusthash.evaluation.victims.plugins import Plugins
+from robusthash.evaluation.planning.roles import yardstick
 from robusthash.host import PluginHost
 from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Distance, Role
@@ -43,9 +43,9 @@ def stored(tmp_path: Path) -> dict[tuple[str, str], Record]:
 
 
 def test_one_attack_ranks_models_within_tags_and_another_within_epsilon() -> None:
-    plugins = Plugins(PluginHost.load(), {})
-    assert plugins.yardstick(Distance.HAMMING, Norm.TAGS) == "tag-edits"
-    assert plugins.yardstick(Distance.HAMMING) == "strongest"
+    host = PluginHost.load()
+    assert yardstick(host, Distance.HAMMING, Norm.TAGS) == "tag-edits"
+    assert yardstick(host, Distance.HAMMING) == "strongest"
 
 
 def test_edits_alone_are_those_of_the_attack_that_ranks(command: list[str], tmp_path: Path) -> None:

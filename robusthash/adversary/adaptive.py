@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary.rules import Project, StepRule
+from robusthash.contracts.attacking.balls.l2 import unit_length
 
 
 class Adaptive(StepRule):
@@ -42,7 +43,7 @@ class Adaptive(StepRule):
             point, gradient = _choose(stuck, state.best, point), _choose(stuck, state.best_gradient, gradient)
             state.pass_checkpoint(stuck)
             self._last = self._made
-        plain = project(point - _each(state.size, point) * gradient.sign())
+        plain = project(point - _each(state.size, point) * self.direction(gradient))
         moved = project(point + alpha * (plain - point) + (1 - alpha) * (point - state.before))
         state.before = point
         self._made += 1
@@ -51,6 +52,17 @@ class Adaptive(StepRule):
     def keep(self, rows: Tensor) -> None:  # noqa: D102 - as in the base class
         if self._state is not None:
             self._state = self._state.rows(rows)
+
+    def direction(self, gradient: Tensor) -> Tensor:
+        """What a step of size 1 subtracts before the projection: the steepest direction of the norm."""
+        return gradient.sign()
+
+
+class AdaptiveL2(Adaptive):
+    """Auto-PGD within an L2 ball: the gradient is divided by its L2 norm, as released."""
+
+    def direction(self, gradient: Tensor) -> Tensor:  # noqa: D102 - as in the base class
+        return unit_length(gradient)
 
 
 def checkpoints(steps: int) -> tuple[int, ...]:

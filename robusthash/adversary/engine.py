@@ -79,7 +79,7 @@ def descend(
     """
     gradients = smoother or Unsmoothed()
     best = Descent(delta=delta.clone(), distance=farthest(surrogate.space, clean))
-    rule = step_rule(schedule.step, size=schedule.size, steps=schedule.steps)
+    rule = step_rule(schedule.step, size=schedule.size, steps=schedule.steps, norm=threat.norm)
     active = torch.arange(len(clean), device=clean.device)
     for step in range(schedule.steps + 1):
         last = step == schedule.steps

@@ -11,12 +11,12 @@ from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.starts import Start, start_of
-from robusthash.adversary.steps import Step
+from robusthash.adversary.steps import Step, usual_size
 from robusthash.boundary import breach
 from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext
 from robusthash.deprecation import deprecated
 from robusthash.errors import OptionError
-from robusthash.specs import Capability, Goal
+from robusthash.specs import Capability, Goal, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,11 @@ class GradientAttack(Attack):
     @property
     def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
         return self.aim.needs | {Capability.GRADIENTS}
+
+    @property
+    def norms(self) -> frozenset[Norm]:
+        """L-infinity and L2."""
+        return frozenset({Norm.LINF, Norm.L2})
 
     @property
     def starts_at(self) -> str | None:  # noqa: D102 - as in the base class
@@ -153,19 +158,20 @@ class GradientAttack(Attack):
         self, run: int, rows: Tensor, reached: Tensor | None, aim: Tensor, batch: AttackBatch, context: AttackContext
     ) -> Descent:
         threat = context.threat
-        clean, ids = batch.inputs[rows], batch.ids[rows]
+        clean, ids, elements = batch.inputs[rows], batch.ids[rows], batch.inputs[0].numel()
         start = Start.RANDOM if run or context.restart else self.start
         delta = start_of(start, batch, rows, threat, context.random, run=run)
         schedule = Schedule(
             steps=self.steps,
             step=self.step,
-            size=self.step_size if self.step_size is not None else self.step.share * threat.radius,
+            size=usual_size(self.step, threat, elements) if self.step_size is None else self.step_size,
             keep_best=self.keep_best,
             stop=self.stop,
         )
         smoother = None
         if self.smoothing.changes:
-            smoother = Smoother(self.smoothing, context.random, ids, threat=threat, size=schedule.size, restart=run)
+            ahead = schedule.size * threat.even(elements) / threat.radius  # of an element, if all change alike
+            smoother = Smoother(self.smoothing, context.random, ids, threat=threat, size=ahead, restart=run)
 
         def observe(active: Tensor, step: int, distance: Tensor) -> None:
             # The outcome of an earlier run is delivered unless this one is nearer.

@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
-import torch
 from torch import Tensor
+
+from robusthash.contracts.attacking.balls.l2 import unit_length
 
 Project = Callable[[Tensor], Tensor]
 """Projects points onto the ball and the box, sample by sample."""
@@ -19,7 +20,8 @@ class StepRule(ABC):
         steps: number of steps.
     """
 
-    share: ClassVar[float] = 1 / 8  #: default step size, as a share of epsilon
+    share: ClassVar[float] = 1 / 8  #: default step size, as a share of the radius
+    each: ClassVar[bool] = False  #: whether a step of size 1 changes every element by about 1, whatever the norm
 
     def __init__(self, *, size: float, steps: int) -> None:
         self.size, self.steps = size, steps
@@ -64,9 +66,7 @@ class L2Unit(FixedStep):
     """The gradient divided by its L2 norm, per sample."""
 
     def direction(self, gradient: Tensor) -> Tensor:  # noqa: D102 - as in the base class
-        norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
-        norm = norm.clamp_min(torch.finfo(gradient.dtype).tiny)
-        return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
+        return unit_length(gradient)
 
 
 class Raw(FixedStep):
@@ -97,6 +97,7 @@ class Momentum(FixedStep):
 class Adam(FixedStep):
     """Adam's direction (Kingma and Ba, ICLR 2015, algorithm 1)."""
 
+    each = True
     decay = (0.9, 0.999)
     tiny = 1e-8
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import Randomness, Threat
+from robusthash.devices import as_double
 from robusthash.errors import OptionError
 
 Slope = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
@@ -117,7 +118,7 @@ class Smoother(Unsmoothed):
         random: where random numbers come from.
         ids: (n,) int64, ids of the queries.
         threat: the ball, whose radius scales the distance of neighbours, and the box that all points stay in.
-        size: step size, in the inputs' units.
+        size: change of an element in a step, in the inputs' units, if all change alike.
         restart: index of the run.
     """
 
@@ -150,8 +151,9 @@ class Smoother(Unsmoothed):
             return gradient
         tuned = gradient if self._drift is None else gradient + self._drift
         around = torch.zeros_like(gradient)
+        around_each = self._threat.even(image[0].numel())
         for _ in range(options.variance):
-            offset = (2 * self._uniform("variance", tuple(image.shape[1:])) - 1) * options.reach * self._threat.radius
+            offset = (2 * self._uniform("variance", tuple(image.shape[1:])) - 1) * options.reach * around_each
             around += self._averaged(slope, self._threat.box.clamp(image + offset))
         self._drift = around / options.variance - gradient
         return tuned
@@ -195,10 +197,10 @@ class Smoother(Unsmoothed):
         if not self.options.diversity:
             return dimmed
         height, width = points.shape[2:]
-        chance, share, top, left = self._uniform("diversity", (4,)).double().unbind(1)
+        chance, share, top, left = as_double(self._uniform("diversity", (4,))).unbind(1)
         side = self.options.shrink + (1 - self.options.shrink) * share
         side = torch.where(chance < self.options.diversity, side, 1.0)
-        rows, columns = (placement(side, place, n).to(points.dtype) for place, n in ((top, height), (left, width)))
+        rows, columns = (placement(side, place, n).to(points) for place, n in ((top, height), (left, width)))
         return lambda images: rows[:, None] @ dimmed(images) @ columns[:, None].mT
 
     def _uniform(self, what: str, shape: tuple[int, ...]) -> Tensor:

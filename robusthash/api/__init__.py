@@ -4,10 +4,13 @@ from robusthash.api.attacking import BoundAttack, attack
 from robusthash.api.checkpoint import Checkpoint
 from robusthash.api.data import load_dataset
 from robusthash.api.evaluating import Evaluation, evaluate
+from robusthash.api.finding import hash, search  # noqa: A004 - named as the commands are
 from robusthash.api.fitting import fit
 from robusthash.api.outcome import AttackOutcome
 from robusthash.api.training import harden, train
 from robusthash.api.wrapping import wrap
+from robusthash.evaluation.finding.found import Found
+from robusthash.evaluation.finding.hashed import Hashed
 from robusthash.evaluation.planning.fitted import FittedAttack
 
 __all__ = [
@@ -16,11 +19,15 @@ __all__ = [
     "Checkpoint",
     "Evaluation",
     "FittedAttack",
+    "Found",
+    "Hashed",
     "attack",
     "evaluate",
     "fit",
     "harden",
+    "hash",
     "load_dataset",
+    "search",
     "train",
     "wrap",
 ]

@@ -26,7 +26,8 @@ from robusthash.contracts import (
     Threat,
     isolated_randomness,
 )
-from robusthash.epsilon import Radius, format_epsilon
+from robusthash.devices import as_double, placed
+from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.crafted import Crafted
@@ -35,7 +36,8 @@ from robusthash.evaluation.crafting.preparing import check_model, check_threat, 
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import shown
-from robusthash.evaluation.victims.plugins import Chosen, Plugins
+from robusthash.evaluation.victims.chosen import Chosen
+from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.evaluation.victims.resources import usual_shard_size
 from robusthash.metrics import l2, linf
 from robusthash.results import Cost
@@ -82,8 +84,8 @@ class BoundAttack:
         model: HashModel | Checkpoint,
         inputs: Rows,
         *,
-        epsilon: float | str | None = None,
-        edits: int | None = None,
+        epsilon: float | str | Radius | None = None,
+        edits: int | str | None = None,
         labels: Rows | None = None,
         targets: Rows | None = None,
         anchors: Rows | None = None,
@@ -102,9 +104,10 @@ class BoundAttack:
                 it is. It is frozen and in evaluation mode meanwhile, and afterwards as it was.
             inputs: (n, 3, h, w) images, floats in [0, 1] or uint8; or what else the model takes. Floats are rounded to
                 the 8-bit grid first, as an upload would be.
-            epsilon: L-infinity radius, as a share of the box: a number, or a string such as ``8/255``. None is the
-                radius that the attack was fitted for, or edits.
-            edits: instead, for texts of tags, the most tags of each that are added, dropped or swapped.
+            epsilon: radius: a number, as a share of the box, is in L-infinity; a string is ``8/255``, or ``l2:0.5`` in
+                L2. None is the radius that the attack was fitted for, or edits.
+            edits: instead, for texts: the most tags of each that are added, dropped or swapped; ``words:3``, words that
+                are replaced; ``characters:2``, characters that are mistyped.
             labels: (n, classes) multi-hot, the inputs' own labels, for attacks that need them.
             targets: (n, classes) multi-hot, the target labels, for targeted attacks.
             anchors: (n, voters, bits) in {-1, 0, +1}, codes of items with the target label, for attacks that aim at
@@ -147,7 +150,7 @@ class BoundAttack:
                 report(rows.stop, len(given), self.name)
         return _joined(parts, inputs.device if isinstance(inputs, Tensor) else torch.device("cpu"))
 
-    def _radius(self, epsilon: float | str | None, edits: int | None, norm: Norm | None) -> Radius:
+    def _radius(self, epsilon: float | str | Radius | None, edits: int | str | None, norms: Sequence[Norm]) -> Radius:
         """The radius, which is that of a fitted attack.
 
         Raises:
@@ -155,17 +158,17 @@ class BoundAttack:
         """
         fitted = self._chosen.fitted
         if fitted is None:
-            return arguments.bound(epsilon, edits, norm)
+            return arguments.bound(epsilon, edits, norms)
         if edits is not None:
             raise UsageError(f"edits is {edits}, and {fitted.path} was fitted for an epsilon", hint="leave edits out")
-        for_radius = fitted.fitting.epsilon
-        found = for_radius if epsilon is None else arguments.radius(epsilon)
+        for_radius = fitted.fitting.radius
+        found = for_radius if epsilon is None else arguments.exact_radius(epsilon)
         if fitted.fitting.bounded and found != for_radius:
             raise UsageError(
-                f"epsilon is {format_epsilon(found)}, and {fitted.path} was fitted for {format_epsilon(for_radius)}",
+                f"epsilon is {found.text}, and {fitted.path} was fitted for {for_radius.text}",
                 hint="leave epsilon out, or fit the attack again for the other radius",
             )
-        return Radius(size=found)
+        return found
 
     def _knowledge(self, victim: HashModel, inputs: GivenInputs, lesson: Lesson | None, **values: Any) -> Knowledge:
         """What the attack is given of what the caller passes.
@@ -242,10 +245,10 @@ def _outcome(job: Job, rows: range) -> AttackOutcome:
     return AttackOutcome(
         inputs=delivered.inputs,
         unrounded=delivered.unrounded,
-        linf=linf(delivered.inputs, clean).double(),
-        l2=l2(delivered.inputs, clean).double(),
+        linf=linf(delivered.inputs, clean),
+        l2=l2(delivered.inputs, clean),
         moved=_moved(job, crafted, rows),
-        clipped=delivered.clipped.double(),
+        clipped=as_double(delivered.clipped),
         cost=crafted.cost,
     )
 
@@ -262,7 +265,7 @@ def _moved(job: Job, crafted: Crafted, rows: range) -> Tensor:
 
 def _joined(parts: Sequence[AttackOutcome], device: torch.device) -> AttackOutcome:
     tensors = {
-        name: torch.cat([getattr(part, name) for part in parts]).to(device)
+        name: placed(torch.cat([getattr(part, name) for part in parts]), device)
         for name in ("inputs", "unrounded", "linf", "l2", "moved", "clipped")
     }
     return AttackOutcome(**tensors, cost=sum((part.cost for part in parts), Cost()))

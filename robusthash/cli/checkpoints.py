@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from robusthash.cli.following import tell_next
-from robusthash.cli.lines import line
-from robusthash.cli.paths import PATH
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.output.following import tell_next
+from robusthash.cli.output.lines import line
 
 if TYPE_CHECKING:
     from robusthash.evaluation.victims.checkpoints import StoredModel

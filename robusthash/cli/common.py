@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from robusthash.cli.lines import line
-from robusthash.cli.paths import PATH
-from robusthash.cli.progress import progress
-from robusthash.cli.session import Session
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.session import Session
+from robusthash.cli.output.lines import line
+from robusthash.cli.output.progress import progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,6 +107,6 @@ def console() -> "Console":
 
 
 def _console(stream: TextIO) -> "Console":
-    from robusthash.cli.consoles import make_console
+    from robusthash.cli.output.consoles import make_console
 
     return make_console(stream)

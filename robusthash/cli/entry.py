@@ -16,11 +16,11 @@ from typing import Any, TextIO
 import click
 
 from robusthash.boundary import blaming, results_on_stdout
+from robusthash.cli.input.session import Session, session_options
+from robusthash.cli.input.slips import hint_of
 from robusthash.cli.lazy import LazyGroup
-from robusthash.cli.lines import line
-from robusthash.cli.session import Session, session_options
-from robusthash.cli.slips import hint_of
-from robusthash.cli.streams import claim_streams, told_warnings
+from robusthash.cli.output.lines import line
+from robusthash.cli.output.streams import claim_streams, told_warnings
 from robusthash.errors import RobustHashError
 from robusthash.host.files import FILES_VARIABLE
 from robusthash.version import __version__
@@ -70,21 +70,32 @@ class _Commands(LazyGroup):
             "robusthash.cli.commands.eval:command",
             "Evaluate hash models under attack, and show the leaderboard.",
         ),
-        "train": ("robusthash.cli.commands.train:command", "Train a hash model and save its checkpoint."),
-        "import": ("robusthash.cli.commands.import_:command", "Import a checkpoint of another repository."),
-        "fit": ("robusthash.cli.commands.fit:command", "Let an attack learn on a model, and save what it learnt."),
-        "harden": ("robusthash.cli.commands.harden:command", "Harden a hash model and save its checkpoint."),
+        "train": ("robusthash.cli.commands.models.train:command", "Train a hash model and save its checkpoint."),
+        "import": ("robusthash.cli.commands.models.import_:command", "Import a checkpoint of another repository."),
+        "fit": (
+            "robusthash.cli.commands.models.fit:command",
+            "Let an attack learn on a model, and save what it learnt.",
+        ),
+        "harden": ("robusthash.cli.commands.models.harden:command", "Harden a hash model and save its checkpoint."),
         "attack": ("robusthash.cli.commands.attack:command", "Attack the queries and save the adversarial images."),
-        "leaderboard": ("robusthash.cli.commands.leaderboard:command", "Rank the stored results."),
-        "curve": ("robusthash.cli.commands.curve:command", "Show stored sweeps as curves."),
-        "show": ("robusthash.cli.commands.show:command", "Show one stored result in full."),
-        "rescore": ("robusthash.cli.commands.rescore:command", "Rescore stored results with other metrics."),
+        "hash": ("robusthash.cli.commands.finding.hash:command", "Write the codes of pictures to a file."),
+        "search": (
+            "robusthash.cli.commands.finding.search:command",
+            "Show what a model finds near a picture or a text.",
+        ),
+        "leaderboard": ("robusthash.cli.commands.results.leaderboard:command", "Rank the stored results."),
+        "curve": ("robusthash.cli.commands.results.curve:command", "Show stored sweeps as curves."),
+        "show": ("robusthash.cli.commands.results.show:command", "Show one stored result in full."),
+        "rescore": ("robusthash.cli.commands.results.rescore:command", "Rescore stored results with other metrics."),
         "compare": (
-            "robusthash.cli.commands.compare:command",
+            "robusthash.cli.commands.results.compare:command",
             "Compare two stored results, query by query.",
         ),
-        "gate": ("robusthash.cli.commands.gate:command", "Judge stored results by rules, and against a baseline."),
-        "baseline": ("robusthash.cli.commands.baseline:command", "Write and show the baseline of the gate."),
+        "gate": (
+            "robusthash.cli.commands.gates.gate:command",
+            "Judge stored results by rules, and against a baseline.",
+        ),
+        "baseline": ("robusthash.cli.commands.gates.baseline:command", "Write and show the baseline of the gate."),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
     },
@@ -139,7 +150,7 @@ def _run(arguments: Sequence[str], session: Session) -> int:
     except click.ClickException as error:
         return _fail(session, error.format_message(), None, error.exit_code)
     except RobustHashError as error:
-        return _fail(session, error.message, error.hint, error.exit_code)
+        return _fail(session, error.message, error.hint, error.exit_code, error.sketch)
     except OutputError as error:
         _silence(sys.stdout)
         return _fail(session, f"cannot write the output: {error}", "free disk space, or send it elsewhere", 1)
@@ -157,7 +168,7 @@ def _restore(files: str | None) -> None:
         os.environ[FILES_VARIABLE] = files
 
 
-def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:
+def _fail(session: Session, message: str, hint: str | None, exit_code: int, sketch: Sequence[str] = ()) -> int:
     try:
         if session.as_json:  # whoever reads the output is told there, too
             told = {"error": message, "hint": hint, "exit_code": exit_code}
@@ -167,6 +178,8 @@ def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> i
         line(f"error: {message}", err=True)
         if hint:
             line(f"hint: {hint}", err=True)
+        for drawn in sketch:
+            line(drawn, err=True, drawn=True)
     except OSError:  # the exit code tells whom no stream can
         _silence(sys.stderr)
     return exit_code

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from robusthash.cli.session import accept_session_options
+from robusthash.cli.input.session import accept_session_options
 from robusthash.errors import UnknownNameError
 
 

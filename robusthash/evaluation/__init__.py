@@ -7,17 +7,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from robusthash.evaluation.finding.searching import Queries, search
+    from robusthash.evaluation.finding.storing import hash_items
     from robusthash.evaluation.planning.plan import Cell, VictimPlan
     from robusthash.evaluation.planning.request import Request, RunSettings
     from robusthash.evaluation.planning.suite import parse_choice, read_suite
     from robusthash.evaluation.running.executors import Local, Processes, choose_executor
     from robusthash.evaluation.running.outcome import Failure, RunOutcome
     from robusthash.evaluation.running.run import evaluate
-    from robusthash.evaluation.tasks.attack import attack_images
+    from robusthash.evaluation.tasks.attack import attack_queries
     from robusthash.evaluation.tasks.fit import fit_attack
     from robusthash.evaluation.tasks.gallery import Picture
     from robusthash.evaluation.tasks.harden import harden_victim
     from robusthash.evaluation.tasks.rescore import rescore
+    from robusthash.evaluation.tasks.texts import Text
     from robusthash.evaluation.tasks.train import train_victim
 
 __all__ = [
@@ -26,18 +29,22 @@ __all__ = [
     "Local",
     "Picture",
     "Processes",
+    "Queries",
     "Request",
     "RunOutcome",
     "RunSettings",
+    "Text",
     "VictimPlan",
-    "attack_images",
+    "attack_queries",
     "choose_executor",
     "evaluate",
     "fit_attack",
     "harden_victim",
+    "hash_items",
     "parse_choice",
     "read_suite",
     "rescore",
+    "search",
     "train_victim",
 ]
 
@@ -48,9 +55,12 @@ _HOMES = {
     **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),
     **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
     "evaluate": "running.run",
-    "attack_images": "tasks.attack",
+    **dict.fromkeys(("Queries", "search"), "finding.searching"),
+    "hash_items": "finding.storing",
+    "attack_queries": "tasks.attack",
     "fit_attack": "tasks.fit",
     "Picture": "tasks.gallery",
+    "Text": "tasks.texts",
     "harden_victim": "tasks.harden",
     "rescore": "tasks.rescore",
     "train_victim": "tasks.train",

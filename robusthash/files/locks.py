@@ -17,6 +17,7 @@ from robusthash.errors import StorageError
 
 __all__ = ["claimed", "held", "locked", "remove_left"]
 
+_ROOM = 200  #: bytes of a file's name that the hidden one beside it repeats
 _RELEASED = b"released"  #: content of a lock's file that nobody may hold any more
 
 
@@ -75,7 +76,7 @@ def claimed(path: Path, ending: str) -> Iterator[Path]:
     with ExitStack() as stack:
         while True:
             path.parent.mkdir(parents=True, exist_ok=True)
-            new = path.with_name(f".{path.name}.{secrets.token_hex(4)}{ending}")
+            new = path.with_name(f".{_short(path.name)}.{secrets.token_hex(4)}{ending}")
             handle = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             stack.callback(os.close, handle)
             stack.callback(new.unlink, missing_ok=True)
@@ -106,6 +107,11 @@ def remove_left(folder: Path, ending: str) -> None:
                     left.unlink()
             finally:
                 os.close(handle)
+
+
+def _short(name: str) -> str:
+    """A name as far as it leaves room for a mark and an ending: file systems take 255 bytes, in UTF-8 mostly."""
+    return os.fsencode(name)[:_ROOM].decode(errors="ignore")
 
 
 def _acquired(path: Path, *, wait: bool) -> int | None:

@@ -127,6 +127,15 @@ def describe(cls: type) -> list[OptionField]:
     ]
 
 
+def option_names(cls: type) -> tuple[str, ...]:
+    """The names of all options of a class, in the order of its fields.
+
+    Raises:
+        ContractError: ``cls`` is not a dataclass.
+    """
+    return tuple(option.name for option in _fields(cls))
+
+
 def as_plain(instance: object) -> dict[str, Any]:
     """All options of a plugin object as JSON values, for the record.
 

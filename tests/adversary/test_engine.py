@@ -9,7 +9,8 @@ from torch import Tensor
 
 from robusthash.adversary import Descent, Schedule, Smoother, Smoothing, Step, descend
 from robusthash.adversary.rules import Project, Sign
-from robusthash.contracts import PIXELS, Budget, HashModel, Modality, Randomness, Surrogate, Threat
+from robusthash.adversary.steps import usual_size
+from robusthash.contracts import PIXELS, Budget, HashModel, Modality, Norm, Randomness, Surrogate, Threat
 from robusthash.hashing import hamming, sign
 from robusthash.testing import LinearVictim, SmallVictim, toy_batch
 
@@ -38,6 +39,7 @@ def run(
     aim: Tensor,
     *,
     epsilon: float = 1.0,
+    norm: Norm = Norm.LINF,
     loss: Callable[[Tensor, Tensor, float], Tensor] = linear,
     delta: Tensor | None = None,
     budget: Budget | None = None,
@@ -46,7 +48,7 @@ def run(
     choices = {"steps": 2, "step": Step.SIGN, "size": LEVEL, **schedule}
     surrogate = Surrogate(model.requires_grad_(requires_grad=False).eval(), budget or Budget())
     start = torch.zeros_like(clean) if delta is None else delta
-    return descend(surrogate, clean, start, aim, loss, Threat(epsilon=epsilon), Schedule(**choices))
+    return descend(surrogate, clean, start, aim, loss, Threat(epsilon=epsilon, norm=norm), Schedule(**choices))
 
 
 def pixel(*levels: int) -> Tensor:
@@ -73,6 +75,35 @@ def test_two_steps_go_down_the_loss(step: Step, expected: list[float], direction
     """The loss ``-h w x`` has the gradient ``-h w`` everywhere, so two steps are known."""
     result = run(Dot([W]), pixel(128, 128, 128), torch.tensor([[direction]]), step=step, **NEVER)
     torch.testing.assert_close(result.delta.flatten() / LEVEL, direction * torch.tensor(expected), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        (Step.SIGN, [1.2, -1.6, 0.0]),
+        (Step.L2_UNIT, [1.2, -1.6, 0.0]),
+        (Step.RAW, [6.0, -8.0, 0.0]),
+        (Step.MOMENTUM, [3 * 2.9, -4 * 2.9, 0.0]),
+        (Step.ADAM, [2.0, -2.0, 0.0]),
+        (Step.ADAPTIVE, [1.2, -1.6, 0.0]),
+    ],
+)
+def test_in_l2_the_steepest_step_is_along_the_gradient(step: Step, expected: list[float]) -> None:
+    result = run(Dot([W]), pixel(128, 128, 128), torch.ones(1, 1), step=step, norm=Norm.L2, **NEVER)
+    torch.testing.assert_close(result.delta.flatten() / LEVEL, torch.tensor(expected), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("step", [step for step in Step if step is not Step.ADAM])
+def test_in_l2_the_optimum_of_a_linear_victim_is_reached(step: Step) -> None:
+    """The furthest point of a ball along ``w`` is ``epsilon w / |w|``; where the box is in the way, the rest grows.
+
+    Adam's steps are nearly as large in every element, and do not end there.
+    """
+    size = usual_size(step, Threat(epsilon=20 * LEVEL, norm=Norm.L2), 3)
+    choices: dict[str, Any] = {"epsilon": 20 * LEVEL, "norm": Norm.L2, "step": step, "steps": 60, "size": size}
+    for green, expected in ((128, [12.0, -16.0, 0.0]), (5, [375**0.5, -5.0, 0.0])):
+        found = run(Dot([W]), pixel(128, green, 128), torch.ones(1, 1), **choices, **NEVER)
+        torch.testing.assert_close(found.delta.flatten() / LEVEL, torch.tensor(expected), rtol=0, atol=0.02)
 
 
 def test_stops_at_the_ball_and_at_the_box() -> None:

@@ -37,7 +37,17 @@ def test_every_block_runs_and_shows_what_it_gives(tmp_path: Path, monkeypatch: p
 
 def test_every_name_and_argument_is_on_the_page() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    functions = (rh.wrap, rh.evaluate, rh.fit, rh.train, rh.harden, rh.load_dataset, rh.load_results)
+    functions = (
+        rh.wrap,
+        rh.evaluate,
+        rh.fit,
+        rh.train,
+        rh.harden,
+        rh.hash,
+        rh.search,
+        rh.load_dataset,
+        rh.load_results,
+    )
     call = inspect.signature(api.BoundAttack.__call__).parameters
     names = (
         {name for one in functions for name in inspect.signature(one).parameters}

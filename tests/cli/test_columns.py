@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from robusthash.cli import run
-from robusthash.cli.columns import paragraph
+from robusthash.cli.output.columns import paragraph
 from robusthash.results.rendering.fitting import ENDLESS
 from robusthash.results.rendering.room import room
 

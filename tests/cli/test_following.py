@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from robusthash.cli import group, run
-from robusthash.cli.following import shell_word
+from robusthash.cli.output.following import shell_word
 from tests.cli.test_import import state
 
 ROOT = Path(__file__).parents[2]
@@ -49,7 +49,14 @@ def test_what_to_run_next_is_told_in_one_place() -> None:
     line = re.compile(r"[\"']next: |labelled\([\"']next")
     assert {path.name for path in sources if line.search(path.read_text("utf-8"))} == {"following.py"}
     callers = {path.stem for path in (ROOT / "robusthash").rglob("*.py") if "tell_next(" in path.read_text("utf-8")}
-    assert callers == {"following", "checkpoints", "eval", "fit", "import_"}  # train and harden report by checkpoints
+    assert callers == {
+        "following",
+        "checkpoints",
+        "eval",
+        "fit",
+        "hash",
+        "import_",
+    }  # train and harden report by checkpoints
 
 
 @pytest.mark.usefixtures("cache")
@@ -76,6 +83,20 @@ def test_the_command_told_runs(
     (following,) = told(capsys.readouterr().out)
     assert run([*words(following), *(["--json"] if command[0] == "eval" else ["--json", "--quiet"])]) == 0
     assert '"name": "mine"' in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("folder", [["my pictures"], []], ids=["folder", "split"])
+def test_the_search_told_after_hashing_runs(
+    folder: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = ["--dataset", "folder", "--data-root", str(pictures(tmp_path / "my pictures")), "--image-size", "16"]
+    own = ["-o", "folder.title=mine", "-o", "train.epochs=1", "-o", "train.batch_size=8", "--bits", "8", "--seed", "3"]
+    assert run(["hash", *folder, "--model", "dpsh", *data, *own, "--output", "my codes.safetensors", "--quiet"]) == 0
+    (following,) = told(capsys.readouterr().out)
+    assert run([*words(following), "--json", "--quiet"]) == 0
+    assert '"rank": 1' in capsys.readouterr().out
 
 
 def test_the_command_told_after_an_import_can_be_parsed(

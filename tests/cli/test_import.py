@@ -10,7 +10,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from robusthash.cli.commands.import_ import _LAYOUTS
+from robusthash.cli.commands.models.import_ import _LAYOUTS
 from robusthash.cli.entry import run
 from robusthash.errors import CheckpointError
 from robusthash.training import load_checkpoint, read_description
@@ -83,7 +83,7 @@ def test_a_layout_that_normalises_says_so(tmp_path: Path, capsys: pytest.Capture
     ("more", "message"),
     [
         (["-o", "resnet18.normalise=true"], "normalise=false"),
-        (["-o", "vgg11.depth=13"], "which is not used"),
+        (["-o", "vgg11.depth=13"], "unknown option owner 'vgg11'"),
         (["--output", "model.pt"], "does not end in .safetensors"),
         (["--dataset", "no-such"], "unknown dataset"),
         (["--image-size", "0"], "from 8 to 4096"),

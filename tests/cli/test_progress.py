@@ -6,7 +6,7 @@ import sys
 import pytest
 from rich.console import Console
 
-from robusthash.cli.progress import progress
+from robusthash.cli.output.progress import progress
 from robusthash.progress import Lines, animates, bars, duration
 from robusthash.progress.steps import Steps
 

@@ -12,7 +12,7 @@ from robusthash.adversary import GradientAttack
 from robusthash.contracts import Attack, AttackBatch, AttackContext, LearningContext, Threat
 from robusthash.errors import CapabilityError
 from robusthash.hashing import sign
-from robusthash.specs import AttackSpec, Capability, Goal
+from robusthash.specs import AttackSpec, Capability, Goal, Norm
 from robusthash.testing import AttackContract, GradientAttackContract
 from robusthash.testing.faults import faulty, sound
 
@@ -56,6 +56,25 @@ class NoClamp(Good):
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
         wide = Threat(epsilon=2 * context.threat.epsilon)
         return super().perturb(batch, dataclasses.replace(context, threat=wide))
+
+
+class TooLong(Good):
+    """Keeps to a radius, and not to a length."""
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        threat = context.threat
+        wide = dataclasses.replace(threat, epsilon=threat.epsilon * (1.01 if threat.norm is Norm.L2 else 1))
+        return super().perturb(batch, dataclasses.replace(context, threat=wide))
+
+
+class BlindInL2(Good):
+    """Works within a radius, and draws noise within a length."""
+
+    def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:
+        if context.threat.norm is not Norm.L2:
+            return super().perturb(batch, context)
+        shape = tuple(batch.inputs.shape[1:])
+        return context.threat.point(context.random.uniform(batch.ids, shape), batch.inputs)
 
 
 class MovesAtZero(Good):
@@ -254,6 +273,15 @@ TestWrongNeeds = faulty(
     AttackContract, "spec_says_what_it_is", attack=Good, spec=lambda: spec(Good, needs=frozenset(Capability))
 )
 
+TestFewerNorms = sound(
+    AttackContract, "spec_says_what_it_is", attack=Good, spec=lambda: spec(Good, norms=frozenset({Norm.L2}))
+)
+TestMoreNorms = faulty(
+    AttackContract, "spec_says_what_it_is", attack=Good, spec=lambda: spec(Good, norms=frozenset(Norm))
+)
+
+TestTooLong = faulty(AttackContract, "stays_in_ball_and_box", attack=TooLong)
+TestBlindInL2 = faulty(AttackContract, "beats_noise", attack=BlindInL2)
 TestFlippedSign = faulty(GradientAttackContract, "beats_noise", "reaches_the_analytic_optimum", attack=FlippedSign)
 TestScalarLoss = faulty(GradientAttackContract, "loss_has_one_value_per_query", attack=ScalarLoss)
 TestMixedBatch = faulty(

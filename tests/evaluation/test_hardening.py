@@ -23,9 +23,9 @@ from robusthash.errors import CheckpointError, ContractError, UsageError
 from robusthash.evaluation import RunSettings, VictimPlan
 from robusthash.evaluation.tasks.harden import harden_victim
 from robusthash.evaluation.victims.checkpoints import train_checkpoint
+from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.hardening import Hardened, harden
 from robusthash.evaluation.victims.making import get_victim
-from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
 from robusthash.results import ModelUse

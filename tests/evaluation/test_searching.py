@@ -7,7 +7,7 @@ from torch import Tensor
 
 from robusthash.contracts import Distance, Index, Retriever, RetrieverCapabilities, Space
 from robusthash.errors import ContractError, MissingDependencyError, UsageError
-from robusthash.evaluation.victims.plugins import Chosen
+from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.searching import check_promises, preferred
 from robusthash.host import CORE, Owner, PluginKind, Registered
 from robusthash.results import PluginUse

@@ -15,6 +15,7 @@ _SAAT = "yuan2023semantic"
 _CGAT = "wang2023cgat"
 _TMA = "tolias2019targeted"
 
+_LENGTHS = frozenset({Norm.LINF, Norm.L2})  #: what a gradient attack works within
 _VECTORS = frozenset({Distance.COSINE, Distance.L2})
 
 #: What each aim needs besides gradients.
@@ -139,6 +140,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
             options={"targeted": targeted},
             goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
             needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}),
+            norms=_LENGTHS,
         )
     for name, feedback, response in (
         ("square", "codes", "hash codes"),
@@ -161,6 +163,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         paper="croce2020reliable",
         goals=frozenset({Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
+        norms=_LENGTHS,
         role=Role.YARDSTICK,
     )
     yield from generative()
@@ -187,6 +190,7 @@ def _on_descriptors() -> Iterator[AttackSpec]:
         goals=frozenset({Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
         distances=_VECTORS,
+        norms=_LENGTHS,
         role=Role.YARDSTICK,
     )
 
@@ -202,4 +206,5 @@ def _gradient(
         options={"aim": aim, **(options or {})},
         goals=frozenset({Goal.TARGETED if aim in _TARGETED else Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, *_NEEDS.get(aim, ())}),
+        norms=_LENGTHS,
     )

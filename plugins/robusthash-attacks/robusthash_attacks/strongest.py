@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from robusthash.contracts import Ensemble
 from robusthash.errors import OptionError
-from robusthash.specs import Capability, Distance
+from robusthash.specs import Capability, Distance, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,11 @@ class Strongest(Ensemble):
                 f"members={self.members}, restarts={self.restarts}, broken={self.broken}",
                 hint="name at least one attack; restarts is at least 1, broken at least 0",
             )
+
+    @property
+    def norms(self) -> frozenset[Norm]:
+        """L-infinity and L2."""
+        return frozenset({Norm.LINF, Norm.L2})
 
     @property
     def needs(self) -> frozenset[Capability]:

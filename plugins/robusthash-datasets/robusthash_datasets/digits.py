@@ -97,5 +97,6 @@ def _splits(pixels: np.ndarray, labels: list[int], size: int | None) -> Retrieva
         database=split("database", database),
         train=split("train", train),
         epsilon=0.3,
+        epsilon_l2=1.5,
         backbone="small-cnn",
     )

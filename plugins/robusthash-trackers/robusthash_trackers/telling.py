@@ -14,7 +14,7 @@ def named_run(settings: "RunInfo") -> str:
 
 def _radius(record: "Record") -> str:
     attack = record.attack
-    return str(attack.radius) if attack.norm.counts else f"{attack.epsilon:.4g}"
+    return f"{attack.epsilon:.4g}" if attack.norm == "linf" else str(attack.radius)
 
 
 def finished_cell(record: "Record") -> dict[str, float]:

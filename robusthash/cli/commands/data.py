@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from robusthash.boundary import foreign
-from robusthash.cli.columns import paragraph, show_table
 from robusthash.cli.commands.plugins.listing import show_listing
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
-from robusthash.cli.lines import line
-from robusthash.cli.paths import PATH
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.output.columns import paragraph, show_table
+from robusthash.cli.output.lines import line
 from robusthash.errors import ContractError, DatasetError, OptionError
 from robusthash.files.opening import require_file
-from robusthash.host import PluginHost, PluginKind, Registered
+from robusthash.host import PluginHost, PluginKind, Registered, is_for, options_of
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
@@ -147,11 +147,11 @@ def _dataset(host: PluginHost, name: str, assignments: tuple[str, ...]) -> "tupl
     registered = host.find(PluginKind.DATASET, name)
     options = parse_assignments(assignments)
     for owner in options:
-        if owner != name:
+        if not is_for(owner, registered):
             raise OptionError(
                 f"an option of {owner!r}, but the dataset is {name!r}", hint=f"write -o {name}.field=value"
             )
-    dataset = host.create(registered, options.get(name, {}))
+    dataset = host.create(registered, options_of(host, registered, options))
     if not isinstance(dataset, Dataset):
         raise ContractError(
             f"dataset {name!r} of {registered.owner} is a {type(dataset).__name__}, not a Dataset",

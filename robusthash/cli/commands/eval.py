@@ -17,15 +17,15 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
-from robusthash.cli.devices import tell_device
-from robusthash.cli.fail_under import check_rules, gate_of
-from robusthash.cli.following import results_arguments, tell_next
-from robusthash.cli.gating import allow_option, rule_option, show_verdict
-from robusthash.cli.lines import line
-from robusthash.cli.numbers import BITS, COUNT, EDITS, QUALITY, WORKERS
-from robusthash.cli.paths import PATH
-from robusthash.cli.setting import make_setting, setting_options
-from robusthash.epsilon import parse_epsilon
+from robusthash.cli.gates.fail_under import check_rules, gate_of
+from robusthash.cli.gates.gating import allow_option, rule_option, show_verdict
+from robusthash.cli.input.numbers import BITS, COUNT, QUALITY, WORKERS
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.output.devices import tell_device
+from robusthash.cli.output.following import results_arguments, tell_next
+from robusthash.cli.output.lines import line
+from robusthash.epsilon import parse_edits, parse_radius
 from robusthash.errors import OptionError
 from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
@@ -81,15 +81,14 @@ if TYPE_CHECKING:
     "--epsilon",
     "epsilons",
     multiple=True,
-    metavar="8/255",
-    help="L-infinity radius; by default that of the dataset. Repeatable.",
+    metavar="8/255|l2:0.5",
+    help="Radius in L-infinity or L2; by default that of the dataset. Repeatable.",
 )
 @click.option(
     "--edits",
     multiple=True,
-    type=EDITS,
-    metavar="N",
-    help="Most edits of a text: tags that are added, dropped or swapped. Repeatable.",
+    metavar="[tags:|words:|characters:]N",
+    help="Most edits of a text: tags added, dropped or swapped, words:3 replaced, characters:2 mistyped. Repeatable.",
 )
 @click.option(
     "--vary",
@@ -219,7 +218,8 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
                 hint="a suite defines the whole grid: set them in the file",
             )
         return read_suite(suite)
-    grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses", "edits")}
+    grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses")}
+    edits = tuple(map(parse_edits, values.pop("edits")))
     grid["vary"] = _sweeps(values.pop("vary"))
     values["precision"] = parse_choice(Precision, "precision", values["precision"])
     values["relevance"] = parse_choice(Relevance, "relevance", values["relevance"])
@@ -230,8 +230,8 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
 
         description = read_description(values["checkpoint"])
         grid |= {"models": (description.model.name,), "bits": (description.bits,)}
-    epsilons = tuple(parse_epsilon(epsilon) for epsilon in values.pop("epsilons"))
-    return Request(**grid, epsilons=epsilons, setting=make_setting(**values))
+    epsilons = tuple(parse_radius(epsilon) for epsilon in values.pop("epsilons"))
+    return Request(**grid, epsilons=epsilons, edits=edits, setting=make_setting(**values))
 
 
 def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]]]:

@@ -133,6 +133,7 @@ class RetrievalData:
         database: the items that are searched.
         train: the items that models are trained on.
         epsilon: conventional radius of attacks on such items, as a share of the box's width.
+        epsilon_l2: likewise in L2, in widths of the box; None if there is no convention.
         backbone: name of a backbone that suits the image size.
 
     Raises:
@@ -146,6 +147,7 @@ class RetrievalData:
     train: Split
     epsilon: float = 8 / 255
     backbone: str = "resnet18"
+    epsilon_l2: float | None = None
 
     def __post_init__(self) -> None:
         for split in (self.query, self.database, self.train):

@@ -2,30 +2,22 @@
 
 import hashlib
 import os
-import struct
-import zlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
+from robusthash.contracts.data.framing import framed, shorter_side
 from robusthash.contracts.data.inputs import Images
 from robusthash.errors import DatasetError
-from robusthash.files.contents import content_digests
+from robusthash.files.contents import content_digests, remembered
 from robusthash.files.opening import open_file
+from robusthash.photographs.decoding import BROKEN, opened_image, reason, rgb_levels
 
-#: What decoders raise for files that are damaged or not images.
-_BROKEN = (
-    *(OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, MemoryError),
-    *(struct.error, zlib.error, Image.DecompressionBombError, Image.DecompressionBombWarning),
-)
-_PROGRAMS = frozenset({"EPS"})  #: formats that Pillow hands to another program, such as Ghostscript
 _NAMES = "write paths relative to that folder, or set the dataset's option outside to true if you trust the list"
-_SLIMMEST = 64  #: largest ratio of the sides: a slimmer image is not a photograph, and resized it would fill the memory
 
 
 class FileImages(Images):
@@ -33,8 +25,8 @@ class FileImages(Images):
 
     Each is converted to RGB as in the published loaders, by Pillow's ``convert``: grey and CMYK are converted, a
     palette is looked up, an alpha channel is dropped. 16-bit grey keeps its upper 8 bits. As in those loaders, EXIF
-    orientation is **not** applied, so that numbers are comparable with published ones. Then the shorter side is resized
-    (bilinear, antialiased) and the centre is cropped.
+    orientation is **not** applied, so that numbers are comparable with published ones; Pillow itself applies TIFF's.
+    Then the shorter side is resized (bilinear, antialiased) and the centre is cropped.
 
     Args:
         root: the folder that the names are relative to.
@@ -45,11 +37,15 @@ class FileImages(Images):
         origin: returns the place of an item by its position, such as the line of a list file, for errors.
         remedy: how to fix a missing file, for errors.
         workers: number of threads that decode; None is the number of processors, at most 8.
+        keeps: whether an image that has the size of the crop already is taken as it is, instead of being enlarged and
+            cropped as in the published loaders.
 
     Raises:
         DatasetError: the crop is empty, or larger than the resized side; or a name leaves the root, or has a NUL
             character.
     """
+
+    resize: int
 
     def __init__(
         self,
@@ -62,8 +58,9 @@ class FileImages(Images):
         origin: Callable[[int], str] | None = None,
         remedy: str = "restore the file, or remove it from the dataset",
         workers: int | None = None,
+        keeps: bool = False,
     ) -> None:
-        self.resize = shorter_side(size) if resize is None else resize
+        self.resize: int = shorter_side(size) if resize is None else resize
         if size < 1 or self.resize < size:
             raise DatasetError(
                 f"cannot crop {size} pixels from images resized to {self.resize}", hint="1 <= size <= resize"
@@ -71,6 +68,7 @@ class FileImages(Images):
         self.root = root
         self.names = tuple(names)
         self.size = (size, size)
+        self.keeps = keeps
         self._outside = outside
         self._origin = origin
         self._remedy = remedy
@@ -103,6 +101,7 @@ class FileImages(Images):
             origin=None if self._origin is None else _Taken(self._origin, chosen),
             remedy=self._remedy,
             workers=self._workers,
+            keeps=self.keeps,
         )
 
     def place(self, index: int) -> str:
@@ -111,38 +110,37 @@ class FileImages(Images):
 
     def file_size(self, index: int) -> tuple[int, int] | None:
         """Width and height of an item's file, in pixels; None if it cannot be read. Only its head is read."""
-        try:
-            with open_file(self.root / self.names[index]) as file, Image.open(file) as image:
-                return image.size
-        except _BROKEN:
-            return None
+        height, _, width = _size(self.root / self.names[index]).decode().partition(",")
+        return (int(width), int(height)) if width else None
 
     def identity(self) -> bytes:
-        """SHA-256 over resizing, crop and the content of every file."""
+        """SHA-256 over resizing, crop and the content of every file, and over which images are taken as they are."""
         sha = hashlib.sha256(f"shorter side {self.resize}, crop {self.size}".encode())
         for digest in content_digests([self.root / name for name in self.names]):
             sha.update(digest)
+        # Only if there are any: the digests of all other folders are those of a loader that knows no such images.
+        kept = self._kept() if self.keeps else []
+        if kept:
+            sha.update(f"as they are: {kept}".encode())
         return sha.digest()
+
+    def _kept(self) -> list[int]:
+        """Positions of the images that have the size of the crop."""
+        own = ",".join(map(str, self.size)).encode()
+        sizes = remembered("sizes", [self.root / name for name in self.names], _size)
+        return [position for position, size in enumerate(sizes) if size == own]
 
     def _load(self, index: int) -> Tensor:
         path = self.root / self.names[index]
         try:
-            with open_file(path) as file, Image.open(file) as image:
-                if image.format in _PROGRAMS:
-                    raise ValueError(f"{image.format} is a program to be run, not an image")
-                if max(image.size) > _SLIMMEST * min(image.size):
-                    raise ValueError(f"its {image.width}x{image.height} pixels are not a photograph")
-                pixels = np.array(_rgb(image))
+            with open_file(path) as file, opened_image(file) as image:
+                pixels = rgb_levels(image)
         except FileNotFoundError:
             raise self._error(index, f"no image {path}", self._remedy) from None
-        except UnidentifiedImageError as error:
-            what = "it is empty" if not path.stat().st_size else "it is not an image, or damaged from the start"
-            raise self._error(index, f"cannot read image {path}: {what}", self._remedy) from error
-        except _BROKEN as error:
-            said = error.strerror if isinstance(error, OSError) else None
-            reason = " ".join((said or str(error)).split()) or type(error).__name__
-            raise self._error(index, f"cannot read image {path}: {reason}", self._remedy) from error
-        return _fit(torch.from_numpy(pixels).permute(2, 0, 1), self.resize, self.size[0])
+        except BROKEN as error:
+            raise self._error(index, f"cannot read image {path}: {reason(error)}", self._remedy) from error
+        decoded = torch.from_numpy(pixels).permute(2, 0, 1)
+        return framed(decoded, resize=self.resize, size=self.size[0], keeps=self.keeps)
 
     def _error(self, index: int, message: str, remedy: str) -> DatasetError:
         return DatasetError(message if self._origin is None else f"{self._origin(index)}: {message}", hint=remedy)
@@ -159,13 +157,13 @@ class _Taken:
         return self._origin(self._chosen[index])
 
 
-def shorter_side(size: int) -> int:
-    """Length of the shorter side before a crop of ``size``, in the usual ratio of 256 to 224.
-
-    >>> shorter_side(224), shorter_side(64)
-    (256, 73)
-    """
-    return round(size * 256 / 224)
+def _size(path: Path) -> bytes:
+    """Height and width of an image, as text; empty if its head cannot be read."""
+    try:
+        with open_file(path) as file, Image.open(file) as image:
+            return f"{image.height},{image.width}".encode()
+    except BROKEN:
+        return b""
 
 
 def _bad_name(name: str, *, outside: bool) -> str | None:
@@ -177,25 +175,3 @@ def _bad_name(name: str, *, outside: bool) -> str | None:
     if inside.is_absolute() or inside.parts[0] == "..":
         return "the path leaves the folder of the images"
     return None
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PNG"):
-        # Pillow's own conversion would clip at 255, and older versions open such a file with 32 bits a pixel.
-        return Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in {"I", "F"}:
-        raise ValueError(f"pixels of mode {image.mode} have no known range")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")
-    return image.convert("RGB")
-
-
-def _fit(image: Tensor, resize: int, size: int) -> Tensor:
-    """(3, h, w) uint8 to (3, size, size): the shorter side resized, the centre cropped."""
-    if min(image.shape[1:]) != resize:
-        # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
-        from torchvision.transforms.v2 import functional
-
-        image = functional.resize(image, [resize], antialias=True)
-    top, left = (round((length - size) / 2) for length in image.shape[1:])  # as torchvision's center_crop
-    return image[:, top : top + size, left : left + size].contiguous()

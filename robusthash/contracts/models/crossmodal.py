@@ -22,12 +22,15 @@ class TowerBatch:
             date. Empty unless the objective is ``banked``.
         start: (n, d) float, what is known of the items before the training: features of an image by the backbone as it
             started, and a text as it is. Empty unless the objective is ``guided``.
+        stages: the feature network's output, and what each child of the tower's neck makes of it in turn, if the neck
+            is an ``nn.Sequential``; the last is ``features``. So a loss can use what its neck leaves out.
     """
 
     relaxed: Tensor
     features: Tensor
     bank: Tensor
     start: Tensor
+    stages: tuple[Tensor, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,7 +83,11 @@ class CrossModalObjective(ABC):
         return None
 
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:  # noqa: ARG002 - for subclasses
-        """What the loss trains or keeps besides the towers, as for :meth:`~robusthash.contracts.Objective.head`."""
+        """What the loss trains or keeps besides the towers, as for :meth:`~robusthash.contracts.Objective.head`.
+
+        An adversary of the towers is a part of it too: the loss is then the sum of what each side minimises, where the
+        other side's outputs, or parameters, are constants.
+        """
         return None
 
     def prepare(self, start: Mapping[str, Tensor], labels: Tensor, step: TrainStep) -> None:  # noqa: B027 - optional

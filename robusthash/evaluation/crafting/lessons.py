@@ -14,7 +14,7 @@ from robusthash.evaluation.crafting.fitted import load_fitted
 from robusthash.evaluation.crafting.learning import Learnt, Stored, learnt
 from robusthash.evaluation.crafting.samples import Samples
 from robusthash.evaluation.planning.fitting import Fitting
-from robusthash.evaluation.victims.plugins import Chosen
+from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.resources import Resources, versions
 from robusthash.evaluation.victims.system import System
 

@@ -11,7 +11,7 @@ from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
 from robusthash.evaluation.crafting.lessons import learnt_on
 from robusthash.evaluation.scoring.scale import Scale
-from robusthash.evaluation.victims.plugins import Chosen
+from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.system import System
 from robusthash.specs import Capability, Goal
 

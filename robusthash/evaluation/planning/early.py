@@ -1,23 +1,15 @@
 """Checks of a request that need no torch: names, owners of options, files and their headers."""
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from robusthash.checkpoints import Description, read_description, read_metadata
-from robusthash.epsilon import format_epsilon
-from robusthash.errors import CheckpointError, OptionError, UnknownNameError
+from robusthash.epsilon import Radius
+from robusthash.errors import CheckpointError, OptionError
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import checkpoint_path, registered_name, user_path
-from robusthash.evaluation.planning.request import (
-    AUTO,
-    NO_DEFENSE,
-    TRAIN,
-    PluginOptions,
-    Request,
-    RunSettings,
-)
+from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, TRAIN, Request, RunSettings
 from robusthash.files.opening import require_file
-from robusthash.host import PluginHost, PluginKind
+from robusthash.host import PluginHost, PluginKind, Registered, require_owners
 from robusthash.specs import NAMED_WEIGHTS
 
 
@@ -46,11 +38,10 @@ def check_early(request: Request, host: PluginHost, *, own_bits: bool = False) -
         if isinstance(attack, FittedAttack):
             _check_fitted(attack, request, host)
     used = [*_found(host, named), *check_scoring(setting, host)]
-    backbones = [entry.spec.name for entry in host.all(PluginKind.BACKBONE)]
-    # An attack may be a member of another one, which is known only once that has been imported.
-    attacks = [entry.spec.name for entry in host.all(PluginKind.ATTACK)]
-    executors = [entry.spec.name for entry in host.all(PluginKind.EXECUTOR)]  # chosen beside the request
-    require_owners(setting.options, [*used, *backbones, *attacks, *executors])
+    # An attack may be a member of another one, which is known only once that has been imported; executors are chosen
+    # beside the request, and backbones by the data and by other options.
+    maybe = [one for kind in (PluginKind.BACKBONE, PluginKind.ATTACK, PluginKind.EXECUTOR) for one in host.all(kind)]
+    require_owners(setting.options, [*used, *maybe], others=[TRAIN])
     for model in request.everyone:
         _check_file(model)
     if setting.weights not in NAMED_WEIGHTS:
@@ -59,7 +50,7 @@ def check_early(request: Request, host: PluginHost, *, own_bits: bool = False) -
         _check_checkpoint(request, setting.checkpoint, own_bits=own_bits)
 
 
-def check_scoring(setting: RunSettings, host: PluginHost) -> list[str]:
+def check_scoring(setting: RunSettings, host: PluginHost) -> list[Registered]:
     """Looks up the metrics and the retriever of a setting.
 
     Args:
@@ -67,7 +58,7 @@ def check_scoring(setting: RunSettings, host: PluginHost) -> list[str]:
         host: the plugins.
 
     Returns:
-        Their names; of an automatic retriever, those of all.
+        Both; for an automatic retriever, all of them.
 
     Raises:
         UsageError: a name is unknown.
@@ -75,24 +66,7 @@ def check_scoring(setting: RunSettings, host: PluginHost) -> list[str]:
     named: list[tuple[PluginKind, object]] = [(PluginKind.METRIC, metric) for metric in setting.metrics]
     if setting.retriever != AUTO:
         return _found(host, [*named, (PluginKind.RETRIEVER, setting.retriever)])
-    return [*_found(host, named), *(entry.spec.name for entry in host.all(PluginKind.RETRIEVER))]
-
-
-def require_owners(options: PluginOptions, used: Iterable[str]) -> None:
-    """Refuses options of plugins that a run does not use.
-
-    Args:
-        options: by plugin name, then by field.
-        used: names of the plugins in use.
-
-    Raises:
-        OptionError: an option belongs to none of these plugins.
-    """
-    names = {*used, TRAIN}
-    for owner in options:
-        if owner not in names:
-            unknown = UnknownNameError("option owner", owner, names)
-            raise OptionError(unknown.message, hint=unknown.hint)
+    return [*_found(host, named), *host.all(PluginKind.RETRIEVER)]
 
 
 def require_described(description: Description, path: Path, *, model: str, bits: int | None) -> None:
@@ -113,11 +87,8 @@ def require_described(description: Description, path: Path, *, model: str, bits:
             raise CheckpointError(f"{path} has {what} {found}, not {wanted[what]}", hint=f"choose {what} {found}")
 
 
-def _found(host: PluginHost, named: list[tuple[PluginKind, object]]) -> list[str]:
-    names = [(kind, name) for kind, name in named if isinstance(name, str)]
-    for kind, name in names:
-        host.find(kind, name)
-    return [name for _, name in names]
+def _found(host: PluginHost, named: list[tuple[PluginKind, object]]) -> list[Registered]:
+    return [host.find(kind, name) for kind, name in named if isinstance(name, str)]
 
 
 def _check_fitted(file: FittedAttack, request: Request, host: PluginHost) -> None:
@@ -130,11 +101,13 @@ def _check_fitted(file: FittedAttack, request: Request, host: PluginHost) -> Non
     fitting = file.fitting
     if file.attack is None:
         host.find(PluginKind.ATTACK, file.full_name, where=str(file.path))
-    if fitting.bounded and request.epsilons and fitting.epsilon not in request.epsilons:
-        asked = ", ".join(map(format_epsilon, request.epsilons))
+    # The dataset's own radius in a norm is not known yet: the plan has no cell for a file that was fitted for another.
+    asked = [Radius(size=one) if isinstance(one, int | float) else one for one in request.epsilons]
+    if fitting.bounded and asked and not {fitting.radius, fitting.norm} & set(asked):
+        told = ", ".join(one.text if isinstance(one, Radius) else one for one in asked)
         raise OptionError(
-            f"{file.path} was fitted for epsilon {format_epsilon(fitting.epsilon)}, and the run has {asked}",
-            hint=f"--epsilon {format_epsilon(fitting.epsilon)}, or fit the attack again for the other radius",
+            f"{file.path} was fitted for {fitting.radius.told}, and the run has {told}",
+            hint=f"--epsilon {fitting.radius.text}, or fit the attack again for the other radius",
         )
 
 

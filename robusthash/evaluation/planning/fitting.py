@@ -62,7 +62,7 @@ class Fitting:
         dataset_digest: of its three splits.
         train_digest: of its train split, which is all of it that was learnt from.
         classes: label names.
-        epsilon: radius: a share of the box's width; in a norm that counts, a number of edits.
+        epsilon: size of the radius, in the norm.
         norm: of the threat.
         seed: of the learning.
         precision: of the passes through the surrogate.
@@ -111,13 +111,18 @@ class Fitting:
                 "device": self.device,
                 "versions": dict(self.versions),
                 **({} if self.processes == 1 else {"processes": self.processes}),
-                **({"norm": str(self.norm)} if self.norm.counts else {}),
+                **({} if self.norm is Norm.LINF else {"norm": str(self.norm)}),
             }
         )
 
     def fits(self, radius: Radius) -> bool:
         """Whether the attack can be run at a radius: at the one it was fitted for; at any if it is unbounded."""
-        return not self.bounded or radius == Radius(size=self.epsilon, norm=self.norm)
+        return not self.bounded or radius == self.radius
+
+    @property
+    def radius(self) -> Radius:
+        """The radius that it was learnt for."""
+        return Radius(size=self.epsilon, norm=self.norm)
 
     @property
     def model_name(self) -> str:

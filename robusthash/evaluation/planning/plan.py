@@ -1,6 +1,6 @@
 """Plans the cells of a request, in the order in which they are run."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -85,6 +85,7 @@ class Known:
 
     Attributes:
         epsilon: the dataset's conventional radius in L-infinity.
+        l2: likewise in L2; None if it has none.
         directions: directions that the dataset supports, the default one first.
         reference: name of the reference attack.
         yardsticks: the attacks that a model is ranked by, one for each norm of the request, by model; empty if the
@@ -93,7 +94,8 @@ class Known:
         sizes: code lengths of models that have one of their own, by model; None for descriptors. Their surrogates have
             the code lengths of the request.
         norms: of the threats that each attack works within; L-infinity, if it is not there.
-        edited: the norm that counts the edits of a direction's queries; absent if these are changed by degrees.
+        edited: the norms that count the edits of a direction's queries, the usual one first; absent if these are
+            changed by degrees.
         usual: directions that a model is evaluated in if the request names none; absent if it is the dataset's first.
     """
 
@@ -104,12 +106,30 @@ class Known:
     model_independent: frozenset[AnyAttack] = frozenset()
     sizes: dict[AnyModel, int | None]
     norms: Mapping[AnyAttack, frozenset[Norm]] = field(default_factory=dict)
-    edited: Mapping[Direction, Norm] = field(default_factory=dict)
+    edited: Mapping[Direction, Sequence[Norm]] = field(default_factory=dict)
     usual: Mapping[AnyModel, tuple[Direction, ...]] = field(default_factory=dict)
+    l2: float | None = None
 
     def works(self, attack: AnyAttack, radius: Radius) -> bool:
         """Whether an attack works within a threat of this radius."""
         return radius.norm in self.norms.get(attack, _USUAL)
+
+    def radius(self, asked: Radius | Norm | float) -> Radius:
+        """A radius of a request; of a norm alone, the dataset's own.
+
+        Raises:
+            CapabilityError: the dataset has none in this norm.
+        """
+        if isinstance(asked, Radius):
+            return asked
+        if not isinstance(asked, Norm):
+            return Radius(size=asked)
+        size = {Norm.LINF: self.epsilon, Norm.L2: self.l2}.get(asked)
+        if size is None:
+            raise CapabilityError(
+                f"the dataset has no conventional radius in {asked}", hint=f"give one: --epsilon {asked}:0.5"
+            )
+        return Radius(size=size, norm=asked)
 
 
 def plan(request: Request, known: Known) -> list[Cell]:
@@ -200,7 +220,7 @@ def _searches(request: Request, victim: VictimPlan, known: Known) -> dict[Direct
             raise CapabilityError(
                 f"attack {shown(attack)!r} works within {' or '.join(sorted(norms))}, and not within "
                 + ", ".join(dict.fromkeys(map(str, everywhere))),
-                hint="--edits 3 in a direction of texts" if any(norm.counts for norm in norms) else "--epsilon 8/255",
+                hint=_radius_within(norms),
             )
     return searches
 
@@ -210,20 +230,30 @@ def _usual(request: Request, victim: VictimPlan, known: Known) -> list[Direction
     own = known.usual.get(victim.model, known.directions[:1])
     if request.epsilons or not request.edits:
         return list(own)
-    edited = [way for way in (*own, *known.directions) if way in known.edited]
+    edited = [way for way in (*own, *known.directions) if _counted(request, way, known)]
     return [way for way in own if way in edited] or (edited or list(own))[:1]
 
 
 def _radii(request: Request, direction: Direction, known: Known) -> list[Radius]:
-    epsilons = request.epsilons or _fitted_for(request) or (() if request.edits else (known.epsilon,))
-    norm = known.edited.get(direction)
-    counted = [Radius.edits(count, norm) for count in request.edits] if norm else []
-    return _distinct([*(Radius(size=epsilon) for epsilon in epsilons), *counted])
+    epsilons = request.epsilons or _fitted_for(request) or (() if request.edits else (Norm.LINF,))
+    return _distinct([*map(known.radius, epsilons), *_counted(request, direction, known)])
 
 
-def _fitted_for(request: Request) -> tuple[float, ...]:
+def _counted(request: Request, direction: Direction, known: Known) -> list[Radius]:
+    radii = (edits.among(known.edited.get(direction, ())) for edits in request.edits)
+    return [radius for radius in radii if radius is not None]
+
+
+def _radius_within(norms: Collection[Norm]) -> str:
+    """An option that asks for a radius in one of these norms."""
+    if any(norm.counts for norm in norms):
+        return "--edits 3 in a direction of texts"
+    return "--epsilon 8/255" if Norm.LINF in norms else "--epsilon l2:0.5"
+
+
+def _fitted_for(request: Request) -> tuple[Radius, ...]:
     """The radii of the fitted attacks of a request."""
-    return tuple(one.fitting.epsilon for one in request.attacks or () if isinstance(one, FittedAttack))
+    return tuple(one.fitting.radius for one in request.attacks or () if isinstance(one, FittedAttack))
 
 
 def _victims(request: Request, known: Known) -> list[VictimPlan]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robusthash.epsilon import checked_edits
+from robusthash.devices import parse_device
+from robusthash.epsilon import Edits, Radius
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
@@ -16,8 +17,9 @@ from robusthash.evaluation.planning.names import (
     checkpoint_path,
     shown,
 )
+from robusthash.host import PluginKind, PluginOptions
 from robusthash.limits import LARGEST, MOST_BITS, check_image_size
-from robusthash.specs import Direction, Precision, Relevance
+from robusthash.specs import Direction, Norm, Precision, Relevance
 
 if TYPE_CHECKING:
     from robusthash.metrics import RankingMetric
@@ -26,10 +28,6 @@ NO_DEFENSE = "none"
 AUTO = "auto"  #: the preferred retriever, or device
 TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
 DEFAULT_METRICS = ("map", "precision@r2")  #: of these, a run uses those that exist in the model's space
-
-DEVICES = ("auto", "cpu", "cuda")
-
-PluginOptions = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +48,7 @@ class RunSettings:
         options: by plugin name, then by field; ``train`` holds the training recipe.
         seed: of everything random.
         shard_size: queries per shard; None is 128 for images of up to 64 pixels, else 32.
-        device: ``cpu``, ``cuda`` or ``auto``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         qualities: JPEG qualities, 1 to 100, at which the queries are hashed again.
         precision: arithmetic of the attacks' passes.
         compiled: whether to compile the models that attacks are crafted on.
@@ -83,8 +81,7 @@ class RunSettings:
         for quality in self.qualities:
             if not 1 <= quality <= 100:
                 raise OptionError(f"JPEG quality is {quality}", hint="from 1 to 100")
-        if self.device not in DEVICES:
-            raise UsageError(f"unknown device {self.device!r}", hint=f"use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
+        object.__setattr__(self, "device", parse_device(self.device))
         check_image_size(self.image_size)
         for name, least in (("queries", 1), ("shard_size", 1), ("seed", 0)):
             value = getattr(self, name)
@@ -107,7 +104,8 @@ class Request:
         bits: code lengths.
         defenses: defenses of the models; ``none`` is an undefended model.
         directions: what searches for what; if empty, the first direction that the dataset supports.
-        epsilons: radii as shares of the box's width; if empty, and without edits, the dataset's own.
+        epsilons: radii; a number is one in L-infinity, a norm is the dataset's own in that norm. If empty, and without
+            edits, it is the dataset's own in L-infinity.
         edits: radii of threats that count, for texts that people edit: the most edits of one query.
         setting: what all cells have in common.
 
@@ -123,8 +121,8 @@ class Request:
     bits: tuple[int, ...] = (32,)
     defenses: tuple[AnyDefense, ...] = (NO_DEFENSE,)
     directions: tuple[Direction, ...] = ()
-    epsilons: tuple[float, ...] = ()
-    edits: tuple[int, ...] = ()
+    epsilons: tuple[Radius | Norm | float, ...] = ()
+    edits: tuple[Edits, ...] = ()
     setting: RunSettings = field(default_factory=RunSettings)
 
     def __post_init__(self) -> None:
@@ -134,9 +132,13 @@ class Request:
         attacks = {shown(attack) for attack in self.attacks or ()}
         for owner in self.vary:
             if owner not in attacks:
-                raise OptionError(f"vary names {owner!r}, which is not among the attacks", hint=f"add --attack {owner}")
-        for count in self.edits:
-            checked_edits(count)
+                kind, _, name = owner.partition(":")
+                raise OptionError(
+                    f"vary names {owner!r}, which is not among the attacks",
+                    hint=f"write {name}, since only attacks are varied"
+                    if kind == PluginKind.ATTACK
+                    else f"add --attack {owner}",
+                )
         for bits in self.bits:
             if not 1 <= bits <= MOST_BITS:
                 raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from robusthash.epsilon import parse_epsilon
+from robusthash.epsilon import parse_edits, parse_radius
 from robusthash.errors import InputError, OptionError
 from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 from robusthash.evaluation.planning.request import AUTO, Request, RunSettings
@@ -24,8 +24,9 @@ Item = TypeVar("Item")
 Some = Annotated[list[Item], msgspec.Meta(min_length=1)]
 _TYPES: dict[str, Any] = {
     **dict.fromkeys(("models", "attacks", "fitted", "surrogates", "defenses", "directions", "metrics"), Some[str]),
-    **dict.fromkeys(("bits", "edits", "qualities"), Some[int]),
+    **dict.fromkeys(("bits", "qualities"), Some[int]),
     "epsilons": Some[str | float],
+    "edits": Some[int | str],
     "vary": dict[str, dict[str, Some[Any]]],
     "options": dict[str, dict[str, Any]],
     **dict.fromkeys(("image_size", "queries", "seed", "shard_size"), int),
@@ -54,7 +55,7 @@ def read_suite(path: Path) -> Request:
         models = ["dpsh", "hashnet"]
         attacks = ["rnm", "rnm-p2s"]
         bits = [16, 32]
-        epsilons = ["8/255", 0.1]
+        epsilons = ["8/255", 0.1, "l2:0.5"]
         dataset = "digits"
 
         [options.rnm]
@@ -82,7 +83,8 @@ def read_suite(path: Path) -> Request:
         return path.parent / read_path(value, f"suite {path}: {name}")
 
     readers: dict[str, Callable[[Any], Any]] = {
-        "epsilons": lambda values: tuple(parse_epsilon(str(value)) for value in values),
+        "epsilons": lambda values: tuple(parse_radius(str(value)) for value in values),
+        "edits": lambda values: tuple(parse_edits(str(value)) for value in values),
         "vary": lambda sweeps: {
             owner: {field: tuple(values) for field, values in one.items()} for owner, one in sweeps.items()
         },
@@ -117,7 +119,7 @@ def _fields(path: Path, content: dict[str, Any]) -> dict[str, Any]:
         if field in found:
             raise InputError(f"suite {path} has {field} twice, once as {key}", hint="keep one of them")
         one = key in _OPTIONS and field != "compiled" and not isinstance(value, list)
-        found[field] = [value] if one or (key in ("bits", "edits") and isinstance(value, int)) else value
+        found[field] = [value] if one or (key in ("bits", "edits") and isinstance(value, int | str)) else value
     return found
 
 

@@ -1,9 +1,10 @@
 """Requests to train or harden a model, or to fit an attack on it: grids of one cell. Importable without torch."""
 
+from robusthash.epsilon import Radius
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense, AnyModel, registered_name, user_path
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
-from robusthash.specs import Direction
+from robusthash.specs import Direction, Norm
 
 
 def training_request(model: str, bits: int, setting: RunSettings) -> Request:
@@ -54,7 +55,7 @@ def fitting_request(
     setting: RunSettings,
     *,
     defense: AnyDefense = NO_DEFENSE,
-    epsilon: float | None = None,
+    epsilon: Radius | Norm | None = None,
     direction: Direction | None = None,
 ) -> Request:
     """A request to let an attack learn on a model.
@@ -65,7 +66,7 @@ def fitting_request(
         bits: code length.
         setting: dataset, backbone, options.
         defense: of the model.
-        epsilon: radius as a share of the box's width; None is the dataset's own.
+        epsilon: radius, or the norm of the dataset's own; None is that in L-infinity.
         direction: what searches for what; None is the dataset's first.
     """
     return Request(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from robusthash.checkpoints import read_description
 from robusthash.contracts import CrossModalHashModel, CrossModalObjective, Descriptor, Objective, ReadyModel
+from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError, CheckpointError, OptionError
 from robusthash.evaluation.crafting.absent import kind_of
 from robusthash.evaluation.planning.early import check_early
@@ -11,8 +12,9 @@ from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import AnyAttack, AnyModel, checkpoint_path, registered_name, shown
 from robusthash.evaluation.planning.plan import Cell, Known
 from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, TRAIN, Request
+from robusthash.evaluation.planning.roles import reference, yardstick
 from robusthash.evaluation.victims.checkpoints import training_recipe
-from robusthash.evaluation.victims.plugins import Method
+from robusthash.evaluation.victims.chosen import Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.storage import digest
 from robusthash.host import PluginKind
@@ -41,6 +43,7 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
         CheckpointError: a file of weights cannot be read, or is of another model.
     """
     check_early(request, resources.host, own_bits=own_bits)
+    _ = resources.device
     plugins, setting = resources.plugins, request.setting
     registered = _check_models(request, resources)
     behind: list[str] = []
@@ -53,13 +56,18 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
     for defense in request.defenses:
         if defense != NO_DEFENSE:
             plugins.defense(defense)
-    backbones = [entry.spec.name for entry in resources.host.all(PluginKind.BACKBONE)]
-    retrievers = [entry.spec.name for entry in resources.host.all(PluginKind.RETRIEVER)]
-    searched = retrievers if setting.retriever == AUTO else [setting.retriever]
-    executors = [entry.spec.name for entry in resources.host.all(PluginKind.EXECUTOR)]
-    fitted = [attack.name for attack in attacks if isinstance(attack, FittedAttack)]
-    used = [*executors, *registered, *attacks, *fitted, *behind, *request.defenses, setting.dataset, *setting.metrics]
-    plugins.check_option_owners([*used, *searched, *backbones])
+    fitted = [one.full_name for one in attacks if isinstance(one, FittedAttack) and one.attack is None]
+    used: dict[PluginKind, Iterable[object]] = {
+        PluginKind.MODEL: registered,
+        PluginKind.ATTACK: [*attacks, *fitted, *behind],
+        PluginKind.DEFENSE: [defense for defense in request.defenses if defense != NO_DEFENSE],
+        PluginKind.DATASET: [setting.dataset],
+        PluginKind.METRIC: setting.metrics,
+        PluginKind.RETRIEVER: plugins.names(PluginKind.RETRIEVER) if setting.retriever == AUTO else [setting.retriever],
+        # Any of these may be chosen: by the data, by other options, beside the request.
+        **{kind: plugins.names(kind) for kind in (PluginKind.BACKBONE, PluginKind.EXECUTOR)},
+    }
+    plugins.check_option_owners(used)
     if setting.backbone is not None:
         plugins.backbone(setting.backbone)
     if setting.retriever != AUTO:
@@ -115,11 +123,12 @@ def known(request: Request, resources: Resources) -> Known:
         if own is not None:
             sizes[model] = own[0]
         if request.attacks is None:
-            yardsticks[model] = tuple(plugins.yardstick(distance, norm) for norm in _norms(request, resources))
+            yardsticks[model] = tuple(yardstick(resources.host, distance, norm) for norm in _norms(request, resources))
     return Known(
         epsilon=resources.data.epsilon,
+        l2=resources.data.epsilon_l2,
         directions=resources.directions,
-        reference=plugins.reference,
+        reference=reference(resources.host),
         yardsticks=yardsticks,
         model_independent=frozenset(
             attack for attack in attacks if not _LOOKS_AT_A_MODEL & plugins.attack(attack).plugin.needs
@@ -168,27 +177,28 @@ def _told(classes: Sequence[str]) -> str:
 
 def _attacks(request: Request, resources: Resources) -> list[AnyAttack]:
     """All attacks of a request, the reference first."""
-    plugins = resources.plugins
     if request.attacks is not None:
         asked = request.attacks
     else:
         norms = _norms(request, resources)
         asked = tuple(
-            plugins.yardstick(_distance(model, resources), norm) for model in request.models for norm in norms
+            yardstick(resources.host, _distance(model, resources), norm) for model in request.models for norm in norms
         )
-    return list(dict.fromkeys((plugins.reference, *asked)))
+    return list(dict.fromkeys((reference(resources.host), *asked)))
 
 
 def _norms(request: Request, resources: Resources) -> list[Norm]:
     """The norms of the request's radii."""
-    linf = [Norm.LINF] if request.epsilons or not request.edits else []
-    return [*linf, *dict.fromkeys(_edited(resources).values() if request.edits else ())]
+    asked = request.epsilons or (() if request.edits else (Norm.LINF,))
+    plain = [one if isinstance(one, Norm) else one.norm if isinstance(one, Radius) else Norm.LINF for one in asked]
+    counted = (edits.among(norms) for norms in _edited(resources).values() for edits in request.edits)
+    return list(dict.fromkeys([*plain, *(radius.norm for radius in counted if radius is not None)]))
 
 
-def _edited(resources: Resources) -> dict[Direction, Norm]:
-    """The norm that counts the edits of a direction's queries, by direction, where there is one."""
+def _edited(resources: Resources) -> dict[Direction, tuple[Norm, ...]]:
+    """The norms that count the edits of a direction's queries, by direction, where there are any."""
     norms = {way: resources.queries.view(way.query).modality.edited for way in resources.directions}
-    return {way: norm for way, norm in norms.items() if norm is not None}
+    return {way: found for way, found in norms.items() if found}
 
 
 def _across(resources: Resources) -> tuple[Direction, ...]:

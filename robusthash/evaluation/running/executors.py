@@ -14,9 +14,8 @@ import torch
 from robusthash.boundary import blaming, foreign, told
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.errors import OptionError, RobustHashError, StorageError, UsageError
-from robusthash.evaluation.planning.request import PluginOptions
 from robusthash.evaluation.victims.plugins import Plugins
-from robusthash.host import PluginHost, PluginKind
+from robusthash.host import PluginHost, PluginKind, PluginOptions
 from robusthash.limits import MOST_WORKERS
 from robusthash.processes import end_with_parent
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robusthash.contracts import Executor
+from robusthash.epsilon import Edits, Radius
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.planning.request import Request, RunSettings
@@ -15,6 +16,7 @@ from robusthash.evaluation.running.outcome import Failure, RunOutcome
 from robusthash.events import CellInfo, Ending, ErrorInfo, RunEnd, RunInfo
 from robusthash.host import PluginHost
 from robusthash.results import Record
+from robusthash.specs import Norm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +101,7 @@ def run_info(request: Request, *, results: Path, executor: Executor, force: bool
         force: whether stored cells are evaluated again.
     """
     grid = {each.name: _named(getattr(request, each.name)) for each in fields(Request) if each.name != "setting"}
+    grid["epsilons"] = tuple(_told(one) for one in request.epsilons)
     setting = {each.name: _named(getattr(request.setting, each.name)) for each in fields(RunSettings)}
     return RunInfo(**grid, **setting, results=str(results), executor=type(executor).__name__, force=force)
 
@@ -117,6 +120,12 @@ def _cell_info(cell: Cell) -> CellInfo:
     )
 
 
+def _told(epsilon: Radius | Norm | float) -> float | str:
+    if isinstance(epsilon, Radius):
+        return epsilon.size if epsilon.norm is Norm.LINF else epsilon.text
+    return epsilon
+
+
 def _named(value: Any) -> Any:
     """A value with names in place of objects."""
     if value is None or isinstance(value, str | int | float):
@@ -125,4 +134,4 @@ def _named(value: Any) -> Any:
         return {str(key): _named(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return tuple(_named(one) for one in value)
-    return str(value) if isinstance(value, Path) else shown(value)
+    return str(value) if isinstance(value, Path | Edits) else shown(value)

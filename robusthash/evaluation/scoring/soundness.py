@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 
 from robusthash.contracts import Threat
 from robusthash.results import ADVERSARIAL, CLEAN, Against, AttackUse, Flag, Measure, Record
+from robusthash.specs import Norm
 
+_TITLES = {Norm.LINF: "L-infinity", Norm.L2: "L2"}
 _ALIVE = 0.9  #: share of the images that must have a gradient
 _BOTTOM = 0.5  #: share of the bits that an attack over the whole box must flip; random codes differ in as many
 
@@ -76,7 +78,7 @@ def soundness(
 
 
 def _told(distance: float, attack: AttackUse) -> str:
-    return f"{attack.norm} {distance:g}" if attack.norm.counts else f"L-infinity {distance:.5f}"
+    return f"{attack.norm} {distance:g}" if attack.norm.counts else f"{_TITLES[attack.norm]} {distance:.5f}"
 
 
 def _of_the_strength(record: Record, reference: Record | None) -> Iterator[Flag]:

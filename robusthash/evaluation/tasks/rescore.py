@@ -18,7 +18,7 @@ from robusthash.evaluation.tasks.stored import require_scorable
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Database
 from robusthash.files.storage import digest
-from robusthash.host import PluginHost
+from robusthash.host import PluginHost, PluginKind
 from robusthash.metrics import Relevance
 from robusthash.results import QueryArrays, Record, ResultStore
 from robusthash.specs import Distance, Role
@@ -52,7 +52,8 @@ def rescore(
     """
     resources = Resources(setting, host, progress)
     store = ResultStore(results)
-    resources.plugins.check_option_owners([*setting.metrics, *_retrievers(records, resources)])
+    used = {PluginKind.METRIC: setting.metrics, PluginKind.RETRIEVER: _retrievers(records, resources)}
+    resources.plugins.check_option_owners(used)
     references: dict[str, Record] = {}
     found: dict[str, Record] = {}
     for done, record in enumerate(sorted(records, key=lambda one: one.attack.role is not Role.REFERENCE), start=1):
@@ -112,9 +113,9 @@ def _space(record: Record) -> Space:
 
 
 def _retrievers(records: Sequence[Record], resources: Resources) -> list[str]:
-    """Names of the retrievers that are used."""
+    """Full names of the retrievers that are used."""
     distances = {_space(record).distance for record in records}
-    return [resources.retriever(distance).use.name for distance in distances]
+    return [resources.retriever(distance).full_name for distance in distances]
 
 
 def _place(record: Record) -> str:

@@ -19,8 +19,8 @@ from robusthash.errors import CheckpointError, UsageError
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import TRAIN, RunSettings
+from robusthash.evaluation.victims.chosen import Chosen, Method
 from robusthash.evaluation.victims.networks import Model, Trainable, chosen_networks, side
-from robusthash.evaluation.victims.plugins import Chosen, Method
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.caching import cached_path
 from robusthash.files.once import made_once, unfinished

@@ -21,7 +21,7 @@ from robusthash.contracts import (
     TrainingReport,
 )
 from robusthash.errors import CapabilityError, CheckpointError, UsageError
-from robusthash.evaluation.victims.plugins import METHODS, Chosen
+from robusthash.evaluation.victims.chosen import METHODS, Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.caching import cached_path
 from robusthash.files.once import made_once, unfinished
@@ -173,6 +173,7 @@ def _made_from(
         "dataset": resources.data.digest,
         "size": list(resources.data.train.images.size),
         "epsilon": resources.data.epsilon,
+        "epsilon_l2": resources.data.epsilon_l2,
         "seed": resources.setting.seed,
         "device": resources.device.type,
         "versions": {"robusthash": __version__, "torch": torch.__version__},

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from robusthash.boundary import Whose, breach, foreign, own, whose
 from robusthash.contracts import Dataset, DatasetContext, Images, Inputs, Modality, RetrievalData, Split
+from robusthash.limits import LARGEST
 
 _SPLITS = ("query", "database", "train")
 
@@ -59,6 +60,10 @@ def _problem(data: Any) -> str | None:
         return "returned a name, classes or a backbone that are no texts"
     if not isinstance(data.epsilon, int | float) or not 0 <= data.epsilon <= 1:
         return f"returned the radius {data.epsilon!r}, outside [0, 1]"
+    if data.epsilon_l2 is not None and not (
+        isinstance(data.epsilon_l2, int | float) and 0 <= data.epsilon_l2 <= LARGEST
+    ):
+        return f"returned the L2 radius {data.epsilon_l2!r}, which is no length"
     for name in _SPLITS:
         problem = _split_problem(getattr(data, name), len(data.classes))
         if problem is not None:

@@ -1,75 +1,41 @@
 """Plugin objects as a run uses them: looked up by name or passed as objects, with the run's options."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from robusthash.adversary import GradientAttack
 from robusthash.boundary import IN_MEMORY, Whose, own
 from robusthash.contracts import (
     Attack,
     Backbone,
-    ClosedForm,
-    CrossModalObjective,
     Dataset,
     Defense,
-    Descriptor,
     Ensemble,
-    Objective,
-    ReadyModel,
     Retriever,
-    TextBackbone,
 )
 from robusthash.errors import ContractError, OptionError, UsageError
-from robusthash.evaluation.planning.early import require_owners
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense
-from robusthash.evaluation.planning.request import PluginOptions
+from robusthash.evaluation.planning.request import TRAIN
+from robusthash.evaluation.victims.chosen import METHODS, NETWORKS, Chosen, Method, Network, Plugin
 from robusthash.evaluation.victims.declared import check_declared
-from robusthash.host import PluginHost, PluginKind, Registered
+from robusthash.host import (
+    PluginHost,
+    PluginKind,
+    PluginOptions,
+    Registered,
+    options_of,
+    require_one_owner,
+    require_owners,
+)
 from robusthash.metrics import RankingMetric
 from robusthash.options import as_plain
 from robusthash.results import PluginUse
-from robusthash.specs import AttackSpec, Distance, Goal, Norm, Role, Spec
+from robusthash.specs import Goal
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-Plugin = TypeVar("Plugin")
-Method = Objective | CrossModalObjective | ClosedForm | Descriptor | ReadyModel  #: what a registered model can be
-METHODS = (Objective, CrossModalObjective, ClosedForm, Descriptor, ReadyModel)
-Network = Backbone | TextBackbone  #: what builds a feature network
-NETWORKS = (Backbone, TextBackbone)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chosen(Generic[Plugin]):
-    """A plugin object with its options.
-
-    Attributes:
-        plugin: the object.
-        use: its entry in the record.
-        full_name: ``distribution/name``, which is unique; it keys the randomness of an attack.
-        spec: the spec that registers it; None for an object that no plugin registers.
-        fitted: the file of what an attack has learnt; None if it is to learn, or has nothing to learn.
-    """
-
-    plugin: Plugin
-    use: PluginUse
-    full_name: str
-    spec: Spec | None = None
-    fitted: FittedAttack | None = None
-
-    @property
-    def learnt_from(self) -> dict[str, Any]:
-        """The options that what an attack learns depends on."""
-        names = self.plugin.learnt_from if isinstance(self.plugin, Attack) else None
-        return {name: value for name, value in self.use.options.items() if names is None or name in names}
-
-    @property
-    def role(self) -> Role:
-        """The role of an attack; ``Role.ATTACK`` for objects that no plugin registers."""
-        return self.spec.role if isinstance(self.spec, AttackSpec) else Role.ATTACK
 
 
 class Plugins:
@@ -107,7 +73,7 @@ class Plugins:
     def _attack(self, named: AnyAttack, varied: Mapping[str, Any]) -> Chosen[Attack]:
         if isinstance(named, FittedAttack):
             return self._fitted(named, varied)
-        options = {**self.options.get(named, {}), **varied} if isinstance(named, str) else varied
+        options = {**self._options(PluginKind.ATTACK, named), **varied} if isinstance(named, str) else varied
         chosen = self.choose(PluginKind.ATTACK, named, Attack, options)
         if not isinstance(chosen.plugin, Ensemble):
             return self._started(chosen)
@@ -127,16 +93,16 @@ class Plugins:
 
     def _fitted(self, file: FittedAttack, varied: Mapping[str, Any]) -> Chosen[Attack]:
         fitting = file.fitting
-        asked = {**self.options.get(file.name, {}), **varied}
         if file.attack is None:
             # The record has the options of a start under its name, which is the option.
             stored = {
                 name: next(iter(value)) if isinstance(value, Mapping) else value
                 for name, value in fitting.attack.options.items()
             }
-            chosen = self.choose(PluginKind.ATTACK, file.full_name, Attack, {**stored, **asked})
+            asked = self._options(PluginKind.ATTACK, file.full_name)
+            chosen = self.choose(PluginKind.ATTACK, file.full_name, Attack, {**stored, **asked, **varied})
         else:
-            chosen = self.choose(PluginKind.ATTACK, file.attack, Attack, asked)
+            chosen = self.choose(PluginKind.ATTACK, file.attack, Attack, varied)
         learnt_from = chosen.learnt_from
         for name in sorted({*learnt_from, *fitting.learnt_from}):
             if learnt_from.get(name) != fitting.learnt_from.get(name):
@@ -156,10 +122,10 @@ class Plugins:
         return None if attack.starts_at is None else self.choose(PluginKind.ATTACK, attack.starts_at, Attack)
 
     def behind(self, attack: Attack) -> list[str]:
-        """Names of the attacks that one runs: an ensemble's members, and those that they, or it, start at."""
+        """Full names of the attacks that one runs: an ensemble's members, and those that they, or it, start at."""
         members = self.members(attack)
         starts = [one.plugin.starts_at for one in members] + [attack.starts_at]
-        return [*(member.use.name for member in members), *(name for name in starts if name is not None)]
+        return [*(member.full_name for member in members), *(name for name in starts if name is not None)]
 
     def _started(self, chosen: Chosen[Attack]) -> Chosen[Attack]:
         """An attack whose entry in the record has the options of the one that it starts at.
@@ -183,44 +149,6 @@ class Plugins:
         raise OptionError(
             f"{chosen.plugin.goal} attack {chosen.use.name!r} cannot start at {name!r}, which {fault}",
             hint=f"start at zero, at random, or at a bounded {chosen.plugin.goal} attack that learns",
-        )
-
-    @property
-    def reference(self) -> str:
-        """Name of the reference attack.
-
-        Raises:
-            UsageError: none is installed, or several are.
-        """
-        return self._only([one for one in self._specs() if one[1].role is Role.REFERENCE], "reference attack")
-
-    def yardstick(self, distance: Distance, norm: Norm = Norm.LINF) -> str:
-        """Name of the yardstick, which models are ranked by, and which is the default attack.
-
-        Args:
-            distance: distance of the models that it must attack.
-            norm: of the threat.
-
-        Raises:
-            UsageError: none is installed, or several are.
-        """
-        yardsticks = [one for one in self._specs() if one[1].role is Role.YARDSTICK]
-        found = [one for one in yardsticks if distance in one[1].distances and norm in one[1].norms]
-        within = f" within {norm}" if norm.counts else ""
-        return self._only(found, f"attack that models with {distance} distance are ranked by{within}")
-
-    def _specs(self) -> list[tuple[Registered, AttackSpec]]:
-        found = self.host.all(PluginKind.ATTACK)
-        return [(one, one.spec) for one in found if isinstance(one.spec, AttackSpec)]
-
-    @staticmethod
-    def _only(found: list[tuple[Registered, AttackSpec]], what: str) -> str:
-        if len(found) == 1:
-            return found[0][1].name
-        owners = ", ".join(f"{spec.name} of {one.owner}" for one, spec in found)
-        raise UsageError(
-            f"{len(found)} plugins register the {what}" + (f": {owners}" if owners else ""),
-            hint="there must be exactly one: robusthash plugins list --kind attack",
         )
 
     def defense(self, named: AnyDefense) -> Chosen[Defense]:
@@ -290,7 +218,7 @@ class Plugins:
         if not isinstance(named, str):
             return self._given(kind, named, contract, options or {})
         registered = self.host.find(kind, named)
-        given = self.options.get(named, self.options.get(registered.spec.name, {})) if options is None else options
+        given = options_of(self.host, registered, self.options) if options is None else options
         plugin = self.host.create(registered, given)
         if not isinstance(plugin, contract):
             raise ContractError(
@@ -340,16 +268,25 @@ class Plugins:
                     fitting.append((preset == plugin, len(one.spec.options), one))
         return max(fitting, key=lambda entry: entry[:2])[2] if fitting else None
 
-    def check_option_owners(self, names: Iterable[object]) -> None:
-        """Refuses options of plugins that the run does not use.
+    def names(self, kind: PluginKind) -> list[str]:
+        """The full names of all objects of a kind."""
+        return [one.full_name for one in self.host.all(kind)]
+
+    def check_option_owners(self, used: Mapping[PluginKind, Iterable[object]]) -> None:
+        """Refuses options of plugins that the run does not use, and options that could be of several of its plugins.
 
         Args:
-            names: names of the plugins in use; objects among them are ignored.
+            used: names of the plugins in use, by kind; objects among them are ignored.
 
         Raises:
-            OptionError: an option belongs to none of these plugins.
+            OptionError: an option belongs to none of these plugins, or to several.
         """
-        require_owners(self.options, [name for name in names if isinstance(name, str)])
+        found = [self.host.find(kind, name) for kind, names in used.items() for name in names if isinstance(name, str)]
+        require_owners(self.options, found, others=[TRAIN])
+        require_one_owner(self.host, self.options, found)
+
+    def _options(self, kind: PluginKind, name: str) -> dict[str, Any]:
+        return options_of(self.host, self.host.find(kind, name), self.options)
 
 
 def _names(contract: type | tuple[type, ...]) -> str:

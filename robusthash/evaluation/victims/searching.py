@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from robusthash.contracts import Distance, Retriever
 from robusthash.errors import ContractError, MissingDependencyError, UsageError
-from robusthash.evaluation.victims.plugins import Chosen
+from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.host import Owner, Registered
 from robusthash.specs import Exactness, RetrieverSpec
 

@@ -24,9 +24,9 @@ from robusthash.contracts import (
 from robusthash.errors import RobustHashError, StorageError
 from robusthash.evaluation.planning.names import registered_name, shown
 from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.codes import cached_representation
 from robusthash.evaluation.victims.making import defended, placed, undefended
-from robusthash.evaluation.victims.plugins import Chosen
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
 from robusthash.files.storage import digest

@@ -13,6 +13,7 @@ from robusthash.files.storage import write_atomically
 from robusthash.results.curves.panels import HAMMING, Common, Curves, Over, Panel
 from robusthash.results.curves.sheets import x_name, y_title
 from robusthash.results.rendering.escaping import visible
+from robusthash.specs import Norm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,6 +38,7 @@ _AXES = {
     Over.EPSILON: "epsilon (L∞ radius, share of the pixel range)",
     Over.BITS: "code length (bits)",
     Over.ITERATION: "iteration (steps taken)",
+    Over.JPEG: "JPEG quality",
 }
 _NO_DATE = {
     ".svg": {"Date": None},
@@ -123,6 +125,8 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
 
 
 def _x_title(over: Over, common: Common) -> str:
+    if over is Over.EPSILON and common.norm is Norm.L2:
+        return "epsilon (L2 radius, in [0, 1] pixels)"
     if over is Over.EPSILON and common.norm.counts:
         return x_name(over, common)
     return _literal(f"{x_name(over, common)} of the attack") if over is Over.EFFORT else _AXES[over]

@@ -6,6 +6,7 @@ from robusthash.results.comparing.comparable import metric_title
 from robusthash.results.curves.panels import HAMMING, Common, Curves, Over, Panel, Point, Series
 from robusthash.results.records.stages import Against
 from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
+from robusthash.specs import Norm
 
 Tick = tuple[float, str]  #: x, and x as text
 
@@ -44,8 +45,9 @@ def y_title(common: Common) -> str:
 
 def x_name(over: Over, common: Common) -> str:
     """Name of the x axis."""
-    counted = over is Over.EPSILON and common.norm.counts
-    return common.effort or (f"edits ({common.norm})" if counted else str(over))
+    if over is Over.EPSILON and common.norm is not Norm.LINF:
+        return f"edits ({common.norm})" if common.norm.counts else f"{over} ({common.norm})"
+    return common.effort or ("JPEG quality" if over is Over.JPEG else str(over))
 
 
 def number(value: float, panel: Panel) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 
-from robusthash.epsilon import Radius, parse_epsilon
+from robusthash.epsilon import Radius, parse_radius
 from robusthash.results.comparing.keys import PluginKey, method_key, plugin_key
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import is_clean
@@ -101,6 +101,7 @@ def _readable(value: str) -> str:
 def _radius(radius: Radius) -> dict[str, str]:
     """The radius by its name, so that edits and epsilons are never compared."""
     if radius.norm.counts:
-        return {"edits": radius.value, "norm": str(radius.norm)}
-    exact = abs(parse_epsilon(radius.value) - radius.size) < 1e-9
-    return {"epsilon": radius.value if exact else repr(radius.size)}
+        return {"edits": radius.text, "norm": str(radius.norm)}
+    shown = parse_radius(radius.text)
+    exact = isinstance(shown, Radius) and abs(shown.size - radius.size) < 1e-9
+    return {"epsilon": radius.text if exact else radius.text.replace(radius.value, repr(radius.size))}

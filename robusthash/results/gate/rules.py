@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from robusthash.epsilon import parse_epsilon
+from robusthash.epsilon import Radius, parse_edits, parse_radius
 from robusthash.results.records.stages import ADVERSARIAL, Against
+from robusthash.specs import Norm
 
 #: Keys of filters. Those of the second line tell attacks apart, and the clean queries have none of them.
 VICTIM_KEYS = ("dataset", "model", "bits", "backbone", "defense", "direction", "weights", "seed", "stage")
@@ -124,5 +125,23 @@ def fits(key: str, fact: str | None, pattern: str) -> bool:
     if fact is None:
         return False
     if key == "epsilon" and not is_wild(pattern):
-        return round(parse_epsilon(fact) - parse_epsilon(pattern), 6) == 0
+        return _same_radius(parse_radius(fact), parse_radius(pattern))
+    if key == "edits" and not is_wild(pattern):
+        return _radius_of(fact) == _radius_of(pattern)
     return fnmatchcase(fact, f"{pattern}*" if key == "weights" else pattern)
+
+
+def _radius_of(edits: str) -> Radius | None:
+    """The radius that edits stand for; those without a norm are of tags."""
+    return parse_edits(edits).among((Norm.TAGS, *Norm))
+
+
+def _same_radius(one: Radius | Norm, other: Radius | Norm) -> bool:
+    """Whether two radii are equal up to how they are written; a norm alone is any radius in it."""
+    if isinstance(one, Norm) or isinstance(other, Norm):
+        return _norm(one) == _norm(other)
+    return one.norm == other.norm and round(one.size - other.size, 6) == 0
+
+
+def _norm(one: Radius | Norm) -> Norm:
+    return one if isinstance(one, Norm) else one.norm

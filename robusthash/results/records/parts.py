@@ -151,7 +151,7 @@ class AttackUse(PluginUse):
 
     Attributes:
         goal: untargeted or targeted.
-        epsilon: radius: a share of the box's width; in a norm that counts, a number of edits.
+        epsilon: size of the radius, in the norm.
         norm: of the threat.
         inputs: what is attacked; None for 8-bit images.
         surrogate: the model that it was crafted on; None if that is the victim.

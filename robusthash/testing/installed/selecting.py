@@ -13,16 +13,19 @@ import pytest
 from robusthash import testing
 from robusthash.adversary import GradientAttack
 from robusthash.contracts import (
+    Backbone,
     ClosedForm,
+    CrossModalObjective,
     DatasetContext,
     Descriptor,
     Ensemble,
     Objective,
     ReadyModel,
+    TextBackbone,
 )
 from robusthash.errors import OptionError, UnknownNameError
 from robusthash.files.caching import cache_folder
-from robusthash.host import Owner, PluginHost, PluginKind, Registered
+from robusthash.host import Owner, PluginHost, PluginKind, Registered, is_for, options_of, require_one_owner
 from robusthash.host.discovery import same_name
 from robusthash.host.kinds import check_kind
 from robusthash.specs import AttackSpec, Capability
@@ -34,11 +37,15 @@ _CONTRACTS: dict[PluginKind, tuple[tuple[type, str, str], ...]] = {
     PluginKind.ATTACK: ((GradientAttack, "GradientAttackContract", "attack"), (object, "AttackContract", "attack")),
     PluginKind.MODEL: (
         (Objective, "ObjectiveContract", "objective"),
+        (CrossModalObjective, "CrossModalObjectiveContract", "objective"),
         (ClosedForm, "ClosedFormContract", "method"),
         (ReadyModel, "ReadyModelContract", "method"),
         (Descriptor, "DescriptorContract", "descriptor"),
     ),
-    PluginKind.BACKBONE: ((object, "BackboneContract", "backbone"),),
+    PluginKind.BACKBONE: (
+        (Backbone, "BackboneContract", "backbone"),
+        (TextBackbone, "TextBackboneContract", "backbone"),
+    ),
     PluginKind.DEFENSE: ((object, "DefenseContract", "defense"),),
     PluginKind.RETRIEVER: ((object, "RetrieverContract", "retriever"),),
     PluginKind.DATASET: ((object, "DatasetContract", "dataset"),),
@@ -77,17 +84,18 @@ def cases(host: PluginHost, selection: Selection) -> tuple[list[Case], dict[str,
     registered, owners = _selected(host, selection)
     found, untested = [], {}
     for one in registered:
-        made = host.create(one, selection.options.get(one.spec.name, {}))
+        made = host.create(one, options_of(host, one, selection.options))
         check_kind(made, one)
         if isinstance(made, Ensemble):
             untested[one.spec.name] = "an ensemble only names its members, which have tests of their own"
             continue
         found.append(_case(one, made, selection))
     found += [_observer(module, owner) for owner in owners for module in host.observers(owner)]
-    names = {one.spec.name for one in registered}
-    for name in selection.options:
-        if name not in names:
-            raise OptionError(f"an option of {name!r}, which is not tested", hint=f"tested: {', '.join(sorted(names))}")
+    names = sorted({one.spec.name for one in registered})
+    for owner in selection.options:
+        if not any(is_for(owner, one) for one in registered):
+            raise OptionError(f"an option of {owner!r}, which is not tested", hint=f"tested: {', '.join(names)}")
+    require_one_owner(host, selection.options, registered)
     for name in selection.declared:
         if not any(hasattr(getattr(testing, case.about.contract), name) for case in found):
             raise OptionError(f"no contract has the attribute {name!r}", hint="see the page of its kind")

@@ -63,6 +63,13 @@ class LayeredModel(HashModel):
         found: Tensor = self.neck(features)
         return found
 
+    def stages(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        """Features (n, width), and what each child of a sequential neck makes of them in turn, up to :meth:`hidden`."""
+        found = [self.embed(inputs)]
+        for layer in self.neck.children() if isinstance(self.neck, nn.Sequential) else filter(None, [self.neck]):
+            found.append(layer(found[-1]))
+        return tuple(found)
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits (n, bits)."""
         logits: Tensor = self.hash_layer(self.hidden(inputs))

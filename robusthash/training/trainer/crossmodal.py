@@ -100,8 +100,8 @@ class CrossModalStep(LossStep[CrossModalHashModel]):
             self._head.load_state_dict(under("head", state))
 
     def _seen(self, name: str, tower: LayeredModel, batch: TrainBatch, step: TrainStep) -> TowerBatch:
-        features = tower.hidden(batch.views[name])
-        logits = tower.hash_layer(features)
+        stages = tower.stages(batch.views[name])
+        logits = tower.hash_layer(stages[-1])
         relaxed = self.objective.relax(logits, step)
         if not isinstance(relaxed, Tensor) or relaxed.shape != logits.shape:
             told = tuple(relaxed.shape) if isinstance(relaxed, Tensor) else type(relaxed).__name__
@@ -110,9 +110,10 @@ class CrossModalStep(LossStep[CrossModalHashModel]):
             self._banks[name][batch.indices] = relaxed.detach()
         return TowerBatch(
             relaxed=relaxed,
-            features=features,
+            features=stages[-1],
             bank=self._banks.get(name, torch.empty(0)),
             start=self._start[name][batch.indices] if self.objective.guided else torch.empty(0),
+            stages=stages,
         )
 
     def _refresh(self, step: TrainStep) -> None:

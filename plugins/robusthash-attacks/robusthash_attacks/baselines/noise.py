@@ -10,7 +10,10 @@ from robusthash.specs import Distance, Norm
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(Attack):
-    """Adds ``U[-epsilon, epsilon]`` to each element; of a text of tags, it swaps as many as the threat allows."""
+    """Adds a uniform point of the ball: ``U[-epsilon, epsilon]`` on each element, or a random direction in L2.
+
+    Of a text of tags, it swaps as many as the threat allows.
+    """
 
     @property
     def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class

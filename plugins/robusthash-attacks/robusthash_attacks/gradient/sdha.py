@@ -12,7 +12,7 @@ from robusthash.adversary import Step, annealed_scale, step_rule
 from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import binarise, sign
-from robusthash.specs import Capability, Goal
+from robusthash.specs import Capability, Goal, Norm
 
 _CHUNK = 8192  #: items of the bank that are weighted at once
 
@@ -43,6 +43,11 @@ class SDHA(Attack):
     @property
     def goal(self) -> Goal:  # noqa: D102 - as in the base class
         return Goal.TARGETED if self.targeted else Goal.UNTARGETED
+
+    @property
+    def norms(self) -> frozenset[Norm]:
+        """L-infinity and L2."""
+        return frozenset({Norm.LINF, Norm.L2})
 
     @property
     def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class

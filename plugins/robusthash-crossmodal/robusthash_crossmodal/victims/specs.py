@@ -6,6 +6,8 @@ from typing import Any
 from robusthash.specs import BackboneSpec, ModelSpec
 
 _DATASET = "pairs-digits"  #: that these models are trained on unless a run names another
+_CLIP = "radford2021learning"
+_CPAH = "xie2020multi"
 _DCMH = "jiang2017deep"
 _DCHMT = "tu2022differentiable"
 _DJSRH = "su2019deep"
@@ -14,16 +16,11 @@ _FPAD = "yu2025fpad"
 
 def models() -> Iterator[ModelSpec]:
     """Models with two towers."""
+    yield from _cpah()
     yield from _dcmh()
     yield from _djsrh()
     yield from _fpad()
-    yield ModelSpec(
-        name="dchmt",
-        factory="robusthash_crossmodal.victims.dchmt:DCHMT",
-        summary="Distances across and within the towers, pulled to 0 or pushed to a margin (DCHMT)",
-        paper=_DCHMT,
-        dataset=_DATASET,
-    )
+    yield from _dchmt()
 
 
 def backbones() -> Iterator[BackboneSpec]:
@@ -31,6 +28,11 @@ def backbones() -> Iterator[BackboneSpec]:
     words = "robusthash_crossmodal.victims.networks.words:WordsMLP"
     for name, summary, options in (
         ("words-mlp", "Bags of words: one fully connected layer of 1,024 with ReLU", {}),
+        (
+            "words-mlp/cpah",
+            "CPAH's text network: one layer of 512 with batch normalisation",
+            {"widths": (512,), "batch_norm": True},
+        ),
         ("words-mlp/dcmh", "DCMH's text network: one layer of 8,192 with ReLU", {"widths": (8192,)}),
         (
             "words-mlp/fpad",
@@ -46,11 +48,63 @@ def backbones() -> Iterator[BackboneSpec]:
         factory="robusthash_crossmodal.victims.networks.transformer:WordsTransformer",
         summary="Self-attention among the embeddings of a text's words",
     )
+    yield from _clip()
     yield BackboneSpec(
         name="cnn-f",
         factory="robusthash_crossmodal.victims.networks.cnnf:CnnF",
         summary="CNN-F, the image network of DCMH, for 224x224",
         paper="chatfield2014return",
+    )
+
+
+def _clip() -> Iterator[BackboneSpec]:
+    large = {"width": 1024, "layers": 24, "heads": 16, "output": 768}
+    small = {"width": 64, "layers": 2, "heads": 4, "output": 64}
+    for name, summary, options in (
+        ("clip-vit-b32", "CLIP's image tower, base size, patches of 32x32", {}),
+        ("clip-vit-b16", "CLIP's image tower, base size, patches of 16x16", {"patch": 16}),
+        ("clip-vit-l14", "CLIP's image tower, large, patches of 14x14", {"patch": 14, **large}),
+        ("clip-vit/small", "CLIP's image tower in small, for images of 16x16", {"image_size": 16, "patch": 4, **small}),
+    ):
+        factory = "robusthash_crossmodal.victims.networks.clip.image:ClipImage"
+        yield BackboneSpec(name=name, factory=factory, summary=summary, options=options, paper=_CLIP)
+    for name, summary, options in (
+        ("clip-text", "CLIP's text tower beside the base image towers, over the words of a bag", {}),
+        (
+            "clip-text/l14",
+            "CLIP's text tower beside the large image tower, over the words of a bag",
+            {"width": 768, "heads": 12, "output": 768},
+        ),
+        (
+            "clip-text/small",
+            "CLIP's text tower in small, with random weights and a token for each letter",
+            {"weights": "random", "tokens": 514, "pieces": 12, "context": 128, **small},
+        ),
+    ):
+        factory = "robusthash_crossmodal.victims.networks.clip.text:ClipText"
+        yield BackboneSpec(name=name, factory=factory, summary=summary, options=options, paper=_CLIP)
+
+
+def _cpah() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_crossmodal.victims.cpah:CPAH",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper=_CPAH,
+            dataset=_DATASET,
+        )
+
+    yield preset(
+        "cpah", "Common and private features, told apart by an adversary; the common ones hashed (CPAH)", {}, {}
+    )
+    yield preset(
+        "cpah/released",
+        "CPAH with the weights and the rate of public code",
+        {"balance": False},
+        {"lr": 1e-4, "weight_decay": 5e-4, "epochs": 100, "batch_size": 256, "backbone_lr_scale": 0.0},
     )
 
 
@@ -72,6 +126,33 @@ def _dcmh() -> Iterator[ModelSpec]:
         "DCMH as in public code",
         {"balance": False, "bounded": False, "eta": 1.0, "hidden": None, "text": "words-mlp/dcmh"},
         {"optimizer": "sgd", "momentum": 0.0, "lr": 10**-1.5, "epochs": 500, "batch_size": 128, "schedule": "cosine"},
+    )
+
+
+def _dchmt() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_crossmodal.victims.dchmt:DCHMT",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper=_DCHMT,
+            dataset=_DATASET,
+        )
+
+    yield preset("dchmt", "Distances across and within the towers, pulled to 0 or pushed to a margin (DCHMT)", {}, {})
+    yield preset(
+        "clip-hash",
+        "CLIP's towers, frozen, with hash layers trained by DCHMT's loss",
+        {"image": "clip-vit-b32", "text": "clip-text"},
+        {"backbone_lr_scale": 0.0},
+    )
+    yield preset(
+        "clip-hash/small",
+        "The towers of clip-hash in small, trained from random weights: to try what CLIP's would do",
+        {"image": "clip-vit/small", "text": "clip-text/small"},
+        {},
     )
 
 

@@ -113,6 +113,7 @@ class Cifar10(Dataset):
             database=split("database"),
             train=split("train"),
             epsilon=8 / 255,
+            epsilon_l2=0.5,
             backbone="small-cnn",
         )
 

@@ -8,7 +8,7 @@ import click
 from robusthash.boundary import foreign
 from robusthash.cli.commands.plugins.listing import print_json
 from robusthash.cli.common import json_option
-from robusthash.cli.lines import line
+from robusthash.cli.output.lines import line
 from robusthash.errors import MissingDependencyError, PluginError, RobustHashError
 from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
 from robusthash.host.kinds import check_kind

@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from robusthash.boundary import foreign
-from robusthash.cli.columns import paragraph, show_table
 from robusthash.cli.common import json_option, load_host
-from robusthash.host import PluginHost, PluginKind, Registered
+from robusthash.cli.output.columns import paragraph, show_table
+from robusthash.host import PluginHost, PluginKind, Registered, owner_of
 from robusthash.options import OptionField, describe, plain
 
 _OWNER, _SUMMARY = 23, 40  #: columns of text that they are given before anything is omitted
@@ -61,7 +61,7 @@ def show(context: click.Context, *, name: str, kind: str | None, as_json: bool) 
         )
         return
     for registered, options in described:
-        _show(registered, options)
+        _show(registered, options, owner=owner_of(host, registered))
 
 
 def print_json(content: object) -> None:
@@ -124,7 +124,7 @@ def show_listing(heading: str, group: Iterable[Registered]) -> None:
     show_table(Table(columns=columns, lines=tuple(Line(cells=one) for one in cells)))
 
 
-def _show(registered: Registered, options: list[OptionField]) -> None:
+def _show(registered: Registered, options: list[OptionField], *, owner: str) -> None:
     from robusthash.results.rendering.escaping import visible
     from robusthash.results.rendering.sheet import Column, Line, Table
 
@@ -147,7 +147,7 @@ def _show(registered: Registered, options: list[OptionField]) -> None:
     cells = ((one.name, "required" if one.required else _text(one.default), one.type, one.doc) for one in options)
     show_table(Table(columns=columns, lines=tuple(Line(cells=one) for one in cells)))
     first = options[0]
-    click.echo(f"\nset with: -o {registered.spec.name}.{first.name}={_text(first.default)}\n")
+    click.echo(f"\nset with: -o {owner}.{first.name}={_text(first.default)}\n")
 
 
 def _text(value: object) -> str:

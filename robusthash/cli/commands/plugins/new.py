@@ -7,8 +7,8 @@ import click
 
 from robusthash.cli.commands.plugins.listing import print_json
 from robusthash.cli.common import json_option
-from robusthash.cli.lines import line
-from robusthash.cli.paths import PATH
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.output.lines import line
 from robusthash.files.storage import require_writable
 from robusthash.scaffold import KINDS, blueprint, write
 

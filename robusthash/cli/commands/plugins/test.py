@@ -8,7 +8,7 @@ import click
 
 from robusthash.cli.commands.plugins.listing import kind_option, print_json
 from robusthash.cli.common import json_option
-from robusthash.cli.paths import PATH
+from robusthash.cli.input.paths import PATH
 from robusthash.errors import OptionError, PluginError, UsageError
 from robusthash.options import parse_assignments
 

@@ -8,7 +8,7 @@ import torch
 from robusthash.contracts import Attack, AttackBatch, AttackContext, HashModel, Norm, Radius, Threat
 from robusthash.specs import AttackSpec, Distance
 from robusthash.testing.contracts.attacks.fixtures import AttackFixtures
-from robusthash.testing.contracts.attacks.worlds import copied, fitted, tensors_of
+from robusthash.testing.contracts.attacks.worlds import LENGTHS, copied, fitted, in_each_norm, tensors_of
 from robusthash.testing.victims import TextVictim, toy_batch
 
 
@@ -16,23 +16,26 @@ class Delivery(AttackFixtures):
     """Tests of what an attack delivers."""
 
     def test_spec_says_what_it_is(self, attack: Attack, spec: AttackSpec | None) -> None:
-        """The goals, needs and distances in the spec are those of the object."""
+        """The goals, needs and distances in the spec are those of the object; the norms are among them."""
         if spec is None:
             pytest.skip("override the fixture `spec` in a subclass")
         assert spec.goals == {attack.goal}
         assert spec.needs == attack.needs
         assert spec.distances == attack.distances
-        assert spec.norms == attack.norms
+        assert spec.norms <= attack.norms
 
-    def test_epsilon_zero_returns_the_inputs(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:
+    def test_epsilon_zero_returns_the_inputs(
+        self, attack: Attack, context: AttackContext, batch: AttackBatch, radii: tuple[Radius, ...]
+    ) -> None:
         """At epsilon 0, the images are returned bit for bit, and nothing is clipped."""
         if not attack.bounded:
             pytest.skip("not bound by epsilon")
-        still = replace(context, threat=replace(context.threat, epsilon=0.0))
-        result = attack(batch, still)
-        assert torch.equal(result.inputs, batch.inputs)
-        assert torch.equal(result.unrounded, batch.inputs)
-        assert not result.clipped.any()
+        none = replace(radii[1], size=0.0)
+        for still in in_each_norm(attack, context, none, Radius(size=0.0, norm=Norm.L2)):
+            result = attack(batch, still)
+            assert torch.equal(result.inputs, batch.inputs)
+            assert torch.equal(result.unrounded, batch.inputs)
+            assert not result.clipped.any()
 
     @pytest.mark.parametrize("place", range(3))
     def test_stays_in_ball_and_box(
@@ -42,16 +45,16 @@ class Delivery(AttackFixtures):
 
         An unbounded attack stays in the box, and ignores the radius.
         """
-        threat = replace(context.threat, epsilon=radii[place].size)
-        result = attack(batch, replace(context, threat=threat))
-        if not attack.bounded:
-            assert torch.equal(result.inputs, attack(batch, context).inputs)
-            threat = threat.unbounded
-        clipped = float(result.clipped.max())
-        assert clipped == 0, "share of an image's elements that the attack left outside the ball or the box"
-        assert threat.contains(result.unrounded, batch.inputs).all()
-        assert threat.contains(result.inputs, batch.inputs).all()
-        assert torch.equal(result.inputs, threat.box.nearest(result.inputs))
+        for one in in_each_norm(attack, context, radii[place], LENGTHS[place]):
+            result, threat = attack(batch, one), one.threat
+            if not attack.bounded:
+                assert torch.equal(result.inputs, attack(batch, context).inputs)
+                threat = threat.unbounded
+            clipped = float(result.clipped.max())
+            assert clipped == 0, "share of an image's elements that the attack left outside the ball or the box"
+            assert threat.contains(result.unrounded, batch.inputs).all()
+            assert threat.contains(result.inputs, batch.inputs).all()
+            assert torch.equal(result.inputs, threat.box.nearest(result.inputs))
 
     def test_leaves_everything_as_it_was(
         self, attack: Attack, context: AttackContext, batch: AttackBatch, victim: HashModel

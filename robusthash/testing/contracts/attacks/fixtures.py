@@ -4,7 +4,7 @@ import pytest
 
 from robusthash.contracts import Attack, AttackBatch, AttackContext, HashModel, Norm, Radius
 from robusthash.specs import AttackSpec, Distance
-from robusthash.testing.contracts.attacks.worlds import fitted
+from robusthash.testing.contracts.attacks.worlds import LENGTHS, fitted
 from robusthash.testing.contracts.objects import PluginObjectContract
 from robusthash.testing.victims import TAGS, DescriptorVictim, SmallVictim, TextVictim, toy_batch
 
@@ -42,7 +42,7 @@ class AttackFixtures(PluginObjectContract):
 
         It gives codes, unless the attack works on descriptors alone.
         """
-        if Norm.LINF not in attack.norms:
+        if all(norm.counts for norm in attack.norms):
             return TextVictim(box=TAGS)
         return SmallVictim() if Distance.HAMMING in attack.distances else DescriptorVictim()
 
@@ -51,6 +51,8 @@ class AttackFixtures(PluginObjectContract):
         """Radii of the threats that the attack works within, the second one that of the context."""
         if Norm.LINF in attack.norms:
             return tuple(Radius(size=size) for size in (1 / 255, 8 / 255, 0.032))
+        if Norm.L2 in attack.norms:
+            return LENGTHS
         return tuple(Radius.edits(count, norm) for norm in sorted(attack.norms) for count in (1, 3, 6))
 
     @pytest.fixture

@@ -1,6 +1,6 @@
 """Batches and contexts of toy queries, cut and compared."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import fields, replace
 
 import torch
@@ -14,12 +14,24 @@ from robusthash.contracts import (
     Budget,
     HashModel,
     LearningContext,
+    Norm,
     Radius,
     Surrogate,
+    Threat,
 )
 from robusthash.specs import Capability
 from robusthash.testing.contracts.attacks.witnesses import NoGradients
 from robusthash.testing.victims import toy_context, toy_learning
+
+LENGTHS = tuple(Radius(size=size, norm=Norm.L2) for size in (0.1, 0.9, 2.0))  #: of changes of a toy image
+
+
+def in_each_norm(attack: Attack, context: AttackContext, radius: Radius, length: Radius) -> Iterator[AttackContext]:
+    """The context with a radius, and with a length, if the attack works within both kinds of threat."""
+    modality = context.surrogate.modality
+    yield replace(context, threat=Threat.on(modality, radius))
+    if {Norm.LINF, Norm.L2} <= attack.norms:
+        yield replace(context, threat=Threat.on(modality, length))
 
 
 def fitted(attack: Attack, victim: HashModel, radius: Radius | float = 8 / 255) -> AttackContext:

@@ -147,6 +147,18 @@ class CrossModalObjectiveContract(PluginObjectContract):
         directions = torch.randn(labels.shape[1], _WIDTH, generator=generator)
         return dict.fromkeys(_TOWERS, labels @ directions)
 
+    def stages(self, objective: CrossModalObjective, modality: str, features: Tensor) -> tuple[Tensor, ...]:
+        """What a tower makes of features (n, d) before its hash layer, by the objective's own neck."""
+        with seeded(Randomness(seed=0, purpose=f"neck of {modality}s")):
+            made = objective.neck(modality, features.shape[1])
+        found = [features]
+        if made is not None:
+            neck, width = made
+            for layer in neck.children() if isinstance(neck, nn.Sequential) else [neck]:
+                found.append(layer(found[-1]))
+            assert found[-1].shape == (len(features), width), "the width that neck() says"
+        return tuple(found)
+
     def loss(
         self,
         objective: CrossModalObjective,
@@ -172,8 +184,11 @@ class CrossModalObjectiveContract(PluginObjectContract):
         if objective.banked:
             objective.refresh(banks, labels, step)
         start = self.start(labels)
+        stages = {name: self.stages(objective, name, start[name]) for name in logits}
         towers = {
-            name: TowerBatch(relaxed=one, features=logits[name], bank=banks[name], start=start[name])
+            name: TowerBatch(
+                relaxed=one, features=stages[name][-1], bank=banks[name], start=start[name], stages=stages[name]
+            )
             for name, one in relaxed.items()
         }
         batch = PairedBatch(towers=towers, labels=labels, similar=((labels @ labels.T) > 0).float())
@@ -204,7 +219,7 @@ class TextBackboneContract(ModelContract, PluginObjectContract):
         """Bags of words, the last of them empty."""
         drawn = torch.rand(24, self.words, generator=torch.Generator().manual_seed(0)) < 0.2
         drawn[-1] = False
-        return ArrayTexts(drawn.float(), Modality.text(self.words, tags=True))
+        return ArrayTexts(drawn.float(), Modality.text(self.words, tags=True), _vocabulary(self.words))
 
     @pytest.fixture
     def build(self, backbone: TextBackbone, texts: ArrayTexts) -> Callable[[], HashModel]:
@@ -238,3 +253,13 @@ class TextBackboneContract(ModelContract, PluginObjectContract):
             (gradient,) = torch.autograd.grad(features(inputs).square().sum(), inputs)
         assert gradient.isfinite().all()
         assert (gradient * inputs).any(1).all()
+
+    def test_what_it_starts_from_is_the_same_each_time(self, backbone: TextBackbone) -> None:
+        """It is a part of the identity of what is trained on it."""
+        assert backbone.initial() == backbone.initial()
+        assert backbone.initial() == "none" or backbone.pretrained, "random weights are named none"
+
+
+def _vocabulary(words: int) -> list[str]:
+    """Different words of letters alone."""
+    return ["".join(chr(ord("a") + number // 26**place % 26) for place in (2, 1, 0)) for number in range(words)]

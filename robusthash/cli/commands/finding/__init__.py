@@ -1,0 +1,1 @@
+"""The commands that show what a model makes of pictures, and what it finds near them."""

@@ -1,0 +1,1 @@
+"""The commands that make models and attacks: train, harden, fit, import."""

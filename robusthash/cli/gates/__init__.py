@@ -1,0 +1,1 @@
+"""Shared by the commands that judge: rules as options, and the verdict."""

@@ -1,0 +1,46 @@
+"""Types of the options that take numbers: strict about what a number is, and about its range."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from robusthash.limits import LARGEST_SIDE, MOST_BITS, MOST_WORKERS, SMALLEST_SIDE
+from robusthash.numerals import whole
+
+if TYPE_CHECKING:
+    _Integer = click.ParamType[int]
+else:
+    _Integer = click.ParamType  # click 8.2 has no type parameter here
+
+
+class Whole(_Integer):
+    """A whole number.
+
+    Args:
+        least: smallest value.
+        most: largest value; None is any.
+    """
+
+    name = "integer"
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        self.least = least
+        self.most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: D102 - as in the base class
+        try:
+            number = value if isinstance(value, int) else whole(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        if number < self.least or (self.most is not None and number > self.most):
+            wanted = f"at least {self.least}" if self.most is None else f"from {self.least} to {self.most}"
+            self.fail(f"{number} is not {wanted}.", param, ctx)
+        return number
+
+
+BITS = Whole(1, MOST_BITS)
+COUNT = Whole(1)
+QUALITY = Whole(1, 100)
+SEED = Whole(0)
+SIDE = Whole(SMALLEST_SIDE, LARGEST_SIDE)
+WORKERS = Whole(1, MOST_WORKERS)
