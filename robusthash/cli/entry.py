@@ -97,6 +97,10 @@ class _Commands(LazyGroup):
         ),
         "baseline": ("robusthash.cli.commands.gates.baseline:command", "Write and show the baseline of the gate."),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
+        "config": (
+            "robusthash.cli.commands.setup.config:command",
+            "Show what a command would use, and what a configuration file may hold.",
+        ),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
     },
     context_settings={"help_option_names": ["-h", "--help"]},

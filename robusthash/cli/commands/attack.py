@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
-from robusthash.cli.input.numbers import BITS
+from robusthash.cli.config.option import config_option
+from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
@@ -22,7 +23,10 @@ from robusthash.epsilon import parse_radius
 @click.option("--fitted", type=PATH, metavar="FILE", help="Attack with what robusthash fit has stored in this file.")
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
-@click.option("--epsilon", metavar="8/255|l2:0.5", help="Radius in L-infinity or L2; by default that of the dataset.")
+@click.option(
+    "--epsilon", type=RADIUS, metavar="8/255|l2:0.5", help="Radius in L-infinity or L2; by default that of the dataset."
+)
+@config_option()
 @setting_options
 @click.option(
     "--input",

@@ -17,16 +17,15 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.config.option import config_option, merge_assignments
 from robusthash.cli.gates.fail_under import check_rules, gate_of
 from robusthash.cli.gates.gating import allow_option, rule_option, show_verdict
-from robusthash.cli.input.numbers import BITS, COUNT, EDITS, QUALITY, WORKERS
-from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.numbers import BITS, COUNT, EDITS, QUALITY, RADIUS, WORKERS
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import results_arguments, tell_next
 from robusthash.cli.output.lines import line
 from robusthash.epsilon import parse_radius
-from robusthash.errors import OptionError
 from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
 from robusthash.specs import Direction, Precision, Relevance
@@ -81,6 +80,7 @@ if TYPE_CHECKING:
     "--epsilon",
     "epsilons",
     multiple=True,
+    type=RADIUS,
     metavar="8/255|l2:0.5",
     help="Radius in L-infinity or L2; by default that of the dataset. Repeatable.",
 )
@@ -94,15 +94,11 @@ if TYPE_CHECKING:
 @click.option(
     "--vary",
     multiple=True,
+    callback=merge_assignments,
     metavar="ATTACK.FIELD=V1,V2",
     help="Sweep over an option of an attack: --vary rnm.steps=10,100. Repeatable.",
 )
-@click.option(
-    "--suite",
-    type=PATH,
-    metavar="FILE",
-    help="Read the grid from a TOML file instead of options.",
-)
+@config_option("--suite")
 @setting_options
 @retriever_option
 @metric_option
@@ -143,7 +139,6 @@ def command(
     context: click.Context,
     /,
     *,
-    suite: Path | None,
     workers: int,
     executor: str | None,
     results: Path,
@@ -162,13 +157,13 @@ def command(
     robusthash eval --model dpsh --model hashnet --surrogate dpsh --surrogate hashnet --attack hinge
     robusthash eval --model dpsh --attack rnm --vary rnm.steps=10,100,1000
     robusthash eval --model dpsh --fitted prosgan.safetensors
-    robusthash eval --suite suite.toml
+    robusthash eval --config suite.toml
     robusthash eval --model dpsh --fail-under 'map[attack=strongest] >= 0.30'
 
     With --fail-under, a plugin that cannot be loaded is an error, and the exit code is 3 if a rule is not kept.
     """
     gate = gate_of(rules, allow)
-    request = _request(context, suite, values)
+    request = request_of(values)
     from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.files.storage import require_writable
@@ -202,23 +197,15 @@ def command(
         context.exit(show_verdict(verdict, as_json=False, aside=as_json))
 
 
-def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
-    from robusthash.evaluation import Request, parse_choice, read_suite
+def request_of(values: dict[str, Any]) -> "Request":
+    """The grid that the options define.
+
+    Args:
+        values: of the options by parameter; those of the grid and of its setting, and no others.
+    """
+    from robusthash.evaluation import Request, parse_choice
     from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 
-    if suite is not None:
-        given = [
-            parameter.opts[-1]
-            for parameter in context.command.params
-            if parameter.name in values
-            and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
-        ]
-        if given:
-            raise OptionError(
-                f"--suite cannot be combined with {', '.join(given)}",
-                hint="a suite defines the whole grid: set them in the file",
-            )
-        return read_suite(suite)
     grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses", "edits")}
     grid["vary"] = _sweeps(values.pop("vary"))
     values["precision"] = parse_choice(Precision, "precision", values["precision"])

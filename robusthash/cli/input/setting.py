@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.cli.config.option import merge_assignments
 from robusthash.cli.input.numbers import COUNT, SEED, SIDE
-from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.paths import PATH, NameOrPath
 from robusthash.files.paths import read_path
 from robusthash.options import parse_assignments
 from robusthash.specs import NAMED_WEIGHTS
@@ -30,6 +31,7 @@ _OPTIONS = (
     click.option("--backbone", metavar="NAME", help="Feature network; by default the one that the dataset suggests."),
     click.option(
         "--weights",
+        type=NameOrPath(NAMED_WEIGHTS),
         default="none",
         show_default=True,
         metavar="none|default|PATH",
@@ -41,6 +43,7 @@ _OPTIONS = (
         "--option",
         "assignments",
         multiple=True,
+        callback=merge_assignments,
         metavar="PLUGIN.FIELD=VALUE",
         help="Set an option of a plugin or of training: -o rnm.steps=200 -o train.epochs=5; an attack's, where a "
         "defense has its name: -o attack:fpad.steps=5.",

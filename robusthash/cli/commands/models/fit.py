@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
-from robusthash.cli.input.numbers import BITS
+from robusthash.cli.config.option import config_option
+from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.following import tell_next
@@ -33,7 +34,10 @@ _OTHERS = ("seed", "device")  #: likewise given again to the command that uses t
     metavar="i2i|i2t|t2i|t2t",
     help="Modality of the queries, and of what they search, where a dataset has images and texts.",
 )
-@click.option("--epsilon", metavar="8/255|l2:0.5", help="Radius in L-infinity or L2; by default that of the dataset.")
+@click.option(
+    "--epsilon", type=RADIUS, metavar="8/255|l2:0.5", help="Radius in L-infinity or L2; by default that of the dataset."
+)
+@config_option()
 @setting_options
 @click.option(
     "--precision",
@@ -128,7 +132,7 @@ def _following(context: click.Context, found: "FittedAttack") -> Iterator[str]:
     """The command that evaluates the same model with the file: with all that made the model."""
     yield from ("eval", "--model", context.params["model"])
     for name in (*_REPEATED, *_OTHERS):
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             yield from (f"--{name.replace('_', '-')}", str(context.params[name]))
     for assignment in context.params["assignments"]:
         yield from ("-o", assignment)

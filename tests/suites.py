@@ -1,0 +1,14 @@
+"""What ``robusthash eval --config FILE`` would evaluate."""
+
+from pathlib import Path
+
+from robusthash.cli.commands.eval import command, request_of
+from robusthash.evaluation import Request
+
+_OTHERS = ("workers", "executor", "results", "force", "rules", "allow", "as_json", "quiet")  #: beside the grid
+
+
+def read_suite(path: Path) -> Request:
+    """The request of a configuration file."""
+    with command.make_context("eval", ["--config", str(path)]) as context:
+        return request_of({name: value for name, value in context.params.items() if name not in _OTHERS})
