@@ -7,7 +7,7 @@ parses the files, *again* reads the labels that were kept as bits, *floor* reads
 memory is the peak of a process that opens them, less that of one that only imports the same.
 
 Images: noise of a photograph's size, JPEG, in batches of 64. *Files* decodes and resizes, *decoded* reads the
-memory-mapped copies, *floor* copies as many bytes in memory. All must be the same pixels.
+copies in the cache, *floor* copies as many bytes in memory. All must be the same pixels.
 
 Bounds: opening again is at least ten times as fast as the loop, and either opening takes at most 200 MB; decoded images
 are read at least five times as fast as files. Exits with 1 if one is missed.
@@ -120,7 +120,7 @@ def pictures(folder: Path, options: argparse.Namespace) -> bool:
         Image.fromarray(coarse).resize((500, 375), Image.Resampling.BICUBIC).save(folder / name, quality=90)
     files = FileImages(folder, names, size=224)
     start = time.perf_counter()
-    store = DecodedStore([files], folder / "cache")
+    store = DecodedStore([files], folder / "decoded")
     store.fill(lambda *_: None)
     filled = time.perf_counter() - start
     decoded = DecodedImages(files, store)

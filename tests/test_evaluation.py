@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from robusthash.contracts import silent
+from robusthash.epsilon import Radius
 from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError
 from robusthash.evaluation import Processes, Request, RunSettings, evaluate
 from robusthash.evaluation.crafting.craft import craft
@@ -205,7 +206,8 @@ def test_suites_say_what_options_say(host: PluginHost, tmp_path: Path) -> None:
         'dataset = "digits"\nseed = 3\ndata_root = "images"\n\n[options.rnm]\nsteps = 200\n'
     )
     setting = RunSettings(seed=3, data_root=tmp_path / "images", options={"rnm": {"steps": "200"}})
-    expected = Request(models=("dpsh",), attacks=("rnm",), bits=(16, 32), epsilons=(8 / 255, 0.1), setting=setting)
+    radii = (Radius(size=8 / 255), Radius(size=0.1))
+    expected = Request(models=("dpsh",), attacks=("rnm",), bits=(16, 32), epsilons=radii, setting=setting)
     assert read_suite(suite) == expected
     resources = Resources(setting, host, silent)
     assert len(plan(expected, known(expected, resources))) == 2 * 2 * 2

@@ -235,26 +235,47 @@ def test_a_disk_that_fills_up_is_one_line_and_exit_code_1(
 
 
 @pytest.mark.slow
-def test_photographs_of_ones_own_are_protected(refuse: Refuse, tmp_path: Path) -> None:
-    (tmp_path / "photographs").mkdir()
+def test_photographs_of_ones_own_are_protected(
+    refuse: Refuse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
     draw = random.Random(0)  # noqa: S311 - pixels, not secrets
-    for number in range(3):
-        picture = Image.new("L", (40, 30))
-        picture.putdata([draw.randrange(256) for _ in range(1200)])
-        picture.save(tmp_path / "photographs" / f"{number}.png")
-    options = ("--model", "dpsh", "--attack", "rnm", "-o", "train.epochs=3", "-o", "rnm.steps=20", "--output", "out")
-    assert run(("attack", *options, "--input", "photographs", "--quiet", "--json")) == 0
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for number, suffix in enumerate(("jpg", "png", "webp")):
+        picture = Image.new("RGB", (40, 30))
+        picture.putdata([(draw.randrange(256), 90, draw.randrange(256)) for _ in range(1200)])
+        picture.save(folder / f"{number}.{suffix}", quality=95, exif=turned)
+    (folder / "bad.jpg").write_bytes(b"no image")
+    data = ("--dataset", "digits", "--image-size", "16")
+    command = ("attack", "--model", "dpsh", *data, "-o", "train.epochs=3", "-o", "hinge.steps=20", "--epsilon", "0.3")
+    command = (*command, "--output", "out")
+    assert run((*command, "--input", "photographs", "--quiet", "--json")) == 0
+    said = capsys.readouterr()
+    assert "skipped" in said.err
+    assert "bad.jpg" in said.err
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert [entry["source"] for entry in manifest["images"]] == ["0.png", "1.png", "2.png"]
-    for entry in manifest["images"]:
-        assert entry["moved"] > 0
-        assert entry["linf"] <= 0.3 * 255
-        with Image.open(tmp_path / "out" / entry["file"]) as picture:
-            assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (16, 16))
-    (tmp_path / "photographs" / "bad.jpg").write_bytes(b"no image")
-    refuse(("attack", *options, "--input", "photographs"), "bad.jpg")
+    assert json.loads(said.out) == manifest
+    assert [one["source"] for one in manifest["skipped"]] == ["bad.jpg"]
+    assert [entry["source"] for entry in manifest["photographs"]] == ["0.jpg", "1.png", "2.webp"]
+    for entry in manifest["photographs"]:
+        (judged,) = entry["judged"].values()
+        assert list(judged) == ["as written", "JPEG 80", "JPEG 75", "90% crop"]
+        written = judged["as written"]
+        assert written["clean"]["moved"] == 0
+        assert written["protected"]["moved"] > 0
+        assert written["clean"]["found"] == max(written["clean"]["votes"], key=written["clean"]["votes"].get)
+        with Image.open(tmp_path / "out" / entry["file"]) as picture, Image.open(folder / entry["source"]) as source:
+            assert (picture.format, picture.mode, picture.size) == (source.format, source.mode, source.size)
+            assert picture.getexif()[0x0112] == 6
+    assert run((*command, "--input", "photographs", "--quiet")) == 0
+    table = capsys.readouterr().out
+    assert all(word in table for word in ("0.jpg", "1.png", "2.webp", "as written", "JPEG 75", "kept"))
+    refuse((*command, "--input", "photographs", "--attack", "square"), "photograph")
+    refuse((*command[:-1], "photographs", "--input", "photographs"), "overwritten")
     (tmp_path / "empty").mkdir()
-    refuse(("attack", *options, "--input", "empty"), "no images")
+    refuse((*command, "--input", "empty"), "no photographs")
 
 
 @pytest.mark.slow

@@ -84,7 +84,7 @@ class BoundAttack:
         inputs: Rows,
         *,
         epsilon: float | str | Radius | None = None,
-        edits: int | None = None,
+        edits: int | str | None = None,
         labels: Rows | None = None,
         targets: Rows | None = None,
         anchors: Rows | None = None,
@@ -105,7 +105,8 @@ class BoundAttack:
                 the 8-bit grid first, as an upload would be.
             epsilon: radius: a number, as a share of the box, is in L-infinity; a string is ``8/255``, or ``l2:0.5`` in
                 L2. None is the radius that the attack was fitted for, or edits.
-            edits: instead, for texts of tags, the most tags of each that are added, dropped or swapped.
+            edits: instead, for texts: the most tags of each that are added, dropped or swapped; ``words:3``, words that
+                are replaced; ``characters:2``, characters that are mistyped.
             labels: (n, classes) multi-hot, the inputs' own labels, for attacks that need them.
             targets: (n, classes) multi-hot, the target labels, for targeted attacks.
             anchors: (n, voters, bits) in {-1, 0, +1}, codes of items with the target label, for attacks that aim at
@@ -148,7 +149,7 @@ class BoundAttack:
                 report(rows.stop, len(given), self.name)
         return _joined(parts, inputs.device if isinstance(inputs, Tensor) else torch.device("cpu"))
 
-    def _radius(self, epsilon: float | str | Radius | None, edits: int | None, norm: Norm | None) -> Radius:
+    def _radius(self, epsilon: float | str | Radius | None, edits: int | str | None, norms: Sequence[Norm]) -> Radius:
         """The radius, which is that of a fitted attack.
 
         Raises:
@@ -156,7 +157,7 @@ class BoundAttack:
         """
         fitted = self._chosen.fitted
         if fitted is None:
-            return arguments.bound(epsilon, edits, norm)
+            return arguments.bound(epsilon, edits, norms)
         if edits is not None:
             raise UsageError(f"edits is {edits}, and {fitted.path} was fitted for an epsilon", hint="leave edits out")
         for_radius = fitted.fitting.radius

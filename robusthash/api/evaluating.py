@@ -58,7 +58,7 @@ def evaluate(
     surrogates: Model | Iterable[Model] = (),
     bits: int | Iterable[int] = 32,
     epsilons: float | str | Radius | Iterable[float | str | Radius] = (),
-    edits: int | Iterable[int] = (),
+    edits: int | str | Iterable[int | str] = (),
     directions: str | Iterable[str] = (),
     vary: Mapping[str, Mapping[str, Any]] | None = None,
     options: Options | None = None,
@@ -84,8 +84,8 @@ def evaluate(
         bits: code lengths K, for registered names; other models have their own.
         epsilons: radii: numbers are shares of the box, in L-infinity; strings are ``8/255``, ``l2:0.5``, or ``l2`` for
             the dataset's own in that norm; none is the dataset's in L-infinity, unless there are edits.
-        edits: radii of threats that count, for texts of tags: the most tags of a query that are added, dropped or
-            swapped.
+        edits: radii of threats that count, for texts: 3 is three tags of a query that are added, dropped or swapped,
+            ``words:3`` three words that are replaced, and ``characters:2`` two characters that are mistyped.
         directions: what searches for what, ``i2i``, ``i2t``, ``t2i`` or ``t2t``; none is the dataset's first.
         vary: values to sweep over, by attack, then by option: ``{"rnm": {"steps": [10, 100]}}``.
         options: by plugin, then by field: ``{"rnm": {"steps": 200}, "train": {"epochs": 5}}``.
@@ -118,7 +118,7 @@ def evaluate(
         defenses=arguments.several(defenses, "defense", (str, Defense)),
         directions=tuple(arguments.choice(way, "direction", Direction) for way in arguments.listed(directions)),
         epsilons=tuple(arguments.radius(epsilon) for epsilon in arguments.listed(epsilons)),
-        edits=tuple(arguments.number(count, "edits", least=0) for count in arguments.listed(edits)),
+        edits=tuple(map(arguments.counts, arguments.listed(edits))),
         setting=make_settings(evaluate, dataset, options, settings, *everyone),
     )
     host = installed()

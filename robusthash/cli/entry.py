@@ -154,7 +154,7 @@ def _run(arguments: Sequence[str], session: Session) -> int:
     except click.ClickException as error:
         return _fail(session, error.format_message(), None, error.exit_code)
     except RobustHashError as error:
-        return _fail(session, error.message, error.hint, error.exit_code)
+        return _fail(session, error.message, error.hint, error.exit_code, error.sketch)
     except OutputError as error:
         _silence(sys.stdout)
         return _fail(session, f"cannot write the output: {error}", "free disk space, or send it elsewhere", 1)
@@ -172,7 +172,7 @@ def _restore(files: str | None) -> None:
         os.environ[FILES_VARIABLE] = files
 
 
-def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:
+def _fail(session: Session, message: str, hint: str | None, exit_code: int, sketch: Sequence[str] = ()) -> int:
     try:
         if session.as_json:  # whoever reads the output is told there, too
             told = {"error": message, "hint": hint, "exit_code": exit_code}
@@ -182,6 +182,8 @@ def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> i
         line(f"error: {message}", err=True)
         if hint:
             line(f"hint: {hint}", err=True)
+        for drawn in sketch:
+            line(drawn, err=True, drawn=True)
     except OSError:  # the exit code tells whom no stream can
         _silence(sys.stderr)
     return exit_code

@@ -4,6 +4,7 @@ from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Surr
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
+from robusthash.contracts.attacking.moves import Moves
 from robusthash.contracts.attacking.team import Team
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
@@ -90,6 +91,7 @@ __all__ = [
     "LossStep",
     "Modality",
     "ModelWrapper",
+    "Moves",
     "Neighbours",
     "Norm",
     "Objective",

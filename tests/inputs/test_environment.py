@@ -152,7 +152,8 @@ def test_files_whose_names_are_not_utf_8_are_used_as_any_other(
     few = ["--attack", "noise", "--queries", "2", "--quiet", "--results", str(folder)]
     assert run(["eval", "--model", weights, *few]) == 0
     assert run(["eval", "--model", str(folder / "own.py:build"), *few]) == 0
-    attack = ["attack", "--model", "dpsh", "--attack", "noise", "-o", "train.epochs=1", "--input", str(folder)]
+    data = ["--dataset", "digits", "--image-size", "16"]
+    attack = ["attack", "--model", "dpsh", *data, "--attack", "noise", "-o", "train.epochs=1", "--input", str(folder)]
     assert run([*attack, "--output", str(folder / "out"), "--quiet"]) == 0
     capsys.readouterr()
     assert run(["leaderboard", "--results", str(folder)]) == 0

@@ -77,6 +77,7 @@ FIRST_FILES = {
     "import FILE",
     "show RECORD",
 }
+INPUT = ["attack", *NETWORK, "--dataset", "digits", "--output", "out", "--input"]
 #: What takes a folder.
 FOLDERS = {
     "leaderboard --results": ["leaderboard", "--results", "{}"],
@@ -86,7 +87,7 @@ FOLDERS = {
     "compare --results": ["compare", "0123456789", "0123456789", "--results", "{}"],
     "gate RESULTS": [*GATE, "{}"],
     "plugins test --data-root": ["plugins", "test", "digits", "--data-root", "{}"],
-    "attack --input": ["attack", *NETWORK, "--output", "out", "--input", "{}"],
+    "attack --input": [*INPUT, "{}"],
     "eval --data-root": ["eval", *NETWORK, "--dataset", "folder", "--data-root", "{}"],
     "data verify --data-root": ["data", "verify", "folder", "--data-root", "{}", "--quiet"],
     "data prepare --source": ["data", "prepare", "cifar10", "--source", "{}", "--data-root", "nowhere", "--quiet"],
@@ -159,7 +160,10 @@ OTHERS = {
     "train --output with NUL": (["train", "--model", "lsh", "--output", "a\0b"], "--output"),
     "train --output of 300 characters": (["train", "--model", "lsh", "--output", "n" * 300], "--output"),
     "a data root that is needed": (["data", "verify", "folder"], "folder of the images"),
-    "a folder of no pictures": (["attack", *NETWORK, "--output", "out", "--input", "folder"], "folder"),
+    "a folder of no pictures": (
+        ["attack", *NETWORK, "--dataset", "digits", "--output", "out", "--input", "folder"],
+        "folder",
+    ),
 }
 
 

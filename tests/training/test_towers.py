@@ -73,6 +73,13 @@ class Words(TextBackbone):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Learnt(Words):
+    """Starts with weights that were learnt elsewhere."""
+
+    pretrained = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pull(CrossModalObjective):
     """Brings relaxed codes of both towers, and of their banks, to the similarities of the labels."""
 
@@ -192,6 +199,34 @@ def test_features_of_a_frozen_backbone_are_computed_once(data: RetrievalData) ->
     layered(model, IMAGE).features.register_forward_hook(count)
     train(model, Pull(), replace(RECIPE, backbone_lr_scale=0.0), data, seed=0, device=CPU)
     assert calls <= 2  # a probe of their width, and 40 items in one batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Near(Pull):
+    """The same, without the banks, over texts that a network knows something of."""
+
+    banked: ClassVar[bool] = False
+
+    def loss(self, batch: PairedBatch, step: TrainStep) -> Tensor:
+        image, text = batch.towers[IMAGE], batch.towers[TEXT]
+        assert text.start.shape == (len(batch.labels), 16)  # by its features
+        assert [len(one.stages) for one in (image, text)] == [3, 1]  # features, and two layers of the neck
+        assert image.stages[-1] is image.features
+        return (image.relaxed @ text.relaxed.T / step.bits - (2 * batch.similar - 1)).square().mean()
+
+
+def test_a_text_network_that_was_learnt_elsewhere_is_frozen_as_backbones_are(data: RetrievalData) -> None:
+    """It learns at their rate; at 0 it stays as it is, and its features are computed once, before and for the loss."""
+    backbones = {IMAGE: Tiny(), TEXT: Learnt()}
+    for scale, stays in ((0.0, True), (0.1, False)):
+        model = build_towers(Near(), backbones, data.modalities, bits=12, weights="none", seed=0)
+        prepare_towers(model, backbones, data.train)
+        features, calls = layered(model, TEXT).features, []
+        before = weights_digest(features)
+        features.register_forward_hook(lambda *_call, calls=calls: calls.append(1))
+        train(model, Near(), replace(RECIPE, backbone_lr_scale=scale), data, seed=0, device=CPU)
+        assert (weights_digest(features) == before) is stays
+        assert (len(calls) <= 2) is stays
 
 
 def test_an_objective_of_one_tower_is_trained_on_features_too(data: RetrievalData) -> None:

@@ -14,17 +14,28 @@ from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.lines import line
+from robusthash.cli.protecting import protect
 from robusthash.epsilon import parse_radius
+from robusthash.errors import UsageError
 
 
 @click.command("attack")
-@click.option("--model", required=True, metavar="NAME", help="Hash model, or path/to/file.py:build.")
-@click.option("--attack", metavar="NAME", help="Attack.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="Hash model, checkpoint, or path/to/file.py:build. With --input repeatable: all are attacked together.",
+)
+@click.option("--attack", metavar="NAME", help="Attack; with --input by default hinge.")
 @click.option("--fitted", type=PATH, metavar="FILE", help="Attack with what robusthash fit has stored in this file.")
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
 @click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
 @click.option(
-    "--epsilon", type=RADIUS, metavar="8/255|l2:0.5", help="Radius in L-infinity or L2; by default that of the dataset."
+    "--epsilon",
+    type=RADIUS,
+    metavar="8/255|l2:0.5",
+    help="Radius in L-infinity or L2; by default that of the dataset, with --input 8/255.",
 )
 @config_option()
 @setting_options
@@ -33,9 +44,11 @@ from robusthash.epsilon import parse_radius
     "folder",
     type=PATH,
     metavar="DIR",
-    help="Attack the images in this folder instead of the queries.",
+    help="Protect the photographs in this folder, instead of attacking the queries.",
 )
-@click.option("--output", type=PATH, required=True, metavar="DIR", help="Folder for the PNGs.")
+@click.option("--output", type=PATH, required=True, metavar="DIR", help="Folder for the PNGs, or the photographs.")
+@click.option("--mask/--no-mask", "masked", default=True, show_default=True, help="Change flat parts of them less.")
+@click.option("--keep-location", is_flag=True, help="Photographs keep the place where they were taken.")
 @json_option
 @quiet_option
 @click.pass_context
@@ -43,7 +56,7 @@ def command(
     context: click.Context,
     /,
     *,
-    model: str,
+    models: tuple[str, ...],
     attack: str | None,
     fitted: Path | None,
     bits: int,
@@ -51,6 +64,8 @@ def command(
     epsilon: str | None,
     folder: Path | None,
     output: Path,
+    masked: bool,
+    keep_location: bool,
     as_json: bool,
     quiet: bool,
     **values: Any,
@@ -58,19 +73,40 @@ def command(
     """Write adversarial images as 8-bit PNGs, with a manifest.
 
     With --input, it protects your own photographs: they look almost the same, but no longer retrieve similar images.
+    They keep their size, format and metadata, and are judged from the written files, also after what services do to
+    them. The models' images are by default those that a checkpoint was trained on, or the folder under --data-root.
 
     \b
     robusthash attack --model dpsh --attack rnm --output adversarial
-    robusthash attack --model dpsh --attack rnm --input photographs --output protected
     robusthash attack --model dpsh --fitted prosgan.safetensors --output adversarial
+    robusthash attack --input photographs --data-root searched --output protected
+    robusthash attack --input photographs --model mine.safetensors --output protected
     """
     setting = make_setting(**values)
     radius = None if epsilon is None else parse_radius(epsilon)
+    from robusthash.evaluation.planning.fitted import only_attack
+
+    if folder is not None:
+        protect(
+            context,
+            folder,
+            output,
+            models,
+            only_attack(attack, fitted) if attack or fitted else None,
+            setting,
+            bits=bits,
+            defense=defense,
+            epsilon=radius,
+            masked=masked,
+            keep_location=keep_location,
+            as_json=as_json,
+            quiet=quiet,
+        )
+        return
+    model = _only(models)
     from robusthash.evaluation import Request
     from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
-    from robusthash.evaluation.planning.fitted import only_attack
-    from robusthash.evaluation.planning.pictures import own_pictures
     from robusthash.files.storage import require_writable
 
     named = only_attack(attack, fitted)
@@ -81,8 +117,6 @@ def command(
     host = load_host(context)
     request = settled(request, host)
     check_early(request, host)
-    if folder is not None:
-        own_pictures(folder)
     require_writable(output, "--output")
     from robusthash.evaluation import attack_images
 
@@ -97,7 +131,6 @@ def command(
             output=output,
             defense=defense,
             epsilon=radius,
-            folder=folder,
             progress=report,
         )
     if as_json:
@@ -112,3 +145,15 @@ def command(
     length = pictures[0].bits
     changed = f"descriptors moved by {moved:.2f}" if length is None else f"{moved:.1f} of {length} bits flipped"
     click.echo(f"on average {changed}, {retained:.0%} of the ten nearest neighbours retained")
+
+
+def _only(models: tuple[str, ...]) -> str:
+    """The model that queries are attacked on.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    if len(models) == 1:
+        return models[0]
+    said = "no model is named" if not models else f"{len(models)} models are named, and queries are attacked on one"
+    raise UsageError(said, hint="name one with --model; several are for --input")

@@ -20,12 +20,12 @@ from robusthash.cli.common import (
 from robusthash.cli.config.option import config_option, merge_assignments
 from robusthash.cli.gates.fail_under import check_rules, gate_of
 from robusthash.cli.gates.gating import allow_option, rule_option, show_verdict
-from robusthash.cli.input.numbers import BITS, COUNT, EDITS, QUALITY, RADIUS, WORKERS
+from robusthash.cli.input.numbers import BITS, COUNT, QUALITY, RADIUS, WORKERS
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import results_arguments, tell_next
 from robusthash.cli.output.lines import line
-from robusthash.epsilon import parse_radius
+from robusthash.epsilon import parse_edits, parse_radius
 from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
 from robusthash.specs import Direction, Precision, Relevance
@@ -87,9 +87,9 @@ if TYPE_CHECKING:
 @click.option(
     "--edits",
     multiple=True,
-    type=EDITS,
-    metavar="N",
-    help="Most edits of a text: tags that are added, dropped or swapped. Repeatable.",
+    type=RADIUS,
+    metavar="[tags:|words:|characters:]N",
+    help="Most edits of a text: tags added, dropped or swapped, words:3 replaced, characters:2 mistyped. Repeatable.",
 )
 @click.option(
     "--vary",
@@ -206,7 +206,8 @@ def request_of(values: dict[str, Any]) -> "Request":
     from robusthash.evaluation import Request, parse_choice
     from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 
-    grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses", "edits")}
+    grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses")}
+    edits = tuple(map(parse_edits, values.pop("edits")))
     grid["vary"] = _sweeps(values.pop("vary"))
     values["precision"] = parse_choice(Precision, "precision", values["precision"])
     values["relevance"] = parse_choice(Relevance, "relevance", values["relevance"])
@@ -218,7 +219,7 @@ def request_of(values: dict[str, Any]) -> "Request":
         description = read_description(values["checkpoint"])
         grid |= {"models": (description.model.name,), "bits": (description.bits,)}
     epsilons = tuple(parse_radius(epsilon) for epsilon in values.pop("epsilons"))
-    return Request(**grid, epsilons=epsilons, setting=make_setting(**values))
+    return Request(**grid, epsilons=epsilons, edits=edits, setting=make_setting(**values))
 
 
 def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]]]:

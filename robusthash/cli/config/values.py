@@ -51,7 +51,7 @@ def wanted(key: Key) -> str:
     if isinstance(kind, Whole):
         return "a whole number"
     if kind is RADIUS:
-        return "a number, or a text such as '8/255'"
+        return "a number, or a text such as '8/255' or 'words:3'"
     return "a path" if isinstance(kind, AnyPath) else "a text"
 
 

@@ -40,7 +40,7 @@ class Whole(_Integer):
 
 
 class Radius(_Text):
-    """The radius of a threat as a user writes it; it is parsed with the others, where it is known whose it is."""
+    """The radius of a threat, or its edits, as a user writes it; it is parsed where the request is made."""
 
     name = "radius"
 
@@ -50,7 +50,6 @@ class Radius(_Text):
 
 BITS = Whole(1, MOST_BITS)
 COUNT = Whole(1)
-EDITS = Whole(0)
 QUALITY = Whole(1, 100)
 RADIUS = Radius()
 SEED = Whole(0)

@@ -43,17 +43,20 @@ class Frame:
         return cls(height=resized[0], width=resized[1], top=top, left=left, size=size)
 
 
-def framed(image: Tensor, *, resize: int, size: int) -> Tensor:
+def framed(image: Tensor, *, resize: int, size: int, keeps: bool = False) -> Tensor:
     """A picture in its frame: bilinear, antialiased.
 
     Args:
         image: (3, h, w) uint8.
         resize: length of the shorter side before the crop.
         size: rows and columns of the square.
+        keeps: whether a picture of this size is taken as it is, instead of being resized and cropped.
 
     Returns:
         (3, size, size) uint8.
     """
+    if keeps and image.shape[1:] == (size, size):
+        return image.contiguous()
     frame = Frame.of(*image.shape[1:], resize=resize, size=size)
     if image.shape[1:] != (frame.height, frame.width):
         # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.

@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -13,25 +14,25 @@ from robusthash.boundary import breach, inherit
 from robusthash.contracts.modality import Modality
 from robusthash.errors import DatasetError
 from robusthash.pixels import from_levels
-from robusthash.specs import Norm
 
 _CHUNK = 64  #: items that are read at a time
 
 
 class Inputs(ABC):
-    """The items of a split in one modality.
-
-    Attributes:
-        vocabulary: the word that each element of a bag of words counts; None for other inputs. A model of texts works
-            with the vocabulary that it was trained on alone.
-    """
-
-    vocabulary: tuple[str, ...] | None = None
+    """The items of a split in one modality."""
 
     @property
     @abstractmethod
     def modality(self) -> Modality:
-        """Shape and box of an item."""
+        """Shape and box of an item, and the words that its elements count."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The word that each element of a bag of words counts; None for other inputs.
+
+        A model of texts works with the vocabulary that it was trained on alone.
+        """
+        return self.modality.vocabulary
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -102,7 +103,6 @@ class Taken(Inputs, Generic[View]):
     def __init__(self, whole: View, indices: list[int]) -> None:
         self.whole = whole
         self.indices = indices
-        self.vocabulary = whole.vocabulary
         inherit(self, whole)
 
     @property
@@ -130,10 +130,12 @@ class Images(Inputs):
         size: height and width, in pixels.
         resize: length of the shorter side that pictures have before they are cropped to the size, so that other ones
             can be read alike; None for images that are stored in their size: others are then read with the usual one.
+        keeps: whether pictures that have the size already are taken as they are.
     """
 
     size: tuple[int, int]
     resize: int | None = None
+    keeps: bool = False
 
     @property
     def modality(self) -> Modality:
@@ -180,7 +182,7 @@ def read_pixels(images: Images, indices: Sequence[int]) -> Tensor:
 class _TakenImages(Taken[Images], Images):
     def __init__(self, whole: Images, indices: list[int]) -> None:
         super().__init__(whole, indices)
-        self.size, self.resize = whole.size, whole.resize
+        self.size, self.resize, self.keeps = whole.size, whole.resize, whole.keeps
 
     def read(self, indices: Sequence[int]) -> Tensor:
         return self.whole.read(self.positions(indices))
@@ -195,6 +197,8 @@ class ArrayImages(Images):
     Raises:
         DatasetError: another shape or dtype.
     """
+
+    keeps = True
 
     def __init__(self, array: Tensor) -> None:
         if array.dtype != torch.uint8 or array.ndim != 4 or array.shape[1] != 3:
@@ -242,13 +246,14 @@ class ArrayTexts(Inputs):
             raise DatasetError(
                 f"{len(vocabulary)} words for text features of {array.shape[1]} dimensions", hint="one word a column"
             )
-        if self._modality.edited is Norm.TAGS and not bool(((array == box.low) | (array == box.high)).all()):
+        if self._modality.tags and not bool(((array == box.low) | (array == box.high)).all()):
             raise DatasetError(
                 f"text features have values between {box.low:g}, an absent tag, and {box.high:g}, one that is there",
                 hint="scale them in the model, or leave out tags=True",
             )
         self.array = array
-        self.vocabulary = None if vocabulary is None else tuple(vocabulary)
+        if vocabulary is not None:
+            self._modality = replace(self._modality, vocabulary=tuple(vocabulary))
 
     @property
     def modality(self) -> Modality:  # noqa: D102 - as in the base class

@@ -165,7 +165,7 @@ def _view_of(hashed: Hashed, system: System) -> Inputs | None:
         root = Path(source.folder)
         if not root.is_dir():
             return None
-        found = Pictures(root, hashed.names, size=made.shape[1], resize=made.resize, outside=True)
+        found = Pictures(root, hashed.names, size=made.shape[1], resize=made.resize, keeps=made.keeps, outside=True)
         found.broken = {}
         return found
     splits = {split.name: split for split in (data.query, data.database, data.train)}

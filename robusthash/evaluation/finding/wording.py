@@ -8,7 +8,6 @@ import torch
 
 from robusthash.contracts import ArrayTexts, Inputs
 from robusthash.errors import CapabilityError, InputError, RobustHashWarning
-from robusthash.specs import Norm
 
 _WORD = re.compile(r"[\w-]+")
 _SHOWN = 12  #: words of a vocabulary that an error names
@@ -28,7 +27,7 @@ def bags(texts: Sequence[str], view: Inputs) -> ArrayTexts:
         InputError: a text has no word of the vocabulary.
     """
     vocabulary, modality = view.vocabulary, view.modality
-    if vocabulary is None or modality.edited is not Norm.TAGS:
+    if vocabulary is None or not modality.tags:
         raise CapabilityError(
             "the dataset's texts are features without a vocabulary, which a text cannot be turned into",
             hint="search with a text of the dataset: --query ID",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robusthash.epsilon import Radius, checked_edits
+from robusthash.epsilon import Edits, Radius
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
@@ -124,7 +124,7 @@ class Request:
     defenses: tuple[AnyDefense, ...] = (NO_DEFENSE,)
     directions: tuple[Direction, ...] = ()
     epsilons: tuple[Radius | Norm | float, ...] = ()
-    edits: tuple[int, ...] = ()
+    edits: tuple[Edits, ...] = ()
     setting: RunSettings = field(default_factory=RunSettings)
 
     def __post_init__(self) -> None:
@@ -141,8 +141,6 @@ class Request:
                     if kind == PluginKind.ATTACK
                     else f"add --attack {owner}",
                 )
-        for count in self.edits:
-            checked_edits(count)
         for bits in self.bits:
             if not 1 <= bits <= MOST_BITS:
                 raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")

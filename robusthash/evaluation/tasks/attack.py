@@ -1,13 +1,10 @@
-"""Attacks the dataset's queries or a folder of images, and writes the adversarial images."""
+"""Attacks the dataset's queries, and writes the adversarial images."""
 
 from pathlib import Path
 
-import torch
-
-from robusthash.contracts import FileImages, Progress, RetrievalData, Split
+from robusthash.contracts import Progress
 from robusthash.epsilon import Radius
 from robusthash.evaluation.planning.names import AnyAttack
-from robusthash.evaluation.planning.pictures import own_pictures
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
 from robusthash.evaluation.running.cells import prepare
@@ -29,7 +26,6 @@ def attack_images(
     output: Path,
     defense: str = NO_DEFENSE,
     epsilon: Radius | Norm | None = None,
-    folder: Path | None = None,
     progress: Progress,
 ) -> list[Picture]:
     """Writes adversarial images as PNGs, with a manifest.
@@ -43,7 +39,6 @@ def attack_images(
         output: folder of the PNGs and their manifest.
         defense: registered name, or ``none``.
         epsilon: radius, or the norm of the dataset's own; None is that in L-infinity.
-        folder: folder with images of the user's own, without labels; None is the dataset's queries.
         progress: called with (done, total, what).
 
     Returns:
@@ -51,8 +46,6 @@ def attack_images(
 
     Raises:
         UsageError: a name or an option is wrong.
-        InputError: the folder does not exist or has no images.
-        DatasetError: an image cannot be read.
         CapabilityError: the attack needs something that is missing, or the queries are not images.
         PluginError: the attack failed.
         StorageError: a file cannot be written.
@@ -65,22 +58,8 @@ def attack_images(
     check(request, resources)
     cell = plan(request, known(request, resources))[-1]
     check_fitted([cell], resources)
-    if folder is not None:
-        resources.attack_instead(_own_images(folder, resources.data))
     systems = Systems(resources)
     try:
         return save_gallery(prepare(cell, systems, {}), output, progress)
     finally:
         systems.close()
-
-
-def _own_images(folder: Path, data: RetrievalData) -> Split:
-    """The user's images. They have no labels, so every label of the database may be a target.
-
-    Raises:
-        InputError: the folder does not exist or has no images.
-    """
-    names = tuple(str(path.relative_to(folder)) for path in own_pictures(folder))
-    images = FileImages(folder, names, size=data.query.images.size[0])
-    labels = torch.zeros((len(names), data.database.labels.shape[1]), dtype=torch.uint8)
-    return Split.of_images(name="query", images=images, labels=labels, ids=names)

@@ -29,7 +29,7 @@ class Picture:
     """One adversarial image.
 
     Attributes:
-        source: the item's id, or the user's file.
+        source: the item's id.
         file: the PNG's name in the output folder.
         psnr: PSNR to the clean image, in dB.
         ssim: SSIM to the clean image, at most 1.

@@ -6,6 +6,7 @@ from typing import Any
 from robusthash.specs import BackboneSpec, ModelSpec
 
 _DATASET = "pairs-digits"  #: that these models are trained on unless a run names another
+_CLIP = "radford2021learning"
 _CPAH = "xie2020multi"
 _DCMH = "jiang2017deep"
 _DCHMT = "tu2022differentiable"
@@ -19,13 +20,7 @@ def models() -> Iterator[ModelSpec]:
     yield from _dcmh()
     yield from _djsrh()
     yield from _fpad()
-    yield ModelSpec(
-        name="dchmt",
-        factory="robusthash_crossmodal.victims.dchmt:DCHMT",
-        summary="Distances across and within the towers, pulled to 0 or pushed to a margin (DCHMT)",
-        paper=_DCHMT,
-        dataset=_DATASET,
-    )
+    yield from _dchmt()
 
 
 def backbones() -> Iterator[BackboneSpec]:
@@ -53,12 +48,41 @@ def backbones() -> Iterator[BackboneSpec]:
         factory="robusthash_crossmodal.victims.networks.transformer:WordsTransformer",
         summary="Self-attention among the embeddings of a text's words",
     )
+    yield from _clip()
     yield BackboneSpec(
         name="cnn-f",
         factory="robusthash_crossmodal.victims.networks.cnnf:CnnF",
         summary="CNN-F, the image network of DCMH, for 224x224",
         paper="chatfield2014return",
     )
+
+
+def _clip() -> Iterator[BackboneSpec]:
+    large = {"width": 1024, "layers": 24, "heads": 16, "output": 768}
+    small = {"width": 64, "layers": 2, "heads": 4, "output": 64}
+    for name, summary, options in (
+        ("clip-vit-b32", "CLIP's image tower, base size, patches of 32x32", {}),
+        ("clip-vit-b16", "CLIP's image tower, base size, patches of 16x16", {"patch": 16}),
+        ("clip-vit-l14", "CLIP's image tower, large, patches of 14x14", {"patch": 14, **large}),
+        ("clip-vit/small", "CLIP's image tower in small, for images of 16x16", {"image_size": 16, "patch": 4, **small}),
+    ):
+        factory = "robusthash_crossmodal.victims.networks.clip.image:ClipImage"
+        yield BackboneSpec(name=name, factory=factory, summary=summary, options=options, paper=_CLIP)
+    for name, summary, options in (
+        ("clip-text", "CLIP's text tower beside the base image towers, over the words of a bag", {}),
+        (
+            "clip-text/l14",
+            "CLIP's text tower beside the large image tower, over the words of a bag",
+            {"width": 768, "heads": 12, "output": 768},
+        ),
+        (
+            "clip-text/small",
+            "CLIP's text tower in small, with random weights and a token for each letter",
+            {"weights": "random", "tokens": 514, "pieces": 12, "context": 128, **small},
+        ),
+    ):
+        factory = "robusthash_crossmodal.victims.networks.clip.text:ClipText"
+        yield BackboneSpec(name=name, factory=factory, summary=summary, options=options, paper=_CLIP)
 
 
 def _cpah() -> Iterator[ModelSpec]:
@@ -100,8 +124,35 @@ def _dcmh() -> Iterator[ModelSpec]:
     yield preset(
         "dcmh/released",
         "DCMH as in public code",
-        {"balance": False, "bounded": False, "eta": 1.0, "text": "words-mlp/dcmh"},
+        {"balance": False, "bounded": False, "eta": 1.0, "hidden": None, "text": "words-mlp/dcmh"},
         {"optimizer": "sgd", "momentum": 0.0, "lr": 10**-1.5, "epochs": 500, "batch_size": 128, "schedule": "cosine"},
+    )
+
+
+def _dchmt() -> Iterator[ModelSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
+        return ModelSpec(
+            name=name,
+            factory="robusthash_crossmodal.victims.dchmt:DCHMT",
+            summary=summary,
+            options=options,
+            recipe=recipe,
+            paper=_DCHMT,
+            dataset=_DATASET,
+        )
+
+    yield preset("dchmt", "Distances across and within the towers, pulled to 0 or pushed to a margin (DCHMT)", {}, {})
+    yield preset(
+        "clip-hash",
+        "CLIP's towers, frozen, with hash layers trained by DCHMT's loss",
+        {"image": "clip-vit-b32", "text": "clip-text"},
+        {"backbone_lr_scale": 0.0},
+    )
+    yield preset(
+        "clip-hash/small",
+        "The towers of clip-hash in small, trained from random weights: to try what CLIP's would do",
+        {"image": "clip-vit/small", "text": "clip-text/small"},
+        {},
     )
 
 
@@ -122,7 +173,7 @@ def _djsrh() -> Iterator[ModelSpec]:
     yield preset(
         "djsrh/released",
         "DJSRH as in its authors' code, for MIRFlickr",
-        {"text": "words-mlp/djsrh", "centred": False},
+        {"text": "words-mlp/djsrh", "hidden": None, "beta": 0.9, "eta": 0.4, "mu": 1.5, "centred": False},
         released,
     )
 

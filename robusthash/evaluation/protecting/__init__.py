@@ -1,0 +1,1 @@
+"""Photographs that look the same and no longer retrieve what they show: crafted at their own size, and judged."""

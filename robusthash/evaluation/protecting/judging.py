@@ -1,0 +1,92 @@
+"""Judges delivered photographs: what their files retrieve, beside what the clean ones retrieve."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from robusthash.adversary import distance_to
+from robusthash.contracts import FileImages
+from robusthash.contracts.data.framing import framed
+from robusthash.evaluation.protecting.changes import changes
+from robusthash.evaluation.protecting.outcome import AS_WRITTEN, Judged, Seen
+from robusthash.evaluation.victims.system import System
+from robusthash.photographs import open_photograph
+from robusthash.pixels import from_levels
+
+NEAREST = 10  #: items whose labels are listed
+_MOST = 100  #: nearest items that vote on what a photograph shows
+_SHARE = 10  #: of the database, at most a tenth votes
+
+
+class Judge:
+    """Reads files as the models' loader does, and asks a model and its database about them.
+
+    Args:
+        system: the model with the database that it searches.
+        resize: length of the shorter side that the loader resizes to.
+        size: rows and columns of the model's images.
+    """
+
+    def __init__(self, system: System, *, resize: int, size: int) -> None:
+        self._system, self._resize, self._size = system, resize, size
+        database = system.database
+        self._index, self._labels = database.index, database.labels
+        self._classes = system.resources.data.classes
+        self.voters = max(min(_MOST, self._index.size // _SHARE), 1)
+
+    def __call__(self, clean: Path, delivered: Path) -> dict[str, Judged]:
+        """What a model makes of a photograph, by the change that it has gone through.
+
+        Args:
+            clean: the user's file.
+            delivered: the file that was written.
+
+        Raises:
+            DatasetError: a file cannot be read.
+        """
+        pictures = [picture for path in (clean, delivered) for picture in self._pictures(path)]
+        model, device = self._system.query_model, self._system.resources.device
+        represented = model.represent(from_levels(torch.stack(pictures)).to(device)).cpu()
+        seen = self._seen(represented)
+        names = [AS_WRITTEN, *(change.name for change in changes())]
+        return {
+            name: Judged(clean=one, protected=other)
+            for name, one, other in zip(names, seen[: len(names)], seen[len(names) :], strict=True)
+        }
+
+    def _pictures(self, path: Path) -> list[Tensor]:
+        """The file as the loader reads it, then what each change makes of it: each (3, size, size) uint8."""
+        loader = FileImages(path.parent, [path.name], size=self._size, resize=self._resize, workers=1)
+        pixels = open_photograph(path).pixels
+        changed = [np.ascontiguousarray(change.apply(pixels)) for change in changes()]
+        return [
+            loader.read([0])[0],
+            *(framed(torch.from_numpy(one).permute(2, 0, 1), resize=self._resize, size=self._size) for one in changed),
+        ]
+
+    def _seen(self, represented: Tensor) -> list[Seen]:
+        space = self._system.space
+        codes = space.codes(represented).float()
+        moved = distance_to(codes[:1].expand_as(codes), codes, space)
+        ids = self._index.search(represented, max(self.voters, min(NEAREST, self._index.size))).ids
+        first = set(ids[0, :NEAREST].tolist())
+        seen = []
+        for distance, row in zip(moved.tolist(), ids.tolist(), strict=True):
+            votes = Counter(name for item in row[: self.voters] for name in self._names(item))
+            seen.append(
+                Seen(
+                    moved=float(distance),
+                    found=votes.most_common(1)[0][0] if votes else None,
+                    votes=dict(votes.most_common()),
+                    nearest=tuple(self._names(item) for item in row[:NEAREST]),
+                    retained=len(first & set(row[:NEAREST])) / len(first),
+                )
+            )
+        return seen
+
+    def _names(self, item: int) -> tuple[str, ...]:
+        """The labels of an item of the database."""
+        return tuple(self._classes[place] for place in self._labels[item].nonzero().flatten().tolist())
