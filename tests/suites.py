@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+from robusthash.cli import group
 from robusthash.cli.commands.eval import command, request_of
+from robusthash.cli.input.session import Session
 from robusthash.evaluation import Request
 
 _OTHERS = ("workers", "executor", "results", "force", "rules", "allow", "as_json", "quiet")  #: beside the grid
@@ -10,5 +12,8 @@ _OTHERS = ("workers", "executor", "results", "force", "rules", "allow", "as_json
 
 def read_suite(path: Path) -> Request:
     """The request of a configuration file."""
-    with command.make_context("eval", ["--config", str(path)]) as context:
+    with (
+        group.make_context("robusthash", ["eval"], obj=Session()) as parent,
+        command.make_context("eval", ["--config", str(path)], parent=parent) as context,
+    ):
         return request_of({name: value for name, value in context.params.items() if name not in _OTHERS})
