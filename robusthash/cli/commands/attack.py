@@ -9,6 +9,7 @@ import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.config.option import config_option
+from robusthash.cli.input.names import ATTACK, DEFENSE, MODEL
 from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
@@ -23,14 +24,17 @@ from robusthash.errors import UsageError
 @click.option(
     "--model",
     "models",
+    type=MODEL,
     multiple=True,
     metavar="NAME",
     help="Hash model, checkpoint, or path/to/file.py:build. With --input repeatable: all are attacked together.",
 )
-@click.option("--attack", metavar="NAME", help="Attack; with --input by default hinge.")
+@click.option("--attack", type=ATTACK, metavar="NAME", help="Attack; with --input by default hinge.")
 @click.option("--fitted", type=PATH, metavar="FILE", help="Attack with what robusthash fit has stored in this file.")
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
-@click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
+@click.option(
+    "--defense", type=DEFENSE, default="none", show_default=True, metavar="NAME", help="Defense of the model."
+)
 @click.option(
     "--epsilon",
     type=RADIUS,

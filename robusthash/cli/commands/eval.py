@@ -20,6 +20,7 @@ from robusthash.cli.common import (
 from robusthash.cli.config.option import config_option, merge_assignments
 from robusthash.cli.gates.fail_under import check_rules, gate_of
 from robusthash.cli.gates.gating import allow_option, rule_option, show_verdict
+from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, EXECUTOR, MODEL, PRECISION, RELEVANCE, SWEPT
 from robusthash.cli.input.numbers import BITS, COUNT, QUALITY, RADIUS, WORKERS
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     "models",
+    type=MODEL,
     multiple=True,
     metavar="NAME",
     help="Hash model, a checkpoint, or path/to/file.py:build. Repeatable.",
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "--attack",
     "attacks",
+    type=ATTACK,
     multiple=True,
     metavar="NAME",
     help="Attack; without one, the attack that models are ranked by. Repeatable.",
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 @click.option(
     "--surrogate",
     "surrogates",
+    type=MODEL,
     multiple=True,
     metavar="NAME",
     help="Model, given as for --model, that attacks are crafted on and transferred from. Repeatable.",
@@ -63,6 +67,7 @@ if TYPE_CHECKING:
 @click.option(
     "--defense",
     "defenses",
+    type=DEFENSE,
     multiple=True,
     default=("none",),
     show_default=True,
@@ -72,6 +77,7 @@ if TYPE_CHECKING:
 @click.option(
     "--direction",
     "directions",
+    type=DIRECTION,
     multiple=True,
     metavar="i2i|i2t|t2i|t2t",
     help="Modality of the queries, and of what they search, where a dataset has images and texts. Repeatable.",
@@ -93,6 +99,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--vary",
+    type=SWEPT,
     multiple=True,
     callback=merge_assignments,
     metavar="ATTACK.FIELD=V1,V2",
@@ -104,6 +111,7 @@ if TYPE_CHECKING:
 @metric_option
 @click.option(
     "--relevance",
+    type=RELEVANCE,
     default="share-any",
     show_default=True,
     metavar="share-any|exact|contains-target",
@@ -119,6 +127,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--precision",
+    type=PRECISION,
     default="float32",
     show_default=True,
     metavar="float32|bf16",
@@ -127,7 +136,9 @@ if TYPE_CHECKING:
 @click.option("--compile", "compiled", is_flag=True, help="Compile the surrogate with torch.compile.")
 @click.option("--shard-size", type=COUNT, metavar="N", help="Queries per batch, which fixes the compute shape.")
 @click.option("--workers", type=WORKERS, default=1, show_default=True, metavar="N", help="Number of processes.")
-@click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
+@click.option(
+    "--executor", type=EXECUTOR, metavar="NAME", help="Where shards are run; --workers N is processes of this machine."
+)
 @results_option
 @click.option("--force", is_flag=True, help="Evaluate stored cells again.")
 @rule_option

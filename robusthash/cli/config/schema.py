@@ -6,9 +6,9 @@ from typing import Any
 import click
 
 from robusthash.cli.config.keys import Key, configured, keys_of
+from robusthash.cli.input.names import OneOf, PluginName
 from robusthash.cli.input.numbers import RADIUS, Whole
 
-_WORD = re.compile(r"[a-z0-9-]+")
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 _OPTION: dict[str, Any] = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
 _SWEEP: dict[str, Any] = {"type": "array", "minItems": 1, "items": _SCALAR}
@@ -80,15 +80,6 @@ def _one(key: Key) -> dict[str, Any]:
         return {"type": "integer", **bounds}
     if kind is RADIUS:
         return {"type": ["string", "number"]}
-    choices = choices_of(parameter)
-    return {"anyOf": [{"enum": choices}, {"type": "string"}]} if choices else {"type": "string"}
-
-
-def choices_of(parameter: click.Parameter) -> list[str]:
-    """The values that an option's help names, such as ``float32|bf16``; none where it names no words.
-
-    Args:
-        parameter: of a command.
-    """
-    parts = (parameter.metavar or "").split("|")
-    return [part for part in parts if _WORD.fullmatch(part)] if len(parts) > 1 else []
+    if isinstance(kind, OneOf) and not isinstance(kind, PluginName):
+        return {"anyOf": [{"enum": list(kind.words)}, {"type": "string"}]}
+    return {"type": "string"}

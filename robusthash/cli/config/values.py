@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from robusthash.cli.config.keys import Key
+from robusthash.cli.input.names import NameOrPath
 from robusthash.cli.input.numbers import RADIUS, Whole
-from robusthash.cli.input.paths import AnyPath, NameOrPath
+from robusthash.cli.input.paths import AnyPath
 from robusthash.errors import UsageError
 from robusthash.files.paths import read_path
 
@@ -65,7 +66,7 @@ def _one(key: Key, value: object, folder: Path) -> Any:
         raise WrongValueError(f"is {_told(value)}, not {wanted(key)}")
     if not isinstance(value, str):
         return value
-    if isinstance(kind, AnyPath) or (isinstance(kind, NameOrPath) and value not in kind.names):
+    if isinstance(kind, AnyPath) or (isinstance(kind, NameOrPath) and value not in kind.words):
         try:
             path = folder / read_path(value, key.name)
         except UsageError as error:

@@ -9,6 +9,7 @@ import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.config.option import config_option
+from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, MODEL, PRECISION
 from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
@@ -25,12 +26,21 @@ _OTHERS = ("seed", "device")  #: likewise given again to the command that uses t
 
 
 @click.command("fit")
-@click.argument("attack", metavar="ATTACK")
-@click.option("--model", required=True, metavar="NAME|FILE", help="Hash model, a checkpoint, or path/to/file.py:build.")
+@click.argument("attack", type=ATTACK, metavar="ATTACK")
+@click.option(
+    "--model",
+    type=MODEL,
+    required=True,
+    metavar="NAME|FILE",
+    help="Hash model, a checkpoint, or path/to/file.py:build.",
+)
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
-@click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
+@click.option(
+    "--defense", type=DEFENSE, default="none", show_default=True, metavar="NAME", help="Defense of the model."
+)
 @click.option(
     "--direction",
+    type=DIRECTION,
     metavar="i2i|i2t|t2i|t2t",
     help="Modality of the queries, and of what they search, where a dataset has images and texts.",
 )
@@ -41,6 +51,7 @@ _OTHERS = ("seed", "device")  #: likewise given again to the command that uses t
 @setting_options
 @click.option(
     "--precision",
+    type=PRECISION,
     default="float32",
     show_default=True,
     metavar="float32|bf16",
