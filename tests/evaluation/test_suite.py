@@ -28,6 +28,8 @@ def test_every_field_of_a_request_has_a_type() -> None:
         ("attacks = []", "attacks: Expected `array` of length >= 1"),
         ("attacks = [3]", "attacks: Expected `str`, got `int`"),
         ("bits = ['x']", "bits: Expected `int`, got `str`"),
+        ("edits = [true]", "edits: Expected `int | str`, got `bool`"),
+        ("edits = []", "edits: Expected `array` of length >= 1"),
         ("epsilons = [true]", "epsilons: Expected `float | str`, got `bool`"),
         ("queries = 'many'", "queries: Expected `int`, got `str`"),
         ("checkpoint = 3", "checkpoint: Expected `str`, got `int`"),
