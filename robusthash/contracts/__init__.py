@@ -12,6 +12,7 @@ from robusthash.contracts.data.dataset import Dataset, DatasetContext, Retrieval
 from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.data.findings import Finding, Findings
 from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs, read_inputs, read_pixels
+from robusthash.contracts.data.naming import SplitNames
 from robusthash.contracts.defending.context import DefenseContext, Trainer
 from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
 from robusthash.contracts.executor import (
@@ -114,6 +115,7 @@ __all__ = [
     "Snapshots",
     "Space",
     "Split",
+    "SplitNames",
     "Surrogate",
     "Team",
     "TextBackbone",
