@@ -5,6 +5,7 @@ from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBat
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
 from robusthash.contracts.attacking.moves import Moves
+from robusthash.contracts.attacking.spelling import misspelt
 from robusthash.contracts.attacking.team import Team
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
@@ -135,6 +136,7 @@ __all__ = [
     "format_epsilon",
     "in_use",
     "isolated_randomness",
+    "misspelt",
     "parse_epsilon",
     "parse_radius",
     "read_inputs",
