@@ -10,10 +10,11 @@ import argparse
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
 
@@ -23,14 +24,15 @@ from robusthash.evaluation.planning.photographs import find_photographs, photogr
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.evaluation.protecting.crafting import Protection
-from robusthash.evaluation.protecting.judging import Judge, Judged, Seen
-from robusthash.evaluation.protecting.outcome import AS_WRITTEN
+from robusthash.evaluation.protecting.judging import Judge, read_after
+from robusthash.evaluation.protecting.outcome import Judged, Seen
 from robusthash.evaluation.running.checking import known
-from robusthash.evaluation.tasks.protect import protect_photographs
+from robusthash.evaluation.tasks.protect import Delivery, protect_photographs
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.host import PluginHost
 from robusthash.options import parse_assignments
+from robusthash.photographs import open_photograph
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +84,72 @@ def chosen(system: System, count: int) -> dict[str, str]:
     return found
 
 
-def counted(name: str, after: str, seen: Sequence[tuple[Seen, str]]) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Witness:
+    """A model that is asked about photographs.
+
+    Attributes:
+        judge: asks it.
+        resize: length of the shorter side that its loader resizes to.
+        size: rows and columns of its images.
+    """
+
+    judge: Judge
+    resize: int
+    size: int
+
+    @classmethod
+    def of(cls, system: System) -> Self:
+        """A system as a witness."""
+        size = system.query_model.modality.shape[1]
+        return cls(
+            judge=Judge(system), resize=system.resources.data.query.images.resize or shorter_side(size), size=size
+        )
+
+    def __call__(self, clean: Path, delivered: Path) -> dict[str, Judged]:
+        """What the model makes of a photograph before and after it was protected, by change."""
+        files = (clean, delivered)
+        read = [read_after(one, open_photograph(one).pixels, resize=self.resize, size=self.size) for one in files]
+        return self.judge(*read)
+
+
+def counted(name: str, after: str, seen: Sequence[tuple[Seen, str]]) -> None:
+    """Prints a line of the table, of photographs with their classes."""
     lost = sum(one.found != own for one, own in seen)
     few = sum(sum(own in labels for labels in one.nearest) <= 1 for one, own in seen)
     moved = sum(one.moved for one, _ in seen) / len(seen)
-    return f"| {name} | {after} | {lost} | {moved:.1f} | {few} |"
+    print(f"| {name} | {after} | {lost} | {moved:.1f} | {few} |", flush=True)
+
+
+def protected(row: Row, folder: Path, output: Path, setting: RunSettings, host: PluginHost) -> tuple[Delivery, float]:
+    """The photographs of a folder, changed as a row says, and the processor time of each in seconds."""
+    request = photograph_request(row.models, row.attack, setting, epsilon=row.epsilon)
+    found, options = find_photographs(folder, output), Protection(masked=row.masked)
+    started = time.process_time()
+    delivery = protect_photographs(request, found, host, output=output, options=options, progress=silent)
+    return delivery, (time.process_time() - started) / len(delivery.photographs)
+
+
+def measure(
+    row: Row,
+    classes: Mapping[str, str],
+    witnesses: Mapping[str, Witness],
+    folder: Path,
+    setting: RunSettings,
+    host: PluginHost,
+) -> None:
+    """Prints what each model makes of photographs that are changed as a row says."""
+    with tempfile.TemporaryDirectory() as temporary:
+        output = Path(temporary)
+        delivery, seconds = protected(row, folder, output, setting, host)
+        for who, witness in witnesses.items():
+            judged = [
+                (witness(folder / one.source, output / one.file), classes[one.source]) for one in delivery.photographs
+            ]
+            for after in judged[0][0]:
+                counted(f"{row.name}{who}", after, [(one[after].protected, own) for one, own in judged])
+        psnr = sum(one.psnr for one in delivery.photographs) / len(delivery.photographs)
+        print(f"<!-- {row.name}: PSNR {psnr:.1f} dB, {seconds:.2f} s of processor time each -->", flush=True)
 
 
 def main() -> None:
@@ -98,67 +161,30 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="rows to measure, by name")
     parser.add_argument("-o", "--option", action="append", default=[], metavar="PLUGIN.FIELD=VALUE")
     args = parser.parse_args()
-    host, setting = (
-        PluginHost.load(),
-        RunSettings(dataset="auto", data_root=args.data_root, options=parse_assignments(args.option)),
-    )
-    rows = [
+    host = PluginHost.load()
+    setting = RunSettings(dataset="auto", data_root=args.data_root, options=parse_assignments(args.option))
+    rows = (
         Row(name="8/255", models=(args.model,)),
         Row(name="4/255", models=(args.model,), epsilon=4 / 255),
         Row(name="8/255, no mask", models=(args.model,), masked=False),
         Row(name="noise, 8/255, no mask", models=(args.model,), attack="noise", masked=False),
-        Row(name="both models, 8/255", models=(args.model, args.other)),
-    ]
+        Row(name="8/255 on both models", models=(args.model, args.other)),
+    )
     request, other = (photograph_request((model,), None, setting) for model in (args.model, args.other))
-    with system_of(request, host) as system, system_of(other, host) as stranger:
+    with system_of(request, host) as system, system_of(other, host) as stranger, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
         own = chosen(system, args.photographs)
-        size = system.query_model.modality.shape[1]
-        resize = system.resources.data.query.images.resize or shorter_side(size)
-        judges = {
-            "itself": Judge(system, resize=resize, size=size),
-            "another": Judge(stranger, resize=resize, size=size),
-        }
+        classes = {Path(shutil.copy(path, folder)).name: label for path, label in own.items()}
+        witnesses = {"": Witness.of(system), f", seen by {Path(args.other).stem}": Witness.of(stranger)}
         print(f"{len(own)} photographs of {system.resources.data.name}, {torch.get_num_threads()} thread(s)\n")
         print("| photographs | after | lost | bits moved | precision@10 at most .1 |\n| --- | --- | --- | --- | --- |")
-        with tempfile.TemporaryDirectory() as temporary:
-            folder = Path(temporary, "photographs")
-            folder.mkdir()
-            classes = {shutil.copy(path, folder).rpartition("/")[2]: label for path, label in own.items()}
-            shown = False
-            for row in rows:
-                if args.only and row.name not in args.only:
-                    continue
-                output = Path(temporary, "protected")
-                asked = photograph_request(row.models, row.attack, setting, epsilon=row.epsilon)
-                started = time.process_time()
-                delivery = protect_photographs(
-                    asked,
-                    find_photographs(folder, output),
-                    host,
-                    output=output,
-                    options=Protection(masked=row.masked),
-                    progress=silent,
-                )
-                spent = time.process_time() - started
-                for who, judge in judges.items():
-                    judged: list[tuple[dict[str, Judged], str]] = [
-                        (judge(folder / one.source, output / one.file), classes[one.source])
-                        for one in delivery.photographs
-                    ]
-                    if not shown:
-                        for after in judged[0][0]:
-                            print(counted(f"clean, {who}", after, [(one[after].clean, label) for one, label in judged]))
-                    for after in judged[0][0]:
-                        if who == "itself" or after == AS_WRITTEN:
-                            name = row.name if who == "itself" else f"{row.name}, seen by {Path(args.other).stem}"
-                            print(
-                                counted(name, after, [(one[after].protected, label) for one, label in judged]),
-                                flush=True,
-                            )
-                shown = True
-                count = len(delivery.photographs)
-                psnr = sum(one.psnr for one in delivery.photographs) / count
-                print(f"<!-- {row.name}: {psnr:.1f} dB, {spent / count:.2f} s of processor time each -->", flush=True)
+        for who, witness in witnesses.items():
+            judged = [(witness(folder / one, folder / one), label) for one, label in classes.items()]
+            for after in judged[0][0]:
+                counted(f"clean{who}", after, [(one[after].clean, label) for one, label in judged])
+        for row in rows:
+            if not args.only or row.name in args.only:
+                measure(row, classes, witnesses, folder, setting, host)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import click
 from robusthash import hookspecs, testing
 from robusthash.cli import group
 from robusthash.cli.config.schema import schema
+from robusthash.hookspecs import offers
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import describe
 from robusthash.scaffold import blueprint
@@ -76,10 +77,11 @@ def hook_doc(hook: Callable[..., Any]) -> tuple[str, str]:
 
 
 def hook_functions() -> list[tuple[str, Callable[..., Any]]]:
-    """Name and function of every hook, in the order of the source."""
-    return [
+    """Name and function of every hook, what plugins offer first, in the order of the source."""
+    found = [
         item for item in vars(hookspecs).items() if item[0].startswith("robusthash_") and inspect.isfunction(item[1])
     ]
+    return sorted(found, key=lambda item: (item[1].__module__ != offers.__name__, item[1].__code__.co_firstlineno))
 
 
 def public(_argument: str) -> str:

@@ -26,7 +26,7 @@ _LINE = re.compile(r"^[ ]*(?:\$ |- run: |- )?(?P<command>(?:[A-Z_]+=\S+ )*robust
 _INLINE = re.compile(r"`robusthash (?P<rest>[^`]*--[^`]*)`")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[(?:OPTIONS|RESULTS|FILE)\]|COMMAND|@\w+@")
 _COMPUTING = (
-    *("evaluate", "train_victim", "harden_victim", "attack_images", "fit_attack", "rescore"),
+    *("evaluate", "train_victim", "harden_victim", "attack_queries", "fit_attack", "rescore"),
     *("hash_items", "search"),
 )
 _FILES = re.compile(r"[\w./~-]*(?:\.(?:safetensors|toml|json|pth|py|tar\.gz)|/)[\w./-]*|FILE|FOLDER|DIR|photographs")

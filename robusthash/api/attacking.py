@@ -26,6 +26,7 @@ from robusthash.contracts import (
     Threat,
     isolated_randomness,
 )
+from robusthash.devices import as_double, placed
 from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.crafting.craft import craft
@@ -244,10 +245,10 @@ def _outcome(job: Job, rows: range) -> AttackOutcome:
     return AttackOutcome(
         inputs=delivered.inputs,
         unrounded=delivered.unrounded,
-        linf=linf(delivered.inputs, clean).double(),
-        l2=l2(delivered.inputs, clean).double(),
+        linf=linf(delivered.inputs, clean),
+        l2=l2(delivered.inputs, clean),
         moved=_moved(job, crafted, rows),
-        clipped=delivered.clipped.double(),
+        clipped=as_double(delivered.clipped),
         cost=crafted.cost,
     )
 
@@ -264,7 +265,7 @@ def _moved(job: Job, crafted: Crafted, rows: range) -> Tensor:
 
 def _joined(parts: Sequence[AttackOutcome], device: torch.device) -> AttackOutcome:
     tensors = {
-        name: torch.cat([getattr(part, name) for part in parts]).to(device)
+        name: placed(torch.cat([getattr(part, name) for part in parts]), device)
         for name in ("inputs", "unrounded", "linf", "l2", "moved", "clipped")
     }
     return AttackOutcome(**tensors, cost=sum((part.cost for part in parts), Cost()))

@@ -10,10 +10,11 @@ from typing import Any, Unpack
 from robusthash.api import arguments
 from robusthash.api.attacking import BoundAttack
 from robusthash.api.checkpoint import Checkpoint
+from robusthash.api.objects import AnyDataset
 from robusthash.api.plugins import installed
 from robusthash.api.settings import AnyPath, Options, Settings, make_settings
 from robusthash.api.surroundings import frozen, reporting
-from robusthash.contracts import Attack, CrossModalHashModel, Dataset, Defense, Executor, HashModel, RetrievalData
+from robusthash.contracts import Attack, CrossModalHashModel, Defense, Executor, HashModel
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError, RobustHashWarning
 from robusthash.evaluation import Failure, Request, RunOutcome, choose_executor
@@ -53,7 +54,7 @@ def evaluate(
     models: Model | Iterable[Model],
     attacks: AnyAttack | Iterable[AnyAttack] | None = None,
     *,
-    dataset: str | Dataset | RetrievalData = "auto",
+    dataset: AnyDataset = "auto",
     defenses: str | Defense | Iterable[str | Defense] = "none",
     surrogates: Model | Iterable[Model] = (),
     bits: int | Iterable[int] = 32,
@@ -78,7 +79,8 @@ def evaluate(
         models: registered names, checkpoints, ``path/to/file.py:build``, or hash models.
         attacks: registered names, attacks, or what :func:`robusthash.fit` returned; None is the attack that models are
             ranked by.
-        dataset: a registered name, a dataset, or its splits; ``auto`` is digits, or what the models suggest.
+        dataset: a registered name, a dataset, its splits, or parts of another
+            library's by name; ``auto`` is digits, or what the models suggest.
         defenses: registered names or defenses; ``none`` is no defense.
         surrogates: models that attacks are crafted on, for transfer attacks; none is each model itself.
         bits: code lengths K, for registered names; other models have their own.

@@ -59,7 +59,7 @@ def protect(
 
     host = load_host(context)
     request = photograph_request(models, attack, setting, bits=bits, defense=defense, epsilon=epsilon)
-    check_early(request, host, own_bits=True)
+    check_early(request, host)
     require_writable(output, "--output")
     found = find_photographs(folder, output)
     for left_out in found.skipped:
@@ -78,6 +78,8 @@ def protect(
             keep_location=keep_location,
             progress=report,
         )
+    for left_out in delivery.skipped[len(found.skipped) :]:
+        line(f"skipped: {left_out.reason}", err=True)
     if as_json:
         click.echo(json.dumps(delivery.plain(), indent=2))
         return

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from robusthash.evaluation.running.executors import Local, Processes, choose_executor
     from robusthash.evaluation.running.outcome import Failure, RunOutcome
     from robusthash.evaluation.running.run import evaluate
-    from robusthash.evaluation.tasks.attack import attack_images
+    from robusthash.evaluation.tasks.attack import attack_queries
     from robusthash.evaluation.tasks.fit import fit_attack
     from robusthash.evaluation.tasks.gallery import Picture
     from robusthash.evaluation.tasks.harden import harden_victim
     from robusthash.evaluation.tasks.rescore import rescore
+    from robusthash.evaluation.tasks.texts import Text
     from robusthash.evaluation.tasks.train import train_victim
 
 __all__ = [
@@ -32,8 +33,9 @@ __all__ = [
     "Request",
     "RunOutcome",
     "RunSettings",
+    "Text",
     "VictimPlan",
-    "attack_images",
+    "attack_queries",
     "choose_executor",
     "evaluate",
     "fit_attack",
@@ -54,9 +56,10 @@ _HOMES = {
     "evaluate": "running.run",
     **dict.fromkeys(("Queries", "search"), "finding.searching"),
     "hash_items": "finding.storing",
-    "attack_images": "tasks.attack",
+    "attack_queries": "tasks.attack",
     "fit_attack": "tasks.fit",
     "Picture": "tasks.gallery",
+    "Text": "tasks.texts",
     "harden_victim": "tasks.harden",
     "rescore": "tasks.rescore",
     "train_victim": "tasks.train",

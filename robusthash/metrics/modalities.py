@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from robusthash.contracts import IMAGE, Modality, Threat
+from robusthash.devices import as_double
 from robusthash.errors import CapabilityError
 from robusthash.metrics.imagery import l2, linf, psnr, ssim
 from robusthash.pixels import from_levels, to_levels
@@ -33,7 +34,7 @@ def distances(modality: Modality, threat: Threat) -> Distances:
     norm = str(threat.norm)
     if norm in usual:
         return usual
-    return {**usual, norm: lambda inputs, clean: threat.distance(inputs.double(), clean.double())}
+    return {**usual, norm: lambda inputs, clean: threat.distance(as_double(inputs), as_double(clean))}
 
 
 def uploaded(inputs: Tensor, modality: Modality) -> np.ndarray:

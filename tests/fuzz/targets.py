@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from hypothesis import strategies as st
 from inputs import TOKENS, VALUES, binaries, plain, texts
+from photographs import photograph, sound_photographs
 
 from robusthash.cli.config.files import read_config
 from robusthash.cli.config.keys import COMMANDS
@@ -280,6 +281,7 @@ TARGETS: dict[str, Target] = {
     "lists in columns": Target(inputs=texts(["a/1.jpg 1 0\nb/2.jpg 0 1\n"]), parse=_columns),
     "table": Target(inputs=texts(["path,labels\na.png,sky;sea\n", "path,split,sky\na.png,query,1\n"]), parse=_table),
     "mat": Target(inputs=binaries([_mat()]), parse=lambda content: _dataset("wiki/ta-dch", {"WIKIPEDIA.mat": content})),
+    "photograph": Target(inputs=binaries(sound_photographs()), parse=photograph),
     "metric": Target(inputs=_NAMED, parse=_metric),
     "name": Target(inputs=_NAMED, parse=_name),
     "spec": Target(

@@ -103,7 +103,7 @@ PLUGIN = PluginName(None)
 OPTION = PluginName(None, "train.", ending=".")
 SWEPT = PluginName(PluginKind.ATTACK, ending=".")
 
-DEVICE = OneOf("auto", "cpu", "cuda")
+DEVICE = OneOf("auto", "cpu", "cuda", "mps")
 DIRECTION = OneOf(*Direction)
 PRECISION = OneOf(*Precision)
 RELEVANCE = OneOf(*Relevance)

@@ -62,8 +62,8 @@ _OPTIONS = (
         type=DEVICE,
         default="auto",
         show_default=True,
-        metavar="auto|cpu|cuda",
-        help="Device to compute on.",
+        metavar="auto|cpu|cuda:N|mps",
+        help="What to compute on.",
     ),
 )
 

@@ -1,7 +1,9 @@
 """How many characters apart the words of a vocabulary are, and which word became which."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
+from itertools import chain
+from string import ascii_lowercase, digits
 
 import numpy as np
 
@@ -88,6 +90,26 @@ def edit_distances(word: str, others: Sequence[str]) -> np.ndarray:
             match[same] = column
         last[letter] = row
     found: np.ndarray = table[len(word) + 1, lengths + 1, every]
+    return found
+
+
+def misspelt(word: str, vocabulary: Collection[str]) -> str:
+    """A word one character away that no vocabulary has: two letters swapped if possible, else one more or fewer.
+
+    Args:
+        word: a word.
+        vocabulary: the words that it must not be.
+
+    >>> misspelt("horse", {"horse"}), misspelt("aa", {"aa", "a"})
+    ('hosre', 'aaa')
+    """
+    middle = sorted(range(1, len(word) - 1), key=lambda at: abs(at - len(word) // 2))
+    places = [*middle, 0] if len(word) > 1 else []
+    swapped = (word[:at] + word[at + 1] + word[at] + word[at + 2 :] for at in places)
+    shorter = (word[:at] + word[at + 1 :] for at in places)
+    longer = (word + letter for letter in (word[-1], *ascii_lowercase, *digits))
+    known = set(vocabulary) | {word, ""}
+    found: str = next(typo for typo in chain(swapped, shorter, longer) if typo not in known)
     return found
 
 

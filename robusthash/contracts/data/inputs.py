@@ -12,7 +12,7 @@ from torch import Tensor
 
 from robusthash.boundary import breach, inherit
 from robusthash.contracts.modality import Modality
-from robusthash.errors import DatasetError
+from robusthash.errors import CapabilityError, DatasetError
 from robusthash.pixels import from_levels
 
 _CHUNK = 64  #: items that are read at a time
@@ -50,6 +50,23 @@ class Inputs(ABC):
         Raises:
             DatasetError: an item cannot be read; the message names it.
         """
+
+    def written(self, indices: Sequence[int]) -> list[str]:
+        """Texts at some positions as a person wrote them; of bags of words, by default these words.
+
+        Args:
+            indices: n positions.
+
+        Raises:
+            CapabilityError: the items are no texts of known words.
+        """
+        words = self.vocabulary
+        if words is None:
+            raise CapabilityError(f"these {self.modality.name}s have no words", hint="use texts with a vocabulary")
+        low = self.modality.box.low
+        return [
+            " ".join(words[column] for column in row.nonzero().flatten().tolist()) for row in self.inputs(indices) > low
+        ]
 
     def identity(self) -> bytes:
         """What identifies the inputs besides the items' ids; a part of the split's digest.
@@ -118,6 +135,9 @@ class Taken(Inputs, Generic[View]):
     def positions(self, indices: Sequence[int]) -> list[int]:
         """Positions of selected items among all items."""
         return [self.indices[i] for i in indices]
+
+    def written(self, indices: Sequence[int]) -> list[str]:  # noqa: D102 - as in the base class
+        return self.whole.written(self.positions(indices))
 
     def identity(self) -> bytes:  # noqa: D102 - as in the base class
         return self.whole.identity()
@@ -224,6 +244,7 @@ class ArrayTexts(Inputs):
         array: (n, d) float32, in the modality's box.
         modality: shape and box; None is continuous in [0, 1].
         vocabulary: the word of each column, if it is a bag of words.
+        captions: the texts as people wrote them; None is the words of each bag.
 
     Raises:
         DatasetError: another shape or dtype, values outside the box or between its levels, fractions of tags, or more
@@ -231,7 +252,11 @@ class ArrayTexts(Inputs):
     """
 
     def __init__(
-        self, array: Tensor, modality: Modality | None = None, vocabulary: Sequence[str] | None = None
+        self,
+        array: Tensor,
+        modality: Modality | None = None,
+        vocabulary: Sequence[str] | None = None,
+        captions: Sequence[str] | None = None,
     ) -> None:
         if array.dtype != torch.float32 or array.ndim != 2:
             raise DatasetError(f"text features are {tuple(array.shape)} {array.dtype}", hint="pass (n, d) float32")
@@ -251,6 +276,9 @@ class ArrayTexts(Inputs):
                 f"text features have values between {box.low:g}, an absent tag, and {box.high:g}, one that is there",
                 hint="scale them in the model, or leave out tags=True",
             )
+        if captions is not None and len(captions) != len(array):
+            raise DatasetError(f"{len(captions)} captions for {len(array)} texts", hint="one caption a text")
+        self.captions = captions
         self.array = array
         if vocabulary is not None:
             self._modality = replace(self._modality, vocabulary=tuple(vocabulary))
@@ -264,6 +292,9 @@ class ArrayTexts(Inputs):
 
     def inputs(self, indices: Sequence[int]) -> Tensor:  # noqa: D102 - as in the base class
         return self.array[torch.as_tensor(indices, dtype=torch.int64)]
+
+    def written(self, indices: Sequence[int]) -> list[str]:  # noqa: D102 - as in the base class
+        return super().written(indices) if self.captions is None else [self.captions[index] for index in indices]
 
     def identity(self) -> bytes:
         """SHA-256 of the features, and of their words."""

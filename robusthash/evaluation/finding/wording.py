@@ -53,11 +53,8 @@ def bags(texts: Sequence[str], view: Inputs) -> ArrayTexts:
 
 
 def words_of(view: Inputs, item: int) -> str | None:
-    """The words of a text, separated by blanks; None if it is no bag of words."""
-    if view.vocabulary is None:
-        return None
-    present = view.inputs([item])[0] > view.modality.box.low
-    return " ".join(view.vocabulary[column] for column in present.nonzero().flatten().tolist())
+    """A text as a person wrote it, or its words, separated by blanks; None if it is no bag of words."""
+    return None if view.vocabulary is None else view.written([item])[0]
 
 
 def _spaced(text: str) -> str:

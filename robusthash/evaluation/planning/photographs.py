@@ -3,15 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from robusthash.checkpoints import Description, read_description
 from robusthash.epsilon import Radius
-from robusthash.errors import InputError, RobustHashError, UnreadablePhotograph, UsageError
+from robusthash.errors import InputError, UnreadablePhotograph, UsageError
 from robusthash.evaluation.planning.names import AnyAttack, checkpoint_path
 from robusthash.evaluation.planning.request import AUTO, NO_DEFENSE, Request, RunSettings
 from robusthash.photographs import list_photographs, open_photograph, require_other_folder
-from robusthash.specs import Norm
+from robusthash.specs import Direction, Norm
 
 EPSILON = 8 / 255  #: radius for photographs, on which it is hardly seen
 ATTACK = "hinge"
@@ -34,6 +34,11 @@ class Skipped:
 
     path: Path
     reason: str
+
+    @classmethod
+    def of(cls, path: Path, error: UnreadablePhotograph) -> Self:
+        """A file that cannot be read."""
+        return cls(path=path, reason=error.message + (f"; {error.hint}" if error.hint else ""))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,17 +73,13 @@ def find_photographs(folder: Path, output: Path) -> Found:
         try:
             open_photograph(path)
         except UnreadablePhotograph as error:
-            skipped.append(Skipped(path=path, reason=_told(error)))
+            skipped.append(Skipped.of(path, error))
         else:
             paths.append(path)
     if not paths:
         reasons = "; ".join(one.reason for one in skipped)
         raise InputError(f"--input {folder} has no photograph that can be used: {reasons}", hint="name another folder")
     return Found(folder=folder, paths=tuple(paths), skipped=tuple(skipped))
-
-
-def _told(error: RobustHashError) -> str:
-    return error.message + (f"; {error.hint}" if error.hint else "")
 
 
 def photograph_request(
@@ -120,6 +121,7 @@ def photograph_request(
         bits=(bits,),
         defenses=(defense,),
         epsilons=(_radius(epsilon),),
+        directions=(Direction.I2I,),
         setting=setting,
     )
 

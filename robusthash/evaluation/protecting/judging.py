@@ -13,7 +13,6 @@ from robusthash.contracts.data.framing import framed
 from robusthash.evaluation.protecting.changes import changes
 from robusthash.evaluation.protecting.outcome import AS_WRITTEN, Judged, Seen
 from robusthash.evaluation.victims.system import System
-from robusthash.photographs import open_photograph
 from robusthash.pixels import from_levels
 
 NEAREST = 10  #: items whose labels are listed
@@ -21,51 +20,59 @@ _MOST = 100  #: nearest items that vote on what a photograph shows
 _SHARE = 10  #: of the database, at most a tenth votes
 
 
+def read_after(path: Path, pixels: np.ndarray, *, resize: int, size: int) -> Tensor:
+    """A file as the models' loader reads it, and what the loader makes of it after each change.
+
+    Args:
+        path: of the file.
+        pixels: (h, w, 3) uint8, the same file as a viewer shows it.
+        resize: length of the shorter side that the loader resizes to.
+        size: rows and columns of the models' images.
+
+    Returns:
+        (1 + changes, 3, size, size) uint8.
+
+    Raises:
+        DatasetError: the file cannot be read.
+    """
+    loader = FileImages(path.parent, [path.name], size=size, resize=resize, workers=1)
+    changed = (torch.from_numpy(np.ascontiguousarray(change.apply(pixels))) for change in changes())
+    after = [framed(picture.permute(2, 0, 1), resize=resize, size=size) for picture in changed]
+    return torch.stack([loader.read([0])[0], *after])
+
+
 class Judge:
-    """Reads files as the models' loader does, and asks a model and its database about them.
+    """Asks a model and its database about photographs.
 
     Args:
         system: the model with the database that it searches.
-        resize: length of the shorter side that the loader resizes to.
-        size: rows and columns of the model's images.
+
+    Attributes:
+        voters: number of nearest items that vote on what a photograph shows.
     """
 
-    def __init__(self, system: System, *, resize: int, size: int) -> None:
-        self._system, self._resize, self._size = system, resize, size
+    def __init__(self, system: System) -> None:
+        self._system = system
         database = system.database
         self._index, self._labels = database.index, database.labels
         self._classes = system.resources.data.classes
         self.voters = max(min(_MOST, self._index.size // _SHARE), 1)
 
-    def __call__(self, clean: Path, delivered: Path) -> dict[str, Judged]:
+    def __call__(self, clean: Tensor, delivered: Tensor) -> dict[str, Judged]:
         """What a model makes of a photograph, by the change that it has gone through.
 
         Args:
-            clean: the user's file.
-            delivered: the file that was written.
-
-        Raises:
-            DatasetError: a file cannot be read.
+            clean: of the user's file, as :func:`read_after` returns it.
+            delivered: of the file that was written, likewise.
         """
-        pictures = [picture for path in (clean, delivered) for picture in self._pictures(path)]
         model, device = self._system.query_model, self._system.resources.device
-        represented = model.represent(from_levels(torch.stack(pictures)).to(device)).cpu()
+        represented = model.represent(from_levels(torch.cat([clean, delivered])).to(device)).cpu()
         seen = self._seen(represented)
         names = [AS_WRITTEN, *(change.name for change in changes())]
         return {
             name: Judged(clean=one, protected=other)
             for name, one, other in zip(names, seen[: len(names)], seen[len(names) :], strict=True)
         }
-
-    def _pictures(self, path: Path) -> list[Tensor]:
-        """The file as the loader reads it, then what each change makes of it: each (3, size, size) uint8."""
-        loader = FileImages(path.parent, [path.name], size=self._size, resize=self._resize, workers=1)
-        pixels = open_photograph(path).pixels
-        changed = [np.ascontiguousarray(change.apply(pixels)) for change in changes()]
-        return [
-            loader.read([0])[0],
-            *(framed(torch.from_numpy(one).permute(2, 0, 1), resize=self._resize, size=self._size) for one in changed),
-        ]
 
     def _seen(self, represented: Tensor) -> list[Seen]:
         space = self._system.space

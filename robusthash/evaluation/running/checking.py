@@ -43,6 +43,7 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
         CheckpointError: a file of weights cannot be read, or is of another model.
     """
     check_early(request, resources.host, own_bits=own_bits)
+    _ = resources.device
     plugins, setting = resources.plugins, request.setting
     registered = _check_models(request, resources)
     behind: list[str] = []

@@ -11,15 +11,15 @@ import torch
 from robusthash.contracts import IMAGE, FileImages, Progress, Split
 from robusthash.contracts.data.framing import shorter_side
 from robusthash.epsilon import Radius
-from robusthash.errors import CapabilityError
+from robusthash.errors import CapabilityError, UnreadablePhotograph
 from robusthash.evaluation.crafting.preparing import make_job
 from robusthash.evaluation.planning.photographs import Found, Skipped
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.protecting.crafting import Maker, Protection
-from robusthash.evaluation.protecting.judging import Judge
+from robusthash.evaluation.protecting.judging import Judge, read_after
 from robusthash.evaluation.protecting.outcome import Protected
-from robusthash.evaluation.running.checking import check, known
+from robusthash.evaluation.running.checking import check, check_fitted, known
 from robusthash.evaluation.victims.networks import side
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems
@@ -85,13 +85,14 @@ def protect_photographs(
 
     Raises:
         UsageError: a name or an option is wrong.
-        DatasetError: a photograph cannot be read any longer, or the dataset cannot.
+        DatasetError: the dataset cannot be read.
         CapabilityError: the attack cannot be made on photographs, or needs something that is missing.
         StorageError: a file cannot be written.
     """
     resources = Resources(request.setting, host, progress)
     check(request, resources)
     cells = [cell for cell in plan(request, known(request, resources)) if cell.attack in (request.attacks or ())]
+    check_fitted(cells, resources)
     size, resize = _loader(resources)
     resources.attack_instead(_queries(found, resources, size, resize))
     systems = Systems(resources)
@@ -104,18 +105,18 @@ def protect_photographs(
             size=size,
             options=options,
         )
-        judges = {
-            str(cell.victim): Judge(system, resize=resize, size=size)
-            for cell, system in zip(cells, chosen, strict=True)
-        }
-        protected = []
+        judges = {str(cell.victim): Judge(system) for cell, system in zip(cells, chosen, strict=True)}
+        protected, skipped = [], list(found.skipped)
         for row, path in enumerate(found.paths):
-            protected.append(_deliver(path, row, output, maker, judges, keep_location=keep_location))
+            try:
+                protected.append(_deliver(path, row, output, maker, judges, keep_location=keep_location))
+            except UnreadablePhotograph as error:  # it has changed since it was found
+                skipped.append(Skipped.of(path, error))
             progress(row + 1, len(found.paths), "photographs")
         recipe = _recipe(resources, chosen, radius, options, judges)
     finally:
         systems.close()
-    delivery = Delivery(attack=attack.use, recipe=recipe, photographs=tuple(protected), skipped=found.skipped)
+    delivery = Delivery(attack=attack.use, recipe=recipe, photographs=tuple(protected), skipped=tuple(skipped))
     write_atomically(output / MANIFEST, (json.dumps(delivery.plain(), indent=2) + "\n").encode())
     return delivery
 
@@ -157,12 +158,16 @@ def _deliver(
     clean, changed = (
         from_levels(torch.from_numpy(one.copy()).permute(2, 0, 1)[None]) for one in (photograph.pixels, delivered)
     )
+    pictures = [
+        read_after(file, shown, resize=maker.resize, size=maker.size)
+        for file, shown in ((path, photograph.pixels), (written.path, delivered))
+    ]
     return Protected(
         source=path.name,
         file=written.path.name,
         psnr=float(psnr(changed, clean)),
         notes=written.notes,
-        judged={name: judge(path, written.path) for name, judge in judges.items()},
+        judged={name: judge(*pictures) for name, judge in judges.items()},
     )
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from robusthash.adversary import Aim, distance_to, find_aim
 from robusthash.contracts import Attack, AttackBatch, AttackContext, Moves, Norm
+from robusthash.devices import as_double
 from robusthash.errors import OptionError
 from robusthash.specs import Capability, Goal
 
@@ -76,7 +77,7 @@ class Edits(Attack):
             bags = _distinct(torch.cat(tried))
             scores = self._scores(bags, aim, context)
             order = scores.argsort(stable=True)[: self.beam]
-            bags, scores = bags[order], scores[order]
+            bags, scores = bags[order.to(bags.device)], scores[order]
             context.observe(query, edits, scores[:1].long())
         return bags[0]
 
@@ -109,7 +110,7 @@ class Edits(Attack):
             with torch.no_grad():
                 logits = context.surrogate(_typed(part, context))
             bits = distance_to(aim.expand_as(logits), logits, context.surrogate.space)
-            found.append(bits.double() + (_losses(logits, aim).double() + 1) / 2 * _BELOW)
+            found.append(as_double(bits) + (as_double(_losses(logits, aim)) + 1) / 2 * _BELOW)
         return torch.cat(found)
 
 

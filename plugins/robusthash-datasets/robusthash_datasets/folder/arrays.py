@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robusthash.contracts import SplitNames
 from robusthash.errors import DatasetError
 from robusthash.files.archives import array_names, read_array, read_arrays
-from robusthash_datasets.folder.content import Content, Item, clash, reading, role, split_of
+from robusthash_datasets.folder.content import Content, Item
 from robusthash_datasets.folder.sketches import EXPECTED
 from robusthash_datasets.images.memory import zeros_and_ones
 
@@ -69,8 +70,8 @@ def _content(place: Path, names: Sequence[str], read: _Read) -> Content:
         left.remove(named[0])
     if left:
         notes.append(f"arrays of {place.name} that are not read: {', '.join(left)}")
-    splits = [split for split in pairs if split is not None]
-    if splits and (told := reading(splits)):
+    splits = SplitNames([split for split in pairs if split is not None])
+    if splits.names and (told := splits.reading()):
         notes.append(told)
     pixels = [_pixels(read(images), f"{images} in {place}") for images, _ in pairs.values()]
     if len({part.shape[1:] for part in pixels}) > 1:
@@ -85,7 +86,7 @@ def _content(place: Path, names: Sequence[str], read: _Read) -> Content:
             Item(
                 name=f"{split or 'image'} {position}" if split else f"{position:08d}",
                 labels=own,
-                split=split_of(split, splits) if split else None,
+                split=splits.split_of(split) if split else None,
                 place=f"{place}, item {position}" + (f" of {split}" if split else ""),
                 row=start + position,
             )
@@ -100,7 +101,7 @@ def _pairs(place: Path, names: Sequence[str]) -> dict[str | None, tuple[str, str
     for name in names:
         words = [word for word in name.casefold().split("_") if word]
         kinds = [kind for kind, usual in _KINDS.items() if not usual.isdisjoint(words)]
-        splits = [word for word in words if role(word)]
+        splits = [word for word in words if SplitNames.role(word)]
         if len(kinds) == 1 and len(splits) <= 1 and len(words) == 1 + len(splits):
             own = found.setdefault(splits[0] if splits else None, {})
             if kinds[0] in own:
@@ -112,7 +113,7 @@ def _pairs(place: Path, names: Sequence[str]) -> dict[str | None, tuple[str, str
         raise _refused(place, names, f"{half[0]} has no counterpart")
     if not whole or (None in whole and len(whole) > 1):
         raise _refused(place, names, "they are not images and labels")
-    wrong = None if None in whole else clash([split for split in whole if split is not None])
+    wrong = None if None in whole else SplitNames([split for split in whole if split is not None]).wrong()
     if wrong:
         raise _refused(place, names, wrong)
     return whole

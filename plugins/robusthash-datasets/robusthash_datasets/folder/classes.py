@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from robusthash.contracts import SplitNames
 from robusthash.errors import DatasetError
-from robusthash_datasets.folder.content import Content, Item, alike, clash, normal, reading, role, shown, split_of
+from robusthash_datasets.folder.content import Content, Item, alike, normal, shown
 from robusthash_datasets.folder.sketches import counted, drawn
 from robusthash_datasets.folder.survey import Survey
 
@@ -39,8 +40,8 @@ class _Reader:
                 f"directly in {self._root}: {counted(len(seen.pictures))} without a class",
                 "make a folder for each class, or a table labels.csv",
             )
-        named = [folder for folder in seen.folders if role(folder.name)]
-        others = [folder for folder in seen.filled if not role(folder.name)]
+        named = [folder for folder in seen.folders if SplitNames.role(folder.name)]
+        others = [folder for folder in seen.filled if not SplitNames.role(folder.name)]
         # A class may be called train, beside car and bus: folders of classes hold pictures, and of splits classes.
         if named and (not others or any(folder.filled and not folder.pictures for folder in named)):
             found = self._splits(named, others)
@@ -54,31 +55,31 @@ class _Reader:
         names = [folder.name for folder in named]
         flat = [folder for folder in named if folder.count and not folder.filled]
         kept = [folder for folder in named if folder.filled]
-        if others and clash(names):
+        if others and SplitNames(names).wrong():
             raise self._refused(
                 f"{self._root} holds folders of splits ({shown(names)}) and others ({shown([o.name for o in others])})",
                 "name the folder of the classes as --data-root, or move the others away",
             )
         if len(kept) == 1 and len(names) == 1:
             raise self._refused(
-                f"{self._root} holds {names[0]}/ alone: {clash(names)}",
+                f"{self._root} holds {names[0]}/ alone: {SplitNames(names).wrong()}",
                 f"--data-root {self._root / names[0]} draws queries from it",
             )
-        for folder in sorted(flat, key=lambda folder: role(folder.name) == "query"):
-            if role(folder.name) != "query" or clash([one.name for one in kept]):
+        for folder in sorted(flat, key=lambda folder: SplitNames.role(folder.name) == "query"):
+            if SplitNames.role(folder.name) != "query" or SplitNames([one.name for one in kept]).wrong():
                 raise self._refused(
                     f"{folder.name}/ holds {counted(len(folder.pictures))} without a class, and so without labels",
                     f"make a folder for each class in {folder.name}/",
                 )
             self._notes.append(f"{folder.name}/ holds pictures without a class, and is not read")
         names = [name for name in names if name not in {folder.name for folder in flat}]
-        wrong = clash(names)
+        wrong = SplitNames(names).wrong()
         if wrong:
             raise self._refused(
                 f"{self._root} holds {shown([f'{name}/' for name in names])}: {wrong}",
                 "name them as one of the layouts below",
             )
-        if told := reading(names):
+        if told := SplitNames(names).reading():
             self._notes.append(told)
         for folder in named:
             if folder.pictures and folder.filled:
@@ -111,7 +112,7 @@ class _Reader:
         shallow = 0
         own: dict[str | None, set[str]] = {}
         for name, places in found.items():
-            split = None if name is None else split_of(name, splits)
+            split = None if name is None else SplitNames(splits).split_of(name)
             for place in places:
                 skipped = len(Path(place.path).parts)
                 for path in sorted(place.paths(), key=lambda path: path.split("/")):
@@ -158,12 +159,12 @@ class _Reader:
 
     def _compare(self, own: Mapping[str | None, set[str]], splits: Sequence[str]) -> None:
         """Refuses queries of classes that are not searched, and tells of classes that only some queries have."""
-        searched = {
-            normal(each) for name in splits if split_of(name, splits) == "database" for each in own.get(name, ())
-        }
+        names = SplitNames(splits)
+        bases = [name for name in splits if names.split_of(name) == "database"]
+        searched = {normal(each) for name in bases for each in own.get(name, ())}
         for name in splits:
             classes = {normal(each) for each in own.get(name, ())}
-            if split_of(name, splits) != "query" or not classes or not searched:
+            if names.split_of(name) != "query" or not classes or not searched:
                 continue
             lost = sorted(classes - searched)
             if len(lost) == len(classes):
@@ -182,9 +183,10 @@ class _Reader:
             )
         if others:
             self._notes.append(f"not read, because the others are splits: {shown([f'{one.name}/' for one in others])}")
-        empty = [f"{name}/" for name in seen.empty if single or not role(name)]
+        empty = [f"{name}/" for name in seen.empty if single or not SplitNames.role(name)]
         if not single:
-            empty += [f"{folder.name}/{name}/" for folder in seen.filled if role(folder.name) for name in folder.empty]
+            parts = [folder for folder in seen.filled if SplitNames.role(folder.name)]
+            empty += [f"{folder.name}/{name}/" for folder in parts for name in folder.empty]
         if empty:
             self._notes.append(f"without a picture, and no class: {shown(empty)}")
 

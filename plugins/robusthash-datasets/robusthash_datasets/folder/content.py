@@ -11,14 +11,6 @@ from robusthash_datasets.lists.files import Fault
 
 SPLITS = ("query", "database", "train")
 
-#: What folders, tables and arrays of splits are called, besides the names of the splits themselves.
-_KINDS = {
-    **dict.fromkeys(("query", "queries"), "query"),
-    **dict.fromkeys(("test", "testing"), "test"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
-    **dict.fromkeys(("database", "gallery"), "database"),
-    **dict.fromkeys(("train", "training"), "train"),
-}
 _SHOWN = 4  #: names that a note quotes
 
 
@@ -58,69 +50,6 @@ class Content:
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
     pixels: torch.Tensor | None = None
-
-
-def role(name: str) -> str | None:
-    """The split that a folder, table or array of this name is; None if it is the name of something else.
-
-    >>> role("Test"), role("database"), role("cat")
-    ('query', 'database', None)
-    """
-    kind = _KINDS.get(name.casefold())
-    return "query" if kind in {"test", "val"} else kind
-
-
-def clash(names: Iterable[str]) -> str | None:
-    """What is wrong with names of splits, all of which have a role; None if nothing is.
-
-    >>> clash(["train", "val", "test"]), clash(["train"]), clash(["query", "test", "database"])
-    (None, 'no queries: query, test or val', 'query and test would both be the queries')
-    """
-    first: dict[str, str] = {}
-    for name in names:
-        kind = _KINDS[name.casefold()]
-        if kind in first:
-            return f"{first[kind]} and {name} would both be the {kind} split"
-        first[kind] = name
-    other = first.get("test", first.get("val"))
-    if "query" in first and other:
-        return f"{first['query']} and {other} would both be the queries"
-    if not other and "query" not in first:
-        return "no queries: query, test or val"
-    if not {"database", "train"} & first.keys():
-        return "nothing to search: database or train"
-    return None
-
-
-def split_of(name: str, names: Iterable[str]) -> str:
-    """The split of the items under a name, among all names: what is trained on is the database if there is no other.
-
-    >>> split_of("train", ["train", "val"]), split_of("train", ["train", "database", "test"])
-    ('database', 'train')
-    """
-    own = role(name)
-    assert own is not None  # noqa: S101 - the caller asks for names of splits alone
-    return "database" if own == "train" and "database" not in map(role, names) else own
-
-
-def reading(names: Sequence[str]) -> str | None:
-    """How splits of these names are read, in words; None if it is what their names say.
-
-    >>> reading(["train", "val"]), reading(["query", "database", "train"])
-    ('train is the database and the train split; val is the queries', None)
-    """
-    if set(names) <= set(SPLITS) and "database" in names:
-        return None
-    parts = {split: [name for name in names if role(name) == split] for split in ("train", "database", "query")}
-    both = "the database and the train split"
-    told = {
-        "query": "the queries",
-        "database": "the database" if parts["train"] else both,
-        "train": "the train split" if parts["database"] else both,
-    }
-    return "; ".join(
-        f"{' and '.join(own)} {'is' if len(own) == 1 else 'are'} {told[split]}" for split, own in parts.items() if own
-    )
 
 
 def normal(name: str) -> str:

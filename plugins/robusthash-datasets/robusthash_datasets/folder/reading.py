@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from robusthash.contracts import SplitNames
 from robusthash.errors import DatasetError
 from robusthash.files.opening import there
 from robusthash_datasets.folder.arrays import ARRAYS, read_archive, read_npy
 from robusthash_datasets.folder.classes import read_classes
 from robusthash_datasets.folder.columns import fits
-from robusthash_datasets.folder.content import Content, role
+from robusthash_datasets.folder.content import Content
 from robusthash_datasets.folder.rows import TABLES, header_of
 from robusthash_datasets.folder.sketches import drawn
 from robusthash_datasets.folder.survey import Survey, survey
@@ -59,7 +60,7 @@ def read_content(root: Path, naming: Naming, depth: int | None) -> Content:
 def _listed(root: Path, seen: Survey, tables: Sequence[str], naming: Naming) -> Content | None:
     """The content of tables or arrays under other names; None if class folders are what there is."""
     if _flat(seen) and tables:
-        splits = {Path(name).stem: root / name for name in tables if role(Path(name).stem)}
+        splits = {Path(name).stem: root / name for name in tables if SplitNames.role(Path(name).stem)}
         if len(splits) == len(tables) > 1:
             return read_tables(splits, naming)
         if len(tables) > 1:
@@ -83,4 +84,4 @@ def _fits(file: Path, naming: Naming) -> bool:
 
 def _flat(seen: Survey) -> bool:
     """Whether folders say nothing of classes: one holds all pictures, or they are splits that hold pictures alone."""
-    return len(seen.filled) < 2 or all(role(folder.name) and not folder.filled for folder in seen.filled)
+    return len(seen.filled) < 2 or all(SplitNames.role(folder.name) and not folder.filled for folder in seen.filled)

@@ -5,20 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from robusthash.contracts import SplitNames
 from robusthash.errors import DatasetError
 from robusthash_datasets.folder.columns import Columns, find_columns
-from robusthash_datasets.folder.content import (
-    SPLITS,
-    Content,
-    Item,
-    alike,
-    clash,
-    normal,
-    reading,
-    role,
-    shown,
-    split_of,
-)
+from robusthash_datasets.folder.content import SPLITS, Content, Item, alike, normal, shown
 from robusthash_datasets.folder.rows import Cell, Rows, read_rows
 from robusthash_datasets.lists.files import Fault
 
@@ -76,14 +66,14 @@ def read_tables(files: Mapping[str, Path] | Mapping[None, Path], naming: Naming)
     notes += alike(dict.fromkeys(every))
     classes = _classes(list(tables.values()), every)
     splits = _splits(rows, next(iter(tables.values())))
-    if splits and (told := reading(splits)):
+    if splits.names and (told := splits.reading()):
         notes.append(told)
     number = {name: i for i, name in enumerate(classes)}
     items = tuple(
         Item(
             name=path,
             labels=tuple(sorted({number[normal(word)] for word in words})),
-            split=split_of(split, splits) if split else None,
+            split=splits.split_of(split) if split else None,
             place=place,
         )
         for place, path, words, split in rows
@@ -129,7 +119,7 @@ class _Table:
         if not cells[self.columns.path]:
             return "the path is empty", "empty paths"
         split = self.split(row)
-        if split is not None and role(split) is None:
+        if split is not None and SplitNames.role(split) is None:
             return f"split {split!r} is not one of {', '.join(SPLITS)}, test, val", "unknown splits"
         wrong = [cells[i] for i in self.columns.each if cells[i] not in {"0", "1"}]
         return (f"label {wrong[0]!r} is neither 0 nor 1", "labels neither 0 nor 1") if wrong else None
@@ -168,17 +158,17 @@ def _classes(tables: Sequence[_Table], words: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(map(normal, named))) if named else tuple(sorted(set(map(normal, words))))
 
 
-def _splits(rows: Sequence[tuple[str, str, tuple[str, ...], str | None]], table: _Table) -> list[str]:
+def _splits(rows: Sequence[tuple[str, str, tuple[str, ...], str | None]], table: _Table) -> SplitNames:
     """Names of the splits, in the order in which they come.
 
     Raises:
         DatasetError: they are not splits of one dataset.
     """
-    names = list(dict.fromkeys(split for _, _, _, split in rows if split is not None))
-    wrong = clash(names) if names else None
+    splits = SplitNames(list(dict.fromkeys(split for _, _, _, split in rows if split is not None)))
+    wrong = splits.wrong() if splits.names else None
     if wrong:
         raise DatasetError(
-            f"the splits in {table.rows.file} are {', '.join(names)}: {wrong}",
+            f"the splits in {table.rows.file} are {', '.join(splits.names)}: {wrong}",
             hint=f"name them {', '.join(SPLITS)}, or train, val and test",
         )
-    return names
+    return splits

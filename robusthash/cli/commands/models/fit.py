@@ -13,6 +13,7 @@ from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, MODEL, PRECIS
 from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import tell_next
 from robusthash.cli.output.lines import line
 from robusthash.epsilon import parse_radius
@@ -117,6 +118,7 @@ def command(
     from robusthash.evaluation.tasks.teams import is_first
 
     first = is_first()
+    tell_device(setting.device, quiet=quiet or not first)
     with progress(quiet=quiet or not first) as report:
         found = fit_attack(request, host, output=output, samples=samples, progress=report)
     if not first:
