@@ -11,7 +11,6 @@ from torch import Tensor
 from robusthash.contracts import Images, Inputs, read_pixels
 from robusthash.errors import OptionError
 from robusthash.evaluation.finding.found import Answer, Found, Neighbour
-from robusthash.evaluation.finding.wording import words_of
 from robusthash.files.paths import read_path
 from robusthash.files.storage import write_atomically
 from robusthash.results.rendering.escaping import visible
@@ -95,7 +94,7 @@ def _place(
 def _tile(view: Inputs | None, item: int, name: str) -> Image.Image:
     if isinstance(view, Images):
         return _pixels(read_pixels(view, [item])[0])
-    words = words_of(view, item) if view is not None else None
+    words = view.written([item])[0] if view is not None and view.vocabulary is not None else None
     tile = Image.new("RGB", (_TILE, _TILE), _PAPER if words else _BLANK)
     pen = ImageDraw.Draw(tile)
     for number, line in enumerate(_wrapped(words or name, pen)[: _TILE // _LINE]):
