@@ -10,7 +10,7 @@ import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.config.option import config_option
-from robusthash.cli.input.names import ATTACK, DEFENSE, MODEL
+from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, MODEL
 from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
@@ -53,7 +53,8 @@ _SHOWN = 5  #: texts whose changes are printed
 )
 @click.option(
     "--direction",
-    type=click.Choice([one.value for one in Direction]),
+    type=DIRECTION,
+    metavar="i2i|i2t|t2i|t2t",
     help="What searches for what; by default the model's own, and of texts if there are --edits.",
 )
 @config_option()
@@ -66,11 +67,7 @@ _SHOWN = 5  #: texts whose changes are printed
     help="Protect the photographs in this folder, instead of attacking the queries.",
 )
 @click.option(
-    "--output",
-    type=PATH,
-    required=True,
-    metavar="DIR",
-    help="Folder for what is written, and manifest.json.",
+    "--output", type=PATH, required=True, metavar="DIR", help="Folder for the PNGs and manifest.json, or photographs."
 )
 @click.option("--mask/--no-mask", "masked", default=True, show_default=True, help="Change flat parts of them less.")
 @click.option("--keep-location", is_flag=True, help="Photographs keep the place where they were taken.")
@@ -113,17 +110,17 @@ def command(
     setting = make_setting(**values)
     radius = None if epsilon is None else parse_radius(epsilon)
     counted = None if edits is None else parse_edits(edits)
-    way = None if direction is None else Direction(direction)
+    from robusthash.evaluation.planning.choices import parse_choice
+
+    way = None if direction is None else parse_choice(Direction, "direction", direction)
     if radius is not None and counted is not None:
         raise OptionError("--epsilon and --edits are both set", hint="a threat has one radius: leave one of them out")
     from robusthash.evaluation.planning.fitted import only_attack
 
     if folder is not None:
-        if counted is not None or way is not None:
-            raise OptionError(
-                "--edits and --direction are for a dataset's queries, and --input is a folder of photographs",
-                hint="leave them out",
-            )
+        for option, value in (("--edits", counted), ("--direction", way)):
+            if value is not None:
+                raise OptionError(f"{option} is for texts, and --input is of images", hint="leave one of them out")
         protect(
             context,
             folder,
