@@ -105,7 +105,7 @@ PLUGIN = PluginName(None)
 OPTION = PluginName(None, "train.", ending=".")
 SWEPT = PluginName(PluginKind.ATTACK, ending=".")
 
-DEVICE = OneOf("auto", "cpu", "cuda", "mps")
+DEVICE = OneOf("auto", "cpu", "cuda", "cuda:1", "mps")
 DIRECTION = OneOf(*Direction)
 PRECISION = OneOf(*Precision)
 RELEVANCE = OneOf(*Relevance)
