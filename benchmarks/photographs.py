@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -155,7 +155,7 @@ def measure(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="checkpoint that is attacked")
-    parser.add_argument("--other", required=True, help="checkpoint that is not, of images of the same size")
+    parser.add_argument("--other", help="checkpoint that is not, of images of the same size")
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--photographs", type=int, default=50)
     parser.add_argument("--only", nargs="*", help="rows to measure, by name")
@@ -163,19 +163,22 @@ def main() -> None:
     args = parser.parse_args()
     host = PluginHost.load()
     setting = RunSettings(dataset="auto", data_root=args.data_root, options=parse_assignments(args.option))
-    rows = (
+    rows = [
         Row(name="8/255", models=(args.model,)),
         Row(name="4/255", models=(args.model,), epsilon=4 / 255),
         Row(name="8/255, no mask", models=(args.model,), masked=False),
         Row(name="noise, 8/255, no mask", models=(args.model,), attack="noise", masked=False),
-        Row(name="8/255 on both models", models=(args.model, args.other)),
-    )
-    request, other = (photograph_request((model,), None, setting) for model in (args.model, args.other))
-    with system_of(request, host) as system, system_of(other, host) as stranger, tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    ]
+    with ExitStack() as stack:
+        system = stack.enter_context(system_of(photograph_request((args.model,), None, setting), host))
+        witnesses = {"": Witness.of(system)}
+        if args.other:
+            rows.append(Row(name="8/255 on both models", models=(args.model, args.other)))
+            stranger = stack.enter_context(system_of(photograph_request((args.other,), None, setting), host))
+            witnesses[f", seen by {Path(args.other).stem}"] = Witness.of(stranger)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         own = chosen(system, args.photographs)
         classes = {Path(shutil.copy(path, folder)).name: label for path, label in own.items()}
-        witnesses = {"": Witness.of(system), f", seen by {Path(args.other).stem}": Witness.of(stranger)}
         print(f"{len(own)} photographs of {system.resources.data.name}, {torch.get_num_threads()} thread(s)\n")
         print("| photographs | after | lost | bits moved | precision@10 at most .1 |\n| --- | --- | --- | --- | --- |")
         for who, witness in witnesses.items():

@@ -6,6 +6,7 @@ change; a test fails when a page is stale.
 
 import importlib
 import inspect
+import json
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ import click
 
 from robusthash import hookspecs, testing
 from robusthash.cli import group
+from robusthash.cli.config.schema import schema
 from robusthash.hookspecs import offers
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import describe
@@ -37,6 +39,7 @@ def main() -> None:
         new = refreshed(old)
         if new != old:
             page.write_text(new, encoding="utf-8")
+    (DOCS / "robusthash.schema.json").write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")
 
 
 def refreshed(page: str) -> str:

@@ -17,6 +17,7 @@ import click
 
 from robusthash.boundary import blaming, results_on_stdout
 from robusthash.cli.input.session import Session, session_options
+from robusthash.cli.input.shells import COMPLETING, answer_shell
 from robusthash.cli.input.slips import hint_of
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.output.lines import line
@@ -97,6 +98,14 @@ class _Commands(LazyGroup):
         ),
         "baseline": ("robusthash.cli.commands.gates.baseline:command", "Write and show the baseline of the gate."),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
+        "config": (
+            "robusthash.cli.commands.setup.config:command",
+            "Show what a command would use, and what a configuration file may hold.",
+        ),
+        "completion": (
+            "robusthash.cli.commands.setup.completion:command",
+            "Complete commands, options and names of plugins in a shell.",
+        ),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -111,8 +120,9 @@ def group() -> None:
 
 def main() -> None:
     """The installed command."""
+    asked = os.environ.get(COMPLETING)
     claim_streams()
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]) if asked is None else answer_shell(group, asked))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from robusthash.evaluation.finding.searching import Queries, search
     from robusthash.evaluation.finding.storing import hash_items
+    from robusthash.evaluation.planning.choices import parse_choice
     from robusthash.evaluation.planning.plan import Cell, VictimPlan
     from robusthash.evaluation.planning.request import Request, RunSettings
-    from robusthash.evaluation.planning.suite import parse_choice, read_suite
     from robusthash.evaluation.running.executors import Local, Processes, choose_executor
     from robusthash.evaluation.running.outcome import Failure, RunOutcome
     from robusthash.evaluation.running.run import evaluate
@@ -42,7 +42,6 @@ __all__ = [
     "harden_victim",
     "hash_items",
     "parse_choice",
-    "read_suite",
     "rescore",
     "search",
     "train_victim",
@@ -51,7 +50,7 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Cell", "VictimPlan"), "planning.plan"),
     **dict.fromkeys(("Request", "RunSettings"), "planning.request"),
-    **dict.fromkeys(("parse_choice", "read_suite"), "planning.suite"),
+    "parse_choice": "planning.choices",
     **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),
     **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
     "evaluate": "running.run",

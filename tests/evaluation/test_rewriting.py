@@ -122,7 +122,7 @@ def test_the_attacked_texts_are_written(command: list[str], tmp_path: Path, caps
     ("options", "said"),
     [
         (["--edits", "3", "--epsilon", "0.1"], "--epsilon and --edits are both set"),
-        (["--edits", "3", "--input", "folder"], "--edits are of texts, and --input is a folder of images"),
+        (["--edits", "3", "--input", "folder"], "--edits is for texts, and --input is of images"),
         (["--direction", "t2i"], "texts within Linf 0.1 cannot be written"),
     ],
 )

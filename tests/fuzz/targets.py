@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from inputs import TOKENS, VALUES, binaries, plain, texts
 from photographs import photograph, sound_photographs
 
+from robusthash.cli.config.files import read_config
+from robusthash.cli.config.keys import COMMANDS
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.errors import RobustHashError
-from robusthash.evaluation import read_suite
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.files.arrays import read_arrays, to_npz
 from robusthash.files.snapshots import Snapshots
@@ -87,7 +88,9 @@ def _epsilon(text: str) -> None:
 
 
 def _suite(text: str) -> None:
-    read_suite(_file("suite.toml", text.encode(errors="surrogatepass")))
+    config = read_config(_file("suite.toml", text.encode(errors="surrogatepass")))
+    for command in COMMANDS:
+        config.of(command)
 
 
 def _record(content: Any) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -229,3 +230,32 @@ def test_a_folder_of_another_kind_is_answered_with_a_picture(
 def test_bad_options_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(OptionError):
         Captioned(**options)  # type: ignore[arg-type]
+
+
+def test_coco_mini_is_read_as_coco_is(tmp_path: Path) -> None:
+    """Real captions and labels, in files as COCO distributes them; images by a link to their folder."""
+    source = Path(os.environ.get("ROBUSTHASH_DATA", "")) / "coco_mini"
+    if not os.environ.get("ROBUSTHASH_DATA") or not source.is_dir():
+        pytest.skip("no real data: set ROBUSTHASH_DATA to a folder with them")
+    content = json.loads((source / "labels.json").read_text())
+    numbers = {name: number for number, name in enumerate(content["classes"], start=1)}
+    root = tmp_path / "coco"
+    root.mkdir()
+    (root / "images").symlink_to(source / "images")
+    for part in ("train2017", "val2017"):
+        chosen = [one for one in content["images"] if one["split"] == part]
+        told = [{"image_id": one["coco_id"], "caption": text} for one in chosen for text in one["captions"]]
+        seen = [{"image_id": one["coco_id"], "category_id": numbers[name]} for one in chosen for name in one["labels"]]
+        described = [{"id": one["coco_id"], "file_name": one["file"]} for one in chosen]
+        kinds = [{"id": number, "name": name} for name, number in numbers.items()]
+        write(root, f"annotations/captions_{part}.json", json.dumps({"images": described, "annotations": told}))
+        write(root, f"annotations/instances_{part}.json", json.dumps({"categories": kinds, "annotations": seen}))
+    data = load(root)
+    captioned = [one for one in content["images"] if one["captions"]]
+    assert len(data.query) + len(data.database) == len(captioned) > 300
+    by_name = {f"images/{one['file']}": one for one in captioned}
+    for split in (data.query, data.database):
+        for row, name in enumerate(split.ids):
+            labels = {data.classes[column] for column in split.labels[row].nonzero().flatten()}
+            assert labels == set(by_name[name]["labels"])
+    assert data.query.images.read([0, len(data.query) - 1]).shape == (2, 3, 16, 16)

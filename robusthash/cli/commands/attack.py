@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
-from robusthash.cli.input.numbers import BITS
+from robusthash.cli.config.option import config_option
+from robusthash.cli.input.names import ATTACK, DEFENSE, MODEL
+from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
@@ -29,16 +31,20 @@ _SHOWN = 5  #: texts whose changes are printed
 @click.option(
     "--model",
     "models",
+    type=MODEL,
     multiple=True,
     metavar="NAME",
     help="Hash model, checkpoint, or path/to/file.py:build. With --input repeatable: all are attacked together.",
 )
-@click.option("--attack", metavar="NAME", help="Attack; with --input by default hinge.")
+@click.option("--attack", type=ATTACK, metavar="NAME", help="Attack; with --input by default hinge.")
 @click.option("--fitted", type=PATH, metavar="FILE", help="Attack with what robusthash fit has stored in this file.")
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
-@click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
+@click.option(
+    "--defense", type=DEFENSE, default="none", show_default=True, metavar="NAME", help="Defense of the model."
+)
 @click.option(
     "--epsilon",
+    type=RADIUS,
     metavar="8/255|l2:0.5",
     help="Radius in L-infinity or L2; by default that of the dataset, with --input 8/255.",
 )
@@ -48,6 +54,7 @@ _SHOWN = 5  #: texts whose changes are printed
     type=click.Choice([one.value for one in Direction]),
     help="What searches for what; by default the model's own, and of texts if there are --edits.",
 )
+@config_option()
 @setting_options
 @click.option(
     "--input",
@@ -57,11 +64,7 @@ _SHOWN = 5  #: texts whose changes are printed
     help="Protect the photographs in this folder, instead of attacking the queries.",
 )
 @click.option(
-    "--output",
-    type=PATH,
-    required=True,
-    metavar="DIR",
-    help="Folder for what is written, and manifest.json.",
+    "--output", type=PATH, required=True, metavar="DIR", help="Folder for the PNGs and manifest.json, or photographs."
 )
 @click.option("--mask/--no-mask", "masked", default=True, show_default=True, help="Change flat parts of them less.")
 @click.option("--keep-location", is_flag=True, help="Photographs keep the place where they were taken.")
@@ -110,11 +113,9 @@ def command(
     from robusthash.evaluation.planning.fitted import only_attack
 
     if folder is not None:
-        if counted is not None or way is not None:
-            raise OptionError(
-                "--edits and --direction are for a dataset's queries, and --input is a folder of photographs",
-                hint="leave them out",
-            )
+        for option, value in (("--edits", counted), ("--direction", way)):
+            if value is not None:
+                raise OptionError(f"{option} is for texts, and --input is of images", hint="leave one of them out")
         protect(
             context,
             folder,

@@ -51,7 +51,7 @@ def attack_queries(
 
     Raises:
         UsageError: a name or an option is wrong.
-        CapabilityError: the attack needs something that is missing, or texts of fractions of words are to be written.
+        CapabilityError: the attack needs something that is missing, or fractions of words are to be written.
         PluginError: the attack failed.
         StorageError: a file cannot be written.
     """

@@ -66,7 +66,7 @@ def recipe(prepared: PreparedCell) -> dict[str, Any]:
         "fitted": asdict(fitted) if fitted else None,
         "surrogate": surrogate.identity() if surrogate else None,
         "epsilon": radius.size,
-        **({"norm": str(radius.norm)} if radius.norm.counts else {}),
+        "norm": str(radius.norm),
         **system.victim.identity,
         "dataset": system.resources.data.name,
         "dataset_digest": system.resources.data.digest,

@@ -14,7 +14,7 @@ from robusthash.contracts import Images
 from robusthash.errors import DatasetError
 from robusthash.files.opening import DAMAGED
 
-_BROKEN = (*DAMAGED, Image.DecompressionBombError)
+_BROKEN: tuple[type[Exception], ...] = (*DAMAGED, Image.DecompressionBombError)
 _SLIMMEST = 64  #: largest ratio of the sides: a slimmer image, resized, would fill the memory
 
 

@@ -1,6 +1,6 @@
 """The models and backbones of this folder. Importable without torch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from robusthash.specs import BackboneSpec, ModelSpec
@@ -57,46 +57,46 @@ def backbones() -> Iterator[BackboneSpec]:
     )
 
 
-def _clip() -> Iterator[BackboneSpec]:
-    large = {"width": 1024, "layers": 24, "heads": 16, "output": 768}
-    small = {"width": 64, "layers": 2, "heads": 4, "output": 64}
-    for name, summary, options in (
-        ("clip-vit-b32", "CLIP's image tower, base size, patches of 32x32", {}),
-        ("clip-vit-b16", "CLIP's image tower, base size, patches of 16x16", {"patch": 16}),
-        ("clip-vit-l14", "CLIP's image tower, large, patches of 14x14", {"patch": 14, **large}),
-        ("clip-vit/small", "CLIP's image tower in small, for images of 16x16", {"image_size": 16, "patch": 4, **small}),
-    ):
-        factory = "robusthash_crossmodal.victims.networks.clip.image:ClipImage"
-        yield BackboneSpec(name=name, factory=factory, summary=summary, options=options, paper=_CLIP)
-    for name, summary, options in (
-        ("clip-text", "CLIP's text tower beside the base image towers, over the words of a bag", {}),
-        (
-            "clip-text/l14",
-            "CLIP's text tower beside the large image tower, over the words of a bag",
-            {"width": 768, "heads": 12, "output": 768},
-        ),
-        (
-            "clip-text/small",
-            "CLIP's text tower in small, with random weights and a token for each letter",
-            {"weights": "random", "tokens": 514, "pieces": 12, "context": 128, **small},
-        ),
-    ):
-        factory = "robusthash_crossmodal.victims.networks.clip.text:ClipText"
-        yield BackboneSpec(name=name, factory=factory, summary=summary, options=options, paper=_CLIP)
+def _presets(factory: str, paper: str) -> Callable[[str, str, dict[str, Any], dict[str, Any]], ModelSpec]:
+    """What makes the presets of a model: from a name, a summary, options, and values of the recipe."""
 
-
-def _cpah() -> Iterator[ModelSpec]:
     def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
         return ModelSpec(
             name=name,
-            factory="robusthash_crossmodal.victims.cpah:CPAH",
+            factory=f"robusthash_crossmodal.victims.{factory}",
             summary=summary,
             options=options,
             recipe=recipe,
-            paper=_CPAH,
+            paper=paper,
             dataset=_DATASET,
         )
 
+    return preset
+
+
+def _clip() -> Iterator[BackboneSpec]:
+    large, small = {"width": 1024, "layers": 24, "heads": 16, "output": 768}, {"width": 64, "layers": 2, "heads": 4}
+
+    def tower(name: str, factory: str, summary: str, **options: int | str) -> BackboneSpec:
+        factory = f"robusthash_crossmodal.victims.networks.clip.{factory}"
+        return BackboneSpec(name=name, factory=factory, summary=summary, options=options, paper=_CLIP)
+
+    image, text = "image:ClipImage", "text:ClipText"
+    yield tower("clip-vit-b32", image, "CLIP's image tower, base size, patches of 32x32")
+    yield tower("clip-vit-b16", image, "CLIP's image tower, base size, patches of 16x16", patch=16)
+    yield tower("clip-vit-l14", image, "CLIP's image tower, large, patches of 14x14", patch=14, **large)
+    tiny = {"image_size": 16, "patch": 4, "output": 64, **small}
+    yield tower("clip-vit/small", image, "CLIP's image tower in small, for images of 16x16", **tiny)
+    yield tower("clip-text", text, "CLIP's text tower beside the base image towers, over the words of a bag")
+    summary = "CLIP's text tower beside the large image tower, over the words of a bag"
+    yield tower("clip-text/l14", text, summary, width=768, heads=12, output=768)
+    summary = "CLIP's text tower in small, with random weights and a token for each letter"
+    letters = {"tokens": 514, "pieces": 12, "context": 128, "output": 64, **small}
+    yield tower("clip-text/small", text, summary, weights="random", **letters)
+
+
+def _cpah() -> Iterator[ModelSpec]:
+    preset = _presets("cpah:CPAH", _CPAH)
     yield preset(
         "cpah", "Common and private features, told apart by an adversary; the common ones hashed (CPAH)", {}, {}
     )
@@ -109,17 +109,7 @@ def _cpah() -> Iterator[ModelSpec]:
 
 
 def _dcmh() -> Iterator[ModelSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
-        return ModelSpec(
-            name=name,
-            factory="robusthash_crossmodal.victims.dcmh:DCMH",
-            summary=summary,
-            options=options,
-            recipe=recipe,
-            paper=_DCMH,
-            dataset=_DATASET,
-        )
-
+    preset = _presets("dcmh:DCMH", _DCMH)
     yield preset("dcmh", "Cross-modal pairwise likelihood, weighted by similarity (DCMH)", {}, {})
     yield preset(
         "dcmh/released",
@@ -130,17 +120,7 @@ def _dcmh() -> Iterator[ModelSpec]:
 
 
 def _dchmt() -> Iterator[ModelSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
-        return ModelSpec(
-            name=name,
-            factory="robusthash_crossmodal.victims.dchmt:DCHMT",
-            summary=summary,
-            options=options,
-            recipe=recipe,
-            paper=_DCHMT,
-            dataset=_DATASET,
-        )
-
+    preset = _presets("dchmt:DCHMT", _DCHMT)
     yield preset("dchmt", "Distances across and within the towers, pulled to 0 or pushed to a margin (DCHMT)", {}, {})
     yield preset(
         "clip-hash",
@@ -157,17 +137,7 @@ def _dchmt() -> Iterator[ModelSpec]:
 
 
 def _djsrh() -> Iterator[ModelSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
-        return ModelSpec(
-            name=name,
-            factory="robusthash_crossmodal.victims.djsrh:DJSRH",
-            summary=summary,
-            options=options,
-            recipe=recipe,
-            paper=_DJSRH,
-            dataset=_DATASET,
-        )
-
+    preset = _presets("djsrh:DJSRH", _DJSRH)
     yield preset("djsrh", "Reconstructed similarities of images and texts, without labels (DJSRH)", {}, {})
     released = {"optimizer": "sgd", "lr": 0.001, "weight_decay": 5e-4, "batch_size": 32, "epochs": 80}
     yield preset(
@@ -179,17 +149,7 @@ def _djsrh() -> Iterator[ModelSpec]:
 
 
 def _fpad() -> Iterator[ModelSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any], recipe: dict[str, Any]) -> ModelSpec:
-        return ModelSpec(
-            name=name,
-            factory="robusthash_crossmodal.victims.fpad:FpadNet",
-            summary=summary,
-            options=options,
-            recipe=recipe,
-            paper=_FPAD,
-            dataset=_DATASET,
-        )
-
+    preset = _presets("fpad:FpadNet", _FPAD)
     yield preset("fpad-net", "FPAD's networks: contrast to class codes that are learnt from class means", {}, {})
     wide = {"text": "words-mlp/fpad", "hidden": (2048, 1024), "text_hidden": (1024,), "class_width": 1024}
     recipe = {"optimizer": "sgd", "lr": 0.005, "weight_decay": 5e-4, "batch_size": 256, "epochs": 120}

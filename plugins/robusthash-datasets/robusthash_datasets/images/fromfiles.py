@@ -18,7 +18,7 @@ class FromFiles(Dataset):
 
     skip_broken: bool = False  #: leave out items with a bad line or image instead of raising an error
     decoded: Literal["auto", "none", "query-train", "all"] = (
-        "auto"  #: splits decoded once into the cache; auto: see Speed
+        "auto"  #: splits that are decoded once; auto: as they are read
     )
 
     def finished(self, data: RetrievalData, context: DatasetContext, *, left_out: int = 0) -> RetrievalData:

@@ -45,7 +45,9 @@ class L2(Neighbourhood):
         if not outside.any():
             return inside
         shape = (-1, *[1] * (clean.ndim - 1))
-        scaled = box.clamp(clean + _scale(change, clean, radius * (1 - _MARGIN), box).view(shape) * change)
+        with torch.no_grad():  # a gradient goes through the scaling as through a constant
+            scale = _scale(change, clean, radius * (1 - _MARGIN), box).view(shape)
+        scaled = box.clamp(clean + scale * change)
         return torch.where(outside.view(shape), scaled, inside)
 
     def point(self, uniform: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:

@@ -74,7 +74,8 @@ class _Attention(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         parts = linear(tokens, self.in_proj_weight, self.in_proj_bias).chunk(3, dim=2)
-        query, key, value = (part.unflatten(2, (self.heads, -1)).transpose(1, 2) for part in parts)
+        shape = (*tokens.shape[:2], self.heads, tokens.shape[2] // self.heads)
+        query, key, value = (part.reshape(shape).transpose(1, 2) for part in parts)
         seen = scaled_dot_product_attention(query, key, value, is_causal=self.causal)
         found: Tensor = self.out_proj(seen.transpose(1, 2).flatten(2))
         return found
