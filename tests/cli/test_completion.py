@@ -42,6 +42,7 @@ def completed(words: str, **environment: str) -> tuple[list[str], str]:
         ("robusthash eval --defense no", {"plain,none"}),
         ("robusthash rescore --metric ma", {"plain,map"}),
         ("robusthash eval -o rnm-p2", {"plain,rnm-p2p.", "plain,rnm-p2s."}),
+        ("robusthash eval -o defense:f", {"plain,defense:fpad."}),
         ("robusthash train -o tra", {"plain,train."}),
         ("robusthash eval --device c", {"plain,cpu", "plain,cuda"}),
         ("robusthash search --direction t", {"plain,t2i", "plain,t2t"}),
