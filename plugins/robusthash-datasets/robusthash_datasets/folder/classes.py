@@ -47,6 +47,8 @@ class _Reader:
             found = self._splits(named, others)
         else:
             found = {None: self._single(seen)}
+            held = [folder.name for folder in named if folder.count]
+            self._notes += [f"{name}/ is a class, because it holds pictures, as the others do" for name in held]
         self._tell_left([] if None in found else others, single=None in found)
         return self._items(found)
 
@@ -133,6 +135,8 @@ class _Reader:
             raise self._refused(
                 f"no image in {self._root} lies {depth} folders deep", "set folder.depth to the level of the classes"
             )
+        if None in found:
+            self._notes.insert(0, f"a folder per class, {shown(classes)}; queries are drawn")
         number = {name: i for i, name in enumerate(classes)}
         items = tuple(Item(name=path, labels=(number[normal(name)],), split=split) for path, name, split in rows)
         return Content(classes=tuple(classes), items=items, notes=tuple(self._notes))
