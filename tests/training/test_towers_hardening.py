@@ -126,7 +126,7 @@ def test_each_tower_is_attacked_within_its_own_threat() -> None:
 
 def test_texts_without_tags_are_not_edited() -> None:
     continuous = Modality.text(6)
-    with pytest.raises(CapabilityError, match="without tags"):
+    with pytest.raises(CapabilityError, match="texts of tags"):
         Away(edits=1).step(None, epsilon=0.1, modalities={TEXT: continuous})
 
 
