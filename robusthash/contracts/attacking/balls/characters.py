@@ -33,7 +33,7 @@ class Characters(Bags):
         return torch.tensor(found, dtype=clean.dtype, device=clean.device)
 
     def project(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
-        """The nearest bag, if no two words come nearest by turning into the same one: the second takes its next best."""
+        """The nearest bag, if no two words come nearest by becoming the same one: the second takes its next best."""
         before = there(clean, box).flatten(1)
         inside = self.contains(inputs, clean, size, box)
         near, now, old = (part.cpu() for part in (unit(inputs, box), there(inputs, box).flatten(1), before))
