@@ -136,9 +136,8 @@ def test_an_installation_elsewhere_replaces_the_line(home: Path, monkeypatch: py
     assert run(["completion", "install", "--shell", "bash"]) == 0
     (line,) = (home / ".bashrc").read_text().splitlines()
     assert str(home / "a b" / "robusthash" / "completion.bash") in line
-    done = subprocess.run(
-        ["bash", "-c", ". ~/.bashrc; complete -p robusthash"], capture_output=True, text=True, check=True
-    )
+    shell = ["bash", "-c", ". ~/.bashrc; complete -p robusthash"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=True)
     assert "_robusthash_completion" in done.stdout
 
 

@@ -34,7 +34,7 @@ class _Reader:
     def content(self) -> Content:
         seen = self._seen
         if not seen.count:
-            raise self._refused(f"no images in {self._root}", "arrange them in one of the layouts below")
+            raise self._refused(f"no images in {self._root}", "arrange them in one of the layouts shown")
         if not seen.filled:
             raise self._refused(
                 f"directly in {self._root}: {counted(len(seen.pictures))} without a class",
@@ -79,7 +79,7 @@ class _Reader:
         if wrong:
             raise self._refused(
                 f"{self._root} holds {shown([f'{name}/' for name in names])}: {wrong}",
-                "name them as one of the layouts below",
+                "name them as in one of the layouts shown",
             )
         if told := SplitNames(names).reading():
             self._notes.append(told)
