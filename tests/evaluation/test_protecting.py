@@ -97,8 +97,9 @@ def test_a_random_view_is_a_crop_that_is_shrunk_and_loaded(
     picture = torch.from_numpy(scene(height, width)).permute(2, 0, 1)
     spread = Spread()
     view = View.drawn(height, width, spread, torch.tensor(uniform), resize=RESIZE, size=SIDE)
-    share, scale = 1 - (1 - spread.crop) * uniform[0], 1 - (1 - spread.scale) * uniform[3]
+    share = 1 - (1 - spread.crop) * uniform[0]
     tall, wide = (max(round(length * share), 1) for length in (height, width))
+    scale = 1 - (1 - min(max(spread.scale, RESIZE / min(tall, wide)), 1)) * uniform[3]
     top, left = int(uniform[1] * (height - tall + 1)), int(uniform[2] * (width - wide + 1))
     crop = picture[:, top : top + tall, left : left + wide]
     small = functional.resize(crop, [max(round(length * scale), 1) for length in (tall, wide)], antialias=True)
