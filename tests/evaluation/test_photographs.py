@@ -53,6 +53,7 @@ def test_a_checkpoint_says_what_is_searched_and_at_which_size(checkpoint: str) -
     request = photograph_request([checkpoint], None, AUTO)
     assert (request.setting.dataset, request.setting.image_size) == ("corel5k/themes", 128)
     assert request.attacks == ("hinge",)
+    assert request.setting.options == {"hinge": {"margin": 5.0}}
     assert request.epsilons == (Radius(size=8 / 255),)
     assert request.directions == (Direction.I2I,)
     assert request.setting.backbone is None
@@ -121,3 +122,9 @@ def test_photographs_are_never_written_over_themselves(tmp_path: Path) -> None:
     for output in (tmp_path, tmp_path / "link"):
         with pytest.raises(UsageError, match="overwritten"):
             find_photographs(tmp_path, output)
+
+
+@pytest.mark.parametrize(("attack", "margin"), [(None, 2.0), ("hinge", 2.0)])
+def test_a_margin_that_is_set_is_kept(checkpoint: str, attack: str | None, margin: float) -> None:
+    setting = replace(AUTO, options={"hinge": {"margin": margin, "steps": 3}})
+    assert photograph_request([checkpoint], attack, setting).setting.options == setting.options

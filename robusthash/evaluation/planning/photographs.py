@@ -15,6 +15,8 @@ from robusthash.specs import Direction, Norm
 
 EPSILON = 8 / 255  #: radius for photographs, on which it is hardly seen
 ATTACK = "hinge"
+#: Its options. Logits that are only just past zero come back after JPEG: it goes on until they are far beyond.
+_OPTIONS = {"margin": 5.0}
 _SIZE = 224  #: height and width that published weights of backbones are made for
 _DATASET = "folder"  #: of one's own photographs
 _MODEL, _BACKBONE = "lsh", "resnet18"  #: needs no training: published features, at random directions
@@ -95,7 +97,7 @@ def photograph_request(
 
     Args:
         models: registered names, files or checkpoints; if empty, random directions of published features.
-        attack: the attack; None is the hinge.
+        attack: the attack; None is the hinge, whose margin is by default wider than elsewhere.
         setting: dataset, size and the rest. The dataset is by default the one that checkpoints were trained on, or
             else the folder under its root; the size is that of the checkpoints, or else 224.
         bits: code length of models that have none of their own.
@@ -115,6 +117,9 @@ def photograph_request(
         setting = replace(setting, image_size=sizes or _SIZE)
     if not models and setting.backbone is None and setting.weights == "none":
         setting = replace(setting, backbone=_BACKBONE, weights="default")
+    if attack in (None, ATTACK):
+        options = {**setting.options, ATTACK: {**_OPTIONS, **setting.options.get(ATTACK, {})}}
+        setting = replace(setting, options=options)
     return Request(
         models=tuple(models) or (_MODEL,),
         attacks=(attack or ATTACK,),

@@ -17,7 +17,8 @@ class Spread:
 
     Attributes:
         crop: smallest share of each side that a crop leaves, at a random place.
-        scale: smallest share of its size that the crop is shrunk to.
+        scale: smallest share of its size that the crop is shrunk to, though not below what the loader resizes to:
+            services keep more than models read, and what survives an enlargement is weaker elsewhere.
     """
 
     crop: float = 0.85
@@ -70,8 +71,9 @@ class View:
         """
         share, below, right, shrunk = uniform.tolist()
         share = 1 - (1 - spread.crop) * share
-        scale = 1 - (1 - spread.scale) * shrunk
         tall, wide = _part(height, share), _part(width, share)
+        smallest = min(max(spread.scale, resize / min(tall, wide)), 1.0)
+        scale = 1 - (1 - smallest) * shrunk
         top, left = int(below * (height - tall + 1)), int(right * (width - wide + 1))
         low, narrow = _part(tall, scale), _part(wide, scale)
         loaded = cls.plain(low, narrow, resize=resize, size=size, keeps=keeps)
