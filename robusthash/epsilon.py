@@ -33,11 +33,13 @@ def format_epsilon(epsilon: float) -> str:
 
     >>> format_epsilon(8 / 255), format_epsilon(64 / 255), format_epsilon(0.3), format_epsilon(51 / 255)
     ('8/255', '64/255', '0.3', '0.2')
+    >>> format_epsilon(0.0), format_epsilon(1e-9)
+    ('0', '1e-09')
     """
     if epsilon == round(epsilon, 2):
         return f"{epsilon:g}"
     levels = epsilon * LEVELS
-    if 0 < levels < LEVELS and abs(levels - round(levels)) < SLACK:
+    if 1 <= round(levels) < LEVELS and abs(levels - round(levels)) < SLACK:
         return f"{round(levels)}/{LEVELS}"
     return f"{epsilon:.4g}"
 

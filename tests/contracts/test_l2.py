@@ -202,6 +202,18 @@ def test_without_queries_nothing_is_done() -> None:
     assert threat.project(none, none).shape == threat.point(none, none).shape == threat.deliver(none, none).shape
 
 
+@pytest.mark.parametrize("size", [64.0, 1e9, 1e17])
+def test_a_radius_beyond_the_box_bounds_nothing_but_the_box(size: float) -> None:
+    """Up to the largest radius that can be written, whose square in levels is no integer of 64 bits."""
+    clean = toy_batch(SmallVictim(), size=2).inputs
+    inputs = 1 - 0.317 * clean  # no element is half-way between two levels
+    threat = Threat(epsilon=size, norm=Norm.L2)
+    assert torch.equal(threat.project(inputs, clean), inputs)
+    assert torch.equal(threat.deliver(inputs, clean), PIXELS.nearest(inputs))
+    drawn = threat.point(torch.rand_like(clean), clean)
+    assert threat.contains(drawn, clean).all()
+
+
 # --- how a radius is written ------------------------------------------------------------------------------------------
 
 

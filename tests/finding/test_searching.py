@@ -212,6 +212,19 @@ def test_a_sheet_has_so_many_neighbours_at_most(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.usefixtures("photographs")
+def test_a_picture_that_is_gone_is_no_black_picture_on_the_sheet() -> None:
+    model = rh.wrap(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 8)), image_size=16)
+    hashed = rh.hash(model, "photographs")
+    answer = rh.search(model, ONE, database=hashed, neighbours=1)
+    before = np.asarray(drawn(answer))
+    (Path("photographs") / answer.answers[0].neighbours[0].name).unlink()
+    after = np.asarray(drawn(answer))
+    tile = after[(before != after).any(2)]
+    assert len(tile) > 10_000  # of 128 x 128
+    assert np.median(tile, axis=0).tolist() == [0xDD] * 3  # blank, with its name
+
+
+@pytest.mark.usefixtures("photographs")
 def test_a_table_fits_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "60")
     assert run(["search", "--queries", "2", *MODEL, "--dataset", "digits", "-k", "2"]) == 0

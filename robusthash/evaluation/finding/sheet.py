@@ -11,6 +11,7 @@ from torch import Tensor
 from robusthash.contracts import Images, Inputs, read_pixels
 from robusthash.errors import OptionError
 from robusthash.evaluation.finding.found import Answer, Found, Neighbour
+from robusthash.evaluation.finding.pictures import Pictures
 from robusthash.files.paths import read_path
 from robusthash.files.storage import write_atomically
 from robusthash.results.rendering.escaping import visible
@@ -94,7 +95,10 @@ def _place(
 
 def _tile(view: Inputs | None, item: int, name: str) -> Image.Image:
     if isinstance(view, Images):
-        return _pixels(read_pixels(view, [item])[0])
+        pixels = read_pixels(view, [item])[0]
+        if not (isinstance(view, Pictures) and item in view.broken):
+            return _pixels(pixels)
+        view = None  # it was there when it was hashed, and is not any more
     words = view.written([item])[0] if view is not None and view.vocabulary is not None else None
     tile = Image.new("RGB", (_TILE, _TILE), _PAPER if words else _BLANK)
     pen = ImageDraw.Draw(tile)

@@ -72,7 +72,9 @@ class L2(Neighbourhood):
         if box.levels is None:
             return inputs
         steps = ((inputs - clean) * (box.levels / box.width)).flatten(1)
-        sizes, limit = steps.abs(), math.floor((size * box.levels) ** 2 * (1 + 1e-9))
+        # No change within the box is longer than its diagonal, and a longer radius, squared, is beyond 64 bits.
+        whole = min(size, math.sqrt(steps.shape[1])) * box.levels
+        sizes, limit = steps.abs(), math.floor(whole**2 * (1 + 1e-9))
         low = steps.new_full((len(steps), 1), 0.5)
         beyond = _outside(sizes, low, limit)
         if not beyond.any():
