@@ -119,7 +119,6 @@ SYNTAX = {
     "a flag with a value": ["--force=yes"],
     "an argument too many": ["surplus"],
     "a short option of none": ["-x"],
-    "a suite beside a model": ["--suite", "empty.toml"],
 }
 LEFT_OUT = {
     "a model": ["eval", "--attack", "noise"],
