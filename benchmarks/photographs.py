@@ -93,24 +93,27 @@ class Witness:
         judge: asks it.
         resize: length of the shorter side that its loader resizes to.
         size: rows and columns of its images.
+        keeps: whether its loader takes photographs of this size as they are.
     """
 
     judge: Judge
     resize: int
     size: int
+    keeps: bool
 
     @classmethod
     def of(cls, system: System) -> Self:
         """A system as a witness."""
-        size = system.query_model.modality.shape[1]
-        return cls(
-            judge=Judge(system), resize=system.resources.data.query.images.resize or shorter_side(size), size=size
-        )
+        size, images = system.query_model.modality.shape[1], system.resources.data.query.images
+        return cls(judge=Judge(system), resize=images.resize or shorter_side(size), size=size, keeps=images.keeps)
 
     def __call__(self, clean: Path, delivered: Path) -> dict[str, Judged]:
         """What the model makes of a photograph before and after it was protected, by change."""
         files = (clean, delivered)
-        read = [read_after(one, open_photograph(one).pixels, resize=self.resize, size=self.size) for one in files]
+        read = [
+            read_after(one, open_photograph(one).pixels, resize=self.resize, size=self.size, keeps=self.keeps)
+            for one in files
+        ]
         return self.judge(*read)
 
 

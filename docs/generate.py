@@ -6,6 +6,7 @@ change; a test fails when a page is stale.
 
 import importlib
 import inspect
+import json
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,8 @@ import click
 
 from robusthash import hookspecs, testing
 from robusthash.cli import group
+from robusthash.cli.config.schema import schema
+from robusthash.hookspecs import offers
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import describe
 from robusthash.scaffold import blueprint
@@ -36,6 +39,7 @@ def main() -> None:
         new = refreshed(old)
         if new != old:
             page.write_text(new, encoding="utf-8")
+    (DOCS / "robusthash.schema.json").write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")
 
 
 def refreshed(page: str) -> str:
@@ -73,10 +77,11 @@ def hook_doc(hook: Callable[..., Any]) -> tuple[str, str]:
 
 
 def hook_functions() -> list[tuple[str, Callable[..., Any]]]:
-    """Name and function of every hook, in the order of the source."""
-    return [
+    """Name and function of every hook, what plugins offer first, in the order of the source."""
+    found = [
         item for item in vars(hookspecs).items() if item[0].startswith("robusthash_") and inspect.isfunction(item[1])
     ]
+    return sorted(found, key=lambda item: (item[1].__module__ != offers.__name__, item[1].__code__.co_firstlineno))
 
 
 def public(_argument: str) -> str:

@@ -1,21 +1,25 @@
 """The radius of a threat: parses, checks and formats it. Importable without torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Self
 
 from robusthash.errors import OptionError
 from robusthash.limits import LARGEST
-from robusthash.numerals import ratio
+from robusthash.numerals import ratio, whole
 from robusthash.specs import Norm
 
 __all__ = [
     "LEVELS",
     "SLACK",
+    "Edits",
     "Radius",
     "checked_edits",
     "checked_epsilon",
     "checked_length",
     "format_epsilon",
+    "parse_edits",
     "parse_epsilon",
     "parse_radius",
 ]
@@ -88,6 +92,61 @@ def checked_edits(value: float) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Edits:
+    """A radius that counts edits, as users give it.
+
+    Attributes:
+        count: the most edits of one text.
+        norm: what is counted; None is what the data's texts are usually edited by.
+
+    Raises:
+        OptionError: the count is negative, or the norm does not count.
+    """
+
+    count: int
+    norm: Norm | None = None
+
+    def __post_init__(self) -> None:
+        checked_edits(self.count)
+        if self.norm is not None and not self.norm.counts:
+            raise OptionError(f"edits are not counted in {self.norm}", hint=f"count {', '.join(_COUNTED)}")
+
+    def among(self, norms: Sequence[Norm]) -> "Radius | None":
+        """The radius for texts that are edited in some norms, the usual one first; None if not in this one."""
+        norm = self.norm or next(iter(norms), None)
+        return Radius.edits(self.count, norm) if norm is not None and norm in norms else None
+
+    def __str__(self) -> str:
+        return f"{self.count}" if self.norm is None else f"{self.norm}:{self.count}"
+
+
+def parse_edits(text: str) -> Edits:
+    """Reads a number of edits, ``3``, or one of a norm, ``words:3``.
+
+    Raises:
+        OptionError: it is neither, or negative.
+
+    >>> str(parse_edits("3")), parse_edits("words:2").norm
+    ('3', <Norm.WORDS: 'words'>)
+    """
+    name, colon, count = text.strip().rpartition(":")
+    if colon and name not in _COUNTED:
+        near = get_close_matches(name, _COUNTED, n=1, cutoff=0.5)
+        known = f"write {', '.join(f'{norm}:3' for norm in _COUNTED)}"
+        raise OptionError(
+            f"edits {text!r} count no known {name!r}", hint=f"did you mean {near[0]!r}? {known}" if near else known
+        )
+    try:
+        found = whole(count)
+    except ValueError:
+        raise OptionError(f"edits {text!r} are no whole number", hint="write 3 or words:3") from None
+    return Edits(count=found, norm=Norm(name) if colon else None)
+
+
+_COUNTED = tuple(norm.value for norm in Norm if norm.counts)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Radius:
     """How far an adversarial input may be from its clean one.
 
@@ -124,19 +183,18 @@ class Radius:
 
     @property
     def text(self) -> str:
-        """Its size as users write it: ``8/255``, ``l2:0.5``, or ``3``."""
-        return f"{_L2}{self.value}" if self.norm is Norm.L2 else self.value
+        """Its size as users write it: ``8/255``, ``l2:0.5``, ``3`` for tags, or ``words:3``."""
+        return self.value if self.norm in (Norm.LINF, Norm.TAGS) else f"{self.norm}:{self.value}"
 
     @property
     def told(self) -> str:
         """What an attack at this radius is called: ``epsilon 8/255``, ``epsilon l2:0.5``, or ``tags 3``."""
-        return f"{self.norm if self.norm.counts else 'epsilon'} {self.text}"
+        return f"{self.norm} {self.value}" if self.norm.counts else f"epsilon {self.text}"
 
     def __str__(self) -> str:
         return f"{_TITLES.get(self.norm, self.norm)} {self.value}"
 
 
-_L2 = f"{Norm.L2}:"  #: before a size in that norm
 _TITLES = {Norm.LINF: "Linf", Norm.L2: "L2"}
 _CHECKED = {Norm.LINF: checked_epsilon, Norm.L2: checked_length}
 

@@ -20,10 +20,11 @@
     ├── MemoryLimitError            1   out of memory even with the smallest batch
     └── StorageError                1   a result or artifact could not be written
 
-The Python API warns with :class:`RobustHashWarning` where the command line writes to standard error and goes on.
+The Python API warns with :class:`RobustHashWarning` where the command line writes to standard error and goes on, and
+with :class:`RobustHashNote` where nothing is wrong and something is worth knowing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "PluginError",
     "RobustHashDeprecationWarning",
     "RobustHashError",
+    "RobustHashNote",
     "RobustHashWarning",
     "SpecError",
     "StorageError",
@@ -55,6 +57,7 @@ class RobustHashError(Exception):
     Args:
         message: what is wrong, and where (file, line, option, plugin and version).
         hint: how to fix it.
+        sketch: lines that show what was expected, such as a tree of folders; they are shown one below the other.
 
     Attributes:
         owner: whose code raised it: distribution and version, or a file of the user's own; None if that is unknown.
@@ -63,23 +66,29 @@ class RobustHashError(Exception):
     exit_code = 1
     message: str = ""
     hint: str | None = None
+    sketch: tuple[str, ...] = ()
     owner: str | None = None
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, sketch: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.sketch = tuple(sketch)
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.hint})" if self.hint else self.message
+        return "\n".join((f"{self.message} ({self.hint})" if self.hint else self.message, *self.sketch))
 
     def __reduce__(self) -> tuple[object, ...]:
         # Errors are pickled in worker processes, and a subclass may have other arguments than the message.
-        return _rebuild, (type(self), self.message, self.hint, self.owner)
+        return _rebuild, (type(self), self.message, self.hint, self.sketch, self.owner)
 
 
 class RobustHashWarning(UserWarning):
     """Something failed, such as one cell of an evaluation, and the rest goes on."""
+
+
+class RobustHashNote(RobustHashWarning):
+    """Nothing is wrong, and something is worth knowing once: how data was read, or what is kept on disk."""
 
 
 class RobustHashDeprecationWarning(RobustHashWarning, FutureWarning):
@@ -174,8 +183,10 @@ class StorageError(RobustHashError):
     """A result or an artifact could not be written."""
 
 
-def _rebuild(kind: type[RobustHashError], message: str, hint: str | None, owner: str | None) -> RobustHashError:
+def _rebuild(
+    kind: type[RobustHashError], message: str, hint: str | None, sketch: Sequence[str], owner: str | None
+) -> RobustHashError:
     error = kind.__new__(kind)
-    RobustHashError.__init__(error, message, hint=hint)
+    RobustHashError.__init__(error, message, hint=hint, sketch=sketch)
     error.owner = owner
     return error

@@ -25,7 +25,7 @@ class RunInfo:
         directions: what searches for what; if empty, the dataset's first.
         epsilons: radii: shares of the box; in other norms texts such as ``l2:0.5``, and of the dataset's own the norm;
             if empty, and without edits, the dataset's in L-infinity.
-        edits: radii of threats that count: the most edits of one text.
+        edits: radii of threats that count, as ``3`` or ``words:3``: the most edits of one text.
         dataset: its name.
         data_root: folder with its files, as given.
         image_size: height and width asked for; None is the dataset's own.
@@ -56,7 +56,7 @@ class RunInfo:
     defenses: tuple[str, ...]
     directions: tuple[Direction, ...]
     epsilons: tuple[float | str, ...]
-    edits: tuple[int, ...]
+    edits: tuple[str, ...]
     dataset: str
     data_root: str | None
     image_size: int | None

@@ -101,6 +101,8 @@ class Norm(StrEnum):
     LINF = "linf"  #: the largest change of an element, as a share of the box's width
     L2 = "l2"  #: the length of the change of all elements, in widths of the box: of an image, in [0, 1] pixels
     TAGS = "tags"  #: tags of a text that are added, dropped or swapped
+    WORDS = "words"  #: words of a text that are replaced by others of the vocabulary
+    CHARACTERS = "characters"  #: characters of a text's words that are inserted, deleted, substituted or swapped
 
     @property
     def counts(self) -> bool:

@@ -18,7 +18,7 @@ import torch
 from robusthash import hookspecs, testing
 from robusthash.contracts import HashModel, Modality
 from robusthash.errors import RobustHashDeprecationWarning
-from robusthash.evaluation import Local, Request, read_suite
+from robusthash.evaluation import Local, Request
 from robusthash.evaluation.running.observing import run_info
 from robusthash.events import CellInfo, Ending, EpochInfo, ErrorInfo, RunEnd
 from robusthash.host import Owner, PluginHost, PluginKind
@@ -28,6 +28,7 @@ from robusthash.scaffold import KINDS, blueprint
 from robusthash.specs import Direction
 from robusthash.testing.records import make_record
 from robusthash.training import user_model
+from tests.suites import read_suite
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

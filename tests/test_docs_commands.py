@@ -11,10 +11,12 @@ from typing import Any, NoReturn
 import click
 import numpy as np
 import pytest
+import torch
 
 import robusthash.evaluation
 from robusthash.cli import group
 from robusthash.cli.input.session import Session
+from robusthash.cli.output import devices
 from robusthash.errors import RobustHashError
 from robusthash.host.files import FILES_VARIABLE
 from robusthash.results import Against, QueryArrays, ResultStore, ScoreKey
@@ -26,7 +28,7 @@ _LINE = re.compile(r"^[ ]*(?:\$ |- run: |- )?(?P<command>(?:[A-Z_]+=\S+ )*robust
 _INLINE = re.compile(r"`robusthash (?P<rest>[^`]*--[^`]*)`")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[(?:OPTIONS|RESULTS|FILE)\]|COMMAND|@\w+@")
 _COMPUTING = (
-    *("evaluate", "train_victim", "harden_victim", "attack_images", "fit_attack", "rescore"),
+    *("evaluate", "train_victim", "harden_victim", "attack_queries", "fit_attack", "rescore"),
     *("hash_items", "search"),
 )
 _FILES = re.compile(r"[\w./~-]*(?:\.(?:safetensors|toml|json|pth|py|tar\.gz)|/)[\w./-]*|FILE|FOLDER|DIR|photographs")
@@ -79,6 +81,7 @@ def test_there_are_commands() -> None:
 
 
 @pytest.mark.parametrize(("page", "command", "whole"), EVERY)
+@pytest.mark.usefixtures("reader")  # a configuration file is read while its command is parsed
 def test_a_command_is_parsed(page: Path, command: str, *, whole: bool) -> None:
     """Inside a sentence a command may leave out what it needs, but what it says is right."""
     try:
@@ -102,7 +105,11 @@ def test_a_command_is_parsed(page: Path, command: str, *, whole: bool) -> None:
 
 
 _DIGEST = re.compile(r"(?<![\w.-])[0-9a-f]{6,12}(?![\w.-])|\bDIGEST\b")  #: of a record of the reader's
-_WRITTEN = ("quickstart.md", "plugins/index.md", "howto/compare-releases.md")  #: pages that tell to write files
+#: Pages that tell to write files.
+_WRITTEN = (
+    *("quickstart.md", "configuration.md", "plugins/index.md"),
+    *("howto/compare-releases.md", "howto/papers-table.md"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +118,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reader")
     store = ResultStore(folder / "results")
     for attack, epsilon in itertools.product(("rnm", "hag", "strongest"), (2 / 255, 8 / 255)):
-        record = make_record(attack=attack, epsilon=epsilon)
+        record = make_record(attack=attack, epsilon=epsilon, qualities=(75,))
         count = record.dataset.queries
         scores = {
             ScoreKey(stage, name): np.full(count, measured[Against.OWN][name].value)
@@ -177,6 +184,7 @@ def test_a_command_runs_as_far_as_to_computing(
 
     for name in _COMPUTING:
         monkeypatch.setattr(robusthash.evaluation, name, compute)
+    monkeypatch.setattr(devices, "find_device", lambda _name: torch.device("cpu"))  # the reader has a GPU
     try:
         _, refused = run(command, reader)
     except Computing:

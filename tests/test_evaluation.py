@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from robusthash.contracts import silent
+from robusthash.epsilon import Radius
 from robusthash.errors import ContractError, OptionError, StorageError, UnknownNameError
-from robusthash.evaluation import Processes, Request, RunSettings, evaluate, read_suite
+from robusthash.evaluation import Processes, Request, RunSettings, evaluate
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.planning.plan import plan
@@ -22,6 +23,7 @@ from robusthash.files.arrays import to_npz
 from robusthash.host import PluginHost
 from robusthash.results import Against, Record, ResultStore
 from robusthash.testing import Reversed
+from tests.suites import read_suite
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -203,8 +205,9 @@ def test_suites_say_what_options_say(host: PluginHost, tmp_path: Path) -> None:
         'models = ["dpsh"]\nattacks = ["rnm"]\nbits = [16, 32]\nepsilons = ["8/255", 0.1]\n'
         'dataset = "digits"\nseed = 3\ndata_root = "images"\n\n[options.rnm]\nsteps = 200\n'
     )
-    setting = RunSettings(seed=3, data_root=tmp_path / "images", options={"rnm": {"steps": 200}})
-    expected = Request(models=("dpsh",), attacks=("rnm",), bits=(16, 32), epsilons=(8 / 255, 0.1), setting=setting)
+    setting = RunSettings(seed=3, data_root=tmp_path / "images", options={"rnm": {"steps": "200"}})
+    radii = (Radius(size=8 / 255), Radius(size=0.1))
+    expected = Request(models=("dpsh",), attacks=("rnm",), bits=(16, 32), epsilons=radii, setting=setting)
     assert read_suite(suite) == expected
     resources = Resources(setting, host, silent)
     assert len(plan(expected, known(expected, resources))) == 2 * 2 * 2

@@ -234,6 +234,13 @@ def test_a_disk_that_fills_up_is_one_line_and_exit_code_1(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == before
 
 
+def _codes(folder: Path, of: str, *model: str) -> dict[str, str]:
+    """What `robusthash hash` makes of a folder of pictures: codes in hexadecimal, by name."""
+    assert run(("hash", of, *model, "--output", f"{of}.jsonl", "--quiet")) == 0
+    lines = [json.loads(line) for line in (folder / f"{of}.jsonl").read_text().splitlines()]
+    return {line["name"]: line["code"] for line in lines}
+
+
 @pytest.mark.slow
 def test_photographs_of_ones_own_are_protected(
     refuse: Refuse, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -247,9 +254,11 @@ def test_photographs_of_ones_own_are_protected(
         picture = Image.new("RGB", (40, 30))
         picture.putdata([(draw.randrange(256), 90, draw.randrange(256)) for _ in range(1200)])
         picture.save(folder / f"{number}.{suffix}", quality=95, exif=turned)
+    # Of the model's own size, so that its loader takes it as it is.
+    picture.crop((0, 0, 16, 16)).save(folder / "3.png")
     (folder / "bad.jpg").write_bytes(b"no image")
-    data = ("--dataset", "digits", "--image-size", "16")
-    command = ("attack", "--model", "dpsh", *data, "-o", "train.epochs=3", "-o", "hinge.steps=20", "--epsilon", "0.3")
+    model = ("--model", "dpsh", "--dataset", "digits", "--image-size", "16", "-o", "train.epochs=3")
+    command = ("attack", *model, "-o", "hinge.steps=20", "--epsilon", "0.3")
     command = (*command, "--output", "out")
     assert run((*command, "--input", "photographs", "--quiet", "--json")) == 0
     said = capsys.readouterr()
@@ -258,17 +267,20 @@ def test_photographs_of_ones_own_are_protected(
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert json.loads(said.out) == manifest
     assert [one["source"] for one in manifest["skipped"]] == ["bad.jpg"]
-    assert [entry["source"] for entry in manifest["photographs"]] == ["0.jpg", "1.png", "2.webp"]
+    assert [entry["source"] for entry in manifest["photographs"]] == ["0.jpg", "1.png", "2.webp", "3.png"]
+    hashed = [_codes(tmp_path, one, *model) for one in ("photographs", "out")]
     for entry in manifest["photographs"]:
         (judged,) = entry["judged"].values()
         assert list(judged) == ["as written", "JPEG 80", "JPEG 75", "90% crop"]
         written = judged["as written"]
         assert written["clean"]["moved"] == 0
         assert written["protected"]["moved"] > 0
+        before, after = (int(codes[entry[key]], 16) for codes, key in zip(hashed, ("source", "file"), strict=True))
+        assert written["protected"]["moved"] == (before ^ after).bit_count()  # what any search of the files sees
         assert written["clean"]["found"] == max(written["clean"]["votes"], key=written["clean"]["votes"].get)
         with Image.open(tmp_path / "out" / entry["file"]) as picture, Image.open(folder / entry["source"]) as source:
             assert (picture.format, picture.mode, picture.size) == (source.format, source.mode, source.size)
-            assert picture.getexif()[0x0112] == 6
+            assert picture.getexif().get(0x0112) == source.getexif().get(0x0112)
     assert run((*command, "--input", "photographs", "--quiet")) == 0
     table = capsys.readouterr().out
     assert all(word in table for word in ("0.jpg", "1.png", "2.webp", "as written", "JPEG 75", "kept"))

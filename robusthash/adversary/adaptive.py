@@ -6,7 +6,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from robusthash.adversary.rules import Project, StepRule, unit
+from robusthash.adversary.rules import Project, StepRule
+from robusthash.contracts.attacking.balls.l2 import unit_length
 
 
 class Adaptive(StepRule):
@@ -61,7 +62,7 @@ class AdaptiveL2(Adaptive):
     """Auto-PGD within an L2 ball: the gradient is divided by its L2 norm, as released."""
 
     def direction(self, gradient: Tensor) -> Tensor:  # noqa: D102 - as in the base class
-        return unit(gradient)
+        return unit_length(gradient)
 
 
 def checkpoints(steps: int) -> tuple[int, ...]:

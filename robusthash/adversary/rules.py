@@ -4,8 +4,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import ClassVar
 
-import torch
 from torch import Tensor
+
+from robusthash.contracts.attacking.balls.l2 import unit_length
 
 Project = Callable[[Tensor], Tensor]
 """Projects points onto the ball and the box, sample by sample."""
@@ -43,13 +44,6 @@ class StepRule(ABC):
         """Keeps the state of some samples, by (m,) int64 positions, and drops the rest."""
 
 
-def unit(gradient: Tensor) -> Tensor:
-    """The gradient divided by its L2 norm, per sample; a gradient of zero stays zero."""
-    norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
-    norm = norm.clamp_min(torch.finfo(gradient.dtype).tiny)
-    return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
-
-
 class FixedStep(StepRule):
     """Steps of a fixed size along a direction."""
 
@@ -72,7 +66,7 @@ class L2Unit(FixedStep):
     """The gradient divided by its L2 norm, per sample."""
 
     def direction(self, gradient: Tensor) -> Tensor:  # noqa: D102 - as in the base class
-        return unit(gradient)
+        return unit_length(gradient)
 
 
 class Raw(FixedStep):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import Randomness, Threat
+from robusthash.devices import as_double
 from robusthash.errors import OptionError
 
 Slope = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
@@ -196,10 +197,10 @@ class Smoother(Unsmoothed):
         if not self.options.diversity:
             return dimmed
         height, width = points.shape[2:]
-        chance, share, top, left = self._uniform("diversity", (4,)).double().unbind(1)
+        chance, share, top, left = as_double(self._uniform("diversity", (4,))).unbind(1)
         side = self.options.shrink + (1 - self.options.shrink) * share
         side = torch.where(chance < self.options.diversity, side, 1.0)
-        rows, columns = (placement(side, place, n).to(points.dtype) for place, n in ((top, height), (left, width)))
+        rows, columns = (placement(side, place, n).to(points) for place, n in ((top, height), (left, width)))
         return lambda images: rows[:, None] @ dimmed(images) @ columns[:, None].mT
 
     def _uniform(self, what: str, shape: tuple[int, ...]) -> Tensor:

@@ -1,6 +1,6 @@
 """Checks what callers pass: one or several of something, by name or as objects."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from numbers import Integral, Real
 from os import PathLike, fspath
@@ -11,7 +11,7 @@ from torch import nn
 
 from robusthash.api.checkpoint import Checkpoint
 from robusthash.contracts import CrossModalHashModel, HashModel
-from robusthash.epsilon import Radius, parse_radius
+from robusthash.epsilon import Edits, Radius, parse_edits, parse_radius
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation import parse_choice
 from robusthash.files.paths import read_path
@@ -114,13 +114,13 @@ def exact_radius(value: object) -> Radius:
     return found
 
 
-def bound(epsilon: object, edits: object, norm: Norm | None) -> Radius:
+def bound(epsilon: object, edits: object, norms: Sequence[Norm]) -> Radius:
     """The radius of a threat, given in one of two ways.
 
     Args:
         epsilon: as for :func:`radius`; None if edits are given.
-        edits: a number of edits; None if an epsilon is given.
-        norm: that counts the edits of such inputs; None if they have none.
+        edits: a number of edits, or one of a norm, ``words:3``; None if an epsilon is given.
+        norms: that count the edits of such inputs; empty if they have none.
 
     Raises:
         UsageError: there is none of the two, or both; or the inputs have no edits.
@@ -132,12 +132,27 @@ def bound(epsilon: object, edits: object, norm: Norm | None) -> Radius:
         raise UsageError("epsilon and edits are both passed", hint="a threat has one radius: leave one of them out")
     if edits is None:
         return exact_radius(epsilon)
-    if norm is None:
+    counted = counts(edits)
+    found = counted.among(norms)
+    if found is None:
+        what = counted.norm or Norm.TAGS
         raise UsageError(
-            f"edits is {told(edits)}, and the model does not take texts of tags",
-            hint="pass epsilon, or a model whose modality is Modality.text(width, tags=True)",
+            f"edits is {told(edits)}, and the model does not take texts of {what}",
+            hint="pass epsilon, or a model whose modality is Modality.text(width, tags=True)"
+            if what is not Norm.CHARACTERS
+            else "pass epsilon, or a model whose modality has a vocabulary",
         )
-    return Radius.edits(number(edits, "edits", least=0), norm)
+    return found
+
+
+def counts(value: object) -> Edits:
+    """A number of edits: an integer, or a string such as ``words:3``.
+
+    Raises:
+        UsageError: it is neither.
+        OptionError: it is negative, or of an unknown norm.
+    """
+    return parse_edits(value) if isinstance(value, str) else Edits(count=number(value, "edits", least=0))
 
 
 def path(value: object, what: str) -> Path:

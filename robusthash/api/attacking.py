@@ -26,6 +26,7 @@ from robusthash.contracts import (
     Threat,
     isolated_randomness,
 )
+from robusthash.devices import as_double, placed
 from robusthash.epsilon import Radius
 from robusthash.errors import CapabilityError, UsageError
 from robusthash.evaluation.crafting.craft import craft
@@ -84,7 +85,7 @@ class BoundAttack:
         inputs: Rows,
         *,
         epsilon: float | str | Radius | None = None,
-        edits: int | None = None,
+        edits: int | str | None = None,
         labels: Rows | None = None,
         targets: Rows | None = None,
         anchors: Rows | None = None,
@@ -105,7 +106,8 @@ class BoundAttack:
                 the 8-bit grid first, as an upload would be.
             epsilon: radius: a number, as a share of the box, is in L-infinity; a string is ``8/255``, or ``l2:0.5`` in
                 L2. None is the radius that the attack was fitted for, or edits.
-            edits: instead, for texts of tags, the most tags of each that are added, dropped or swapped.
+            edits: instead, for texts: the most tags of each that are added, dropped or swapped; ``words:3``, words that
+                are replaced; ``characters:2``, characters that are mistyped.
             labels: (n, classes) multi-hot, the inputs' own labels, for attacks that need them.
             targets: (n, classes) multi-hot, the target labels, for targeted attacks.
             anchors: (n, voters, bits) in {-1, 0, +1}, codes of items with the target label, for attacks that aim at
@@ -148,7 +150,7 @@ class BoundAttack:
                 report(rows.stop, len(given), self.name)
         return _joined(parts, inputs.device if isinstance(inputs, Tensor) else torch.device("cpu"))
 
-    def _radius(self, epsilon: float | str | Radius | None, edits: int | None, norm: Norm | None) -> Radius:
+    def _radius(self, epsilon: float | str | Radius | None, edits: int | str | None, norms: Sequence[Norm]) -> Radius:
         """The radius, which is that of a fitted attack.
 
         Raises:
@@ -156,7 +158,7 @@ class BoundAttack:
         """
         fitted = self._chosen.fitted
         if fitted is None:
-            return arguments.bound(epsilon, edits, norm)
+            return arguments.bound(epsilon, edits, norms)
         if edits is not None:
             raise UsageError(f"edits is {edits}, and {fitted.path} was fitted for an epsilon", hint="leave edits out")
         for_radius = fitted.fitting.radius
@@ -243,10 +245,10 @@ def _outcome(job: Job, rows: range) -> AttackOutcome:
     return AttackOutcome(
         inputs=delivered.inputs,
         unrounded=delivered.unrounded,
-        linf=linf(delivered.inputs, clean).double(),
-        l2=l2(delivered.inputs, clean).double(),
+        linf=linf(delivered.inputs, clean),
+        l2=l2(delivered.inputs, clean),
         moved=_moved(job, crafted, rows),
-        clipped=delivered.clipped.double(),
+        clipped=as_double(delivered.clipped),
         cost=crafted.cost,
     )
 
@@ -263,7 +265,7 @@ def _moved(job: Job, crafted: Crafted, rows: range) -> Tensor:
 
 def _joined(parts: Sequence[AttackOutcome], device: torch.device) -> AttackOutcome:
     tensors = {
-        name: torch.cat([getattr(part, name) for part in parts]).to(device)
+        name: placed(torch.cat([getattr(part, name) for part in parts]), device)
         for name in ("inputs", "unrounded", "linf", "l2", "moved", "clipped")
     }
     return AttackOutcome(**tensors, cost=sum((part.cost for part in parts), Cost()))

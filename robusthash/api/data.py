@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from robusthash.api import arguments
+from robusthash.api.objects import AnyDataset
 from robusthash.api.plugins import installed
 from robusthash.api.settings import AnyPath, make_settings
 from robusthash.api.surroundings import reporting
@@ -12,7 +13,7 @@ from robusthash.evaluation.victims.resources import Resources
 
 
 def load_dataset(
-    name: str | Dataset,
+    name: AnyDataset,
     *,
     root: AnyPath | None = None,
     image_size: int | None = None,
@@ -22,7 +23,8 @@ def load_dataset(
     """Loads a dataset: its query, database and train splits.
 
     Args:
-        name: registered name, such as ``digits``, or a dataset.
+        name: registered name, such as ``digits``; a dataset; or the parts of another library's, such as
+            ``{"train": train, "test": test}``.
         root: folder with the dataset's files, for those that need one.
         image_size: height and width in pixels; None is the dataset's own.
         options: of a registered dataset, by field.
@@ -32,8 +34,10 @@ def load_dataset(
         UsageError: there is no such dataset, or an option is wrong.
         DatasetError: files are missing or wrong.
     """
-    found = arguments.one(name, "dataset", (str, Dataset))
-    given = {} if options is None else {str(found): arguments.one(options, "options", Mapping)}
+    given = {}
+    if options is not None:
+        named = arguments.one(name, "dataset that options are of", (str, Dataset))
+        given = {str(named): arguments.one(options, "options", Mapping)}
     settings = {"data_root": root, "image_size": image_size}
     with reporting(progress=progress) as report:
-        return Resources(make_settings(load_dataset, found, given, settings), installed(), report).data
+        return Resources(make_settings(load_dataset, name, given, settings), installed(), report).data

@@ -10,10 +10,11 @@ from typing import Any, Unpack
 from robusthash.api import arguments
 from robusthash.api.attacking import BoundAttack
 from robusthash.api.checkpoint import Checkpoint
+from robusthash.api.objects import AnyDataset
 from robusthash.api.plugins import installed
 from robusthash.api.settings import AnyPath, Options, Settings, make_settings
 from robusthash.api.surroundings import frozen, reporting
-from robusthash.contracts import Attack, CrossModalHashModel, Dataset, Defense, Executor, HashModel, RetrievalData
+from robusthash.contracts import Attack, CrossModalHashModel, Defense, Executor, HashModel
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError, RobustHashWarning
 from robusthash.evaluation import Failure, Request, RunOutcome, choose_executor
@@ -53,12 +54,12 @@ def evaluate(
     models: Model | Iterable[Model],
     attacks: AnyAttack | Iterable[AnyAttack] | None = None,
     *,
-    dataset: str | Dataset | RetrievalData = "auto",
+    dataset: AnyDataset = "auto",
     defenses: str | Defense | Iterable[str | Defense] = "none",
     surrogates: Model | Iterable[Model] = (),
     bits: int | Iterable[int] = 32,
     epsilons: float | str | Radius | Iterable[float | str | Radius] = (),
-    edits: int | Iterable[int] = (),
+    edits: int | str | Iterable[int | str] = (),
     directions: str | Iterable[str] = (),
     vary: Mapping[str, Mapping[str, Any]] | None = None,
     options: Options | None = None,
@@ -78,14 +79,15 @@ def evaluate(
         models: registered names, checkpoints, ``path/to/file.py:build``, or hash models.
         attacks: registered names, attacks, or what :func:`robusthash.fit` returned; None is the attack that models are
             ranked by.
-        dataset: a registered name, a dataset, or its splits; ``auto`` is digits, or what the models suggest.
+        dataset: a registered name, a dataset, its splits, or parts of another
+            library's by name; ``auto`` is digits, or what the models suggest.
         defenses: registered names or defenses; ``none`` is no defense.
         surrogates: models that attacks are crafted on, for transfer attacks; none is each model itself.
         bits: code lengths K, for registered names; other models have their own.
         epsilons: radii: numbers are shares of the box, in L-infinity; strings are ``8/255``, ``l2:0.5``, or ``l2`` for
             the dataset's own in that norm; none is the dataset's in L-infinity, unless there are edits.
-        edits: radii of threats that count, for texts of tags: the most tags of a query that are added, dropped or
-            swapped.
+        edits: radii of threats that count, for texts: 3 is three tags of a query that are added, dropped or swapped,
+            ``words:3`` three words that are replaced, and ``characters:2`` two characters that are mistyped.
         directions: what searches for what, ``i2i``, ``i2t``, ``t2i`` or ``t2t``; none is the dataset's first.
         vary: values to sweep over, by attack, then by option: ``{"rnm": {"steps": [10, 100]}}``.
         options: by plugin, then by field: ``{"rnm": {"steps": 200}, "train": {"epochs": 5}}``.
@@ -118,7 +120,7 @@ def evaluate(
         defenses=arguments.several(defenses, "defense", (str, Defense)),
         directions=tuple(arguments.choice(way, "direction", Direction) for way in arguments.listed(directions)),
         epsilons=tuple(arguments.radius(epsilon) for epsilon in arguments.listed(epsilons)),
-        edits=tuple(arguments.number(count, "edits", least=0) for count in arguments.listed(edits)),
+        edits=tuple(map(arguments.counts, arguments.listed(edits))),
         setting=make_settings(evaluate, dataset, options, settings, *everyone),
     )
     host = installed()

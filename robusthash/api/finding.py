@@ -7,10 +7,11 @@ import torch
 
 from robusthash.api import arguments
 from robusthash.api.checkpoint import Checkpoint
+from robusthash.api.objects import AnyDataset
 from robusthash.api.plugins import installed
 from robusthash.api.settings import AnyPath, Options, Settings, make_settings
 from robusthash.api.surroundings import frozen, reporting
-from robusthash.contracts import CrossModalHashModel, Dataset, Defense, HashModel, RetrievalData
+from robusthash.contracts import CrossModalHashModel, Defense, HashModel
 from robusthash.errors import UsageError
 from robusthash.evaluation import Request
 from robusthash.evaluation.finding import searching
@@ -29,7 +30,7 @@ def hash(  # noqa: A001 - named as the command is
     model: Model,
     folder: AnyPath | None = None,
     *,
-    dataset: str | Dataset | RetrievalData = "auto",
+    dataset: AnyDataset = "auto",
     split: str = "database",
     modality: str | None = None,
     bits: int = 32,
@@ -44,7 +45,8 @@ def hash(  # noqa: A001 - named as the command is
     Args:
         model: a registered name, a checkpoint, ``path/to/file.py:build``, or a hash model.
         folder: of the pictures, read as a folder dataset's are; None is the split.
-        dataset: a registered name, a dataset, or its splits; ``auto`` is what the model suggests. A folder needs none,
+        dataset: a registered name, a dataset, its splits, or parts of another
+            library's by name; ``auto`` is what the model suggests. A folder needs none,
             unless the model is trained by its name.
         split: of the dataset: ``query``, ``database`` or ``train``.
         modality: of the items, ``image`` or ``text``; None is images where there are any.
@@ -91,7 +93,7 @@ def search(
     ids: str | list[str] | tuple[str, ...] = (),
     database: AnyPath | Hashed | None = None,
     neighbours: int = USUAL,
-    dataset: str | Dataset | RetrievalData = "auto",
+    dataset: AnyDataset = "auto",
     direction: str | None = None,
     bits: int = 32,
     defense: str | Defense = NO_DEFENSE,
@@ -109,7 +111,8 @@ def search(
         database: what is searched: a folder of pictures, what :func:`hash` returned, or its file; None is the dataset's
             database.
         neighbours: number of items of each query.
-        dataset: a registered name, a dataset, or its splits; ``auto`` is what the model suggests.
+        dataset: a registered name, a dataset, its splits, or parts of another
+            library's by name; ``auto`` is what the model suggests.
         direction: what searches for what, ``i2i``, ``i2t``, ``t2i`` or ``t2t``; None is the first that fits.
         bits: code length K, for a registered name; other models have their own.
         defense: a registered name or a defense; ``none`` is no defense.

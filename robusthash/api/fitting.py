@@ -6,10 +6,11 @@ from typing import Unpack
 from robusthash.api import arguments
 from robusthash.api.attacking import BoundAttack
 from robusthash.api.checkpoint import Checkpoint
+from robusthash.api.objects import AnyDataset
 from robusthash.api.plugins import installed
 from robusthash.api.settings import AnyPath, Options, Settings, make_settings
 from robusthash.api.surroundings import frozen, reporting
-from robusthash.contracts import Attack, CrossModalHashModel, Dataset, Defense, HashModel, RetrievalData
+from robusthash.contracts import Attack, CrossModalHashModel, Defense, HashModel
 from robusthash.epsilon import Radius
 from robusthash.evaluation import fit_attack
 from robusthash.evaluation.planning.defaults import settled
@@ -22,7 +23,7 @@ def fit(
     attack: str | Attack | BoundAttack,
     model: str | Path | Checkpoint | HashModel | CrossModalHashModel,
     *,
-    dataset: str | Dataset | RetrievalData = "auto",
+    dataset: AnyDataset = "auto",
     defense: str | Defense = "none",
     bits: int = 32,
     epsilon: float | str | Radius | None = None,
@@ -38,7 +39,8 @@ def fit(
     Args:
         attack: registered name of an attack that learns, such as ``prosgan``, or an attack.
         model: registered name, which is trained first, a checkpoint, ``path/to/file.py:build``, or a hash model.
-        dataset: whose train split it learns from: a registered name, a dataset, or its splits; ``auto`` is digits, or
+        dataset: whose train split it learns from: a registered name, a dataset, its splits, or parts of another
+            library's by name; ``auto`` is digits, or
             what the model suggests.
         defense: of the model.
         bits: code length K, for a registered name.

@@ -10,7 +10,8 @@ from typing import Any, TypedDict
 import torch
 
 from robusthash.api import arguments
-from robusthash.contracts import IMAGE, CrossModalHashModel, Dataset, HashModel, Precision, RetrievalData, Retriever
+from robusthash.api.objects import given_data
+from robusthash.contracts import IMAGE, CrossModalHashModel, HashModel, Precision, Retriever
 from robusthash.errors import UsageError
 from robusthash.evaluation import RunSettings
 from robusthash.metrics import RankingMetric, Relevance
@@ -50,7 +51,7 @@ def make_settings(
 
     Args:
         function: that was called; its own arguments are suggested for a misspelt one.
-        dataset: a registered name, a dataset, or its splits.
+        dataset: a registered name, a dataset, its splits, or parts of another library's dataset by name.
         options: by plugin, then by field.
         given: the other keyword arguments.
         models: what is evaluated. Images have the size that a model in memory takes, unless ``image_size`` is given.
@@ -63,7 +64,7 @@ def make_settings(
             raise _unknown(name, function)
     values = {name: _READERS[name](value, name) for name, value in given.items() if value is not None}
     values.setdefault("image_size", _own_size(models))
-    data = arguments.one(dataset, "dataset", (str, Dataset, RetrievalData))
+    data = given_data(dataset, values["image_size"])
     return RunSettings(dataset=data, options=arguments.options({} if options is None else options), **values)
 
 

@@ -5,15 +5,14 @@ from typing import Unpack
 
 from robusthash.api import arguments
 from robusthash.api.checkpoint import Checkpoint
+from robusthash.api.objects import AnyDataset
 from robusthash.api.plugins import installed
 from robusthash.api.settings import AnyPath, Options, Settings, make_settings
 from robusthash.api.surroundings import device_of, frozen, reporting
 from robusthash.contracts import (
     IMAGE,
-    Dataset,
     Defense,
     HashModel,
-    RetrievalData,
     TrainedDefense,
     TrainedWrapper,
 )
@@ -30,7 +29,7 @@ from robusthash.evaluation.victims.resources import Resources
 def train(
     model: str,
     *,
-    dataset: str | Dataset | RetrievalData = "auto",
+    dataset: AnyDataset = "auto",
     bits: int = 32,
     output: AnyPath | None = None,
     options: Options | None = None,
@@ -41,7 +40,8 @@ def train(
 
     Args:
         model: registered name, such as ``dpsh``.
-        dataset: what it learns from: a registered name, a dataset, or its splits; ``auto`` is digits, or what the model
+        dataset: what it learns from: a registered name, a dataset, its splits, or parts of another
+            library's by name; ``auto`` is digits, or what the model
             suggests.
         bits: code length K.
         output: where the checkpoint goes; None is the cache.
@@ -66,7 +66,7 @@ def harden(
     defense: str | Defense,
     model: str | Path | Checkpoint | HashModel,
     *,
-    dataset: str | Dataset | RetrievalData = "auto",
+    dataset: AnyDataset = "auto",
     bits: int = 32,
     output: AnyPath | None = None,
     options: Options | None = None,

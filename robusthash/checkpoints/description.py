@@ -34,6 +34,7 @@ class TowerUse:
         high: largest value of an element.
         levels: number of equal steps between them; None for continuous elements.
         vocabulary: digest of the words that the elements count; empty if they are no words.
+        pretrained: the feature network's initial weights: ``none``, or a digest.
     """
 
     backbone: PluginUse
@@ -42,6 +43,7 @@ class TowerUse:
     high: float
     levels: int | None
     vocabulary: str
+    pretrained: str = "none"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +87,13 @@ class Description:
     towers: Mapping[str, TowerUse] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
-        """The description as plain values; a model of one tower says nothing of others."""
+        """The description as plain values, without towers if there are none, and their weights if these were random."""
         values = asdict(self)
-        return values if self.towers else {name: value for name, value in values.items() if name != "towers"}
+        towers = values.pop("towers")
+        for tower in towers.values():
+            if tower["pretrained"] == "none":
+                del tower["pretrained"]
+        return values | ({"towers": towers} if towers else {})
 
 
 def is_checkpoint(path: Path) -> bool:
@@ -136,6 +142,7 @@ class _Tower(_Part):
     high: float
     levels: Annotated[int, Meta(ge=1)] | None
     vocabulary: str
+    pretrained: str = "none"
 
     def __post_init__(self) -> None:
         if not self.low < self.high:

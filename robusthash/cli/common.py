@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from robusthash.cli.input.names import METRIC, RETRIEVER
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.session import Session
 from robusthash.cli.output.lines import line
@@ -53,6 +54,7 @@ fitted_option = click.option(
 metric_option = click.option(
     "--metric",
     "metrics",
+    type=METRIC,
     multiple=True,
     default=("map", "precision@r2"),
     show_default=True,
@@ -61,6 +63,7 @@ metric_option = click.option(
 )
 retriever_option = click.option(
     "--retriever",
+    type=RETRIEVER,
     default="auto",
     show_default=True,
     metavar="NAME",

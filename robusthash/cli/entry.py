@@ -17,6 +17,7 @@ import click
 
 from robusthash.boundary import blaming, results_on_stdout
 from robusthash.cli.input.session import Session, session_options
+from robusthash.cli.input.shells import COMPLETING, answer_shell
 from robusthash.cli.input.slips import hint_of
 from robusthash.cli.lazy import LazyGroup
 from robusthash.cli.output.lines import line
@@ -97,6 +98,14 @@ class _Commands(LazyGroup):
         ),
         "baseline": ("robusthash.cli.commands.gates.baseline:command", "Write and show the baseline of the gate."),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
+        "config": (
+            "robusthash.cli.commands.setup.config:command",
+            "Show what a command would use, and what a configuration file may hold.",
+        ),
+        "completion": (
+            "robusthash.cli.commands.setup.completion:command",
+            "Complete commands, options and names of plugins in a shell.",
+        ),
         "data": ("robusthash.cli.commands.data:command", "List, verify and prepare datasets."),
     },
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -111,8 +120,9 @@ def group() -> None:
 
 def main() -> None:
     """The installed command."""
+    asked = os.environ.get(COMPLETING)
     claim_streams()
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:]) if asked is None else answer_shell(group, asked))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -150,7 +160,7 @@ def _run(arguments: Sequence[str], session: Session) -> int:
     except click.ClickException as error:
         return _fail(session, error.format_message(), None, error.exit_code)
     except RobustHashError as error:
-        return _fail(session, error.message, error.hint, error.exit_code)
+        return _fail(session, error.message, error.hint, error.exit_code, error.sketch)
     except OutputError as error:
         _silence(sys.stdout)
         return _fail(session, f"cannot write the output: {error}", "free disk space, or send it elsewhere", 1)
@@ -168,13 +178,15 @@ def _restore(files: str | None) -> None:
         os.environ[FILES_VARIABLE] = files
 
 
-def _fail(session: Session, message: str, hint: str | None, exit_code: int) -> int:
+def _fail(session: Session, message: str, hint: str | None, exit_code: int, sketch: Sequence[str] = ()) -> int:
     try:
         if session.as_json:  # whoever reads the output is told there, too
             told = {"error": message, "hint": hint, "exit_code": exit_code}
             click.echo(json.dumps(told, indent=2))
         if session.debug:
             click.echo(traceback.format_exc(), err=True)
+        for drawn in sketch:  # above, so that what is wrong and what would be right are read last
+            line(drawn, err=True, drawn=True)
         line(f"error: {message}", err=True)
         if hint:
             line(f"hint: {hint}", err=True)

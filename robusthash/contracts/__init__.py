@@ -4,12 +4,15 @@ from robusthash.contracts.attacking.access import Budget, CodeBank, Oracle, Surr
 from robusthash.contracts.attacking.attack import Adversarial, Attack, AttackBatch, AttackContext
 from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
+from robusthash.contracts.attacking.moves import Moves
+from robusthash.contracts.attacking.spelling import misspelt
 from robusthash.contracts.attacking.team import Team
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.contracts.data.files import FileImages
 from robusthash.contracts.data.findings import Finding, Findings
 from robusthash.contracts.data.inputs import ArrayImages, ArrayTexts, Images, Inputs, read_inputs, read_pixels
+from robusthash.contracts.data.naming import SplitNames
 from robusthash.contracts.defending.context import DefenseContext, Trainer
 from robusthash.contracts.defending.defense import Defense, TrainedDefense, TrainedWrapper
 from robusthash.contracts.executor import (
@@ -90,6 +93,7 @@ __all__ = [
     "LossStep",
     "Modality",
     "ModelWrapper",
+    "Moves",
     "Neighbours",
     "Norm",
     "Objective",
@@ -111,6 +115,7 @@ __all__ = [
     "Snapshots",
     "Space",
     "Split",
+    "SplitNames",
     "Surrogate",
     "Team",
     "TextBackbone",
@@ -131,6 +136,7 @@ __all__ = [
     "format_epsilon",
     "in_use",
     "isolated_randomness",
+    "misspelt",
     "parse_epsilon",
     "parse_radius",
     "read_inputs",

@@ -118,18 +118,33 @@ class Modality:
         name: ``image`` or ``text``.
         shape: shape of one input, without the batch: (3, h, w) or (d,).
         box: range and levels of its elements.
-        edited: norm that counts what people change in such an input; None if they change it by degrees. It is a fact of
-            the data and not of the model, and takes no part in comparisons and digests.
+        tags: whether each element is a word that is there or not, so that a threat may count edits. Elements of one
+            level always are.
+        vocabulary: these words; None if they are not known.
+
+    The last two are facts of the data and not of the model, and take no part in comparisons and digests.
     """
 
     name: str
     shape: tuple[int, ...]
     box: Box = Box()
-    edited: Norm | None = field(default=None, compare=False, repr=False)
+    tags: bool = field(default=False, compare=False, repr=False)
+    vocabulary: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        if self.edited is None and self.box.levels == 1:
-            object.__setattr__(self, "edited", Norm.TAGS)
+        if self.box.levels == 1:
+            object.__setattr__(self, "tags", True)
+
+    @property
+    def edited(self) -> tuple[Norm, ...]:
+        """The norms that count what people change in such an input, the usual one first; none if it is by degrees.
+
+        >>> Modality.text(2, tags=True, vocabulary=("cat", "dog")).edited
+        (<Norm.TAGS: 'tags'>, <Norm.WORDS: 'words'>, <Norm.CHARACTERS: 'characters'>)
+        """
+        if not self.tags:
+            return ()
+        return (Norm.TAGS, Norm.WORDS, *((Norm.CHARACTERS,) if self.vocabulary is not None else ()))
 
     @classmethod
     def image(cls, height: int, width: int | None = None) -> "Modality":
@@ -138,7 +153,14 @@ class Modality:
 
     @classmethod
     def text(
-        cls, width: int, *, low: float = 0.0, high: float = 1.0, levels: int | None = None, tags: bool = False
+        cls,
+        width: int,
+        *,
+        low: float = 0.0,
+        high: float = 1.0,
+        levels: int | None = None,
+        tags: bool = False,
+        vocabulary: tuple[str, ...] | None = None,
     ) -> "Modality":
         """Text features (d,), such as a bag of words.
 
@@ -150,6 +172,7 @@ class Modality:
             tags: whether each element is a tag, absent at ``low`` or present at ``high``, so that a threat may count
                 the tags that are edited. Features of one level always are. Continuous ones may be, so that a threat in
                 L-infinity delivers fractions of tags, as published attacks do.
+            vocabulary: the word of each element, so that a threat may count the characters that are edited.
         """
         box = Box(low=low, high=high, levels=levels)
-        return cls(name=TEXT, shape=(width,), box=box, edited=Norm.TAGS if tags else None)
+        return cls(name=TEXT, shape=(width,), box=box, tags=tags, vocabulary=vocabulary)

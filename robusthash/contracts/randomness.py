@@ -90,6 +90,7 @@ def isolated_randomness(random: Randomness, ids: Tensor) -> Iterator[None]:
         ids: (n,) int64, ids of the batch's queries; a GPU that holds them is seeded too. Empty counts as query 0.
     """
     devices = [ids.device] if ids.is_cuda else []
+    apple = torch.mps.get_rng_state() if ids.device.type == "mps" else None
     seed = random._key(int(ids[0]) if len(ids) else 0)
     legacy, plain = np.random.get_state(), python_random.getstate()  # noqa: NPY002 - plugins may draw from it
     with torch.random.fork_rng(devices=devices):
@@ -101,6 +102,8 @@ def isolated_randomness(random: Randomness, ids: Tensor) -> Iterator[None]:
         finally:
             np.random.set_state(legacy)  # noqa: NPY002 - likewise
             python_random.setstate(plain)
+            if apple is not None:
+                torch.mps.set_rng_state(apple)
 
 
 @contextmanager
@@ -119,4 +122,11 @@ def seeded(random: Randomness, *path: int, device: torch.device | None = None) -
         if cuda:
             with torch.cuda.device(cuda):
                 torch.cuda.manual_seed(seed)
-        yield
+        apple = torch.mps.get_rng_state() if device is not None and device.type == "mps" else None
+        if apple is not None:
+            torch.mps.manual_seed(seed)
+        try:
+            yield
+        finally:
+            if apple is not None:
+                torch.mps.set_rng_state(apple)

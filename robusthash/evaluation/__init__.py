@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from robusthash.evaluation.finding.searching import Queries, search
     from robusthash.evaluation.finding.storing import hash_items
+    from robusthash.evaluation.planning.choices import parse_choice
     from robusthash.evaluation.planning.plan import Cell, VictimPlan
     from robusthash.evaluation.planning.request import Request, RunSettings
-    from robusthash.evaluation.planning.suite import parse_choice, read_suite
     from robusthash.evaluation.running.executors import Local, Processes, choose_executor
     from robusthash.evaluation.running.outcome import Failure, RunOutcome
     from robusthash.evaluation.running.run import evaluate
-    from robusthash.evaluation.tasks.attack import attack_images
+    from robusthash.evaluation.tasks.attack import attack_queries
     from robusthash.evaluation.tasks.fit import fit_attack
     from robusthash.evaluation.tasks.gallery import Picture
     from robusthash.evaluation.tasks.harden import harden_victim
     from robusthash.evaluation.tasks.rescore import rescore
+    from robusthash.evaluation.tasks.texts import Text
     from robusthash.evaluation.tasks.train import train_victim
 
 __all__ = [
@@ -32,15 +33,15 @@ __all__ = [
     "Request",
     "RunOutcome",
     "RunSettings",
+    "Text",
     "VictimPlan",
-    "attack_images",
+    "attack_queries",
     "choose_executor",
     "evaluate",
     "fit_attack",
     "harden_victim",
     "hash_items",
     "parse_choice",
-    "read_suite",
     "rescore",
     "search",
     "train_victim",
@@ -49,15 +50,16 @@ __all__ = [
 _HOMES = {
     **dict.fromkeys(("Cell", "VictimPlan"), "planning.plan"),
     **dict.fromkeys(("Request", "RunSettings"), "planning.request"),
-    **dict.fromkeys(("parse_choice", "read_suite"), "planning.suite"),
+    "parse_choice": "planning.choices",
     **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),
     **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
     "evaluate": "running.run",
     **dict.fromkeys(("Queries", "search"), "finding.searching"),
     "hash_items": "finding.storing",
-    "attack_images": "tasks.attack",
+    "attack_queries": "tasks.attack",
     "fit_attack": "tasks.fit",
     "Picture": "tasks.gallery",
+    "Text": "tasks.texts",
     "harden_victim": "tasks.harden",
     "rescore": "tasks.rescore",
     "train_victim": "tasks.train",

@@ -3,15 +3,18 @@
 NumPy reads them in Python, without a decoder in C that could be led astray, so they need no process of their own.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from robusthash.errors import DatasetError
 from robusthash.files.opening import DAMAGED, open_file
 
-__all__ = ["read_arrays"]
+__all__ = ["array_names", "read_array", "read_arrays"]
 
 LARGEST = 16 << 30  #: bytes that the arrays may have together; CIFAR-10's are a twentieth of it in 8 bits
 
@@ -27,11 +30,50 @@ def read_arrays(file: Path, names: Sequence[str], *, hint: str) -> dict[str, np.
     Raises:
         DatasetError: it is missing, not an archive, damaged, or too large, or has no such array.
     """
+    with _opened(file, hint) as kept:
+        _check(kept)
+        return {name: kept[name] for name in names}
+
+
+def array_names(file: Path, *, hint: str) -> tuple[str, ...]:
+    """The names of the arrays in a stranger's archive, none of which is read.
+
+    Args:
+        file: the archive.
+        hint: how to get the file, for errors.
+
+    Raises:
+        DatasetError: as for :func:`read_arrays`.
+    """
+    with _opened(file, hint) as kept:
+        _check(kept)
+        return tuple(kept.files)
+
+
+def read_array(file: Path, *, hint: str) -> np.ndarray:
+    """The one array of a stranger's ``.npy`` file.
+
+    Args:
+        file: the file.
+        hint: how to get the file, for errors.
+
+    Raises:
+        DatasetError: it is missing, an archive, damaged, or too large.
+    """
+    with _opened(file, hint) as kept:
+        if not isinstance(kept, np.ndarray):
+            raise ValueError("it is an archive of several arrays, not one")  # noqa: TRY004 - told as a damaged file is
+        return kept
+
+
+@contextmanager
+def _opened(file: Path, hint: str) -> Iterator[Any]:
+    """What numpy finds in a file; what goes wrong inside is the file's."""
     try:
         with open_file(file) as opened:
-            kept = np.load(opened, allow_pickle=False)
-            _check(kept)
-            return {name: kept[name] for name in names}
+            if os.fstat(opened.fileno()).st_size > LARGEST:
+                raise ValueError(f"it has more than {LARGEST >> 30} GiB")
+            yield np.load(opened, allow_pickle=False)
     except FileNotFoundError:
         raise DatasetError(f"no {file}", hint=hint) from None
     except DAMAGED as error:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from robusthash.devices import as_double
+
 _ROUNDING = 1e-9  #: sums nearer to zero than this share of their weights are ties: rounding decides no bit
 
 
@@ -123,8 +125,8 @@ def _representative(
 ) -> Tensor:
     """The sign of the attracting minus the repelling sum, computed once for each distinct label vector."""
     distinct, inverse = torch.unique(wanted.to(codes.device), dim=0, return_inverse=True)
-    own, items = distinct.double(), labels.double()
+    own, items = as_double(distinct), as_double(labels)
     attracted, repelled = weights(own @ items.T, own.sum(1), items.sum(1))
-    total = (attracted - repelled) @ codes.double()
+    total = (attracted - repelled) @ as_double(codes)
     scale = (attracted + repelled).sum(1, keepdim=True)
-    return torch.where(total < -_ROUNDING * scale, -1, 1).to(torch.int8)[inverse]
+    return torch.where(total < -_ROUNDING * scale, -1, 1).to(codes.device, torch.int8)[inverse]

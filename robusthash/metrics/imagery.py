@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from robusthash.devices import as_double
 from robusthash.errors import InputError
 
 _CAP = 100.0  #: dB; identical images would be infinite
@@ -51,7 +52,7 @@ def ssim(images: Tensor, reference: Tensor) -> Tensor:
             f"SSIM of images of shape {tuple(images.shape)}",
             hint=f"its window needs (n, 3, h, w) with h and w at least {_WINDOW}",
         )
-    left, right = (part.to(torch.float64).flatten(0, 1).unsqueeze(1) for part in (images, reference))
+    left, right = (as_double(part).flatten(0, 1).unsqueeze(1) for part in (images, reference))
     moments = _blur(torch.cat([left, right, left * left, right * right, left * right], dim=1))
     mean_left, mean_right, square_left, square_right, product = moments.unbind(1)
     variances = square_left + square_right - mean_left.square() - mean_right.square()
@@ -116,7 +117,7 @@ def _band(size: int, like: Tensor) -> Tensor:
 
 def _difference(images: Tensor, reference: Tensor) -> Tensor:
     _check(images, reference)
-    return (images.detach().to(torch.float64) - reference.detach().to(torch.float64)).flatten(1)
+    return (as_double(images.detach()) - as_double(reference.detach())).flatten(1)
 
 
 def _check(images: Tensor, reference: Tensor) -> None:

@@ -8,7 +8,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from robusthash.contracts import IMAGE, Modality, Norm, Threat
+from robusthash.contracts import IMAGE, Modality, Threat
+from robusthash.devices import as_double
 from robusthash.errors import CapabilityError
 from robusthash.metrics.imagery import l2, linf, psnr, ssim
 from robusthash.pixels import from_levels, to_levels
@@ -18,22 +19,22 @@ Distances = Mapping[str, Callable[[Tensor, Tensor], Tensor]]
 _IMAGERY: Distances = {"psnr": psnr, "ssim": ssim, "linf": linf, "l2": l2}
 
 
-def distances(modality: Modality, norm: Norm) -> Distances:
+def distances(modality: Modality, threat: Threat) -> Distances:
     """Distances between adversarial and clean inputs, by name; PSNR and SSIM for images only.
 
     The distance in the threat's norm is among them, by the norm's name, as its radius counts it.
 
     Args:
         modality: of the inputs.
-        norm: of the threat.
+        threat: that bounds them.
     """
-    whole = Threat(epsilon=0.0, box=modality.box, norm=norm)
     usual = _IMAGERY
     if modality.name != IMAGE:
         usual = {"linf": lambda inputs, reference: linf(inputs, reference) / modality.box.width, "l2": l2}
+    norm = str(threat.norm)
     if norm in usual:
         return usual
-    return {**usual, str(norm): lambda inputs, clean: whole.distance(inputs.double(), clean.double())}
+    return {**usual, norm: lambda inputs, clean: threat.distance(as_double(inputs), as_double(clean))}
 
 
 def uploaded(inputs: Tensor, modality: Modality) -> np.ndarray:

@@ -7,6 +7,7 @@ from robusthash.photographs.directories import (
     GPS,
     HEADER,
     Directory,
+    DirectoryError,
     Value,
     header,
     number,
@@ -16,11 +17,12 @@ from robusthash.photographs.directories import (
 )
 from robusthash.photographs.orientation import NORMAL, TAG
 
-__all__ = ["Rewritten", "exif_of", "grafted", "rewritten"]
+__all__ = ["Rewritten", "exif_of", "grafted", "iptc_of", "rewritten"]
 
 _PREFIX = b"Exif\0\0"  #: before EXIF in JPEG and other formats
 _MAKER_NOTE = 0x927C
-_XMP, _BYTE = 0x02BC, 1
+_XMP, _IPTC = 0x02BC, 0x83BB  #: tags
+_BYTE, _UNDEFINED = 1, 7  #: types
 
 #: What is kept of the first directory: what describes the picture, such as its maker, author, resolution and caption.
 #: The rest describes how a TIFF file stores it, or holds other pictures, edits, or a map's coordinates.
@@ -79,8 +81,21 @@ def exif_of(orientation: int) -> bytes:
     return rewritten(b"", orientation=orientation).content
 
 
-def grafted(tiff: bytes, *, exif: bytes, xmp: bytes) -> bytes:
-    """A TIFF file with the entries of EXIF and an XMP packet beside its own, which describe its storage.
+def iptc_of(tiff: bytes) -> bytes:
+    """The IPTC data of a TIFF file: its bytes as they lie, because some programs call them 32-bit numbers.
+
+    Returns:
+        Nothing if there is none, or if the file's first directory cannot be read.
+    """
+    try:
+        value = parsed(tiff).first.get(_IPTC)
+    except DirectoryError:
+        return b""
+    return value.raw if isinstance(value, Value) else b""
+
+
+def grafted(tiff: bytes, *, exif: bytes = b"", xmp: bytes = b"", iptc: bytes = b"") -> bytes:
+    """A TIFF file with the entries of EXIF, an XMP packet and IPTC data beside its own, which describe its storage.
 
     Pillow cannot write them into a compressed file.
 
@@ -88,6 +103,7 @@ def grafted(tiff: bytes, *, exif: bytes, xmp: bytes) -> bytes:
         tiff: of one page, as Pillow writes it.
         exif: as it is delivered; empty for none.
         xmp: the packet; empty for none.
+        iptc: the data sets; empty for none.
 
     Raises:
         DirectoryError: the file would be too large.
@@ -100,6 +116,8 @@ def grafted(tiff: bytes, *, exif: bytes, xmp: bytes) -> bytes:
     merged |= file.first
     if xmp:
         merged[_XMP] = Value(_BYTE, len(xmp), xmp)
+    if iptc:
+        merged[_IPTC] = Value(_UNDEFINED, len(iptc), iptc)
     start = len(tiff) + len(tiff) % 2
     return header(file.order, start) + tiff[HEADER:].ljust(start - HEADER, b"\0") + written(merged, file.order, start)
 

@@ -11,7 +11,7 @@ from robusthash.errors import UnreadablePhotograph
 from robusthash.files.opening import read_file
 from robusthash.photographs.decoding import BROKEN, opened_image, reason, without_warnings
 from robusthash.photographs.formats import Format, written_as
-from robusthash.photographs.formats.tiff import further_pages
+from robusthash.photographs.formats.tiff import has_further_pages
 from robusthash.photographs.metadata import Metadata, orientation_of
 from robusthash.photographs.naming import RAW
 from robusthash.photographs.planes import Planes
@@ -71,9 +71,9 @@ def open_photograph(path: Path) -> Photograph:
 def _read(path: Path, image: Image.Image, content: bytes) -> Photograph:
     _require_still(path, image)
     written, becomes = written_as(image, content)
-    metadata = Metadata.of(image, content)
+    metadata = Metadata.of(image, content, inks=written.inks)
     image.load()
-    planes = Planes.of(image)
+    planes = Planes.of(image, inks=written.inks)
     return Photograph(
         path=path,
         planes=planes.upright(orientation_of(image)),
@@ -87,8 +87,8 @@ def _read(path: Path, image: Image.Image, content: bytes) -> Photograph:
 def _require_still(path: Path, image: Image.Image) -> None:
     frames = getattr(image, "n_frames", 1)
     if image.format == "TIFF":
-        if pages := further_pages(image):
-            raise _refused(path, f"it has {pages + 1} pages", "save the page that you want as a file of its own")
+        if has_further_pages(image):
+            raise _refused(path, f"it has {frames} pages", "save the page that you want as a file of its own")
     elif frames > 1 and image.format != "MPO":
         raise _refused(path, f"it is animated, {frames} frames", _STILL)
 

@@ -15,27 +15,29 @@ _BECOMES = {
     "1": "black and white becomes 8-bit grey",
     "P": "its palette becomes full colour",
     "PA": "its palette becomes full colour",
-    **{mode: f"{mode} becomes RGB, without its colour profile" for mode in ("CMYK", "LAB", "HSV")},
+    "LAB": "LAB becomes RGB, without its colour profile",
     "YCbCr": "YCbCr becomes RGB",
 }
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Planes:
-    """A photograph's planes, as it is delivered: grey or colour, 8 or 16 bits, with or without an alpha channel."""
+    """A photograph's planes, as it is delivered: grey, colours or inks, 8 or 16 bits, with or without alpha."""
 
     rgb: np.ndarray  #: (h, w, 3) uint8, as models are shown it
     grey: bool  #: whether the file has one plane of grey in place of three of colour
     deep: np.ndarray | None = None  #: (h, w) uint16, the full depth of 16-bit grey
+    inks: np.ndarray | None = None  #: (h, w, 4) uint8, cyan, magenta, yellow and black
     alpha: np.ndarray | None = None  #: (h, w) uint8
     notes: tuple[str, ...] = ()  #: what becomes of them that is not what they were
 
     @classmethod
-    def of(cls, image: Image.Image) -> "Planes":
+    def of(cls, image: Image.Image, *, inks: bool) -> "Planes":
         """The planes of an image, as they are stored.
 
         Args:
             image: opened, of any mode that :func:`rgb_levels` reads; it is decoded here.
+            inks: whether CMYK can be delivered.
 
         Raises:
             ValueError: the pixels have no known range.
@@ -56,7 +58,10 @@ class Planes:
         else:
             alpha = None
         grey = image.mode in {"1", "L", "LA"} or image.mode.startswith("I")
-        return cls(rgb=rgb, grey=grey, deep=deep, alpha=alpha, notes=tuple(notes))
+        cmyk = np.array(image) if image.mode == "CMYK" and inks else None
+        if image.mode == "CMYK" and not inks:
+            notes.append("CMYK becomes RGB, without its colour profile")
+        return cls(rgb=rgb, grey=grey, deep=deep, inks=cmyk, alpha=alpha, notes=tuple(notes))
 
     def upright(self, orientation: int) -> "Planes":
         """The planes as a viewer shows them.
@@ -72,6 +77,7 @@ class Planes:
             self,
             rgb=turned(self.rgb),
             deep=None if self.deep is None else turned(self.deep),
+            inks=None if self.inks is None else turned(self.inks),
             alpha=None if self.alpha is None else turned(self.alpha),
         )
 
@@ -86,8 +92,10 @@ class Planes:
             rgb: (h, w, 3) uint8.
 
         Returns:
-            (h, w) uint8 or uint16 for grey, else (h, w, channels) uint8.
+            (h, w) uint8 or uint16 for grey, else (h, w, channels) uint8: four channels are CMYK if the file has inks.
         """
+        if self.inks is not None:
+            return _inked(self.inks, self.rgb, rgb)
         if not self.grey:
             return rgb if self.alpha is None else np.dstack([rgb, self.alpha])
         level: np.ndarray = ((rgb.sum(axis=2, dtype=np.int64) + 1) // 3).astype(np.uint8)
@@ -95,3 +103,20 @@ class Planes:
             deep: np.ndarray = (level.astype(np.uint16) << 8) | (self.deep & 0xFF)
             return deep
         return level if self.alpha is None else np.dstack([level, self.alpha])
+
+
+def _inked(inks: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """CMYK whose colours, as Pillow converts them, are others: as little of the black is taken away as they need.
+
+    Pillow's red is ``(255 - cyan) * (255 - black) / 255``, and so on.
+
+    Args:
+        inks: (h, w, 4) uint8.
+        before: (h, w, 3) uint8, their colours.
+        after: (h, w, 3) uint8, the new ones.
+    """
+    light = np.maximum(255 - inks[..., 3], after.max(axis=2))[..., None]
+    share = np.divide(after, light, out=np.zeros(after.shape), where=light > 0)
+    changed = np.dstack([255 - np.rint(255 * share), 255 - light]).astype(np.uint8)
+    # Several inks are one colour: what does not change keeps its own.
+    return np.where((before == after).all(axis=2, keepdims=True), inks, changed)

@@ -47,14 +47,12 @@ def write_photograph(
     if pixels.shape != photograph.pixels.shape or pixels.dtype != np.uint8:
         raise ValueError(f"pixels are {pixels.dtype} {pixels.shape}, not uint8 {photograph.pixels.shape}")
     require_other_folder(photograph.path.parent, folder)
-    metadata, left_out = photograph.metadata.delivered(
-        keep_location=keep_location, most_exif=photograph.format.most_exif
-    )
+    metadata, left_out = photograph.metadata.delivered(keep_location=keep_location, room=photograph.format.room)
     stored = as_stored(photograph.planes.with_rgb(pixels), metadata.orientation)
     name = delivered_name(photograph.path, photograph.format.suffix if photograph.converted else None)
     path = folder / name
     try:
-        content = photograph.format.encoded(Image.fromarray(np.ascontiguousarray(stored)), metadata)
+        content = photograph.format.encoded(_image(stored, cmyk=photograph.planes.inks is not None), metadata)
     except BROKEN as error:
         raise StorageError(
             f"cannot encode {path}: {reason(error)}", hint="convert the photograph to PNG, and take that"
@@ -76,3 +74,10 @@ def recompress(pixels: np.ndarray, quality: int) -> np.ndarray:
     content = recompressed(Image.fromarray(np.ascontiguousarray(pixels)), quality)
     with Image.open(io.BytesIO(content)) as image:
         return np.array(image)
+
+
+def _image(pixels: np.ndarray, *, cmyk: bool) -> Image.Image:
+    whole = np.ascontiguousarray(pixels)
+    # Four channels are RGBA to fromarray.
+    height, width = whole.shape[:2]
+    return Image.frombuffer("CMYK", (width, height), whole, "raw", "CMYK", 0, 1) if cmyk else Image.fromarray(whole)

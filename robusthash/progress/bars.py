@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-_REFRESHES = 2  #: a second; drawing costs a millisecond or two, and the reports themselves only leave a note
+_PAUSE = 0.5  #: seconds between two drawings, at least; the reports themselves only leave a note
+_SHARE = 200  #: times what a drawing took of the processor is what the process takes for itself before the next
+_LONGEST = 5.0  #: seconds between two drawings, at most: a process that waits takes little of the processor
 _BARS = ((100, 30), (72, 16), (56, 8))  #: columns of a terminal, and of the bars that it has room for
 _MOST = 5  #: lines
 
@@ -35,13 +37,18 @@ def bars(console: "Console") -> Iterator[Report]:
     from rich.live import Live
     from rich.text import Text
 
+    from robusthash.progress.pace import drawing
+
     steps = Steps(time.monotonic)
 
     def draw() -> Text:
         now = time.monotonic()
         return Text("\n").join(_line(step, now, console) for step in steps.unfinished[-_MOST:])
 
-    with Live(console=console, get_renderable=draw, refresh_per_second=_REFRESHES, transient=True):
+    with (
+        Live(console=console, get_renderable=draw, auto_refresh=False, transient=True) as live,
+        drawing(live.refresh, pause=_PAUSE, share=_SHARE, longest=_LONGEST),
+    ):
         yield lambda done, total, what: _take(steps, done, total, what)
 
 

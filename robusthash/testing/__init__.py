@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         ObjectiveContract,
         ReadyModelContract,
         TextBackboneContract,
+        TowersContract,
     )
     from robusthash.testing.contracts.objects import PluginObjectContract
     from robusthash.testing.contracts.observers import ObserverContract, watch
@@ -71,6 +72,7 @@ __all__ = [
     "SmallVictim",
     "TextBackboneContract",
     "TextVictim",
+    "TowersContract",
     "TowersDefenseContract",
     "check_imports",
     "make_record",
@@ -100,6 +102,7 @@ _MODULES = {
         "ObjectiveContract",
         "ReadyModelContract",
         "TextBackboneContract",
+        "TowersContract",
     ),
     "contracts.objects": ("PluginObjectContract",),
     "contracts.observers": ("ObserverContract", "watch"),

@@ -24,7 +24,7 @@ from robusthash.contracts import (
 )
 from robusthash.errors import UsageError
 from robusthash.pixels import to_levels
-from robusthash.testing.victims import CLASSES, SIDE, toy_images, toy_squares
+from robusthash.testing.victims import CLASSES, SIDE, toy_images, toy_squares, toy_words
 
 WORDS = 3  #: of each class, in a toy text
 
@@ -119,7 +119,8 @@ def toy_pairs(name: str, count: int, *, seed: int, tags: bool = False) -> Split:
     texts = 0.7 * _words(torch.arange(count) % CLASSES) + 0.3 * noise
     if tags:
         texts = (texts > 0.25).float()  # of other classes one word in six
-    modality = Modality.text(WORDS * CLASSES, tags=tags)
+    words = toy_words(WORDS * CLASSES) if tags else None
+    modality = Modality.text(WORDS * CLASSES, tags=tags, vocabulary=words)
     return Split(
         name=name,
         views={IMAGE: ArrayImages(to_levels(images)), TEXT: ArrayTexts(texts, modality)},

@@ -17,6 +17,7 @@ _CORE = "robusthash"
 _ROOMS = (
     "adversary",
     "contracts",
+    "devices",
     "epsilon",
     "errors",
     "events",

@@ -3,6 +3,8 @@
 Small enough that an attack on them takes a fraction of a second, and simple enough that its optimum is known.
 """
 
+from itertools import islice, product
+
 import torch
 from torch import Tensor, nn
 
@@ -138,7 +140,7 @@ class DescriptorVictim(SmallVictim):
 
 
 class TextVictim(HashModel):
-    """A seeded, untrained network of texts; its logits are of order 1.
+    """A seeded, untrained network of texts; its logits are of order 1. Of one level, the texts are toy words.
 
     Args:
         bits: code length K.
@@ -150,7 +152,8 @@ class TextVictim(HashModel):
     def __init__(self, bits: int = 16, *, box: Box = BOX, width: int = WIDTH, seed: int = 0) -> None:
         super().__init__()
         self.bits = bits
-        self.modality = Modality(name=TEXT, shape=(width,), box=box)
+        words = toy_words(width) if box.levels == 1 else None
+        self.modality = Modality(name=TEXT, shape=(width,), box=box, vocabulary=words)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.layers = nn.Sequential(nn.Linear(width, 32), nn.Tanh(), nn.Linear(32, bits))
@@ -160,6 +163,15 @@ class TextVictim(HashModel):
         box = self.modality.box
         logits: Tensor = self.layers(4 * ((inputs - box.low) / box.width - 0.5))
         return 10 * logits
+
+
+def toy_words(count: int) -> tuple[str, ...]:
+    """Words of three letters, each a character away from some of the others.
+
+    Args:
+        count: number of words, at most 125.
+    """
+    return tuple(map("".join, islice(product("bdmnt", "aeiou", "bdmnt"), count)))
 
 
 def toy_inputs(modality: Modality, count: int, *, seed: int = 0) -> tuple[Tensor, Tensor]:

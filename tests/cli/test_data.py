@@ -86,3 +86,30 @@ def test_bad_input_is_one_message_and_ends_with_2(
     assert told.out == ""
     assert message in told.err
     assert "Traceback" not in told.err
+
+
+def test_how_data_is_read_is_told_once(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    splits = pictures.parent / "splits"
+    for name in ("cat", "dog"):  # the data is loaded twice, to verify it and to count what is in it
+        for split, seeds in (("train", range(3)), ("val", range(3, 5))):
+            (splits / split / name).mkdir(parents=True)
+            for seed in seeds:
+                (pictures / name / f"{seed}.png").rename(splits / split / name / f"{seed}.png")
+    assert run(["data", "verify", "folder", "--data-root", str(splits), "-o", "folder.size=16", "--quiet"]) == 0
+    told = capsys.readouterr().err
+    assert told == f"note: {splits}: train is the database and the train split; val is the queries\n"
+
+
+def test_a_layout_that_is_none_is_answered_with_a_drawing(pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (pictures / "dog").rename(pictures / "cat" / "dog\x1b[31m\n::error::")
+    arguments = ["data", "verify", "folder", "--data-root", str(pictures)]
+    assert run(arguments) == 2
+    found, *drawn, error, hint = capsys.readouterr().err.splitlines()
+    assert "lie in one folder, cat/" in error
+    assert hint.startswith("hint: ")
+    assert found == f"found in {pictures}:"
+    assert drawn[0].split() == ["cat/", "5", "pictures,", "5", "in", "folders"]
+    assert drawn[1].startswith("    dog\\x1b[31m\\n::error::/"), "a name is part of its line, whatever is in it"
+    assert "      cat/1.jpg             query/cat/1.jpg         train/cat/1.jpg" in drawn
+    assert run([*arguments, "--json"]) == 2
+    assert "cat/" in json.loads(capsys.readouterr().out)["error"]

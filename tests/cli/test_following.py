@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from PIL import Image
 
-from robusthash.cli import group, run
+from robusthash.cli import run
 from robusthash.cli.output.following import shell_word
 from tests.cli.test_import import state
 
@@ -118,8 +117,3 @@ def test_the_command_told_after_an_import_can_be_parsed(
 )
 def test_any_name_survives_the_shell(name: str) -> None:
     assert words(f"robusthash {shell_word(name)}") == [name]
-
-
-def test_a_suite_names_the_options_that_it_excludes() -> None:
-    done = CliRunner().invoke(group, ["eval", "--suite", "x.toml", "--model", "a", "--jpeg", "75"])
-    assert "--suite cannot be combined with --model, --jpeg" in str(done.exception)

@@ -9,8 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from robusthash.contracts import (
+    IMAGE,
+    TEXT,
     Backbone,
     ClosedForm,
+    CrossModalHashModel,
     Defense,
     DefenseContext,
     Descriptor,
@@ -35,6 +38,8 @@ from robusthash.testing import (
     ModelContract,
     ObjectiveContract,
     SmallVictim,
+    TextVictim,
+    TowersContract,
 )
 from robusthash.testing.faults import faulty, sound
 
@@ -58,10 +63,33 @@ class Signs(SmallVictim):
         return super().forward(inputs).sign()
 
 
+class Hidden(TextVictim):
+    """Keeps a weight outside its state."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scales = [torch.rand(1, generator=torch.Generator().manual_seed(Hidden.made)) + 0.5]
+        Hidden.made += 1
+
+    made: ClassVar[int] = 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs) * self.scales[0]
+
+
 def building(cls: Callable[[], HashModel]) -> Callable[[], object]:
     return lambda: cls
 
 
+def towers(text: Callable[[], HashModel]) -> Callable[[], object]:
+    return lambda: lambda: CrossModalHashModel({IMAGE: SmallVictim(), TEXT: text()})
+
+
+TestTowers = sound(
+    TowersContract, "towers_share_a_space", "a_stored_model_has_both_towers", "gives_logits", towers=towers(TextVictim)
+)
+TestUnstoredTower = faulty(TowersContract, "a_stored_model_has_both_towers", towers=towers(Hidden))
+TestTowersOfTwoLengths = faulty(TowersContract, "towers_share_a_space", towers=towers(lambda: TextVictim(bits=7)))
 TestMaskedModel = faulty(ModelContract, "gradient_reaches_every_input", build=building(Masked))
 TestBatchSpread = faulty(ModelContract, "an_input_is_hashed_alone", build=building(InLevels))
 TestSigns = faulty(ModelContract, "logits_are_not_binarised", build=building(Signs))

@@ -18,7 +18,9 @@ from torch import Tensor
 
 from robusthash import hookimpl
 from robusthash.contracts import (
+    TEXT,
     ArrayImages,
+    ArrayTexts,
     Ball,
     Dataset,
     DatasetContext,
@@ -27,6 +29,8 @@ from robusthash.contracts import (
     FinishedShard,
     Images,
     Index,
+    Inputs,
+    Modality,
     Neighbours,
     RetrievalData,
     Retriever,
@@ -185,6 +189,73 @@ TestLeaksQueriesUnderOtherIds = faulty(
 )
 TestClassesOfOneName = faulty(DatasetContract, "splits_are_as_described", dataset=ClassesOfOneName)
 TestSeedsEverything = faulty(DatasetContract, "loading_changes_no_global_randomness", dataset=SeedsEverything)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described(Drawn):
+    """A sound dataset of pictures with texts, to be spoilt below."""
+
+    def load(self, context: DatasetContext) -> RetrievalData:
+        data = super().load(context)
+        return replace(data, **{name: self.with_texts(getattr(data, name)) for name in ("query", "database", "train")})
+
+    def with_texts(self, split: Split) -> Split:
+        words = self.words(split.labels.float())
+        return replace(split, views={**split.views, TEXT: self.texts(words, split.name)})
+
+    def words(self, labels: Tensor) -> Tensor:
+        return labels.repeat(1, 2)
+
+    def texts(self, words: Tensor, split: str) -> Inputs:
+        return ArrayTexts(words, Modality.text(8, tags=True), tuple("abcdefgh"))
+
+
+class Spelt(ArrayTexts):
+    """Texts whose digest is over something else, or that are not in their box."""
+
+    def __init__(self, words: Tensor, *, scale: float = 1.0, fixed: bool = True) -> None:
+        super().__init__(words, Modality.text(8, tags=True), tuple("abcdefgh"))
+        self._scale, self._fixed = scale, fixed
+
+    def inputs(self, indices: Sequence[int]) -> Tensor:
+        return super().inputs(indices) * self._scale
+
+    def identity(self) -> bytes:
+        return b"texts" if self._fixed else super().identity()
+
+
+class IgnoresTexts(Described):
+    def texts(self, words: Tensor, split: str) -> Inputs:
+        return Spelt(words)
+
+
+class TextsOutsideTheirBox(Described):
+    def texts(self, words: Tensor, split: str) -> Inputs:
+        return Spelt(words, scale=2.0, fixed=False)
+
+
+class AnotherVocabularyForQueries(Described):
+    def texts(self, words: Tensor, split: str) -> Inputs:
+        vocabulary = tuple("hgfedcba" if split == "query" else "abcdefgh")
+        return ArrayTexts(words, Modality.text(8, tags=True), vocabulary)
+
+
+class OtherTextsInTrain(Described):
+    def texts(self, words: Tensor, split: str) -> Inputs:
+        return super().texts(words.flip(0) if split == "train" else words, split)
+
+
+TestDescribed = sound(
+    DatasetContract,
+    "texts_are_as_described",
+    "texts_are_those_of_their_items",
+    "the_digest_covers_the_texts",
+    dataset=Described,
+)
+TestIgnoresTexts = faulty(DatasetContract, "the_digest_covers_the_texts", dataset=IgnoresTexts)
+TestTextsOutsideTheirBox = faulty(DatasetContract, "texts_are_as_described", dataset=TextsOutsideTheirBox)
+TestAnotherVocabulary = faulty(DatasetContract, "texts_are_as_described", dataset=AnotherVocabularyForQueries)
+TestOtherTextsInTrain = faulty(DatasetContract, "texts_are_those_of_their_items", dataset=OtherTextsInTrain)
 
 # --- retrievers -------------------------------------------------------------------------------------------------------
 

@@ -10,9 +10,14 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import (
+    IMAGE,
+    TEXT,
+    CrossModalHashModel,
     HashModel,
+    Modality,
     Objective,
     Pairs,
+    ReadyModel,
     Threat,
     TrainStep,
 )
@@ -22,12 +27,16 @@ from robusthash.testing import (
     LinearVictim,
     ModelContract,
     ObjectiveContract,
+    ReadyModelContract,
     SmallVictim,
     TextVictim,
+    TowersContract,
     toy_batch,
     toy_context,
     toy_images,
 )
+from robusthash.testing.crossmodal import WORDS, ToyTowers
+from robusthash.testing.victims import CLASSES, SIDE
 
 
 class TestLinearVictim(ModelContract):
@@ -52,6 +61,24 @@ class TestTextVictim(ModelContract):
     @pytest.fixture
     def build(self) -> Callable[[], HashModel]:
         return lambda: TextVictim(bits=12)
+
+
+class TestToyTowers(TowersContract):
+    @pytest.fixture
+    def towers(self) -> Callable[[], CrossModalHashModel]:
+        return lambda: CrossModalHashModel({IMAGE: SmallVictim(bits=12), TEXT: TextVictim(bits=12)})
+
+
+class TestReadyTowers(ReadyModelContract):
+    image_size = SIDE
+
+    @pytest.fixture
+    def method(self) -> ReadyModel:
+        return ToyTowers()
+
+    @pytest.fixture
+    def modalities(self) -> dict[str, Modality]:
+        return {IMAGE: Modality.image(SIDE), TEXT: Modality.text(WORDS * CLASSES)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from robusthash.contracts import Ensemble, Norm, Radius
+from robusthash.epsilon import Edits
 from robusthash.errors import CapabilityError
 from robusthash.evaluation import Cell, Request, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.shared import SharedCraft, scratch
@@ -36,9 +37,12 @@ KNOWN = Known(
     },
     model_independent=BLIND,
     sizes=dict(SIZES),
-    norms={REFERENCE: frozenset(Norm), EDITS: frozenset({Norm.TAGS})},
-    edited={Direction.T2I: Norm.TAGS, Direction.T2T: Norm.TAGS},
+    norms={REFERENCE: frozenset(Norm), EDITS: frozenset({Norm.TAGS, Norm.WORDS})},
+    edited=dict.fromkeys((Direction.T2I, Direction.T2T), (Norm.TAGS, Norm.WORDS)),
 )
+
+
+COUNTS = [Edits(count=0), Edits(count=1), Edits(count=3), Edits(count=1, norm=Norm.WORDS)]
 
 
 def some(values: list[Any], most: int = 3, least: int = 0) -> st.SearchStrategy[tuple[Any, ...]]:
@@ -63,7 +67,7 @@ def requests(draw: st.DrawFn, *, texts: bool = True) -> Request:
         defenses=draw(some(["none", "jpeg"], most=2, least=1)),
         directions=draw(some(list(Direction), most=2)),
         epsilons=draw(some([0.0, 0.1, 0.5], most=2)),
-        edits=draw(some([0, 1, 3], most=2)) if texts else (),
+        edits=draw(some(COUNTS, most=2)) if texts else (),
     )
 
 
@@ -75,7 +79,7 @@ def searches(request: Request) -> dict[Direction, list[Radius]]:
     return {
         way: [
             *(Radius(size=epsilon) for epsilon in epsilons),
-            *(Radius(size=count, norm=Norm.TAGS) for count in request.edits if way.query == "text"),
+            *(Radius(size=one.count, norm=one.norm or Norm.TAGS) for one in request.edits if way.query == "text"),
         ]
         for way in directions
     }
@@ -86,7 +90,7 @@ def can_be_run(request: Request) -> bool:
     found = searches(request)
     everywhere = {radius.norm for radii in found.values() for radius in radii}
     return all(found.values()) and all(
-        (Norm.TAGS if attack == EDITS else Norm.LINF) in everywhere
+        bool(KNOWN.norms.get(attack, {Norm.LINF}) & everywhere)
         for attack in request.attacks or ()
         if attack != REFERENCE
     )
@@ -109,7 +113,7 @@ def asked(request: Request) -> Iterator[Cell]:
         lengths = request.bits if model in SIZES else (bits,)
         surrogates = {victim(name, length) for name in request.surrogates for length in lengths}
         for attack in (REFERENCE, *attacks):
-            if attack != REFERENCE and (attack == EDITS) != (radius.norm is Norm.TAGS):
+            if attack != REFERENCE and (attack == EDITS) != radius.norm.counts:
                 continue
             crafted_on = surrogates if surrogates and attack not in BLIND else {scored}
             varied = request.vary.get(str(attack), {})

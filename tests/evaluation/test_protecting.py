@@ -87,6 +87,14 @@ def test_a_plain_view_is_what_the_loader_reads(tmp_path: Path, height: int, widt
     assert seen.shape == (3, SIDE, SIDE)
 
 
+def test_a_view_takes_what_has_the_size_as_it_is_where_the_loader_does() -> None:
+    picture = torch.from_numpy(scene(SIDE, SIDE)).permute(2, 0, 1)[None].float()
+    plain = View.plain(SIDE, SIDE, resize=RESIZE, size=SIDE, keeps=True)
+    drawn = View.drawn(SIDE, SIDE, Spread(crop=1, scale=1), torch.rand(4), resize=RESIZE, size=SIDE, keeps=True)
+    assert torch.equal(plain(picture), picture)
+    assert torch.equal(drawn(picture), picture)
+
+
 @pytest.mark.parametrize(("height", "width"), SIZES)
 @pytest.mark.parametrize("uniform", [(0.0, 0.0, 0.0, 0.0), (0.99, 0.0, 0.99, 0.5), (0.5, 0.7, 0.2, 0.99)])
 def test_a_random_view_is_a_crop_that_is_shrunk_and_loaded(

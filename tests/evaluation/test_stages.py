@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from robusthash.errors import OptionError
-from robusthash.evaluation import Request, RunSettings, evaluate, read_suite
+from robusthash.evaluation import Request, RunSettings, evaluate
 from robusthash.evaluation.crafting import craft as crafting
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.crafted import Crafted
@@ -21,6 +21,7 @@ from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
 from robusthash.results import Record, ResultStore
+from tests.suites import read_suite
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -107,7 +108,7 @@ def test_a_suite_holds_surrogates_sweeps_and_qualities(tmp_path: Path) -> None:
         "[vary.rnm]\nsteps = [1, 2]\n"
     )
     request = read_suite(suite)
-    assert (request.surrogates, request.vary) == (("hashnet",), {"rnm": {"steps": (1, 2)}})
+    assert (request.surrogates, request.vary) == (("hashnet",), {"rnm": {"steps": ("1", "2")}})
     assert (request.setting.qualities, str(request.setting.precision)) == ((75,), "bf16")
     suite.write_text('models = ["dpsh"]\nprecision = "fp8"\n')
     with pytest.raises(OptionError, match="bf16"):

@@ -1,5 +1,6 @@
 """Victims with what they search: a few are kept, their indexes are closed, and a model is known by what it computes."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,21 +10,25 @@ import pytest
 import torch
 from torch import Tensor
 
+from robusthash import load_dataset
 from robusthash.contracts import (
     Attack,
     AttackBatch,
     AttackContext,
     CrossModalHashModel,
+    Dataset,
+    DatasetContext,
     HashModel,
     Index,
     Modality,
     Neighbours,
+    RetrievalData,
     Retriever,
     RetrieverCapabilities,
     Space,
     silent,
 )
-from robusthash.errors import CapabilityError, UsageError
+from robusthash.errors import CapabilityError, RobustHashNote, UsageError
 from robusthash.evaluation import Request, RunSettings, VictimPlan, evaluate
 from robusthash.evaluation.victims.making import get_victim
 from robusthash.evaluation.victims.resources import Resources
@@ -258,3 +263,17 @@ def test_a_victim_is_probed_once(host: PluginHost) -> None:
     assert system.probe is system.probe
     assert system.probe.reached == 1.0  # over the whole box every bit of a linear victim can be flipped
     assert system.probe.randomised == 0.0
+
+
+@pytest.mark.parametrize("observed", [True, False])
+def test_a_worker_does_not_repeat_how_data_is_read(observed: bool) -> None:
+    class Noting(Dataset):
+        def load(self, context: DatasetContext) -> RetrievalData:
+            warnings.warn("read as ImageFolder", RobustHashNote, stacklevel=2)
+            return load_dataset("digits")
+
+    setting = RunSettings(dataset=Noting(), queries=4, device="cpu")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", RobustHashNote)
+        _ = Resources(setting, PluginHost.load(), silent, observed=observed).data
+    assert len(told) == observed

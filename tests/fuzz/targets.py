@@ -15,10 +15,12 @@ import safetensors.torch
 import torch
 from hypothesis import strategies as st
 from inputs import TOKENS, VALUES, binaries, plain, texts
+from photographs import photograph, sound_photographs
 
+from robusthash.cli.config.files import read_config
+from robusthash.cli.config.keys import COMMANDS
 from robusthash.epsilon import format_epsilon, parse_epsilon
 from robusthash.errors import RobustHashError
-from robusthash.evaluation import read_suite
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.files.arrays import read_arrays, to_npz
 from robusthash.files.snapshots import Snapshots
@@ -86,7 +88,9 @@ def _epsilon(text: str) -> None:
 
 
 def _suite(text: str) -> None:
-    read_suite(_file("suite.toml", text.encode(errors="surrogatepass")))
+    config = read_config(_file("suite.toml", text.encode(errors="surrogatepass")))
+    for command in COMMANDS:
+        config.of(command)
 
 
 def _record(content: Any) -> None:
@@ -277,6 +281,7 @@ TARGETS: dict[str, Target] = {
     "lists in columns": Target(inputs=texts(["a/1.jpg 1 0\nb/2.jpg 0 1\n"]), parse=_columns),
     "table": Target(inputs=texts(["path,labels\na.png,sky;sea\n", "path,split,sky\na.png,query,1\n"]), parse=_table),
     "mat": Target(inputs=binaries([_mat()]), parse=lambda content: _dataset("wiki/ta-dch", {"WIKIPEDIA.mat": content})),
+    "photograph": Target(inputs=binaries(sound_photographs()), parse=photograph),
     "metric": Target(inputs=_NAMED, parse=_metric),
     "name": Target(inputs=_NAMED, parse=_name),
     "spec": Target(

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from robusthash.errors import InputError, MissingDependencyError, OptionError, UsageError
-from robusthash.results import Flag, Record
+from robusthash.results import Against, Flag, Record, after_jpeg
 from robusthash.results.curves.curves import build_curves
 from robusthash.results.curves.files import curves_to_csv, curves_to_json, curves_to_markdown
 from robusthash.results.curves.panels import Curves, Over, Panel, Series
 from robusthash.results.curves.plots import FORMS, save_plot
 from robusthash.results.curves.terminal import render_curves
 from robusthash.specs import Distance
-from robusthash.testing.records import make_dataset, make_model, make_record
+from robusthash.testing.records import make_dataset, make_measure, make_model, make_record, with_digest
 
 LEVELS = (2 / 255, 8 / 255, 0.1)
 
@@ -73,6 +74,47 @@ def test_a_targeted_sweep_shows_relevance_to_the_targets_apart_from_untargeted_o
     assert {panel.common.goal: panel.common.metric for panel in panels} == {"untargeted": "map", "targeted": "t-map"}
     (series,) = next(panel for panel in panels if panel.common.goal == "targeted").series
     assert [point.value for point in series.points] == [0.12, *(0.2 + epsilon for epsilon in LEVELS)]
+
+
+def _after_jpeg(record: Record, **values: float) -> Record:
+    """The record with scores after JPEG, by quality: of attacked queries; the clean ones have 0.85."""
+    metrics = dict(record.outcome.metrics)
+    qualities = {int(name.removeprefix("q")): value for name, value in values.items()}
+    for quality, value in qualities.items():
+        for stage, found in zip(after_jpeg(quality), (0.85, value), strict=True):
+            metrics[stage] = {Against.OWN: {metric: make_measure(found) for metric in record.scoring.protocols}}
+    scoring = replace(record.scoring, qualities=tuple(qualities))
+    return with_digest(replace(record, scoring=scoring, outcome=replace(record.outcome, metrics=metrics)))
+
+
+def test_over_jpeg_every_quality_is_a_point_and_the_clean_queries_are_a_series() -> None:
+    noise = _after_jpeg(make_record(attack="noise", after=0.88), q90=0.86, q50=0.7)
+    attacked = _after_jpeg(make_record(after=0.1), q90=0.3, q50=0.6)
+    panel = _one([attacked, noise, make_record(attack="hag")], Over.JPEG)
+    assert [(one.attack, one.stage, one.reference) for one in panel.series] == [
+        ("clean queries", "clean", True),
+        ("noise", "adversarial", True),
+        ("rnm", "adversarial", False),
+    ]
+    assert _values(panel.series[2]) == [("50", 0.6), ("90", 0.3), ("none", 0.1)]
+    assert [label for label, _ in _values(panel.series[0])] == ["50", "90", "none"]
+    assert _values(panel.series[0])[2][1] == 0.9
+    assert build_curves([make_record()], Over.JPEG).panels == ()
+
+
+def test_over_epsilon_queries_after_jpeg_are_series_of_their_own() -> None:
+    """They begin at the clean queries after JPEG; a record without that quality is no point of it."""
+    first, second = (_after_jpeg(record, q75=0.5 - record.attack.epsilon) for record in _sweep()[:2])
+    curves = build_curves([first, second, _sweep()[2]], Over.EPSILON)
+    plain, compressed = curves.panels[0].series
+    assert [(one.attack, one.stage, len(one.points)) for one in (plain, compressed)] == [
+        ("rnm", "adversarial", 4),
+        ("rnm, JPEG 75", "jpeg-75", 3),
+    ]
+    assert [label for label, _ in _values(compressed)] == ["0", "2/255", "8/255"]
+    values = [0.85, 0.5 - LEVELS[0], 0.5 - LEVELS[1]]
+    assert [value for _, value in _values(compressed)] == pytest.approx(values)
+    assert {row["stage"] for row in csv.DictReader(io.StringIO(curves_to_csv(curves)))} == {"adversarial", "jpeg-75"}
 
 
 def test_a_single_epsilon_is_no_curve_for_all_its_clean_point() -> None:

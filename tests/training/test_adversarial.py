@@ -13,6 +13,7 @@ from robusthash.contracts import (
     DefenseContext,
     HashModel,
     Modality,
+    Norm,
     Objective,
     Pairs,
     Progress,
@@ -38,7 +39,7 @@ from robusthash.training import (
     weights_digest,
 )
 from robusthash.training.hardening import AdversarialStep
-from robusthash.training.hardening.inner_attack import descend_by_sign
+from robusthash.training.hardening.inner_attack import descend_within
 
 CPU = torch.device("cpu")
 STEP = TrainStep(epoch=0, epochs=2, iteration=0, bits=8)
@@ -119,8 +120,10 @@ def away(**options: object) -> Away:
     return Away(**{**BRIEF, **options})  # type: ignore[arg-type]  # by name, checked by the class
 
 
-def started(method: AdversarialTraining, model: HashModel, data: RetrievalData = DATA) -> AdversarialStep:
-    step = method.step(ObjectiveStep(Pairwise()), epsilon=0.1)
+def started(
+    method: AdversarialTraining, model: HashModel, data: RetrievalData = DATA, *, epsilon: float = 0.1
+) -> AdversarialStep:
+    step = method.step(ObjectiveStep(Pairwise()), epsilon=epsilon)
     step.start(model, data.train, STEP, CPU)
     return step
 
@@ -209,13 +212,29 @@ def test_sign_steps_of_a_linear_model_end_at_the_optimum() -> None:
     model = Linear(bits=1)
     clean = torch.full((2, 3, 16, 16), 0.5)
     clean[1] = 0.98
-    found = descend_by_sign(
-        model, clean, clean, lambda relaxed: relaxed.sum(1), Threat(epsilon=0.1), steps=4, size=0.05
-    )
+    found = descend_within(model, clean, clean, lambda relaxed: relaxed.sum(1), Threat(epsilon=0.1), steps=4, size=0.05)
     direction = -model.hash_layer.weight.sign().flatten()
     expected = (clean.flatten(1)[:, :54] + 0.1 * direction).clamp(0, 1)
     torch.testing.assert_close(found.flatten(1)[:, :54], expected)
     assert torch.equal(found.flatten(1)[:, 54:], clean.flatten(1)[:, 54:])
+
+
+def test_within_a_length_steps_go_along_the_gradient() -> None:
+    model, one = Net(), batch()
+    for size in (0.4, 1.5):
+        step = started(away(norm=Norm.L2, random_start=True), model, epsilon=size)
+        inner = step.inners["image"]
+        assert (inner.threat.norm, inner.threat.epsilon, inner.size) == (Norm.L2, size, size / 4)
+        crafted = step.crafted(model, one, scene(step, one))
+        changed = (crafted - one.images).flatten(1).norm(dim=1)
+        assert bool(inner.threat.contains(crafted, one.images).all())
+        torch.testing.assert_close(changed, torch.full_like(changed, size), rtol=1e-3, atol=0)
+    assert inner.weaker(0.5).threat.epsilon == pytest.approx(192 / 255)
+
+
+def test_a_norm_that_counts_is_none_of_a_radius() -> None:
+    with pytest.raises(OptionError, match="edits"):
+        away(norm=Norm.TAGS)
 
 
 def test_each_epoch_and_item_starts_elsewhere_whatever_its_batch() -> None:

@@ -33,7 +33,15 @@ from robusthash.contracts import (
 from robusthash.errors import CapabilityError, TrainingError, UsageError
 from robusthash.testing.crossmodal import ToyPairs, ToyTowers
 from robusthash.testing.victims import SIDE
-from robusthash.training import LayeredModel, build_network, build_towers, prepare_towers, train, weights_digest
+from robusthash.training import (
+    CrossModalStep,
+    LayeredModel,
+    build_network,
+    build_towers,
+    prepare_towers,
+    train,
+    weights_digest,
+)
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(epochs=24, batch_size=16, lr=1e-2)
@@ -70,6 +78,13 @@ class Words(TextBackbone):
 
     def prepare(self, features: nn.Module, train: Inputs) -> None:
         features.mean = train.inputs(range(len(train))).mean(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt(Words):
+    """Starts with weights that were learnt elsewhere."""
+
+    pretrained = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +207,49 @@ def test_features_of_a_frozen_backbone_are_computed_once(data: RetrievalData) ->
     layered(model, IMAGE).features.register_forward_hook(count)
     train(model, Pull(), replace(RECIPE, backbone_lr_scale=0.0), data, seed=0, device=CPU)
     assert calls <= 2  # a probe of their width, and 40 items in one batch
+
+
+class Reading(CrossModalStep):
+    """A loss that needs images themselves."""
+
+    def reads(self, modality: str) -> bool:
+        return modality == IMAGE
+
+
+def test_features_stand_in_for_no_input_that_a_loss_reads(data: RetrievalData) -> None:
+    model, sizes = build(data), []
+    layered(model, IMAGE).features.register_forward_hook(lambda _part, given, _found: sizes.append(given[0].shape))
+    train(model, Reading(Pull(), seed=0), replace(RECIPE, backbone_lr_scale=0.0), data, seed=0, device=CPU)
+    assert len(sizes) > RECIPE.epochs * len(data.train) // RECIPE.batch_size
+    assert {shape[1:] for shape in sizes} == {(3, SIDE, SIDE)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Near(Pull):
+    """The same, without the banks, over texts that a network knows something of."""
+
+    banked: ClassVar[bool] = False
+
+    def loss(self, batch: PairedBatch, step: TrainStep) -> Tensor:
+        image, text = batch.towers[IMAGE], batch.towers[TEXT]
+        assert text.start.shape == (len(batch.labels), 16)  # by its features
+        assert [len(one.stages) for one in (image, text)] == [3, 1]  # features, and two layers of the neck
+        assert image.stages[-1] is image.features
+        return (image.relaxed @ text.relaxed.T / step.bits - (2 * batch.similar - 1)).square().mean()
+
+
+def test_a_text_network_that_was_learnt_elsewhere_is_frozen_as_backbones_are(data: RetrievalData) -> None:
+    """It learns at their rate; at 0 it stays as it is, and its features are computed once, before and for the loss."""
+    backbones = {IMAGE: Tiny(), TEXT: Learnt()}
+    for scale, stays in ((0.0, True), (0.1, False)):
+        model = build_towers(Near(), backbones, data.modalities, bits=12, weights="none", seed=0)
+        prepare_towers(model, backbones, data.train)
+        features, calls = layered(model, TEXT).features, []
+        before = weights_digest(features)
+        features.register_forward_hook(lambda *_call, calls=calls: calls.append(1))
+        train(model, Near(), replace(RECIPE, backbone_lr_scale=scale), data, seed=0, device=CPU)
+        assert (weights_digest(features) == before) is stays
+        assert (len(calls) <= 2) is stays
 
 
 def test_an_objective_of_one_tower_is_trained_on_features_too(data: RetrievalData) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robusthash.devices import as_double
+
 _STILL = 1e-7  #: of a centre's coordinates: a smaller move is none
 _LOWER = 1e-9  #: share of the cost by which a relocation must lower it
 
@@ -50,7 +52,7 @@ def fuzzy_c_means(points: Tensor, start: Tensor, *, m: float = 1.01, iterations:
     """
     if m < 1 or not len(points):
         raise ValueError(f"m={m}, {len(points)} points")
-    points, centres = points.double(), start.double()
+    points, centres = as_double(points), as_double(start)
     best = _descend(points, centres, m, iterations)
     for _ in range(len(start)):
         again = _descend(points, _relocated(points, best), m, iterations)
@@ -79,15 +81,16 @@ def class_prototypes(codes: Tensor, labels: Tensor, *, m: float = 1.01) -> Tenso
     >>> class_prototypes(codes, torch.tensor([[0, 1, 0], [0, 1, 0], [1, 0, 0], [1, 0, 0]])).tolist()
     [[-1, 1], [1, 1], [0, 0]]
     """
-    shares = labels.double().to(codes.device)
+    shares = as_double(labels.to(codes.device))
     shares = shares / shares.sum(1, keepdim=True).clamp_min(1)
     used = shares.sum(0) > 0
     found = torch.zeros((labels.shape[1], codes.shape[1]), dtype=torch.int8, device=codes.device)
     if not used.any():
         return found
     weights = shares[:, used] / shares[:, used].sum(0)
-    clusters = fuzzy_c_means(codes, weights.T @ codes.double(), m=m)
-    found[used] = torch.where(clusters.centres[matched(weights, clusters.memberships)] < 0, -1, 1).to(torch.int8)
+    clusters = fuzzy_c_means(codes, weights.T @ as_double(codes), m=m)
+    signs = torch.where(clusters.centres[matched(weights, clusters.memberships)] < 0, -1, 1)
+    found[used.to(found.device)] = signs.to(found)
     return found
 
 
@@ -139,7 +142,7 @@ def memberships(points: Tensor, centres: Tensor, m: float) -> Tensor:
     >>> memberships(torch.tensor([[1.0]]), torch.tensor([[0.0], [3.0]]), m=2.0)
     tensor([[0.8000, 0.2000]], dtype=torch.float64)
     """
-    points, centres = points.double(), centres.double()
+    points, centres = as_double(points), as_double(centres)
     squared = _squared(points, centres)
     if m == 1:
         return torch.nn.functional.one_hot(squared.argmin(1), len(centres)).double()

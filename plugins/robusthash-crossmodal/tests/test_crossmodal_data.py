@@ -17,6 +17,7 @@ from robusthash.testing import DatasetContract
 from robusthash_crossmodal.data.bags import Words, bags_of
 from robusthash_crossmodal.data.captioned import Captioned
 from robusthash_crossmodal.data.flickr8k import Flickr8k
+from robusthash_crossmodal.data.jpeg_images import JpegImages
 
 CAPTIONS = ("a dog runs", "the dog and a ball", "a red ball", "dog dog dog", "a cat sleeps", "the ball is red")
 SPLITS = {"train": [0, 1, 2, 3], "query": [4, 5]}
@@ -143,6 +144,10 @@ def test_photographs_and_captions_belong_together(tmp_path: Path) -> None:
     [
         ({"role": np.array(["database"] * 6)}, "0 queries, 6 others"),
         ({"Y": np.zeros((6, 2), dtype=np.uint8)}, "6 names, and lengths"),
+        ({"offset": np.array([0, 5, 3, 7, 8, 9, 10])}, "offset does not count its bytes"),
+        ({"offset": np.linspace(0, 1, 7)}, "offset does not count its bytes"),
+        ({"offset": np.array([0, 1, 2, 3, 4, 5, 1 << 40])}, "offset goes to byte 1099511627776"),
+        ({"offset": np.array([-9, 1, 2, 3, 4, 5, 6])}, "offset goes to byte 6"),
         ({"captions_json": np.frombuffer(b"[", dtype=np.uint8)}, "captions_json is not JSON"),
         ({"captions_json": np.frombuffer(b"[[]]", dtype=np.uint8)}, "no list of texts for item"),
     ],
@@ -158,10 +163,35 @@ def test_a_photograph_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         data.query.view(IMAGE).inputs([1])
 
 
+def bomb() -> bytes:
+    """A JPEG whose head claims 65,000 x 65,000 pixels."""
+    content = bytearray(jpeg(0))
+    at = content.index(b"\xff\xc0") + 5
+    content[at : at + 4] = (65_000).to_bytes(2, "big") * 2
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (bomb(), "exceeds limit"),
+        (jpeg(0, width=2000, height=4), "2000x4 pixels are not a photograph"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "cannot be read"),
+        (jpeg(0)[:300], "cannot be read"),
+        (b"", "cannot be read"),
+    ],
+    ids=["bomb", "slim", "program", "cut", "empty"],
+)
+def test_a_strangers_photograph_is_refused(content: bytes, told: str, tmp_path: Path) -> None:
+    images = JpegImages(content, [0], [len(content)], size=16, file=tmp_path / "flickr.npz")
+    with pytest.raises(DatasetError, match=rf"image 0 cannot be read: .*{told}|{told}"):
+        images.read([0])
+
+
 @pytest.mark.parametrize(
     ("break_", "told"),
     [
-        (lambda root: (root / "cm_test_imgs.txt").unlink(), "no cm_test_imgs.txt"),
+        (lambda root: (root / "cm_test_imgs.txt").unlink(), "has no query items"),
         (lambda root: (root / "cm_test_txts.txt").write_text("one\n"), "has 2 lines, cm_test_txts.txt 1"),
         (lambda root: (root / "cm_test_labels.txt").write_text("1 0\n1 2\n"), "labels.txt:2: '2' is neither 0 nor 1"),
         (lambda root: (root / "cm_test_labels.txt").write_text("1 0\n1\n"), "labels.txt:2: 1 labels, and line 1 has 2"),

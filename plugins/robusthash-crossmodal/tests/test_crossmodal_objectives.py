@@ -252,11 +252,28 @@ def test_a_neck_has_the_published_layers() -> None:
     assert FpadNet(text_hidden=()).neck(TEXT, 7) is None
 
 
+@pytest.mark.parametrize("kind", [DCMH, DJSRH])
+def test_images_have_a_layer_between_features_and_hash_layer(kind: type[DCMH] | type[DJSRH]) -> None:
+    made = kind(hidden=6).neck(IMAGE, 7)
+    assert made is not None
+    neck, width = made
+    assert width == 6
+    assert [type(layer) for layer in neck.children()] == [nn.Linear, nn.ReLU]
+    assert kind(hidden=6).neck(TEXT, 7) is None
+    assert kind(hidden=None).neck(IMAGE, 7) is None
+
+
+@pytest.mark.parametrize("name", ["dcmh/released", "djsrh/released"])
+def test_released_presets_have_no_such_layer(name: str) -> None:
+    assert SPECS[name].options["hidden"] is None
+
+
 @pytest.mark.parametrize(
     "options",
     [
         lambda: DCMH(gamma=-1.0),
         lambda: DCMH(hidden=0),
+        lambda: DJSRH(hidden=0),
         lambda: DCHMT(vartheta=0.0),
         lambda: DJSRH(beta=2.0),
         lambda: DJSRH(mu=0.0),

@@ -34,7 +34,7 @@ def robusthash_datasets() -> Iterator[DatasetSpec]:
     yield DatasetSpec(
         name="folder",
         factory="robusthash_datasets.folder:Folder",
-        summary="Your own images under --data-root: a folder per class, or a table labels.csv",
+        summary="Your own images under --data-root: class folders, ImageFolder splits, tables, arrays",
     )
 
 

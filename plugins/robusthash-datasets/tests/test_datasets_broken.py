@@ -30,7 +30,7 @@ def write(tree: Any, *, broken: bool = True) -> DatasetContext:
     tree.pairs("test", [*QUERY[:3], (QUERY[3][0], "1 2")] if broken else QUERY)
     tree.pairs("database", DATABASE)
     tree.pairs("train", DATABASE[:4])
-    return DatasetContext(root=tree.root, cache=tree.root / "cache")
+    return DatasetContext(root=tree.root, cache=tree.root.parent / "cache")
 
 
 def test_broken_items_are_refused_unless_they_are_to_be_left_out(tree: Any) -> None:
@@ -109,7 +109,7 @@ def test_a_split_of_broken_images_is_refused(tree: Any) -> None:
 def test_a_folder_may_leave_out_broken_pictures(tree: Any) -> None:
     tree.pictures([f"{split}/cat/{i}.png" for split in ("query", "database") for i in range(3)])
     (tree.root / "query" / "cat" / "1.png").write_bytes(b"")
-    given = DatasetContext(root=tree.root, cache=tree.root / "cache")
+    given = DatasetContext(root=tree.root, cache=tree.root.parent / "cache")
     data = Folder(**SMALL, skip_broken=True).load(given)
     assert (data.name, data.query.ids) == ("folder-part", ("query/cat/0.png", "query/cat/2.png"))
     assert any("left out" in finding.what for finding in verify(Folder(**SMALL, skip_broken=True), given)[0])
@@ -226,8 +226,8 @@ def test_nothing_that_can_be_read_is_still_a_store(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_before_anything_is_written(tree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     given = write(tree, broken=False)
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("robusthash_datasets.images.decoded.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("robusthash_datasets.images.room.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DatasetError, match="GiB are needed") as caught:
         Lists(**SMALL, decoded="all").load(given)
     assert "decoded" in str(caught.value.hint)
-    assert not list((tree.root / "cache" / "decoded").glob("*.npy"))
+    assert not list((tree.root.parent / "cache" / "decoded").glob("*.images"))

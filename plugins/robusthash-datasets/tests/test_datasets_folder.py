@@ -17,7 +17,7 @@ SMALL: dict[str, Any] = {"size": 16, "resize": 20}
 
 
 def at(root: Path) -> DatasetContext:
-    return DatasetContext(root=root, cache=root / "cache")
+    return DatasetContext(root=root, cache=root.parent / "cache")
 
 
 class TestSplitFolders(DatasetContract):
@@ -42,6 +42,7 @@ class TestClassFolders(DatasetContract):
         tree.pictures([f"{name}/sub/{i}.PNG" for name in CLASSES for i in range(10)])
         (tree.root / "cat" / "notes.txt").write_text("no picture")
         (tree.root / ".hidden").mkdir()
+        (tree.root / "__MACOSX").mkdir()
         return at(tree.root)
 
 
@@ -107,11 +108,15 @@ def test_a_table_may_name_the_splits(tree: Any) -> None:
     ("text", "message"),
     [
         ("path,labels\n", "names no image"),
-        ("file,labels\na.png,x\n", r"labels\.csv:1: the columns are file, labels"),
+        ("stem,labels\na.png,x\n", r"labels\.csv:1: the columns are stem, labels: none is the path"),
+        ("file,image,labels\na.png,b.png,x\n", r"labels\.csv:1: file and image could both be the path"),
+        ("path,labels\na.png,'x, y'\n".replace("'", '"'), r"labels in .* have commas: 'x, y' may be one label or sev"),
+        ("path,labels\na.png,x;y\nb.png,x|z\n", r"labels in .* have both"),
         ("path\na.png\n", r"labels\.csv:1"),
         ("path,labels\na.png,x\nb.png\n", r"labels\.csv:3: 1 cells, not 2"),
         ("path,cat,dog\na.png,1,2\n", r"labels\.csv:2: label '2' is neither 0 nor 1"),
-        ("path,labels,split\na.png,x,test\n", r"labels\.csv:2: split 'test' is not one of query"),
+        ("path,labels,split\na.png,x,other\n", r"labels\.csv:2: split 'other' is not one of query"),
+        ("path,labels,split\na.png,x,test\n", r"the splits in .*labels\.csv are test: nothing to search"),
         ("path,labels\n,x\n", r"labels\.csv:2: the path is empty"),
     ],
 )
@@ -161,7 +166,7 @@ def test_nothing_to_find_is_said_with_the_layouts(tmp_path: Path) -> None:
     for root in (None, tmp_path / "gone", tmp_path):
         with pytest.raises(DatasetError) as caught:
             Folder().load(DatasetContext(root=root, cache=tmp_path / "cache"))
-        assert "query/CLASS/picture.jpg" in str(caught.value.hint)
+        assert "query/cat/1.jpg" in str(caught.value)
 
 
 def test_an_empty_split_is_refused(tree: Any) -> None:
@@ -172,13 +177,15 @@ def test_an_empty_split_is_refused(tree: Any) -> None:
 
 
 def test_the_suggested_backbone_suits_the_size(tree: Any) -> None:
-    tree.pictures([f"cat/{i}.png" for i in range(4)])
+    tree.pictures([f"{name}/{i}.png" for name in CLASSES for i in range(4)])
     assert Folder(size=32).load(at(tree.root)).backbone == "small-cnn"
     assert Folder().load(at(tree.root)).backbone == "resnet18"
     assert torch.is_tensor(Folder().load(at(tree.root)).query.labels)
 
 
-@pytest.mark.parametrize("options", [{"query_share": 0.0}, {"train_share": 1.5}, {"title": ""}])
+@pytest.mark.parametrize(
+    "options", [{"query_share": 0.0}, {"train_share": 1.5}, {"title": ""}, {"depth": 0}, {"separator": ""}]
+)
 def test_bad_options_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(OptionError):
         Folder(**options)

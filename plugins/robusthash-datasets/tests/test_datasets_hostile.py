@@ -124,7 +124,7 @@ def test_a_pipe_in_a_dataset_of_lists_is_told(tree: Any, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["labels.csv", "cat/0.png"])
 def test_a_pipe_in_a_folder_is_told(tree: Any, name: str) -> None:
-    tree.pictures([f"cat/{i}.png" for i in range(1, 3)])
+    tree.pictures([f"{kind}/{i}.png" for kind in ("cat", "dog") for i in range(1, 3)])
     os.mkfifo(tree.root / name)
 
     def read() -> None:

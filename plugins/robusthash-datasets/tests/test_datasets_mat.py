@@ -180,7 +180,7 @@ def test_a_copy_that_is_cut_off_is_made_again(plain: Path) -> None:
 
 def test_a_full_disk_is_told_before_anything_is_written(plain: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr("robusthash_datasets.images.decoded.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("robusthash_datasets.images.room.shutil.disk_usage", lambda _: usage)
     with pytest.raises(DatasetError, match=r"cannot store images in .*GiB are needed") as caught:
         Tiny().load(context(plain))
     assert "decoded" in str(caught.value.hint)
@@ -206,6 +206,44 @@ def test_a_large_file_does_not_go_to_memory(tmp_path: Path, decoded: str, monkey
     finally:
         tracemalloc.stop()
     assert peak < count * 3 * side * side / 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the parser's memory in /proc")
+def test_a_file_of_twenty_gigabytes_is_opened_in_little_memory(tmp_path: Path) -> None:
+    """Its chunks are not written, so that it takes no space; whoever read it whole would need all of them.
+
+    Of the texts a copy is made in the cache, a block at a time.
+    """
+    h5py = pytest.importorskip("h5py")
+    count, side = 140_000, 224
+    file = tmp_path / "Tiny.mat"
+    with h5py.File(file, "w", userblock_size=512) as handle:
+        handle.create_dataset("IAll", shape=(side, side, 3, count), dtype="u1", chunks=(side, side, 3, 16))
+        handle.create_dataset("TAll", shape=(7, count), dtype="f8", chunks=(7, 256))
+        handle.create_dataset("LAll", shape=(CLASSES, count), dtype="u1")[0] = 1
+    with file.open("r+b") as opened:
+        opened.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124) + b"\x00\x02IM")
+    assert count * 3 * side**2 > 19 << 30 > file.stat().st_size << 8
+
+    @dataclass(frozen=True, kw_only=True)
+    class Larger(Tiny):
+        known: ClassVar[Mapping[str, int]] = {**Tiny.known, "database": count - 3}
+
+    tracemalloc.start()
+    try:
+        data = Larger(decoded="none", texts=True).load(context(tmp_path))
+        assert data.database.images.read([count - 4]).shape == (1, 3, side, side)
+        assert not data.database.view("text").inputs([0, count - 4]).any()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    images_read = data.database.images
+    assert isinstance(images_read, images.MatImages)
+    parser = images_read._stack.mat._parser
+    assert parser is not None
+    status = Path(f"/proc/{parser._process.pid}/status").read_text(encoding="ascii")
+    most = int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10  # type: ignore[index]
+    assert peak + most < 200 << 20
 
 
 def _shard(data: RetrievalData, answers: "SimpleQueue[bytes]") -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from robusthash.contracts import Ball, Distance, Index, Neighbours, RetrieverCapabilities, Space
 from robusthash.retrieval import DescriptorIndex
-from robusthash_faiss.library import GPU_MAX_K, GPU_QUERIES, faiss, gpu_resources
+from robusthash_faiss.library import GPU_MAX_K, GPU_QUERIES, faiss, gpu, gpu_resources
 
 _CHUNK = 1 << 21  #: distances held at once by the exact scan
 Floats = npt.NDArray[np.float32]
@@ -99,7 +99,7 @@ def flat_descriptors(items: Tensor, space: Space, *, on_gpu: bool) -> Any:
     library = faiss()
     flat = library.IndexFlatL2(space.size) if space.distance is Distance.L2 else library.IndexFlatIP(space.size)
     flat.add(prepared(items, space))
-    return library.index_cpu_to_gpu(gpu_resources(), 0, flat) if on_gpu else flat
+    return library.index_cpu_to_gpu(gpu_resources(), gpu(), flat) if on_gpu else flat
 
 
 def prepared(descriptors: Tensor, space: Space) -> Floats:

@@ -14,7 +14,7 @@ from robusthash.errors import OptionError
 from robusthash.retrieval import TorchRetriever
 from robusthash_faiss.answers import ball, octets, open_radius
 from robusthash_faiss.descriptors import DescriptorSearch, flat_descriptors
-from robusthash_faiss.library import GPU_MAX_K, GPU_QUERIES, computes, faiss, gpu_resources, gpus
+from robusthash_faiss.library import GPU_MAX_K, GPU_QUERIES, computes, faiss, gpu, gpu_resources, gpus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class FaissFlat(Retriever):
         flat.add(octets(items))
         if not on_gpu:
             return CPUIndex(flat, items, space, key, capabilities, memory=self.memory)
-        return GPUIndex(faiss().index_binary_cpu_to_gpu(gpu_resources(), 0, flat), items, space, key, capabilities)
+        return GPUIndex(faiss().index_binary_cpu_to_gpu(gpu_resources(), gpu(), flat), items, space, key, capabilities)
 
 
 class BinaryIndex(Protocol):

@@ -41,6 +41,13 @@ def gpus() -> int:
     return int(module.get_num_gpus()) if hasattr(module, "StandardGpuResources") else 0
 
 
+def gpu() -> int:
+    """The number of torch's current GPU, which is that of the run; the first one where torch sees none."""
+    import torch
+
+    return torch.cuda.current_device() if torch.cuda.is_available() else 0
+
+
 @cache
 def gpu_resources() -> Any:
     """What all indexes on the GPU share: faiss reserves 1.5 GB of the GPU's memory for each of these."""

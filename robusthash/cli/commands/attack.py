@@ -1,40 +1,63 @@
-"""``robusthash attack``: write adversarial images, of a dataset's queries or of the user's own images."""
+"""``robusthash attack``: write adversarial images, of a dataset or of the user's own, or adversarial texts."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
-from robusthash.cli.input.numbers import BITS
+from robusthash.cli.config.option import config_option
+from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, MODEL
+from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.lines import line
 from robusthash.cli.protecting import protect
-from robusthash.epsilon import parse_radius
-from robusthash.errors import UsageError
+from robusthash.epsilon import parse_edits, parse_radius
+from robusthash.errors import OptionError, UsageError
+from robusthash.specs import Direction
+
+if TYPE_CHECKING:
+    from robusthash.evaluation import Picture, Text
+
+_SHOWN = 5  #: texts whose changes are printed
 
 
 @click.command("attack")
 @click.option(
     "--model",
     "models",
+    type=MODEL,
     multiple=True,
     metavar="NAME",
     help="Hash model, checkpoint, or path/to/file.py:build. With --input repeatable: all are attacked together.",
 )
-@click.option("--attack", metavar="NAME", help="Attack; with --input by default hinge.")
+@click.option("--attack", type=ATTACK, metavar="NAME", help="Attack; with --input by default hinge.")
 @click.option("--fitted", type=PATH, metavar="FILE", help="Attack with what robusthash fit has stored in this file.")
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
-@click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
+@click.option(
+    "--defense", type=DEFENSE, default="none", show_default=True, metavar="NAME", help="Defense of the model."
+)
 @click.option(
     "--epsilon",
+    type=RADIUS,
     metavar="8/255|l2:0.5",
     help="Radius in L-infinity or L2; by default that of the dataset, with --input 8/255.",
 )
+@click.option(
+    "--edits", type=RADIUS, metavar="[words:|...]N", help="Most edits of a text instead, as robusthash eval takes them."
+)
+@click.option(
+    "--direction",
+    type=DIRECTION,
+    metavar="i2i|i2t|t2i|t2t",
+    help="What searches for what; by default the model's own, and of texts if there are --edits.",
+)
+@config_option()
 @setting_options
 @click.option(
     "--input",
@@ -43,7 +66,9 @@ from robusthash.errors import UsageError
     metavar="DIR",
     help="Protect the photographs in this folder, instead of attacking the queries.",
 )
-@click.option("--output", type=PATH, required=True, metavar="DIR", help="Folder for the PNGs, or the photographs.")
+@click.option(
+    "--output", type=PATH, required=True, metavar="DIR", help="Folder for the PNGs and manifest.json, or photographs."
+)
 @click.option("--mask/--no-mask", "masked", default=True, show_default=True, help="Change flat parts of them less.")
 @click.option("--keep-location", is_flag=True, help="Photographs keep the place where they were taken.")
 @json_option
@@ -59,6 +84,8 @@ def command(
     bits: int,
     defense: str,
     epsilon: str | None,
+    edits: str | None,
+    direction: str | None,
     folder: Path | None,
     output: Path,
     masked: bool,
@@ -67,7 +94,7 @@ def command(
     quiet: bool,
     **values: Any,
 ) -> None:
-    """Write adversarial images as 8-bit PNGs, with a manifest.
+    """Write adversarial images as 8-bit PNGs, with a manifest, or adversarial texts into one.
 
     With --input, it protects your own photographs: they look almost the same, but no longer retrieve similar images.
     They keep their size, format and metadata, and are judged from the written files, also after what services do to
@@ -76,14 +103,24 @@ def command(
     \b
     robusthash attack --model dpsh --attack rnm --output adversarial
     robusthash attack --model dpsh --fitted prosgan.safetensors --output adversarial
+    robusthash attack --model dcmh --attack typos --edits characters:2 --output texts
     robusthash attack --input photographs --data-root searched --output protected
     robusthash attack --input photographs --model mine.safetensors --output protected
     """
     setting = make_setting(**values)
     radius = None if epsilon is None else parse_radius(epsilon)
+    counted = None if edits is None else parse_edits(edits)
+    from robusthash.evaluation.planning.choices import parse_choice
+
+    way = None if direction is None else parse_choice(Direction, "direction", direction)
+    if radius is not None and counted is not None:
+        raise OptionError("--epsilon and --edits are both set", hint="a threat has one radius: leave one of them out")
     from robusthash.evaluation.planning.fitted import only_attack
 
     if folder is not None:
+        for option, value in (("--edits", counted), ("--direction", way)):
+            if value is not None:
+                raise OptionError(f"{option} is for texts, and --input is of images", hint="leave one of them out")
         protect(
             context,
             folder,
@@ -109,17 +146,24 @@ def command(
     named = only_attack(attack, fitted)
     radii = () if radius is None else (radius,)
     request = Request(
-        models=(model,), attacks=(named,), bits=(bits,), defenses=(defense,), epsilons=radii, setting=setting
+        models=(model,),
+        attacks=(named,),
+        bits=(bits,),
+        defenses=(defense,),
+        epsilons=radii,
+        edits=() if counted is None else (counted,),
+        directions=() if way is None else (way,),
+        setting=setting,
     )
     host = load_host(context)
     request = settled(request, host)
     check_early(request, host)
     require_writable(output, "--output")
-    from robusthash.evaluation import attack_images
+    from robusthash.evaluation import attack_queries
 
     tell_device(setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
-        pictures = attack_images(
+        found = attack_queries(
             model,
             bits,
             named,
@@ -128,18 +172,32 @@ def command(
             output=output,
             defense=defense,
             epsilon=radius,
+            edits=counted,
+            direction=way,
             progress=report,
         )
     if as_json:
-        click.echo(json.dumps([asdict(picture) for picture in pictures], indent=2))
+        click.echo(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
         return
-    count = len(pictures)
-    psnr, levels = sum(picture.psnr for picture in pictures) / count, max(picture.linf for picture in pictures)
-    moved, retained = (sum(getattr(picture, name) for picture in pictures) / count for name in ("moved", "retained"))
-    line(f"{count} adversarial images and manifest.json in {output}")
-    click.echo(f"mean PSNR {psnr:.1f} dB, largest change {levels} levels")
+    _show(found, output)
+
+
+def _show(found: "Sequence[Picture | Text]", output: Path) -> None:
+    from robusthash.evaluation import Picture, Text
+
+    count, pictures = len(found), [one for one in found if isinstance(one, Picture)]
+    if pictures:
+        psnr, levels = sum(picture.psnr for picture in pictures) / count, max(picture.linf for picture in pictures)
+        line(f"{count} adversarial images and manifest.json in {output}")
+        click.echo(f"mean PSNR {psnr:.1f} dB, largest change {levels} levels")
+    else:
+        line(f"{count} adversarial texts in {output / 'manifest.json'}")
+        for text in found[:_SHOWN]:
+            if isinstance(text, Text):
+                line(f"{text.source}: {', '.join(text.changes) or 'unchanged'}")
+    moved, retained = (sum(getattr(one, name) for one in found) / count for name in ("moved", "retained"))
     # A checkpoint and a perceptual hash have a code length of their own, whatever --bits says.
-    length = pictures[0].bits
+    length = found[0].bits
     changed = f"descriptors moved by {moved:.2f}" if length is None else f"{moved:.1f} of {length} bits flipped"
     click.echo(f"on average {changed}, {retained:.0%} of the ten nearest neighbours retained")
 

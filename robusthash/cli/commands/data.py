@@ -12,6 +12,7 @@ import click
 from robusthash.boundary import foreign
 from robusthash.cli.commands.plugins.listing import show_listing
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.input.names import DATASET, OPTION
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.output.columns import paragraph, show_table
 from robusthash.cli.output.lines import line
@@ -28,10 +29,16 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _OPTIONS = (
-    click.argument("name"),
+    click.argument("name", type=DATASET),
     click.option("--data-root", type=PATH, metavar="DIR", help="Folder with the dataset's files."),
     click.option(
-        "-o", "--option", "assignments", multiple=True, metavar="NAME.FIELD=VALUE", help="Set an option of the dataset."
+        "-o",
+        "--option",
+        "assignments",
+        type=OPTION,
+        multiple=True,
+        metavar="NAME.FIELD=VALUE",
+        help="Set an option of the dataset.",
     ),
     quiet_option,
 )

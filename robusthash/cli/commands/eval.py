@@ -17,16 +17,16 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.config.option import config_option, merge_assignments
 from robusthash.cli.gates.fail_under import check_rules, gate_of
 from robusthash.cli.gates.gating import allow_option, rule_option, show_verdict
-from robusthash.cli.input.numbers import BITS, COUNT, EDITS, QUALITY, WORKERS
-from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, EXECUTOR, MODEL, PRECISION, RELEVANCE, SWEPT
+from robusthash.cli.input.numbers import BITS, COUNT, QUALITY, RADIUS, WORKERS
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import results_arguments, tell_next
 from robusthash.cli.output.lines import line
-from robusthash.epsilon import parse_radius
-from robusthash.errors import OptionError
+from robusthash.epsilon import parse_edits, parse_radius
 from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
 from robusthash.specs import Direction, Precision, Relevance
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model",
     "models",
+    type=MODEL,
     multiple=True,
     metavar="NAME",
     help="Hash model, a checkpoint, or path/to/file.py:build. Repeatable.",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "--attack",
     "attacks",
+    type=ATTACK,
     multiple=True,
     metavar="NAME",
     help="Attack; without one, the attack that models are ranked by. Repeatable.",
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 @click.option(
     "--surrogate",
     "surrogates",
+    type=MODEL,
     multiple=True,
     metavar="NAME",
     help="Model, given as for --model, that attacks are crafted on and transferred from. Repeatable.",
@@ -64,6 +67,7 @@ if TYPE_CHECKING:
 @click.option(
     "--defense",
     "defenses",
+    type=DEFENSE,
     multiple=True,
     default=("none",),
     show_default=True,
@@ -73,6 +77,7 @@ if TYPE_CHECKING:
 @click.option(
     "--direction",
     "directions",
+    type=DIRECTION,
     multiple=True,
     metavar="i2i|i2t|t2i|t2t",
     help="Modality of the queries, and of what they search, where a dataset has images and texts. Repeatable.",
@@ -81,33 +86,32 @@ if TYPE_CHECKING:
     "--epsilon",
     "epsilons",
     multiple=True,
+    type=RADIUS,
     metavar="8/255|l2:0.5",
     help="Radius in L-infinity or L2; by default that of the dataset. Repeatable.",
 )
 @click.option(
     "--edits",
     multiple=True,
-    type=EDITS,
-    metavar="N",
-    help="Most edits of a text: tags that are added, dropped or swapped. Repeatable.",
+    type=RADIUS,
+    metavar="[tags:|words:|characters:]N",
+    help="Most edits of a text: tags added, dropped or swapped, words:3 replaced, characters:2 mistyped. Repeatable.",
 )
 @click.option(
     "--vary",
+    type=SWEPT,
     multiple=True,
+    callback=merge_assignments,
     metavar="ATTACK.FIELD=V1,V2",
     help="Sweep over an option of an attack: --vary rnm.steps=10,100. Repeatable.",
 )
-@click.option(
-    "--suite",
-    type=PATH,
-    metavar="FILE",
-    help="Read the grid from a TOML file instead of options.",
-)
+@config_option("--suite")
 @setting_options
 @retriever_option
 @metric_option
 @click.option(
     "--relevance",
+    type=RELEVANCE,
     default="share-any",
     show_default=True,
     metavar="share-any|exact|contains-target",
@@ -123,6 +127,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--precision",
+    type=PRECISION,
     default="float32",
     show_default=True,
     metavar="float32|bf16",
@@ -131,7 +136,9 @@ if TYPE_CHECKING:
 @click.option("--compile", "compiled", is_flag=True, help="Compile the surrogate with torch.compile.")
 @click.option("--shard-size", type=COUNT, metavar="N", help="Queries per batch, which fixes the compute shape.")
 @click.option("--workers", type=WORKERS, default=1, show_default=True, metavar="N", help="Number of processes.")
-@click.option("--executor", metavar="NAME", help="Where shards are run; --workers N is processes of this machine.")
+@click.option(
+    "--executor", type=EXECUTOR, metavar="NAME", help="Where shards are run; --workers N is processes of this machine."
+)
 @results_option
 @click.option("--force", is_flag=True, help="Evaluate stored cells again.")
 @rule_option
@@ -143,7 +150,6 @@ def command(
     context: click.Context,
     /,
     *,
-    suite: Path | None,
     workers: int,
     executor: str | None,
     results: Path,
@@ -162,13 +168,13 @@ def command(
     robusthash eval --model dpsh --model hashnet --surrogate dpsh --surrogate hashnet --attack hinge
     robusthash eval --model dpsh --attack rnm --vary rnm.steps=10,100,1000
     robusthash eval --model dpsh --fitted prosgan.safetensors
-    robusthash eval --suite suite.toml
+    robusthash eval --config suite.toml
     robusthash eval --model dpsh --fail-under 'map[attack=strongest] >= 0.30'
 
     With --fail-under, a plugin that cannot be loaded is an error, and the exit code is 3 if a rule is not kept.
     """
     gate = gate_of(rules, allow)
-    request = _request(context, suite, values)
+    request = request_of(values)
     from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
     from robusthash.files.storage import require_writable
@@ -202,24 +208,17 @@ def command(
         context.exit(show_verdict(verdict, as_json=False, aside=as_json))
 
 
-def _request(context: click.Context, suite: Path | None, values: dict[str, Any]) -> "Request":
-    from robusthash.evaluation import Request, parse_choice, read_suite
+def request_of(values: dict[str, Any]) -> "Request":
+    """The grid that the options define.
+
+    Args:
+        values: of the options by parameter; those of the grid and of its setting, and no others.
+    """
+    from robusthash.evaluation import Request, parse_choice
     from robusthash.evaluation.planning.fitted import read_fitted, with_fitted
 
-    if suite is not None:
-        given = [
-            parameter.opts[-1]
-            for parameter in context.command.params
-            if parameter.name in values
-            and context.get_parameter_source(parameter.name) is click.core.ParameterSource.COMMANDLINE
-        ]
-        if given:
-            raise OptionError(
-                f"--suite cannot be combined with {', '.join(given)}",
-                hint="a suite defines the whole grid: set them in the file",
-            )
-        return read_suite(suite)
-    grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses", "edits")}
+    grid = {name: values.pop(name) for name in ("models", "attacks", "surrogates", "bits", "defenses")}
+    edits = tuple(map(parse_edits, values.pop("edits")))
     grid["vary"] = _sweeps(values.pop("vary"))
     values["precision"] = parse_choice(Precision, "precision", values["precision"])
     values["relevance"] = parse_choice(Relevance, "relevance", values["relevance"])
@@ -231,7 +230,7 @@ def _request(context: click.Context, suite: Path | None, values: dict[str, Any])
         description = read_description(values["checkpoint"])
         grid |= {"models": (description.model.name,), "bits": (description.bits,)}
     epsilons = tuple(parse_radius(epsilon) for epsilon in values.pop("epsilons"))
-    return Request(**grid, epsilons=epsilons, setting=make_setting(**values))
+    return Request(**grid, epsilons=epsilons, edits=edits, setting=make_setting(**values))
 
 
 def _sweeps(assignments: tuple[str, ...]) -> dict[str, dict[str, tuple[str, ...]]]:

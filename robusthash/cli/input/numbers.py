@@ -9,8 +9,9 @@ from robusthash.numerals import whole
 
 if TYPE_CHECKING:
     _Integer = click.ParamType[int]
+    _Text = click.ParamType[str]
 else:
-    _Integer = click.ParamType  # click 8.2 has no type parameter here
+    _Integer = _Text = click.ParamType  # click 8.2 has no type parameter here
 
 
 class Whole(_Integer):
@@ -38,10 +39,19 @@ class Whole(_Integer):
         return number
 
 
+class Radius(_Text):
+    """The radius of a threat, or its edits, as a user writes it; it is parsed where the request is made."""
+
+    name = "radius"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002, D102 - as in the base class
+        return str(value)  # a configuration file may have a number
+
+
 BITS = Whole(1, MOST_BITS)
 COUNT = Whole(1)
-EDITS = Whole(0)
 QUALITY = Whole(1, 100)
+RADIUS = Radius()
 SEED = Whole(0)
 SIDE = Whole(SMALLEST_SIDE, LARGEST_SIDE)
 WORKERS = Whole(1, MOST_WORKERS)

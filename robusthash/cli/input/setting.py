@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.cli.config.option import merge_assignments
+from robusthash.cli.input.names import BACKBONE, DATASET, DEVICE, OPTION, WEIGHTS
 from robusthash.cli.input.numbers import COUNT, SEED, SIDE
 from robusthash.cli.input.paths import PATH
 from robusthash.files.paths import read_path
@@ -19,6 +21,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _OPTIONS = (
     click.option(
         "--dataset",
+        type=DATASET,
         default="auto",
         show_default="digits, or what the model suggests",
         metavar="NAME",
@@ -27,9 +30,15 @@ _OPTIONS = (
     click.option("--data-root", type=PATH, metavar="DIR", help="Folder with the dataset's files."),
     click.option("--image-size", type=SIDE, metavar="PIXELS", help="Resize images to this height and width."),
     click.option("--queries", type=COUNT, metavar="N", help="Attack only N queries, drawn with the seed."),
-    click.option("--backbone", metavar="NAME", help="Feature network; by default the one that the dataset suggests."),
+    click.option(
+        "--backbone",
+        type=BACKBONE,
+        metavar="NAME",
+        help="Feature network; by default the one that the dataset suggests.",
+    ),
     click.option(
         "--weights",
+        type=WEIGHTS,
         default="none",
         show_default=True,
         metavar="none|default|PATH",
@@ -40,13 +49,22 @@ _OPTIONS = (
         "-o",
         "--option",
         "assignments",
+        type=OPTION,
         multiple=True,
+        callback=merge_assignments,
         metavar="PLUGIN.FIELD=VALUE",
         help="Set an option of a plugin or of training: -o rnm.steps=200 -o train.epochs=5; an attack's, where a "
         "defense has its name: -o attack:fpad.steps=5.",
     ),
     click.option("--seed", type=SEED, default=0, show_default=True, metavar="N", help="Seed of all random numbers."),
-    click.option("--device", default="auto", show_default=True, metavar="auto|cpu|cuda", help="Device to compute on."),
+    click.option(
+        "--device",
+        type=DEVICE,
+        default="auto",
+        show_default=True,
+        metavar="auto|cpu|cuda:N|mps",
+        help="What to compute on.",
+    ),
 )
 
 

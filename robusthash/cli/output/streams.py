@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from robusthash.cli.output.lines import line
-from robusthash.errors import RobustHashWarning
+from robusthash.errors import RobustHashNote, RobustHashWarning
 
 _ESCAPED = "robusthash"  #: name of the handler of what the encoding of a stream lacks
 
@@ -66,13 +66,17 @@ def _open_closed() -> None:
 
 @contextlib.contextmanager
 def told_warnings() -> Iterator[None]:
-    """Shows the library's warnings as lines on standard error."""
+    """Shows the library's warnings as lines on standard error, and each of its notes once."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", RobustHashWarning)
-        shown = warnings.showwarning
+        shown, noted = warnings.showwarning, set[str]()
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: TextIO | str | None) -> None:
-            if issubclass(category, RobustHashWarning):
+            if issubclass(category, RobustHashNote):
+                if str(message) not in noted:
+                    line(f"note: {message}", err=True)
+                noted.add(str(message))
+            elif issubclass(category, RobustHashWarning):
                 line(f"warning: {message}", err=True)
             else:
                 shown(message, category, *where, **more)  # type: ignore[arg-type]

@@ -1,15 +1,19 @@
 """The threat model: how far an adversarial input may be from its clean one."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from torch import Tensor
 
-from robusthash.contracts.attacking.balls import NEIGHBOURHOODS, Neighbourhood
+from robusthash.contracts.attacking.balls import NEIGHBOURHOODS, Bags, Characters, Neighbourhood
+from robusthash.contracts.attacking.moves import Moves
+from robusthash.contracts.attacking.spelling import spelling_of
 from robusthash.contracts.modality import PIXELS, Box, Modality
 from robusthash.epsilon import Radius
-from robusthash.errors import CapabilityError
+from robusthash.errors import CapabilityError, ContractError
 from robusthash.specs import Norm
+
+_TEXTS = {Norm.TAGS: "tags", Norm.WORDS: "words", Norm.CHARACTERS: "words of a known vocabulary"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,7 @@ class Threat:
             edits.
         box: range of the elements, and the levels that inputs are delivered in.
         norm: how the distance is measured.
+        vocabulary: the words of the inputs' elements; a threat that counts characters needs them.
 
     Raises:
         OptionError: epsilon is outside its range.
@@ -30,6 +35,7 @@ class Threat:
     epsilon: float
     box: Box = PIXELS
     norm: Norm = Norm.LINF
+    vocabulary: tuple[str, ...] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         Radius(size=self.epsilon, norm=self.norm)  # checks it
@@ -46,12 +52,14 @@ class Threat:
             CapabilityError: the radius counts edits that such inputs do not have.
         """
         bound = radius if isinstance(radius, Radius) else Radius(size=radius)
-        if bound.norm.counts and bound.norm is not modality.edited:
+        if bound.norm.counts and bound.norm not in modality.edited:
             raise CapabilityError(
-                f"{bound} is for texts of {bound.norm}, and the queries are {modality.name}s without {bound.norm}",
+                f"{bound} is for texts of {_TEXTS[bound.norm]}, and the queries are {modality.name}s without "
+                f"{bound.norm}",
                 hint="attack texts of tags, such as --direction t2i, or give the radius as --epsilon",
             )
-        return cls(epsilon=bound.size, box=modality.box, norm=bound.norm)
+        words = modality.vocabulary if bound.norm is Norm.CHARACTERS else None
+        return cls(epsilon=bound.size, box=modality.box, norm=bound.norm, vocabulary=words)
 
     @property
     def radius(self) -> float:
@@ -69,6 +77,14 @@ class Threat:
         """
         return self._near.even(self.epsilon, self.box, elements)
 
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """The change of size 1 in the norm that a gradient promises most of: its sign, or in L2 its direction.
+
+        Args:
+            gradient: (n, ...) float.
+        """
+        return self._near.steepest(gradient)
+
     @property
     def tolerance(self) -> float:
         """Distance from the ball that float32 rounding alone may cause, per element."""
@@ -81,7 +97,17 @@ class Threat:
 
     @property
     def _near(self) -> Neighbourhood:
-        return NEIGHBOURHOODS[self.norm]
+        if self.norm is not Norm.CHARACTERS:
+            return NEIGHBOURHOODS[self.norm]
+        if self.vocabulary is None:
+            raise ContractError("a threat of characters has no vocabulary", hint="make it with Threat.on")
+        return Characters(spelling_of(self.vocabulary))
+
+    @property
+    def _bags(self) -> Bags:
+        if isinstance(self._near, Bags):
+            return self._near
+        raise ContractError(f"a threat in {self.norm} has no single edits", hint="declare norms that count edits")
 
     def project(self, inputs: Tensor, clean: Tensor) -> Tensor:
         """The nearest inputs within the radius and the box.
@@ -94,6 +120,30 @@ class Threat:
             clean: the same shape; the ball's centres, inside the box.
         """
         return self._near.project(inputs, clean, self.epsilon, self.box)
+
+    def moves(self, now: Tensor, before: Tensor) -> Moves:
+        """Every single edit of a bag of words, in a norm that counts, that undoes none.
+
+        Args:
+            now: (d,) bool, the words that are there.
+            before: (d,) bool, those of the clean bag.
+
+        Raises:
+            ContractError: the norm does not count edits.
+        """
+        return self._bags.moves(now, before)
+
+    def pairs(self, now: Tensor, before: Tensor) -> list[tuple[int | None, int | None]]:
+        """Which word of a clean bag has become which other one; None is no word of the vocabulary.
+
+        Args:
+            now: (d,) bool, the words that are there.
+            before: (d,) bool, those of the clean bag.
+
+        Raises:
+            ContractError: the norm does not count edits.
+        """
+        return self._bags.pairs(now, before)
 
     def point(self, uniform: Tensor, clean: Tensor) -> Tensor:
         """A point within the radius and the box, for random starts and for noise. Of tags, as many are swapped.

@@ -25,7 +25,7 @@ class Frame:
     size: int
 
     @classmethod
-    def of(cls, height: int, width: int, *, resize: int, size: int) -> Self:
+    def of(cls, height: int, width: int, *, resize: int, size: int, keeps: bool = False) -> Self:
         """The frame of a picture: its shorter side is resized, its centre is cut out, as torchvision does.
 
         Args:
@@ -33,28 +33,34 @@ class Frame:
             width: of the picture.
             resize: length of the shorter side afterwards.
             size: rows and columns of the square, at most ``resize``.
+            keeps: whether a picture of this size is taken as it is, instead of being resized and cropped.
 
         >>> Frame.of(300, 400, resize=73, size=64)
         Frame(height=73, width=97, top=4, left=16, size=64)
+        >>> Frame.of(64, 64, resize=73, size=64, keeps=True)
+        Frame(height=64, width=64, top=0, left=0, size=64)
         """
+        if keeps and height == width == size:
+            return cls(height=size, width=size, top=0, left=0, size=size)
         longer = int(resize * max(height, width) / min(height, width))
         resized = (resize, longer) if height <= width else (longer, resize)
         top, left = (round((length - size) / 2) for length in resized)
         return cls(height=resized[0], width=resized[1], top=top, left=left, size=size)
 
 
-def framed(image: Tensor, *, resize: int, size: int) -> Tensor:
+def framed(image: Tensor, *, resize: int, size: int, keeps: bool = False) -> Tensor:
     """A picture in its frame: bilinear, antialiased.
 
     Args:
         image: (3, h, w) uint8.
         resize: length of the shorter side before the crop.
         size: rows and columns of the square.
+        keeps: whether a picture of this size is taken as it is, instead of being resized and cropped.
 
     Returns:
         (3, size, size) uint8.
     """
-    frame = Frame.of(*image.shape[1:], resize=resize, size=size)
+    frame = Frame.of(*image.shape[1:], resize=resize, size=size, keeps=keeps)
     if image.shape[1:] != (frame.height, frame.width):
         # Torchvision is imported on use, here and in the plugins: it takes as long as torch, and few commands need it.
         from torchvision.transforms.v2 import functional

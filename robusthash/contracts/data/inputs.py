@@ -3,6 +3,7 @@
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -11,27 +12,27 @@ from torch import Tensor
 
 from robusthash.boundary import breach, inherit
 from robusthash.contracts.modality import Modality
-from robusthash.errors import DatasetError
+from robusthash.errors import CapabilityError, DatasetError
 from robusthash.pixels import from_levels
-from robusthash.specs import Norm
 
 _CHUNK = 64  #: items that are read at a time
 
 
 class Inputs(ABC):
-    """The items of a split in one modality.
-
-    Attributes:
-        vocabulary: the word that each element of a bag of words counts; None for other inputs. A model of texts works
-            with the vocabulary that it was trained on alone.
-    """
-
-    vocabulary: tuple[str, ...] | None = None
+    """The items of a split in one modality."""
 
     @property
     @abstractmethod
     def modality(self) -> Modality:
-        """Shape and box of an item."""
+        """Shape and box of an item, and the words that its elements count."""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The word that each element of a bag of words counts; None for other inputs.
+
+        A model of texts works with the vocabulary that it was trained on alone.
+        """
+        return self.modality.vocabulary
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -49,6 +50,23 @@ class Inputs(ABC):
         Raises:
             DatasetError: an item cannot be read; the message names it.
         """
+
+    def written(self, indices: Sequence[int]) -> list[str]:
+        """Texts at some positions as a person wrote them; of bags of words, by default these words.
+
+        Args:
+            indices: n positions.
+
+        Raises:
+            CapabilityError: the items are no texts of known words.
+        """
+        words = self.vocabulary
+        if words is None:
+            raise CapabilityError(f"these {self.modality.name}s have no words", hint="use texts with a vocabulary")
+        low = self.modality.box.low
+        return [
+            " ".join(words[column] for column in row.nonzero().flatten().tolist()) for row in self.inputs(indices) > low
+        ]
 
     def identity(self) -> bytes:
         """What identifies the inputs besides the items' ids; a part of the split's digest.
@@ -102,7 +120,6 @@ class Taken(Inputs, Generic[View]):
     def __init__(self, whole: View, indices: list[int]) -> None:
         self.whole = whole
         self.indices = indices
-        self.vocabulary = whole.vocabulary
         inherit(self, whole)
 
     @property
@@ -119,6 +136,9 @@ class Taken(Inputs, Generic[View]):
         """Positions of selected items among all items."""
         return [self.indices[i] for i in indices]
 
+    def written(self, indices: Sequence[int]) -> list[str]:  # noqa: D102 - as in the base class
+        return self.whole.written(self.positions(indices))
+
     def identity(self) -> bytes:  # noqa: D102 - as in the base class
         return self.whole.identity()
 
@@ -130,10 +150,12 @@ class Images(Inputs):
         size: height and width, in pixels.
         resize: length of the shorter side that pictures have before they are cropped to the size, so that other ones
             can be read alike; None for images that are stored in their size: others are then read with the usual one.
+        keeps: whether pictures that have the size already are taken as they are.
     """
 
     size: tuple[int, int]
     resize: int | None = None
+    keeps: bool = False
 
     @property
     def modality(self) -> Modality:
@@ -180,7 +202,7 @@ def read_pixels(images: Images, indices: Sequence[int]) -> Tensor:
 class _TakenImages(Taken[Images], Images):
     def __init__(self, whole: Images, indices: list[int]) -> None:
         super().__init__(whole, indices)
-        self.size, self.resize = whole.size, whole.resize
+        self.size, self.resize, self.keeps = whole.size, whole.resize, whole.keeps
 
     def read(self, indices: Sequence[int]) -> Tensor:
         return self.whole.read(self.positions(indices))
@@ -195,6 +217,8 @@ class ArrayImages(Images):
     Raises:
         DatasetError: another shape or dtype.
     """
+
+    keeps = True
 
     def __init__(self, array: Tensor) -> None:
         if array.dtype != torch.uint8 or array.ndim != 4 or array.shape[1] != 3:
@@ -220,6 +244,7 @@ class ArrayTexts(Inputs):
         array: (n, d) float32, in the modality's box.
         modality: shape and box; None is continuous in [0, 1].
         vocabulary: the word of each column, if it is a bag of words.
+        captions: the texts as people wrote them; None is the words of each bag.
 
     Raises:
         DatasetError: another shape or dtype, values outside the box or between its levels, fractions of tags, or more
@@ -227,7 +252,11 @@ class ArrayTexts(Inputs):
     """
 
     def __init__(
-        self, array: Tensor, modality: Modality | None = None, vocabulary: Sequence[str] | None = None
+        self,
+        array: Tensor,
+        modality: Modality | None = None,
+        vocabulary: Sequence[str] | None = None,
+        captions: Sequence[str] | None = None,
     ) -> None:
         if array.dtype != torch.float32 or array.ndim != 2:
             raise DatasetError(f"text features are {tuple(array.shape)} {array.dtype}", hint="pass (n, d) float32")
@@ -242,13 +271,17 @@ class ArrayTexts(Inputs):
             raise DatasetError(
                 f"{len(vocabulary)} words for text features of {array.shape[1]} dimensions", hint="one word a column"
             )
-        if self._modality.edited is Norm.TAGS and not bool(((array == box.low) | (array == box.high)).all()):
+        if self._modality.tags and not bool(((array == box.low) | (array == box.high)).all()):
             raise DatasetError(
                 f"text features have values between {box.low:g}, an absent tag, and {box.high:g}, one that is there",
                 hint="scale them in the model, or leave out tags=True",
             )
+        if captions is not None and len(captions) != len(array):
+            raise DatasetError(f"{len(captions)} captions for {len(array)} texts", hint="one caption a text")
+        self.captions = captions
         self.array = array
-        self.vocabulary = None if vocabulary is None else tuple(vocabulary)
+        if vocabulary is not None:
+            self._modality = replace(self._modality, vocabulary=tuple(vocabulary))
 
     @property
     def modality(self) -> Modality:  # noqa: D102 - as in the base class
@@ -259,6 +292,9 @@ class ArrayTexts(Inputs):
 
     def inputs(self, indices: Sequence[int]) -> Tensor:  # noqa: D102 - as in the base class
         return self.array[torch.as_tensor(indices, dtype=torch.int64)]
+
+    def written(self, indices: Sequence[int]) -> list[str]:  # noqa: D102 - as in the base class
+        return super().written(indices) if self.captions is None else [self.captions[index] for index in indices]
 
     def identity(self) -> bytes:
         """SHA-256 of the features, and of their words."""

@@ -16,9 +16,12 @@ class TextBackbone(ABC):
 
     Attributes:
         hash_init_std: standard deviation of normal initial weights of the hash layer; None is torch's initialisation.
+        pretrained: whether it starts with weights that were learnt elsewhere. It then learns at the rate of backbones
+            (``train.backbone_lr_scale``), and what it says of a text is what is known before a training.
     """
 
     hash_init_std: float | None = None
+    pretrained: bool = False
 
     @abstractmethod
     def build(self, modality: Modality) -> tuple[nn.Module, int]:
@@ -34,12 +37,27 @@ class TextBackbone(ABC):
             UsageError: the network does not take such texts.
         """
 
-    def prepare(self, features: nn.Module, train: Inputs) -> None:  # noqa: B027 - optional
-        """Sets what the network takes from the train split before it is trained, such as the words' frequencies.
+    def initial(self) -> str:
+        """What the network starts from, for the record, and as a part of the identity of what is trained on it.
 
-        A checkpoint stores it: keep it in buffers.
+        Returns:
+            ``none`` for random weights; of files that :meth:`prepare` reads, a digest.
+
+        Raises:
+            CheckpointError: a file cannot be read.
+        """
+        return "none"
+
+    def prepare(self, features: nn.Module, train: Inputs) -> None:  # noqa: B027 - optional
+        """Sets what the network has before it is trained: pretrained weights, and what it takes from the train split.
+
+        It is called for a new training alone. A checkpoint stores the outcome: keep it in parameters and buffers.
 
         Args:
             features: what :meth:`build` returned.
-            train: texts of the train split.
+            train: texts of the train split, with their vocabulary.
+
+        Raises:
+            UsageError: the network does not take such texts.
+            CheckpointError: weights cannot be read, or do not fit.
         """

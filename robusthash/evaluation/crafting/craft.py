@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import Adversarial, Budget, Ensemble, read_inputs
+from robusthash.devices import synchronize
 from robusthash.errors import PluginError
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
@@ -50,8 +51,7 @@ def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
     if job.start is not None and not restart:
         batch = replace(batch, start=_start(job.start, rows, batch.inputs, budget))
     adversarial = job.attack(batch, context)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    synchronize(device)
     return Crafted(
         clean=batch.inputs,
         adversarial=adversarial,

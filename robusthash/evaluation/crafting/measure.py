@@ -33,7 +33,7 @@ def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -
     """
     crafted, modality = craft(job, rows), job.victim.modality
     clean, delivered = crafted.clean, crafted.adversarial.inputs
-    found = distances(modality, job.threat.norm)
+    found = distances(modality, job.threat)
     measured = {name: measure(delivered, clean) for name, measure in found.items()}
     measured[CLIPPED] = crafted.adversarial.clipped
     stages = {

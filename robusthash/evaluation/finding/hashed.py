@@ -26,6 +26,7 @@ class Maker:
         shape: of one input.
         resize: length that the shorter side of pictures is resized to before the crop; None for items that are not
             read from pictures of any size.
+        keeps: whether pictures that have the size already are taken as they are.
     """
 
     model: str
@@ -36,6 +37,7 @@ class Maker:
     modality: str
     shape: tuple[int, ...]
     resize: int | None
+    keeps: bool = False
 
     @classmethod
     def of(cls, victim: Victim, model: HashModel, view: Inputs) -> "Maker":
@@ -55,6 +57,7 @@ class Maker:
             modality=model.modality.name,
             shape=tuple(model.modality.shape),
             resize=view.resize if isinstance(view, Images) else None,
+            keeps=isinstance(view, Images) and view.keeps,
         )
 
     @property
@@ -82,6 +85,9 @@ class Maker:
         ]
         if self.modality == other.modality:
             differ += [("inputs", str(self.shape), str(other.shape))] * (self.shape != other.shape)
+            if self.keeps != other.keeps and None not in (self.resize, other.resize):
+                kinds = ("pictures of the size are enlarged, too", "pictures of the size are taken as they are")
+                differ.append(("preprocessing", kinds[self.keeps], kinds[other.keeps]))
             if self.resize != other.resize and None not in (self.resize, other.resize):
                 differ.append(("preprocessing", f"shorter side {self.resize}", f"shorter side {other.resize}"))
         if differ:

@@ -30,7 +30,7 @@ class Pictures(FileImages):
             root: the folder that the names are relative to.
             names: of the files; absolute ones are taken as they are.
         """
-        found = cls(root, names, size=images.size[0], resize=images.resize, outside=True)
+        found = cls(root, names, size=images.size[0], resize=images.resize, keeps=images.keeps, outside=True)
         found.broken = {}
         return found
 

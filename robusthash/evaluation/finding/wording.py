@@ -8,7 +8,6 @@ import torch
 
 from robusthash.contracts import ArrayTexts, Inputs
 from robusthash.errors import CapabilityError, InputError, RobustHashWarning
-from robusthash.specs import Norm
 
 _WORD = re.compile(r"[\w-]+")
 _SHOWN = 12  #: words of a vocabulary that an error names
@@ -28,7 +27,7 @@ def bags(texts: Sequence[str], view: Inputs) -> ArrayTexts:
         InputError: a text has no word of the vocabulary.
     """
     vocabulary, modality = view.vocabulary, view.modality
-    if vocabulary is None or modality.edited is not Norm.TAGS:
+    if vocabulary is None or not modality.tags:
         raise CapabilityError(
             "the dataset's texts are features without a vocabulary, which a text cannot be turned into",
             hint="search with a text of the dataset: --query ID",
@@ -50,15 +49,7 @@ def bags(texts: Sequence[str], view: Inputs) -> ArrayTexts:
         if lacking:
             told = f"{text!r}: the vocabulary lacks {', '.join(map(repr, lacking))}, which is left out"
             warnings.warn(told, RobustHashWarning, stacklevel=2)
-    return ArrayTexts(rows, modality, vocabulary)
-
-
-def words_of(view: Inputs, item: int) -> str | None:
-    """The words of a text, separated by blanks; None if it is no bag of words."""
-    if view.vocabulary is None:
-        return None
-    present = view.inputs([item])[0] > view.modality.box.low
-    return " ".join(view.vocabulary[column] for column in present.nonzero().flatten().tolist())
+    return ArrayTexts(rows, modality, vocabulary, texts)
 
 
 def _spaced(text: str) -> str:

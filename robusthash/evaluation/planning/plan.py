@@ -94,7 +94,8 @@ class Known:
         sizes: code lengths of models that have one of their own, by model; None for descriptors. Their surrogates have
             the code lengths of the request.
         norms: of the threats that each attack works within; L-infinity, if it is not there.
-        edited: the norm that counts the edits of a direction's queries; absent if these are changed by degrees.
+        edited: the norms that count the edits of a direction's queries, the usual one first; absent if these are
+            changed by degrees.
         usual: directions that a model is evaluated in if the request names none; absent if it is the dataset's first.
     """
 
@@ -105,7 +106,7 @@ class Known:
     model_independent: frozenset[AnyAttack] = frozenset()
     sizes: dict[AnyModel, int | None]
     norms: Mapping[AnyAttack, frozenset[Norm]] = field(default_factory=dict)
-    edited: Mapping[Direction, Norm] = field(default_factory=dict)
+    edited: Mapping[Direction, Sequence[Norm]] = field(default_factory=dict)
     usual: Mapping[AnyModel, tuple[Direction, ...]] = field(default_factory=dict)
     l2: float | None = None
 
@@ -229,15 +230,18 @@ def _usual(request: Request, victim: VictimPlan, known: Known) -> list[Direction
     own = known.usual.get(victim.model, known.directions[:1])
     if request.epsilons or not request.edits:
         return list(own)
-    edited = [way for way in (*own, *known.directions) if way in known.edited]
+    edited = [way for way in (*own, *known.directions) if _counted(request, way, known)]
     return [way for way in own if way in edited] or (edited or list(own))[:1]
 
 
 def _radii(request: Request, direction: Direction, known: Known) -> list[Radius]:
     epsilons = request.epsilons or _fitted_for(request) or (() if request.edits else (Norm.LINF,))
-    norm = known.edited.get(direction)
-    counted = [Radius.edits(count, norm) for count in request.edits] if norm else []
-    return _distinct([*map(known.radius, epsilons), *counted])
+    return _distinct([*map(known.radius, epsilons), *_counted(request, direction, known)])
+
+
+def _counted(request: Request, direction: Direction, known: Known) -> list[Radius]:
+    radii = (edits.among(known.edited.get(direction, ())) for edits in request.edits)
+    return [radius for radius in radii if radius is not None]
 
 
 def _radius_within(norms: Collection[Norm]) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robusthash.epsilon import Radius, checked_edits
+from robusthash.devices import parse_device
+from robusthash.epsilon import Edits, Radius
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation.planning.names import (
     AnyAttack,
@@ -28,8 +29,6 @@ AUTO = "auto"  #: the preferred retriever, or device
 TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
 DEFAULT_METRICS = ("map", "precision@r2")  #: of these, a run uses those that exist in the model's space
 
-DEVICES = ("auto", "cpu", "cuda")
-
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings:
@@ -49,7 +48,7 @@ class RunSettings:
         options: by plugin name, then by field; ``train`` holds the training recipe.
         seed: of everything random.
         shard_size: queries per shard; None is 128 for images of up to 64 pixels, else 32.
-        device: ``cpu``, ``cuda`` or ``auto``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         qualities: JPEG qualities, 1 to 100, at which the queries are hashed again.
         precision: arithmetic of the attacks' passes.
         compiled: whether to compile the models that attacks are crafted on.
@@ -82,8 +81,7 @@ class RunSettings:
         for quality in self.qualities:
             if not 1 <= quality <= 100:
                 raise OptionError(f"JPEG quality is {quality}", hint="from 1 to 100")
-        if self.device not in DEVICES:
-            raise UsageError(f"unknown device {self.device!r}", hint=f"use {', '.join(DEVICES[:-1])} or {DEVICES[-1]}")
+        object.__setattr__(self, "device", parse_device(self.device))
         check_image_size(self.image_size)
         for name, least in (("queries", 1), ("shard_size", 1), ("seed", 0)):
             value = getattr(self, name)
@@ -124,7 +122,7 @@ class Request:
     defenses: tuple[AnyDefense, ...] = (NO_DEFENSE,)
     directions: tuple[Direction, ...] = ()
     epsilons: tuple[Radius | Norm | float, ...] = ()
-    edits: tuple[int, ...] = ()
+    edits: tuple[Edits, ...] = ()
     setting: RunSettings = field(default_factory=RunSettings)
 
     def __post_init__(self) -> None:
@@ -141,8 +139,6 @@ class Request:
                     if kind == PluginKind.ATTACK
                     else f"add --attack {owner}",
                 )
-        for count in self.edits:
-            checked_edits(count)
         for bits in self.bits:
             if not 1 <= bits <= MOST_BITS:
                 raise OptionError(f"bits is {bits}", hint=f"from 1 to {MOST_BITS}")

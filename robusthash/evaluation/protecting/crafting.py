@@ -57,6 +57,7 @@ class Maker:
         jobs: the same attack on each of the models.
         resize: length of the shorter side that the loader resizes to.
         size: rows and columns of the models' images.
+        keeps: whether the loader takes photographs of this size as they are.
         options: how photographs are changed.
 
     Raises:
@@ -66,6 +67,7 @@ class Maker:
     jobs: Sequence[Job]
     resize: int
     size: int
+    keeps: bool = False
     options: Protection = field(default_factory=Protection)
 
     def __post_init__(self) -> None:
@@ -156,14 +158,15 @@ class _Views:
 
     def __init__(self, random: Randomness, ids: Tensor, maker: Maker) -> None:
         self._random, self._ids, self._spread = random, ids, maker.options.spread
-        self._resize, self._size = maker.resize, maker.size
+        self._resize, self._size, self._keeps = maker.resize, maker.size, maker.keeps
 
     def __call__(self, number: int, height: int, width: int) -> View:
-        resize, size = self._resize, self._size
+        resize, size, keeps = self._resize, self._size, self._keeps
         if not number:
-            return View.plain(height, width, resize=resize, size=size).to(self._ids.device)
+            return View.plain(height, width, resize=resize, size=size, keeps=keeps).to(self._ids.device)
         uniform = self._random.derived(str(number)).uniform(self._ids, (NUMBERS,))[0].cpu()
-        return View.drawn(height, width, self._spread, uniform, resize=resize, size=size).to(self._ids.device)
+        view = View.drawn(height, width, self._spread, uniform, resize=resize, size=size, keeps=keeps)
+        return view.to(self._ids.device)
 
 
 def _as_it_is(picture: Tensor) -> Tensor:

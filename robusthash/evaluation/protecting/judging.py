@@ -20,7 +20,7 @@ _MOST = 100  #: nearest items that vote on what a photograph shows
 _SHARE = 10  #: of the database, at most a tenth votes
 
 
-def read_after(path: Path, pixels: np.ndarray, *, resize: int, size: int) -> Tensor:
+def read_after(path: Path, pixels: np.ndarray, *, resize: int, size: int, keeps: bool = False) -> Tensor:
     """A file as the models' loader reads it, and what the loader makes of it after each change.
 
     Args:
@@ -28,6 +28,7 @@ def read_after(path: Path, pixels: np.ndarray, *, resize: int, size: int) -> Ten
         pixels: (h, w, 3) uint8, the same file as a viewer shows it.
         resize: length of the shorter side that the loader resizes to.
         size: rows and columns of the models' images.
+        keeps: whether the loader takes a photograph of this size as it is.
 
     Returns:
         (1 + changes, 3, size, size) uint8.
@@ -35,9 +36,9 @@ def read_after(path: Path, pixels: np.ndarray, *, resize: int, size: int) -> Ten
     Raises:
         DatasetError: the file cannot be read.
     """
-    loader = FileImages(path.parent, [path.name], size=size, resize=resize, workers=1)
+    loader = FileImages(path.parent, [path.name], size=size, resize=resize, keeps=keeps, workers=1)
     changed = (torch.from_numpy(np.ascontiguousarray(change.apply(pixels))) for change in changes())
-    after = [framed(picture.permute(2, 0, 1), resize=resize, size=size) for picture in changed]
+    after = [framed(picture.permute(2, 0, 1), resize=resize, size=size, keeps=keeps) for picture in changed]
     return torch.stack([loader.read([0])[0], *after])
 
 

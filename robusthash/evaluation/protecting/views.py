@@ -38,7 +38,7 @@ class View:
     columns: Tensor
 
     @classmethod
-    def plain(cls, height: int, width: int, *, resize: int, size: int) -> Self:
+    def plain(cls, height: int, width: int, *, resize: int, size: int, keeps: bool = False) -> Self:
         """The view of the loader of images, up to its rounding to 8 bits.
 
         Args:
@@ -46,15 +46,18 @@ class View:
             width: of the picture.
             resize: length of the shorter side before the crop.
             size: rows and columns of the model's images.
+            keeps: whether a picture of this size is taken as it is.
         """
-        frame = Frame.of(height, width, resize=resize, size=size)
+        frame = Frame.of(height, width, resize=resize, size=size, keeps=keeps)
         return cls(
             rows=resampling(height, frame.height)[frame.top : frame.top + size],
             columns=resampling(width, frame.width)[frame.left : frame.left + size],
         )
 
     @classmethod
-    def drawn(cls, height: int, width: int, spread: Spread, uniform: Tensor, *, resize: int, size: int) -> Self:
+    def drawn(
+        cls, height: int, width: int, spread: Spread, uniform: Tensor, *, resize: int, size: int, keeps: bool = False
+    ) -> Self:
         """The view of the loader after a random crop, which is then shrunk.
 
         Args:
@@ -64,6 +67,7 @@ class View:
             uniform: (4,) in [0, 1).
             resize: length of the shorter side before the loader's crop.
             size: rows and columns of the model's images.
+            keeps: whether the loader takes a picture of this size as it is.
         """
         share, below, right, shrunk = uniform.tolist()
         share = 1 - (1 - spread.crop) * share
@@ -72,7 +76,7 @@ class View:
         scale = 1 - (1 - smallest) * shrunk
         top, left = int(below * (height - tall + 1)), int(right * (width - wide + 1))
         low, narrow = _part(tall, scale), _part(wide, scale)
-        loaded = cls.plain(low, narrow, resize=resize, size=size)
+        loaded = cls.plain(low, narrow, resize=resize, size=size, keeps=keeps)
         return cls(
             rows=_placed(loaded.rows @ resampling(tall, low), top, height),
             columns=_placed(loaded.columns @ resampling(wide, narrow), left, width),

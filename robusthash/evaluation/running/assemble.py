@@ -49,7 +49,7 @@ def assemble(
         columns |= {"targets": resources.targets.labels.numpy(), "anchors": resources.targets.anchors.numpy()}
     if twins is not None:
         columns[TWINS] = twins
-    measured = distances(system.modality, work.cell.radius.norm)
+    measured = distances(system.modality, work.job.threat)
     outcome = replace(
         work.record.outcome,
         imagery={name: float(columns[name].mean()) for name in (*measured, CLIPPED, moved)},

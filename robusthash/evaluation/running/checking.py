@@ -43,6 +43,7 @@ def check(request: Request, resources: Resources, *, own_bits: bool = False) -> 
         CheckpointError: a file of weights cannot be read, or is of another model.
     """
     check_early(request, resources.host, own_bits=own_bits)
+    _ = resources.device
     plugins, setting = resources.plugins, request.setting
     registered = _check_models(request, resources)
     behind: list[str] = []
@@ -190,13 +191,14 @@ def _norms(request: Request, resources: Resources) -> list[Norm]:
     """The norms of the request's radii."""
     asked = request.epsilons or (() if request.edits else (Norm.LINF,))
     plain = [one if isinstance(one, Norm) else one.norm if isinstance(one, Radius) else Norm.LINF for one in asked]
-    return list(dict.fromkeys([*plain, *(_edited(resources).values() if request.edits else ())]))
+    counted = (edits.among(norms) for norms in _edited(resources).values() for edits in request.edits)
+    return list(dict.fromkeys([*plain, *(radius.norm for radius in counted if radius is not None)]))
 
 
-def _edited(resources: Resources) -> dict[Direction, Norm]:
-    """The norm that counts the edits of a direction's queries, by direction, where there is one."""
+def _edited(resources: Resources) -> dict[Direction, tuple[Norm, ...]]:
+    """The norms that count the edits of a direction's queries, by direction, where there are any."""
     norms = {way: resources.queries.view(way.query).modality.edited for way in resources.directions}
-    return {way: norm for way, norm in norms.items() if norm is not None}
+    return {way: found for way, found in norms.items() if found}
 
 
 def _across(resources: Resources) -> tuple[Direction, ...]:

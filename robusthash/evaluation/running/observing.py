@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robusthash.contracts import Executor
-from robusthash.epsilon import Radius
+from robusthash.epsilon import Edits, Radius
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.planning.request import Request, RunSettings
@@ -134,4 +134,4 @@ def _named(value: Any) -> Any:
         return {str(key): _named(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
         return tuple(_named(one) for one in value)
-    return str(value) if isinstance(value, Path) else shown(value)
+    return str(value) if isinstance(value, Path | Edits) else shown(value)

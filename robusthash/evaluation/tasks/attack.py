@@ -1,22 +1,23 @@
-"""Attacks the dataset's queries, and writes the adversarial images."""
+"""Attacks the dataset's queries, and writes the adversarial images, or the adversarial texts."""
 
 from pathlib import Path
 
-from robusthash.contracts import Progress
-from robusthash.epsilon import Radius
+from robusthash.contracts import IMAGE, Progress
+from robusthash.epsilon import Edits, Radius
 from robusthash.evaluation.planning.names import AnyAttack
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
 from robusthash.evaluation.running.cells import prepare
 from robusthash.evaluation.running.checking import check, check_fitted, known
 from robusthash.evaluation.tasks.gallery import Picture, save_gallery
+from robusthash.evaluation.tasks.texts import Text, save_texts
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost
-from robusthash.specs import Norm
+from robusthash.specs import Direction, Norm
 
 
-def attack_images(
+def attack_queries(
     model: str,
     bits: int,
     attack: AnyAttack,
@@ -26,9 +27,11 @@ def attack_images(
     output: Path,
     defense: str = NO_DEFENSE,
     epsilon: Radius | Norm | None = None,
+    edits: Edits | None = None,
+    direction: Direction | None = None,
     progress: Progress,
-) -> list[Picture]:
-    """Writes adversarial images as PNGs, with a manifest.
+) -> list[Picture] | list[Text]:
+    """Writes adversarial images as PNGs, with a manifest, or adversarial texts, into a manifest.
 
     Args:
         model: registered name, or ``path/to/file.py:build``.
@@ -39,27 +42,39 @@ def attack_images(
         output: folder of the PNGs and their manifest.
         defense: registered name, or ``none``.
         epsilon: radius, or the norm of the dataset's own; None is that in L-infinity.
+        edits: radius that counts the edits of texts, instead.
+        direction: what searches for what; None is the model's usual one, of texts if there are edits.
         progress: called with (done, total, what).
 
     Returns:
-        One entry per image, in the order of the queries.
+        One entry per image, or per text, in the order of the queries.
 
     Raises:
         UsageError: a name or an option is wrong.
-        CapabilityError: the attack needs something that is missing, or the queries are not images.
+        CapabilityError: the attack needs something that is missing, or fractions of words are to be written.
         PluginError: the attack failed.
         StorageError: a file cannot be written.
     """
     resources = Resources(setting, host, progress)
     epsilons = () if epsilon is None else (epsilon,)
     request = Request(
-        models=(model,), attacks=(attack,), bits=(bits,), defenses=(defense,), epsilons=epsilons, setting=setting
+        models=(model,),
+        attacks=(attack,),
+        bits=(bits,),
+        defenses=(defense,),
+        epsilons=epsilons,
+        edits=() if edits is None else (edits,),
+        directions=() if direction is None else (direction,),
+        setting=setting,
     )
     check(request, resources)
-    cell = plan(request, known(request, resources))[-1]
+    cells = plan(request, known(request, resources))
+    cell = [one for one in cells if one.direction == cells[0].direction][-1]  # after the reference
     check_fitted([cell], resources)
     systems = Systems(resources)
     try:
-        return save_gallery(prepare(cell, systems, {}), output, progress)
+        prepared = prepare(cell, systems, {})
+        save = save_gallery if prepared.system.modality.name == IMAGE else save_texts
+        return save(prepared, output, progress)
     finally:
         systems.close()

@@ -93,8 +93,8 @@ def protect_photographs(
     check(request, resources)
     cells = [cell for cell in plan(request, known(request, resources)) if cell.attack in (request.attacks or ())]
     check_fitted(cells, resources)
-    size, resize = _loader(resources)
-    resources.attack_instead(_queries(found, resources, size, resize))
+    size, resize, keeps = _loader(resources)
+    resources.attack_instead(_queries(found, resources, size, resize, keeps=keeps))
     systems = Systems(resources)
     try:
         chosen = [systems.get(cell.victim, cell.direction) for cell in cells]
@@ -103,6 +103,7 @@ def protect_photographs(
             jobs=[make_job(attack, system, system, radius, {}) for system in chosen],
             resize=resize,
             size=size,
+            keeps=keeps,
             options=options,
         )
         judges = {str(cell.victim): Judge(system) for cell, system in zip(cells, chosen, strict=True)}
@@ -121,8 +122,8 @@ def protect_photographs(
     return delivery
 
 
-def _loader(resources: Resources) -> tuple[int, int]:
-    """Rows and columns of the models' images, and the shorter side that the dataset's loader resizes to.
+def _loader(resources: Resources) -> tuple[int, int, bool]:
+    """How the dataset's loader reads: rows and columns, the shorter side before, and whether it keeps that size.
 
     Raises:
         CapabilityError: the dataset's queries are not images.
@@ -131,13 +132,14 @@ def _loader(resources: Resources) -> tuple[int, int]:
     if IMAGE not in data.modalities:
         raise CapabilityError(f"dataset {data.name} has no images", hint="choose a dataset of photographs")
     size = side(data.modalities[IMAGE])
-    return size, data.query.images.resize or shorter_side(size)
+    images = data.query.images
+    return size, images.resize or shorter_side(size), images.keeps
 
 
-def _queries(found: Found, resources: Resources, size: int, resize: int) -> Split:
+def _queries(found: Found, resources: Resources, size: int, resize: int, *, keeps: bool) -> Split:
     """The photographs. They have no labels, so every label of the database may be a target."""
     names = tuple(path.name for path in found.paths)
-    images = FileImages(found.folder, names, size=size, resize=resize)
+    images = FileImages(found.folder, names, size=size, resize=resize, keeps=keeps)
     labels = torch.zeros((len(names), resources.data.database.labels.shape[1]), dtype=torch.uint8)
     return Split.of_images(name="query", images=images, labels=labels, ids=names)
 
@@ -159,7 +161,7 @@ def _deliver(
         from_levels(torch.from_numpy(one.copy()).permute(2, 0, 1)[None]) for one in (photograph.pixels, delivered)
     )
     pictures = [
-        read_after(file, shown, resize=maker.resize, size=maker.size)
+        read_after(file, shown, resize=maker.resize, size=maker.size, keeps=maker.keeps)
         for file, shown in ((path, photograph.pixels), (written.path, delivered))
     ]
     return Protected(

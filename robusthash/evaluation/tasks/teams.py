@@ -26,7 +26,7 @@ def joined(device: str) -> Iterator[Team]:
     Each process of a machine with several GPUs takes its own, which is its current device meanwhile.
 
     Args:
-        device: ``cpu``, ``cuda`` or ``auto``.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``; a number would be that of one process.
 
     Raises:
         UsageError: there are fewer GPUs than processes of this machine, or torch cannot let processes work together.
@@ -38,6 +38,10 @@ def joined(device: str) -> Iterator[Team]:
     if not distributed.is_available():
         raise UsageError("this build of torch lets no processes work together", hint="run without torchrun")
     place = torch.device("cpu")
+    if ":" in device or device == "mps":
+        raise UsageError(
+            f"several processes cannot share {device}", hint="use --device cuda: each takes a GPU of its own"
+        )
     if device != "cpu" and torch.cuda.is_available():
         local, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
         if local >= there:

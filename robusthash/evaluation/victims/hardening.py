@@ -173,6 +173,7 @@ def _made_from(
         "dataset": resources.data.digest,
         "size": list(resources.data.train.images.size),
         "epsilon": resources.data.epsilon,
+        "epsilon_l2": resources.data.epsilon_l2,
         "seed": resources.setting.seed,
         "device": resources.device.type,
         "versions": {"robusthash": __version__, "torch": torch.__version__},

@@ -20,6 +20,7 @@ from robusthash.contracts import (
     Modality,
     Objective,
     Split,
+    TextBackbone,
 )
 from robusthash.errors import CapabilityError, CheckpointError, UsageError
 from robusthash.evaluation.victims.chosen import METHODS, Chosen, Network
@@ -174,7 +175,7 @@ def require_same_inputs(description: Description, path: Path, split: Split) -> N
 
 def tower_use(chosen: Chosen[Network], view: Inputs) -> TowerUse:
     """The entry of a tower in a checkpoint's description."""
-    modality = view.modality
+    modality, plugin = view.modality, chosen.plugin
     return TowerUse(
         backbone=chosen.use,
         width=modality.shape[0],
@@ -182,6 +183,7 @@ def tower_use(chosen: Chosen[Network], view: Inputs) -> TowerUse:
         high=modality.box.high,
         levels=modality.box.levels,
         vocabulary=vocabulary_digest(view),
+        pretrained=plugin.initial() if isinstance(plugin, TextBackbone) else "none",
     )
 
 

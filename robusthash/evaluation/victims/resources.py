@@ -1,5 +1,6 @@
 """What the cells of a run share, each created once: plugins, dataset, queries, device."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,8 @@ from robusthash.contracts import (
     Team,
     unwatched,
 )
-from robusthash.errors import CapabilityError, UsageError
+from robusthash.devices import find_device
+from robusthash.errors import CapabilityError, RobustHashNote
 from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.loading import check_dataset, load_dataset
@@ -142,14 +144,12 @@ class Resources:
         """Where to compute.
 
         Raises:
-            UsageError: the device is CUDA and there is none.
+            UsageError: it is not there.
         """
-        name = self.setting.device
-        if name == AUTO:
-            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        if name == "cuda" and not torch.cuda.is_available():
-            raise UsageError("no CUDA device is available", hint="use --device cpu")
-        return torch.device(name)
+        found = find_device(self.setting.device)
+        if found.type == "cuda" and found.index is not None:
+            torch.cuda.set_device(found)  # what asks for a GPU without a number, as retrievers do, takes this one
+        return found
 
     @cached_property
     def data(self) -> RetrievalData:
@@ -168,7 +168,10 @@ class Resources:
             image_size=self.setting.image_size,
             progress=self.progress,
         )
-        return load_dataset(self.plugins.dataset(named).plugin, context)
+        with warnings.catch_warnings():
+            if not self._observed:  # the process that gives the work has told how the data is read
+                warnings.simplefilter("ignore", RobustHashNote)
+            return load_dataset(self.plugins.dataset(named).plugin, context)
 
     @cached_property
     def positions(self) -> list[int]:

@@ -76,7 +76,7 @@ def _outputs(model: HashModel) -> str:
     # A randomised model draws the same numbers in every process.
     with torch.no_grad(), isolated_randomness(_RANDOM, ids):
         inputs = box.nearest(box.low + uniform * box.width)
-        outputs = checked_outputs(model, inputs, model(inputs)).double().cpu()
+        outputs = checked_outputs(model, inputs, model(inputs)).cpu().double()
     if not model.space.binary:
         outputs = outputs - outputs.mean(0)  # features are often positive throughout
     open_ = outputs.abs() < _NEAR_ZERO * outputs.abs().mean()

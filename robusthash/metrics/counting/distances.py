@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import Distance, Space
+from robusthash.devices import has_double
 from robusthash.errors import ContractError
 
 _GRID = 25  #: bits of the longest descriptor: squared distances stay below 2**52
@@ -33,7 +34,7 @@ class DescriptorDistances:
     Args:
         items: (n, size) float32.
         space: of cosine or L2 distance.
-        device: where to compute; None is where the items are.
+        device: where to compute, if it has float64; None is where the items are.
 
     Raises:
         ContractError: the space is Hamming, or the items are not its descriptors.
@@ -44,7 +45,8 @@ class DescriptorDistances:
             raise ContractError("codes have distance histograms", hint="use robusthash.metrics.distance_histograms")
         self.space = space
         self.size = len(items)
-        self.device = torch.device(device) if device is not None else items.device
+        asked = torch.device(device) if device is not None else items.device
+        self.device = asked if has_double(asked) else torch.device("cpu")
         values, norms = self._prepared(items, "items")
         self._longest = float(norms.max(initial=0.0))
         self._exponent = int(_exponents(np.array([self._longest]))[0])

@@ -14,7 +14,8 @@ class Format(ABC):
     """A file format, with the settings that one file was written with: a frozen dataclass of them."""
 
     suffix: ClassVar[str]  #: of files that become this format
-    most_exif: ClassVar[int | None] = None  #: bytes that it has room for; None if there is no limit
+    inks: ClassVar[bool] = False  #: whether it holds CMYK
+    room: ClassVar[int | None] = None  #: bytes of EXIF, or of IPTC data, that it takes; None if there is no limit
 
     @classmethod
     @abstractmethod
@@ -39,7 +40,7 @@ class Format(ABC):
         """The content of a file.
 
         Args:
-            image: mode L, LA, RGB, RGBA or I;16, as it is to be stored.
+            image: mode L, LA, RGB, RGBA, CMYK or I;16, as it is to be stored.
             metadata: what the file is to say.
 
         Raises:

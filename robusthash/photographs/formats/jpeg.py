@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from PIL import Image
 
 from robusthash.photographs.formats.base import Format, given
+from robusthash.photographs.iptc import app13
 from robusthash.photographs.metadata import Metadata
 
 __all__ = ["Jpeg"]
@@ -22,12 +23,14 @@ class Jpeg(Format):
     """How a JPEG was written."""
 
     suffix: ClassVar[str] = ".jpg"
-    most_exif: ClassVar[int | None] = 65533  # of one marker
+    inks: ClassVar[bool] = True
+    room: ClassVar[int | None] = 65533  # of one marker
     tables: tuple[tuple[int, ...], ...]  #: quantisation, one for each component
     subsampling: str | None  #: of the colours; None if Pillow cannot write it
     progressive: bool
     rgb: bool  #: whether it stores red, green and blue instead of luminance and two colours
     others: bool  #: whether the file holds further pictures
+    ycck: bool  #: whether its inks are stored as luminance, two colours, and black
 
     @classmethod
     def of(cls, image: Image.Image, content: bytes) -> "Jpeg":  # noqa: D102 - as in the base class
@@ -39,6 +42,7 @@ class Jpeg(Format):
             tables=tuple(tuple(stored[table]) for _, _, table in components),
             subsampling=_SUBSAMPLINGS.get(components[0][:2]) if even and len(components) == 3 else None,
             progressive=marker in _PROGRESSIVE,
+            ycck=len(components) == 4 and image.info.get("adobe_transform") == 2,
             rgb=len(components) == 3 and image.info.get("adobe_transform") == 0,
             others=image.format == "MPO" or "mp" in image.info,  # gain maps are no MPO to some versions of Pillow
         )
@@ -46,6 +50,8 @@ class Jpeg(Format):
     @property
     def notes(self) -> tuple[str, ...]:  # noqa: D102 - as in the base class
         found = []
+        if self.ycck:
+            found.append("its inks are stored one by one, not as YCCK, and its file is larger")
         if self.others:
             found.append("only the first of the pictures in the file: no gain map, depth map or second view")
         if len(self.tables) == 3 and self.subsampling is None:
@@ -61,10 +67,11 @@ class Jpeg(Format):
             dpi=metadata.density,
             keep_rgb=self.rgb,
         )
-        options["qtables"] = _fewest(self.tables[: 1 if image.mode == "L" else 3])
+        # The finest table is the first, of luminance; inks have no other.
+        options["qtables"] = _fewest(self.tables if image.mode == "RGB" else self.tables[:1])
         if image.mode == "RGB":
             options["subsampling"] = self.subsampling or "4:4:4"
-        return _saved(image, options, progressive=self.progressive)
+        return _with_iptc(_saved(image, options, progressive=self.progressive), metadata.iptc)
 
 
 def recompressed(image: Image.Image, quality: int) -> bytes:
@@ -84,6 +91,14 @@ def _saved(image: Image.Image, options: dict[str, Any], *, progressive: bool) ->
         # Pillow reserves two bytes a pixel for a progressive file, which a noisy picture of the finest quality exceeds.
         return _saved(image, options, progressive=False)
     return buffer.getvalue()
+
+
+def _with_iptc(content: bytes, iptc: bytes) -> bytes:
+    """A JPEG with IPTC data, which Pillow does not write: behind the header of JFIF, which has to be the first."""
+    if not iptc:
+        return content
+    place = 4 + struct.unpack_from(">H", content, 4)[0] if content[2:4] == b"\xff\xe0" else 2
+    return content[:place] + app13(iptc) + content[place:]
 
 
 def _fewest(tables: tuple[tuple[int, ...], ...]) -> list[list[int]]:

@@ -10,7 +10,7 @@ from robusthash.photographs.exif import grafted
 from robusthash.photographs.formats.base import Format, given
 from robusthash.photographs.metadata import Metadata
 
-__all__ = ["Tiff", "further_pages"]
+__all__ = ["Tiff", "has_further_pages"]
 
 _LOSSLESS = frozenset({"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "zstd", "lzma"})
 _USUAL = "tiff_adobe_deflate"
@@ -22,6 +22,7 @@ class Tiff(Format):
     """How a TIFF file was written."""
 
     suffix: ClassVar[str] = ".tif"
+    inks: ClassVar[bool] = True
     compression: str  #: by Pillow's name
     bits: int  #: of each channel
     grey: bool
@@ -48,15 +49,17 @@ class Tiff(Format):
         buffer = io.BytesIO()
         compression = self.compression if self.compression in _LOSSLESS else _USUAL
         image.save(buffer, format="TIFF", compression=compression, **given(icc_profile=metadata.profile))
-        return grafted(buffer.getvalue(), exif=metadata.exif, xmp=metadata.xmp)
+        return grafted(buffer.getvalue(), exif=metadata.exif, xmp=metadata.xmp, iptc=metadata.iptc)
 
 
-def further_pages(image: Image.Image) -> int:
-    """The number of a file's pages besides the first, without smaller copies of one. The first one stays open."""
-    found = 0
+def has_further_pages(image: Image.Image) -> bool:
+    """Whether a file has other pages than smaller copies of one. The first one stays open."""
+    found = False
     for page in range(1, getattr(image, "n_frames", 1)):
         image.seek(page)
         kind = image.getexif().get(_SUBFILE, 0)
-        found += not (isinstance(kind, int) and kind & _REDUCED)
+        if not (isinstance(kind, int) and kind & _REDUCED):
+            found = True
+            break
     image.seek(0)
     return found

@@ -1,7 +1,7 @@
 """Builds curves, a pure function of records: records that differ only in x form a series."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from robusthash.epsilon import Radius
@@ -10,20 +10,23 @@ from robusthash.results.comparing.comparable import Comparable
 from robusthash.results.comparing.consistency import flagged
 from robusthash.results.comparing.keys import AttackKey, VictimKey, attack_key, victim_key
 from robusthash.results.comparing.naming import Names
+from robusthash.results.curves.compression import compressed, stages_shown
 from robusthash.results.curves.panels import HAMMING, Common, Curves, Over, Panel, Point, Series
 from robusthash.results.curves.traces import TraceOf, traced
 from robusthash.results.records.record import Record
-from robusthash.results.records.stages import ADVERSARIAL, CLEAN
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, is_clean
 from robusthash.specs import Role
 
 _SeriesKey = tuple[VictimKey, AttackKey]
+_NOBODY = "clean queries"  #: what queries are called that nobody attacks
 
 
 def build_curves(records: Iterable[Record], over: Over, *, trace_of: TraceOf | None = None) -> Curves:
     """Groups records into panels and series, and drops series of fewer than two points.
 
-    Over epsilon, the clean queries are the point at 0 of every series that has two points of its own, and unbounded
-    attacks are left out. Of several records for a point, the newest counts.
+    Queries that were hashed again after JPEG are a series for each quality. Over epsilon, the clean queries are the
+    point at 0 of every series that has two points of its own, and unbounded attacks are left out. Of several records
+    for a point, the newest counts.
 
     Args:
         records: any; comparable or not.
@@ -71,29 +74,70 @@ def _panel(common: Common, records: Sequence[Record], over: Over, trace_of: Trac
     groups: dict[_SeriesKey, list[Record]] = defaultdict(list)
     for record in sorted(records, key=lambda record: (record.created, record.digest)):
         groups[axis.series(record)].append(record)
-    found: dict[_SeriesKey, tuple[Point, ...]] = {}
+    found: dict[_SeriesKey, list[_Found]] = {}
     superseded = 0
     for key, group in groups.items():
-        points, older = traced(group, trace_of) if trace_of and over is Over.ITERATION else _swept(group, axis)
-        if points:
-            found[key] = points
-            superseded += older
+        shown = [one for one in _found(group, axis, over, trace_of) if one.points]
+        if shown:
+            found[key] = shown
+            superseded += shown[0].older
     names = Names(found)  # only of what is shown: others would make them longer
-    series = [
-        Series(
-            victim=names.victim(victim),
-            attack=names.attack(attack),
-            reference=groups[victim, attack][-1].attack.role is Role.REFERENCE,
-            points=points,
+    series: list[tuple[tuple[str, int, str], Series]] = []  #: behind what they are sorted by
+    for (victim, attack), several in found.items():
+        named, called = names.victim(victim), names.attack(attack)
+        reference = groups[victim, attack][-1].attack.role is Role.REFERENCE
+        for one in several:
+            told = Series(
+                victim=named, attack=called + one.ending, reference=reference, stage=one.stage, points=one.points
+            )
+            series.append(((named, 1 if reference else 2, called), told))
+    if over is Over.JPEG:
+        for named, group in {names.victim(key[0]): groups[key] for key in found}.items():
+            points, _ = compressed(group, _point, clean=True)
+            told = Series(victim=named, attack=_NOBODY, reference=True, stage=CLEAN, points=points)
+            series.append(((named, 0, _NOBODY), told))
+    series.sort(key=lambda one: one[0])
+    return Panel(common=common, series=tuple(one for _, one in series), superseded=superseded)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """The points of a stage of some records.
+
+    Attributes:
+        stage: of the queries.
+        ending: what its series is called by, behind the attack's name.
+        points: none, if there are too few.
+        older: number of superseded records.
+    """
+
+    stage: str
+    ending: str
+    points: tuple[Point, ...]
+    older: int
+
+
+def _found(records: Sequence[Record], axis: "_Axis", over: Over, trace_of: TraceOf | None) -> Iterator[_Found]:
+    """The series of one cell, or of cells that differ in x: attacked queries as delivered, then after JPEG."""
+    if over is Over.JPEG or (over is Over.ITERATION and trace_of is not None):
+        points, older = (
+            compressed(records, _point, clean=False)
+            if trace_of is None or over is Over.JPEG
+            else traced(records, trace_of)
         )
-        for (victim, attack), points in found.items()
-    ]
-    series.sort(key=lambda one: (one.victim, not one.reference, one.attack))
-    return Panel(common=common, series=tuple(series), superseded=superseded)
+        yield _Found(stage=ADVERSARIAL, ending="", points=points, older=older)
+        return
+    for stage, clean, ending in stages_shown(records):
+        scored = [record for record in records if stage in record.outcome.metrics]
+        points, older = _swept(scored, axis, stage, clean)
+        yield _Found(stage=stage, ending=ending, points=points, older=older)
 
 
-def _swept(records: Sequence[Record], axis: "_Axis") -> tuple[tuple[Point, ...], int]:
-    """The points of records, given from old to new, and the number of superseded ones; nothing if there are not two."""
+def _swept(records: Sequence[Record], axis: "_Axis", stage: str, clean: str) -> tuple[tuple[Point, ...], int]:
+    """The points of a stage of records, given from old to new, and the number of superseded ones.
+
+    There are no points if there are not two.
+    """
     newest: dict[str, tuple[float, Record]] = {}
     superseded = 0
     for record in records:
@@ -105,9 +149,9 @@ def _swept(records: Sequence[Record], axis: "_Axis") -> tuple[tuple[Point, ...],
         newest[label] = (x, record)
     if len(newest) < 2:
         return (), 0
-    points = [_point(x, label, record, ADVERSARIAL) for label, (x, record) in newest.items()]
+    points = [_point(x, label, record, stage) for label, (x, record) in newest.items()]
     if axis.clean is not None and axis.label(axis.clean, records[-1]) not in newest:
-        points.append(_point(axis.clean, axis.label(axis.clean, records[-1]), records[-1], CLEAN))
+        points.append(_point(axis.clean, axis.label(axis.clean, records[-1]), records[-1], clean))
     return tuple(sorted(points, key=lambda point: point.x)), superseded
 
 
@@ -119,7 +163,7 @@ def _point(x: float, label: str, record: Record, stage: str) -> Point:
         value=measure.value,
         low=measure.low,
         high=measure.high,
-        flags=record.outcome.flags if stage != CLEAN else (),
+        flags=() if is_clean(stage) else record.outcome.flags,
         record=record.digest,
     )
 
@@ -167,4 +211,5 @@ _AXES: Mapping[Over, _Axis] = {
         ),
     ),
     Over.ITERATION: _Axis(),
+    Over.JPEG: _Axis(),
 }

@@ -23,7 +23,7 @@ def curves_to_html(curves: Curves) -> str:
 
 def curves_to_csv(curves: Curves) -> str:
     """One line per point, with everything that its panel has in common, in full precision, with intervals."""
-    names = ["over", *(entry.name for entry in fields(Common)), "victim", "attack", *_plain(), "flags"]
+    names = ["over", *(entry.name for entry in fields(Common)), "victim", "attack", "stage", *_plain(), "flags"]
     return lines_to_csv(names, _lines(curves))
 
 
@@ -45,6 +45,7 @@ def _lines(curves: Curves) -> Iterator[dict[str, object]]:
                     **shared,
                     "victim": one.victim,
                     "attack": one.attack,
+                    "stage": one.stage,
                     **{name: getattr(point, name) for name in _plain()},
                     "flags": " ".join(flag.id for flag in point.flags),
                 }

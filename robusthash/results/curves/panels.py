@@ -22,6 +22,7 @@ class Over(StrEnum):
     EFFORT = "effort"  #: the option that sets how long the attack runs: ``steps``, ``queries`` ...
     BITS = "bits"  #: the code length; every point is a model of its own
     ITERATION = "iteration"  #: the steps within one run of an attack
+    JPEG = "jpeg"  #: the quality at which attacked, and clean, queries were compressed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +79,15 @@ class Series:
     Attributes:
         victim: name of the victim, unique in the panel; without the code length over bits.
         attack: name of the attack, unique in the panel.
-        reference: whether the attack is a reference, such as noise.
+        reference: whether the attack is a reference, such as noise, or there is none.
+        stage: of the queries: as delivered, or after JPEG; over JPEG, attacked or clean.
         points: by ascending x, at least two.
     """
 
     victim: str
     attack: str
     reference: bool
+    stage: str
     points: tuple[Point, ...]
 
 

@@ -38,6 +38,7 @@ _AXES = {
     Over.EPSILON: "epsilon (L∞ radius, share of the pixel range)",
     Over.BITS: "code length (bits)",
     Over.ITERATION: "iteration (steps taken)",
+    Over.JPEG: "JPEG quality",
 }
 _NO_DATE = {
     ".svg": {"Date": None},

@@ -47,7 +47,7 @@ def x_name(over: Over, common: Common) -> str:
     """Name of the x axis."""
     if over is Over.EPSILON and common.norm is not Norm.LINF:
         return f"edits ({common.norm})" if common.norm.counts else f"{over} ({common.norm})"
-    return common.effort or str(over)
+    return common.effort or ("JPEG quality" if over is Over.JPEG else str(over))
 
 
 def number(value: float, panel: Panel) -> str:

@@ -71,7 +71,9 @@ class Cell:
         crafted = self.setting["surrogate"]
         surrogate = "" if crafted == NONE else f" from {crafted}"
         setting = self.setting
-        radius = f"{setting['norm']} {setting['edits']}" if "edits" in setting else setting["epsilon"]
+        radius = (
+            f"{setting['norm']} {setting['edits'].rpartition(':')[2]}" if "edits" in setting else setting["epsilon"]
+        )
         return f"{setting['attack']} at {radius}{surrogate}"
 
     @property

@@ -101,7 +101,7 @@ def _readable(value: str) -> str:
 def _radius(radius: Radius) -> dict[str, str]:
     """The radius by its name, so that edits and epsilons are never compared."""
     if radius.norm.counts:
-        return {"edits": radius.value, "norm": str(radius.norm)}
+        return {"edits": radius.text, "norm": str(radius.norm)}
     shown = parse_radius(radius.text)
     exact = isinstance(shown, Radius) and abs(shown.size - radius.size) < 1e-9
     return {"epsilon": radius.text if exact else radius.text.replace(radius.value, repr(radius.size))}

@@ -10,7 +10,7 @@
 import re
 from difflib import get_close_matches
 
-from robusthash.epsilon import parse_radius
+from robusthash.epsilon import parse_edits, parse_radius
 from robusthash.errors import OptionError, UsageError
 from robusthash.results.gate.rules import ATTACK_KEYS, KEYS, Comparison, Level, Place, Rule, is_wild
 from robusthash.results.records.stages import ADVERSARIAL, Against, is_clean, is_stage
@@ -165,9 +165,10 @@ def _filters(reader: _Reader) -> dict[str, str]:
 
 
 def _check_filter(reader: _Reader, key: str, pattern: str) -> None:
-    if key == "epsilon" and not is_wild(pattern):
+    parse = {"epsilon": parse_radius, "edits": parse_edits}.get(key)
+    if parse is not None and not is_wild(pattern):
         try:
-            parse_radius(pattern)
+            parse(pattern)
         except OptionError as error:
             raise reader.last(error.message, error.hint) from None
     if key == "stage" and not is_wild(pattern) and not is_stage(pattern):

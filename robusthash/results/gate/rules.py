@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from robusthash.epsilon import Radius, parse_radius
+from robusthash.epsilon import Radius, parse_edits, parse_radius
 from robusthash.results.records.stages import ADVERSARIAL, Against
 from robusthash.specs import Norm
 
@@ -126,7 +126,14 @@ def fits(key: str, fact: str | None, pattern: str) -> bool:
         return False
     if key == "epsilon" and not is_wild(pattern):
         return _same_radius(parse_radius(fact), parse_radius(pattern))
+    if key == "edits" and not is_wild(pattern):
+        return _radius_of(fact) == _radius_of(pattern)
     return fnmatchcase(fact, f"{pattern}*" if key == "weights" else pattern)
+
+
+def _radius_of(edits: str) -> Radius | None:
+    """The radius that edits stand for; those without a norm are of tags."""
+    return parse_edits(edits).among((Norm.TAGS, *Norm))
 
 
 def _same_radius(one: Radius | Norm, other: Radius | Norm) -> bool:

@@ -13,12 +13,15 @@ import pytest
 from robusthash import testing
 from robusthash.adversary import GradientAttack
 from robusthash.contracts import (
+    Backbone,
     ClosedForm,
+    CrossModalObjective,
     DatasetContext,
     Descriptor,
     Ensemble,
     Objective,
     ReadyModel,
+    TextBackbone,
 )
 from robusthash.errors import OptionError, UnknownNameError
 from robusthash.files.caching import cache_folder
@@ -34,11 +37,15 @@ _CONTRACTS: dict[PluginKind, tuple[tuple[type, str, str], ...]] = {
     PluginKind.ATTACK: ((GradientAttack, "GradientAttackContract", "attack"), (object, "AttackContract", "attack")),
     PluginKind.MODEL: (
         (Objective, "ObjectiveContract", "objective"),
+        (CrossModalObjective, "CrossModalObjectiveContract", "objective"),
         (ClosedForm, "ClosedFormContract", "method"),
         (ReadyModel, "ReadyModelContract", "method"),
         (Descriptor, "DescriptorContract", "descriptor"),
     ),
-    PluginKind.BACKBONE: ((object, "BackboneContract", "backbone"),),
+    PluginKind.BACKBONE: (
+        (Backbone, "BackboneContract", "backbone"),
+        (TextBackbone, "TextBackboneContract", "backbone"),
+    ),
     PluginKind.DEFENSE: ((object, "DefenseContract", "defense"),),
     PluginKind.RETRIEVER: ((object, "RetrieverContract", "retriever"),),
     PluginKind.DATASET: ((object, "DatasetContract", "dataset"),),

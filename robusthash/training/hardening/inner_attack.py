@@ -36,7 +36,8 @@ class InnerAttack:
     def weaker(self, share: float) -> "InnerAttack":
         """The attack with a share of the radius and of the steps, both rounded up.
 
-        A radius is rounded to whole levels of the box, to hundredths of one that has no levels, or to whole edits.
+        A radius is rounded to whole levels of the box, in L2 too, to hundredths of one that has no levels, or to whole
+        edits.
 
         Args:
             share: in (0, 1]; at 1 nothing changes.
@@ -72,10 +73,10 @@ class InnerAttack:
             if self.random_start:
                 uniform = random.uniform(batch.indices, tuple(start.shape[1:]), restart=epoch)
                 start = self.threat.point(uniform, clean)
-            return descend_by_sign(model, clean, start, loss, self.threat, steps=self.steps, size=self.size)
+            return descend_within(model, clean, start, loss, self.threat, steps=self.steps, size=self.size)
 
 
-def descend_by_sign(
+def descend_within(
     model: HashModel,
     clean: Tensor,
     start: Tensor,
@@ -85,7 +86,7 @@ def descend_by_sign(
     steps: int,
     size: float,
 ) -> Tensor:
-    """Sign steps down a loss of the relaxed codes; returns the last iterate, not the best one.
+    """Steps down a loss of the relaxed codes, the steepest of the norm; returns the last iterate, not the best one.
 
     The model's parameters are frozen meanwhile: their gradients do not change.
 
@@ -104,7 +105,7 @@ def descend_by_sign(
     point = start.detach()
     with _frozen(model), torch.enable_grad():
         for _ in range(steps):
-            point = threat.project(point - size * _slope(model, point, loss).sign(), clean)
+            point = threat.project(point - size * threat.steepest(_slope(model, point, loss)), clean)
     return point.detach()
 
 

@@ -49,11 +49,12 @@ class AdversarialTraining(TrainedDefense):
     """
 
     epsilon: float | None = None  #: radius of the inner attack in pixel space; none is the dataset's own
+    norm: Norm = Norm.LINF  #: of the inner attack's radius: linf or l2
     ramp: float = 0.0  #: share of the epochs in which the radius grows from 0; 0 is the whole radius at once
     attacked: Literal["all", "image", "text"] = "all"  #: of a model's towers, those whose inputs are attacked
     text_epsilon: float | None = None  #: radius for texts, a share of the box's width; none is that for images
     edits: int | None = None  #: attack texts by so many edits of tags, not within a radius
-    steps: int = 7  #: sign steps of the inner attack
+    steps: int = 7  #: of the inner attack, along the gradient's sign, or in L2 along the gradient
     step_size: float | None = None  #: of the inner attack, in pixel space; none is a quarter of epsilon
     random_start: bool = True  #: start the inner attack at a random point of the ball, not at the clean image
     inner_train: bool = False  #: attack the model in training mode, with dropout and batch statistics
@@ -64,6 +65,7 @@ class AdversarialTraining(TrainedDefense):
     momentum: float = 0.9  #: of sgd
     weight_decay: float = 5e-4  #: L2 penalty on all parameters
     schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
+    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
 
     def __post_init__(self) -> None:
@@ -77,6 +79,8 @@ class AdversarialTraining(TrainedDefense):
         for name, size in sizes.items():
             if size is not None and not size > 0:
                 raise OptionError(f"{name}={size}", hint="it must be positive")
+        if self.norm.counts:
+            raise OptionError(f"norm={self.norm}", hint="linf or l2; to edit texts, set edits")
         if not 0 <= self.ramp <= 1:
             raise OptionError(f"ramp={self.ramp}", hint="it must be from 0 to 1")
         _ = self.recipe  # checks the rest
@@ -92,6 +96,7 @@ class AdversarialTraining(TrainedDefense):
             epochs=self.epochs,
             batch_size=self.batch_size,
             schedule=self.schedule,
+            backbone_lr_scale=self.backbone_lr_scale,
             augment=self.augment,
         )
 
@@ -177,7 +182,7 @@ class AdversarialTraining(TrainedDefense):
 
         Args:
             clean: L_hash; None leaves it to :meth:`clean_loss`.
-            epsilon: radius of the inner attack on images, and on other inputs unless options say otherwise.
+            epsilon: radius of the inner attack, in its norm, on images, and on others unless options differ.
             modalities: of the items' views that are attacked; None is images.
             seed: of random starts and of the method's random draws.
 
@@ -189,12 +194,12 @@ class AdversarialTraining(TrainedDefense):
         return AdversarialStep(self, inners, clean, seed=seed)
 
     def _inner(self, modality: Modality | None, epsilon: float) -> InnerAttack:
-        radius: Radius | float = epsilon
+        radius = Radius(size=epsilon, norm=self.norm)
         if modality is not None and modality.name != IMAGE:
-            radius = epsilon if self.text_epsilon is None else self.text_epsilon
+            radius = radius if self.text_epsilon is None else Radius(size=self.text_epsilon, norm=self.norm)
             if self.edits is not None:
-                radius = Radius(size=self.edits, norm=modality.edited or Norm.TAGS)
-        threat = Threat(epsilon=epsilon) if modality is None else Threat.on(modality, radius)
+                radius = Radius(size=self.edits, norm=Norm.TAGS)
+        threat = Threat(epsilon=epsilon, norm=self.norm) if modality is None else Threat.on(modality, radius)
         return InnerAttack(
             threat=threat,
             steps=self.steps,
@@ -243,4 +248,11 @@ class AdversarialTraining(TrainedDefense):
         return hardened, context.train(hardened, step, self.recipe)
 
     def _epsilon(self, context: DefenseContext) -> float:
-        return context.data.epsilon if self.epsilon is None else self.epsilon
+        if self.epsilon is not None:
+            return self.epsilon
+        usual = context.data.epsilon if self.norm is Norm.LINF else context.data.epsilon_l2
+        if usual is None:
+            raise OptionError(
+                f"dataset {context.data.name} has no radius of its own in {self.norm}", hint="set epsilon"
+            )
+        return usual

@@ -26,7 +26,31 @@ Feature = Backbone | TextBackbone  #: what builds the feature network of a tower
 
 
 class TextNetwork(LayeredModel):
-    """A feature network of texts (n, d) in their box, with a linear hash layer on top."""
+    """A feature network of texts (n, d) in their box, with a linear hash layer on top.
+
+    Args:
+        features: the feature network.
+        width: number of features.
+        modality: of the inputs.
+        bits: code length K.
+        neck: as for :class:`LayeredModel`.
+        hash_init_std: as for :class:`LayeredModel`.
+        learnt: whether the feature network starts with weights that were learnt elsewhere.
+    """
+
+    def __init__(
+        self,
+        features: nn.Module,
+        width: int,
+        *,
+        modality: Modality,
+        bits: int,
+        neck: tuple[nn.Module, int] | None = None,
+        hash_init_std: float | None = None,
+        learnt: bool = False,
+    ) -> None:
+        super().__init__(features, width, modality=modality, bits=bits, neck=neck, hash_init_std=hash_init_std)
+        self.learnt = learnt
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Features (n, width) of texts (n, d)."""
@@ -34,13 +58,13 @@ class TextNetwork(LayeredModel):
         return found
 
     def before(self, inputs: Tensor) -> Tensor:
-        """The texts themselves: nothing is known of them before a training but their words."""
-        return inputs
+        """Features of texts by a network that was learnt elsewhere; else the texts, as no more is known of them."""
+        return self.embed(inputs) if self.learnt else inputs
 
     @property
     def pretrained(self) -> nn.Module | None:
-        """Nothing: a text network starts with random weights."""
-        return None
+        """The feature network if it was learnt elsewhere; else it starts with random weights, and there is none."""
+        return self.features if self.learnt else None
 
 
 def build_towers(
@@ -116,6 +140,7 @@ def _tower(
         bits=bits,
         neck=_neck(objective, modality.name, width),
         hash_init_std=backbone.hash_init_std,
+        learnt=backbone.pretrained,
     )
 
 

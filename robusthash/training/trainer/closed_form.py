@@ -55,7 +55,7 @@ def set_hash_layer(
         device=device,
         progress=lambda done, total: progress(done, total, what),
     )
-    train = TrainFeatures(values=found.double().cpu(), labels=split.labels)
+    train = TrainFeatures(values=found.cpu().double(), labels=split.labels)
     with foreign(method, "compute a hash layer"):
         projection = method.project(train, network.space.size, Randomness(seed=seed, purpose="hash-layer"))
     _check(projection, method, network)

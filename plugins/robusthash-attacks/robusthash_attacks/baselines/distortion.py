@@ -60,7 +60,7 @@ class Distortion(Attack):
         Returns:
             (n, 1, 1, 1) float.
         """
-        low = torch.zeros(len(clean), dtype=torch.float64, device=clean.device)
+        low = torch.zeros_like(psnr(clean, clean))
         high = torch.ones_like(low)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
@@ -76,4 +76,4 @@ class Distortion(Attack):
 
 
 def _shaped(strength: Tensor, clean: Tensor) -> Tensor:
-    return strength.to(clean.dtype).view(-1, 1, 1, 1)
+    return strength.to(clean).view(-1, 1, 1, 1)

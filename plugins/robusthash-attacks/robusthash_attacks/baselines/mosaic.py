@@ -45,12 +45,13 @@ class Mosaic(Attack):
         if self.block is not None:
             return mosaic(clean, self.block)
         best = clean.clone()
-        nearest = torch.full((len(clean),), torch.inf, dtype=torch.float64, device=clean.device)
+        nearest = torch.full_like(psnr(clean, clean), torch.inf)
         for block in range(2, max(clean.shape[2:]) + 1):
             image = mosaic(clean, block)
             miss = (psnr(PIXELS.toward(image, clean), clean) - self.target_psnr).abs()
             nearer = miss < nearest
-            best[nearer], nearest[nearer] = image[nearer], miss[nearer]
+            best = torch.where(nearer.to(clean.device).view(-1, 1, 1, 1), image, best)
+            nearest = nearest.minimum(miss)
         return best
 
 

@@ -42,7 +42,7 @@ class Patch(Universal):
         side = max(math.isqrt(int(self.area * height * width)), 1)
         return channels, min(side, height), min(side, width)
 
-    def limits(self, threat: Threat) -> tuple[float, float]:  # noqa: D102 - as in the base class
+    def limits(self, threat: Threat, elements: int) -> tuple[float, float]:  # noqa: ARG002, D102 - as in the base class
         return threat.box.low, threat.box.high
 
     def draw(self, random: Randomness) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class

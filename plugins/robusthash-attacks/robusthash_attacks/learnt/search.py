@@ -1,5 +1,6 @@
 """The search for universal patterns: one step for one pattern at a time."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -30,7 +31,7 @@ class Patterns(Protocol):
     def shape(self, modality: Modality) -> tuple[int, ...]:
         """Of a pattern."""
 
-    def limits(self, threat: Threat) -> tuple[float, float]:
+    def limits(self, threat: Threat, elements: int) -> tuple[float, float]:
         """Of a pattern's elements."""
 
     def apply(self, clean: Tensor, patterns: Tensor, threat: Threat, drawn: Mapping[str, Tensor]) -> Tensor:
@@ -61,7 +62,7 @@ class PatternSearch:
         self._team = context.team
         parts = [Examples.split(context, without=label) for label in ([None] if codes is None else codes.labels)]
         self._learnt, self._validating = zip(*parts, strict=True)
-        self._low, self._high = attack.limits(context.threat)
+        self._low, self._high = attack.limits(context.threat, math.prod(context.surrogate.modality.shape))
         shape = attack.shape(context.surrogate.modality)
         start = context.random.derived("start").uniform(torch.arange(len(parts)), shape).to(context.device)
         self.patterns = [one.clone().requires_grad_() for one in self._low + (self._high - self._low) * start]

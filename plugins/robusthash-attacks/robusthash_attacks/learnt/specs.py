@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from robusthash.specs import AttackSpec, Capability, Distance, Goal
+from robusthash.specs import AttackSpec, Capability, Distance, Goal, Norm
 
 _UAP = "li2019universal"
 _PATCH = "brown2017adversarial"
@@ -27,6 +27,7 @@ def universal() -> Iterator[AttackSpec]:
                 goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
                 needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK}),
                 distances=frozenset({Distance.HAMMING}) if targeted else frozenset(Distance),
+                norms=frozenset({Norm.LINF, Norm.L2} if name == "uap" else {Norm.LINF}),
             )
 
 

@@ -61,8 +61,13 @@ class Universal(Attack):
         """The shape of a pattern for inputs of a modality."""
 
     @abstractmethod
-    def limits(self, threat: Threat) -> tuple[float, float]:
-        """The range of a pattern's elements."""
+    def limits(self, threat: Threat, elements: int) -> tuple[float, float]:
+        """The range of a pattern's elements.
+
+        Args:
+            threat: the ball and the box.
+            elements: number of an input's elements.
+        """
 
     @abstractmethod
     def apply(self, clean: Tensor, patterns: Tensor, threat: Threat, drawn: Mapping[str, Tensor]) -> Tensor:

@@ -33,12 +33,17 @@ def attacks() -> Iterator[AttackSpec]:
             goals=frozenset({Goal.UNTARGETED}),
             needs=_LABELS,
         )
-    yield AttackSpec(
-        name="tag-edits",
-        factory="robusthash_crossmodal.attacks.tags:TagEdits",
-        summary="Adds, drops and swaps tags of a text, guided by gradients",
-        goals=frozenset({Goal.UNTARGETED}),
-        needs=_LABELS,
-        norms=frozenset({Norm.TAGS}),
-        role=Role.YARDSTICK,
-    )
+    for name, cls, summary, norm in (
+        ("tag-edits", "TagEdits", "Adds, drops and swaps tags of a text, guided by gradients", Norm.TAGS),
+        ("word-edits", "WordEdits", "Replaces words of a text, guided by gradients", Norm.WORDS),
+        ("typos", "Typos", "Mistypes characters of a text, guided by gradients", Norm.CHARACTERS),
+    ):
+        yield AttackSpec(
+            name=name,
+            factory=f"robusthash_crossmodal.attacks.edits:{cls}",
+            summary=summary,
+            goals=frozenset({Goal.UNTARGETED}),
+            needs=_LABELS,
+            norms=frozenset({norm}),
+            role=Role.YARDSTICK,
+        )

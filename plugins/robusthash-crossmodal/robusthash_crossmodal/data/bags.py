@@ -62,7 +62,8 @@ def bags_of(captions: Mapping[str, Sequence[str]], words: Words, cache: Path, *,
     vocabulary, bags = found
     modality = Modality.text(len(vocabulary), tags=True)
     return {
-        name: ArrayTexts(torch.from_numpy(bag.astype(np.float32)), modality, vocabulary) for name, bag in bags.items()
+        name: ArrayTexts(torch.from_numpy(bag.astype(np.float32)), modality, vocabulary, captions[name])
+        for name, bag in bags.items()
     }
 
 

@@ -95,6 +95,11 @@ def _captions(arrays: dict[str, np.ndarray], file: Path) -> list[list[str]]:
     lengths = {name: len(arrays[name]) for name in ("role", "Y")} | {"offset": len(arrays["offset"]) - 1}
     if set(lengths.values()) != {count} or arrays["Y"].shape != (count, len(arrays["concepts"])):
         raise DatasetError(f"{file}: {count} names, and lengths {lengths}, labels {arrays['Y'].shape}", hint=_HINT)
+    offset, content = arrays["offset"], arrays["jpeg"]
+    if content.dtype != np.uint8 or not np.issubdtype(offset.dtype, np.integer) or (np.diff(offset) < 0).any():
+        raise DatasetError(f"{file}: jpeg is {content.dtype}, and offset does not count its bytes", hint=_HINT)
+    if count and not 0 <= offset[0] <= offset[-1] <= content.size:
+        raise DatasetError(f"{file}: offset goes to byte {offset[-1]} of {content.size}", hint=_HINT)
     try:
         texts: Any = json.loads(arrays["captions_json"].tobytes())
     except ValueError as error:

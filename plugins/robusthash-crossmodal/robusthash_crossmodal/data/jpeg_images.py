@@ -12,6 +12,10 @@ from torch import Tensor
 
 from robusthash.contracts import Images
 from robusthash.errors import DatasetError
+from robusthash.files.opening import DAMAGED
+
+_BROKEN: tuple[type[Exception], ...] = (*DAMAGED, Image.DecompressionBombError)
+_SLIMMEST = 64  #: largest ratio of the sides: a slimmer image, resized, would fill the memory
 
 
 class JpegImages(Images):
@@ -50,9 +54,12 @@ class JpegImages(Images):
     def _decoded(self, index: int) -> Tensor:
         start, end = self.starts[index], self.ends[index]
         try:
-            with Image.open(io.BytesIO(self.content[start:end])) as image:
+            # JPEG alone: other formats of a stranger's file have no business here, and some are programs.
+            with Image.open(io.BytesIO(self.content[start:end]), formats=("JPEG",)) as image:
+                if max(image.size) > _SLIMMEST * min(image.size):
+                    raise ValueError(f"its {image.width}x{image.height} pixels are not a photograph")
                 pixels = np.array(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError) as error:
+        except _BROKEN as error:
             raise DatasetError(
                 f"{self.file}: image {index} cannot be read: {error}", hint="copy the file again"
             ) from error

@@ -16,5 +16,5 @@ def datasets() -> Iterator[DatasetSpec]:
     yield DatasetSpec(
         name="captioned",
         factory="robusthash_crossmodal.data.captioned:Captioned",
-        summary="Your own images with captions under --data-root: a text file each of paths, captions and labels",
+        summary="Your own images with captions under --data-root: a table, a text beside each, COCO's files and others",
     )

@@ -28,6 +28,7 @@ class DCHMT(CrossModalObjective):
     """
 
     text: str = "words-transformer"  #: feature network of the texts
+    image: str | None = None  #: feature network of the images, where --backbone names none; none is the dataset's
     vartheta: float = 0.75  #: square of the margin, as a share of the largest distance's
     within: float = 1.0  #: weight of the pairs within a tower
     quantisation: float = 0.001  #: weight of the distance from binary codes
@@ -41,8 +42,8 @@ class DCHMT(CrossModalObjective):
 
     @property
     def networks(self) -> Mapping[str, str]:
-        """The text network."""
-        return {TEXT: self.text}
+        """The text network, and that of the images if the options name one."""
+        return {TEXT: self.text} | ({IMAGE: self.image} if self.image else {})
 
     def relax(self, logits: Tensor, step: TrainStep) -> Tensor:  # noqa: ARG002
         """``tanh(z / 2)``: the difference of a softmax's two values."""

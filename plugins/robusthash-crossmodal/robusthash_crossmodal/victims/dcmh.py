@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from robusthash.contracts import IMAGE, TEXT, CrossModalObjective, PairedBatch, TowerBatch, TrainStep
+from robusthash.contracts import TEXT, CrossModalObjective, PairedBatch, TowerBatch, TrainStep
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
 from robusthash_crossmodal.victims.heads import head_of
+from robusthash_crossmodal.victims.necks import check_width, image_neck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,7 @@ class DCMH(CrossModalObjective):
     banked: ClassVar[bool] = True
 
     text: str = "words-mlp"  #: feature network of the texts
-    hidden: int | None = None  #: width of a layer between image features and hash layer; published: none
+    hidden: int | None = 512  #: width of a layer between image features and hash layer; published: none
     bounded: bool = True  #: relaxed codes are tanh of the logits; otherwise the logits themselves, as published
     gamma: float = 1.0  #: weight of the distance from the shared codes
     eta: float = 0.0  #: weight of the balance of bits; published: 1, by which small sets collapse with adam
@@ -40,8 +41,7 @@ class DCMH(CrossModalObjective):
     def __post_init__(self) -> None:
         if min(self.gamma, self.eta) < 0:
             raise OptionError(f"gamma={self.gamma}, eta={self.eta}", hint="neither may be negative")
-        if self.hidden is not None and self.hidden < 1:
-            raise OptionError(f"hidden={self.hidden}", hint="at least 1, or none")
+        check_width(self.hidden)
 
     @property
     def networks(self) -> Mapping[str, str]:
@@ -50,9 +50,7 @@ class DCMH(CrossModalObjective):
 
     def neck(self, modality: str, width: int) -> tuple[nn.Module, int] | None:
         """A fully connected layer with ReLU over image features, if there is to be one."""
-        if modality != IMAGE or self.hidden is None:
-            return None
-        return nn.Sequential(nn.Linear(width, self.hidden), nn.ReLU()), self.hidden
+        return image_neck(modality, width, self.hidden)
 
     def head(self, *, bits: int, classes: int, seed: int) -> "SharedCodes":  # noqa: ARG002 - nothing is drawn
         """The codes B, one a train item."""

@@ -11,6 +11,7 @@ from torch.nn.functional import mse_loss, normalize, tanh
 from robusthash.contracts import IMAGE, TEXT, CrossModalObjective, PairedBatch, TrainStep
 from robusthash.errors import OptionError
 from robusthash_crossmodal.victims.heads import head_of
+from robusthash_crossmodal.victims.necks import check_width, image_neck
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +32,16 @@ class DJSRH(CrossModalObjective):
     guided: ClassVar[bool] = True
 
     text: str = "words-mlp"  #: feature network of the texts
-    beta: float = 0.9  #: share of the images in what is alike; published: .9 MIRFlickr, .6 NUS-WIDE, .3 Wiki
+    hidden: int | None = 512  #: width of a layer between image features and hash layer; published: none
+    beta: float = 0.3  #: share of the images in what is alike; published: .9 MIRFlickr, .6 NUS-WIDE, .3 Wiki
     eta: float = 0.4  #: share of the neighbours' neighbours
-    mu: float = 1.5  #: scale of the target similarities
+    mu: float = 3.0  #: scale of the target similarities; published: 1.5, of ``2 cos - 1``
     lambda1: float = 0.1  #: weight of the pairs of images; .3 for Wiki
     lambda2: float = 0.1  #: weight of the pairs of texts; .3 for Wiki
     centred: bool = True  #: cosines of features less their mean; otherwise ``2 cos - 1`` of features as they are
 
     def __post_init__(self) -> None:
+        check_width(self.hidden)
         if not (0 <= self.beta <= 1 and 0 <= self.eta <= 1):
             raise OptionError(f"beta={self.beta}, eta={self.eta}", hint="both from 0 to 1")
         if not self.mu > 0 or min(self.lambda1, self.lambda2) < 0:
@@ -50,6 +53,10 @@ class DJSRH(CrossModalObjective):
     def networks(self) -> Mapping[str, str]:
         """The text network."""
         return {TEXT: self.text}
+
+    def neck(self, modality: str, width: int) -> tuple[nn.Module, int] | None:
+        """A fully connected layer with ReLU over image features, if there is to be one."""
+        return image_neck(modality, width, self.hidden)
 
     def head(self, *, bits: int, classes: int, seed: int) -> "Means":  # noqa: ARG002 - nothing is drawn
         """The mean of each modality's features."""

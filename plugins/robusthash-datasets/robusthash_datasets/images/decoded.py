@@ -1,13 +1,16 @@
-"""Images decoded once into a memory-mapped file in the cache, for data that is read many times.
+"""Images decoded once into a file in the cache, for data that is read many times.
 
-The digest of each image file's content is stored with its pixels. An image whose file has changed is decoded from the
-file, so the cache is never stale.
+With the pixels of each image, the digest of its file's content is stored, and a checksum of both. So the file needs no
+lock and no order of writing: an image whose file has changed, one that two processes write at once, and one that a
+killed process has written in part do not match, and are decoded from their files. Files are read and written rather
+than mapped: pixels are not counted as memory of the process, and a full disk is an error instead of a signal.
 """
 
 import hashlib
 import os
-import shutil
-from collections.abc import Iterator, Sequence
+import weakref
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -23,9 +26,10 @@ from robusthash.errors import DatasetError
 from robusthash.files.contents import content_digest, content_digests, file_state
 from robusthash.files.storage import temporary_beside
 from robusthash.processes import end_with_parent
+from robusthash_datasets.images.room import require_room
 
-_VERSION = "robusthash decoded 2"
-_DIGEST = 32  #: bytes of a file's digest; zeros stand for an image that is not decoded
+_VERSION = "robusthash decoded 3"
+_DIGEST, _CHECK = 32, 4  #: bytes of a file's digest and of the checksum, in front of each image's pixels
 _CHUNK = 256  #: images that a process decodes at a time
 _FEW = 512  #: up to this number, images are decoded in this process: others take seconds to start
 
@@ -36,12 +40,14 @@ class DecodedImages(Images):
     Args:
         files: the images.
         store: their decoded copies.
+        keep: whether images without a current copy are stored when they are read.
     """
 
-    def __init__(self, files: FileImages, store: "DecodedStore") -> None:
+    def __init__(self, files: FileImages, store: "DecodedStore", *, keep: bool = False) -> None:
         self.files = files
-        self.size, self.resize = files.size, files.resize
+        self.size, self.resize, self.keeps = files.size, files.resize, files.keeps
         self._store = store
+        self._keep = keep
 
     def __len__(self) -> int:
         return len(self.files)
@@ -52,43 +58,130 @@ class DecodedImages(Images):
         missing = [position for position, there in enumerate(found) if not there]
         if missing:
             images[missing] = self.files.read([indices[position] for position in missing])
+            if self._keep:
+                self._store.keep([names[position] for position in missing], images[missing])
         return images
+
+    def take(self, indices: Sequence[int]) -> "DecodedImages":
+        """The images at some positions; they keep their places for errors."""
+        return DecodedImages(self.files.take(indices), self._store, keep=self._keep)
 
     def identity(self) -> bytes:
         """That of the files, because the pixels are the same."""
         return self.files.identity()
 
 
-class DecodedStore:
-    """The decoded copies of images in one folder, at one size.
+class Copies:
+    """Decoded copies of images in one file, which is there.
 
     Args:
-        files: the images of the splits, in one folder and at one size; repeated names are stored once.
-        cache: the cache folder.
-
-    Raises:
-        DatasetError: the cache has no space for them, or cannot be written.
+        file: with a record for each image.
+        rows: the number of each image's record, by its name.
+        like: images in the same folder, at the same size, whichever they are.
     """
 
-    def __init__(self, files: Sequence[FileImages], cache: Path) -> None:
-        first = files[0]
-        self._like, self._root, self._size = first, first.root, first.size
-        names = dict.fromkeys(name for images in files for name in images.names)
-        self._rows = {name: row for row, name in enumerate(names)}
-        sha = hashlib.sha256(f"{_VERSION}\n{first.root.resolve()}\n{first.resize} {first.size}".encode())
-        for name in self._rows:
-            sha.update(f"\n{name}".encode())
-        place = cache / "decoded" / sha.hexdigest()
-        self._pixels_file, self._digests_file = place.with_suffix(".pixels.npy"), place.with_suffix(".digests.npy")
-        self._seen: dict[str, str] = {}  # the state of each file whose content is known to be the decoded one
+    def __init__(self, file: Path, rows: Mapping[str, int], like: FileImages) -> None:
+        self.file, self.rows, self.like = file, rows, like
+        self._root, self._size = like.root, like.size
+        self._pixels = 3 * like.size[0] * like.size[1]
+        self._length = record_length(like)
+        self._seen: dict[str, tuple[str, bytes]] = {}  # each file's state, and the digest of its content then
+        self._handle = os.open(file, os.O_RDWR | os.O_CLOEXEC)
+        weakref.finalize(self, os.close, self._handle)
+
+    def read(self, names: Sequence[str]) -> tuple[list[bool], Tensor]:
+        """Decoded copies of images by name.
+
+        Returns:
+            A flag per image, whether its copy exists and is current, and (n, 3, h, w) uint8, unset for the others.
+        """
+        pixels = np.empty((len(names), self._pixels), dtype=np.uint8)
+        head, found = bytearray(_DIGEST + _CHECK), []
+        for name, digest, row in zip(names, self._digests(names), pixels, strict=True):
+            whole = os.preadv(self._handle, [head, row.data], self.rows[name] * self._length) == self._length
+            found.append(whole and digest == head[:_DIGEST] and _check(digest, row) == head[_DIGEST:])
+        return found, torch.from_numpy(pixels).view(len(names), 3, *self._size)
+
+    def keep(self, names: Sequence[str], images: Tensor) -> int:
+        """Stores images that were just decoded, unless their files have changed since the copies were looked for.
+
+        Args:
+            names: of n images, for which :meth:`read` has found no copy.
+            images: (n, 3, h, w) uint8.
+
+        Returns:
+            The number of stored images; fewer than given if files are changing, or the disk is full.
+        """
+        stored = 0
+        for name, image in zip(names, images.numpy(), strict=True):
+            state, digest = self._seen[name]
+            path = self._root / name
+            if file_state(path) == state if state else content_digest(path) == digest:
+                row = np.ascontiguousarray(image).reshape(-1)
+                with suppress(OSError):  # it is decoded again next time
+                    os.pwritev(self._handle, [digest, _check(digest, row), row.data], self.rows[name] * self._length)
+                    stored += 1
+        return stored
+
+    def decode(self, names: Sequence[str]) -> int:
+        """Decodes and stores images one by one; an unreadable one is left out.
+
+        Returns:
+            The number of stored images.
+        """
+        like, stored = self.like, 0
+        # The names were checked where they came from.
+        images = FileImages(
+            self._root, names, size=like.size[0], resize=like.resize, outside=True, workers=1, keeps=like.keeps
+        )
+        self._digests(names)  # before they are decoded
+        for position, name in enumerate(names):
+            with suppress(DatasetError):  # reading it raises the error, with the line that names it
+                stored += self.keep([name], images.read([position]))
+        return stored
+
+    def _digests(self, names: Sequence[str]) -> list[bytes]:
+        """The digest of each file's content; a file is read again if its state has changed."""
+        states = {name: file_state(self._root / name) for name in names}
+        unknown = [name for name, state in states.items() if not state or self._seen.get(name, ("",))[0] != state]
+        for name, digest in zip(unknown, content_digests([self._root / name for name in unknown]), strict=True):
+            self._seen[name] = states[name], digest
+        return [self._seen[name][1] for name in names]
+
+
+class DecodedStore(Copies):
+    """The decoded copies of all images of some splits, in one folder and at one size.
+
+    Args:
+        files: the images of the splits; repeated names are stored once.
+        folder: where the copies are.
+
+    Attributes:
+        fresh: whether their file was made now; it is sparse, and an image takes its room when it is stored.
+
+    Raises:
+        DatasetError: the folder has no space for them, or cannot be written.
+    """
+
+    def __init__(self, files: Sequence[FileImages], folder: Path) -> None:
+        self._files, self._folder = tuple(files), folder
+        names = unique_names(files)
+        file = folder / f"{_key(files[0], names)}.images"
+        self.fresh = not file.is_file()
         try:
-            self._pixels = _mapped(self._pixels_file, (len(self._rows), 3, *first.size), np.uint8)
-            self._digests = _mapped(self._digests_file, (len(self._rows), _DIGEST), np.uint8)
-        except (OSError, ValueError) as error:
+            if self.fresh:
+                _make(file, record_length(files[0]) * len(names))
+            super().__init__(file, {name: row for row, name in enumerate(names)}, files[0])
+            os.utime(file)  # what was used longest ago is removed first
+        except OSError as error:
             raise DatasetError(
-                f"cannot store decoded images in {place.parent}: {error}",
+                f"cannot store decoded images in {folder}: {error.strerror or error}",
                 hint="delete that folder, or set the option decoded to none or query-train",
             ) from error
+
+    def __reduce__(self) -> tuple[type["DecodedStore"], tuple[tuple[FileImages, ...], Path]]:
+        """Another process opens the file itself."""
+        return DecodedStore, (self._files, self._folder)
 
     def fill(self, progress: Progress, workers: int | None = None) -> int:
         """Decodes the images that are missing, or whose files have changed.
@@ -102,57 +195,26 @@ class DecodedStore:
         Returns:
             The number of decoded images.
         """
-        names = list(self._rows)
-        pending = [name for name, fresh in zip(names, self._fresh(names), strict=True) if not fresh]
-        parts = [pending[first : first + _CHUNK] for first in range(0, len(pending), _CHUNK)]
-        # A half-written copy must not match the digest of an earlier file that is restored.
-        self._digests[[self._rows[name] for name in pending]] = 0
-        self._digests.flush()
+        pending: list[str] = []
+        for part in _parts(list(self.rows)):
+            pending += [name for name, there in zip(part, self.read(part)[0], strict=True) if not there]
+        parts = _parts(pending)
         done = filled = 0
-        for part, (good, digests) in zip(parts, self._decode(parts, workers), strict=True):
-            rows = [self._rows[part[position]] for position in good]
-            # First the pixels, then the digests that validate them: an interruption leaves no partial image.
-            self._pixels.flush()
-            if rows:
-                self._digests[rows] = np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(len(rows), _DIGEST)
-            done, filled = done + len(part), filled + len(good)
+        for part, stored in zip(parts, self._decode(parts, workers), strict=True):
+            done, filled = done + len(part), filled + stored
             progress(done, len(pending), "decoding images")
-        self._digests.flush()
         return filled
 
-    def read(self, names: Sequence[str]) -> tuple[list[bool], Tensor]:
-        """Decoded copies of images by name.
-
-        Returns:
-            A flag per image, whether its copy exists and is current, and (n, 3, h, w) uint8, zeros for the others.
-        """
-        images = torch.zeros((len(names), 3, *self._size), dtype=torch.uint8)
-        found = self._fresh(names)
-        for position, name in enumerate(names):
-            if found[position]:
-                images[position] = torch.from_numpy(np.array(self._pixels[self._rows[name]]))
-        return found, images
-
-    def _fresh(self, names: Sequence[str]) -> list[bool]:
-        """Whether the copy of each image is that of its file's content; a file is read again if its state changed."""
-        states = {name: file_state(self._root / name) for name in names}
-        unknown = [name for name, state in states.items() if not state or self._seen.get(name) != state]
-        fresh = dict.fromkeys(names, True)
-        for name, digest in zip(unknown, content_digests([self._root / name for name in unknown]), strict=True):
-            fresh[name] = digest == self._digests[self._rows[name]].tobytes()
-            if fresh[name]:
-                self._seen[name] = states[name]
-            else:
-                self._seen.pop(name, None)
-        return [fresh[name] for name in names]
-
-    def _decode(self, parts: list[list[str]], workers: int | None) -> Iterator[tuple[list[int], list[bytes]]]:
-        tasks = [self._task(part) for part in parts]
-        count = min(workers or min(8, os.cpu_count() or 1), len(tasks))
+    def _decode(self, parts: list[list[str]], workers: int | None) -> Iterator[int]:
+        """Decodes each part into the file: numbers of stored images."""
+        count = min(workers or min(8, os.cpu_count() or 1), len(parts))
         # A worker of an evaluation must not start processes.
         if count < 2 or sum(map(len, parts)) <= _FEW or current_process().daemon:
-            yield from map(_decode, tasks)
+            yield from map(self.decode, parts)
             return
+        # Without the lists of names and their places, which every part would carry to its process.
+        like = self.like.take([])
+        tasks = [(self.file, {name: self.rows[name] for name in part}, like) for part in parts]
         try:
             # Spawned processes: a fork may hang if libraries have started threads.
             with ProcessPoolExecutor(count, mp_context=get_context("spawn"), initializer=_start) as pool:
@@ -163,8 +225,10 @@ class DecodedStore:
                 hint="free memory, or set the option decoded to none; a script needs if __name__ == '__main__'",
             ) from error
 
-    def _task(self, names: list[str]) -> "_Task":
-        return _Task(self._pixels_file, names, [self._rows[name] for name in names], self._like)
+
+def _decode(task: tuple[Path, Mapping[str, int], FileImages]) -> int:
+    copies = Copies(*task)
+    return copies.decode(list(copies.rows))
 
 
 def _start() -> None:
@@ -173,67 +237,49 @@ def _start() -> None:
     torch.set_num_threads(1)
 
 
-class _Task:
-    """Images to decode, and the target file. It is pickled, so it has no list files."""
-
-    def __init__(self, target: Path, names: list[str], rows: list[int], like: FileImages) -> None:
-        self.target, self.root, self.names, self.rows = target, like.root, names, rows
-        self.size, self.resize = like.size[0], like.resize
+def record_length(images: FileImages) -> int:
+    """Bytes that the copy of one image takes."""
+    return _DIGEST + _CHECK + 3 * images.size[0] * images.size[1]
 
 
-def _decode(task: _Task) -> tuple[list[int], list[bytes]]:
-    """Decodes into the file: the positions of readable images, and the digests of their files."""
-    pixels = np.lib.format.open_memmap(task.target, mode="r+")
-    images = FileImages(task.root, task.names, size=task.size, resize=task.resize, workers=1)
-    good, digests = [], []
-    for position, row in enumerate(task.rows):
-        before = content_digest(task.root / task.names[position])
-        try:
-            pixels[row] = images.read([position])[0].numpy()
-        except DatasetError:
-            continue  # reading it raises the error, with the line that names it
-        if content_digest(task.root / task.names[position]) == before:  # else it changed meanwhile
-            good.append(position)
-            digests.append(before)
-    pixels.flush()
-    return good, digests
+def unique_names(files: Sequence[FileImages]) -> tuple[str, ...]:
+    """The names of all images, each once."""
+    return tuple(dict.fromkeys(name for images in files for name in images.names))
 
 
-def _mapped(file: Path, shape: tuple[int, ...], kind: type) -> np.memmap:
-    if not file.is_file():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # The file is sparse at first; running out of space later would kill the process without a message.
-        require_room(file.parent, int(np.prod(shape)) * np.dtype(kind).itemsize)
-        with temporary_beside(file) as temporary:
-            np.lib.format.open_memmap(temporary, mode="w+", dtype=kind, shape=shape).flush()
-            # Never replace another process's file, which it would keep writing to unseen.
-            with suppress(FileExistsError):
-                file.hardlink_to(temporary)
-    mapped = np.lib.format.open_memmap(file, mode="r+")
-    if mapped.shape != shape or mapped.dtype != kind:
-        raise ValueError(f"{file} holds {mapped.dtype} {mapped.shape}")
-    return mapped
+def _key(like: FileImages, names: Sequence[str]) -> str:
+    what = f"{_VERSION}\n{like.root.resolve()}\n{like.resize} {like.size} {like.keeps}"
+    sha = hashlib.sha256(what.encode(errors="surrogateescape"))
+    for name in names:
+        sha.update(f"\n{name}".encode(errors="surrogateescape"))
+    return sha.hexdigest()
 
 
-def require_room(folder: Path, need: int) -> None:
-    """Raises an OSError if a folder's disk has less free space than needed.
+def _check(digest: bytes, pixels: np.ndarray) -> bytes:
+    return zlib.crc32(pixels.data, zlib.crc32(digest)).to_bytes(_CHECK, "little")
 
-    Args:
-        folder: on that disk.
-        need: bytes.
-    """
-    free = shutil.disk_usage(folder).free
-    if need > free:
-        raise OSError(f"{need / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free")
+
+def _parts(names: list[str]) -> list[list[str]]:
+    return [names[first : first + _CHUNK] for first in range(0, len(names), _CHUNK)]
+
+
+def _make(file: Path, size: int) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    require_room(file.parent, size)
+    with temporary_beside(file) as temporary:
+        os.truncate(temporary, size)
+        # Never replace another process's file, which it would keep writing to unseen.
+        with suppress(FileExistsError):
+            file.hardlink_to(temporary)
 
 
 def with_decoded(images: dict[str, FileImages], context: DatasetContext) -> dict[str, Images]:
-    """Splits' images, read from decoded copies.
+    """Splits' images, all of which are decoded now unless they were before.
 
     Args:
         images: by split.
         context: cache folder and progress callback.
     """
-    store = DecodedStore(list(images.values()), context.cache)
+    store = DecodedStore(list(images.values()), context.cache / "decoded")
     store.fill(context.progress)
     return {name: DecodedImages(files, store) for name, files in images.items()}

@@ -6,8 +6,10 @@ from typing import Any, Literal
 from robusthash.contracts import IMAGE, Dataset, DatasetContext, FileImages, Finding, RetrievalData, Split
 from robusthash_datasets.images.broken import broken_findings, without_broken
 from robusthash_datasets.images.decoded import with_decoded
+from robusthash_datasets.images.keeping import with_kept
 
-_KEPT = {"none": (), "query-train": ("query", "train"), "all": ("query", "database", "train")}
+_ALL = ("query", "database", "train")
+_DECODED = {"auto": _ALL, "none": (), "query-train": ("query", "train"), "all": _ALL}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +17,7 @@ class FromFiles(Dataset):
     """A dataset with its images in files."""
 
     skip_broken: bool = False  #: leave out items with a bad line or image instead of raising an error
-    decoded: Literal["none", "query-train", "all"] = "none"  #: splits whose images are decoded once into the cache
+    decoded: Literal["auto", "none", "query-train", "all"] = "auto"  #: what is decoded once; auto: what is read
 
     def finished(self, data: RetrievalData, context: DatasetContext, *, left_out: int = 0) -> RetrievalData:
         """Applies the options to loaded data. If items were left out, its name ends in ``-part``.
@@ -32,11 +34,11 @@ class FromFiles(Dataset):
             whole, data = _items(data), without_broken(data, context)
             if left_out or _items(data) < whole:
                 data = replace(data, name=f"{data.name}-part")
-        splits: dict[str, Split] = {name: getattr(data, name) for name in _KEPT[self.decoded]}
+        splits: dict[str, Split] = {name: getattr(data, name) for name in _DECODED[self.decoded]}
         files = {name: split.images for name, split in splits.items() if isinstance(split.images, FileImages)}
         if not files:
             return data
-        images = with_decoded(files, context)
+        images = with_kept(files, context) if self.decoded == "auto" else with_decoded(files, context)
         read: dict[str, Any] = {
             name: replace(split, views={**split.views, IMAGE: images[name]})
             for name, split in splits.items()

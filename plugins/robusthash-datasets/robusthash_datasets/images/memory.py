@@ -62,3 +62,22 @@ def in_memory(pixels: np.ndarray, size: int | None) -> ArrayImages:
     for start in range(0, len(array), _CHUNK):
         out[start : start + _CHUNK] = functional.resize(array[start : start + _CHUNK], [size, size], antialias=True)
     return ArrayImages(out)
+
+
+def fitted(pixels: Tensor, size: int | None) -> ArrayImages:
+    """Images in memory, at a size: as photographs are, their shorter side is resized and the centre is cropped.
+
+    Args:
+        pixels: (n, 3, h, w) uint8.
+        size: height and width; None keeps them.
+    """
+    height, width = pixels.shape[2:]
+    if size is None or (height, width) == (size, size):
+        return ArrayImages(pixels)
+    from torchvision.transforms.v2 import functional  # slow to import, and few need it
+
+    out = torch.empty((len(pixels), 3, size, size), dtype=torch.uint8)
+    for start in range(0, len(pixels), _CHUNK):
+        part = functional.resize(pixels[start : start + _CHUNK], [size], antialias=True)
+        out[start : start + _CHUNK] = functional.center_crop(part, [size, size])
+    return ArrayImages(out)

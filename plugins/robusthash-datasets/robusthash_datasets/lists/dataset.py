@@ -98,7 +98,8 @@ class Lists(FromFiles):
         try:
             listings = {name: read_listing(folder, stem, context.cache) for name, stem in self._stems().items()}
         except DatasetError as error:
-            raise DatasetError(error.message, hint=f"{error.hint}; {self.fetch}") from error
+            folders = "" if list_files(folder, self.query) else "; class folders and tables are --dataset folder"
+            raise DatasetError(error.message, hint=f"{error.hint}; {self.fetch}{folders}") from error
         widths = {listing.labels.shape[1]: listing.file for listing in listings.values()}
         if len(widths) > 1:
             counts = ", ".join(f"{width} in {file.name}" for width, file in widths.items())

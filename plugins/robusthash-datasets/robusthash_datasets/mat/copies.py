@@ -18,7 +18,7 @@ from robusthash.contracts import Progress
 from robusthash.errors import DatasetError, StorageError
 from robusthash.files.documents import parse_json
 from robusthash.files.storage import write_atomically
-from robusthash_datasets.images.decoded import require_room
+from robusthash_datasets.images.room import require_room
 from robusthash_datasets.mat.file import MatFile
 
 _VERSION = "robusthash mat copy 2"

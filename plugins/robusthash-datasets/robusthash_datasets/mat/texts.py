@@ -89,7 +89,7 @@ class TextCopy:
 
     @property
     def _tags(self) -> bool:
-        return self.modality.edited is not None
+        return self.modality.tags
 
     def _mapped(self) -> np.ndarray | None:
         try:

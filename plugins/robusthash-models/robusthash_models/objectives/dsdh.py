@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from robusthash.contracts import Pairs, TrainStep
+from robusthash.devices import as_double
 from robusthash.errors import ContractError, OptionError
 from robusthash.hashing import sign
 from robusthash_models.objectives.heads import head_of
@@ -129,7 +130,7 @@ def label_map(codes: Tensor, labels: Tensor, *, mu: float, nu: float) -> Tensor:
     >>> label_map(torch.tensor([[1.0], [-1.0], [1.0]]), torch.tensor([[1.0], [0.0], [1.0]]), mu=1.0, nu=1.0)
     tensor([[0.5000]])
     """
-    b, y = codes.double(), labels.double()
+    b, y = as_double(codes), as_double(labels)
     damping = nu * torch.eye(b.shape[1], dtype=b.dtype, device=b.device)
     weight: Tensor = torch.linalg.solve(mu * b.T @ b + damping, mu * b.T @ y)
     return weight.to(codes)

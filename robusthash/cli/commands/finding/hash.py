@@ -9,6 +9,8 @@ import click
 
 from robusthash.cli.commands.finding.options import USUAL_BITS, finding_request, model_options, tell_skipped
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
+from robusthash.cli.config.option import config_option
+from robusthash.cli.input.names import MODALITY, SPLIT
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import setting_options
 from robusthash.cli.output.devices import tell_device
@@ -24,10 +26,17 @@ if TYPE_CHECKING:
 @model_options
 @click.option(
     "--split",
+    type=SPLIT,
     metavar="query|database|train",
     help="Hash this split of the dataset instead of a folder; without a folder, it is the database.",
 )
-@click.option("--modality", metavar="image|text", help="Modality of the items, where a dataset has images and texts.")
+@click.option(
+    "--modality",
+    type=MODALITY,
+    metavar="image|text",
+    help="Modality of the items, where a dataset has images and texts.",
+)
+@config_option()
 @setting_options
 @click.option(
     "--output",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from robusthash.cli.input.names import DEFENSE, MODEL
 from robusthash.cli.input.numbers import BITS
 from robusthash.cli.input.setting import make_setting
 from robusthash.cli.output.lines import line
@@ -18,10 +19,16 @@ USUAL_BITS = 32  #: code length, where none is asked for
 _SHOWN = 20  #: skipped pictures that are named; JSON and the file name all
 _OPTIONS = (
     click.option(
-        "--model", required=True, metavar="NAME|FILE", help="Hash model, a checkpoint, or path/to/file.py:build."
+        "--model",
+        type=MODEL,
+        required=True,
+        metavar="NAME|FILE",
+        help="Hash model, a checkpoint, or path/to/file.py:build.",
     ),
     click.option("--bits", type=BITS, default=USUAL_BITS, show_default=True, metavar="K", help="Code length."),
-    click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model."),
+    click.option(
+        "--defense", type=DEFENSE, default="none", show_default=True, metavar="NAME", help="Defense of the model."
+    ),
 )
 
 

@@ -8,6 +8,8 @@ import click
 
 from robusthash.cli.commands.finding.options import finding_request, model_options, tell_skipped
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option, retriever_option
+from robusthash.cli.config.option import config_option
+from robusthash.cli.input.names import DIRECTION
 from robusthash.cli.input.numbers import COUNT
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import setting_options
@@ -31,9 +33,11 @@ from robusthash.cli.output.lines import line
 )
 @click.option(
     "--direction",
+    type=DIRECTION,
     metavar="i2i|i2t|t2i|t2t",
     help="Modality of the queries, and of what they search; by default the first that fits.",
 )
+@config_option()
 @setting_options
 @retriever_option
 @click.option(
@@ -87,7 +91,7 @@ def command(
     if picture is not None:
         require_writable_file(picture, "--picture")
     from robusthash.evaluation import Queries, search
-    from robusthash.evaluation.finding.sheet import MOST, sheet_format
+    from robusthash.evaluation.finding.sheet import ACROSS, MOST, sheet_format
 
     drawn = request.setting.queries is not None
     asked = Queries(pictures=pictures, texts=texts, ids=ids, drawn=drawn)
@@ -104,5 +108,6 @@ def command(
         return
     out().print(found)
     if picture is not None:
-        some = f", the first {MOST} of {len(found.answers)} queries" if len(found.answers) > MOST else ""
+        parts = (("queries", len(found.answers), MOST), ("neighbours", neighbours, ACROSS))
+        some = "".join(f", the first {most} of {count} {what}" for what, count, most in parts if count > most)
         line(f"picture: {picture}{some}")

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
-from robusthash.cli.input.numbers import BITS
+from robusthash.cli.config.option import config_option
+from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, MODEL, PRECISION
+from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import tell_next
 from robusthash.cli.output.lines import line
 from robusthash.epsilon import parse_radius
@@ -24,19 +27,32 @@ _OTHERS = ("seed", "device")  #: likewise given again to the command that uses t
 
 
 @click.command("fit")
-@click.argument("attack", metavar="ATTACK")
-@click.option("--model", required=True, metavar="NAME|FILE", help="Hash model, a checkpoint, or path/to/file.py:build.")
+@click.argument("attack", type=ATTACK, metavar="ATTACK")
+@click.option(
+    "--model",
+    type=MODEL,
+    required=True,
+    metavar="NAME|FILE",
+    help="Hash model, a checkpoint, or path/to/file.py:build.",
+)
 @click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
-@click.option("--defense", default="none", show_default=True, metavar="NAME", help="Defense of the model.")
+@click.option(
+    "--defense", type=DEFENSE, default="none", show_default=True, metavar="NAME", help="Defense of the model."
+)
 @click.option(
     "--direction",
+    type=DIRECTION,
     metavar="i2i|i2t|t2i|t2t",
     help="Modality of the queries, and of what they search, where a dataset has images and texts.",
 )
-@click.option("--epsilon", metavar="8/255|l2:0.5", help="Radius in L-infinity or L2; by default that of the dataset.")
+@click.option(
+    "--epsilon", type=RADIUS, metavar="8/255|l2:0.5", help="Radius in L-infinity or L2; by default that of the dataset."
+)
+@config_option()
 @setting_options
 @click.option(
     "--precision",
+    type=PRECISION,
     default="float32",
     show_default=True,
     metavar="float32|bf16",
@@ -102,6 +118,7 @@ def command(
     from robusthash.evaluation.tasks.teams import is_first
 
     first = is_first()
+    tell_device(setting.device, quiet=quiet or not first)
     with progress(quiet=quiet or not first) as report:
         found = fit_attack(request, host, output=output, samples=samples, progress=report)
     if not first:
@@ -128,7 +145,7 @@ def _following(context: click.Context, found: "FittedAttack") -> Iterator[str]:
     """The command that evaluates the same model with the file: with all that made the model."""
     yield from ("eval", "--model", context.params["model"])
     for name in (*_REPEATED, *_OTHERS):
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+        if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT:
             yield from (f"--{name.replace('_', '-')}", str(context.params[name]))
     for assignment in context.params["assignments"]:
         yield from ("-o", assignment)

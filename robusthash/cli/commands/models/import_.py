@@ -9,6 +9,7 @@ import click
 
 from robusthash.checkpoints import is_pickle, read_metadata
 from robusthash.cli.common import json_option, load_host
+from robusthash.cli.input.names import BACKBONE, DATASET, OPTION, TRAINED
 from robusthash.cli.input.numbers import BITS, SIDE
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.output.following import tell_next
@@ -30,10 +31,12 @@ Plugin = TypeVar("Plugin")
 @click.command("import")
 @click.argument("file", type=PATH)
 @click.option("--layout", required=True, type=click.Choice(_LAYOUTS), help="Code that saved the file.")
-@click.option("--model", required=True, metavar="NAME", help="Hash model in the file, such as dpsh/prosgan.")
+@click.option(
+    "--model", type=TRAINED, required=True, metavar="NAME", help="Hash model in the file, such as dpsh/prosgan."
+)
 @click.option("--bits", required=True, type=BITS, metavar="K", help="Code length.")
-@click.option("--backbone", required=True, metavar="NAME", help="Feature network.")
-@click.option("--dataset", required=True, metavar="NAME", help="Dataset that it was trained on.")
+@click.option("--backbone", type=BACKBONE, required=True, metavar="NAME", help="Feature network.")
+@click.option("--dataset", type=DATASET, required=True, metavar="NAME", help="Dataset that it was trained on.")
 @click.option(
     "--image-size", type=SIDE, metavar="PIXELS", help="Height and width of its images; by default the backbone's."
 )
@@ -44,7 +47,13 @@ Plugin = TypeVar("Plugin")
     help="Write the checkpoint to this file; by default FILE-LAYOUT.safetensors in the current folder.",
 )
 @click.option(
-    "-o", "--option", "assignments", multiple=True, metavar="PLUGIN.FIELD=VALUE", help="Set an option of a plugin."
+    "-o",
+    "--option",
+    "assignments",
+    type=OPTION,
+    multiple=True,
+    metavar="PLUGIN.FIELD=VALUE",
+    help="Set an option of a plugin.",
 )
 @json_option
 @click.pass_context

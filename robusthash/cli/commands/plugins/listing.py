@@ -9,6 +9,7 @@ import click
 
 from robusthash.boundary import foreign
 from robusthash.cli.common import json_option, load_host
+from robusthash.cli.input.names import PLUGIN
 from robusthash.cli.output.columns import paragraph, show_table
 from robusthash.host import PluginHost, PluginKind, Registered, owner_of
 from robusthash.options import OptionField, describe, plain
@@ -38,7 +39,7 @@ def list_(context: click.Context, *, kind: str | None, as_json: bool) -> None:
 
 
 @click.command("show")
-@click.argument("name")
+@click.argument("name", type=PLUGIN)
 @kind_option
 @json_option
 @click.pass_context

@@ -20,15 +20,16 @@ _HINTS = {
     "effort": "evaluate with several: robusthash eval --vary rnm.steps=10,50,100 ...",
     "bits": "evaluate several code lengths: robusthash eval --bits 16 --bits 32 ...",
     "iteration": "gradient attacks store one: evaluate again with --force",
+    "jpeg": "evaluate with some: robusthash eval --jpeg 90 --jpeg 75 ...",
 }
 
 
 @click.command("curve")
 @click.option(
     "--over",
-    type=click.Choice(["epsilon", "effort", "bits", "iteration"]),
+    type=click.Choice(["epsilon", "effort", "bits", "iteration", "jpeg"]),
     required=True,
-    help="The x axis: the radius, the effort of the attack, the code length, or the steps within one run.",
+    help="The x axis: the radius, the attack's effort, the code length, the steps within a run, or the JPEG quality.",
 )
 @results_option
 @click.option(
@@ -56,7 +57,7 @@ def command(
     models: tuple[str, ...],
     attacks: tuple[str, ...],
 ) -> None:
-    """Show stored results as curves: the metric over epsilon, effort or bits.
+    """Show stored results as curves: the metric over epsilon, effort, bits or JPEG quality.
 
     Records that differ only in that form a curve; single records are left out. Effort is the option that sets how long
     an attack runs, such as its steps. Over iteration: the mean Hamming distance to the aim after each step of a
@@ -82,7 +83,8 @@ def command(
     selected = select(store, datasets=datasets, models=models, attacks=attacks)
     curves = build_curves(selected, Over(over), trace_of=lambda record: _trace(store, record))
     if not curves.panels:
-        lacking = "has a trace of its steps" if over == "iteration" else f"differs from another in {over} alone"
+        alone = f"differs from another in {over} alone"
+        lacking = {"iteration": "has a trace of its steps", "jpeg": "has scores after JPEG"}.get(over, alone)
         nothing(f"none of {len(selected)} records {lacking}", _HINTS[over])
     if form == "table":
         out().print(render_curves(curves))

@@ -15,6 +15,7 @@ from robusthash.cli.common import (
     results_option,
     retriever_option,
 )
+from robusthash.cli.input.names import OPTION
 from robusthash.cli.input.selection import select, selection_options
 from robusthash.host import require_owners
 from robusthash.options import parse_assignments
@@ -29,6 +30,7 @@ from robusthash.options import parse_assignments
     "-o",
     "--option",
     "assignments",
+    type=OPTION,
     multiple=True,
     metavar="PLUGIN.FIELD=VALUE",
     help="Set an option of the retriever: -o faiss-ivf.nprobe=8.",

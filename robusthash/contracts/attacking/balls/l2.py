@@ -25,6 +25,9 @@ class L2(Neighbourhood):
     def even(self, size: float, box: Box, elements: int) -> float:  # noqa: D102 - as in the base class
         return size * box.width / math.sqrt(elements)
 
+    def steepest(self, gradient: Tensor) -> Tensor:  # noqa: D102 - as in the base class
+        return unit_length(gradient)
+
     def distance(self, inputs: Tensor, clean: Tensor, box: Box) -> Tensor:  # noqa: D102 - as in the base class
         return (inputs - clean).square().flatten(1).sum(1).sqrt() / box.width
 
@@ -42,7 +45,9 @@ class L2(Neighbourhood):
         if not outside.any():
             return inside
         shape = (-1, *[1] * (clean.ndim - 1))
-        scaled = box.clamp(clean + _scale(change, clean, radius * (1 - _MARGIN), box).view(shape) * change)
+        with torch.no_grad():  # a gradient goes through the scaling as through a constant
+            scale = _scale(change, clean, radius * (1 - _MARGIN), box).view(shape)
+        scaled = box.clamp(clean + scale * change)
         return torch.where(outside.view(shape), scaled, inside)
 
     def point(self, uniform: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
@@ -83,6 +88,17 @@ class L2(Neighbourhood):
     def contains(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:  # noqa: D102 - as in the base class
         near = self.distance(inputs, clean, box) * box.width <= self.reach(size, box) + box.tolerance
         return near & ((inputs >= box.low) & (inputs <= box.high)).flatten(1).all(1)
+
+
+def unit_length(gradient: Tensor) -> Tensor:
+    """The gradient divided by its L2 norm, per sample: (n, ...); a gradient of zero stays zero.
+
+    >>> unit_length(torch.tensor([[3.0, -4.0], [0.0, 0.0]])).tolist()
+    [[0.6000000238418579, -0.800000011920929], [0.0, 0.0]]
+    """
+    norm: Tensor = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    norm = norm.clamp_min(torch.finfo(gradient.dtype).tiny)
+    return gradient / norm.view(-1, *[1] * (gradient.ndim - 1))
 
 
 def _scale(change: Tensor, clean: Tensor, radius: float, box: Box) -> Tensor:

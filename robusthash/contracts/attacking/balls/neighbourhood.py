@@ -18,6 +18,10 @@ class Neighbourhood(ABC):
         """The change of each element, in the units of the inputs, if a radius is spent on all of them alike."""
         return self.reach(size, box)
 
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """The change of size 1 that a gradient promises most of: its sign, if elements are bounded one by one."""
+        return gradient.sign()
+
     @abstractmethod
     def distance(self, inputs: Tensor, clean: Tensor, box: Box) -> Tensor:
         """Distance of each input from its clean one: (n,) float, comparable with a radius."""

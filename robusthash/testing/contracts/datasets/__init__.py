@@ -1,4 +1,4 @@
-"""The contract of datasets: their splits, and how they load.
+"""The contract of datasets: their splits, texts beside their images, and how they load.
 
 ::
 
@@ -15,9 +15,10 @@
 
 from robusthash.testing.contracts.datasets.loading import Loading
 from robusthash.testing.contracts.datasets.splits import Splits
+from robusthash.testing.contracts.datasets.texts import Texts
 
 __all__ = ["DatasetContract"]
 
 
-class DatasetContract(Splits, Loading):
+class DatasetContract(Splits, Texts, Loading):
     """The contract of datasets. Override the fixtures ``dataset``, ``spec`` and, if it needs files, ``context``."""

@@ -7,6 +7,7 @@ from robusthash.testing.contracts.models.descriptors import DescriptorContract
 from robusthash.testing.contracts.models.hashing import HashContract, ModelContract
 from robusthash.testing.contracts.models.objectives import ObjectiveContract
 from robusthash.testing.contracts.models.ready import ReadyModelContract
+from robusthash.testing.contracts.models.towers import TowersContract
 
 __all__ = [
     "BackboneContract",
@@ -18,4 +19,5 @@ __all__ = [
     "ObjectiveContract",
     "ReadyModelContract",
     "TextBackboneContract",
+    "TowersContract",
 ]

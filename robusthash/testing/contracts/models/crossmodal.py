@@ -219,7 +219,7 @@ class TextBackboneContract(ModelContract, PluginObjectContract):
         """Bags of words, the last of them empty."""
         drawn = torch.rand(24, self.words, generator=torch.Generator().manual_seed(0)) < 0.2
         drawn[-1] = False
-        return ArrayTexts(drawn.float(), Modality.text(self.words, tags=True))
+        return ArrayTexts(drawn.float(), Modality.text(self.words, tags=True), _vocabulary(self.words))
 
     @pytest.fixture
     def build(self, backbone: TextBackbone, texts: ArrayTexts) -> Callable[[], HashModel]:
@@ -253,3 +253,13 @@ class TextBackboneContract(ModelContract, PluginObjectContract):
             (gradient,) = torch.autograd.grad(features(inputs).square().sum(), inputs)
         assert gradient.isfinite().all()
         assert (gradient * inputs).any(1).all()
+
+    def test_what_it_starts_from_is_the_same_each_time(self, backbone: TextBackbone) -> None:
+        """It is a part of the identity of what is trained on it."""
+        assert backbone.initial() == backbone.initial()
+        assert backbone.initial() == "none" or backbone.pretrained, "random weights are named none"
+
+
+def _vocabulary(words: int) -> list[str]:
+    """Different words of letters alone."""
+    return ["".join(chr(ord("a") + number // 26**place % 26) for place in (2, 1, 0)) for number in range(words)]

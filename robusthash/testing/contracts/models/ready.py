@@ -35,13 +35,14 @@ class ReadyModelContract(HashContract, PluginObjectContract):
         return method
 
     @pytest.fixture
-    def build(self, method: ReadyModel) -> Callable[[], HashModel]:
-        """Builds the model for the tests' images."""
+    def modalities(self) -> dict[str, Modality]:
+        """What the model is built for; a subclass overrides this if it takes texts too."""
+        return {IMAGE: Modality.image(self.image_size)}
 
-        def built() -> HashModel:
-            return tower_of(method.build({IMAGE: Modality.image(self.image_size)}), IMAGE)
-
-        return built
+    @pytest.fixture
+    def build(self, method: ReadyModel, modalities: dict[str, Modality]) -> Callable[[], HashModel]:
+        """Builds the model for the tests' images; of one with several towers, that of images."""
+        return lambda: tower_of(method.build(modalities), IMAGE)
 
     def test_it_is_what_was_declared(self, method: ReadyModel, model: HashModel) -> None:
         """The code length that the plugin declares, for images of the requested size."""

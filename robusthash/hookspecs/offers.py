@@ -1,15 +1,8 @@
-"""The whole extension surface.
-
-A plugin is a module named by an entry point of the group ``robusthash``. It implements any of these hooks with
-``@robusthash.hookimpl``. Each yields frozen specs, which name a class without importing it: the module of a class is
-imported when one of its specs is used.
-"""
+"""Hooks by which a plugin offers objects: each yields specs."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
-import pluggy
-
+from robusthash.hookspecs.markers import hookspec
 from robusthash.specs import (
     AttackSpec,
     BackboneSpec,
@@ -20,30 +13,6 @@ from robusthash.specs import (
     ModelSpec,
     RetrieverSpec,
 )
-
-if TYPE_CHECKING:
-    from robusthash.events import CellInfo, EpochInfo, ErrorInfo, RunEnd, RunInfo
-    from robusthash.results import Record
-
-__all__ = [
-    "hookimpl",
-    "robusthash_attacks",
-    "robusthash_backbones",
-    "robusthash_cell_failed",
-    "robusthash_cell_finished",
-    "robusthash_datasets",
-    "robusthash_defenses",
-    "robusthash_epoch_finished",
-    "robusthash_executors",
-    "robusthash_metrics",
-    "robusthash_models",
-    "robusthash_retrievers",
-    "robusthash_run_finished",
-    "robusthash_run_started",
-]
-
-hookspec = pluggy.HookspecMarker("robusthash")
-hookimpl = pluggy.HookimplMarker("robusthash")
 
 
 @hookspec
@@ -218,89 +187,3 @@ def robusthash_executors() -> Iterable[ExecutorSpec]:
             )
     """
     return ()
-
-
-@hookspec
-def robusthash_run_started(cells: int, settings: "RunInfo") -> None:
-    """Observes the start of an evaluation: the number of its cells, and the whole request.
-
-    Example::
-
-        import logging
-
-        from robusthash import hookimpl
-
-
-        @hookimpl
-        def robusthash_run_started(cells, settings):
-            logging.getLogger("my_package").info("%d cells on %s", cells, settings.dataset)
-    """
-
-
-@hookspec
-def robusthash_epoch_finished(epoch: "EpochInfo") -> None:
-    """Observes each epoch of a training: of a model, of a defense, or of an attack. What is cached is not trained.
-
-    Example::
-
-        import logging
-
-        from robusthash import hookimpl
-
-
-        @hookimpl
-        def robusthash_epoch_finished(epoch):
-            logging.getLogger("my_package").info("%s, epoch %d: %.2f", epoch.training, epoch.epoch, epoch.loss)
-    """
-
-
-@hookspec
-def robusthash_cell_finished(record: "Record", reused: bool) -> None:
-    """Observes each cell that has a record, new or stored before, in the order in which they are finished.
-
-    Example::
-
-        import logging
-
-        from robusthash import hookimpl
-
-
-        @hookimpl
-        def robusthash_cell_finished(record, reused):
-            state = "stored before" if reused else "new"
-            logging.getLogger("my_package").info("%s on %s: %s", record.attack.name, record.victim.model.name, state)
-    """
-
-
-@hookspec
-def robusthash_cell_failed(cell: "CellInfo", owner: str, error: "ErrorInfo") -> None:
-    """Observes each cell that could not be evaluated: whose fault it is (distribution and version), and what it was.
-
-    Example::
-
-        import logging
-
-        from robusthash import hookimpl
-
-
-        @hookimpl
-        def robusthash_cell_failed(cell, owner, error):
-            logging.getLogger("my_package").warning("%s on %s: %s", cell.attack, cell.model, error.message)
-    """
-
-
-@hookspec
-def robusthash_run_finished(records: "tuple[Record, ...]", seconds: float, end: "RunEnd") -> None:
-    """Observes the end of each evaluation that has started, however it ends: its records, its duration, and how.
-
-    Example::
-
-        import logging
-
-        from robusthash import hookimpl
-
-
-        @hookimpl
-        def robusthash_run_finished(records, seconds, end):
-            logging.getLogger("my_package").info("%s: %d records in %.0f s", end.how, len(records), seconds)
-    """

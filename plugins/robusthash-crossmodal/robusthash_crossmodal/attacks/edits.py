@@ -1,4 +1,4 @@
-"""Tag edits: adds, drops and swaps tags of a text, as somebody could who types it."""
+"""Edits of a text as somebody could type it: tags added, dropped and swapped, words replaced, characters mistyped."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -7,27 +7,28 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, distance_to, find_aim
-from robusthash.contracts import Attack, AttackBatch, AttackContext, Norm
+from robusthash.contracts import Attack, AttackBatch, AttackContext, Moves, Norm
+from robusthash.devices import as_double
 from robusthash.errors import OptionError
 from robusthash.specs import Capability, Goal
-from robusthash_crossmodal.attacks.moves import best_moves, every_move
 
 _INPUTS = 8192  #: inputs in one pass
 _BELOW = 0.999  #: of one bit: what the loss counts for at most
 
 
 @dataclass(frozen=True, kw_only=True)
-class TagEdits(Attack):
-    """Edits tags one after the other, and keeps the bags whose codes are nearest to the aim.
+class Edits(Attack):
+    """Edits a text step by step, and keeps the bags of words whose codes are nearest to the aim.
 
-    An edit adds a tag, drops one, or swaps one for another. The gradient at a bag tells which edits promise most; the
-    ``candidates`` best of them are passed through the model, and the ``beam`` best bags go on. A first edit is tried in
-    all ways, if there are no more than ``exhaustive``: then the outcome of one edit is the nearest that there is.
+    What an edit is, the norm says. The gradient at a bag tells which edits promise most; the ``candidates`` best of
+    them are passed through the model, and the ``beam`` best bags go on. A first edit is tried in all ways, if there are
+    no more than ``exhaustive``: then the outcome of one edit is the nearest that there is.
 
     Bags are compared by the number of bits that differ from the aim, and equal ones by ``-mean(tanh(f(x)) h)``.
     """
 
     effort: ClassVar[str | None] = "candidates"
+    counted: ClassVar[Norm]
 
     aim: Aim = Aim.MAINSTAY  #: the code to reach
     candidates: int = 64  #: edits of a bag that are tried at each step
@@ -51,7 +52,7 @@ class TagEdits(Attack):
 
     @property
     def norms(self) -> frozenset[Norm]:  # noqa: D102 - as in the base class
-        return frozenset({Norm.TAGS})
+        return frozenset({self.counted})
 
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: D102 - as in the base class
         clean, box = batch.inputs, context.threat.box
@@ -67,20 +68,32 @@ class TagEdits(Attack):
         before = clean >= box.low + box.width / 2
         bags, scores = before[None], self._scores(before[None], aim, context)
         context.observe(query, 0, scores[:1].long())
-        for edit in range(int(context.threat.epsilon)):
+        grown: list[list[tuple[Tensor, Moves]]] = []  # after so many edits, the bags of the beam and what to do next
+        for edits in range(1, int(context.threat.epsilon) + 1):
+            grown.append(self._next(bags, before, aim, context, first=edits == 1))
             tried = [bags]
-            for bag, slope in zip(bags, self._slopes(bags, aim, context), strict=True):
-                gains = slope * torch.where(bag, -box.width, box.width)
-                moves = every_move(bag, before)
-                if edit or moves.count > self.exhaustive:
-                    moves = best_moves(bag, before, gains, self.candidates)
-                tried.append(moves.applied(bag))
+            for done, pairs in enumerate(grown):
+                tried += [moves.where(moves.cost == edits - done).applied(bag) for bag, moves in pairs]
             bags = _distinct(torch.cat(tried))
             scores = self._scores(bags, aim, context)
             order = scores.argsort(stable=True)[: self.beam]
-            bags, scores = bags[order], scores[order]
-            context.observe(query, edit + 1, scores[:1].long())
+            bags, scores = bags[order.to(bags.device)], scores[order]
+            context.observe(query, edits, scores[:1].long())
         return bags[0]
+
+    def _next(
+        self, bags: Tensor, before: Tensor, aim: Tensor, context: AttackContext, *, first: bool
+    ) -> list[tuple[Tensor, Moves]]:
+        """Each bag with the edits to be tried on it: of each cost, all that there are, or those that promise most."""
+        box, found = context.threat.box, []
+        for bag, slope in zip(bags, self._slopes(bags, aim, context), strict=True):
+            gains = slope * torch.where(bag, -box.width, box.width)
+            moves = context.threat.moves(bag, before)
+            for cost in range(1, int(context.threat.epsilon) + 1):
+                alike = moves.where(moves.cost == cost)
+                every = first and len(alike) <= self.exhaustive
+                found.append((bag, alike if every else alike.best(gains, self.candidates)))
+        return found
 
     def _slopes(self, bags: Tensor, aim: Tensor, context: AttackContext) -> Tensor:
         """Gradients of the loss of some bags: (n, d)."""
@@ -97,8 +110,29 @@ class TagEdits(Attack):
             with torch.no_grad():
                 logits = context.surrogate(_typed(part, context))
             bits = distance_to(aim.expand_as(logits), logits, context.surrogate.space)
-            found.append(bits.double() + (_losses(logits, aim).double() + 1) / 2 * _BELOW)
+            found.append(as_double(bits) + (as_double(_losses(logits, aim)) + 1) / 2 * _BELOW)
         return torch.cat(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TagEdits(Edits):
+    """Adds, drops and swaps tags of a text."""
+
+    counted: ClassVar[Norm] = Norm.TAGS
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordEdits(Edits):
+    """Replaces words of a text by words of the vocabulary."""
+
+    counted: ClassVar[Norm] = Norm.WORDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Typos(Edits):
+    """Mistypes characters of a text, so that a word becomes another one, or none that the model knows."""
+
+    counted: ClassVar[Norm] = Norm.CHARACTERS
 
 
 def _typed(bags: Tensor, context: AttackContext) -> Tensor:

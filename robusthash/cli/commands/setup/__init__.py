@@ -1,0 +1,1 @@
+"""The commands around the others: configuration files, and completion in the shell."""
