@@ -7,6 +7,7 @@ Everything is judged from written files. Processor time is of crafting, writing 
 """
 
 import argparse
+import json
 import shutil
 import tempfile
 import time
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import torch
 
@@ -27,7 +28,7 @@ from robusthash.evaluation.protecting.crafting import Protection
 from robusthash.evaluation.protecting.judging import Judge, read_after
 from robusthash.evaluation.protecting.outcome import Judged, Seen
 from robusthash.evaluation.running.checking import known
-from robusthash.evaluation.tasks.protect import Delivery, protect_photographs
+from robusthash.evaluation.tasks.protect import MANIFEST, protect_photographs
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.host import PluginHost
@@ -124,13 +125,18 @@ def counted(name: str, after: str, seen: Sequence[tuple[Seen, str]]) -> None:
     print(f"| {name} | {after} | {lost} | {moved:.1f} | {few} |", flush=True)
 
 
-def protected(row: Row, folder: Path, output: Path, setting: RunSettings, host: PluginHost) -> tuple[Delivery, float]:
-    """The photographs of a folder, changed as a row says, and the processor time of each in seconds."""
-    request = photograph_request(row.models, row.attack, setting, epsilon=row.epsilon)
-    found, options = find_photographs(folder, output), Protection(masked=row.masked)
-    started = time.process_time()
-    delivery = protect_photographs(request, found, host, output=output, options=options, progress=silent)
-    return delivery, (time.process_time() - started) / len(delivery.photographs)
+def protected(row: Row, folder: Path, output: Path, setting: RunSettings, host: PluginHost) -> dict[str, Any]:
+    """The manifest of a folder's photographs, changed as a row says; if they are in the output already, theirs."""
+    stored = output / MANIFEST
+    if not stored.exists():
+        request = photograph_request(row.models, row.attack, setting, epsilon=row.epsilon)
+        found, options = find_photographs(folder, output), Protection(masked=row.masked)
+        started = time.process_time()
+        protect_photographs(request, found, host, output=output, options=options, progress=silent)
+        seconds = (time.process_time() - started) / len(found.paths)
+        print(f"<!-- {row.name}: {seconds:.2f} s of processor time each -->", flush=True)
+    manifest: dict[str, Any] = json.loads(stored.read_text())
+    return manifest
 
 
 def measure(
@@ -138,21 +144,20 @@ def measure(
     classes: Mapping[str, str],
     witnesses: Mapping[str, Witness],
     folder: Path,
+    output: Path,
     setting: RunSettings,
     host: PluginHost,
 ) -> None:
     """Prints what each model makes of photographs that are changed as a row says."""
-    with tempfile.TemporaryDirectory() as temporary:
-        output = Path(temporary)
-        delivery, seconds = protected(row, folder, output, setting, host)
-        for who, witness in witnesses.items():
-            judged = [
-                (witness(folder / one.source, output / one.file), classes[one.source]) for one in delivery.photographs
-            ]
-            for after in judged[0][0]:
-                counted(f"{row.name}{who}", after, [(one[after].protected, own) for one, own in judged])
-        psnr = sum(one.psnr for one in delivery.photographs) / len(delivery.photographs)
-        print(f"<!-- {row.name}: PSNR {psnr:.1f} dB, {seconds:.2f} s of processor time each -->", flush=True)
+    photographs = protected(row, folder, output, setting, host)["photographs"]
+    for who, witness in witnesses.items():
+        judged = [
+            (witness(folder / one["source"], output / one["file"]), classes[one["source"]]) for one in photographs
+        ]
+        for after in judged[0][0]:
+            counted(f"{row.name}{who}", after, [(one[after].protected, own) for one, own in judged])
+    psnr = sum(one["psnr"] for one in photographs) / len(photographs)
+    print(f"<!-- {row.name}: PSNR {psnr:.1f} dB -->", flush=True)
 
 
 def main() -> None:
@@ -161,6 +166,7 @@ def main() -> None:
     parser.add_argument("--other", help="checkpoint that is not, of images of the same size")
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--photographs", type=int, default=50)
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the changed photographs, and judge those in it")
     parser.add_argument("--only", nargs="*", help="rows to measure, by name")
     parser.add_argument("-o", "--option", action="append", default=[], metavar="PLUGIN.FIELD=VALUE")
     args = parser.parse_args()
@@ -169,8 +175,8 @@ def main() -> None:
     rows = [
         Row(name="8/255", models=(args.model,)),
         Row(name="4/255", models=(args.model,), epsilon=4 / 255),
-        Row(name="8/255, no mask", models=(args.model,), masked=False),
         Row(name="noise, 8/255, no mask", models=(args.model,), attack="noise", masked=False),
+        Row(name="8/255, no mask", models=(args.model,), masked=False),
     ]
     with ExitStack() as stack:
         system = stack.enter_context(system_of(photograph_request((args.model,), None, setting), host))
@@ -179,7 +185,8 @@ def main() -> None:
             rows.append(Row(name="8/255 on both models", models=(args.model, args.other)))
             stranger = stack.enter_context(system_of(photograph_request((args.other,), None, setting), host))
             witnesses[f", seen by {Path(args.other).stem}"] = Witness.of(stranger)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder, temporary = (Path(stack.enter_context(tempfile.TemporaryDirectory())) for _ in range(2))
+        kept = args.keep or temporary
         own = chosen(system, args.photographs)
         classes = {Path(shutil.copy(path, folder)).name: label for path, label in own.items()}
         print(f"{len(own)} photographs of {system.resources.data.name}, {torch.get_num_threads()} thread(s)\n")
@@ -190,7 +197,8 @@ def main() -> None:
                 counted(f"clean{who}", after, [(one[after].clean, label) for one, label in judged])
         for row in rows:
             if not args.only or row.name in args.only:
-                measure(row, classes, witnesses, folder, setting, host)
+                output = kept / row.name.replace("/", "-")
+                measure(row, classes, witnesses, folder, output, setting, host)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,12 @@ from typing import Any, NoReturn
 import click
 import numpy as np
 import pytest
+import torch
 
 import robusthash.evaluation
 from robusthash.cli import group
 from robusthash.cli.input.session import Session
+from robusthash.cli.output import devices
 from robusthash.errors import RobustHashError
 from robusthash.host.files import FILES_VARIABLE
 from robusthash.results import Against, QueryArrays, ResultStore, ScoreKey
@@ -116,7 +118,7 @@ def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reader")
     store = ResultStore(folder / "results")
     for attack, epsilon in itertools.product(("rnm", "hag", "strongest"), (2 / 255, 8 / 255)):
-        record = make_record(attack=attack, epsilon=epsilon)
+        record = make_record(attack=attack, epsilon=epsilon, qualities=(75,))
         count = record.dataset.queries
         scores = {
             ScoreKey(stage, name): np.full(count, measured[Against.OWN][name].value)
@@ -182,6 +184,7 @@ def test_a_command_runs_as_far_as_to_computing(
 
     for name in _COMPUTING:
         monkeypatch.setattr(robusthash.evaluation, name, compute)
+    monkeypatch.setattr(devices, "find_device", lambda _name: torch.device("cpu"))  # the reader has a GPU
     try:
         _, refused = run(command, reader)
     except Computing:

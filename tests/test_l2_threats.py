@@ -14,6 +14,7 @@ from robusthash.contracts import ArrayImages, Norm, Radius, RetrievalData, Split
 from robusthash.errors import CapabilityError, InputError, OptionError, UsageError
 from robusthash.results import Record, ResultStore
 from robusthash.testing import SmallVictim, toy_images
+from tests.suites import read_suite
 
 QUICK = ("-o", "train.epochs=3", "-o", "rnm.steps=15", "--queries", "20", "--quiet")
 RADII = ("--epsilon", "0.1", "--epsilon", "l2:0.7", "--epsilon", "l2")
@@ -131,8 +132,6 @@ def test_python_refuses_a_norm_without_a_size() -> None:
 
 
 def test_a_suite_names_radii_of_both_norms(tmp_path: Path) -> None:
-    from robusthash.evaluation import read_suite
-
     suite = tmp_path / "suite.toml"
     suite.write_text('models = ["dpsh"]\nepsilons = ["8/255", 0.1, "l2:0.5", "l2"]\n')
     found = read_suite(suite).epsilons

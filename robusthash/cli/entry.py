@@ -185,11 +185,11 @@ def _fail(session: Session, message: str, hint: str | None, exit_code: int, sket
             click.echo(json.dumps(told, indent=2))
         if session.debug:
             click.echo(traceback.format_exc(), err=True)
+        for drawn in sketch:  # above, so that what is wrong and what would be right are read last
+            line(drawn, err=True, drawn=True)
         line(f"error: {message}", err=True)
         if hint:
             line(f"hint: {hint}", err=True)
-        for drawn in sketch:
-            line(drawn, err=True, drawn=True)
     except OSError:  # the exit code tells whom no stream can
         _silence(sys.stderr)
     return exit_code

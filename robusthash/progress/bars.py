@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _PAUSE = 0.5  #: seconds between two drawings, at least; the reports themselves only leave a note
-_SHARE = 100  #: times what a drawing took of the processor is what the process takes for itself before the next
+_SHARE = 200  #: times what a drawing took of the processor is what the process takes for itself before the next
 _LONGEST = 5.0  #: seconds between two drawings, at most: a process that waits takes little of the processor
 _BARS = ((100, 30), (72, 16), (56, 8))  #: columns of a terminal, and of the bars that it has room for
 _MOST = 5  #: lines

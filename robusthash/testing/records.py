@@ -17,7 +17,7 @@ from robusthash.results.records.parts import (
     VictimUse,
 )
 from robusthash.results.records.record import Record
-from robusthash.results.records.stages import ADVERSARIAL, CLEAN, UNROUNDED, Against
+from robusthash.results.records.stages import Against, is_clean, stages_of
 from robusthash.specs import Direction, Distance, Goal, Norm, PluginUse, Role
 
 OWNER = "sample-plugin 1.0"  #: distribution and version of every plugin in these records
@@ -96,6 +96,7 @@ def make_record(
     seed: int = 0,
     protocols: Mapping[str, str] | None = None,
     headline: str | None = None,
+    qualities: tuple[int, ...] = (),
     relevance: str = "share-any",
     versions: Mapping[str, str] | None = None,
     created: str = _CREATED,
@@ -127,6 +128,7 @@ def make_record(
         seed: of the run.
         protocols: protocol ids by metric.
         headline: the metric that the record is judged by; None for the first of ``protocols``.
+        qualities: of JPEG, at which the queries were hashed again: with the same metrics.
         relevance: when an item is relevant.
         versions: of robusthash and torch.
         created: UTC time.
@@ -157,6 +159,7 @@ def make_record(
         scoring=Scoring(
             protocols=protocols,
             headline=headline or next(iter(protocols)),
+            qualities=qualities,
             relevance=relevance,
             retriever=PluginUse(name="torch", owner=OWNER),
         ),
@@ -167,7 +170,7 @@ def make_record(
             environment={"device": "cpu", "device_name": "x86_64", "threads": "2"},
         ),
         outcome=Outcome(
-            metrics=_metrics(protocols, clean, after, target),
+            metrics=_metrics(protocols, clean, after, target, qualities),
             floors=_floors(target),
             imagery={"psnr": 34.5, "ssim": 0.95, "linf": epsilon, "l2": 0.9, "clipped": 0.0, "hamming": 11.0},
             cost=Cost(forward=20_000, backward=20_000, seconds=2.5, queries=queries, learning=learning),
@@ -188,15 +191,15 @@ def with_digest(record: Record) -> Record:
 
 
 def _metrics(
-    protocols: Mapping[str, str], clean: float, after: float, target: float | None
+    protocols: Mapping[str, str], clean: float, after: float, target: float | None, qualities: tuple[int, ...]
 ) -> dict[str, dict[Against, dict[str, Measure]]]:
     values = {Against.OWN: (clean, after)} | ({} if target is None else {Against.TARGET: (0.12, target)})
     return {
         stage: {
-            against: {name: make_measure(pair[stage != CLEAN]) for name in protocols}
+            against: {name: make_measure(pair[not is_clean(stage)]) for name in protocols}
             for against, pair in values.items()
         }
-        for stage in (CLEAN, ADVERSARIAL, UNROUNDED)
+        for stage in stages_of(qualities)
     }
 
 

@@ -42,6 +42,7 @@ def completed(words: str, **environment: str) -> tuple[list[str], str]:
         ("robusthash eval --defense no", {"plain,none"}),
         ("robusthash rescore --metric ma", {"plain,map"}),
         ("robusthash eval -o rnm-p2", {"plain,rnm-p2p.", "plain,rnm-p2s."}),
+        ("robusthash eval -o defense:f", {"plain,defense:fpad."}),
         ("robusthash train -o tra", {"plain,train."}),
         ("robusthash eval --device c", {"plain,cpu", "plain,cuda"}),
         ("robusthash search --direction t", {"plain,t2i", "plain,t2t"}),
@@ -135,9 +136,8 @@ def test_an_installation_elsewhere_replaces_the_line(home: Path, monkeypatch: py
     assert run(["completion", "install", "--shell", "bash"]) == 0
     (line,) = (home / ".bashrc").read_text().splitlines()
     assert str(home / "a b" / "robusthash" / "completion.bash") in line
-    done = subprocess.run(
-        ["bash", "-c", ". ~/.bashrc; complete -p robusthash"], capture_output=True, text=True, check=True
-    )
+    shell = ["bash", "-c", ". ~/.bashrc; complete -p robusthash"]
+    done = subprocess.run(shell, capture_output=True, text=True, check=True)
     assert "_robusthash_completion" in done.stdout
 
 

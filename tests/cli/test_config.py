@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import jsonschema
 import pytest
 
@@ -50,6 +51,8 @@ def toml_of(key: Key) -> tuple[str, str]:
         return str(kind.least), str(kind.least)
     if kind is RADIUS:
         return "0.25", "0.25"
+    if isinstance(kind, click.Choice):
+        return f'"{kind.choices[0]}"', str(kind.choices[0])
     return '"none"', "none"
 
 

@@ -104,7 +104,7 @@ def test_a_layout_that_is_none_is_answered_with_a_drawing(pictures: Path, capsys
     (pictures / "dog").rename(pictures / "cat" / "dog\x1b[31m\n::error::")
     arguments = ["data", "verify", "folder", "--data-root", str(pictures)]
     assert run(arguments) == 2
-    error, hint, found, *drawn = capsys.readouterr().err.splitlines()
+    found, *drawn, error, hint = capsys.readouterr().err.splitlines()
     assert "lie in one folder, cat/" in error
     assert hint.startswith("hint: ")
     assert found == f"found in {pictures}:"

@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from torch import Tensor
 
 from robusthash.contracts import ArrayTexts, Box, Modality, Norm, Radius, Threat
@@ -164,6 +164,7 @@ def test_the_projection_is_within_the_edits_and_stays_there(
 
 
 @settings(max_examples=40)
+@example(Norm.CHARACTERS, torch.tensor([1.0, 0, 1, 0, 0, 0]), torch.tensor([1.5, 2, 1.5, 0, 0, 0]), 3)
 @given(counted, bags, anything, st.integers(0, 3))
 def test_the_projection_is_the_nearest_bag(norm: Norm, clean: Tensor, unit: Tensor, k: int) -> None:
     found = on(norm, k).project(unit[None], clean[None])[0]

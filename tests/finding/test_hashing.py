@@ -191,6 +191,8 @@ def _say(old: str, new: str) -> Damage:
         (_set("labels", torch.zeros(2, 5, dtype=torch.uint8)), "labels"),
         (_say('"size": 12', '"size": 0'), "size 0"),
         (_say('"size": 12', '"size": "x"'), "size"),
+        (_say("[3, 16, 16]", "[3, 1000000000, 1000000000]"), "images are"),
+        (_say("[3, 16, 16]", "[]"), "images are"),
         (_say('"format": 1', '"format": 2'), "format"),
         (lambda tensors, _metadata: tensors.__delitem__("names"), "no names"),
         (lambda _tensors, metadata: metadata.clear(), "does not hold hashed items"),

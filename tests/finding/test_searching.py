@@ -1,6 +1,7 @@
 """Neighbours: the nearest items by the model's distance, ties by position, of items that are comparable."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +203,25 @@ def test_a_picture_that_is_gone_is_no_black_picture_on_the_sheet() -> None:
     tile = after[(before != after).any(2)]
     assert len(tile) > 10_000  # of 128 x 128
     assert np.median(tile, axis=0).tolist() == [0xDD] * 3  # blank, with its name
+
+
+@pytest.mark.usefixtures("photographs")
+def test_no_picture_is_read_that_is_outside_of_the_folder() -> None:
+    model = rh.wrap(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(768, 8)), image_size=16)
+    hashed = rh.hash(model, "photographs")
+    names = ("../secret.png", *hashed.names[1:])
+    Image.new("RGB", (20, 20)).save("secret.png")
+    replace(hashed, names=names).write("codes.safetensors")
+    answer = rh.search(model, "photographs/class 1/04.png", database="codes.safetensors", neighbours=2)
+    assert answer.item_view is None
+
+
+@pytest.mark.usefixtures("photographs")
+def test_a_sheet_has_so_many_neighbours_at_most(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["search", ONE, *MODEL, "--database", "photographs", "-k", "29", "--picture", "sheet.png"]) == 0
+    assert "the first 20 of 29 neighbours" in capsys.readouterr().out
+    with Image.open("sheet.png") as sheet:
+        assert sheet.width < 22 * 150
 
 
 @pytest.mark.usefixtures("photographs")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from robusthash.results import ADVERSARIAL, Against, Flag, PluginUse, Record
 from robusthash.results.comparing.consistency import SLACK, inconsistencies
+from robusthash.specs import Norm
 from robusthash.testing.records import make_dataset, make_measure, make_model, make_record
 
 HASHNET = make_model("hashnet", weights="h")
@@ -43,6 +44,12 @@ def test_the_weaker_one_that_ought_to_be_stronger_is_flagged(check: str) -> None
     assert _found(suspect, witness) == _found(witness, suspect) == {suspect.digest: [check]}
     stronger, weaker = _pair(check, (0.3, 0.4))
     assert _found(stronger, weaker) == {}
+
+
+def test_a_larger_length_is_not_weaker_and_norms_are_not_compared() -> None:
+    suspect, witness = _pair("RH011", (0.4, 0.3), norm=Norm.L2)
+    assert _found(suspect, witness) == {suspect.digest: ["RH011"]}
+    assert _found(suspect, _pair("RH011", (0.4, 0.3))[1]) == {}
 
 
 @CHECKS

@@ -33,7 +33,15 @@ from robusthash.contracts import (
 from robusthash.errors import CapabilityError, TrainingError, UsageError
 from robusthash.testing.crossmodal import ToyPairs, ToyTowers
 from robusthash.testing.victims import SIDE
-from robusthash.training import LayeredModel, build_network, build_towers, prepare_towers, train, weights_digest
+from robusthash.training import (
+    CrossModalStep,
+    LayeredModel,
+    build_network,
+    build_towers,
+    prepare_towers,
+    train,
+    weights_digest,
+)
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(epochs=24, batch_size=16, lr=1e-2)
@@ -199,6 +207,21 @@ def test_features_of_a_frozen_backbone_are_computed_once(data: RetrievalData) ->
     layered(model, IMAGE).features.register_forward_hook(count)
     train(model, Pull(), replace(RECIPE, backbone_lr_scale=0.0), data, seed=0, device=CPU)
     assert calls <= 2  # a probe of their width, and 40 items in one batch
+
+
+class Reading(CrossModalStep):
+    """A loss that needs images themselves."""
+
+    def reads(self, modality: str) -> bool:
+        return modality == IMAGE
+
+
+def test_features_stand_in_for_no_input_that_a_loss_reads(data: RetrievalData) -> None:
+    model, sizes = build(data), []
+    layered(model, IMAGE).features.register_forward_hook(lambda _part, given, _found: sizes.append(given[0].shape))
+    train(model, Reading(Pull(), seed=0), replace(RECIPE, backbone_lr_scale=0.0), data, seed=0, device=CPU)
+    assert len(sizes) > RECIPE.epochs * len(data.train) // RECIPE.batch_size
+    assert {shape[1:] for shape in sizes} == {(3, SIDE, SIDE)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -102,9 +102,17 @@ def test_one_tower_alone_is_attacked_if_it_is_named(attacked: str) -> None:
     model = towers()
     step.start(model, TRAIN, STEP, CPU)
     assert list(step.inners) == [attacked]
+    assert [step.reads(name) for name in (IMAGE, TEXT)] == [attacked == IMAGE, attacked == TEXT]
     step.loss(model, batch(), STEP).backward()
     reached = {name: any(one.grad is not None for one in model.tower(name).parameters()) for name in (IMAGE, TEXT)}
     assert reached == {IMAGE: attacked == IMAGE, TEXT: attacked == TEXT}
+
+
+def test_a_frozen_backbone_is_not_hardened() -> None:
+    assert Away(backbone_lr_scale=0.0).recipe.backbone_lr_scale == 0
+    assert Away().recipe.backbone_lr_scale == 1
+    with pytest.raises(OptionError, match="backbone_lr_scale"):
+        Away(backbone_lr_scale=-1.0)
 
 
 def test_each_tower_is_attacked_within_its_own_threat() -> None:
@@ -118,7 +126,7 @@ def test_each_tower_is_attacked_within_its_own_threat() -> None:
 
 def test_texts_without_tags_are_not_edited() -> None:
     continuous = Modality.text(6)
-    with pytest.raises(CapabilityError, match="without tags"):
+    with pytest.raises(CapabilityError, match="texts of tags"):
         Away(edits=1).step(None, epsilon=0.1, modalities={TEXT: continuous})
 
 

@@ -131,6 +131,7 @@ def test_an_ensemble_is_of_attacks_that_are_here(spec: AttackSpec) -> None:
     assert ensemble.needs == spec.needs == frozenset().union(*(member.needs for member in members))
     assert {ensemble.goal, *(member.goal for member in members)} == spec.goals
     assert all(member.bounded for member in members)
+    assert all(member.norms >= ensemble.norms == spec.norms for member in members)
 
 
 def test_names_are_unique() -> None:

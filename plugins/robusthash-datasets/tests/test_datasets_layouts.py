@@ -55,6 +55,13 @@ class TestImageFolder(DatasetContract):
     [
         ("train val test", "test val", "train", "train", "train is the database and the train split; test and val are"),
         ("train valid", "valid", "train", "train", "train is the database and the train split; valid is the queries"),
+        (
+            "training_set test_set",
+            "test_set",
+            "training_set",
+            "training_set",
+            "training_set is the database",
+        ),
         ("Training Testing", "Testing", "Training", "Training", "Training is the database"),
         (
             "test database train",
@@ -83,7 +90,11 @@ def test_splits_are_read_by_their_names(
 
 #: Folders that are read, with what is said of them.
 ODD = {
-    "a class called train": (["train/1.jpg", "train/2.jpg", "car/1.jpg", "bus/1.jpg"], "bus car train", ""),
+    "a class called train": (
+        ["train/1.jpg", "train/2.jpg", "car/1.jpg", "bus/1.jpg"],
+        "bus car train",
+        "train/ is a class, because",
+    ),
     "cat and Cat": (["Cat/1.jpg", "cat/1.jpg", "dog/1.jpg"], "Cat cat dog", "'Cat' and 'cat' are two classes"),
     "pictures beside classes": (
         ["1.jpg", "cat/1.jpg", "dog/1.jpg"],
@@ -129,7 +140,9 @@ def test_odd_folders_are_read_and_told(tree: Any, name: str) -> None:
         (tree.root / path).mkdir(parents=True, exist_ok=True) if path.endswith("/") else None
     data, said = loaded(tree.root)
     assert " ".join(data.classes) == classes
-    assert told in said if told else not said
+    assert told in said
+    if not told:
+        assert said.endswith("; queries are drawn")
 
 
 #: Folders that are refused, with what is said and what would be right.
@@ -156,6 +169,7 @@ WRONG = {
     ),
     "two trains": (["train/cat/1.jpg", "Train/cat/1.jpg", "val/cat/1.jpg"], "would both be the train split", "layouts"),
     "train without test": (["train/cat/1.jpg", "database/cat/1.jpg"], "no queries: query, test or val", "layouts"),
+    "COCO": (["train2017/1.jpg", "val2017/1.jpg"], "train2017/ holds 1 picture without", "in train2017/"),
     "splits without classes": (["train/1.jpg", "test/1.jpg"], "train/ holds 1 picture without", "in train/"),
     "queries without classes": (
         ["train/cat/1.jpg", "test/1.jpg"],

@@ -10,7 +10,7 @@ import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.config.option import config_option
-from robusthash.cli.input.names import ATTACK, DEFENSE, MODEL
+from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, MODEL
 from robusthash.cli.input.numbers import BITS, RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
@@ -48,10 +48,13 @@ _SHOWN = 5  #: texts whose changes are printed
     metavar="8/255|l2:0.5",
     help="Radius in L-infinity or L2; by default that of the dataset, with --input 8/255.",
 )
-@click.option("--edits", metavar="[words:|...]N", help="Most edits of a text instead, as robusthash eval takes them.")
+@click.option(
+    "--edits", type=RADIUS, metavar="[words:|...]N", help="Most edits of a text instead, as robusthash eval takes them."
+)
 @click.option(
     "--direction",
-    type=click.Choice([one.value for one in Direction]),
+    type=DIRECTION,
+    metavar="i2i|i2t|t2i|t2t",
     help="What searches for what; by default the model's own, and of texts if there are --edits.",
 )
 @config_option()
@@ -107,7 +110,9 @@ def command(
     setting = make_setting(**values)
     radius = None if epsilon is None else parse_radius(epsilon)
     counted = None if edits is None else parse_edits(edits)
-    way = None if direction is None else Direction(direction)
+    from robusthash.evaluation.planning.choices import parse_choice
+
+    way = None if direction is None else parse_choice(Direction, "direction", direction)
     if radius is not None and counted is not None:
         raise OptionError("--epsilon and --edits are both set", hint="a threat has one radius: leave one of them out")
     from robusthash.evaluation.planning.fitted import only_attack

@@ -80,6 +80,8 @@ def _one(key: Key) -> dict[str, Any]:
         return {"type": "integer", **bounds}
     if kind is RADIUS:
         return {"type": ["string", "number"]}
+    if isinstance(kind, click.Choice):
+        return {"enum": list(kind.choices)}
     if isinstance(kind, OneOf) and not isinstance(kind, PluginName):
         return {"anyOf": [{"enum": list(kind.words)}, {"type": "string"}]}
     return {"type": "string"}

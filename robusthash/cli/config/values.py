@@ -66,6 +66,8 @@ def _one(key: Key, value: object, folder: Path) -> Any:
         raise WrongValueError(f"is {_told(value)}, not {wanted(key)}")
     if not isinstance(value, str):
         return value
+    if isinstance(kind, click.Choice) and value not in kind.choices:
+        raise WrongValueError(f"is {value!r}, not one of {', '.join(map(str, kind.choices))}")
     if isinstance(kind, AnyPath) or (isinstance(kind, NameOrPath) and value not in kind.words):
         try:
             path = folder / read_path(value, key.name)

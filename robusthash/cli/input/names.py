@@ -10,7 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from robusthash.errors import RobustHashError
-from robusthash.host import PluginHost, PluginKind
+from robusthash.host import PluginHost, PluginKind, Registered, owner_of
 from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
 
 if TYPE_CHECKING:
@@ -82,12 +82,14 @@ class PluginName(OneOf):
             host = PluginHost.load()
         except RobustHashError:  # the command will say what is wrong; a shell would print it into the line
             return
-        seen: dict[str, str] = {}
+        seen: dict[str, list[Registered]] = {}
         for kind in PluginKind if self.kind is None else (self.kind,):
             for one in host.all(kind):
-                seen.setdefault(one.spec.name, one.spec.summary)
-        for name, summary in seen.items():
-            yield CompletionItem(f"{name}{self._ending}", help=summary)
+                seen.setdefault(one.spec.name, []).append(one)
+        for name, found in seen.items():
+            yield CompletionItem(f"{name}{self._ending}", help=found[0].spec.summary)
+            for one in found if self._ending and len(found) > 1 else ():  # an option says which of them it is for
+                yield CompletionItem(f"{owner_of(host, one)}{self._ending}", help=one.spec.summary)
 
 
 MODEL = PluginName(PluginKind.MODEL, files=True)

@@ -54,7 +54,8 @@ class Threat:
         bound = radius if isinstance(radius, Radius) else Radius(size=radius)
         if bound.norm.counts and bound.norm not in modality.edited:
             raise CapabilityError(
-                f"{bound} is for texts of {_TEXTS[bound.norm]}, and the queries are {modality.name}s of none",
+                f"{bound} is for texts of {_TEXTS[bound.norm]}, and the queries are {modality.name}s without "
+                f"{bound.norm}",
                 hint="attack texts of tags, such as --direction t2i, or give the radius as --epsilon",
             )
         words = modality.vocabulary if bound.norm is Norm.CHARACTERS else None

@@ -1,5 +1,6 @@
 """What splits are called by those who publish data, and which of the three each is."""
 
+import re
 from collections.abc import Sequence
 
 _KINDS = {
@@ -9,6 +10,8 @@ _KINDS = {
     **dict.fromkeys(("database", "gallery"), "database"),
     **dict.fromkeys(("train", "training"), "train"),
 }
+#: Words that are part of such a name and say nothing: ``training_set``, ``test_images``, ``val2017``.
+_WORDS = {"set", "images", "image", "imgs", "img", "data", "dataset", "split", "labels", "label"}
 
 
 class SplitNames:
@@ -35,10 +38,10 @@ class SplitNames:
     def role(name: str) -> str | None:
         """The split that items under a name are; None if it is the name of something else.
 
-        >>> SplitNames.role("Test"), SplitNames.role("database"), SplitNames.role("cat")
-        ('query', 'database', None)
+        >>> [SplitNames.role(name) for name in ("Test", "train2017", "gallery_set", "cat")]
+        ['query', 'train', 'database', None]
         """
-        kind = _KINDS.get(name.casefold())
+        kind = _kind(name)
         return "query" if kind in {"test", "val"} else kind
 
     def wrong(self) -> str | None:
@@ -49,7 +52,8 @@ class SplitNames:
         """
         first: dict[str, str] = {}
         for name in self.names:
-            kind = _KINDS[name.casefold()]
+            kind = _kind(name)
+            assert kind is not None  # noqa: S101 - all names have roles
             if kind in first:
                 return f"{first[kind]} and {name} would both be the {kind} split"
             first[kind] = name
@@ -79,3 +83,9 @@ class SplitNames:
         parts = {split: [name for name in self.names if self.role(name) == split] for split in told}
         listed = [(" and ".join(own), len(own), told[split]) for split, own in parts.items() if own]
         return "; ".join(f"{own} {'is' if count == 1 else 'are'} {what}" for own, count, what in listed)
+
+
+def _kind(name: str) -> str | None:
+    """Which of the usual names a name is: ``test`` of ``Test_Images``."""
+    words = [word for word in re.findall(r"[^\W\d_]+", name.casefold()) if word not in _WORDS]
+    return _KINDS.get(words[0]) if len(words) == 1 else None

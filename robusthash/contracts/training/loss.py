@@ -54,6 +54,13 @@ class LossStep(ABC, Generic[Trained]):
     def loss(self, model: Trained, batch: TrainBatch, step: TrainStep) -> Tensor:
         """The loss of one batch: a scalar, differentiable in the model's parameters."""
 
+    def reads(self, modality: str) -> bool:  # noqa: ARG002 - for subclasses
+        """Whether it needs a tower's inputs themselves; by default it does.
+
+        Otherwise, where a tower's backbone is frozen, its features may stand in for its inputs: they are computed once.
+        """
+        return True
+
     def start(self, model: Trained, split: Split, step: TrainStep, device: torch.device) -> None:
         """Prepares the state; called once, with the model on the device, before the optimiser is made.
 

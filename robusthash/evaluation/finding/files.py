@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from robusthash.contracts import IMAGE
 from robusthash.errors import CheckpointError, InputError, OptionError
 from robusthash.evaluation.finding.hashed import Hashed, Maker, Source
 from robusthash.files.documents import parse_json
@@ -19,6 +20,7 @@ from robusthash.files.header import read_metadata
 from robusthash.files.paths import as_text, read_path
 from robusthash.files.storage import write_atomically
 from robusthash.files.tensors import load_tensors, save_tensors
+from robusthash.limits import LARGEST_SIDE
 from robusthash.results.rendering.escaping import for_csv
 
 KEY = "robusthash-hashed"  #: of the description, in the metadata of a file
@@ -114,6 +116,9 @@ def _read(about: _About, tensors: dict[str, Tensor]) -> Hashed:
         raise ValueError(f"its format is {about.format}, not {_FORMAT}")
     if about.made.size < 1:
         raise ValueError(f"its items have size {about.made.size}")
+    side = about.made.shape[-1] if about.made.shape else 0
+    if about.made.modality == IMAGE and (about.made.shape != (3, side, side) or not 1 <= side <= LARGEST_SIDE):
+        raise ValueError(f"its images are {about.made.shape}")
     missing = sorted({_ITEMS, _NAMES} - tensors.keys())
     if missing:
         raise ValueError(f"it has no {' and no '.join(missing)}")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from robusthash.contracts import IMAGE, TEXT, Inputs, Progress, silent
-from robusthash.errors import InputError, UsageError
+from robusthash.errors import DatasetError, InputError, UsageError
 from robusthash.evaluation.finding.files import read_hashed
 from robusthash.evaluation.finding.finder import Finder, one_model
 from robusthash.evaluation.finding.found import Answer, Found, Neighbour
@@ -165,7 +165,10 @@ def _view_of(hashed: Hashed, system: System) -> Inputs | None:
         root = Path(source.folder)
         if not root.is_dir():
             return None
-        found = Pictures(root, hashed.names, size=made.shape[1], resize=made.resize, keeps=made.keeps, outside=True)
+        try:  # a stranger's file may name what is outside
+            found = Pictures(root, hashed.names, size=made.shape[1], resize=made.resize, keeps=made.keeps)
+        except DatasetError:
+            return None
         found.broken = {}
         return found
     splits = {split.name: split for split in (data.query, data.database, data.train)}

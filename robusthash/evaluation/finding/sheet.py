@@ -12,12 +12,12 @@ from robusthash.contracts import Images, Inputs, read_pixels
 from robusthash.errors import OptionError
 from robusthash.evaluation.finding.found import Answer, Found, Neighbour
 from robusthash.evaluation.finding.pictures import Pictures
-from robusthash.evaluation.finding.wording import words_of
 from robusthash.files.paths import read_path
 from robusthash.files.storage import write_atomically
 from robusthash.results.rendering.escaping import visible
 
 MOST = 50  #: queries on a sheet
+ACROSS = 20  #: neighbours of each
 _TILE = 128  #: pixels of an item's height and width
 _FRAME, _GAP = 3, 10  #: pixels around an item, and between items
 _FONT, _LINE = 11, 14  #: pixels of a letter, and of a line of text
@@ -43,7 +43,7 @@ def sheet_format(path: Path) -> str:
 
 
 def write_sheet(found: Found, path: str | PathLike[str]) -> None:
-    """Writes a contact sheet of the first queries of a search.
+    """Writes a contact sheet of the first queries of a search, with the first neighbours of each.
 
     The frame of a neighbour is green if it has a label of the query, red if it has none, grey if that is unknown.
 
@@ -63,9 +63,9 @@ def write_sheet(found: Found, path: str | PathLike[str]) -> None:
 
 
 def drawn(found: Found) -> Image.Image:
-    """The contact sheet of a search, at most :data:`MOST` queries."""
+    """The contact sheet of a search: at most :data:`MOST` queries, and :data:`ACROSS` neighbours of each."""
     answers = found.answers[:MOST]
-    across = 1 + max(len(answer.neighbours) for answer in answers)
+    across = 1 + min(ACROSS, max(len(answer.neighbours) for answer in answers))
     step, height = _TILE + 2 * _FRAME + _GAP, _TILE + 2 * _FRAME + _CAPTION * _LINE + _GAP
     title = _LINE + _GAP
     sheet = Image.new("RGB", (_GAP + across * step, _GAP + title + len(answers) * height), _PAPER)
@@ -74,7 +74,7 @@ def drawn(found: Found) -> Image.Image:
     for row, answer in enumerate(answers):
         top = _GAP + title + row * height
         _place(sheet, (_GAP, top), _tile(found.query_view, row, answer.query), _QUERY, _told_query(answer))
-        for near in answer.neighbours:
+        for near in answer.neighbours[:ACROSS]:
             tile = _tile(found.item_view, near.item, near.name)
             left = _GAP + near.rank * step
             _place(sheet, (left, top), tile, _colour(near), _told(found, near))
@@ -99,7 +99,7 @@ def _tile(view: Inputs | None, item: int, name: str) -> Image.Image:
         if not (isinstance(view, Pictures) and item in view.broken):
             return _pixels(pixels)
         view = None  # it was there when it was hashed, and is not any more
-    words = words_of(view, item) if view is not None else None
+    words = view.written([item])[0] if view is not None and view.vocabulary is not None else None
     tile = Image.new("RGB", (_TILE, _TILE), _PAPER if words else _BLANK)
     pen = ImageDraw.Draw(tile)
     for number, line in enumerate(_wrapped(words or name, pen)[: _TILE // _LINE]):

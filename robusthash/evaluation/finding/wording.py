@@ -49,12 +49,7 @@ def bags(texts: Sequence[str], view: Inputs) -> ArrayTexts:
         if lacking:
             told = f"{text!r}: the vocabulary lacks {', '.join(map(repr, lacking))}, which is left out"
             warnings.warn(told, RobustHashWarning, stacklevel=2)
-    return ArrayTexts(rows, modality, vocabulary)
-
-
-def words_of(view: Inputs, item: int) -> str | None:
-    """A text as a person wrote it, or its words, separated by blanks; None if it is no bag of words."""
-    return None if view.vocabulary is None else view.written([item])[0]
+    return ArrayTexts(rows, modality, vocabulary, texts)
 
 
 def _spaced(text: str) -> str:

@@ -65,6 +65,7 @@ class AdversarialTraining(TrainedDefense):
     momentum: float = 0.9  #: of sgd
     weight_decay: float = 5e-4  #: L2 penalty on all parameters
     schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
+    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
 
     def __post_init__(self) -> None:
@@ -95,6 +96,7 @@ class AdversarialTraining(TrainedDefense):
             epochs=self.epochs,
             batch_size=self.batch_size,
             schedule=self.schedule,
+            backbone_lr_scale=self.backbone_lr_scale,
             augment=self.augment,
         )
 

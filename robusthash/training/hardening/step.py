@@ -96,6 +96,9 @@ class AdversarialStep(LossStep[Any]):
         kind, clean = type(self.method), self.clean.identity() if self.clean else "nothing"
         return f"{kind.__module__}.{self.method!r} with {self.inners!r}, seed {self._seed}, beside {clean}"
 
+    def reads(self, modality: str) -> bool:  # noqa: D102
+        return modality in self.inners  # what is attacked
+
     def start(self, model: _Model, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
         if isinstance(self.clean, ObjectiveStep) and isinstance(model, HashModel):
             self.clean.start(model, split, step, device)

@@ -52,6 +52,9 @@ class CrossModalStep(LossStep[CrossModalHashModel]):
         kind = type(self.objective)
         return f"{kind.__module__}.{self.objective!r}"
 
+    def reads(self, modality: str) -> bool:  # noqa: ARG002, D102
+        return False  # a loss over codes
+
     def start(  # noqa: D102
         self, model: CrossModalHashModel, split: Split, step: TrainStep, device: torch.device
     ) -> None:

@@ -1,6 +1,6 @@
 """Frozen backbones: they are left as they are, and where nothing else changes, their features are computed once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -31,7 +31,13 @@ def frozen_parts(model: Model, recipe: Recipe) -> list[nn.Module]:
 
 
 def on_features(
-    model: Model, split: Split, recipe: Recipe, *, device: torch.device, progress: Progress
+    model: Model,
+    split: Split,
+    recipe: Recipe,
+    *,
+    needed: Callable[[str], bool],
+    device: torch.device,
+    progress: Progress,
 ) -> tuple[Model, Split]:
     """A model and a train split of features, where the backbone is frozen and images are not augmented.
 
@@ -42,17 +48,18 @@ def on_features(
         model: on the device.
         split: the train split.
         recipe: how the model is trained.
+        needed: whether a loss needs the inputs of a modality themselves, as :meth:`LossStep.reads` says.
         device: where to compute.
         progress: called with (done, total, what) after each batch.
 
     Returns:
-        Both unchanged, if the backbone is trained or images are augmented.
+        Both unchanged, if the backbone is trained, images are augmented, or all inputs are needed.
     """
     if not frozen_parts(model, recipe) or recipe.augment != "none":
         return model, split
     towers, views = dict(towers_of(model)), dict(split.views)
     for name, tower in towers.items():
-        if isinstance(tower, LayeredModel) and tower.pretrained is not None:
+        if isinstance(tower, LayeredModel) and tower.pretrained is not None and not needed(name):
             values = encode(
                 Inside(tower, tower.embed),
                 split.view(name),

@@ -87,8 +87,7 @@ def train(
     _require_fit(model, split)
     identity = training_identity(model, step, recipe, split, seed)
     model.to(device)
-    if step is not loss:  # a loss over codes needs no more of a frozen backbone than its features
-        model, split = on_features(model, split, recipe, device=device, progress=progress)
+    model, split = on_features(model, split, recipe, needed=step.reads, device=device, progress=progress)
     position = Position()
     step.start(model, split, _step(model, recipe, position), device)
     optimizer = make_optimizer(recipe, model, step.parameters())

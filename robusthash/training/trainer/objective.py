@@ -51,6 +51,9 @@ class ObjectiveStep(LossStep[HashModel]):
         kind = type(self.objective)
         return f"{kind.__module__}.{self.objective!r}"
 
+    def reads(self, modality: str) -> bool:  # noqa: ARG002, D102
+        return False  # a loss over codes
+
     def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
         # A head should be a pure function of its arguments; one that draws from torch's global state repeats as well.
         with seeded(Randomness(seed=self.seed, purpose="head")):

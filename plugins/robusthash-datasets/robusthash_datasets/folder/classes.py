@@ -34,7 +34,7 @@ class _Reader:
     def content(self) -> Content:
         seen = self._seen
         if not seen.count:
-            raise self._refused(f"no images in {self._root}", "arrange them in one of the layouts below")
+            raise self._refused(f"no images in {self._root}", "arrange them in one of the layouts shown")
         if not seen.filled:
             raise self._refused(
                 f"directly in {self._root}: {counted(len(seen.pictures))} without a class",
@@ -47,6 +47,8 @@ class _Reader:
             found = self._splits(named, others)
         else:
             found = {None: self._single(seen)}
+            held = [folder.name for folder in named if folder.count]
+            self._notes += [f"{name}/ is a class, because it holds pictures, as the others do" for name in held]
         self._tell_left([] if None in found else others, single=None in found)
         return self._items(found)
 
@@ -77,7 +79,7 @@ class _Reader:
         if wrong:
             raise self._refused(
                 f"{self._root} holds {shown([f'{name}/' for name in names])}: {wrong}",
-                "name them as one of the layouts below",
+                "name them as in one of the layouts shown",
             )
         if told := SplitNames(names).reading():
             self._notes.append(told)
@@ -133,6 +135,8 @@ class _Reader:
             raise self._refused(
                 f"no image in {self._root} lies {depth} folders deep", "set folder.depth to the level of the classes"
             )
+        if None in found:
+            self._notes.insert(0, f"a folder per class, {shown(classes)}; queries are drawn")
         number = {name: i for i, name in enumerate(classes)}
         items = tuple(Item(name=path, labels=(number[normal(name)],), split=split) for path, name, split in rows)
         return Content(classes=tuple(classes), items=items, notes=tuple(self._notes))

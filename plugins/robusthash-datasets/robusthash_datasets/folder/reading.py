@@ -69,7 +69,8 @@ def _listed(root: Path, seen: Survey, tables: Sequence[str], naming: Naming) -> 
                 hint=f"name one: --data-root {root / tables[0]}",
                 sketch=drawn(root, seen),
             )
-        return read_tables({None: root / tables[0]}, naming)
+        table = read_tables({None: root / tables[0]}, naming)
+        return replace(table, notes=(f"{tables[0]} is the table of labels", *table.notes))
     archives = [name for name in seen.others if name.lower().endswith(".npz")]
     if not seen.count and len(archives) == 1:
         return read_archive(root / archives[0])

@@ -24,7 +24,6 @@ from torch import Tensor
 from robusthash.contracts import DatasetContext, FileImages, Images, Progress
 from robusthash.errors import DatasetError
 from robusthash.files.contents import content_digest, content_digests, file_state
-from robusthash.files.locks import locked
 from robusthash.files.storage import temporary_beside
 from robusthash.processes import end_with_parent
 from robusthash_datasets.images.room import require_room
@@ -135,8 +134,8 @@ class Copies:
         images = FileImages(
             self._root, names, size=like.size[0], resize=like.resize, outside=True, workers=1, keeps=like.keeps
         )
+        self._digests(names)  # before they are decoded
         for position, name in enumerate(names):
-            self._digests([name])  # before it is decoded
             with suppress(DatasetError):  # reading it raises the error, with the line that names it
                 stored += self.keep([name], images.read([position]))
         return stored
@@ -185,7 +184,7 @@ class DecodedStore(Copies):
         return DecodedStore, (self._files, self._folder)
 
     def fill(self, progress: Progress, workers: int | None = None) -> int:
-        """Decodes the images that are missing, or whose files have changed; another process that does so is waited for.
+        """Decodes the images that are missing, or whose files have changed.
 
         An unreadable image is skipped: reading it raises the error later, as without a store.
 
@@ -196,15 +195,14 @@ class DecodedStore(Copies):
         Returns:
             The number of decoded images.
         """
-        with locked(self.file.with_suffix(".lock")):
-            pending: list[str] = []
-            for part in _parts(list(self.rows)):
-                pending += [name for name, there in zip(part, self.read(part)[0], strict=True) if not there]
-            parts = _parts(pending)
-            done = filled = 0
-            for part, stored in zip(parts, self._decode(parts, workers), strict=True):
-                done, filled = done + len(part), filled + stored
-                progress(done, len(pending), "decoding images")
+        pending: list[str] = []
+        for part in _parts(list(self.rows)):
+            pending += [name for name, there in zip(part, self.read(part)[0], strict=True) if not there]
+        parts = _parts(pending)
+        done = filled = 0
+        for part, stored in zip(parts, self._decode(parts, workers), strict=True):
+            done, filled = done + len(part), filled + stored
+            progress(done, len(pending), "decoding images")
         return filled
 
     def _decode(self, parts: list[list[str]], workers: int | None) -> Iterator[int]:

@@ -17,9 +17,7 @@ class FromFiles(Dataset):
     """A dataset with its images in files."""
 
     skip_broken: bool = False  #: leave out items with a bad line or image instead of raising an error
-    decoded: Literal["auto", "none", "query-train", "all"] = (
-        "auto"  #: splits that are decoded once; auto: as they are read
-    )
+    decoded: Literal["auto", "none", "query-train", "all"] = "auto"  #: what is decoded once; auto: what is read
 
     def finished(self, data: RetrievalData, context: DatasetContext, *, left_out: int = 0) -> RetrievalData:
         """Applies the options to loaded data. If items were left out, its name ends in ``-part``.

@@ -91,7 +91,7 @@ def command(
     if picture is not None:
         require_writable_file(picture, "--picture")
     from robusthash.evaluation import Queries, search
-    from robusthash.evaluation.finding.sheet import MOST, sheet_format
+    from robusthash.evaluation.finding.sheet import ACROSS, MOST, sheet_format
 
     drawn = request.setting.queries is not None
     asked = Queries(pictures=pictures, texts=texts, ids=ids, drawn=drawn)
@@ -108,5 +108,6 @@ def command(
         return
     out().print(found)
     if picture is not None:
-        some = f", the first {MOST} of {len(found.answers)} queries" if len(found.answers) > MOST else ""
+        parts = (("queries", len(found.answers), MOST), ("neighbours", neighbours, ACROSS))
+        some = "".join(f", the first {most} of {count} {what}" for what, count, most in parts if count > most)
         line(f"picture: {picture}{some}")

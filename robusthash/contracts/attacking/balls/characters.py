@@ -1,5 +1,8 @@
 """The bags that a few edits of characters make of a text's words."""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -30,7 +33,7 @@ class Characters(Bags):
         return torch.tensor(found, dtype=clean.dtype, device=clean.device)
 
     def project(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
-        """The nearest bag, if no two words come nearest by turning into the same one: then the second is only lost."""
+        """The nearest bag, if no two words come nearest by becoming the same one: the second takes its next best."""
         before = there(clean, box).flatten(1)
         inside = self.contains(inputs, clean, size, box)
         near, now, old = (part.cpu() for part in (unit(inputs, box), there(inputs, box).flatten(1), before))
@@ -73,30 +76,47 @@ class Characters(Bags):
         """The words of the nearest bag: (d,) bool. A knapsack of what each word may become at each cost."""
         nearer = torch.where(before, 1 - 2 * near, 2 * near - 1).numpy()  # in squares, if a word is dropped or added
         absent = ~before.numpy()
-        spent: list[tuple[float, tuple[tuple[int, int], ...]]] = [(0.0, ())] * (size + 1)  # gain, and what became what
+        spent = [_Spent()] * (size + 1)
         for word in before.nonzero().flatten().tolist():
-            row = self.spelling.row(word)
-            choices = [(1, float(nearer[word]), -1)]
+            row, lost = self.spelling.row(word), float(nearer[word])
+            becoming = {1: [(lost, -1)]}
             for cost in range(1, size + 1):
                 among = np.flatnonzero(absent & (row == cost))
-                if len(among):
-                    best = int(among[nearer[among].argmax()])
-                    choices.append((cost, float(nearer[word] + nearer[best]), best))
+                best = among[np.argsort(-nearer[among], kind="stable")[: size + 1]]  # one of them is not taken yet
+                becoming.setdefault(cost, []).extend((lost + float(nearer[new]), int(new)) for new in best)
             spent = [
                 max(
                     [spent[used]]
                     + [
-                        (spent[used - cost][0] + gain, (*spent[used - cost][1], (word, becomes)))
-                        for cost, gain, becomes in choices
+                        spent[used - cost].and_then(word, new, gain)
+                        for cost, options in becoming.items()
                         if cost <= used
+                        for gain, new in options
+                        if new not in spent[used - cost].taken
                     ],
-                    key=lambda one: one[0],
+                    key=lambda one: one.gain,
                 )
                 for used in range(size + 1)
             ]
         found = before.clone()
-        for word, becomes in spent[size][1]:
+        for word, new in spent[size].became:
             found[word] = False
-            if becomes >= 0:
-                found[becomes] = True
+            if new >= 0:
+                found[new] = True
         return found
+
+
+@dataclass(frozen=True)
+class _Spent:
+    """How some words are misspelt best: the gain in squares, and what became what, -1 for what no model knows."""
+
+    gain: float = 0.0
+    became: tuple[tuple[int, int], ...] = ()
+
+    @cached_property
+    def taken(self) -> frozenset[int]:
+        """The words that are there already, by being what another one has become."""
+        return frozenset(new for _, new in self.became if new >= 0)
+
+    def and_then(self, word: int, new: int, gain: float) -> "_Spent":
+        return _Spent(self.gain + gain, (*self.became, (word, new)))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from robusthash.contracts import Attack, AttackBatch, AttackContext, HashModel, Norm, Radius, Threat
+from robusthash.contracts import Attack, AttackBatch, AttackContext, HashModel, Norm, Radius
 from robusthash.specs import AttackSpec, Distance
 from robusthash.testing.contracts.attacks.fixtures import AttackFixtures
 from robusthash.testing.contracts.attacks.worlds import LENGTHS, copied, fitted, in_each_norm, tensors_of
@@ -74,11 +74,12 @@ class Delivery(AttackFixtures):
         if attack.modalities is not None or Distance.HAMMING not in attack.distances or Norm.LINF not in attack.norms:
             pytest.skip("it says that it does not perturb texts, works on descriptors alone, or counts edits")
         victim = TextVictim()
-        batch, context = toy_batch(victim), replace(fitted(attack, victim), threat=Threat.on(victim.modality, 0.5))
-        result = attack(batch, context)
-        assert not result.clipped.any()
-        for inputs in (result.inputs, result.unrounded):
-            assert context.threat.contains(inputs, batch.inputs).all()
-        assert torch.equal(result.inputs, context.threat.box.nearest(result.inputs))
-        assert (result.unrounded != batch.inputs).any()
-        assert torch.equal(attack(batch, context).inputs, result.inputs)
+        batch, learnt = toy_batch(victim), fitted(attack, victim)
+        for context in in_each_norm(attack, learnt, Radius(size=0.5), Radius(size=1.0, norm=Norm.L2)):
+            result = attack(batch, context)
+            assert not result.clipped.any()
+            for inputs in (result.inputs, result.unrounded):
+                assert context.threat.contains(inputs, batch.inputs).all()
+            assert torch.equal(result.inputs, context.threat.box.nearest(result.inputs))
+            assert (result.unrounded != batch.inputs).any()
+            assert torch.equal(attack(batch, context).inputs, result.inputs)
