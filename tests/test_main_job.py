@@ -179,7 +179,7 @@ def test_an_interrupted_run_says_130_and_goes_on(cache: Path, tmp_path: Path) ->
         (("eval", "--model", "dpsh", "--attack", "rnm", "--metric", "mapp"), ("mapp",)),
         (("eval", "--model", "dpsh", "--attack", "rnm", "-o", "rnm.step=3x"), ("rnm.step", "sign")),
         (("eval", "--model", "dpsh", "--attack", "rnm", "-o", "steps=3"), ("steps=3", "plugin.field=value")),
-        (("eval", "--model", "dpsh", "--attack", "rnm", "--suite", "x.toml"), ("--suite",)),
+        (("eval", "--model", "dpsh", "--attack", "rnm", "--suite", "x.toml"), ("x.toml",)),
         (("eval", "--suite", "missing.toml"), ("missing.toml",)),
         (("eval", "--model", "missing.py:build", "--attack", "rnm"), ("missing.py",)),
         (("eval", "--model", "dpsh", "--attack", "rnm", "--checkpoint", "no.safetensors"), ("no.safetensors",)),

@@ -151,6 +151,16 @@ def test_what_is_no_toml_is_refused(tmp_path: Path, content: str) -> None:
         read_config(written(tmp_path, content))
 
 
+def test_a_file_of_a_windows_editor_is_read(tmp_path: Path) -> None:
+    """With a byte-order mark, and lines that end as they do there; errors still name the line."""
+    path = tmp_path / "robusthash.toml"
+    path.write_bytes(b"\xef\xbb\xbfmodel = 'dpsh'\r\n[eval]\r\nseed = 3\r\n")
+    assert set(read_config(path).of("eval")) == {"models", "seed"}
+    path.write_bytes(b"\xef\xbb\xbfmodl = 'dpsh'\r\n")
+    with pytest.raises(InputError, match="1: unknown key 'modl'"):
+        read_config(path)
+
+
 def test_a_command_goes_before_all_and_the_command_line_before_both(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -165,6 +165,16 @@ def test_projection_and_delivery_never_leave_ball_and_box(clean: Tensor, inputs:
     assert torch.equal(threat.deliver(delivered, clean), delivered)
 
 
+@pytest.mark.parametrize("side", [4, 64])
+@pytest.mark.parametrize("size", [0.0001, 1 / 128, 0.5])
+def test_elements_that_are_rounded_the_same_way_do_not_leave_a_small_ball(size: float, side: int) -> None:
+    threat = Threat(epsilon=size, norm=Norm.L2)
+    clean = torch.arange(1, 255).view(-1, 1, 1, 1).expand(-1, 3, side, side) / 255
+    projected = threat.project(torch.zeros_like(clean), clean)
+    assert (length(projected, clean) <= size).all()
+    assert torch.equal(threat.project(projected, clean), projected)
+
+
 @given(levels, near)
 def test_what_is_inside_is_left_as_it_is(clean: Tensor, change: Tensor) -> None:
     inside = PIXELS.clamp(clean + change)

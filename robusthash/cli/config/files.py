@@ -122,7 +122,7 @@ def read_config(path: Path) -> Config:
         InputError: it cannot be read, is not TOML, or a key is unknown.
     """
     try:
-        text = read_file(path, at_most=_MOST).decode()
+        text = read_file(path, at_most=_MOST).decode("utf-8-sig")
         content: Any = tomllib.loads(text)
     except OSError as error:
         raise InputError(

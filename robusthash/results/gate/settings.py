@@ -79,7 +79,7 @@ def read_settings(path: Path) -> GateSettings:
         UsageError: it has no such table, or an entry of it is wrong; the message has the line.
     """
     try:
-        text = read_file(path).decode()
+        text = read_file(path).decode("utf-8-sig")
         content = tomllib.loads(text)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", hint="name a TOML file") from error

@@ -120,6 +120,7 @@ rules = [
 
 def test_a_file_of_its_own_needs_no_table(tmp_path: Path) -> None:
     assert len(read_settings(write(tmp_path / "gate.toml", 'rules = ["map >= 0.3"]')).rules) == 1
+    assert len(read_settings(write(tmp_path / "bom.toml", '\ufeffrules = ["map >= 0.3"]')).rules) == 1
 
 
 @pytest.mark.parametrize(

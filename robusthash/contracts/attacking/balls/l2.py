@@ -9,6 +9,7 @@ from robusthash.contracts.attacking.balls.neighbourhood import Neighbourhood
 from robusthash.contracts.modality import Box
 
 _MARGIN = 2.0**-18  #: share of the radius that a projection stays short of it: float32 sums round by less
+_ULP = 2.0**-24  #: an element of size 1 is rounded by less
 _ROUNDS = 64  #: of a projection; four or five are usual
 _HALVINGS = 6  #: of the interval in which the threshold of rounding is sought: to a hundredth of a level
 
@@ -45,8 +46,11 @@ class L2(Neighbourhood):
         if not outside.any():
             return inside
         shape = (-1, *[1] * (clean.ndim - 1))
+        # All elements may be rounded the same way, which matters where the radius is small.
+        rounding = math.sqrt(clean[0].numel()) * max(abs(box.low), abs(box.high)) * _ULP
+        short = max(radius * (1 - _MARGIN) - rounding, 0.0)
         with torch.no_grad():  # a gradient goes through the scaling as through a constant
-            scale = _scale(change, clean, radius * (1 - _MARGIN), box).view(shape)
+            scale = _scale(change, clean, short, box).view(shape)
         scaled = box.clamp(clean + scale * change)
         return torch.where(outside.view(shape), scaled, inside)
 
