@@ -1,9 +1,11 @@
 """Runs in MLflow, at the place that ``MLFLOW_TRACKING_URI`` and ``MLFLOW_EXPERIMENT_NAME`` name."""
 
 import os
+import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import mlflow
@@ -20,7 +22,8 @@ class MLflow(Tracker):
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         self._client = mlflow.MlflowClient()
-        experiment = mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "robusthash")
+        with _undrawn():
+            experiment = mlflow.set_experiment(os.environ.get("MLFLOW_EXPERIMENT_NAME") or "robusthash")
         self._run = self._client.create_run(experiment.experiment_id, run_name=name).info.run_id
         params = [Param(key, text[:_LONGEST]) for key, text in flat(settings).items()]
         self._client.log_batch(self._run, params=params)
@@ -39,3 +42,13 @@ class MLflow(Tracker):
     def close(self, *, complete: bool) -> None:
         """Ends the run as finished, or as failed."""
         self._client.set_terminated(self._run, status="FINISHED" if complete else "FAILED")
+
+
+@contextmanager
+def _undrawn() -> Iterator[None]:
+    """Leaves Python's global generator as it is: one in ten ids of a new experiment is filled up with its numbers."""
+    state = random.getstate()
+    try:
+        yield
+    finally:
+        random.setstate(state)

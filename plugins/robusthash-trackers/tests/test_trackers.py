@@ -1,7 +1,9 @@
 """Each tracker against its real library, writing to a local folder; and the observer without any."""
 
+import random
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import ClassVar
 
@@ -49,6 +51,17 @@ class TestOff(ObserverContract):
         monkeypatch.delenv("ROBUSTHASH_TRACKERS", raising=False)
         monkeypatch.setattr(trackers, "_LIBRARIES", {})  # a tracker that is opened is a KeyError
         return Trackers()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_mlflow_draws_from_no_global_generator(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mlflow", reason="mlflow is not installed")
+    monkeypatch.setenv("ROBUSTHASH_TRACKERS", "mlflow")
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=10**18 + 5))  # its end begins with zeros, to be filled up
+    before = random.getstate()
+    watch(Trackers())
+    assert random.getstate() == before
+    assert any((places / "mlflow").iterdir())
 
 
 @pytest.mark.filterwarnings("ignore")
