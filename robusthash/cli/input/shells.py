@@ -46,5 +46,5 @@ def answer_shell(group: click.Group, asked: str) -> int:
     with contextlib.redirect_stderr(io.StringIO()):
         try:
             return shell_complete(group, {}, _PROGRAM, COMPLETING, asked)
-        except Exception:
+        except Exception:  # whatever it is, the command that is being typed will tell it; here it would be typed, too
             return 1
