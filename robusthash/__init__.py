@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         harden,
         hash,  # noqa: A004 - named as the command is
         load_dataset,
+        reproduce,
         search,
         train,
         wrap,
@@ -46,6 +47,7 @@ __all__ = [
     "load_dataset",
     "load_results",
     "metrics",
+    "reproduce",
     "results",
     "search",
     "train",
@@ -55,7 +57,7 @@ __all__ = [
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
     **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "evaluate", "fit"), "robusthash.api"),
-    **dict.fromkeys(("Found", "Hashed", "hash", "search"), "robusthash.api"),
+    **dict.fromkeys(("Found", "Hashed", "hash", "reproduce", "search"), "robusthash.api"),
     **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
 }
