@@ -78,6 +78,10 @@ class _Commands(LazyGroup):
             "Let an attack learn on a model, and save what it learnt.",
         ),
         "harden": ("robusthash.cli.commands.models.harden:command", "Harden a hash model and save its checkpoint."),
+        "certify": (
+            "robusthash.cli.commands.certify:command",
+            "Bound what retrieval a smoothed model keeps under any perturbation.",
+        ),
         "attack": ("robusthash.cli.commands.attack:command", "Attack the queries and save the adversarial images."),
         "hash": ("robusthash.cli.commands.finding.hash:command", "Write the codes of pictures to a file."),
         "search": (
