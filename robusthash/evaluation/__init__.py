@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from robusthash.evaluation.planning.choices import parse_choice
     from robusthash.evaluation.planning.plan import Cell, VictimPlan
     from robusthash.evaluation.planning.request import Request, RunSettings
+    from robusthash.evaluation.rebuilding.given import Given
+    from robusthash.evaluation.rebuilding.rebuild import Rebuilt, rebuilt
     from robusthash.evaluation.running.executors import Local, Processes, choose_executor
     from robusthash.evaluation.running.outcome import Failure, RunOutcome
     from robusthash.evaluation.running.run import evaluate
@@ -29,10 +31,12 @@ __all__ = [
     "Cell",
     "Certificate",
     "Failure",
+    "Given",
     "Local",
     "Picture",
     "Processes",
     "Queries",
+    "Rebuilt",
     "Request",
     "RunOutcome",
     "RunSettings",
@@ -46,6 +50,7 @@ __all__ = [
     "harden_victim",
     "hash_items",
     "parse_choice",
+    "rebuilt",
     "rescore",
     "search",
     "train_victim",
@@ -57,6 +62,8 @@ _HOMES = {
     **dict.fromkeys(("Cell", "VictimPlan"), "planning.plan"),
     **dict.fromkeys(("Request", "RunSettings"), "planning.request"),
     "parse_choice": "planning.choices",
+    "Given": "rebuilding.given",
+    **dict.fromkeys(("Rebuilt", "rebuilt"), "rebuilding.rebuild"),
     **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),
     **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
     "evaluate": "running.run",
