@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Scoring,
         VictimUse,
     )
+    from robusthash.results.records.pictures import Pictures
     from robusthash.results.records.reading import read_record
     from robusthash.results.records.record import Record
     from robusthash.results.records.stages import ADVERSARIAL, CLEAN, UNROUNDED, Against, ScoreKey, after_jpeg
@@ -56,6 +57,7 @@ __all__ = [
     "ModelUse",
     "Outcome",
     "Over",
+    "Pictures",
     "PluginUse",
     "QueryArrays",
     "Record",
@@ -97,6 +99,7 @@ _HOMES = {
     "results.records.parts": (
         "Access AttackUse Conditions DatasetUse Effort FittedUse InputsUse ModelUse Scoring VictimUse"
     ),
+    "results.records.pictures": "Pictures",
     "results.records.reading": "read_record",
     "results.records.record": "Record",
     "results.records.stages": "ADVERSARIAL CLEAN UNROUNDED Against ScoreKey after_jpeg",
