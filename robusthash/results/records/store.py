@@ -135,7 +135,7 @@ class ResultStore:
         """
         from robusthash.files.arrays import write_arrays
 
-        path = self._database_path(record)
+        path = self.database_path(record)
         if not path.exists():
             write_arrays(path, arrays)
 
@@ -147,9 +147,10 @@ class ResultStore:
         """
         from robusthash.files.arrays import read_arrays
 
-        return read_arrays(self._database_path(record))
+        return read_arrays(self.database_path(record))
 
-    def _database_path(self, record: Record) -> Path:
+    def database_path(self, record: Record) -> Path:
+        """Path of the codes and labels of the database, which all records of a victim share."""
         defense = asdict(record.victim.defense) if record.victim.defense else None
         made_from = {"dataset": record.dataset.digest, "model": record.victim.model.digest, "defense": defense}
         if record.victim.direction != Direction.I2I:

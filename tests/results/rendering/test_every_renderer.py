@@ -12,6 +12,7 @@ import json
 import pkgutil
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -26,7 +27,7 @@ from robusthash.results.curves.curves import build_curves
 from robusthash.results.curves.panels import Curves, Over
 from robusthash.results.curves.plots import save_plot
 from robusthash.results.curves.terminal import render_curves
-from robusthash.results.gate import Verdict
+from robusthash.results.gate import State, Verdict
 from robusthash.results.gate.rendering import github, junit, plain, sarif, terminal
 from robusthash.results.leaderboard import files as boards
 from robusthash.results.leaderboard.terminal import render
@@ -38,6 +39,8 @@ from robusthash.results.rendering.latex import sheets_to_latex
 from robusthash.results.rendering.markdown import sheets_to_markdown
 from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
 from robusthash.results.rendering.terminal import as_text
+from robusthash.results.submission import rendering as submission
+from robusthash.results.submission.finding import Check, Examination, Finding
 from tests.results.gate.test_renderings import everything
 from tests.results.test_hostile import NAMES, Tags, hostile_records
 
@@ -72,9 +75,17 @@ class Told:
         self.curves = _curves(self.records)
         self.sheets = _sheet(name)
 
-    @property
+    @cached_property
     def verdict(self) -> Verdict:
         return everything(self.folder, self.name)
+
+    @property
+    def examination(self) -> Examination:
+        findings = [
+            Finding(check=Check.TEXT, where=Path(self.name[:200]), message=self.name, hint=self.name, state=state)
+            for state in (State.FAIL, State.INCONCLUSIVE)
+        ]
+        return Examination(folders=(Path(self.name[:200]),), records=1, findings=tuple(findings))
 
     def plotted(self) -> str:
         path = self.folder / "plot.svg"
@@ -110,6 +121,9 @@ RENDERERS: dict[str, tuple[Callable[[Told], str], str]] = {
         lambda told: "\n".join(line.text for line in terminal.lines(told.verdict)),
         "log",
     ),
+    "submission.rendering.lines": (lambda told: "\n".join(submission.lines(told.examination)), "log"),
+    "submission.rendering.annotations": (lambda told: "\n".join(submission.annotations(told.examination)), "commands"),
+    "submission.rendering.to_json": (lambda told: submission.to_json(told.examination), "json"),
     "gate.rendering.terminal.to_text": (lambda told: terminal.to_text(told.verdict), "log"),
 }
 
