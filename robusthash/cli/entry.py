@@ -105,6 +105,10 @@ class _Commands(LazyGroup):
             "Judge stored results by rules, and against a baseline.",
         ),
         "baseline": ("robusthash.cli.commands.gates.baseline:command", "Write and show the baseline of the gate."),
+        "submission": (
+            "robusthash.cli.commands.submissions:command",
+            "Check what is submitted to a public leaderboard.",
+        ),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "config": (
             "robusthash.cli.commands.setup.config:command",
