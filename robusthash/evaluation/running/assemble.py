@@ -61,6 +61,7 @@ def assemble(
         created=now(),
         outcome=outcome,
         conditions=replace(conditions, environment={**conditions.environment, "batch": str(result.batch)}),
+        origins=replace(work.record.origins, learnt=work.job.learnt) if work.record.origins else None,
     )
     gradients = Capability.GRADIENTS in attack.needs
     arrays = replace(result.arrays, columns=columns)
