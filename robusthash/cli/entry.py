@@ -88,6 +88,10 @@ class _Commands(LazyGroup):
         "curve": ("robusthash.cli.commands.results.curve:command", "Show stored sweeps as curves."),
         "show": ("robusthash.cli.commands.results.show:command", "Show one stored result in full."),
         "rescore": ("robusthash.cli.commands.results.rescore:command", "Rescore stored results with other metrics."),
+        "score": (
+            "robusthash.cli.commands.finding.score:command",
+            "Score codes in files, such as those of your own system.",
+        ),
         "compare": (
             "robusthash.cli.commands.results.compare:command",
             "Compare two stored results, query by query.",

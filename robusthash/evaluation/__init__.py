@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from robusthash.evaluation.tasks.gallery import Picture
     from robusthash.evaluation.tasks.harden import harden_victim
     from robusthash.evaluation.tasks.rescore import rescore
+    from robusthash.evaluation.tasks.score import score_files
     from robusthash.evaluation.tasks.texts import Text
     from robusthash.evaluation.tasks.train import train_victim
 
@@ -48,6 +49,7 @@ __all__ = [
     "parse_choice",
     "rebuilt",
     "rescore",
+    "score_files",
     "search",
     "train_victim",
 ]
@@ -69,6 +71,7 @@ _HOMES = {
     "Text": "tasks.texts",
     "harden_victim": "tasks.harden",
     "rescore": "tasks.rescore",
+    "score_files": "tasks.score",
     "train_victim": "tasks.train",
 }
 

@@ -66,6 +66,16 @@ class GivenLabels:
         """Whether each has one class, whose id is written in binary: classes are the same where whole rows are."""
         return self.width > 0
 
+    def repeated(self, times: int) -> "GivenLabels":
+        """The same rows several times, one round after another; they are copied.
+
+        Args:
+            times: how often.
+        """
+        whole = self.part(slice(None))
+        octets = np.tile(whole.octets, (times, 1))
+        return GivenLabels(array=PackedLabels(octets=octets, classes=whole.classes), width=self.width)
+
     def part(self, rows: slice) -> PackedLabels:
         """Labels of some rows."""
         if isinstance(self.array, PackedLabels):
@@ -110,7 +120,14 @@ def given_codes(value: Any, name: str, bits: int | None) -> GivenCodes:
     return GivenCodes(array=array, bits=array.shape[1], packed=False)
 
 
-def given_labels(queries: Any, items: Any, n_queries: int, n_items: int) -> tuple[GivenLabels, GivenLabels]:
+def given_labels(
+    queries: Any,
+    items: Any,
+    n_queries: int,
+    n_items: int,
+    *,
+    names: tuple[str, str] = ("query_labels", "item_labels"),
+) -> tuple[GivenLabels, GivenLabels]:
     """Reads multi-hot labels, packed or not, or class ids.
 
     Args:
@@ -118,20 +135,21 @@ def given_labels(queries: Any, items: Any, n_queries: int, n_items: int) -> tupl
         items: the same of the items.
         n_queries: number of codes.
         n_items: likewise.
+        names: of the two arguments, for messages.
 
     Raises:
         UsageError: they are neither, do not fit each other, or do not fit the codes.
     """
-    left = _labels(queries, "query_labels", n_queries)
-    right = _labels(items, "item_labels", n_items)
+    left = _labels(queries, names[0], n_queries)
+    right = _labels(items, names[1], n_items)
     if len(left.shape) != len(right.shape):
         raise UsageError(
-            f"query_labels have shape {left.shape}, item_labels {right.shape}",
+            f"{names[0]} have shape {left.shape}, {names[1]} {right.shape}",
             hint="give multi-hot rows for both, or class ids for both",
         )
     if len(left.shape) == 2 and left.shape[1] != right.shape[1]:
         raise UsageError(
-            f"query_labels have {left.shape[1]} classes, item_labels {right.shape[1]}",
+            f"{names[0]} have {left.shape[1]} classes, {names[1]} {right.shape[1]}",
             hint="both need the same classes in the same order",
         )
     width = 0
