@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from robusthash.evaluation.finding.scoring import score_files
     from robusthash.evaluation.finding.searching import Queries, search
     from robusthash.evaluation.finding.storing import hash_items
     from robusthash.evaluation.planning.choices import parse_choice
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from robusthash.evaluation.tasks.gallery import Picture
     from robusthash.evaluation.tasks.harden import harden_victim
     from robusthash.evaluation.tasks.rescore import rescore
-    from robusthash.evaluation.tasks.score import score_files
     from robusthash.evaluation.tasks.texts import Text
     from robusthash.evaluation.tasks.train import train_victim
 
@@ -71,7 +71,7 @@ _HOMES = {
     "Text": "tasks.texts",
     "harden_victim": "tasks.harden",
     "rescore": "tasks.rescore",
-    "score_files": "tasks.score",
+    "score_files": "finding.scoring",
     "train_victim": "tasks.train",
 }
 

@@ -16,7 +16,7 @@ from robusthash.host import require_owners
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
-    from robusthash.evaluation.tasks.score import ScoredFiles
+    from robusthash.evaluation.finding.scoring import ScoredFiles
     from robusthash.results.rendering.sheet import Table
 
 
