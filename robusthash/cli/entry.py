@@ -96,6 +96,10 @@ class _Commands(LazyGroup):
             "robusthash.cli.commands.results.reproduce:command",
             "Make stored results again, and say whether they are the same.",
         ),
+        "score": (
+            "robusthash.cli.commands.finding.score:command",
+            "Score codes in files, such as those of your own system.",
+        ),
         "compare": (
             "robusthash.cli.commands.results.compare:command",
             "Compare two stored results, query by query.",
