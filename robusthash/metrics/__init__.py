@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from robusthash.metrics.imagery import l2, linf, perceptibility, psnr, rmse, ssim
     from robusthash.metrics.protocols import RankingMetric
+    from robusthash.metrics.returned import Returned, returned_counts, returned_metrics
     from robusthash.metrics.scores import Scores
     from robusthash.metrics.statistics import PairedComparison, bootstrap_interval, paired_comparison
     from robusthash.specs import Relevance
@@ -35,6 +36,7 @@ __all__ = [
     "RankedCounts",
     "RankingMetric",
     "Relevance",
+    "Returned",
     "Scores",
     "best_ceiling",
     "bootstrap_interval",
@@ -53,6 +55,8 @@ __all__ = [
     "random_floor",
     "ranked_counts",
     "relevant_counts",
+    "returned_counts",
+    "returned_metrics",
     "rmse",
     "score",
     "ssim",
@@ -72,6 +76,7 @@ _MODULES = {
     "protocols": ("RankingMetric",),
     "counting.ranked": ("DescriptorCounts", "ranked_counts"),
     "counting.relevance": ("Relevance", "relevant_counts"),
+    "returned": ("Returned", "returned_counts", "returned_metrics"),
     "scores": ("Scores",),
     "statistics": ("PairedComparison", "bootstrap_interval", "paired_comparison"),
 }

@@ -6,8 +6,68 @@ from torch import Tensor
 from robusthash.boundary import breach
 from robusthash.contracts import Index, Neighbours
 from robusthash.evaluation.victims.system import Database
-from robusthash.metrics import Relevance
+from robusthash.metrics import MeasuredCounts, Relevance
 from robusthash.metrics.counting.relevance import pack_labels, relevant
+
+
+class Answer:
+    """What a retriever returned for some queries, compared with the counts of these, in the queries' order.
+
+    Args:
+        found: what it returned.
+        index: that searched.
+        queries: representations of the database's space.
+        database: the items that were searched.
+
+    Raises:
+        ContractError: it returned ids that are no items, or wrong distances of them.
+    """
+
+    def __init__(self, found: Neighbours, index: Index, queries: Tensor, database: Database) -> None:
+        check_ids(found, index, queries, database)
+        self.found = found
+        self._index = index
+        self._wrong, self._seen = 0, 0
+        self._reached: list[np.ndarray] = []
+
+    def compare(self, counts: MeasuredCounts) -> None:
+        """Compares the answers to the next queries with their counts."""
+        rows = slice(self._seen, self._seen + len(counts.items))
+        self._seen = rows.stop
+        k = self.found.ids.shape[1]
+        returned, true = counts.comparable(self.found.distances[rows].numpy()), counts.nearest_distances(k)
+        there = self.found.ids[rows].numpy() >= 0
+        self._wrong += int((np.abs(returned - true) > counts.slack).any(1).sum())
+        self._reached.append(there & (returned <= true[:, -1:] + counts.slack))
+
+    def require_exact(self) -> None:
+        """Fails if the retriever claims to be exact, and is not.
+
+        Raises:
+            ContractError: its distances differ from those of a full scan.
+        """
+        if self._index.capabilities.exact and self._wrong:
+            raise breach(
+                self._index,
+                f"claims to be exact, but {self._wrong} of {len(self.found.ids)} queries got distances that differ "
+                "from a full scan",
+                hint="search with --retriever torch, and report it to the retriever's author",
+            )
+
+    @property
+    def complete(self) -> bool:
+        """Whether the retriever promises as many items as it is asked for."""
+        return self._index.capabilities.complete
+
+    @property
+    def recall(self) -> float:
+        """Share of the places that have an item no farther than the true last one."""
+        return float(np.concatenate(self._reached).mean())
+
+    @property
+    def returned(self) -> float:
+        """Share of the places that have an item."""
+        return float((self.found.ids >= 0).double().mean())
 
 
 def check_ids(found: Neighbours, index: Index, queries: Tensor, database: Database) -> None:
