@@ -257,10 +257,19 @@ class Resources:
         Raises:
             UsageError: a metric is unknown, two have the same name, or one needs more than a retriever returns.
         """
-        metrics = [self.plugins.metric(named).plugin for named in self.setting.metrics]
+        metrics = [chosen.plugin for chosen in self._chosen_metrics]
         with blaming(None, "compare the metrics"):
             by_retriever = self.setting.score_by is ScoreBy.RETRIEVER
             return by_name(returned_metrics(metrics) if by_retriever else metrics)
+
+    @property
+    def metric_uses(self) -> dict[str, PluginUse]:
+        """The metrics as plugins, for the record, by their own names."""
+        return {chosen.plugin.name: chosen.use for chosen in self._chosen_metrics}
+
+    @cached_property
+    def _chosen_metrics(self) -> list[Chosen[RankingMetric]]:
+        return [self.plugins.metric(named) for named in self.setting.metrics]
 
     def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
         """The metrics that exist in a space, the headline first.
