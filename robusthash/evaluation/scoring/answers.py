@@ -7,7 +7,7 @@ from robusthash.boundary import breach
 from robusthash.contracts import Index, Neighbours
 from robusthash.evaluation.victims.system import Database
 from robusthash.metrics import MeasuredCounts, Relevance
-from robusthash.metrics.counting.relevance import pack_labels, relevant
+from robusthash.metrics.counting.relevance import label_words, relevant
 
 
 class Answer:
@@ -111,8 +111,9 @@ def precision(neighbours: Tensor, labels: Tensor, database: Database, relevance:
         database: the items that were searched.
         relevance: when an item is relevant to a query.
     """
+    wanted = label_words(labels)
     hits = [
-        relevant(pack_labels(query[None]), pack_labels(database.labels[items[items >= 0]]), relevance).sum()
-        for query, items in zip(labels, neighbours, strict=True)
+        relevant(wanted[:, row, None], label_words(database.packed_labels[items[items >= 0]]), relevance).sum()
+        for row, items in enumerate(neighbours.numpy())
     ]
     return float(np.sum(hits) / max(1, int((neighbours >= 0).sum())))

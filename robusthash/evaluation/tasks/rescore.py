@@ -4,10 +4,11 @@ The results folder has all that is needed: the codes of the queries with each re
 victim. The new record is the one that an evaluation with these metrics would have stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from robusthash.contracts import Progress, Space, silent
@@ -64,10 +65,11 @@ def rescore(
         new = _asked(record, resources)
         stored = store.find(new.digest)
         if stored is None:
-            stored, arrays = _again(record, new, store, resources, references.get(_place(record)))
+            found_here = store.arrays(record), store.database(record)
+            stored, arrays = again(record, new, *found_here, resources, references.get(place(record)))
             store.save(stored, arrays)
         if record.attack.role is Role.REFERENCE:
-            references[_place(record)] = stored
+            references[place(record)] = stored
         found[stored.digest] = stored
         progress(done, len(records), "scoring again")
     return list(found.values())
@@ -84,7 +86,10 @@ def _asked(record: Record, resources: Resources) -> Record:
         retriever=resources.retriever(space.distance).use,
         by=resources.setting.score_by,
     )
-    new = replace(record, scoring=scoring)
+    origins = record.origins
+    if origins is not None:
+        origins = replace(origins, metrics={name: resources.metric_uses[name] for name in metrics})
+    new = replace(record, scoring=scoring, origins=origins)
     _require_same_attack(record, new)
     return replace(new, digest=digest(new.identity()))
 
@@ -110,10 +115,31 @@ def _require_same_attack(old: Record, new: Record) -> None:
         )
 
 
-def _again(
-    old: Record, new: Record, store: ResultStore, resources: Resources, reference: Record | None
+def again(
+    old: Record,
+    new: Record,
+    arrays: QueryArrays,
+    stored: Mapping[str, np.ndarray],
+    resources: Resources,
+    reference: Record | None,
 ) -> tuple[Record, QueryArrays]:
-    arrays, stored, space = store.arrays(old), store.database(old), _space(old)
+    """Scores the codes of a stored record.
+
+    Args:
+        old: as stored.
+        new: the same with the scoring that is wanted.
+        arrays: of its queries.
+        stored: codes and labels of the database, as :meth:`ResultStore.database` reads them.
+        resources: metrics and retriever.
+        reference: record of the reference attack on the same victim; None if there is none.
+
+    Returns:
+        The record with its scores, and its arrays.
+
+    Raises:
+        InputError: something is missing, or does not fit the rest.
+    """
+    space = _space(old)
     require_scorable(old, arrays, stored, space)
     items = torch.from_numpy(stored["packed"])
     with resources.retriever(space.distance).plugin.index(items, space) as index:
@@ -147,7 +173,7 @@ def _retrievers(records: Sequence[Record], resources: Resources) -> list[object]
     return [resources.retriever(distance).full_name for distance in distances]
 
 
-def _place(record: Record) -> str:
+def place(record: Record) -> str:
     """What a record and its reference have in common."""
     defense = record.victim.defense
     return digest(

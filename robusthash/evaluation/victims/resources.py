@@ -257,10 +257,21 @@ class Resources:
         Raises:
             UsageError: a metric is unknown, two have the same name, or one needs more than a retriever returns.
         """
-        metrics = [self.plugins.metric(named).plugin for named in self.setting.metrics]
+        metrics = [chosen.plugin for chosen in self._chosen_metrics]
         with blaming(None, "compare the metrics"):
             by_retriever = self.setting.score_by is ScoreBy.RETRIEVER
             return by_name(returned_metrics(metrics) if by_retriever else metrics)
+
+    @property
+    def metric_uses(self) -> dict[str, PluginUse]:
+        """The metrics as plugins, for the record, by their own names; also of returned lists, if those are scored."""
+        chosen, qualify = self._chosen_metrics, self.setting.score_by.qualify
+        exact = {one.plugin.name: one.use for one in chosen}
+        return {**{qualify(name): use for name, use in exact.items()}, **exact}
+
+    @cached_property
+    def _chosen_metrics(self) -> list[Chosen[RankingMetric]]:
+        return [self.plugins.metric(named) for named in self.setting.metrics]
 
     def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
         """The metrics that exist in a space, the headline first.
