@@ -9,7 +9,8 @@ from torch import Tensor
 
 from robusthash.errors import UsageError
 from robusthash.metrics.counting.counts import RankedCounts
-from robusthash.metrics.counting.relevance import Labels, pack_labels, relevant, relevant_counts
+from robusthash.metrics.counting.labels import Labels, pack_labels
+from robusthash.metrics.counting.relevance import label_words, relevant, relevant_counts
 from robusthash.metrics.protocols import RankingMetric
 from robusthash.metrics.scores import Scores
 from robusthash.specs import Relevance, ScoreBy
@@ -94,11 +95,12 @@ def returned_counts(
     ([[1, 1, 1, 1]], [[0, 1, 0, 1]])
     """
     places, there = ids.numpy(), ids.numpy() >= 0
-    wanted, present = pack_labels(query_labels), pack_labels(item_labels)
+    wanted, present = label_words(query_labels), pack_labels(item_labels)
     hits = np.zeros(places.shape, np.int64)
-    for row, (query, items) in enumerate(zip(wanted, places, strict=True)):
-        hits[row] = relevant(query[None], present[items], relevance)[0] & there[row]
-    rest = len(present) - there.sum(1)
+    for row, items in enumerate(places):
+        found = relevant(wanted[:, row, None], label_words(present[items[there[row]]]), relevance)
+        hits[row, there[row]] = found[0]
+    rest = len(item_labels) - there.sum(1)
     others = relevant_counts(query_labels, item_labels, relevance=relevance) - hits.sum(1)
     return RankedCounts(
         items=np.concatenate([np.ones_like(hits), rest[:, None]], axis=1),

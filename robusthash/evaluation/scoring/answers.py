@@ -6,13 +6,8 @@ from torch import Tensor
 from robusthash.boundary import breach
 from robusthash.contracts import Index, Neighbours
 from robusthash.evaluation.victims.system import Database
-<<<<<<< HEAD
 from robusthash.metrics import MeasuredCounts, Relevance
-from robusthash.metrics.counting.relevance import pack_labels, relevant
-=======
-from robusthash.metrics import Relevance
 from robusthash.metrics.counting.relevance import label_words, relevant
->>>>>>> main
 
 
 class Answer:
@@ -118,12 +113,7 @@ def precision(neighbours: Tensor, labels: Tensor, database: Database, relevance:
     """
     wanted = label_words(labels)
     hits = [
-<<<<<<< HEAD
-        relevant(pack_labels(query[None]), pack_labels(database.labels[items[items >= 0]]), relevance).sum()
-        for query, items in zip(labels, neighbours, strict=True)
-=======
-        relevant(wanted[:, row, None], label_words(database.packed_labels[items]), relevance).sum()
+        relevant(wanted[:, row, None], label_words(database.packed_labels[items[items >= 0]]), relevance).sum()
         for row, items in enumerate(neighbours.numpy())
->>>>>>> main
     ]
     return float(np.sum(hits) / max(1, int((neighbours >= 0).sum())))

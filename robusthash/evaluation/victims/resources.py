@@ -264,8 +264,10 @@ class Resources:
 
     @property
     def metric_uses(self) -> dict[str, PluginUse]:
-        """The metrics as plugins, for the record, by their own names."""
-        return {chosen.plugin.name: chosen.use for chosen in self._chosen_metrics}
+        """The metrics as plugins, for the record, by their own names; also of returned lists, if those are scored."""
+        chosen, qualify = self._chosen_metrics, self.setting.score_by.qualify
+        exact = {one.plugin.name: one.use for one in chosen}
+        return {**{qualify(name): use for name, use in exact.items()}, **exact}
 
     @cached_property
     def _chosen_metrics(self) -> list[Chosen[RankingMetric]]:
