@@ -30,25 +30,28 @@ class foreign(blaming):  # noqa: N801 - read as a word: `with foreign(attack, "p
     """
 
     _passed = False  #: whether Ctrl-C was pressed in a pause
+    _entered = False  #: whether there is something to restore: not in a pause
 
     def __enter__(self) -> Self:
         self._surroundings = Surroundings()
         self._streams = output.divert()
         self._endings = endings.hold()
+        self._entered = True
         return self
 
     @contextmanager
     def paused(self) -> Iterator[None]:
         """A block of code that the foreign code has called back: it may do what it likes."""
         try:
-            if self._leave():  # it was swallowed
-                raise KeyboardInterrupt  # noqa: TRY301 - as if it had been pressed in the block
-            yield
+            try:
+                if self._leave():  # it was swallowed
+                    raise KeyboardInterrupt  # noqa: TRY301 - as if it had been pressed in the block
+                yield
+            finally:
+                self.__enter__()
         except KeyboardInterrupt:
             self._passed = True
             raise
-        finally:
-            self.__enter__()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -66,6 +69,9 @@ class foreign(blaming):  # noqa: N801 - read as a word: `with foreign(attack, "p
 
     def _leave(self) -> bool | None:
         """Restores what was there before; whether Ctrl-C was pressed meanwhile, None if nobody knows."""
+        if not self._entered:
+            return None
+        self._entered = False
         interrupted = self._endings.release()
         output.restore(self._streams)
         left = self._surroundings.restore()
