@@ -134,10 +134,8 @@ class Scale:
                 hint="search with --retriever torch, and report it to the retriever's author",
             )
         scores = {name: Scores.cat(each) for name, each in parts.items()}
-        for name, each in scores.items():
-            _check(each, self.metrics[name], len(items))
         return Scored(
-            measures={name: _measure(each, self.seed) for name, each in scores.items()},
+            measures={name: measured(self.metrics[name], each, len(items), self.seed) for name, each in scores.items()},
             per_query={name: each.expected for name, each in scores.items()},
             neighbours=found.ids.numpy(),
             search={
@@ -272,6 +270,18 @@ def _check(scores: Scores, metric: RankingMetric, queries: int) -> None:
         )
 
 
-def _measure(scores: Scores, seed: int) -> Measure:
+def measured(metric: RankingMetric, scores: Scores, queries: int, seed: int) -> Measure:
+    """The mean of a metric's scores, with its interval and its band over the orders of ties.
+
+    Args:
+        metric: whose scores they are.
+        scores: of all queries.
+        queries: how many there are.
+        seed: of the bootstrap.
+
+    Raises:
+        ContractError: the metric returned wrong values.
+    """
+    _check(scores, metric, queries)
     low, high = bootstrap_interval(scores.expected, weights=scores.counted, seed=seed)
     return Measure(value=scores.mean(), low=low, high=high, worst=scores.mean("worst"), best=scores.mean("best"))
