@@ -57,6 +57,11 @@ class PreparedCell:
     shared: Shared
 
     @property
+    def dropped(self) -> bool:
+        """Whether one of its systems is no longer in use, so that the cell has to be prepared again."""
+        return self.system.dropped or self.surrogate.dropped
+
+    @property
     def shards(self) -> list[range]:
         """Positions of the queries of each shard."""
         resources = self.system.resources
