@@ -6,7 +6,6 @@ from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
 from robusthash.contracts.attacking.moves import Moves
 from robusthash.contracts.attacking.spelling import misspelt
-from robusthash.contracts.attacking.team import Team
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.contracts.data.files import FileImages
@@ -45,6 +44,7 @@ from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatche
 from robusthash.contracts.randomness import Draws, Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
+from robusthash.contracts.team import Team
 from robusthash.contracts.training.loss import LossStep, TrainBatch
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from robusthash.evaluation.planning.choices import parse_choice
     from robusthash.evaluation.planning.plan import Cell, VictimPlan
     from robusthash.evaluation.planning.request import Request, RunSettings
+    from robusthash.evaluation.rebuilding.given import Given
+    from robusthash.evaluation.rebuilding.rebuild import Rebuilt, rebuilt
     from robusthash.evaluation.running.executors import Local, Processes, choose_executor
     from robusthash.evaluation.running.outcome import Failure, RunOutcome
     from robusthash.evaluation.running.run import evaluate
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
 __all__ = [
     "Cell",
     "Failure",
+    "Given",
     "Local",
     "Picture",
     "Processes",
     "Queries",
+    "Rebuilt",
     "Request",
     "RunOutcome",
     "RunSettings",
@@ -42,6 +46,7 @@ __all__ = [
     "harden_victim",
     "hash_items",
     "parse_choice",
+    "rebuilt",
     "rescore",
     "search",
     "train_victim",
@@ -51,6 +56,8 @@ _HOMES = {
     **dict.fromkeys(("Cell", "VictimPlan"), "planning.plan"),
     **dict.fromkeys(("Request", "RunSettings"), "planning.request"),
     "parse_choice": "planning.choices",
+    "Given": "rebuilding.given",
+    **dict.fromkeys(("Rebuilt", "rebuilt"), "rebuilding.rebuild"),
     **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),
     **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
     "evaluate": "running.run",

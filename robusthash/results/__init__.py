@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from robusthash.results.leaderboard.ranking import build_leaderboard
     from robusthash.results.leaderboard.terminal import render
     from robusthash.results.records.arrays import QueryArrays
+    from robusthash.results.records.origins import ModelOrigin, Origins
     from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
     from robusthash.results.records.parts import (
         Access,
@@ -54,7 +55,9 @@ __all__ = [
     "InputsUse",
     "Leaderboard",
     "Measure",
+    "ModelOrigin",
     "ModelUse",
+    "Origins",
     "Outcome",
     "Over",
     "Pictures",
@@ -94,6 +97,7 @@ _HOMES = {
     "results.leaderboard.ranking": "build_leaderboard",
     "results.leaderboard.terminal": "render",
     "results.records.arrays": "QueryArrays",
+    "results.records.origins": "ModelOrigin Origins",
     "results.records.outcome": "Cost Flag Measure Outcome Spent",
     "results.records.parts": (
         "Access AttackUse Conditions DatasetUse Effort FittedUse InputsUse ModelUse Scoring VictimUse"

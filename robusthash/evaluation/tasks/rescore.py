@@ -79,7 +79,10 @@ def _asked(record: Record, resources: Resources) -> Record:
         headline=next(iter(metrics)),
         retriever=resources.retriever(space.distance).use,
     )
-    new = replace(record, scoring=scoring)
+    origins = record.origins
+    if origins is not None:
+        origins = replace(origins, metrics={name: resources.metric_uses[name] for name in metrics})
+    new = replace(record, scoring=scoring, origins=origins)
     return replace(new, digest=digest(new.identity()))
 
 
