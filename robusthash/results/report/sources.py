@@ -87,11 +87,15 @@ class Gathered:
     disagreements: tuple[str, ...]
 
     def trace(self, record: Record) -> Array | None:
-        """The distances of a record's queries to the aim after each step; None if it has none that can be read."""
+        """The distances of a record's queries to the aim after each step; None if it has none that can be read.
+
+        The record's own page says what is wrong with arrays that cannot.
+        """
         try:
-            return self.entries[record.digest].arrays().columns.get(TRACE)
+            found = self.entries[record.digest].arrays().columns.get(TRACE)
         except InputError:
-            return None  # the record's own page says that its arrays cannot be read
+            return None
+        return found if found is not None and found.ndim == 2 and found.dtype.kind in "iu" else None
 
 
 def gather(paths: Sequence[Path], *, choose: Callable[[Results], Iterable[Record]] | None = None) -> Gathered:

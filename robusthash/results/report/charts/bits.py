@@ -39,25 +39,20 @@ def _drawn(turned: Sequence[float], ones: Sequence[float] | None) -> Iterator[Sv
     middle = bottom if ones is None else TOP + (bottom - TOP) * 0.55
     yield from _grid(TOP, middle, "queries that turn it")
     width = (WIDTH - LEFT - RIGHT) / len(turned)
-    for bit, share in enumerate(turned):
-        if share:
-            height = share * (middle - TOP)
-            label = element("title", f"bit {bit}: turns in {share:.1%} of the queries")
-            yield element(
-                "rect",
-                label,
-                class_="after",
-                x=LEFT + (bit + 0.1) * width,
-                y=middle - height,
-                width=width * 0.8,
-                height=height,
-            )
+    heights = [(bit, share * (middle - TOP)) for bit, share in enumerate(turned) if share]
+    bars = [
+        element("rect", x=LEFT + (bit + 0.1) * width, y=middle - height, width=width * 0.8, height=height)
+        for bit, height in heights
+    ]
+    yield element("g", *bars, class_="after")
     if ones is not None:
         yield from _grid(middle + _GAP, bottom, "set in codes")
-        for bit, share in enumerate(ones):
-            at = bottom - share * (bottom - middle - _GAP)
-            label = element("title", f"bit {bit}: set in {share:.1%} of the database's codes")
-            yield element("circle", label, class_="dot", cx=LEFT + (bit + 0.5) * width, cy=at, r=min(3, width / 2))
+        room, radius = bottom - middle - _GAP, min(3.0, width / 2)
+        dots = [
+            element("circle", cx=LEFT + (bit + 0.5) * width, cy=bottom - share * room, r=radius)
+            for bit, share in enumerate(ones)
+        ]
+        yield element("g", *dots, class_="before")
     for bit in _labelled(len(turned)):
         at = LEFT + (bit + 0.5) * width
         yield element("text", str(bit), class_="tick", x=at, y=bottom + 16, text_anchor="middle")

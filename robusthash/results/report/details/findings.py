@@ -1,7 +1,7 @@
 """All that a report shows of one record."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -176,7 +176,8 @@ def _steps(record: Record, arrays: QueryArrays, missing: list[Missing]) -> Itera
         return
     if not curves.panels:
         missing.append(Missing(what="distance per step", why="the attack takes no steps that are traced"))
-    yield from curve_charts(curves)
+    for chart in curve_charts(curves):
+        yield replace(chart, title="Distance to the aim, step by step", legend=(), notes=())  # of this record alone
 
 
 def _told(error: InputError) -> str:

@@ -14,7 +14,7 @@ from robusthash.results.report.details.codes import Array, distances, relevant
 from robusthash.results.report.details.images import Picture, difference, overlay, picture
 from robusthash.specs import Distance, Relevance
 
-_UNPICTURED = 3  #: queries that are shown without pictures
+_UNPICTURED = 2  #: queries that are shown without pictures
 
 
 @dataclass(frozen=True, kw_only=True)
