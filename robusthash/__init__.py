@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Found,
         Hashed,
         attack,
+        certify,
         evaluate,
         fit,
         harden,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         wrap,
     )
     from robusthash.results import Results, load_results
+    from robusthash.results.report import report
 
 __all__ = [
     "Checkpoint",
@@ -37,6 +39,7 @@ __all__ = [
     "Results",
     "__version__",
     "attack",
+    "certify",
     "contracts",
     "errors",
     "evaluate",
@@ -47,6 +50,7 @@ __all__ = [
     "load_dataset",
     "load_results",
     "metrics",
+    "report",
     "reproduce",
     "results",
     "search",
@@ -56,10 +60,11 @@ __all__ = [
 
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
-    **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "evaluate", "fit"), "robusthash.api"),
+    **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit"), "robusthash.api"),
     **dict.fromkeys(("Found", "Hashed", "hash", "reproduce", "search"), "robusthash.api"),
     **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
+    "report": "robusthash.results.report",
 }
 
 

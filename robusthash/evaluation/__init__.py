@@ -7,6 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from robusthash.evaluation.certifying.certificate import Certificate
+    from robusthash.evaluation.certifying.certify import certify
+    from robusthash.evaluation.finding.scoring import score_files
     from robusthash.evaluation.finding.searching import Queries, search
     from robusthash.evaluation.finding.storing import hash_items
     from robusthash.evaluation.planning.choices import parse_choice
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cell",
+    "Certificate",
     "Failure",
     "Given",
     "Local",
@@ -40,6 +44,7 @@ __all__ = [
     "Text",
     "VictimPlan",
     "attack_queries",
+    "certify",
     "choose_executor",
     "evaluate",
     "fit_attack",
@@ -48,11 +53,14 @@ __all__ = [
     "parse_choice",
     "rebuilt",
     "rescore",
+    "score_files",
     "search",
     "train_victim",
 ]
 
 _HOMES = {
+    "Certificate": "certifying.certificate",
+    "certify": "certifying.certify",
     **dict.fromkeys(("Cell", "VictimPlan"), "planning.plan"),
     **dict.fromkeys(("Request", "RunSettings"), "planning.request"),
     "parse_choice": "planning.choices",
@@ -69,6 +77,7 @@ _HOMES = {
     "Text": "tasks.texts",
     "harden_victim": "tasks.harden",
     "rescore": "tasks.rescore",
+    "score_files": "finding.scoring",
     "train_victim": "tasks.train",
 }
 

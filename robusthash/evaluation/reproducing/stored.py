@@ -9,10 +9,11 @@ import numpy as np
 from robusthash.errors import RobustHashError
 from robusthash.evaluation.reproducing.comparing import flags, numbers_of_codes
 from robusthash.evaluation.reproducing.outcome import Compared, Kept
-from robusthash.evaluation.tasks.rescore import again, place
+from robusthash.evaluation.tasks.rescore import again
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.arrays import read_arrays
 from robusthash.results import QueryArrays, Record, ResultStore, read_record
+from robusthash.results.comparing.keys import reference_key
 from robusthash.specs import Role
 
 
@@ -110,6 +111,6 @@ def _is_reference(one: Record, record: Record) -> bool:
     return (
         one.attack.role is Role.REFERENCE
         and one.digest != record.digest
-        and place(one) == place(record)
+        and reference_key(one) == reference_key(record)
         and one.scoring.headline == record.scoring.headline
     )

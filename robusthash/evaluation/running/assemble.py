@@ -104,11 +104,10 @@ def scored(
     if record.attack.against is Against.TARGET:
         labels[Against.TARGET] = torch.from_numpy(arrays.column("targets"))
         anchors = representative(torch.from_numpy(arrays.column("anchors")), scale.database)
-    found = {
-        (stage, against): scale.score(torch.from_numpy(codes), labels[against])
-        for stage, codes in arrays.codes.items()
-        for against in labels
-    }
+    found = {}
+    for stage, codes in arrays.codes.items():
+        score = scale.score_again if stage == CLEAN else scale.score
+        found |= {(stage, against): score(torch.from_numpy(codes), wanted) for against, wanted in labels.items()}
     outcome = replace(
         record.outcome,
         metrics={stage: {against: found[stage, against].measures for against in labels} for stage in arrays.codes},
