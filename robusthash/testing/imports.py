@@ -23,6 +23,7 @@ _ROOMS = (
     "events",
     "files.archives",
     "files.arrays",
+    "files.caching",
     "files.contents",
     "files.documents",
     "files.opening",
