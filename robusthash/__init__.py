@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Found,
         Hashed,
         attack,
+        certify,
         evaluate,
         fit,
         harden,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         wrap,
     )
     from robusthash.results import Results, load_results
+    from robusthash.results.report import report
 
 __all__ = [
     "Checkpoint",
@@ -36,6 +38,7 @@ __all__ = [
     "Results",
     "__version__",
     "attack",
+    "certify",
     "contracts",
     "errors",
     "evaluate",
@@ -46,6 +49,7 @@ __all__ = [
     "load_dataset",
     "load_results",
     "metrics",
+    "report",
     "results",
     "search",
     "train",
@@ -54,10 +58,11 @@ __all__ = [
 
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
-    **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "evaluate", "fit"), "robusthash.api"),
+    **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit"), "robusthash.api"),
     **dict.fromkeys(("Found", "Hashed", "hash", "search"), "robusthash.api"),
     **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
+    "report": "robusthash.results.report",
 }
 
 

@@ -25,14 +25,21 @@ def write_arrays(path: Path, arrays: Arrays) -> None:
     write_atomically(path, to_npz(arrays))
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path, *, at_most: int | None = None) -> dict[str, np.ndarray]:
     """Reads what :func:`write_arrays` wrote.
 
+    Args:
+        path: of the file.
+        at_most: bytes that the arrays may have together, unpacked; None is any number.
+
     Raises:
-        InputError: the file is missing or damaged.
+        InputError: the file is missing or damaged, or holds more.
     """
     try:
         with open_file(path) as file, np.load(file, allow_pickle=False) as arrays:
+            whole = sum(entry.file_size for entry in arrays.zip.infolist())
+            if at_most is not None and whole > at_most:
+                raise ValueError(f"its arrays have {whole >> 20} MiB unpacked, more than {at_most >> 20}")
             return dict(arrays)
     except DAMAGED as error:
         raise InputError(f"cannot read the arrays {path}: {error}", hint="evaluate again with --force") from error

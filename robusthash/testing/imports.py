@@ -26,6 +26,7 @@ _ROOMS = (
     "files.caching",
     "files.contents",
     "files.documents",
+    "files.locks",
     "files.opening",
     "files.storage",
     "hashing",

@@ -30,11 +30,15 @@ class Learnt:
         tensors: by name, on the device.
         spent: cost of learning it, also if it is read from a file.
         key: digest of what it is made from; None is unlike any other.
+        name: of the attack.
+        digest: of the tensors; None if they are in no file.
     """
 
     tensors: Mapping[str, Tensor]
     spent: Spent
     key: str | None = None
+    name: str = ""
+    digest: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -1,6 +1,5 @@
 """Runs a shard: its queries are attacked, compared with the clean ones, and hashed at every stage."""
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +12,7 @@ from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.metrics.modalities import compressed, distances, uploaded
 from robusthash.results import ADVERSARIAL, CLEAN, UNROUNDED, QueryArrays, after_jpeg
-from robusthash.results.records.arrays import TRACE
+from robusthash.results.records.arrays import PIXELS, TRACE, input_digest
 
 CLIPPED = "clipped"  #: column of the share of elements that the guard clipped
 
@@ -51,7 +50,7 @@ def run_shard(job: Job, rows: Sequence[int], *, qualities: Sequence[int] = ()) -
     columns = {
         "ids": ids.numpy(),
         **{name: values.double().cpu().numpy() for name, values in measured.items()},
-        "pixels": np.stack([_digest(one) for one in uploaded(delivered, modality)]),
+        PIXELS: np.stack([input_digest(one) for one in uploaded(delivered, modality)]),
         **{name: array for name, array in optional.items() if array is not None},
     }
     return ShardResult(
@@ -68,7 +67,3 @@ def _represented(job: Job, ids: Tensor, inputs: Tensor, stage: str) -> np.ndarra
     # A randomised victim draws the same numbers in every run, but different ones at each stage.
     with isolated_randomness(random, ids.to(job.compute.device)):
         return job.victim.represent(inputs).cpu().numpy()
-
-
-def _digest(delivered: np.ndarray) -> np.ndarray:
-    return np.frombuffer(hashlib.blake2b(delivered.tobytes(), digest_size=16).digest(), dtype=np.uint8)

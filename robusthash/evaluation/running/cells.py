@@ -18,6 +18,7 @@ from robusthash.evaluation.crafting.shared import Shared
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.fitting import Fitting
 from robusthash.evaluation.planning.plan import Cell
+from robusthash.evaluation.running.origins import origins
 from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System, Systems
@@ -54,6 +55,11 @@ class PreparedCell:
     attack: Chosen[Attack]
     record: Record
     shared: Shared
+
+    @property
+    def dropped(self) -> bool:
+        """Whether one of its systems is no longer in use, so that the cell has to be prepared again."""
+        return self.system.dropped or self.surrogate.dropped
 
     @property
     def shards(self) -> list[range]:
@@ -123,6 +129,7 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
             relevance=str(setting.relevance),
             retriever=system.retriever.use,
             qualities=setting.qualities,
+            by=setting.score_by,
         ),
         conditions=Conditions(
             seed=setting.seed,
@@ -132,7 +139,7 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
         ),
         outcome=Outcome(),
     )
-    record = replace(blank, digest=digest(blank.identity()))
+    record = replace(blank, digest=digest(blank.identity()), origins=origins(system, surrogate, metrics))
     return PreparedCell(cell=cell, system=system, surrogate=surrogate, attack=attack, record=record, shared=shared)
 
 

@@ -1,5 +1,6 @@
 """The per-query arrays of a record, typed; the only place that interprets their names."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _Key = TypeVar("_Key")
 _HINT = "evaluate again with --force"
 
+PIXELS = "pixels"  #: column of digests of what was delivered, (queries, 16) uint8: of the 8-bit pixels of an image
 TRACE = "trace"  #: column of Hamming distances to the aim, (queries, steps + 1) int, -1 where there is none
 
 
@@ -93,6 +95,20 @@ class QueryArrays:
             **{key.stored: array for key, array in self.scores.items()},
             **{neighbours_name(stage): array for stage, array in self.neighbours.items()},
         }
+
+
+def input_digest(delivered: "np.ndarray") -> "np.ndarray":
+    """The digest of one delivered input, as in the column ``pixels``.
+
+    Args:
+        delivered: as it is uploaded: an image (3, h, w) uint8, anything else as it is.
+
+    Returns:
+        (16,) uint8.
+    """
+    import numpy as np
+
+    return np.frombuffer(hashlib.blake2b(delivered.tobytes(), digest_size=16).digest(), dtype=np.uint8)
 
 
 def _require(arrays: Mapping[str, "np.ndarray"], *, dimensions: set[int], kinds: str) -> None:

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
-from robusthash.specs import Direction, Distance, Goal, Norm, Role
+from robusthash.specs import Direction, Distance, Goal, Norm, Role, ScoreBy
 
 _DEEPEST = 20  #: levels of nested options; they are traversed recursively
 
@@ -133,6 +133,29 @@ class InputsPart(Part, kw_only=True):
     levels: Positive | None
 
 
+class ModelOriginPart(Part, kw_only=True):
+    """How a trained model was made."""
+
+    weights: str
+    backbones: dict[str, PluginPart]
+    pretrained: str
+    seed: Number
+    image_size: Positive
+    dataset_digest: str
+    hardened: Number | None
+
+
+class OriginsPart(Part, kw_only=True):
+    """What making a record again needs besides."""
+
+    dataset: str
+    image_size: Positive | None
+    metrics: dict[str, PluginPart]
+    victim: ModelOriginPart | None
+    surrogate: ModelOriginPart | None
+    learnt: dict[str, str]
+
+
 class CommonPart(Part, kw_only=True):
     """The fields that both schemas have."""
 
@@ -195,7 +218,9 @@ class File2(CommonPart, kw_only=True):
     effort: EffortPart | None
     passes: Positive
     headline: str
+    score_by: ScoreBy = ScoreBy.CODES
     fitted: FittedPart | None = None
+    origins: OriginsPart | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -18,9 +18,12 @@ from robusthash.specs import Direction
 if TYPE_CHECKING:
     import numpy as np
 
+    from robusthash.results.records.pictures import Pictures
+
 _DIGITS = re.compile(r"[0-9a-f]{4,64}")
 _NAMED = 12  #: digits of the digest in a file's name
 _LONGEST = 80  #: characters of a name in a path
+_PICTURES = ".pictures.npz"  #: suffix of the pictures of a record
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +60,13 @@ class ResultStore:
             / f"{_safe(record.attack.name)}-{record.digest[:_NAMED]}.json"
         )
 
-    def save(self, record: Record, arrays: QueryArrays) -> Path:
+    def save(self, record: Record, arrays: QueryArrays, pictures: "Pictures | None" = None) -> Path:
         """Writes the arrays, then the record, each atomically: a record that exists is complete.
 
         Args:
             record: the result of one cell.
             arrays: of its queries.
+            pictures: of some of its queries; None keeps those that are there, if they are still of these arrays.
 
         Returns:
             Path of the record.
@@ -74,8 +78,49 @@ class ResultStore:
 
         path = self.path_of(record)
         write_arrays(path.with_suffix(".npz"), arrays.to_arrays())
+        if pictures is not None:
+            self.save_pictures(record, pictures)
         write_atomically(path, record.to_json().encode())
         return path
+
+    def save_pictures(self, record: Record, pictures: "Pictures") -> Path:
+        """Writes pictures of some queries of a record; those that were there are replaced.
+
+        Args:
+            record: as stored.
+            pictures: of some of its queries.
+
+        Returns:
+            Path of the file.
+
+        Raises:
+            StorageError: the folder cannot be written, or the disk is full.
+        """
+        from robusthash.files.arrays import write_arrays
+
+        path = self.path_of(record).with_suffix(_PICTURES)
+        write_arrays(path, pictures.to_arrays())
+        return path
+
+    def pictures(self, record: Record) -> "Pictures | None":
+        """The pictures that are kept of some queries of a record; None if none are.
+
+        Raises:
+            InputError: they are damaged, or of other images than those that the record was made with.
+        """
+        from robusthash.files.arrays import read_arrays
+        from robusthash.files.opening import there
+        from robusthash.results.records.pictures import MOST_BYTES, Pictures
+
+        path = self.path_of(record).with_suffix(_PICTURES)
+        if not there(path):
+            return None
+        try:
+            pictures = Pictures.from_arrays(read_arrays(path, at_most=MOST_BYTES))
+            pictures.require_of(self.arrays(record))
+        except InputError as error:
+            raise InputError(f"{path}: {error.message}", hint=error.hint) from error
+        return pictures
 
     def save_database(self, record: Record, arrays: Mapping[str, "np.ndarray"]) -> None:
         """Writes the codes and labels of the database, once for all records of a victim.
@@ -90,7 +135,7 @@ class ResultStore:
         """
         from robusthash.files.arrays import write_arrays
 
-        path = self._database_path(record)
+        path = self.database_path(record)
         if not path.exists():
             write_arrays(path, arrays)
 
@@ -102,9 +147,10 @@ class ResultStore:
         """
         from robusthash.files.arrays import read_arrays
 
-        return read_arrays(self._database_path(record))
+        return read_arrays(self.database_path(record))
 
-    def _database_path(self, record: Record) -> Path:
+    def database_path(self, record: Record) -> Path:
+        """Path of the codes and labels of the database, which all records of a victim share."""
         defense = asdict(record.victim.defense) if record.victim.defense else None
         made_from = {"dataset": record.dataset.digest, "model": record.victim.model.digest, "defense": defense}
         if record.victim.direction != Direction.I2I:
@@ -165,6 +211,25 @@ class ResultStore:
         """
         path = read_path(name, "record")
         return self.lookup(name) if _DIGITS.fullmatch(name) and not path.is_file() else read_record(path)
+
+    def files(self, target: str | None) -> list[Path]:
+        """The files of one record or of several.
+
+        Args:
+            target: a record's file, the first digits of its digest, or a folder of records; None is this folder.
+
+        Raises:
+            UsageError: no record, or several, have such a digest.
+            InputError: there is no such file or folder.
+        """
+        path = self.root if target is None else read_path(target, "record")
+        if target is None or path.is_dir():
+            if not path.is_dir():
+                raise InputError(f"{path} is not a folder", hint="run robusthash eval first, or name it in --results")
+            return list(ResultStore(path)._paths())
+        if path.is_file() or not _DIGITS.fullmatch(target):
+            return [path]
+        return [self.path_of(self.lookup(target))]
 
     def arrays_beside(self, name: str, record: Record) -> QueryArrays:
         """The arrays of a record that :meth:`locate` found: those beside its file, wherever it is.
