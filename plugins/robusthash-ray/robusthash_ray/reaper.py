@@ -35,9 +35,10 @@ def _within(descriptor: Path, folder: str) -> bool:
 
 def main(folder: str) -> None:
     """Waits for the end of standard input, which the one that started this has open, and cleans up."""
+    spared = os.getpid(), os.getppid()  # Ray keeps a log open in the one that started this, which may go on
     sys.stdin.buffer.read()
     for process in users(folder):
-        if process != os.getpid():
+        if process not in spared:
             with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
     shutil.rmtree(folder, ignore_errors=True)
