@@ -45,7 +45,7 @@ class foreign(blaming):  # noqa: N801 - read as a word: `with foreign(attack, "p
         try:
             try:
                 if self._leave():  # it was swallowed
-                    raise KeyboardInterrupt  # noqa: TRY301 - as if it had been pressed in the block
+                    raise KeyboardInterrupt
                 yield
             finally:
                 self.__enter__()

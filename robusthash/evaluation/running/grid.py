@@ -16,7 +16,7 @@ from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import SharedCraft
 from robusthash.evaluation.inspecting.pixels import twins
 from robusthash.evaluation.planning.plan import Cell, VictimPlan
-from robusthash.evaluation.running.assemble import assemble
+from robusthash.evaluation.running.assemble import assemble, outlined
 from robusthash.evaluation.running.cells import PreparedCell, prepare
 from robusthash.evaluation.running.observing import Observed
 from robusthash.evaluation.running.opened import OpenCell
@@ -24,6 +24,7 @@ from robusthash.evaluation.running.outcome import Failure
 from robusthash.evaluation.running.references import References
 from robusthash.evaluation.running.same_victim import require_same_victim
 from robusthash.evaluation.running.work import CellTask, ShardWorker
+from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.system import Systems
 from robusthash.files.caching import cache_folder
 from robusthash.files.locks import held, locked
@@ -221,12 +222,14 @@ class Grid:
                 self._finished(place, record, reused=False)
 
     def _assembled(self, place: int, opened: OpenCell) -> Record:
-        prepared, result = opened.prepared, opened.folder.result(self._found[place])
+        prepared, found, folder = opened.prepared, self._found[place], opened.folder
+        result = ShardResult.cat([found.get(shard) or folder.read(shard) for shard in range(folder.shards)])
         victim, codes = (prepared.cell.victim, prepared.cell.direction), result.arrays.codes[CLEAN]
         require_same_victim(codes, self._clean.setdefault(victim, codes), prepared.attack.use)
         direction, database = prepared.cell.direction, prepared.system.database
         alike = self._twins if direction.query == direction.item else None
-        record, arrays = assemble(prepared, result, self._references.of(place), alike)
+        scale, reference = Scale.of(prepared.system), self._references.of(place)
+        record, arrays = assemble(*outlined(prepared, alike), result, scale, reference)
         searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
         self._store.save_database(record, searched)
         self._store.save(record, arrays)
