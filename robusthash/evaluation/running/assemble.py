@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,7 +55,7 @@ def outlined(
         queries: number of the first queries that are attacked; None is all.
     """
     attack, resources, origins = work.attack.plugin, work.system.resources, work.record.origins
-    columns = {"labels": resources.queries.labels[:queries].numpy()}
+    columns: dict[str, npt.NDArray[Any]] = {"labels": resources.queries.labels[:queries].numpy()}
     if attack.goal is Goal.TARGETED:
         targets = resources.targets
         columns |= {"targets": targets.labels[:queries].numpy(), "anchors": targets.anchors[:queries].numpy()}
