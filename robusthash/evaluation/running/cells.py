@@ -129,6 +129,7 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
             relevance=str(setting.relevance),
             retriever=system.retriever.use,
             qualities=setting.qualities,
+            by=setting.score_by,
         ),
         conditions=Conditions(
             seed=setting.seed,
