@@ -29,7 +29,7 @@ def main(results: str) -> None:
     """Takes all pictures."""
     program = shutil.which("chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        path = robusthash.report(results, Path(folder, "report.html"), rules="map[attack=rnm] >= 0.05")
+        path = robusthash.report(results, Path(folder, "report.html"), rules="map[attack=rnm] >= 0.07")
         browser = playwright.chromium.launch(executable_path=program)
         for width, height in SIZES.items():
             for scheme in ("light", "dark"):
