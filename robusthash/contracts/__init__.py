@@ -38,6 +38,7 @@ from robusthash.contracts.models.model import (
 )
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
+from robusthash.contracts.models.smoothed import SmoothedModel
 from robusthash.contracts.models.text import TextBackbone
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of, towers_of
 from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
@@ -111,6 +112,7 @@ __all__ = [
     "RetrieverCapabilities",
     "Running",
     "ShardTask",
+    "SmoothedModel",
     "Snapshot",
     "Snapshots",
     "Space",

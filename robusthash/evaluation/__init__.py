@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from robusthash.evaluation.certifying.certificate import Certificate
+    from robusthash.evaluation.certifying.certify import certify
     from robusthash.evaluation.finding.searching import Queries, search
     from robusthash.evaluation.finding.storing import hash_items
     from robusthash.evaluation.planning.choices import parse_choice
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cell",
+    "Certificate",
     "Failure",
     "Given",
     "Local",
@@ -40,6 +43,7 @@ __all__ = [
     "Text",
     "VictimPlan",
     "attack_queries",
+    "certify",
     "choose_executor",
     "evaluate",
     "fit_attack",
@@ -53,6 +57,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Certificate": "certifying.certificate",
+    "certify": "certifying.certify",
     **dict.fromkeys(("Cell", "VictimPlan"), "planning.plan"),
     **dict.fromkeys(("Request", "RunSettings"), "planning.request"),
     "parse_choice": "planning.choices",

@@ -138,7 +138,9 @@ def _plugin(what: str, stored: PluginUse | None, here: PluginUse | None) -> Iter
         names = {*stored.options, *here.options}
         for name in sorted(names):
             left, right = stored.options.get(name), here.options.get(name)
-            if left != right:
+            if name not in stored.options:  # a later version's, which says what was always done
+                yield _condition(f"option {name} of the {what}", "absent", str(right))
+            elif left != right:
                 yield _ingredient(f"option {name} of the {what}", str(left), str(right))
 
 

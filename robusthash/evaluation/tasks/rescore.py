@@ -4,10 +4,11 @@ The results folder has all that is needed: the codes of the queries with each re
 victim. The new record is the one that an evaluation with these metrics would have stored.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from robusthash.contracts import Progress, Space, silent
@@ -61,7 +62,8 @@ def rescore(
         new = _asked(record, resources)
         stored = store.find(new.digest)
         if stored is None:
-            stored, arrays = _again(record, new, store, resources, references.get(reference_key(record)))
+            found_here = store.arrays(record), store.database(record)
+            stored, arrays = again(record, new, *found_here, resources, references.get(reference_key(record)))
             store.save(stored, arrays)
         if record.attack.role is Role.REFERENCE:
             references[reference_key(record)] = stored
@@ -87,10 +89,31 @@ def _asked(record: Record, resources: Resources) -> Record:
     return replace(new, digest=digest(new.identity()))
 
 
-def _again(
-    old: Record, new: Record, store: ResultStore, resources: Resources, reference: Record | None
+def again(
+    old: Record,
+    new: Record,
+    arrays: QueryArrays,
+    stored: Mapping[str, np.ndarray],
+    resources: Resources,
+    reference: Record | None,
 ) -> tuple[Record, QueryArrays]:
-    arrays, stored, space = store.arrays(old), store.database(old), _space(old)
+    """Scores the codes of a stored record.
+
+    Args:
+        old: as stored.
+        new: the same with the scoring that is wanted.
+        arrays: of its queries.
+        stored: codes and labels of the database, as :meth:`ResultStore.database` reads them.
+        resources: metrics and retriever.
+        reference: record of the reference attack on the same victim; None if there is none.
+
+    Returns:
+        The record with its scores, and its arrays.
+
+    Raises:
+        InputError: something is missing, or does not fit the rest.
+    """
+    space = _space(old)
     require_scorable(old, arrays, stored, space)
     items = torch.from_numpy(stored["packed"])
     with resources.retriever(space.distance).plugin.index(items, space) as index:
