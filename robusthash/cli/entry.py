@@ -96,9 +96,17 @@ class _Commands(LazyGroup):
             "robusthash.cli.commands.results.reproduce:command",
             "Make stored results again, and say whether they are the same.",
         ),
+        "score": (
+            "robusthash.cli.commands.finding.score:command",
+            "Score codes in files, such as those of your own system.",
+        ),
         "compare": (
             "robusthash.cli.commands.results.compare:command",
             "Compare two stored results, query by query.",
+        ),
+        "report": (
+            "robusthash.cli.commands.results.report:command",
+            "Write stored results as an HTML report, or as a site.",
         ),
         "gate": (
             "robusthash.cli.commands.gates.gate:command",

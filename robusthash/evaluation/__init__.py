@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from robusthash.evaluation.certifying.certificate import Certificate
     from robusthash.evaluation.certifying.certify import certify
+    from robusthash.evaluation.finding.scoring import score_files
     from robusthash.evaluation.finding.searching import Queries, search
     from robusthash.evaluation.finding.storing import hash_items
     from robusthash.evaluation.planning.choices import parse_choice
@@ -52,6 +53,7 @@ __all__ = [
     "parse_choice",
     "rebuilt",
     "rescore",
+    "score_files",
     "search",
     "train_victim",
 ]
@@ -75,6 +77,7 @@ _HOMES = {
     "Text": "tasks.texts",
     "harden_victim": "tasks.harden",
     "rescore": "tasks.rescore",
+    "score_files": "finding.scoring",
     "train_victim": "tasks.train",
 }
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from robusthash.metrics.counting.counts import MeasuredCounts, RankedCounts
     from robusthash.metrics.counting.distances import DescriptorDistances
     from robusthash.metrics.counting.histograms import DistanceHistograms, distance_histograms
+    from robusthash.metrics.counting.labels import PackedLabels, pack_labels
     from robusthash.metrics.counting.ranked import DescriptorCounts, ranked_counts
     from robusthash.metrics.counting.relevance import relevant_counts
     from robusthash.metrics.floors import best_ceiling, random_floor, worst_counts, worst_floor
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     )
     from robusthash.metrics.imagery import l2, linf, perceptibility, psnr, rmse, ssim
     from robusthash.metrics.protocols import RankingMetric
+    from robusthash.metrics.returned import Returned, returned_counts, returned_metrics
     from robusthash.metrics.scores import Scores
     from robusthash.metrics.statistics import PairedComparison, bootstrap_interval, paired_comparison
     from robusthash.specs import Relevance
@@ -31,10 +33,12 @@ __all__ = [
     "DescriptorDistances",
     "DistanceHistograms",
     "MeasuredCounts",
+    "PackedLabels",
     "PairedComparison",
     "RankedCounts",
     "RankingMetric",
     "Relevance",
+    "Returned",
     "Scores",
     "best_ceiling",
     "bootstrap_interval",
@@ -45,6 +49,7 @@ __all__ = [
     "linf",
     "map",
     "metrics_of",
+    "pack_labels",
     "paired_comparison",
     "perceptibility",
     "precision",
@@ -53,6 +58,8 @@ __all__ = [
     "random_floor",
     "ranked_counts",
     "relevant_counts",
+    "returned_counts",
+    "returned_metrics",
     "rmse",
     "score",
     "ssim",
@@ -68,10 +75,12 @@ _MODULES = {
     "floors": ("best_ceiling", "random_floor", "worst_counts", "worst_floor"),
     "functional": ("core_metric", "map", "precision", "precision_within", "score"),
     "counting.histograms": ("DistanceHistograms", "distance_histograms"),
+    "counting.labels": ("PackedLabels", "pack_labels"),
     "imagery": ("l2", "linf", "perceptibility", "psnr", "rmse", "ssim"),
     "protocols": ("RankingMetric",),
     "counting.ranked": ("DescriptorCounts", "ranked_counts"),
     "counting.relevance": ("Relevance", "relevant_counts"),
+    "returned": ("Returned", "returned_counts", "returned_metrics"),
     "scores": ("Scores",),
     "statistics": ("PairedComparison", "bootstrap_interval", "paired_comparison"),
 }

@@ -150,7 +150,7 @@ class ResultStore:
         return read_arrays(self.database_path(record))
 
     def database_path(self, record: Record) -> Path:
-        """Path of the codes and labels of a record's database, beside the records of its victim."""
+        """Path of the codes and labels of the database, which all records of a victim share."""
         defense = asdict(record.victim.defense) if record.victim.defense else None
         made_from = {"dataset": record.dataset.digest, "model": record.victim.model.digest, "defense": defense}
         if record.victim.direction != Direction.I2I:
