@@ -119,7 +119,7 @@ def victim_key(record: Record, *, any_size: bool = False) -> VictimKey:
 
 def reference_key(record: Record) -> Hashable:
     """What a record and that of the reference attack beside it have in common: victim, queries, radius and seed."""
-    return victim_key(record.victim), record.dataset.query_digest, record.attack.radius, record.conditions.seed
+    return victim_key(record), record.dataset.query_digest, record.attack.radius, record.conditions.seed
 
 
 def method_key(attack: AttackUse, *, any_effort: bool = False) -> PluginKey:

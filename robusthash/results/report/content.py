@@ -176,7 +176,7 @@ class Report:
         records = self.gathered.records
         yield "records", len(records)
         yield "datasets", len({record.dataset.digest for record in records})
-        yield "victims", len({victim_key(record.victim) for record in records})
+        yield "victims", len({victim_key(record) for record in records})
         yield "attacks", len({record.attack.name for record in records})
         yield "with flags", self.flagged
 
@@ -254,7 +254,7 @@ def _page(entry: Entry, row: Row | None, names: Names, databases: Databases, *, 
     return RecordPage(
         digest=record.digest,
         entry=entry,
-        victim=row.model if row else names.victim(victim_key(record.victim)),
+        victim=row.model if row else names.victim(victim_key(record)),
         attack=row.label if row else names.attack(attack_key(record.attack)),
         clean=record.measure(CLEAN),
         score=record.measure(),
