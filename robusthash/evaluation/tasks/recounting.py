@@ -11,6 +11,7 @@ from robusthash.contracts import Progress, Space, silent
 from robusthash.errors import RobustHashError, UsageError
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.rebuilding.given import Given
+from robusthash.evaluation.rebuilding.settings import recorded_metrics
 from robusthash.evaluation.reproducing.outcome import Verdict
 from robusthash.evaluation.reproducing.reproduce import reproduce
 from robusthash.evaluation.reproducing.stored import StoredCell, stored_numbers
@@ -66,10 +67,14 @@ def recount(where: Path, stored: StoredCell, host: PluginHost) -> Iterator[Findi
         A finding if a number differs; an inconclusive one if a metric or the retriever is not installed.
     """
     try:
-        problem = _problem(stored, _resources(stored.record, host))
+        resources = _resources(stored.record, host)
+    except RobustHashError as error:
+        yield _not_here(where, error)
+        return
+    try:
+        problem = _problem(stored, resources)
     except UsageError as error:
-        hint = f"install what the record was made with, and check again ({error.hint})"
-        yield _finding(Check.NUMBERS, where, error.message, hint, State.INCONCLUSIVE)
+        yield _not_here(where, error)
     except RobustHashError as error:
         yield _finding(Check.ARRAYS, where, error.message, _AS_WRITTEN)
     else:
@@ -100,10 +105,19 @@ def made_again(
 
 
 def _resources(record: Record, host: PluginHost) -> Resources:
-    scoring = record.scoring
-    names = (scoring.headline, *(name for name in scoring.protocols if name != scoring.headline))
-    options = {scoring.retriever.name: dict(scoring.retriever.options)} if scoring.retriever.options else {}
-    setting = RunSettings(metrics=names, retriever=scoring.retriever.name, options=options, device="cpu")
+    """What a record is scored with. Of the rest of its settings nothing is needed here, and it need not be installed.
+
+    Raises:
+        InputError: a metric is not installed, or is another one here.
+    """
+    scoring, retriever = record.scoring, record.scoring.retriever
+    setting = RunSettings(
+        metrics=recorded_metrics(record, host),
+        score_by=scoring.by,
+        retriever=retriever.name,
+        options={retriever.name: dict(retriever.options)} if retriever.options else {},
+        device="cpu",
+    )
     return Resources(setting, host, silent, observed=False)
 
 
@@ -137,6 +151,11 @@ def _moved(arrays: QueryArrays, space: Space) -> bool:
     clean, adversarial = (space.codes(torch.from_numpy(arrays.codes_at(stage))) for stage in (CLEAN, ADVERSARIAL))
     found, stated = distance_to(clean, adversarial, space).numpy(), arrays.column(str(space.distance))
     return stated.shape == found.shape and bool(np.allclose(stated, found, rtol=1e-6, atol=1e-6))
+
+
+def _not_here(where: Path, error: RobustHashError) -> Finding:
+    hint = f"install what the record was scored with, and check again{f' ({error.hint})' if error.hint else ''}"
+    return _finding(Check.NUMBERS, where, error.message, hint, State.INCONCLUSIVE)
 
 
 def _finding(check: Check, where: Path, message: str, hint: str, state: State = State.FAIL) -> Finding:

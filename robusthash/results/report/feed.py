@@ -214,7 +214,7 @@ def _result(record: Record, row: Row | None, report: Report, page: str, names: N
         query_digest=visible(dataset.query_digest),
         database=dataset.database,
         direction=str(record.victim.direction),
-        victim=visible(row.model if row else names.victim(victim_key(record.victim))),
+        victim=visible(row.model if row else names.victim(victim_key(record))),
         model_digest=visible(record.victim.model.digest),
         attack=visible(row.label if row else names.attack(attack_key(attack))),
         goal=str(attack.goal),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def site(results: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
             )
             for attack, after, month in (("noise", 0.8, 1), ("rnm", 0.3, 2), ("rnm-p2s", 0.4, 3))
         ]
+        records.append(replace(records[1], created="2026-04-01"))  # evaluated again: other numbers, the same cell
         store_made_up(ResultStore(folder), records)
     arguments = [*map(str, folders), "--site", str(place / "site"), "--url", "https://example.org/board/"]
     assert run(["report", *arguments]) == 0
@@ -96,7 +98,7 @@ def test_the_feed_is_valid_and_complete(site: tuple[Path, list[Path]]) -> None:
         assert one["folder"] in {folder.name for folder in folders}
     assert {one["rank"] for one in results if "rank" in one} >= {1}
     assert any(one["flags"] for one in results)
-    assert not all(one["current"] for one in results)
+    assert {one["current"] for one in results} == {True, False}
 
 
 def test_the_schema_is_published_and_refuses_what_is_no_feed(site: tuple[Path, list[Path]]) -> None:
