@@ -61,7 +61,7 @@ def settings_of(record: Record, given: Given, host: PluginHost) -> RunSettings:
         weights=weights,
         checkpoint=given.own_weights(own) if own else None,
         retriever=name_of(host, PluginKind.RETRIEVER, scoring.retriever),
-        metrics=_metrics(record, host),
+        metrics=recorded_metrics(record, host),
         score_by=scoring.by,
         relevance=parse_choice(Relevance, "relevance", scoring.relevance),
         options=options,
@@ -196,7 +196,7 @@ def _dataset(record: Record, given: Given, host: PluginHost, options: Options) -
     return name_of(host, PluginKind.DATASET, use)
 
 
-def _metrics(record: Record, host: PluginHost) -> tuple[str | RankingMetric, ...]:
+def recorded_metrics(record: Record, host: PluginHost) -> tuple[str | RankingMetric, ...]:
     """The metrics of a record, its headline first. They are objects, since several may be of one plugin.
 
     Raises:

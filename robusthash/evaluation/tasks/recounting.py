@@ -1,151 +1,162 @@
-"""Recounts stored records: whether their numbers are what their stored codes come to. Nothing is stored."""
+"""Checks submitted records by computing: whether their numbers follow from their codes, and can be made again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from robusthash.adversary import distance_to
-from robusthash.contracts import Space
-from robusthash.errors import InputError, UsageError
+from robusthash.contracts import Progress, Space, silent
+from robusthash.errors import RobustHashError, UsageError
 from robusthash.evaluation.planning.request import RunSettings
-from robusthash.evaluation.running.assemble import scored
-from robusthash.evaluation.scoring.scale import Scale
+from robusthash.evaluation.rebuilding.given import Given
+from robusthash.evaluation.rebuilding.settings import recorded_metrics
+from robusthash.evaluation.reproducing.outcome import Verdict
+from robusthash.evaluation.reproducing.reproduce import reproduce
+from robusthash.evaluation.reproducing.stored import StoredCell, stored_numbers
 from robusthash.evaluation.tasks.stored import require_scorable
 from robusthash.evaluation.victims.resources import Resources
-from robusthash.evaluation.victims.system import Database
 from robusthash.host import PluginHost
-from robusthash.metrics import Relevance
-from robusthash.results import ADVERSARIAL, CLEAN, Against, Measure, QueryArrays, Record, ResultStore
+from robusthash.results import ADVERSARIAL, CLEAN, QueryArrays, Record, ResultStore
 from robusthash.results.comparing.keys import reference_key
 from robusthash.results.gate import State
-from robusthash.results.submission.arrays import differ
 from robusthash.results.submission.finding import Check, Finding
 from robusthash.specs import Distance, Role
 
-_RETRIEVER = "torch"  #: exact, and there wherever robusthash is
-_HINT = "submit the files as eval wrote them; robusthash rescore makes records with other metrics"
+_AS_WRITTEN = "submit the files as eval wrote them; robusthash rescore makes records with other metrics"
+_TO_REPRODUCE = "robusthash reproduce says more; --data-root and --checkpoint name what a record cannot hold"
 
 
-def recount(records: Mapping[Path, Record], store: ResultStore, host: PluginHost) -> Iterator[Finding]:
-    """Scores the stored codes of records again, and compares all that follows from them.
+def stored_cells(records: Mapping[Path, Record], store: ResultStore) -> Iterator[tuple[Path, StoredCell | Finding]]:
+    """Records with what is stored beside them, or what is wrong with that.
 
     Args:
         records: by file.
-        store: the folder that they are in, with their arrays.
-        host: the plugins, for metrics that are not the core's.
+        store: the folder that they are in.
+    """
+    references: dict[Hashable, Record] = {
+        (reference_key(one), one.scoring.headline): one for one in records.values() if one.attack.role is Role.REFERENCE
+    }
+    for where, record in records.items():
+        reference = references.get((reference_key(record), record.scoring.headline))
+        try:
+            yield (
+                where,
+                StoredCell(
+                    record=record,
+                    where=str(where),
+                    arrays=store.arrays(record),
+                    database=store.database(record),
+                    reference=None if reference is record else reference,
+                ),
+            )
+        except RobustHashError as error:
+            yield where, _finding(Check.ARRAYS, where, error.message, _AS_WRITTEN)
+
+
+def recount(where: Path, stored: StoredCell, host: PluginHost) -> Iterator[Finding]:
+    """Scores the stored codes of a record again, and tells the first number that is another one.
+
+    Args:
+        where: its file.
+        stored: the record.
+        host: the plugins, for its metrics and its retriever.
 
     Yields:
-        A finding for each record, the first that differs; inconclusive if a metric is not installed.
+        A finding if a number differs; an inconclusive one if a metric or the retriever is not installed.
     """
-    references: dict[object, Record] = {}
-    ordered = sorted(records.items(), key=lambda one: one[1].attack.role is not Role.REFERENCE)
-    for where, record in ordered:
-        if record.attack.role is Role.REFERENCE:
-            references[reference_key(record)] = record
-        try:
-            problem = _recounted(record, store, host, references.get(reference_key(record)))
-        except InputError as error:
-            yield Finding(check=Check.ARRAYS, where=where, message=error.message, hint=_HINT)
-        except UsageError as error:
-            hint = "install the plugin that has it, and check again"
-            yield Finding(check=Check.NUMBERS, where=where, message=error.message, hint=hint, state=State.INCONCLUSIVE)
-        else:
-            if problem:
-                yield Finding(check=Check.NUMBERS, where=where, message=problem, hint=_HINT)
+    try:
+        resources = _resources(stored.record, host)
+    except RobustHashError as error:
+        yield _not_here(where, error)
+        return
+    try:
+        problem = _problem(stored, resources)
+    except UsageError as error:
+        yield _not_here(where, error)
+    except RobustHashError as error:
+        yield _finding(Check.ARRAYS, where, error.message, _AS_WRITTEN)
+    else:
+        if problem:
+            yield _finding(Check.NUMBERS, where, problem, _AS_WRITTEN)
 
 
-def _recounted(record: Record, store: ResultStore, host: PluginHost, reference: Record | None) -> str | None:
-    """The first number that is not what the codes come to; None if all are.
+def made_again(
+    where: Path, stored: StoredCell, host: PluginHost, given: Given, queries: int, progress: Progress = silent
+) -> Iterator[Finding]:
+    """Makes the adversarial inputs of some queries again.
+
+    Args:
+        where: file of the record.
+        stored: the record.
+        host: the plugins.
+        given: what the record cannot hold.
+        queries: how many of its queries, rounded up to whole shards.
+        progress: called with (done, total, what).
+
+    Yields:
+        A finding if something differs; an inconclusive one if other conditions may be why, or if something is missing.
+    """
+    found = reproduce(stored, host, given, queries=queries, progress=progress)
+    if found.verdict is not Verdict.SAME:
+        state = State.FAIL if found.verdict is Verdict.DIFFERENT else State.INCONCLUSIVE
+        yield _finding(Check.REPRODUCTION, where, found.first, _TO_REPRODUCE, state)
+
+
+def _resources(record: Record, host: PluginHost) -> Resources:
+    """What a record is scored with. Of the rest of its settings nothing is needed here, and it need not be installed.
 
     Raises:
-        InputError: the arrays are missing, damaged, or do not fit.
-        UsageError: a metric is not installed, or is another one here.
+        InputError: a metric is not installed, or is another one here.
     """
-    model, scoring = record.victim.model, record.scoring
-    space = Space(distance=Distance(model.distance), size=model.size)
-    names = (scoring.headline, *(name for name in scoring.protocols if name != scoring.headline))
-    resources = Resources(RunSettings(metrics=names, retriever=_RETRIEVER, device="cpu"), host, lambda *_: None)
-    metrics = resources.metrics_for(space)
-    other = next((name for name, metric in metrics.items() if scoring.protocols.get(name) != metric.protocol), None)
-    if other is not None:
-        raise UsageError(f"{other} is {metrics[other].protocol} here, and {scoring.protocols.get(other)} in the record")
-    arrays, stored = store.arrays(record), store.database(record)
-    require_scorable(record, arrays, stored, space)
-    items = torch.from_numpy(stored["packed"])
-    if len(items) != record.dataset.database:
-        return f"the database has {len(items)} items, and in the record {record.dataset.database}"
-    with resources.retriever(space.distance).plugin.index(items, space) as index:
-        database = Database(representation=items, labels=torch.from_numpy(stored["labels"]), space=space, index=index)
-        relevance, seed = Relevance(scoring.relevance), record.conditions.seed
-        scale = Scale(database=database, metrics=metrics, relevance=relevance, seed=seed)
-        gradients, bounded = record.outcome.cost.backward > 0, record.bounded
-        again, counted = scored(record, arrays, scale, reference, gradients=gradients, bounded=bounded)
-    problems = (
-        *_moved(arrays, space),
-        *_measures(record, again),
-        *_scores(arrays, counted),
-        *_others(record, again),
+    scoring, retriever = record.scoring, record.scoring.retriever
+    setting = RunSettings(
+        metrics=recorded_metrics(record, host),
+        score_by=scoring.by,
+        retriever=retriever.name,
+        options={retriever.name: dict(retriever.options)} if retriever.options else {},
+        device="cpu",
     )
-    return problems[0] if problems else None
+    return Resources(setting, host, silent, observed=False)
 
 
-def _moved(arrays: QueryArrays, space: Space) -> Iterator[str]:
-    """The distances between clean and adversarial codes."""
+def _problem(stored: StoredCell, resources: Resources) -> str | None:
+    """The first that does not follow from the codes; None if all does.
+
+    Raises:
+        UsageError: a metric or the retriever is not installed, or a metric is another one here.
+        InputError: an array is missing, or does not fit the rest.
+    """
+    record, protocols = stored.record, stored.record.scoring.protocols
+    space = Space(distance=Distance(record.victim.model.distance), size=record.victim.model.size)
+    metrics = resources.metrics_for(space)
+    other = next((name for name in protocols if protocols[name] != metrics[name].protocol), None)
+    if other is not None:
+        raise UsageError(f"{other} is {metrics[other].protocol} here, and {protocols[other]} in the record")
+    if stored.arrays is None:
+        return "it has no arrays"
+    require_scorable(record, stored.arrays, stored.database, space)
+    items = len(stored.database["packed"])
+    if items != record.dataset.database:
+        return f"the database has {items} items, and in the record {record.dataset.database}"
+    if not _moved(stored.arrays, space):
+        return f"{space.distance} is not the distance between the clean and the adversarial codes"
+    found = stored_numbers(stored, resources)
+    return None if found.equal else found.first
+
+
+def _moved(arrays: QueryArrays, space: Space) -> bool:
+    """Whether the distances between clean and adversarial codes are those of the codes."""
     clean, adversarial = (space.codes(torch.from_numpy(arrays.codes_at(stage))) for stage in (CLEAN, ADVERSARIAL))
     found, stated = distance_to(clean, adversarial, space).numpy(), arrays.column(str(space.distance))
-    if not _alike(stated, found):
-        yield f"{space.distance} is not the distance between the clean and the adversarial codes"
-
-
-def _measures(record: Record, again: Record) -> Iterator[str]:
-    for stage, found in again.outcome.metrics.items():
-        stated = record.outcome.metrics.get(stage, {})
-        for against, measures in found.items():
-            for name, measure in measures.items():
-                own = stated.get(against, {}).get(name)
-                yield from _measure(f"{against.qualify(name)} of the {stage} queries", own, measure)
-    extra = [stage for stage in record.outcome.metrics if set(_names(record, stage)) - set(_names(again, stage))]
-    if extra:
-        yield f"the record has numbers of the {extra[0]} queries that no metric of it gives"
-
-
-def _names(record: Record, stage: str) -> Iterator[tuple[Against, str]]:
-    yield from ((against, name) for against, one in record.outcome.metrics.get(stage, {}).items() for name in one)
-
-
-def _measure(what: str, stated: Measure | None, found: Measure) -> Iterator[str]:
-    if stated is None:
-        yield f"{what} is missing, and the stored codes give {found.value:.4f}"
-        return
-    for part in ("value", "low", "high", "worst", "best"):
-        own, counted = getattr(stated, part), getattr(found, part)
-        if differ(own, counted):
-            told = what if part == "value" else f"{part} of {what}"
-            yield f"{told} is {own:.4f} in the record, and the stored codes give {counted:.4f}"
-            return
-
-
-def _scores(arrays: QueryArrays, counted: QueryArrays) -> Iterator[str]:
-    for key, found in counted.scores.items():
-        stated = arrays.scores.get(key)
-        if stated is None or not _alike(stated, found):
-            yield f"{key.stored} is not what the stored codes give, query by query"
-
-
-def _others(record: Record, again: Record) -> Iterator[str]:
-    """Floors, and failed soundness checks."""
-    for against, floors in again.outcome.floors.items():
-        for name, found in floors.items():
-            stated = record.outcome.floors.get(against, {}).get(name)
-            if stated is None or differ(stated, found):
-                told = "missing" if stated is None else f"{stated:.4f} in the record"
-                yield f"the floor {against.qualify(name)} is {told}, and the stored codes give {found:.4f}"
-    missing = {flag.id for flag in again.outcome.flags} - {flag.id for flag in record.outcome.flags}
-    if missing:
-        yield f"the record does not have the flag {min(missing)}, which its numbers raise"
-
-
-def _alike(stated: np.ndarray, found: np.ndarray) -> bool:
     return stated.shape == found.shape and bool(np.allclose(stated, found, rtol=1e-6, atol=1e-6))
+
+
+def _not_here(where: Path, error: RobustHashError) -> Finding:
+    hint = f"install what the record was scored with, and check again{f' ({error.hint})' if error.hint else ''}"
+    return _finding(Check.NUMBERS, where, error.message, hint, State.INCONCLUSIVE)
+
+
+def _finding(check: Check, where: Path, message: str, hint: str, state: State = State.FAIL) -> Finding:
+    return Finding(check=check, where=where, message=message, hint=hint, state=state)
