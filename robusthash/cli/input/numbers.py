@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robusthash.limits import LARGEST_SIDE, MOST_BITS, MOST_WORKERS, SMALLEST_SIDE
+from robusthash.limits import LARGEST_SIDE, MOST_BITS, MOST_PICTURES, MOST_WORKERS, SMALLEST_SIDE
 from robusthash.numerals import whole
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Radius(_Text):
 
 BITS = Whole(1, MOST_BITS)
 COUNT = Whole(1)
+PICTURES = Whole(0, MOST_PICTURES)
 QUALITY = Whole(1, 100)
 RADIUS = Radius()
 SEED = Whole(0)

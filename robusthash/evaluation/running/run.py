@@ -10,7 +10,7 @@ import numpy.typing as npt
 from robusthash.boundary import blaming, breach, foreign
 from robusthash.contracts import Executor, Progress, Running, ShardTask, Workplace, in_use, run_tasks, silent
 from robusthash.epsilon import Radius
-from robusthash.errors import ContractError, RobustHashError, StorageError
+from robusthash.errors import ContractError, OptionError, RobustHashError, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import Shared, SharedCraft, scratch
 from robusthash.evaluation.inspecting.pixels import twins
@@ -22,6 +22,7 @@ from robusthash.evaluation.running.checking import check, check_fitted, known
 from robusthash.evaluation.running.executors import Local
 from robusthash.evaluation.running.observing import Observed, observed
 from robusthash.evaluation.running.outcome import Failure, RunOutcome
+from robusthash.evaluation.running.pictures import add_pictures
 from robusthash.evaluation.running.space import least_written
 from robusthash.evaluation.running.work import CellTask, ShardWorker, WorkerFactory
 from robusthash.evaluation.victims.resources import Resources
@@ -30,6 +31,7 @@ from robusthash.files.caching import cache_folder
 from robusthash.files.locks import locked
 from robusthash.files.storage import remove_if_empty, removed_if_unused, require_space, require_writable
 from robusthash.host import PluginHost
+from robusthash.limits import MOST_PICTURES
 from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Direction, Role
 
@@ -46,6 +48,7 @@ def evaluate(
     progress: Progress = silent,
     executor: Executor | None = None,
     force: bool = False,
+    keep_pictures: int = 0,
 ) -> RunOutcome:
     """Evaluates all cells of a request, and stores a record of each.
 
@@ -59,20 +62,26 @@ def evaluate(
         progress: called with (done, total, what) during long steps.
         executor: what runs shards; None is this process.
         force: whether to evaluate stored cells again.
+        keep_pictures: of how many queries of each cell pictures are kept beside its record, those on which the attack
+            achieved most (:func:`~robusthash.results.records.pictures.worst_queries`). They are no part of the record,
+            and there are none of texts.
 
     Raises:
+        OptionError: more pictures are asked for than are kept.
         UsageError: a name, an option or the results folder cannot be used.
         DatasetError: the dataset cannot be read.
         CheckpointError: a checkpoint cannot be read, or is of another model.
         StorageError: a result cannot be written; finished shards are kept.
     """
+    if not 0 <= keep_pictures <= MOST_PICTURES:
+        raise OptionError(f"pictures of {keep_pictures} queries", hint=f"keep those of 0 to {MOST_PICTURES}")
     place = executor or Local()
     resources = Resources(request.setting, host, progress, samples=results / SAMPLES)
     check(request, resources)
     require_writable(results, "--results")
     cells = plan(request, known(request, resources))
     check_fitted(cells, resources)
-    require_space(results, least_written(cells, resources), "the results")
+    require_space(results, least_written(cells, resources, pictures=keep_pictures), "the results")
     with (
         observed(request, host, len(cells), results=results, executor=place, force=force) as watched,
         ExitStack() as stack,
@@ -87,9 +96,10 @@ def evaluate(
             settings={"dataset": resources.data.name, "device": resources.device.type},
         )
         running = stack.enter_context(in_use(place, workplace))
-        run = _Run(systems, results, running, worker, force=force)
+        run = _Run(systems, results, running, worker, force=force, keep_pictures=keep_pictures)
         stack.callback(remove_if_empty, results / _CRAFTED)
-        shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
+        crafted = stack.enter_context(scratch(results / _CRAFTED))
+        shared = SharedCraft(cells, resources.plugins, crafted, every=keep_pictures > 0)
         stack.callback(remove_if_empty, results / _SHARDS)
         for position, cell in enumerate(cells):
             try:
@@ -138,15 +148,26 @@ class _Run:
         running: the started executor.
         worker: runs shards in this process.
         force: whether to evaluate stored cells again.
+        keep_pictures: of how many queries of each cell pictures are kept.
     """
 
-    def __init__(self, systems: Systems, results: Path, running: Running, worker: ShardWorker, *, force: bool) -> None:
+    def __init__(
+        self,
+        systems: Systems,
+        results: Path,
+        running: Running,
+        worker: ShardWorker,
+        *,
+        force: bool,
+        keep_pictures: int,
+    ) -> None:
         self.systems = systems
         self._shards_root = results / _SHARDS
         self._store = ResultStore(results)
         self._running = running
         self._worker = worker
         self._force = force
+        self._keep_pictures = keep_pictures
         self._references: dict[tuple[VictimPlan, Radius, Direction], Record] = {}
         self._clean: dict[tuple[VictimPlan, Direction], np.ndarray] = {}
 
@@ -166,6 +187,8 @@ class _Run:
                 searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
                 self._store.save_database(record, searched)
                 self._store.save(record, arrays)
+            if self._keep_pictures:
+                add_pictures(prepared, record, self._store, self._keep_pictures)
             prepared.folder(self._shards_root).remove()
         if prepared.attack.role is Role.REFERENCE:
             self._references[beside] = record
