@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Found,
         Hashed,
         attack,
+        certify,
         evaluate,
         fit,
         harden,
@@ -36,6 +37,7 @@ __all__ = [
     "Results",
     "__version__",
     "attack",
+    "certify",
     "contracts",
     "errors",
     "evaluate",
@@ -54,7 +56,7 @@ __all__ = [
 
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
-    **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "evaluate", "fit"), "robusthash.api"),
+    **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit"), "robusthash.api"),
     **dict.fromkeys(("Found", "Hashed", "hash", "search"), "robusthash.api"),
     **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),

@@ -25,7 +25,7 @@ class VictimProbe:
         gradients: share of inputs with a nonzero gradient; None if the model gives no gradients.
         saturated: share of logits whose magnitude is within 0.1 % of the largest.
         stepped: share of inputs whose logits stay bit-identical under a shift by a quarter of a level.
-        batched: share of logits that differ if the same inputs are passed in smaller batches.
+        batched: share of logits that differ if the same inputs are passed in smaller batches; 0 of a randomised model.
         reached: share of bits that an attack over the whole box can flip; None without gradients, or without bits.
     """
 
@@ -62,7 +62,8 @@ def probe(model: HashModel, inputs: Tensor) -> VictimProbe:
     return VictimProbe(
         randomised=float(differs.float().mean()),
         gradients=gradients,
-        batched=float((depends & ~differs).float().mean()),
+        # Of a randomised model nobody can tell: its logits also differ in smaller batches, or agree by chance.
+        batched=0.0 if bool(differs.any()) else float(depends.float().mean()),
         saturated=float((logits.abs() > (1 - _NOISY) * logits.abs().max()).float().mean()),
         stepped=float(unmoved.float().mean()),
         reached=_reached(model, inputs, sign(logits)) if gradients is not None and model.space.binary else None,

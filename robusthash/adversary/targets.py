@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Randomness
+from robusthash.contracts import Randomness, Space
 from robusthash.errors import DatasetError, OptionError
 
 
@@ -22,26 +22,28 @@ class Targets:
     labels: Tensor
     anchors: Tensor
 
-    def anchor_codes(self, database_codes: Tensor) -> Tensor:
+    def anchor_codes(self, database: Tensor, space: Space) -> Tensor:
         """Codes of the anchors, as :func:`anchor_codes` returns them.
 
         Args:
-            database_codes: (items, bits) int8 in {-1, +1}, or descriptors, (items, d) float.
+            database: representations of its items.
+            space: of the representations.
         """
-        return anchor_codes(self.anchors, database_codes)
+        return anchor_codes(self.anchors, database, space)
 
 
-def anchor_codes(anchors: Tensor, database_codes: Tensor) -> Tensor:
-    """Codes, or descriptors, of anchors.
+def anchor_codes(anchors: Tensor, database: Tensor, space: Space) -> Tensor:
+    """Codes, or descriptors, of anchors. Of a database of packed codes, only those of the anchors are unpacked.
 
     Args:
         anchors: (n, voters) int64, positions in the database; -1 is an absent voter.
-        database_codes: (items, bits) int8 in {-1, +1}, or descriptors, (items, d) float.
+        database: representations of its items: (items, ceil(bits / 8)) uint8 packed codes, or (items, d) float32.
+        space: of the representations.
 
     Returns:
-        (n, voters, bits or d), with the dtype of the codes; zeros for absent voters.
+        (n, voters, bits) int8 in {-1, +1}, or (n, voters, d) float32; zeros for absent voters.
     """
-    codes = database_codes[anchors.clamp_min(0)]
+    codes = space.codes(database[anchors.clamp_min(0).flatten()]).unflatten(0, anchors.shape)
     return codes * (anchors >= 0).unsqueeze(2).to(codes.dtype)
 
 

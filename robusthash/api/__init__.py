@@ -1,6 +1,7 @@
-"""The Python API: wrap a network, attack images, fit attacks, evaluate, train and harden models."""
+"""The Python API: wrap a network, attack images, fit attacks, evaluate, train, harden and certify models."""
 
 from robusthash.api.attacking import BoundAttack, attack
+from robusthash.api.certifying import certify
 from robusthash.api.checkpoint import Checkpoint
 from robusthash.api.data import load_dataset
 from robusthash.api.evaluating import Evaluation, evaluate
@@ -22,6 +23,7 @@ __all__ = [
     "Found",
     "Hashed",
     "attack",
+    "certify",
     "evaluate",
     "fit",
     "harden",

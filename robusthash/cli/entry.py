@@ -78,6 +78,10 @@ class _Commands(LazyGroup):
             "Let an attack learn on a model, and save what it learnt.",
         ),
         "harden": ("robusthash.cli.commands.models.harden:command", "Harden a hash model and save its checkpoint."),
+        "certify": (
+            "robusthash.cli.commands.certify:command",
+            "Bound what retrieval a smoothed model keeps under any perturbation.",
+        ),
         "attack": ("robusthash.cli.commands.attack:command", "Attack the queries and save the adversarial images."),
         "hash": ("robusthash.cli.commands.finding.hash:command", "Write the codes of pictures to a file."),
         "search": (
@@ -88,6 +92,14 @@ class _Commands(LazyGroup):
         "curve": ("robusthash.cli.commands.results.curve:command", "Show stored sweeps as curves."),
         "show": ("robusthash.cli.commands.results.show:command", "Show one stored result in full."),
         "rescore": ("robusthash.cli.commands.results.rescore:command", "Rescore stored results with other metrics."),
+        "reproduce": (
+            "robusthash.cli.commands.results.reproduce:command",
+            "Make stored results again, and say whether they are the same.",
+        ),
+        "score": (
+            "robusthash.cli.commands.finding.score:command",
+            "Score codes in files, such as those of your own system.",
+        ),
         "compare": (
             "robusthash.cli.commands.results.compare:command",
             "Compare two stored results, query by query.",
@@ -97,6 +109,10 @@ class _Commands(LazyGroup):
             "Judge stored results by rules, and against a baseline.",
         ),
         "baseline": ("robusthash.cli.commands.gates.baseline:command", "Write and show the baseline of the gate."),
+        "submission": (
+            "robusthash.cli.commands.submissions:command",
+            "Check what is submitted to a public leaderboard.",
+        ),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "config": (
             "robusthash.cli.commands.setup.config:command",

@@ -6,7 +6,6 @@ from robusthash.contracts.attacking.ensemble import Ensemble
 from robusthash.contracts.attacking.learning import LearningContext
 from robusthash.contracts.attacking.moves import Moves
 from robusthash.contracts.attacking.spelling import misspelt
-from robusthash.contracts.attacking.team import Team
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Dataset, DatasetContext, RetrievalData, Split
 from robusthash.contracts.data.files import FileImages
@@ -39,12 +38,14 @@ from robusthash.contracts.models.model import (
 )
 from robusthash.contracts.models.objective import Objective, Pairs, TrainStep
 from robusthash.contracts.models.ready_model import ReadyModel
+from robusthash.contracts.models.smoothed import SmoothedModel
 from robusthash.contracts.models.text import TextBackbone
 from robusthash.contracts.models.towers import CrossModalHashModel, tower_of, towers_of
 from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
 from robusthash.contracts.randomness import Draws, Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
+from robusthash.contracts.team import Team
 from robusthash.contracts.training.loss import LossStep, TrainBatch
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
@@ -111,6 +112,7 @@ __all__ = [
     "RetrieverCapabilities",
     "Running",
     "ShardTask",
+    "SmoothedModel",
     "Snapshot",
     "Snapshots",
     "Space",

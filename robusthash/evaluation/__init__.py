@@ -7,11 +7,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from robusthash.evaluation.certifying.certificate import Certificate
+    from robusthash.evaluation.certifying.certify import certify
+    from robusthash.evaluation.finding.scoring import score_files
     from robusthash.evaluation.finding.searching import Queries, search
     from robusthash.evaluation.finding.storing import hash_items
     from robusthash.evaluation.planning.choices import parse_choice
     from robusthash.evaluation.planning.plan import Cell, VictimPlan
     from robusthash.evaluation.planning.request import Request, RunSettings
+    from robusthash.evaluation.rebuilding.given import Given
+    from robusthash.evaluation.rebuilding.rebuild import Rebuilt, rebuilt
     from robusthash.evaluation.running.executors import Local, Processes, choose_executor
     from robusthash.evaluation.running.outcome import Failure, RunOutcome
     from robusthash.evaluation.running.run import evaluate
@@ -25,32 +30,42 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cell",
+    "Certificate",
     "Failure",
+    "Given",
     "Local",
     "Picture",
     "Processes",
     "Queries",
+    "Rebuilt",
     "Request",
     "RunOutcome",
     "RunSettings",
     "Text",
     "VictimPlan",
     "attack_queries",
+    "certify",
     "choose_executor",
     "evaluate",
     "fit_attack",
     "harden_victim",
     "hash_items",
     "parse_choice",
+    "rebuilt",
     "rescore",
+    "score_files",
     "search",
     "train_victim",
 ]
 
 _HOMES = {
+    "Certificate": "certifying.certificate",
+    "certify": "certifying.certify",
     **dict.fromkeys(("Cell", "VictimPlan"), "planning.plan"),
     **dict.fromkeys(("Request", "RunSettings"), "planning.request"),
     "parse_choice": "planning.choices",
+    "Given": "rebuilding.given",
+    **dict.fromkeys(("Rebuilt", "rebuilt"), "rebuilding.rebuild"),
     **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),
     **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
     "evaluate": "running.run",
@@ -62,6 +77,7 @@ _HOMES = {
     "Text": "tasks.texts",
     "harden_victim": "tasks.harden",
     "rescore": "tasks.rescore",
+    "score_files": "finding.scoring",
     "train_victim": "tasks.train",
 }
 

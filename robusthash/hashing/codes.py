@@ -1,8 +1,12 @@
 """Hash codes: signs, packed bits and Hamming distances. The sign of zero is +1, everywhere."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
+
+_ROWS = 1 << 16  #: rows whose bits are bytes at once
 
 
 def sign(logits: Tensor) -> Tensor:
@@ -42,11 +46,10 @@ def pack(codes: Tensor) -> Tensor:
     >>> pack(torch.tensor([[1, -1, 1, 1, -1, -1, -1, 1, 1]]))
     tensor([[177, 128]], dtype=torch.uint8)
     """
-    bits = (codes > 0).to(torch.uint8)
-    padding = -bits.shape[1] % 8
-    octets = torch.nn.functional.pad(bits, (0, padding)).view(len(bits), -(-bits.shape[1] // 8), 8)
-    weights = torch.tensor([128, 64, 32, 16, 8, 4, 2, 1], dtype=torch.uint8, device=codes.device)
-    return (octets * weights).sum(2, dtype=torch.uint8)
+    packed = torch.empty((len(codes), -(-codes.shape[1] // 8)), dtype=torch.uint8, device=codes.device)
+    for rows in _blocks(codes):
+        packed[rows] = _octets(codes[rows] > 0)
+    return packed
 
 
 def unpack(packed: Tensor, bits: int) -> Tensor:
@@ -62,9 +65,10 @@ def unpack(packed: Tensor, bits: int) -> Tensor:
     >>> unpack(torch.tensor([[177, 128]], dtype=torch.uint8), 9).tolist()
     [[1, -1, 1, 1, -1, -1, -1, 1, 1]]
     """
-    shifts = torch.tensor([7, 6, 5, 4, 3, 2, 1, 0], dtype=torch.uint8, device=packed.device)
-    flat = ((packed.unsqueeze(2) >> shifts) & 1).flatten(1)[:, :bits]
-    return (flat.to(torch.int8) * 2 - 1).contiguous()
+    codes = torch.empty((len(packed), bits), dtype=torch.int8, device=packed.device)
+    for rows in _blocks(packed):
+        codes[rows] = _flags(packed[rows], bits)
+    return codes.mul_(2).sub_(1)
 
 
 def hamming(left: Tensor, right: Tensor) -> Tensor:
@@ -84,12 +88,38 @@ def hamming(left: Tensor, right: Tensor) -> Tensor:
 
 
 def words(packed: Tensor) -> np.ndarray:
-    """Packed codes as machine words, for popcounts: (n, ceil(bytes / 8)) uint64, zero padded.
+    """Packed codes as machine words, for popcounts: (n, ceil(bytes / 8)) uint64, zero padded; not copied if they fit.
 
     >>> words(torch.tensor([[255, 0]], dtype=torch.uint8)).shape
     (1, 1)
     """
     octets = packed.cpu().numpy()
+    if octets.shape[1] % 8 == 0 and octets.flags.c_contiguous and octets.size:
+        return octets.view(np.uint64)
     padded = np.zeros((octets.shape[0], -(-octets.shape[1] // 8) * 8), dtype=np.uint8)
     padded[:, : octets.shape[1]] = octets
     return padded.view(np.uint64)
+
+
+def _blocks(rows: Tensor) -> Iterator[slice]:
+    """Parts of some rows, so that what is between codes and packed codes stays small however many they are."""
+    return (slice(start, start + _ROWS) for start in range(0, len(rows), _ROWS))
+
+
+def _octets(flags: Tensor) -> Tensor:
+    """Bits in bytes, the first one highest: (n, bits) bool to (n, ceil(bits / 8)) uint8."""
+    if flags.device.type == "cpu":
+        return torch.from_numpy(np.packbits(flags.numpy(), axis=1))
+    padded = torch.nn.functional.pad(flags.to(torch.uint8), (0, -flags.shape[1] % 8))
+    return (padded.view(len(flags), -1, 8) << _shifts(flags.device)).sum(2, dtype=torch.uint8)
+
+
+def _flags(packed: Tensor, bits: int) -> Tensor:
+    """The inverse: (n, ceil(bits / 8)) uint8 to (n, bits), 0 or 1."""
+    if packed.device.type == "cpu":
+        return torch.from_numpy(np.unpackbits(packed.numpy(), axis=1, count=bits))
+    return ((packed.unsqueeze(2) >> _shifts(packed.device)) & 1).flatten(1)[:, :bits]
+
+
+def _shifts(device: torch.device) -> Tensor:
+    return torch.tensor([7, 6, 5, 4, 3, 2, 1, 0], dtype=torch.uint8, device=device)

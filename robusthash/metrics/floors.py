@@ -6,7 +6,8 @@ import numpy.typing as npt
 from robusthash.contracts import Space
 from robusthash.metrics.counting.counts import RankedCounts
 from robusthash.metrics.counting.histograms import DistanceHistograms
-from robusthash.metrics.counting.relevance import Labels, relevant_counts
+from robusthash.metrics.counting.labels import Labels
+from robusthash.metrics.counting.relevance import relevant_counts
 from robusthash.metrics.ranking import random_average_precision, worst_average_precision
 from robusthash.specs import Relevance
 

@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from robusthash.results.curves.curves import build_curves
     from robusthash.results.curves.panels import Curves, Over
     from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, Section, Standing
-    from robusthash.results.leaderboard.files import to_csv, to_html, to_json, to_markdown
+    from robusthash.results.leaderboard.files import to_csv, to_html, to_json, to_latex, to_markdown
     from robusthash.results.leaderboard.ranking import build_leaderboard
     from robusthash.results.leaderboard.terminal import render
     from robusthash.results.records.arrays import QueryArrays
+    from robusthash.results.records.origins import ModelOrigin, Origins
     from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
     from robusthash.results.records.parts import (
         Access,
@@ -54,7 +55,9 @@ __all__ = [
     "InputsUse",
     "Leaderboard",
     "Measure",
+    "ModelOrigin",
     "ModelUse",
+    "Origins",
     "Outcome",
     "Over",
     "Pictures",
@@ -81,6 +84,7 @@ __all__ = [
     "to_csv",
     "to_html",
     "to_json",
+    "to_latex",
     "to_markdown",
 ]
 
@@ -90,10 +94,11 @@ _HOMES = {
     "results.curves.curves": "build_curves",
     "results.curves.panels": "Curves Over",
     "results.leaderboard.board": "Heading Leaderboard Row Section Standing",
-    "results.leaderboard.files": "to_csv to_html to_json to_markdown",
+    "results.leaderboard.files": "to_csv to_html to_json to_latex to_markdown",
     "results.leaderboard.ranking": "build_leaderboard",
     "results.leaderboard.terminal": "render",
     "results.records.arrays": "QueryArrays",
+    "results.records.origins": "ModelOrigin Origins",
     "results.records.outcome": "Cost Flag Measure Outcome Spent",
     "results.records.parts": (
         "Access AttackUse Conditions DatasetUse Effort FittedUse InputsUse ModelUse Scoring VictimUse"

@@ -27,6 +27,7 @@ from robusthash.training.networks import (
 from robusthash.training.trainer import (
     CrossModalStep,
     ObjectiveStep,
+    TeamSnapshots,
     optimizer_state,
     restore_optimizer,
     set_hash_layer,
@@ -46,6 +47,7 @@ __all__ = [
     "PrototypeNetwork",
     "Recipe",
     "Scene",
+    "TeamSnapshots",
     "TextNetwork",
     "TrainingReport",
     "build_descriptor",

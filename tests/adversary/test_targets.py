@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
 from robusthash.adversary import Targets, TargetSelector
+from robusthash.contracts import Space
 from robusthash.errors import DatasetError, OptionError
+from robusthash.hashing import pack
 
 CLASSES = 4
 labels = arrays("uint8", st.tuples(st.integers(1, 40), st.just(CLASSES)), elements=st.integers(0, 1))
@@ -76,7 +78,7 @@ def test_every_candidate_label_is_as_likely_as_any_other() -> None:
 def test_anchor_codes_are_those_of_the_anchors_and_zero_for_absent_voters() -> None:
     targets = Targets(labels=torch.ones(2, 1, dtype=torch.uint8), anchors=torch.tensor([[2, 0, 1], [1, -1, -1]]))
     codes = torch.tensor([[1, 1], [-1, 1], [-1, -1]], dtype=torch.int8)
-    found = targets.anchor_codes(codes)
+    found = targets.anchor_codes(pack(codes), Space.hamming(2))
     assert found.dtype == torch.int8
     assert found.tolist() == [[[-1, -1], [1, 1], [-1, 1]], [[-1, 1], [0, 0], [0, 0]]]
 

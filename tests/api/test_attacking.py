@@ -85,13 +85,13 @@ def test_a_targeted_attack_equals_the_command_line(
     rows = [digits.query.ids.index(name) for name in names]
     model = rh.wrap(user_module.build(16), image_size=16)
     targets = TargetSelector(seed=0).select(digits.query.labels[rows], torch.tensor(rows), digits.database.labels)
-    codes = model.codes(digits.database.images.inputs(range(len(digits.database))))
+    items = model.represent(digits.database.images.inputs(range(len(digits.database))))
     outcome = rh.attack("rnm-p2s", steps=3)(
         model,
         digits.query.images.inputs(rows),
         epsilon=digits.epsilon,
         ids=rows,
-        anchors=targets.anchor_codes(codes),
+        anchors=targets.anchor_codes(items, model.space),
     )
     assert torch.equal(to_levels(outcome.inputs), expected)
 

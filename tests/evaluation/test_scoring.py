@@ -104,6 +104,27 @@ def test_a_missed_neighbour_is_seen(space: Space) -> None:
     assert scored.measures == truth.measures, "a retriever changes no score"
 
 
+def test_queries_that_come_again_are_scored_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries, labels, database = scene(SPACES[0], TorchRetriever(device="cpu"))
+    searches = []
+    search = type(database.index)._search
+    monkeypatch.setattr(
+        type(database.index), "_search", lambda self, some, k: searches.append(k) or search(self, some, k)
+    )
+    first = scale(database).score_again(queries, labels)
+    assert scale(database).score_again(queries.clone(), labels.clone()) is first
+    assert len(searches) == 1
+    assert first.measures == scale(database).score(queries, labels).measures
+    others = (
+        scale(database).score_again(queries, labels.roll(1, 0)),
+        scale(database).score_again(queries.roll(1, 0), labels),
+    )
+    fewer = replace(scale(database), metrics={"map": METRICS["map"]}).score_again(queries, labels)
+    assert first not in others
+    assert list(fewer.measures) == ["map"]
+    assert not replace(database, index=database.index).known, "another database, another index"
+
+
 def test_a_metric_with_other_options_is_filed_under_its_own_name() -> None:
     setting = RunSettings(metrics=("map@1000", "map"), options={"map@1000": {"k": 10}})
     resources = Resources(setting, PluginHost.load(), lambda _done, _total, _what: None)

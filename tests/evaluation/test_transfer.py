@@ -99,7 +99,7 @@ def test_a_targeted_transfer_aims_at_the_surrogates_codes(last_cell: Callable[[R
     assert job.surrogate is surrogate.victim.model
     assert job.victim is prepared.system.victim.model
     assert job.victim is not job.surrogate
-    aims = prepared.system.resources.targets.anchor_codes(surrogate.database.codes)
+    aims = prepared.system.resources.targets.anchor_codes(surrogate.database.representation, surrogate.space)
     np.testing.assert_array_equal(np.asarray(job.knowledge.anchors), np.asarray(aims))
     assert (surrogate.database.codes != prepared.system.database.codes).any()
 

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from robusthash.errors import ContractError, OptionError
-from robusthash.hashing import pack, words
+from robusthash.hashing import pack
 from robusthash.metrics import DistanceHistograms, Relevance, distance_histograms
-from robusthash.metrics.counting.histograms import count_products, count_words
-from robusthash.metrics.counting.relevance import pack_labels
+from robusthash.metrics.counting.blocks import count_blocks
+from robusthash.metrics.counting.labels import PackedLabels, pack_labels
+from robusthash.metrics.counting.products import count_products
+from robusthash.metrics.counting.words import Asked, WordCounter
 
 _BITS = (1, 7, 8, 12, 20, 48, 63, 64, 65, 127, 128, 200)
 
@@ -47,8 +49,12 @@ class Scene:
             chunk_bytes=chunk_bytes,
         )
 
-    def words(self) -> tuple[np.ndarray, np.ndarray]:
+    def labels(self) -> tuple[PackedLabels, PackedLabels]:
         return pack_labels(self.query_labels), pack_labels(self.item_labels)
+
+    def counted(self, relevance: Relevance = Relevance.SHARE_ANY, **how: int) -> np.ndarray:
+        asked = Asked.of(pack(self.queries).numpy(), self.labels()[0].octets, self.bits, relevance)
+        return count_blocks(WordCounter(asked), asked, pack(self.items).numpy(), self.labels()[1].octets, **how)
 
 
 def same(left: DistanceHistograms, right: DistanceHistograms) -> None:
@@ -85,9 +91,9 @@ def test_equals_a_count_of_every_pair(bits: int, relevance: Relevance) -> None:
 def test_matrix_products_give_the_same_integers(bits: int, relevance: Relevance) -> None:
     scene = Scene(bits, seed=bits)
     codes = pack(scene.queries), pack(scene.items)
-    by_words = count_words(words(codes[0]), words(codes[1]), *scene.words(), bits, relevance, 1 << 20)
+    by_words = scene.counted(relevance)
     for chunk_bytes in (1, 2000, 1 << 20):
-        by_products = count_products(*codes, *scene.words(), bits, relevance, chunk_bytes, torch.device("cpu"))
+        by_products = count_products(*codes, *scene.labels(), bits, relevance, chunk_bytes, torch.device("cpu"))
         np.testing.assert_array_equal(by_products, by_words)
 
 
@@ -130,13 +136,14 @@ def test_no_queries_have_no_rows() -> None:
 
 def test_memory_is_bounded_by_the_chunk() -> None:
     scene = Scene(64, queries=4, items=200_000)
-    codes = pack(scene.queries), pack(scene.items)
-    arguments = (words(codes[0]), words(codes[1]), *scene.words(), 64, Relevance.SHARE_ANY)
-    count_words(*arguments, 1 << 18)
+    scene.items, scene.item_labels = pack(scene.items), scene.labels()[1].octets  # type: ignore[assignment]
+    asked = Asked.of(pack(scene.queries).numpy(), scene.labels()[0].octets, 64, Relevance.SHARE_ANY)
+    arguments = (WordCounter(asked), asked, scene.items.numpy(), scene.item_labels)
+    count_blocks(*arguments, chunk_bytes=1 << 18, threads=1)
     tracemalloc.start()
     try:
-        count_words(*arguments, 1 << 18)
-        assert tracemalloc.get_traced_memory()[1] < 2 * (1 << 18)
+        count_blocks(*arguments, chunk_bytes=1 << 18, threads=1)
+        assert tracemalloc.get_traced_memory()[1] < 1.5 * (1 << 18)
     finally:
         tracemalloc.stop()
 

@@ -33,6 +33,18 @@ def robusthash_defenses() -> Iterator[DefenseSpec]:
         summary="Compresses the inputs with JPEG, with gradients for adaptive attacks",
         paper="guo2018countering",
     )
+    yield DefenseSpec(
+        name="smoothed",
+        factory="robusthash_defenses.smoothed:Smoothing",
+        summary="Each bit is the majority vote of noisy copies of the input; it can be certified",
+        paper="cohen2019certified",
+    )
+    yield DefenseSpec(
+        name="smoothed-trained",
+        factory="robusthash_defenses.smoothed_training:TrainedSmoothing",
+        summary="The same votes, by a network that is trained on noisy images first",
+        paper="cohen2019certified",
+    )
     yield from _comdefend()
     yield from _cgat()
     yield from _saat()

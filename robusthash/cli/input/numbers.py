@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robusthash.limits import LARGEST_SIDE, MOST_BITS, MOST_PICTURES, MOST_WORKERS, SMALLEST_SIDE
-from robusthash.numerals import whole
+from robusthash.limits import LARGEST, LARGEST_SIDE, MOST_BITS, MOST_PICTURES, MOST_WORKERS, SMALLEST_SIDE
+from robusthash.numerals import ratio, whole
 
 if TYPE_CHECKING:
     _Integer = click.ParamType[int]
+    _Real = click.ParamType[float]
     _Text = click.ParamType[str]
 else:
-    _Integer = _Text = click.ParamType  # click 8.2 has no type parameter here
+    _Integer = _Real = _Text = click.ParamType  # click 8.2 has no type parameter here
 
 
 class Whole(_Integer):
@@ -39,6 +40,30 @@ class Whole(_Integer):
         return number
 
 
+class Real(_Real):
+    """A number, as a decimal or as a ratio.
+
+    Args:
+        least: smallest value.
+        most: largest value.
+    """
+
+    name = "number"
+
+    def __init__(self, least: float, most: float) -> None:
+        self.least = least
+        self.most = most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: D102 - as in the base class
+        try:
+            number = float(value) if isinstance(value, int | float) else ratio(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+        if not self.least <= number <= self.most:
+            self.fail(f"{number:g} is not from {self.least:g} to {self.most:g}.", param, ctx)
+        return number
+
+
 class Radius(_Text):
     """The radius of a threat, or its edits, as a user writes it; it is parsed where the request is made."""
 
@@ -50,7 +75,9 @@ class Radius(_Text):
 
 BITS = Whole(1, MOST_BITS)
 COUNT = Whole(1)
+LENGTH = Real(0, LARGEST)
 PICTURES = Whole(0, MOST_PICTURES)
+PROBABILITY = Real(0, 1)
 QUALITY = Whole(1, 100)
 RADIUS = Radius()
 SEED = Whole(0)

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts.attacking.access import CodeBank, Surrogate
-from robusthash.contracts.attacking.team import Team
 from robusthash.contracts.attacking.threat import Threat
 from robusthash.contracts.data.dataset import Split
 from robusthash.contracts.randomness import Randomness
+from robusthash.contracts.team import Team
 from robusthash.files.snapshots import Snapshots
 
 

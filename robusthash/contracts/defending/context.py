@@ -12,6 +12,7 @@ from robusthash.contracts.models.model import HashModel
 from robusthash.contracts.models.objective import Objective
 from robusthash.contracts.models.towers import CrossModalHashModel
 from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatched
+from robusthash.contracts.team import Team
 from robusthash.contracts.training.loss import LossStep, Trained
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport
@@ -39,6 +40,8 @@ class DefenseContext:
         objective: what trained the model, which has one tower or several; None if no objective did, or if it is
             unknown.
         objective_seed: of that training; the objective's head, such as class centres, is rebuilt from it.
+        team: the processes that run the defense together. :meth:`train` shares out batches to them; what else a defense
+            does, each of them does alike.
         snapshots: where a training loop of the defense's own stores its unfinished state. :meth:`train` stores its
             state in parts of it.
         trainer: what :meth:`train` calls; a context without one cannot train.
@@ -51,6 +54,7 @@ class DefenseContext:
     device: torch.device | None = None
     objective: Objective | CrossModalObjective | None = None
     objective_seed: int = 0
+    team: Team = field(default_factory=Team)
     snapshots: Snapshots = field(default_factory=_nowhere)
     trainer: Trainer | None = None
 

@@ -61,6 +61,17 @@ class LossStep(ABC, Generic[Trained]):
         """
         return True
 
+    def shareable(self, model: Trained) -> Iterable[nn.Module]:  # noqa: ARG002 - for subclasses
+        """Parts of the model that processes may share out; by default none, and each computes whole batches.
+
+        A part is called with a tensor of one row per item, and computes each row by itself but for batch normalisation.
+        The loss uses it, and its parameters, in no other way.
+
+        Args:
+            model: after :meth:`start`.
+        """
+        return ()
+
     def start(self, model: Trained, split: Split, step: TrainStep, device: torch.device) -> None:
         """Prepares the state; called once, with the model on the device, before the optimiser is made.
 

@@ -108,6 +108,11 @@ class Job:
         spent = [one.spent for one in {one.key or id(one): one for one in self._learnt()}.values()]
         return sum(spent[1:], spent[0]) if spent else None
 
+    @property
+    def learnt(self) -> dict[str, str]:
+        """Digests of what it has learnt, and of what its members and starts have, by name of the attack."""
+        return {one.name: one.digest for one in self._learnt() if one.digest is not None}
+
     def _learnt(self) -> Iterator[Learnt]:
         if self.knowledge.learnt is not None:
             yield self.knowledge.learnt

@@ -16,6 +16,7 @@ from robusthash.files.caching import cached_path
 from robusthash.files.once import made_once, unfinished
 from robusthash.files.storage import require_space
 from robusthash.results import Spent
+from robusthash.training import TeamSnapshots
 
 _COST = "cost"
 _LEARN, _FOUND = "learn", "found"  #: what the first process of a team tells the others
@@ -29,11 +30,15 @@ class Learnt:
         tensors: by name, on the device.
         spent: cost of learning it, also if it is read from a file.
         key: digest of what it is made from; None is unlike any other.
+        name: of the attack.
+        digest: of the tensors; None if they are in no file.
     """
 
     tensors: Mapping[str, Tensor]
     spent: Spent
     key: str | None = None
+    name: str = ""
+    digest: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -146,10 +151,8 @@ class _Meter:
         self._before = max(self._before, before, key=lambda spent: spent.seconds)
 
 
-class _MeteredSnapshots(Snapshots):
+class _MeteredSnapshots(TeamSnapshots):
     """Snapshots that also store the cost, so that resumed learning costs as much as uninterrupted learning.
-
-    Of a team of processes, the first one stores and reads them, and all have the same.
 
     Args:
         path: of the file.
@@ -158,16 +161,11 @@ class _MeteredSnapshots(Snapshots):
     """
 
     def __init__(self, path: Path | None, identity: str, meter: _Meter) -> None:
-        super().__init__(path, identity)
+        super().__init__(path, identity, team=meter.team)
         self._meter = meter
 
-    @property
-    def due(self) -> bool:
-        return self._meter.team.agreed(super().due)
-
     def load(self) -> Snapshot | None:
-        team = self._meter.team
-        found = team.agreed(None if team.rank else super().load())
+        found = super().load()
         if found is None:
             return None
         about = dict(found.about)
@@ -175,9 +173,7 @@ class _MeteredSnapshots(Snapshots):
         return replace(found, about=about)
 
     def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
-        spent = self._meter.spent()
-        if self._meter.team.rank == 0:
-            super().save(tensors, {**(about or {}), _COST: asdict(spent)})
+        super().save(tensors, {**(about or {}), _COST: asdict(self._meter.spent())})
 
     def part(self, name: str) -> Snapshots:
         plain = super().part(name)

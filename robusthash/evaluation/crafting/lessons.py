@@ -38,12 +38,19 @@ def learnt_on(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Lear
     device = surrogate.resources.device
     if chosen.fitted is not None:
         content = load_fitted(chosen.fitted.path)
-        return Learnt(tensors=_on(device, content.tensors), spent=content.fitting.spent, key=content.fitting.key)
-    stored = learn(chosen, surrogate, threat)
-    if stored is None:
-        return None
-    fitting = stored.fitting
-    return Learnt(tensors=_on(device, stored.tensors), spent=fitting.spent, key=fitting.key)
+        tensors, fitting = content.tensors, content.fitting
+    else:
+        stored = learn(chosen, surrogate, threat)
+        if stored is None:
+            return None
+        tensors, fitting = stored.tensors, stored.fitting
+    return Learnt(
+        tensors=_on(device, tensors),
+        spent=fitting.spent,
+        key=fitting.key,
+        name=chosen.use.name,
+        digest=fitting.digest,
+    )
 
 
 def learn(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Stored | None:

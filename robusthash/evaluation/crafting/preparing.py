@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from robusthash.contracts import Attack, HashModel, Randomness, Threat
 from robusthash.epsilon import Radius
@@ -178,8 +179,13 @@ def _knowledge(chosen: Chosen[Attack], system: System, surrogate: System, threat
     return Knowledge(
         labels=resources.queries.labels if "labels" in known else None,
         targets=resources.targets.labels if "targets" in known else None,
-        anchors=resources.targets.anchor_codes(surrogate.database.codes) if "anchors" in known else None,
+        anchors=_anchors(surrogate) if "anchors" in known else None,
         bank=surrogate.bank if "bank" in known else None,
         index=system.database.index if "index" in known else None,
         learnt=learnt_on(chosen, surrogate, threat) if "learnt" in known else None,
     )
+
+
+def _anchors(surrogate: System) -> Tensor:
+    """Codes of the targets' anchors, as the surrogate hashes them."""
+    return surrogate.resources.targets.anchor_codes(surrogate.database.representation, surrogate.space)

@@ -20,15 +20,21 @@ from robusthash.specs import Capability, Goal
 
 
 def assemble(
-    work: PreparedCell, result: ShardResult, reference: Record | None, twins: npt.NDArray[np.int64] | None
+    work: PreparedCell,
+    result: ShardResult,
+    reference: Record | None,
+    twins: npt.NDArray[np.int64] | None,
+    *,
+    queries: int | None = None,
 ) -> tuple[Record, QueryArrays]:
     """The record of a cell and its arrays.
 
     Args:
         work: the cell.
-        result: the result of all its shards.
+        result: the result of all its shards, or of those of the first queries.
         reference: record of the reference attack on the same victim with the same radius; None if there is none.
         twins: (queries,) int64, the database item with the pixels of each query, -1 for none; None if unknown.
+        queries: number of the first queries that the result is of; None is all.
 
     Returns:
         The record, and arrays with one row per query.
@@ -43,12 +49,13 @@ def assemble(
     columns = {
         **result.arrays.columns,
         moved: distance_to(clean, adversarial, space).numpy(),
-        "labels": resources.queries.labels.numpy(),
+        "labels": resources.queries.labels[:queries].numpy(),
     }
     if attack.goal is Goal.TARGETED:
-        columns |= {"targets": resources.targets.labels.numpy(), "anchors": resources.targets.anchors.numpy()}
+        targets = resources.targets
+        columns |= {"targets": targets.labels[:queries].numpy(), "anchors": targets.anchors[:queries].numpy()}
     if twins is not None:
-        columns[TWINS] = twins
+        columns[TWINS] = twins[:queries]
     measured = distances(system.modality, work.job.threat)
     outcome = replace(
         work.record.outcome,
@@ -61,6 +68,7 @@ def assemble(
         created=now(),
         outcome=outcome,
         conditions=replace(conditions, environment={**conditions.environment, "batch": str(result.batch)}),
+        origins=replace(work.record.origins, learnt=work.job.learnt) if work.record.origins else None,
     )
     gradients = Capability.GRADIENTS in attack.needs
     arrays = replace(result.arrays, columns=columns)
@@ -96,11 +104,10 @@ def scored(
     if record.attack.against is Against.TARGET:
         labels[Against.TARGET] = torch.from_numpy(arrays.column("targets"))
         anchors = representative(torch.from_numpy(arrays.column("anchors")), scale.database)
-    found = {
-        (stage, against): scale.score(torch.from_numpy(codes), labels[against])
-        for stage, codes in arrays.codes.items()
-        for against in labels
-    }
+    found = {}
+    for stage, codes in arrays.codes.items():
+        score = scale.score_again if stage == CLEAN else scale.score
+        found |= {(stage, against): score(torch.from_numpy(codes), wanted) for against, wanted in labels.items()}
     outcome = replace(
         record.outcome,
         metrics={stage: {against: found[stage, against].measures for against in labels} for stage in arrays.codes},

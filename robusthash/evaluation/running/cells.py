@@ -18,6 +18,7 @@ from robusthash.evaluation.crafting.shared import Shared
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.fitting import Fitting
 from robusthash.evaluation.planning.plan import Cell
+from robusthash.evaluation.running.origins import origins
 from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System, Systems
@@ -137,7 +138,7 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
         ),
         outcome=Outcome(),
     )
-    record = replace(blank, digest=digest(blank.identity()))
+    record = replace(blank, digest=digest(blank.identity()), origins=origins(system, surrogate, metrics))
     return PreparedCell(cell=cell, system=system, surrogate=surrogate, attack=attack, record=record, shared=shared)
 
 

@@ -7,7 +7,7 @@ from robusthash.boundary import breach
 from robusthash.contracts import Index, Neighbours
 from robusthash.evaluation.victims.system import Database
 from robusthash.metrics import Relevance
-from robusthash.metrics.counting.relevance import pack_labels, relevant
+from robusthash.metrics.counting.relevance import label_words, relevant
 
 
 def check_ids(found: Neighbours, index: Index, queries: Tensor, database: Database) -> None:
@@ -48,8 +48,9 @@ def precision(neighbours: Tensor, labels: Tensor, database: Database, relevance:
         database: the items that were searched.
         relevance: when an item is relevant to a query.
     """
+    wanted = label_words(labels)
     hits = [
-        relevant(pack_labels(query[None]), pack_labels(database.labels[items]), relevance).sum()
-        for query, items in zip(labels, neighbours, strict=True)
+        relevant(wanted[:, row, None], label_words(database.packed_labels[items]), relevance).sum()
+        for row, items in enumerate(neighbours.numpy())
     ]
     return float(np.sum(hits) / max(1, neighbours.numel()))

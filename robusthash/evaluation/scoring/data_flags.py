@@ -25,7 +25,7 @@ def data_flags(arrays: QueryArrays, labels: dict[Against, Tensor], scale: Scale)
         labels: of the queries, (queries, classes) uint8, and for a targeted attack also the target labels.
         scale: the database, and when an item of it is relevant.
     """
-    own, items = labels[Against.OWN], scale.database.labels
+    own, items = labels[Against.OWN], scale.database.packed_labels
     of = f"of {len(own)} queries"
     targets = labels.get(Against.TARGET)
     shared = 0 if targets is None else int((own.bool() & targets.bool()).any(1).sum())

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from robusthash.contracts import Progress, TrainedDefense, TrainedWrapper
+from robusthash.contracts import Progress, Team, TrainedDefense, TrainedWrapper
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.planning.training import hardening_request
 from robusthash.evaluation.running.checking import check
+from robusthash.evaluation.tasks.teams import joined
 from robusthash.evaluation.victims.checkpoints import StoredModel, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden
 from robusthash.evaluation.victims.making import get_victim
@@ -30,6 +31,8 @@ def harden_victim(
 ) -> StoredModel:
     """Hardens a model by a defense that trains, or loads the result from the cache.
 
+    Processes that ``torchrun`` has started train it together, and the first of them writes the checkpoint.
+
     Args:
         defense: registered name, or the defense itself.
         model: registered name of a model, which is trained first unless it is in the cache; or a checkpoint's path.
@@ -48,7 +51,22 @@ def harden_victim(
         TrainingError: a training diverged or collapsed.
         StorageError: the copy cannot be written.
     """
-    resources = Resources(setting, host, progress)
+    with joined(setting.device) as team:
+        return _hardened(defense, model, bits, setting, host, team, output=output, progress=progress)
+
+
+def _hardened(
+    defense: AnyDefense,
+    model: str,
+    bits: int,
+    setting: RunSettings,
+    host: PluginHost,
+    team: Team,
+    *,
+    output: Path | None,
+    progress: Progress,
+) -> StoredModel:
+    resources = Resources(setting, host, progress, observed=team.rank == 0, team=team)
     check(hardening_request(defense, model, bits, setting), resources, own_bits=True)
     chosen = resources.plugins.defense(defense)
     if not isinstance(chosen.plugin, TrainedDefense) or isinstance(chosen.plugin, TrainedWrapper):
@@ -62,7 +80,7 @@ def harden_victim(
     victim = get_victim(VictimPlan(model=str(path), bits=description.bits), resources)
     hardened = harden(victim.model, victim.use, description, chosen, resources)
     assert hardened.path is not None  # noqa: S101 - a defense that trains has a path
-    if output is not None:
+    if output is not None and team.rank == 0:
         write_atomically(output, hardened.path.read_bytes())
     return StoredModel(
         path=output or hardened.path, description=read_description(hardened.path), cached=hardened.cached

@@ -4,10 +4,11 @@ The results folder has all that is needed: the codes of the queries with each re
 victim. The new record is the one that an evaluation with these metrics would have stored.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from robusthash.contracts import Progress, Space, silent
@@ -21,6 +22,7 @@ from robusthash.files.storage import digest
 from robusthash.host import PluginHost, PluginKind
 from robusthash.metrics import Relevance
 from robusthash.results import QueryArrays, Record, ResultStore
+from robusthash.results.comparing.keys import reference_key
 from robusthash.specs import Distance, Role
 
 
@@ -54,16 +56,17 @@ def rescore(
     store = ResultStore(results)
     used = {PluginKind.METRIC: setting.metrics, PluginKind.RETRIEVER: _retrievers(records, resources)}
     resources.plugins.check_option_owners(used)
-    references: dict[str, Record] = {}
+    references: dict[Hashable, Record] = {}
     found: dict[str, Record] = {}
     for done, record in enumerate(sorted(records, key=lambda one: one.attack.role is not Role.REFERENCE), start=1):
         new = _asked(record, resources)
         stored = store.find(new.digest)
         if stored is None:
-            stored, arrays = _again(record, new, store, resources, references.get(_place(record)))
+            found_here = store.arrays(record), store.database(record)
+            stored, arrays = again(record, new, *found_here, resources, references.get(reference_key(record)))
             store.save(stored, arrays)
         if record.attack.role is Role.REFERENCE:
-            references[_place(record)] = stored
+            references[reference_key(record)] = stored
         found[stored.digest] = stored
         progress(done, len(records), "scoring again")
     return list(found.values())
@@ -79,14 +82,38 @@ def _asked(record: Record, resources: Resources) -> Record:
         headline=next(iter(metrics)),
         retriever=resources.retriever(space.distance).use,
     )
-    new = replace(record, scoring=scoring)
+    origins = record.origins
+    if origins is not None:
+        origins = replace(origins, metrics={name: resources.metric_uses[name] for name in metrics})
+    new = replace(record, scoring=scoring, origins=origins)
     return replace(new, digest=digest(new.identity()))
 
 
-def _again(
-    old: Record, new: Record, store: ResultStore, resources: Resources, reference: Record | None
+def again(
+    old: Record,
+    new: Record,
+    arrays: QueryArrays,
+    stored: Mapping[str, np.ndarray],
+    resources: Resources,
+    reference: Record | None,
 ) -> tuple[Record, QueryArrays]:
-    arrays, stored, space = store.arrays(old), store.database(old), _space(old)
+    """Scores the codes of a stored record.
+
+    Args:
+        old: as stored.
+        new: the same with the scoring that is wanted.
+        arrays: of its queries.
+        stored: codes and labels of the database, as :meth:`ResultStore.database` reads them.
+        resources: metrics and retriever.
+        reference: record of the reference attack on the same victim; None if there is none.
+
+    Returns:
+        The record with its scores, and its arrays.
+
+    Raises:
+        InputError: something is missing, or does not fit the rest.
+    """
+    space = _space(old)
     require_scorable(old, arrays, stored, space)
     items = torch.from_numpy(stored["packed"])
     with resources.retriever(space.distance).plugin.index(items, space) as index:
@@ -116,16 +143,3 @@ def _retrievers(records: Sequence[Record], resources: Resources) -> list[str]:
     """Full names of the retrievers that are used."""
     distances = {_space(record).distance for record in records}
     return [resources.retriever(distance).full_name for distance in distances]
-
-
-def _place(record: Record) -> str:
-    """What a record and its reference have in common."""
-    defense = record.victim.defense
-    return digest(
-        {
-            "dataset": record.dataset.query_digest,
-            "victim": [record.victim.model.digest, defense.name if defense else None, record.victim.direction],
-            "radius": str(record.attack.radius.norm) + repr(record.attack.epsilon),
-            "seed": record.conditions.seed,
-        }
-    )

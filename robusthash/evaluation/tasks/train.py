@@ -7,6 +7,7 @@ from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.planning.training import training_request
 from robusthash.evaluation.running.checking import check
+from robusthash.evaluation.tasks.teams import joined
 from robusthash.evaluation.victims.checkpoints import StoredModel, train_checkpoint
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost
@@ -16,6 +17,8 @@ def train_victim(
     model: str, bits: int, setting: RunSettings, host: PluginHost, *, output: Path | None, progress: Progress
 ) -> StoredModel:
     """Trains a model, or loads it from the cache.
+
+    Processes that ``torchrun`` has started train it together, and the first of them writes the checkpoint.
 
     Args:
         model: registered name.
@@ -33,6 +36,7 @@ def train_victim(
         TrainingError: training diverged or collapsed.
         StorageError: the checkpoint cannot be written.
     """
-    resources = Resources(setting, host, progress)
-    check(training_request(model, bits, setting), resources)
-    return train_checkpoint(VictimPlan(model=model, bits=bits), resources, output)
+    with joined(setting.device) as team:
+        resources = Resources(setting, host, progress, observed=team.rank == 0, team=team)
+        check(training_request(model, bits, setting), resources)
+        return train_checkpoint(VictimPlan(model=model, bits=bits), resources, output)

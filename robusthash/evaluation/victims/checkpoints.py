@@ -22,8 +22,9 @@ from robusthash.evaluation.planning.request import TRAIN, RunSettings
 from robusthash.evaluation.victims.chosen import Chosen, Method
 from robusthash.evaluation.victims.networks import Model, Trainable, chosen_networks, side
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.together import made_together
 from robusthash.files.caching import cached_path
-from robusthash.files.once import made_once, unfinished
+from robusthash.files.once import unfinished
 from robusthash.files.storage import digest, require_space
 from robusthash.options import as_plain, build_options
 from robusthash.specs import NAMED_WEIGHTS
@@ -58,6 +59,8 @@ class StoredModel:
 def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None = None) -> StoredModel:
     """Trains a model, or computes its hash layer in closed form, unless the checkpoint is in the cache.
 
+    A team of processes trains it together; of a closed form, each of them computes the same.
+
     Args:
         plan: the model and its code length.
         resources: the dataset and the plugins.
@@ -71,7 +74,7 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
         TrainingError: training diverged or collapsed.
         StorageError: the disk has no room for the checkpoint, or it cannot be written.
     """
-    name, bits = shown(plan.model), plan.bits
+    name, bits, team = shown(plan.model), plan.bits, resources.team
     if bits is None:
         raise UsageError(f"model {name!r} has no code length to be trained for", hint="add --bits")
     chosen = resources.plugins.model(name)
@@ -98,7 +101,8 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
         versions={"robusthash": __version__, "torch": torch.__version__},
         report={},
     )
-    key = digest({**described.plain(), "device": resources.device.type})[:16]
+    together = {"processes": team.size} if team.size > 1 else {}  # their rounding differs, and so may their dropout
+    key = digest({**described.plain(), "device": resources.device.type, **together})[:16]
     stem = f"{name}-{resources.data.name}-{bits}bit-{key}".replace("/", "-")
     cached = cached_path("checkpoints", f"{stem}.safetensors")
     path, partial = output or cached, unfinished(cached)
@@ -110,14 +114,15 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
         for file in (path, partial):
             require_space(file.parent, size, "the checkpoint")
         report = _learn(network, method, recipe, resources, partial, watch=resources.watch(str(plan)))
-        return save_checkpoint(path, network, replace(described, report=asdict(report)))
+        told = replace(described, report={**asdict(report), **together})
+        return team.agreed(save_checkpoint(path, network, told) if team.rank == 0 else told)
 
     def read() -> Description | None:
         with suppress(CheckpointError):  # an unreadable cache file is made again
             return load_checkpoint(cached)[1] if output is None else None
         return None
 
-    found, there = made_once(cached, read, make)
+    found, there = made_together(team, cached, read, make)
     return StoredModel(path=path, description=found, cached=there)
 
 
@@ -163,4 +168,5 @@ def _learn(
         progress=progress,
         watch=watch,
         partial=partial,
+        team=resources.team,
     )

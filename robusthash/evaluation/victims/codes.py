@@ -57,8 +57,13 @@ def cached_representation(
         what = f"encoding the {split.name} split"
         # A randomised model draws the same numbers whenever its codes are computed.
         with isolated_randomness(Randomness(seed=0, purpose=what), torch.empty(0, dtype=torch.int64, device=device)):
-            logits = encode(model, view, device=device, progress=lambda done, total: progress(done, total, what))
-        representation = represented(model, logits).cpu()
+            representation = encode(
+                model,
+                view,
+                device=device,
+                keep=lambda logits: represented(model, logits).cpu(),
+                progress=lambda done, total: progress(done, total, what),
+            )
         save_tensors(path, {_NAME: representation})
         return representation
 

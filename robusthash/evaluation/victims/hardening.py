@@ -15,7 +15,6 @@ from robusthash.contracts import (
     Defense,
     HashModel,
     Objective,
-    Snapshots,
     TrainedDefense,
     TrainedWrapper,
     TrainingReport,
@@ -23,14 +22,16 @@ from robusthash.contracts import (
 from robusthash.errors import CapabilityError, CheckpointError, UsageError
 from robusthash.evaluation.victims.chosen import METHODS, Chosen
 from robusthash.evaluation.victims.resources import Resources
+from robusthash.evaluation.victims.together import made_together
 from robusthash.files.caching import cached_path
-from robusthash.files.once import made_once, unfinished
+from robusthash.files.once import unfinished
 from robusthash.files.storage import digest
 from robusthash.files.tensors import load_tensors, save_tensors, tensors_digest
 from robusthash.host import PluginKind
 from robusthash.results import ModelUse
 from robusthash.training import (
     Description,
+    TeamSnapshots,
     defense_context,
     load_checkpoint,
     load_weights,
@@ -106,7 +107,7 @@ def _trained(
     resources: Resources,
 ) -> Hardened:
     made_from = _made_from(use, description, chosen, resources)
-    key = digest(made_from)
+    team, key = resources.team, digest(made_from)
     name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.size}bit-{key[:16]}".replace("/", "-")
     path = cached_path("hardened", f"{name}.safetensors")
     wrapper = method if isinstance(method, TrainedWrapper) else None
@@ -141,7 +142,8 @@ def _trained(
             objective=_objective(description, resources),
             objective_seed=description.seed if description is not None else resources.setting.seed,
             device=resources.device,
-            snapshots=Snapshots(unfinished(path), key),
+            snapshots=TeamSnapshots(unfinished(path), key, team=team),
+            team=team,
         )
         with foreign(method, f"harden {use.name}"):
             found: tuple[_Model, TrainingReport]
@@ -156,9 +158,11 @@ def _trained(
         hardened, report = found
         _checked(hardened, model, chosen)
         refuse_ruined(model, hardened, resources.data.train, seed=resources.setting.seed)
-        return hardened, _store(path, hardened, report, made_from, described, chosen)
+        first = team.rank == 0
+        stored = _store(path, hardened, report, made_from, described, chosen) if first else ""
+        return hardened, team.agreed(stored)
 
-    (hardened, found), cached = made_once(path, read, make)
+    (hardened, found), cached = made_together(team, path, read, make)
     return Hardened(model=hardened, use=replace(use, digest=found), path=path, cached=cached)
 
 
@@ -177,6 +181,7 @@ def _made_from(
         "seed": resources.setting.seed,
         "device": resources.device.type,
         "versions": {"robusthash": __version__, "torch": torch.__version__},
+        **({"processes": resources.team.size} if resources.team.size > 1 else {}),
     }
 
 
@@ -201,7 +206,8 @@ def _store(
     if description is None:
         save_tensors(path, hardened.state_dict())
         return tensors_digest(hardened.state_dict())
-    told = {**asdict(report), "hardened": {name: made_from[name] for name in ("model", "dataset", "seed", "device")}}
+    kept = ("model", "dataset", "seed", "device", "processes")
+    told = {**asdict(report), "hardened": {name: made_from[name] for name in kept if name in made_from}}
     return save_checkpoint(path, hardened, replace(description, defense=chosen.use, report=told)).weights_digest
 
 

@@ -257,9 +257,18 @@ class Resources:
         Raises:
             UsageError: a metric is unknown, or two have the same name.
         """
-        metrics = [self.plugins.metric(named).plugin for named in self.setting.metrics]
+        metrics = [chosen.plugin for chosen in self._chosen_metrics]
         with blaming(None, "compare the metrics"):
             return by_name(metrics)
+
+    @property
+    def metric_uses(self) -> dict[str, PluginUse]:
+        """The metrics as plugins, for the record, by their own names."""
+        return {chosen.plugin.name: chosen.use for chosen in self._chosen_metrics}
+
+    @cached_property
+    def _chosen_metrics(self) -> list[Chosen[RankingMetric]]:
+        return [self.plugins.metric(named) for named in self.setting.metrics]
 
     def metrics_for(self, space: Space) -> dict[str, RankingMetric]:
         """The metrics that exist in a space, the headline first.

@@ -1,8 +1,9 @@
 """Systems: a victim with the database that it searches, in one direction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,6 +31,7 @@ from robusthash.evaluation.victims.making import defended, placed, undefended
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.victim import Victim
 from robusthash.files.storage import digest
+from robusthash.metrics.counting.labels import PackedLabels, pack_labels
 from robusthash.specs import Direction
 
 PROBED = 16  #: number of queries that a victim is probed on
@@ -44,16 +46,23 @@ class Database:
         labels: (items, classes) uint8.
         space: where the items are compared.
         index: the retriever's index over the representations.
+        known: what scoring found of queries that come again, by their digest.
     """
 
     representation: Tensor
     labels: Tensor
     space: Space
     index: Index
+    known: dict[str, Any] = field(init=False, default_factory=dict, repr=False)
+
+    @cached_property
+    def packed_labels(self) -> PackedLabels:
+        """The labels eight classes to the byte."""
+        return pack_labels(self.labels)
 
     @property
     def codes(self) -> Tensor:
-        """Unpacked codes, (items, bits) int8 in {-1, +1}; descriptors unchanged."""
+        """Unpacked codes, (items, bits) int8 in {-1, +1}, which take a byte a bit; descriptors unchanged."""
         return self.space.codes(self.representation)
 
 

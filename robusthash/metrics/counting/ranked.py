@@ -13,7 +13,8 @@ from robusthash.errors import ContractError, OptionError
 from robusthash.metrics.counting.counts import Counts, MeasuredCounts
 from robusthash.metrics.counting.distances import DescriptorDistances
 from robusthash.metrics.counting.histograms import distance_histograms
-from robusthash.metrics.counting.relevance import Labels, pack_labels, relevant
+from robusthash.metrics.counting.labels import Labels
+from robusthash.metrics.counting.relevance import label_words, relevant
 from robusthash.specs import Relevance
 
 _CHUNK = 1 << 28
@@ -102,20 +103,20 @@ def ranked_counts(
     if chunk_bytes is not None and chunk_bytes < 1:
         raise OptionError(f"chunk_bytes is {chunk_bytes}", hint="give a positive number of bytes")
     for split, part, labels in (("query", queries, query_labels), ("database", items, item_labels)):
-        if labels.ndim != 2 or len(labels) != len(part) or labels.shape[1] != query_labels.shape[1]:
+        if len(labels.shape) != 2 or len(labels) != len(part) or labels.shape[1] != query_labels.shape[1]:
             raise ContractError(
                 f"{split} labels have shape {tuple(labels.shape)} for {len(part)} descriptors",
                 hint="give multi-hot labels, (n, classes), of the same classes in the same order",
             )
     measured = DescriptorDistances(items, space, device)
     wanted, present = (
-        torch.from_numpy(pack_labels(labels).view(np.int64)).to(measured.device)
+        torch.from_numpy(label_words(labels).view(np.int32)).to(measured.device)
         for labels in (query_labels, item_labels)
     )
     rows = max(1, (chunk_bytes or _CHUNK) // (_BYTES * max(1, len(items))))
     for start in range(0, max(1, len(queries)), rows):
         chunk = slice(start, start + rows)
-        hits = relevant(wanted[chunk], present, relevance)
+        hits = relevant(wanted[:, chunk], present, relevance)
         yield _counted(measured, queries[chunk], hits, nearest)
 
 

@@ -1,11 +1,12 @@
 """When two victims or two attacks are the same: keys with their settings in a normal form."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 from robusthash.files.storage import digest
 from robusthash.results.records.parts import AttackUse, ModelUse, VictimUse, size_label
+from robusthash.results.records.record import Record
 from robusthash.specs import Direction, Distance, Goal, PluginUse
 
 _CHECKPOINT = "checkpoint"  #: option of a model: the name of its file, which differs from code length to code length
@@ -104,6 +105,11 @@ def victim_key(victim: VictimUse, *, any_size: bool = False) -> VictimKey:
         defense=plugin_key(victim.defense) if victim.defense else None,
         direction=victim.direction,
     )
+
+
+def reference_key(record: Record) -> Hashable:
+    """What a record and that of the reference attack beside it have in common: victim, queries, radius and seed."""
+    return victim_key(record.victim), record.dataset.query_digest, record.attack.radius, record.conditions.seed
 
 
 def method_key(attack: AttackUse, *, any_effort: bool = False) -> PluginKey:

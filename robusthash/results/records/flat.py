@@ -70,6 +70,7 @@ def flatten(record: "Record") -> dict[str, Any]:
         "cost": asdict(outcome.cost),
         "flags": [asdict(flag) for flag in outcome.flags],
         "probe": dict(outcome.probe),
+        **({"origins": asdict(record.origins)} if record.origins else {}),
     }
 
 

@@ -13,6 +13,7 @@ from robusthash.files.opening import read_file
 from robusthash.files.storage import digest
 from robusthash.results.records.flat import SCHEMA, by_labels, identity
 from robusthash.results.records.migration import migrated
+from robusthash.results.records.origins import ModelOrigin, Origins
 from robusthash.results.records.outcome import Cost, Flag, Measure, Outcome, Spent
 from robusthash.results.records.parts import (
     AttackUse,
@@ -26,7 +27,15 @@ from robusthash.results.records.parts import (
     VictimUse,
 )
 from robusthash.results.records.record import Record
-from robusthash.results.records.schema import CostPart, File1, File2, ModelPart2, PluginPart
+from robusthash.results.records.schema import (
+    CostPart,
+    File1,
+    File2,
+    ModelOriginPart,
+    ModelPart2,
+    OriginsPart,
+    PluginPart,
+)
 from robusthash.results.rendering.escaping import visible
 from robusthash.specs import PluginUse
 
@@ -119,6 +128,7 @@ def _record(file: File2) -> Record:
             seed=file.seed, shard_size=file.shard_size, versions=file.versions, environment=file.environment
         ),
         outcome=_outcome(file),
+        origins=_origins(file.origins) if file.origins else None,
     )
 
 
@@ -140,6 +150,22 @@ def _outcome(file: File2) -> Outcome:
 def _cost(cost: CostPart) -> Cost:
     learning = Spent(**asdict(cost.learning)) if cost.learning else None
     return Cost(**{**asdict(cost), "learning": learning})
+
+
+def _origins(part: OriginsPart) -> Origins:
+    return Origins(
+        **{
+            **asdict(part),
+            "metrics": {name: _plugin(one) for name, one in part.metrics.items()},
+            "victim": _origin(part.victim) if part.victim else None,
+            "surrogate": _origin(part.surrogate) if part.surrogate else None,
+        }
+    )
+
+
+def _origin(part: ModelOriginPart) -> ModelOrigin:
+    backbones = {modality: _plugin(one) for modality, one in part.backbones.items()}
+    return ModelOrigin(**{**asdict(part), "backbones": backbones})
 
 
 def _plugin(part: PluginPart) -> PluginUse:

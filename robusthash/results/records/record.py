@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from robusthash.results.records import flat
+from robusthash.results.records.origins import Origins
 from robusthash.results.records.outcome import Measure, Outcome
 from robusthash.results.records.parts import Access, AttackUse, Conditions, DatasetUse, Scoring, VictimUse
 from robusthash.results.records.stages import ADVERSARIAL, Against
@@ -25,6 +26,7 @@ class Record:
         scoring: metrics, relevance and retriever.
         conditions: seed, software and hardware.
         outcome: the numbers.
+        origins: what making it again needs besides; None in records of earlier versions.
     """
 
     digest: str
@@ -35,6 +37,7 @@ class Record:
     scoring: Scoring
     conditions: Conditions
     outcome: Outcome
+    origins: Origins | None = None
 
     def crafting(self) -> dict[str, Any]:
         """Everything that the adversarial inputs depend on, regardless of how they are scored."""

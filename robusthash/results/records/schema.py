@@ -133,6 +133,29 @@ class InputsPart(Part, kw_only=True):
     levels: Positive | None
 
 
+class ModelOriginPart(Part, kw_only=True):
+    """How a trained model was made."""
+
+    weights: str
+    backbones: dict[str, PluginPart]
+    pretrained: str
+    seed: Number
+    image_size: Positive
+    dataset_digest: str
+    hardened: Number | None
+
+
+class OriginsPart(Part, kw_only=True):
+    """What making a record again needs besides."""
+
+    dataset: str
+    image_size: Positive | None
+    metrics: dict[str, PluginPart]
+    victim: ModelOriginPart | None
+    surrogate: ModelOriginPart | None
+    learnt: dict[str, str]
+
+
 class CommonPart(Part, kw_only=True):
     """The fields that both schemas have."""
 
@@ -196,6 +219,7 @@ class File2(CommonPart, kw_only=True):
     passes: Positive
     headline: str
     fitted: FittedPart | None = None
+    origins: OriginsPart | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -132,7 +132,7 @@ class ResultStore:
         """
         from robusthash.files.arrays import write_arrays
 
-        path = self._database_path(record)
+        path = self.database_path(record)
         if not path.exists():
             write_arrays(path, arrays)
 
@@ -144,9 +144,10 @@ class ResultStore:
         """
         from robusthash.files.arrays import read_arrays
 
-        return read_arrays(self._database_path(record))
+        return read_arrays(self.database_path(record))
 
-    def _database_path(self, record: Record) -> Path:
+    def database_path(self, record: Record) -> Path:
+        """Path of the codes and labels of the database, which all records of a victim share."""
         defense = asdict(record.victim.defense) if record.victim.defense else None
         made_from = {"dataset": record.dataset.digest, "model": record.victim.model.digest, "defense": defense}
         if record.victim.direction != Direction.I2I:
@@ -207,6 +208,25 @@ class ResultStore:
         """
         path = read_path(name, "record")
         return self.lookup(name) if _DIGITS.fullmatch(name) and not path.is_file() else read_record(path)
+
+    def files(self, target: str | None) -> list[Path]:
+        """The files of one record or of several.
+
+        Args:
+            target: a record's file, the first digits of its digest, or a folder of records; None is this folder.
+
+        Raises:
+            UsageError: no record, or several, have such a digest.
+            InputError: there is no such file or folder.
+        """
+        path = self.root if target is None else read_path(target, "record")
+        if target is None or path.is_dir():
+            if not path.is_dir():
+                raise InputError(f"{path} is not a folder", hint="run robusthash eval first, or name it in --results")
+            return list(ResultStore(path)._paths())
+        if path.is_file() or not _DIGITS.fullmatch(target):
+            return [path]
+        return [self.path_of(self.lookup(target))]
 
     def arrays_beside(self, name: str, record: Record) -> QueryArrays:
         """The arrays of a record that :meth:`locate` found: those beside its file, wherever it is.

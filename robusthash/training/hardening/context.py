@@ -16,6 +16,7 @@ from robusthash.contracts import (
     Recipe,
     RetrievalData,
     Snapshots,
+    Team,
     TrainingReport,
     silent,
     unwatched,
@@ -33,6 +34,7 @@ def defense_context(
     progress: Progress = silent,
     watch: EpochWatch = unwatched,
     snapshots: Snapshots | None = None,
+    team: Team | None = None,
 ) -> DefenseContext:
     """What a defense may use, including a way to train.
 
@@ -45,6 +47,7 @@ def defense_context(
         progress: called with (done, total, what) after each batch.
         watch: called after each epoch of a training.
         snapshots: where unfinished trainings are stored; None stores nothing. Remove them once the outcome is stored.
+        team: the processes that train together; None is this one alone.
     """
     return DefenseContext(
         data=data,
@@ -55,6 +58,7 @@ def defense_context(
         progress=progress,
         watch=watch,
         snapshots=snapshots or Snapshots(None, ""),
+        team=team or Team(),
         trainer=_train,
     )
 
@@ -63,7 +67,7 @@ def _train(
     context: DefenseContext, model: HashModel | CrossModalHashModel, loss: LossStep[Any], recipe: Recipe
 ) -> TrainingReport:
     """Trains with a snapshot file of its own, named by the training's identity: a defense may train several times."""
-    identity = training_identity(model, loss, recipe, context.data.train, context.seed)
+    identity = training_identity(model, loss, recipe, context.data.train, context.seed, processes=context.team.size)
     return train(
         model,
         loss,
@@ -75,4 +79,5 @@ def _train(
         watch=context.watch,
         partial=context.snapshots.part(f"training-{identity[:16]}").path,
         partial_seconds=context.snapshots.seconds,
+        team=context.team,
     )

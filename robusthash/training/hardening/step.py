@@ -21,7 +21,7 @@ from robusthash.contracts import (
 from robusthash.files.tensors import prefixed, under
 from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.inner_attack import InnerAttack
-from robusthash.training.networks import encode
+from robusthash.training.networks import batch_parts, encode
 from robusthash.training.trainer import CrossModalStep, ObjectiveStep
 
 _Model = HashModel | CrossModalHashModel
@@ -98,6 +98,9 @@ class AdversarialStep(LossStep[Any]):
 
     def reads(self, modality: str) -> bool:  # noqa: D102
         return modality in self.inners  # what is attacked
+
+    def shareable(self, model: _Model) -> Iterable[nn.Module]:  # noqa: D102
+        return batch_parts(model)
 
     def start(self, model: _Model, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
         if isinstance(self.clean, ObjectiveStep) and isinstance(model, HashModel):

@@ -4,7 +4,7 @@ from robusthash.training.networks.checkpoint import Description, load_checkpoint
 from robusthash.training.networks.descriptor import DescriptorNetwork, build_descriptor
 from robusthash.training.networks.encoding import encode
 from robusthash.training.networks.importing import LAYOUTS, Origin, import_checkpoint
-from robusthash.training.networks.layered import Inside, LayeredModel
+from robusthash.training.networks.layered import Inside, LayeredModel, batch_parts
 from robusthash.training.networks.network import HashNetwork, build_network
 from robusthash.training.networks.normalisation import fold_batch_norm, put_batch_norm
 from robusthash.training.networks.prototype import PrototypeNetwork, prototype_loss
@@ -23,6 +23,7 @@ __all__ = [
     "Origin",
     "PrototypeNetwork",
     "TextNetwork",
+    "batch_parts",
     "build_descriptor",
     "build_network",
     "build_towers",

@@ -19,6 +19,7 @@ def encode(
     *,
     device: torch.device,
     indices: Tensor | None = None,
+    keep: Callable[[Tensor], Tensor] = lambda logits: logits,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> Tensor:
     """Logits of images, in evaluation mode and without gradients.
@@ -28,10 +29,11 @@ def encode(
         images: the images.
         device: where to compute.
         indices: (n,) int64, which images; None is all.
+        keep: what is kept of the logits of a batch: codes take a hundredth of their memory.
         progress: called with (done, total) after each batch.
 
     Returns:
-        (n, bits) float on ``device``.
+        (n, bits) float on ``device``; or whatever is kept, batch after batch.
 
     Raises:
         MemoryLimitError: a single image does not fit into memory.
@@ -42,7 +44,7 @@ def encode(
     done = 0
     with evaluating(model), torch.no_grad():
         for pixels in _read_ahead(images, torch.split(wanted, ENCODING_BATCH), device):
-            parts += batches.run(range(len(pixels)), partial(_logits, model, pixels))
+            parts += [keep(logits) for logits in batches.run(range(len(pixels)), partial(_logits, model, pixels))]
             done += len(pixels)
             progress(done, len(wanted))
     return torch.cat(parts)

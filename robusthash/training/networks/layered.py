@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import HashModel, Modality, evaluating
+from robusthash.contracts import CrossModalHashModel, HashModel, Modality, evaluating, towers_of
 
 
 class LayeredModel(HashModel):
@@ -74,6 +74,15 @@ class LayeredModel(HashModel):
         """Logits (n, bits)."""
         logits: Tensor = self.hash_layer(self.hidden(inputs))
         return logits
+
+
+def batch_parts(model: HashModel | CrossModalHashModel) -> list[nn.Module]:
+    """The parts of a model that compute each item by itself, for :meth:`LossStep.shareable`.
+
+    Of a tower in layers, it is the feature network, whichever of the tower's methods calls it; else the whole tower.
+    """
+    towers = towers_of(model).values()
+    return [tower.features if isinstance(tower, LayeredModel) else tower for tower in towers]
 
 
 class Inside(HashModel):

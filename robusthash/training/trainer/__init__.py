@@ -6,11 +6,12 @@ from robusthash.training.trainer.crossmodal import CrossModalStep
 from robusthash.training.trainer.loop import train, training_identity
 from robusthash.training.trainer.objective import ObjectiveStep, share_label
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
-from robusthash.training.trainer.snapshot import optimizer_state, restore_optimizer
+from robusthash.training.trainer.snapshot import TeamSnapshots, optimizer_state, restore_optimizer
 
 __all__ = [
     "CrossModalStep",
     "ObjectiveStep",
+    "TeamSnapshots",
     "augmented",
     "batches",
     "epoch_order",

@@ -22,7 +22,7 @@ from robusthash.contracts import (
 )
 from robusthash.errors import UsageError
 from robusthash.files.tensors import prefixed, under
-from robusthash.training.networks import Inside, LayeredModel, encode
+from robusthash.training.networks import Inside, LayeredModel, batch_parts, encode
 from robusthash.training.trainer.objective import share_label
 
 
@@ -54,6 +54,9 @@ class CrossModalStep(LossStep[CrossModalHashModel]):
 
     def reads(self, modality: str) -> bool:  # noqa: ARG002, D102
         return False  # a loss over codes
+
+    def shareable(self, model: CrossModalHashModel) -> Iterable[nn.Module]:  # noqa: D102
+        return batch_parts(model)
 
     def start(  # noqa: D102
         self, model: CrossModalHashModel, split: Split, step: TrainStep, device: torch.device

@@ -19,6 +19,7 @@ from robusthash.contracts import (
     Recipe,
     RetrievalData,
     Split,
+    Team,
     TrainingReport,
     TrainStep,
     seeded,
@@ -37,10 +38,12 @@ from robusthash.training.trainer.frozen import Model, frozen_parts, on_features,
 from robusthash.training.trainer.objective import ObjectiveStep
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
 from robusthash.training.trainer.probing import probe, refuse_collapsed
-from robusthash.training.trainer.snapshot import Position, optimizer_state, restore_optimizer
+from robusthash.training.trainer.sharing import Sharing
+from robusthash.training.trainer.snapshot import Position, TeamSnapshots, optimizer_state, restore_optimizer
 
 AnyStep = LossStep[Any]  #: whose model has one tower or several
 PROBES = 5  #: number of probes in a training, including the last
+_ALONE = Team()
 
 
 def train(
@@ -55,8 +58,13 @@ def train(
     watch: EpochWatch = unwatched,
     partial: Path | None = None,
     partial_seconds: float = SNAPSHOT_SECONDS,
+    team: Team = _ALONE,
 ) -> TrainingReport:
     """Trains a model in place. On the same CPU the same arguments give the same bytes, interrupted or not.
+
+    A team of processes shares out the parts of each batch that the loss allows, see :meth:`LossStep.shareable`. All end
+    with the same model: that of one process, up to the rounding of sums and to what is drawn inside these parts, such
+    as dropout.
 
     Args:
         model: initialised; afterwards it is trained, on ``device``, and in evaluation mode. A backbone of a recipe with
@@ -71,6 +79,7 @@ def train(
         partial: file for snapshots of the unfinished training. If it exists, the training resumes from it. It is not
             removed at the end: remove it once the trained model is stored.
         partial_seconds: least time between two snapshots, which are taken between epochs.
+        team: the processes that train together; the first one writes the snapshots.
 
     Returns:
         How the training went.
@@ -85,24 +94,27 @@ def train(
     whole, split = model, data.train
     step = _step_of(loss, seed)
     _require_fit(model, split)
-    identity = training_identity(model, step, recipe, split, seed)
+    identity = training_identity(model, step, recipe, split, seed, processes=team.size)
     model.to(device)
     model, split = on_features(model, split, recipe, needed=step.reads, device=device, progress=progress)
     position = Position()
     step.start(model, split, _step(model, recipe, position), device)
     optimizer = make_optimizer(recipe, model, step.parameters())
-    snapshots = Snapshots(partial, identity, seconds=partial_seconds)
+    snapshots = TeamSnapshots(partial, identity, team=team, seconds=partial_seconds)
     found = snapshots.load()
     if found is not None:
         position = _restore(found, model, optimizer, step, device)
-    while position.epochs < recipe.epochs:
-        position = _epoch(model, step, recipe, split, optimizer, position, seed=seed, device=device, progress=progress)
-        if _probe_due(position.epochs, recipe.epochs):
-            taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
-            position = replace(position, probes=(*position.probes, taken))
-        _tell(watch, position, recipe)
-        if snapshots.due:
-            _save(snapshots, model, optimizer, step, position)
+    with Sharing(step.shareable(model), team, Randomness(seed=seed, purpose="train-dropout")).sharing() as shared:
+        while position.epochs < recipe.epochs:
+            position = _epoch(
+                model, step, recipe, split, optimizer, shared, position, seed=seed, device=device, progress=progress
+            )
+            if _probe_due(position.epochs, recipe.epochs):
+                taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
+                position = replace(position, probes=(*position.probes, taken))
+            _tell(watch, position, recipe)
+            if snapshots.due:
+                _save(snapshots, model, optimizer, step, position)
     step.finish(model)
     take_back(whole, model)
     refuse_collapsed(position.probes[-1], model.space.size)
@@ -118,7 +130,9 @@ def _step_of(loss: Objective | CrossModalObjective | AnyStep, seed: int) -> AnyS
     return CrossModalStep(loss, seed=seed) if isinstance(loss, CrossModalObjective) else loss
 
 
-def training_identity(model: Model, loss: AnyStep, recipe: Recipe, split: Split, seed: int) -> str:
+def training_identity(
+    model: Model, loss: AnyStep, recipe: Recipe, split: Split, seed: int, *, processes: int = 1
+) -> str:
     """Digest of everything that determines a training.
 
     Args:
@@ -127,9 +141,12 @@ def training_identity(model: Model, loss: AnyStep, recipe: Recipe, split: Split,
         recipe: how.
         split: the train split.
         seed: of order, augmentation and dropout.
+        processes: number of those that train together.
     """
+    together = {"processes": processes} if processes > 1 else {}
     return digest(
         {
+            **together,
             "loss": loss.identity(),
             "recipe": asdict(recipe),
             "split": split.digest,
@@ -146,6 +163,7 @@ def _epoch(
     recipe: Recipe,
     split: Split,
     optimizer: torch.optim.Optimizer,
+    shared: Sharing,
     position: Position,
     *,
     seed: int,
@@ -158,6 +176,8 @@ def _epoch(
     known = f", MAP {position.probes[-1].map:.3f} within the train split" if position.probes else ""
     set_learning_rate(optimizer, learning_rate(recipe, epoch))
     modalities = sorted(towers_of(model))
+    trained = [one for group in optimizer.param_groups for one in group["params"]]
+    shared.begin(epoch)
     model.train()
     for part in frozen_parts(model, recipe):
         part.eval()
@@ -169,6 +189,7 @@ def _epoch(
             where = f"epoch {epoch + 1}/{recipe.epochs}"
             total += _finite(_scalar(value, loss), f"{where}, batch {number}/{count}")
             torch.autograd.backward(value)
+            shared.reduce(trained)
             optimizer.step()
             iterations += 1
             progress(epoch * count + number, recipe.epochs * count, f"{where}, loss {total / number:.4f}{known}")

@@ -19,7 +19,7 @@ from robusthash.contracts import (
     seeded,
 )
 from robusthash.files.tensors import prefixed, under
-from robusthash.training.networks import encode, fold_batch_norm, put_batch_norm
+from robusthash.training.networks import batch_parts, encode, fold_batch_norm, put_batch_norm
 
 
 class ObjectiveStep(LossStep[HashModel]):
@@ -53,6 +53,9 @@ class ObjectiveStep(LossStep[HashModel]):
 
     def reads(self, modality: str) -> bool:  # noqa: ARG002, D102
         return False  # a loss over codes
+
+    def shareable(self, model: HashModel) -> Iterable[nn.Module]:  # noqa: D102
+        return batch_parts(model)
 
     def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
         # A head should be a pure function of its arguments; one that draws from torch's global state repeats as well.

@@ -1,12 +1,15 @@
 """The state of an unfinished training, as tensors and plain values."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts import TrainProbe
+from robusthash.contracts import Team, TrainProbe
+from robusthash.files.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,40 @@ class Position:
             losses=tuple(values["losses"]),
             probes=tuple(TrainProbe(**probe) for probe in values["probes"]),
         )
+
+
+class TeamSnapshots(Snapshots):
+    """Snapshots of a team of processes: the first one stores and reads them, and all have the same.
+
+    Args:
+        path: of the file.
+        identity: everything that could change the outcome.
+        team: the processes.
+        seconds: shortest time between two snapshots.
+    """
+
+    def __init__(self, path: Path | None, identity: str, *, team: Team, seconds: float = SNAPSHOT_SECONDS) -> None:
+        super().__init__(path, identity, seconds=seconds)
+        self.team = team
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time for a snapshot, as the first process says."""
+        return self.team.agreed(super().due)
+
+    def load(self) -> Snapshot | None:
+        """The last snapshot, as the first process has read it."""
+        return self.team.agreed(None if self.team.rank else super().load())
+
+    def save(self, tensors: Mapping[str, Tensor], about: Mapping[str, Any] | None = None) -> None:
+        """Stores a snapshot, in the first process."""
+        if self.team.rank == 0:
+            super().save(tensors, about)
+
+    def part(self, name: str) -> Snapshots:
+        """Snapshots of a part of this work, by the same team."""
+        plain = super().part(name)
+        return TeamSnapshots(plain.path, plain.identity, team=self.team, seconds=plain.seconds)
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -41,10 +41,12 @@ def command(
     """Harden a hash model by adversarial training, or find the result in the cache.
 
     The model is trained first, unless it is cached or given as a checkpoint. An interrupted hardening resumes.
+    Started by torchrun, several processes share out each batch.
 
     \b
     robusthash harden cgat --model dpsh --output dpsh-cgat.safetensors
     robusthash eval --model dpsh --model dpsh-cgat.safetensors --attack hinge
+    torchrun --nproc-per-node 2 -m robusthash harden cgat --model dpsh --output dpsh-cgat.safetensors
     """
     setting = make_setting(**values)
     from robusthash.evaluation.planning.defaults import settled
@@ -59,9 +61,13 @@ def command(
     if output is not None:
         require_writable_file(output, "--output")
     from robusthash.evaluation import harden_victim
+    from robusthash.evaluation.tasks.teams import is_first
 
-    tell_device(setting.device, quiet=quiet)
-    with progress(quiet=quiet) as report:
+    first = is_first()
+    tell_device(setting.device, quiet=quiet or not first)
+    with progress(quiet=quiet or not first) as report:
         stored = harden_victim(defense, model, bits, request.setting, host, output=output, progress=report)
+    if not first:
+        return
     following: Sequence[str | Path] = ("eval", "--model", stored.path, *data_arguments(values), "--attack", "hinge")
     report_checkpoint(stored, done="hardened", following=following, as_json=as_json)

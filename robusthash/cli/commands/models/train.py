@@ -30,9 +30,12 @@ def command(
 ) -> None:
     """Train a hash model, or find it in the cache.
 
+    An interrupted training resumes. Started by torchrun, several processes share out each batch.
+
     \b
     robusthash train --model dpsh --output dpsh.safetensors
     robusthash eval --model dpsh --checkpoint dpsh.safetensors --attack rnm
+    torchrun --nproc-per-node 2 -m robusthash train --model dpsh --output dpsh.safetensors
     """
     setting = make_setting(**values)
     from robusthash.evaluation.planning.defaults import settled
@@ -47,10 +50,14 @@ def command(
     if output is not None:
         require_writable_file(output, "--output")
     from robusthash.evaluation import train_victim
+    from robusthash.evaluation.tasks.teams import is_first
 
-    tell_device(setting.device, quiet=quiet)
-    with progress(quiet=quiet) as report:
+    first = is_first()
+    tell_device(setting.device, quiet=quiet or not first)
+    with progress(quiet=quiet or not first) as report:
         stored = train_victim(model, bits, request.setting, host, output=output, progress=report)
+    if not first:
+        return
     trained = ("--model", model, "--bits", str(stored.description.bits), "--checkpoint", stored.path)
     following: Sequence[str | Path] = ("eval", *trained, *data_arguments(values), "--attack", "rnm")
     report_checkpoint(stored, done="trained", following=following, as_json=as_json)

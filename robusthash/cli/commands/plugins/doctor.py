@@ -12,6 +12,7 @@ from robusthash.cli.output.lines import line
 from robusthash.errors import MissingDependencyError, PluginError, RobustHashError
 from robusthash.host import PluginHost, PluginKind, PluginProblem, Registered
 from robusthash.host.kinds import check_kind
+from robusthash.metrics.counting.installed import described
 from robusthash.options import describe
 from robusthash.specs import API_VERSION
 from robusthash.version import __version__
@@ -59,6 +60,7 @@ def _diagnosis(host: PluginHost, failures: list[str]) -> dict[str, Any]:
         "robusthash": __version__,
         "interface": API_VERSION,
         "python": platform.python_version(),
+        "counting": described(),
         "loaded": [str(owner) for owner in host.owners],
         "excluded": [str(owner) for owner in host.excluded],
         "duplicates": [[registered.full_name for registered in group] for group in host.duplicates()],
@@ -79,6 +81,7 @@ def _problem(problem: PluginProblem) -> dict[str, str]:
 
 def _report(host: PluginHost, failures: list[str]) -> None:
     click.echo(f"robusthash {__version__}, plugin interface {API_VERSION}, Python {platform.python_version()}")
+    line(f"counting: {described()}")
     for owner in host.owners:
         counts = ((kind, sum(registered.owner == owner for registered in host.all(kind))) for kind in PluginKind)
         offered = ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in counts if count)

@@ -1,13 +1,14 @@
 """Processes that learn together: each takes a share of every batch, gradients are averaged, and all stay alike."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor, distributed
 
-from robusthash.errors import OptionError
+from robusthash.errors import OptionError, StorageError
 
 _Value = TypeVar("_Value")
 
@@ -56,7 +57,8 @@ class Team:
             return
         gradients = [one.grad for one in parameters if one.grad is not None]
         flat = torch.cat([one.flatten() for one in gradients]) * self._weight(batch)
-        distributed.all_reduce(flat)
+        with _talking():
+            distributed.all_reduce(flat)
         for one, part in zip(gradients, torch.split(flat, [one.numel() for one in gradients]), strict=True):
             one.copy_(part.view_as(one))
 
@@ -75,7 +77,8 @@ class Team:
         if self.size == 1:
             return values
         summed = torch.tensor(values, dtype=torch.float64, device=self.device)
-        distributed.all_reduce(summed)
+        with _talking():
+            distributed.all_reduce(summed)
         return tuple(summed.tolist())
 
     def agreed(self, value: _Value) -> _Value:
@@ -83,9 +86,40 @@ class Team:
         if self.size == 1:
             return value
         shared = [value]
-        distributed.broadcast_object_list(shared, src=0, device=torch.device(self.device))
+        with _talking():
+            distributed.broadcast_object_list(shared, src=0, device=torch.device(self.device))
         return shared[0]
+
+    def add(self, values: Tensor) -> Tensor:
+        """Adds to a tensor, in place, those of the other processes, and returns it; gradients do not pass through.
+
+        Args:
+            values: of the same shape in every process, and contiguous.
+
+        Raises:
+            StorageError: another process has ended.
+        """
+        if self.size > 1:
+            with _talking():
+                distributed.all_reduce(values)
+        return values
 
     def _weight(self, batch: int) -> float:
         """This process's share of a batch."""
         return 1.0 if self.size == 1 else len(range(batch)[self.share(batch)]) / batch
+
+
+@contextmanager
+def _talking() -> Iterator[None]:
+    """Talks to the other processes.
+
+    Raises:
+        StorageError: one of them has ended.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # what torch raises when a connection is closed
+        raise StorageError(
+            "another process that learns together with this one has ended",
+            hint="its own error says why; an interrupted learning resumes when the same command is run again",
+        ) from error

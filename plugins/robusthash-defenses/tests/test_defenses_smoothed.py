@@ -1,0 +1,92 @@
+"""Smoothing: the votes, their gradient, and the training before it."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from robusthash.contracts import DefenseContext, HashModel, SmoothedModel, TrainBatch, TrainStep
+from robusthash.errors import CapabilityError, OptionError
+from robusthash.host import PluginHost, PluginKind
+from robusthash.testing import SmallVictim, toy_images
+from robusthash_defenses.inner_products import InnerProducts
+from robusthash_defenses.smoothed import Smoothing, Voted
+from robusthash_defenses.smoothed_training import NoisyStep, TrainedSmoothing
+
+
+def test_a_pass_is_the_mean_vote() -> None:
+    model, (images, _) = SmallVictim().eval(), toy_images(3, seed=0)
+    torch.manual_seed(0)
+    found = Voted(model, 0.2, 5)(images)
+    torch.manual_seed(0)
+    votes = [torch.where(model(images + 0.2 * torch.randn_like(images)) < 0, -1.0, 1.0) for _ in range(5)]
+    torch.testing.assert_close(found, torch.stack(votes).mean(0))
+    assert set((found * 5).round().long().unique().tolist()) <= {-5, -3, -1, 1, 3, 5}
+
+
+def test_hardly_any_noise_is_the_model_itself() -> None:
+    model, (images, _) = SmallVictim().eval(), toy_images(8, seed=1)
+    assert torch.equal(Voted(model, 1e-7, 3).codes(images), model.codes(images))
+
+
+def test_the_gradient_is_that_of_the_tanh_of_each_vote() -> None:
+    model, images = SmallVictim().eval(), toy_images(2, seed=2)[0].requires_grad_()
+    torch.manual_seed(0)
+    (found,) = torch.autograd.grad(Voted(model, 0.1, 3)(images).sum(), images)
+    torch.manual_seed(0)
+    soft = sum(torch.tanh(model(images + 0.1 * torch.randn_like(images))) for _ in range(3)) / 3
+    assert isinstance(soft, Tensor)
+    (expected,) = torch.autograd.grad(soft.sum(), images)
+    torch.testing.assert_close(found, expected)
+    assert found.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    "options", [{"sigma": 0.0}, {"sigma": -1.0}, {"sigma": float("nan")}, {"votes": 0}, {"votes": 2}]
+)
+@pytest.mark.parametrize("method", [Smoothing, TrainedSmoothing])
+def test_what_decides_nothing_is_refused(method: type[Smoothing], options: dict[str, float]) -> None:
+    with pytest.raises(OptionError, match=next(iter(options))):
+        method(**options)  # type: ignore[arg-type]
+
+
+def test_descriptors_are_refused() -> None:
+    with pytest.raises(CapabilityError, match="no bits"):
+        Voted(_Descriptors(), 0.1, 3)
+
+
+class _Descriptors(SmallVictim):
+    @property
+    def space(self):  # type: ignore[no-untyped-def]
+        from robusthash.contracts import Distance, Space
+
+        return Space(distance=Distance.COSINE, size=8)
+
+
+def test_the_host_knows_that_they_draw() -> None:
+    host = PluginHost.load()
+    for name in ("smoothed", "smoothed-trained"):
+        defense = host.create(host.find(PluginKind.DEFENSE, name), {})
+        assert type(defense).draws == "per-call"  # type: ignore[attr-defined]
+    model = Smoothing(sigma=0.3).harden(SmallVictim().eval(), DefenseContext(data=None, seed=0))  # type: ignore[arg-type]
+    assert isinstance(model, SmoothedModel)
+    assert model.sigma == 0.3
+
+
+def test_the_training_sees_noise_on_every_batch() -> None:
+    seen: list[Tensor] = []
+
+    class Watched(SmallVictim):
+        def forward(self, inputs: Tensor) -> Tensor:
+            seen.append(inputs.detach())
+            return super().forward(inputs)
+
+    images, labels = toy_images(6, seed=3)
+    step = NoisyStep(InnerProducts(), 0.4, seed=0)
+    model: HashModel = Watched()
+    batch = TrainBatch(views={"image": images}, labels=labels.float(), indices=torch.arange(6))
+    loss = step.loss(model, batch, TrainStep(epoch=0, epochs=1, iteration=0, bits=model.space.size))
+    loss.backward()
+    noise = seen[-1] - images
+    assert noise.std().item() == pytest.approx(0.4, rel=0.1)
+    assert step.reads("image")
+    assert "0.4" in step.identity()

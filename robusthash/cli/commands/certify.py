@@ -1,0 +1,177 @@
+"""``robusthash certify``: bound a smoothed model's retrieval under any perturbation."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
+from robusthash.cli.config.option import config_option
+from robusthash.cli.input.names import DEFENSE, DIRECTION, MODEL
+from robusthash.cli.input.numbers import BITS, COUNT, LENGTH, PROBABILITY
+from robusthash.cli.input.paths import PATH
+from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.output.devices import tell_device
+from robusthash.cli.output.lines import line
+from robusthash.specs import Direction
+
+if TYPE_CHECKING:
+    from robusthash.evaluation import Certificate
+    from robusthash.results.rendering.sheet import Sheet
+
+
+@click.command("certify")
+@click.option("--model", type=MODEL, required=True, metavar="NAME|FILE", help="Hash model, or its checkpoint.")
+@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
+@click.option(
+    "--defense", type=DEFENSE, default="smoothed", show_default=True, metavar="NAME", help="Defense that smooths it."
+)
+@click.option(
+    "--direction",
+    type=DIRECTION,
+    metavar="i2i|i2t|t2i|t2t",
+    help="What searches for what; by default the model's own.",
+)
+@click.option(
+    "--radius",
+    "radii",
+    type=LENGTH,
+    multiple=True,
+    metavar="R",
+    help="L2 radius, in [0, 1] pixels; by default eleven up to the largest one that can be certified. Repeatable.",
+)
+@click.option("--samples", type=COUNT, default=1000, show_default=True, metavar="N", help="Noisy copies of each query.")
+@click.option(
+    "--confidence",
+    type=PROBABILITY,
+    default=0.999,
+    show_default=True,
+    metavar="P",
+    help="Probability, for each query, that all its bounds hold.",
+)
+@click.option(
+    "--results",
+    type=PATH,
+    default=Path("results"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder of stored attacks on this model to compare with.",
+)
+@click.option("--output", type=PATH, metavar="FILE", help="Also write the certificate of each query, as JSON.")
+@config_option()
+@setting_options
+@json_option
+@quiet_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    *,
+    model: str,
+    bits: int,
+    defense: str,
+    direction: str | None,
+    radii: tuple[float, ...],
+    samples: int,
+    confidence: float,
+    results: Path,
+    output: Path | None,
+    as_json: bool,
+    quiet: bool,
+    **values: Any,
+) -> None:
+    """Bound from below what retrieval a smoothed model keeps, whatever moves its queries within an L2 radius.
+
+    The model votes over Gaussian noise on each query; bits that the votes decide hold within a radius of their own, and
+    the bound is the average precision that is left if every other bit is chosen against each item. Stored L2 attacks on
+    the same model are shown beside it: one below the bound is a fault of the attack's record, or of this program.
+
+    \b
+    robusthash certify --model dpsh --queries 100
+    robusthash certify --model dpsh --defense smoothed-trained -o smoothed-trained.sigma=0.5 --samples 10000
+    robusthash eval --model dpsh --defense smoothed-trained --attack rnm --epsilon l2:0.25 --queries 100
+    """
+    setting = make_setting(**values)
+    from robusthash.evaluation import Request
+    from robusthash.evaluation.planning.choices import parse_choice
+    from robusthash.evaluation.planning.defaults import settled
+    from robusthash.evaluation.planning.early import check_early
+    from robusthash.files.storage import require_writable_file
+
+    request = Request(
+        models=(model,),
+        attacks=(),
+        bits=(bits,),
+        defenses=(defense,),
+        directions=() if direction is None else (parse_choice(Direction, "direction", direction),),
+        setting=setting,
+    )
+    host = load_host(context)
+    request = settled(request, host)
+    check_early(request, host)
+    if output is not None:
+        require_writable_file(output, "--output")
+    from robusthash.evaluation import certify
+
+    tell_device(setting.device, quiet=quiet)
+    stored = results if results.is_dir() else None
+    with progress(quiet=quiet) as report:
+        found = certify(
+            request,
+            host,
+            radii=sorted(set(radii)),
+            samples=samples,
+            confidence=confidence,
+            results=stored,
+            progress=report,
+        )
+    if output is not None:
+        found.write(output)
+        line(f"certificate: {output}", err=True)
+    if as_json:
+        click.echo(found.to_json(), nl=False)
+        return
+    out().print(_sheet(found))
+
+
+def _sheet(found: "Certificate") -> "Sheet":
+    from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
+
+    rows = [("clean", "", found.clean, None), *(("any", radius, None, bound) for radius, bound in found.bounds.items())]
+    rows += [(one.attack, one.radius, one.value, one.bound) for one in found.attacked]
+    lines = tuple(
+        Line(
+            cells=(name, f"{radius:g}" if radius != "" else "", *(_number(value) for value in (measured, bound))),
+            emphasis=Emphasis.CLEAN if name == "clean" else Emphasis.NONE,
+        )
+        for name, radius, measured, bound in rows
+    )
+    columns = (
+        Column(name="attack", words=True),
+        Column(name="L2 radius"),
+        Column(name="map measured"),
+        Column(name="map at least"),
+    )
+    notes = [
+        Note(text=f"{found.abstained:.1%} of the bits are not decided by the votes, and count as open at every radius"),
+        Note(text=f"with every bit open: {found.floor:.3f}"),
+        Note(text=f"{found.passes} passes, {found.seconds:.0f} s; each query's bounds hold at {found.confidence:g}"),
+    ]
+    notes += [
+        Note(
+            text=f"{one.attack} at {one.radius:g}: {one.below} of {found.queries} queries are below their own bound",
+            warning=True,
+        )
+        for one in found.attacked
+        if one.below
+    ]
+    return Sheet(
+        title=f"{found.model['name']}, {found.model['size']} bit, {found.defense['name']} with sigma {found.sigma:g}",
+        lead=f"{found.dataset['name']}, {found.queries} queries, {found.samples} noisy copies of each",
+        tables=(Table(columns=columns, lines=lines),),
+        notes=tuple(notes),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

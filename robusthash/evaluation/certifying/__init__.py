@@ -1,0 +1,1 @@
+"""Certificates: lower bounds of retrieval under any perturbation, from votes over noise."""

@@ -1,0 +1,1 @@
+"""Records reproduced: their inputs made again, and compared with what is stored."""
