@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         wrap,
     )
     from robusthash.results import Results, load_results
+    from robusthash.results.report import report
 
 __all__ = [
     "Checkpoint",
@@ -48,6 +49,7 @@ __all__ = [
     "load_dataset",
     "load_results",
     "metrics",
+    "report",
     "results",
     "search",
     "train",
@@ -60,6 +62,7 @@ _HOMES = {
     **dict.fromkeys(("Found", "Hashed", "hash", "search"), "robusthash.api"),
     **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
+    "report": "robusthash.results.report",
 }
 
 

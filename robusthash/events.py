@@ -35,6 +35,7 @@ class RunInfo:
         checkpoint: file of the trained weights, as given.
         retriever: its name, or ``auto``.
         metrics: ranking metrics; the first is the headline.
+        score_by: what queries are scored by: ``codes``, or ``retriever``, whose lists then are.
         relevance: when an item is relevant to a query.
         options: by plugin, then by field; ``train`` is the training recipe.
         seed: of everything random.
@@ -66,6 +67,7 @@ class RunInfo:
     checkpoint: str | None
     retriever: str
     metrics: tuple[str, ...]
+    score_by: str
     relevance: str
     options: Mapping[str, Mapping[str, Any]]
     seed: int

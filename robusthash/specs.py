@@ -137,6 +137,21 @@ class Role(StrEnum):
     YARDSTICK = "yardstick"  #: the default attack; models are ranked by it where it was run
 
 
+class ScoreBy(StrEnum):
+    """What queries are scored by."""
+
+    CODES = "codes"  #: the exact ranking of the whole database, whatever the retriever returns
+    RETRIEVER = "retriever"  #: the lists that the retriever returns, with the exact score beside it
+
+    def qualify(self, metric: str) -> str:
+        """The name of a metric that is computed so.
+
+        >>> ScoreBy.CODES.qualify("map@100"), ScoreBy.RETRIEVER.qualify("map@100")
+        ('map@100', 'returned:map@100')
+        """
+        return f"returned:{metric}" if self is ScoreBy.RETRIEVER else metric
+
+
 class Exactness(StrEnum):
     """Whether a retriever returns the true neighbours."""
 

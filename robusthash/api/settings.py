@@ -15,6 +15,7 @@ from robusthash.contracts import IMAGE, CrossModalHashModel, HashModel, Precisio
 from robusthash.errors import UsageError
 from robusthash.evaluation import RunSettings
 from robusthash.metrics import RankingMetric, Relevance
+from robusthash.specs import ScoreBy
 
 AnyPath = str | PathLike[str]
 Options = Mapping[str, Mapping[str, Any]]  #: by plugin, then by field
@@ -32,6 +33,7 @@ class Settings(TypedDict, total=False):
     retriever: str | Retriever | None
     metrics: str | RankingMetric | Iterable[str | RankingMetric] | None
     relevance: str | None
+    score_by: str | None
     seed: int | None
     shard_size: int | None
     device: str | torch.device | None
@@ -110,6 +112,7 @@ _READERS: dict[str, _Reader] = {
     "qualities": _qualities,
     "relevance": partial(arguments.choice, choices=Relevance),
     "retriever": partial(arguments.one, kinds=(str, Retriever)),
+    "score_by": partial(arguments.choice, choices=ScoreBy),
     "seed": partial(arguments.number, least=0),
     "weights": _weights,
 }

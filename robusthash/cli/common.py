@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from robusthash.cli.input.names import METRIC, RETRIEVER
+from robusthash.cli.input.names import METRIC, RETRIEVER, SCORE_BY
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.session import Session
 from robusthash.cli.output.lines import line
@@ -28,6 +28,7 @@ __all__ = [
     "quiet_option",
     "results_option",
     "retriever_option",
+    "score_by_option",
 ]
 
 _SEE_DOCTOR = "; see robusthash plugins doctor"
@@ -60,6 +61,14 @@ metric_option = click.option(
     show_default=True,
     metavar="NAME",
     help="Ranking metric; the first is the headline. Repeatable.",
+)
+score_by_option = click.option(
+    "--score-by",
+    type=SCORE_BY,
+    default="codes",
+    show_default=True,
+    metavar="codes|retriever",
+    help="Score the exact ranking of the codes, or the lists that the retriever returns, with the exact score beside.",
 )
 retriever_option = click.option(
     "--retriever",

@@ -104,6 +104,10 @@ class _Commands(LazyGroup):
             "robusthash.cli.commands.results.compare:command",
             "Compare two stored results, query by query.",
         ),
+        "report": (
+            "robusthash.cli.commands.results.report:command",
+            "Write stored results as an HTML report, or as a site.",
+        ),
         "gate": (
             "robusthash.cli.commands.gates.gate:command",
             "Judge stored results by rules, and against a baseline.",

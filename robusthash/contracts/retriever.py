@@ -26,17 +26,22 @@ class RetrieverCapabilities:
         max_k: largest number of neighbours of a search; None is no limit.
         radius: whether its indexes support :meth:`Index.within`.
         distances: distances that it can search by.
+        complete: whether a search always returns k neighbours. An index as it is deployed may return fewer, and says so
+            instead of searching again. An exact one is complete.
     """
 
     exact: bool
     max_k: int | None
     radius: bool
     distances: frozenset[Distance] = frozenset({Distance.HAMMING})
+    complete: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
     """The nearest items of each query, nearest first; always on the CPU.
+
+    Both are -1 after the last item of a query for which fewer than k were found.
 
     Attributes:
         distances: (n, k); int64 in Hamming space, else float32.
@@ -45,6 +50,11 @@ class Neighbours:
 
     distances: Tensor
     ids: Tensor
+
+    @property
+    def returned(self) -> Tensor:
+        """(n,) int64, the number of items that each query got."""
+        return (self.ids >= 0).sum(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +157,8 @@ class Index(ABC):
         Raises:
             UsageError: the index is closed, the queries are not representations of its space, k is less than 1, or k
                 exceeds the retriever's limit.
-            ContractError: the implementation returned distances or ids of another shape or dtype.
+            ContractError: the implementation returned distances or ids of another shape or dtype, or fewer than k items
+                although its capabilities say that it is complete.
         """
         self._ready(queries)
         if k < 1:
@@ -175,6 +186,9 @@ class Index(ABC):
                 f"returned {found.distances.dtype} distances and {found.ids.dtype} ids",
                 hint=f"{self.space.distance} distances are {wanted}, ids are torch.int64",
             )
+        absent = found.ids < 0
+        if bool(absent.any()):
+            _require_told(self, found, absent)
         return found
 
     @final
@@ -258,6 +272,24 @@ def _require_tensors(index: Index, found: object, kind: type, fields: tuple[str,
             index,
             f"returned a {type(found).__name__}",
             hint=f"return {kind.__name__} with tensors on the CPU: {', '.join(fields)}",
+        )
+
+
+def _require_told(index: Index, found: Neighbours, absent: Tensor) -> None:
+    """Fails unless an index that returns fewer items than were asked for declares it, and marks them as agreed."""
+    if index.capabilities.complete or index.capabilities.exact:
+        short = int(absent.any(1).sum())
+        raise breach(
+            index,
+            f"returned fewer than {absent.shape[1]} neighbours of {short} of {len(absent)} queries",
+            hint="search wider, or declare complete=False in the capabilities",
+        )
+    marked = (found.ids == -1) & (found.distances == -1)
+    if bool((absent[:, 1:] < absent[:, :-1]).any()) or not bool(marked[absent].all()):
+        raise breach(
+            index,
+            "marked items that it did not find in another way than agreed",
+            hint="after the last item that was found, set distances and ids to -1",
         )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from robusthash.metrics.imagery import l2, linf, perceptibility, psnr, rmse, ssim
     from robusthash.metrics.protocols import RankingMetric
+    from robusthash.metrics.returned import Returned, returned_counts, returned_metrics
     from robusthash.metrics.scores import Scores
     from robusthash.metrics.statistics import PairedComparison, bootstrap_interval, paired_comparison
     from robusthash.specs import Relevance
@@ -37,6 +38,7 @@ __all__ = [
     "RankedCounts",
     "RankingMetric",
     "Relevance",
+    "Returned",
     "Scores",
     "best_ceiling",
     "bootstrap_interval",
@@ -56,6 +58,8 @@ __all__ = [
     "random_floor",
     "ranked_counts",
     "relevant_counts",
+    "returned_counts",
+    "returned_metrics",
     "rmse",
     "score",
     "ssim",
@@ -76,6 +80,7 @@ _MODULES = {
     "protocols": ("RankingMetric",),
     "counting.ranked": ("DescriptorCounts", "ranked_counts"),
     "counting.relevance": ("Relevance", "relevant_counts"),
+    "returned": ("Returned", "returned_counts", "returned_metrics"),
     "scores": ("Scores",),
     "statistics": ("PairedComparison", "bootstrap_interval", "paired_comparison"),
 }

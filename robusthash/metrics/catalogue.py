@@ -16,7 +16,7 @@ CORE_METRICS: tuple[MetricSpec, ...] = (
     _spec("map", "MeanAveragePrecision", "Mean average precision over the whole database", {}),
     *(
         _spec(f"map@{k}", "MeanAveragePrecision", f"MAP of the first {k} places, divided by min({k}, R)", {"k": k})
-        for k in (1000, 5000)
+        for k in (100, 1000, 5000)
     ),
     _spec("precision@r2", "BallPrecision", "Precision within Hamming radius 2, an empty ball is 0", {"radius": 2}),
     *(_spec(f"precision@{k}", "TopPrecision", f"Precision of the first {k} places", {"k": k}) for k in (100, 1000)),

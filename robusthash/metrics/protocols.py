@@ -40,6 +40,14 @@ class RankingMetric(ABC):
         """Exact definition, for the record: ``map@5000/tie-expected/v1``. Equal ids mean comparable numbers."""
         return f"{self.name}/{self.ties}/v{self.version}"
 
+    @property
+    def places(self) -> int | None:
+        """How many of the first places decide the value; None if it takes the whole database.
+
+        Such a metric can also be computed of a list that an index returns.
+        """
+        return None
+
     @abstractmethod
     def per_query(self, counts: RankedCounts) -> Scores:
         """The value of each query, with its band over the orders of ties, and its weight in the mean."""
@@ -75,6 +83,10 @@ class MeanAveragePrecision(RankingMetric):
         """``map``, ``map@k`` or ``trec@k``."""
         return _at("trec" if self.denominator is Denominator.RELEVANT else "map", self.k)
 
+    @property
+    def places(self) -> int | None:  # noqa: D102 - as in the base class
+        return self.k
+
     def per_query(self, counts: RankedCounts) -> Scores:
         """Average precision of each query."""
         return average_precision(counts, self.k, self.denominator)
@@ -99,6 +111,10 @@ class HitsMeanAveragePrecision(RankingMetric):
     def name(self) -> str:
         """``prosgan@k`` or ``dhta@k``."""
         return _at("dhta" if self.exclude_zero_hits else "prosgan", self.k)
+
+    @property
+    def places(self) -> int | None:  # noqa: D102 - as in the base class
+        return self.k
 
     def per_query(self, counts: RankedCounts) -> Scores:
         """Average precision of each query over its hits."""
@@ -137,6 +153,10 @@ class TopPrecision(RankingMetric):
     def name(self) -> str:
         """``precision@k``."""
         return _at("precision", self.k)
+
+    @property
+    def places(self) -> int:  # noqa: D102 - as in the base class
+        return self.k
 
     def per_query(self, counts: RankedCounts) -> Scores:
         """Precision of each query."""

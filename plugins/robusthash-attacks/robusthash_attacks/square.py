@@ -119,8 +119,8 @@ def overlap(clean: Tensor, found: Tensor) -> Tensor:
     are detected exactly.
 
     Args:
-        clean: (n, k) int64 ids, distinct within each row.
-        found: (n, k) int64.
+        clean: (n, k) int64 ids, distinct within each row; -1 where the service returned fewer.
+        found: (n, k) int64, likewise.
 
     Returns:
         (n,) int64.
@@ -128,11 +128,13 @@ def overlap(clean: Tensor, found: Tensor) -> Tensor:
     >>> clean = torch.tensor([[7, 3, 9]])
     >>> [overlap(clean, torch.tensor([ids])).item() for ids in ([7, 3, 9], [3, 7, 9], [7, 3, 1], [4, 5, 7], [4, 5, 6])]
     [14, 13, 13, 3, 0]
+    >>> overlap(torch.tensor([[7, 3, -1]]), torch.tensor([[7, -1, -1]])).item()
+    9
     """
     k = clean.shape[1]
     ordered, places = clean.sort(dim=1)
     at = torch.searchsorted(ordered, found).clamp_max(k - 1)
-    there = ordered.gather(1, at) == found
+    there = (ordered.gather(1, at) == found) & (found >= 0)
     weights = k - torch.arange(k, device=found.device)
     return (there * (k - places.gather(1, at)) * weights).sum(1)
 

@@ -16,6 +16,7 @@ from robusthash.cli.common import (
     quiet_option,
     results_option,
     retriever_option,
+    score_by_option,
 )
 from robusthash.cli.config.option import config_option, merge_assignments
 from robusthash.cli.gates.fail_under import check_rules, gate_of
@@ -29,7 +30,7 @@ from robusthash.cli.output.lines import line
 from robusthash.epsilon import parse_edits, parse_radius
 from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
-from robusthash.specs import Direction, Precision, Relevance
+from robusthash.specs import Direction, Precision, Relevance, ScoreBy
 
 if TYPE_CHECKING:
     from robusthash.evaluation import Failure, Request, RunOutcome
@@ -108,6 +109,7 @@ if TYPE_CHECKING:
 @config_option("--suite")
 @setting_options
 @retriever_option
+@score_by_option
 @metric_option
 @click.option(
     "--relevance",
@@ -178,6 +180,7 @@ def command(
     robusthash eval --model dpsh --attack rnm --vary rnm.steps=10,100,1000
     robusthash eval --model dpsh --fitted prosgan.safetensors
     robusthash eval --config suite.toml
+    robusthash eval --model dpsh --retriever faiss-hnsw --score-by retriever
     robusthash eval --model dpsh --fail-under 'map[attack=strongest] >= 0.30'
 
     With --fail-under, a plugin that cannot be loaded is an error, and the exit code is 3 if a rule is not kept.
@@ -238,6 +241,7 @@ def request_of(values: dict[str, Any]) -> "Request":
     edits = tuple(map(parse_edits, values.pop("edits")))
     grid["vary"] = _sweeps(values.pop("vary"))
     values["precision"] = parse_choice(Precision, "precision", values["precision"])
+    values["score_by"] = parse_choice(ScoreBy, "score-by", values["score_by"])
     values["relevance"] = parse_choice(Relevance, "relevance", values["relevance"])
     grid["directions"] = tuple(parse_choice(Direction, "direction", one) for one in values.pop("directions"))
     grid["attacks"] = with_fitted(grid["attacks"] or None, read_fitted(values.pop("fitted")))

@@ -53,6 +53,8 @@ def check_rules(gate: "GateSettings", request: "Request", host: "PluginHost") ->
             pattern = rule.filters.get(key)
             if pattern and not any(fits(key, name.rpartition("/")[2], pattern) for name in names):
                 raise UnknownNameError(f"{key} of this evaluation", pattern, names, where=where)
-        metrics = [shown(metric) for metric in request.setting.metrics]
+        named = [shown(metric) for metric in request.setting.metrics]
+        # Where the retriever's lists are scored, the exact scores are beside them.
+        metrics = list(dict.fromkeys([*map(request.setting.score_by.qualify, named), *named]))
         if rule.metric not in metrics:
             raise UnknownNameError("metric of this evaluation", rule.metric, metrics, where=where)

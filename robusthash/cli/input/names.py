@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from robusthash.errors import RobustHashError
 from robusthash.host import PluginHost, PluginKind, Registered, owner_of
-from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance
+from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance, ScoreBy
 
 if TYPE_CHECKING:
     _Text = click.ParamType[str]
@@ -109,6 +109,7 @@ DEVICE = OneOf("auto", "cpu", "cuda", "cuda:1", "mps")
 DIRECTION = OneOf(*Direction)
 PRECISION = OneOf(*Precision)
 RELEVANCE = OneOf(*Relevance)
+SCORE_BY = OneOf(*ScoreBy)
 MODALITY = OneOf("image", "text")
 WEIGHTS = NameOrPath(*sorted(NAMED_WEIGHTS))
 SPLIT = OneOf("query", "database", "train")

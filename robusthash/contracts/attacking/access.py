@@ -167,7 +167,8 @@ class Oracle:
             k: at least 1; capped at the size of the database.
 
         Returns:
-            (n, k) int64 ids, nearest first, on the CPU.
+            (n, k) int64 ids, nearest first, on the CPU; -1 after the last one that an index returns which may return
+            fewer.
         """
         found = self._model.represent(self._delivered(inputs))[: len(inputs)]
         return self._index.search(found.cpu(), min(k, self.size)).ids

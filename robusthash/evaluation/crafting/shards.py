@@ -1,7 +1,7 @@
 """Shards: fixed ranges of queries, each attacked as one batch and stored as one file. A crash loses at most one."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -108,6 +108,17 @@ class ShardFolder:
             )
         except (KeyError, ValueError, TypeError) as error:
             raise InputError(f"{self._path(shard)} is not a shard: {error}", hint="remove it, and run again") from error
+
+    def result(self, known: Mapping[int, ShardResult]) -> ShardResult:
+        """The result of all shards, when none is missing.
+
+        Args:
+            known: those that need not be read.
+
+        Raises:
+            InputError: the file of one is missing or damaged.
+        """
+        return ShardResult.cat([known.get(shard) or self.read(shard) for shard in range(self.shards)])
 
     def remove(self) -> None:
         """Removes the folder, with all that an interrupted run has left in it; called once the record is stored."""

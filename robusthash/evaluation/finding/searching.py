@@ -189,6 +189,8 @@ def _found(asked: _Seen, searched: _Seen, system: System, neighbours: int) -> Fo
         own = set(queries.labels_of(row))
         near = []
         for rank, (distance, item) in enumerate(zip(distances, ids, strict=True), start=1):
+            if item < 0:
+                break  # the index returned no more
             theirs = items.labels_of(item)
             near.append(
                 Neighbour(

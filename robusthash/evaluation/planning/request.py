@@ -19,7 +19,7 @@ from robusthash.evaluation.planning.names import (
 )
 from robusthash.host import PluginKind, PluginOptions
 from robusthash.limits import LARGEST, MOST_BITS, check_image_size
-from robusthash.specs import Direction, Norm, Precision, Relevance
+from robusthash.specs import Direction, Norm, Precision, Relevance, ScoreBy
 
 if TYPE_CHECKING:
     from robusthash.metrics import RankingMetric
@@ -28,6 +28,7 @@ NO_DEFENSE = "none"
 AUTO = "auto"  #: the preferred retriever, or device
 TRAIN = "train"  #: owner of the training options, as in ``-o train.epochs=5``
 DEFAULT_METRICS = ("map", "precision@r2")  #: of these, a run uses those that exist in the model's space
+RETURNED_METRICS = ("map@100", "precision@100")  #: the default, where lists are scored that a retriever returns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class RunSettings:
         checkpoint: weights of a trained model; None trains the model, or loads it from the cache.
         retriever: the retriever; ``auto`` is the preferred one that is installed.
         metrics: ranking metrics; the first is the headline.
+        score_by: what queries are scored by. Of what the retriever returns there are metrics of the first places alone;
+            the default is then ``map@100`` and ``precision@100``.
         relevance: when an item is relevant to a query.
         options: by plugin name, then by field; ``train`` holds the training recipe.
         seed: of everything random.
@@ -66,6 +69,7 @@ class RunSettings:
     checkpoint: Path | None = None
     retriever: AnyRetriever = "auto"
     metrics: "tuple[str | RankingMetric, ...]" = DEFAULT_METRICS
+    score_by: ScoreBy = ScoreBy.CODES
     relevance: Relevance = Relevance.SHARE_ANY
     options: PluginOptions = field(default_factory=dict)
     seed: int = 0
@@ -78,6 +82,8 @@ class RunSettings:
     def __post_init__(self) -> None:
         if not self.metrics:
             raise OptionError("no metrics", hint="name at least one with --metric")
+        if self.score_by is ScoreBy.RETRIEVER and self.metrics == DEFAULT_METRICS:
+            object.__setattr__(self, "metrics", RETURNED_METRICS)
         for quality in self.qualities:
             if not 1 <= quality <= 100:
                 raise OptionError(f"JPEG quality is {quality}", hint="from 1 to 100")

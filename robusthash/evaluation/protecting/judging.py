@@ -80,9 +80,10 @@ class Judge:
         codes = space.codes(represented).float()
         moved = distance_to(codes[:1].expand_as(codes), codes, space)
         ids = self._index.search(represented, max(self.voters, min(NEAREST, self._index.size))).ids
-        first = set(ids[0, :NEAREST].tolist())
+        lists = [[item for item in row if item >= 0] for row in ids.tolist()]  # an index may return fewer
+        first = set(lists[0][:NEAREST])
         seen = []
-        for distance, row in zip(moved.tolist(), ids.tolist(), strict=True):
+        for distance, row in zip(moved.tolist(), lists, strict=True):
             votes = Counter(name for item in row[: self.voters] for name in self._names(item))
             seen.append(
                 Seen(
@@ -90,7 +91,7 @@ class Judge:
                     found=votes.most_common(1)[0][0] if votes else None,
                     votes=dict(votes.most_common()),
                     nearest=tuple(self._names(item) for item in row[:NEAREST]),
-                    retained=len(first & set(row[:NEAREST])) / len(first),
+                    retained=len(first & set(row[:NEAREST])) / max(len(first), 1),
                 )
             )
         return seen

@@ -12,7 +12,7 @@ from robusthash.evaluation.rebuilding.given import Given
 from robusthash.host import PluginHost, PluginKind
 from robusthash.metrics import RankingMetric
 from robusthash.results import ModelUse, PluginUse, Record
-from robusthash.specs import NAMED_WEIGHTS, Precision, Relevance
+from robusthash.specs import NAMED_WEIGHTS, Precision, Relevance, ScoreBy
 
 OWN = "own"  #: backbone of a network of the user's own, in the record
 _PLACE, _OWNER = "place", "owner"  #: what the record has of an attack behind another one, beside its options
@@ -62,6 +62,7 @@ def settings_of(record: Record, given: Given, host: PluginHost) -> RunSettings:
         checkpoint=given.own_weights(own) if own else None,
         retriever=name_of(host, PluginKind.RETRIEVER, scoring.retriever),
         metrics=_metrics(record, host),
+        score_by=scoring.by,
         relevance=parse_choice(Relevance, "relevance", scoring.relevance),
         options=options,
         seed=conditions.seed,
@@ -182,9 +183,12 @@ def _metrics(record: Record, host: PluginHost) -> tuple[str | RankingMetric, ...
     Raises:
         InputError: one is not installed, or not known.
     """
-    uses = record.origins.metrics if record.origins else {}
+    uses, scoring = record.origins.metrics if record.origins else {}, record.scoring
     found: list[str | RankingMetric] = []
-    for name in sorted(record.scoring.protocols, key=lambda name: name != record.scoring.headline):
+    headline, names = scoring.exact or scoring.headline, list(scoring.protocols)
+    if scoring.by is not ScoreBy.CODES:  # those of returned lists come with those of the exact ranking
+        names = [name for name in names if scoring.by.qualify(name) in scoring.protocols]
+    for name in sorted(names, key=lambda name: name != headline):
         use = uses.get(name)
         try:
             one = host.find(PluginKind.METRIC, name_of(host, PluginKind.METRIC, use) if use else name)

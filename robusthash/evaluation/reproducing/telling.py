@@ -26,7 +26,7 @@ def table(found: Sequence[Reproduction]) -> Table:
     for one in found:
         compared = {each.what: f"{each.same}/{each.of}" if each.of else "-" for each in one.compared}
         record = one.record
-        victim = names.victim(victim_key(record.victim)) if record else one.where
+        victim = names.victim(victim_key(record)) if record else one.where
         attack = names.attack(attack_key(record.attack)) if record else ""
         lines.append(
             Line(

@@ -62,6 +62,11 @@ class PreparedCell:
         return self.system.modality.name == IMAGE
 
     @property
+    def dropped(self) -> bool:
+        """Whether one of its systems is no longer in use, so that the cell has to be prepared again."""
+        return self.system.dropped or self.surrogate.dropped
+
+    @property
     def shards(self) -> list[range]:
         """Positions of the queries of each shard."""
         resources = self.system.resources
@@ -129,6 +134,7 @@ def prepare(cell: Cell, systems: Systems, shared: Shared) -> PreparedCell:
             relevance=str(setting.relevance),
             retriever=system.retriever.use,
             qualities=setting.qualities,
+            by=setting.score_by,
         ),
         conditions=Conditions(
             seed=setting.seed,

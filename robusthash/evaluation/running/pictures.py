@@ -38,7 +38,7 @@ def add_pictures(prepared: PreparedCell, record: Record, store: ResultStore, cou
     Raises:
         StorageError: they cannot be written.
     """
-    if not prepared.shows_images:
+    if not count or not prepared.shows_images:
         return
     arrays = store.arrays(record)
     rows = worst_queries(record, arrays, count)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from robusthash.adversary import anchor_codes
 from robusthash.boundary import breach, foreign
-from robusthash.evaluation.scoring.answers import check_ids, precision
+from robusthash.evaluation.scoring.answers import Answer, precision
 from robusthash.evaluation.victims.system import Database, System
 from robusthash.hashing import mean, vote
 from robusthash.metrics import (
@@ -18,10 +18,12 @@ from robusthash.metrics import (
     RankedCounts,
     RankingMetric,
     Relevance,
+    Returned,
     Scores,
     bootstrap_interval,
     random_floor,
     ranked_counts,
+    returned_counts,
     worst_counts,
     worst_floor,
 )
@@ -39,7 +41,7 @@ class Scored:
         measures: means with intervals and bands, by metric name.
         per_query: (queries,) float64, ties in expectation, by metric name.
         neighbours: (queries, k) int64, ids of the nearest items, as the retriever returned them.
-        search: ``recall@k`` and ``precision@k`` of the retriever's result.
+        search: of the retriever's result, as in :class:`~robusthash.results.Outcome`.
     """
 
     measures: Mapping[str, Measure]
@@ -102,8 +104,9 @@ class Scale:
     def score(self, items: Tensor, labels: Tensor) -> Scored:
         """Scores queries with respect to some labels.
 
-        Metrics are computed from counts over all items, so they do not depend on the order of ties. The retriever's
-        result is checked against the counted distances.
+        Exact metrics are computed from counts over all items, so they do not depend on the order of ties; those of
+        returned lists, from the answer to a search for as many items as they take. The retriever's answers are checked
+        against the counted distances.
 
         Args:
             items: their representations, one row each.
@@ -111,39 +114,52 @@ class Scale:
 
         Raises:
             ContractError: a retriever that claims to be exact returned wrong distances, or a metric wrong values.
+            UsageError: a metric of returned lists takes more items than the retriever returns.
         """
-        database, index = self.database, self.database.index
+        index = self.database.index
         k = min(_PROBE, index.size, index.capabilities.max_k or _PROBE)
-        found = index.search(items, k)
-        distances = found.distances.numpy()
-        parts: dict[str, list[Scores]] = {name: [] for name in self.metrics}
-        wrong, reached, seen = 0, [], 0
-        for counts in self._counts(items, labels, nearest=k):
-            for name, metric in self.metrics.items():
-                parts[name].append(values(metric, counts))
-            rows = slice(seen, seen + len(counts.items))
-            seen = rows.stop
-            returned, true = counts.comparable(distances[rows]), counts.nearest_distances(k)
-            wrong += int((np.abs(returned - true) > counts.slack).any(1).sum())
-            reached.append(returned <= true[:, -1:] + counts.slack)
-        check_ids(found, index, items, database)
-        if index.capabilities.exact and wrong:
-            raise breach(
-                index,
-                f"claims to be exact, but {wrong} of {len(items)} queries got distances that differ from a full scan",
-                hint="search with --retriever torch, and report it to the retriever's author",
-            )
-        scores = {name: Scores.cat(each) for name, each in parts.items()}
+        returned = {name: metric for name, metric in self.metrics.items() if isinstance(metric, Returned)}
+        sizes = {k, *(min(metric.places, index.size) for metric in returned.values())}
+        checks = {size: Answer(index.search(items, size), index, items, self.database) for size in sorted(sizes)}
+        parts: dict[str, list[Scores]] = {name: [] for name in self.metrics if name not in returned}
+        for counts in self._counts(items, labels, nearest=max(checks)):
+            for name in parts:
+                parts[name].append(values(self.metrics[name], counts))
+            for answer in checks.values():
+                answer.compare(counts)
+        for answer in checks.values():
+            answer.require_exact()
+        scores = {
+            name: Scores.cat(parts[name]) if name in parts else self._returned(metric, checks, labels)
+            for name, metric in self.metrics.items()
+        }
         return Scored(
             measures={name: measured(self.metrics[name], each, len(items), self.seed) for name, each in scores.items()},
             per_query={name: each.expected for name, each in scores.items()},
-            neighbours=found.ids.numpy(),
+            neighbours=checks[k].found.ids.numpy(),
             search={
-                # The share of the returned items that are no farther than the true k-th neighbour.
-                f"recall@{k}": float(np.concatenate(reached).mean()),
-                f"precision@{k}": precision(found.ids, labels, database, self.relevance),
+                f"recall@{k}": checks[k].recall,
+                f"precision@{k}": precision(checks[k].found.ids, labels, self.database, self.relevance),
+                **self._told(checks),
             },
         )
+
+    def _returned(self, metric: RankingMetric, checks: Mapping[int, Answer], labels: Tensor) -> Scores:
+        """The scores of the lists that were returned to a search for as many items as a metric takes."""
+        places = min(metric.places or 0, self.database.index.size)
+        return self._of_lists(metric, checks[places].found.ids, labels)
+
+    def _of_lists(self, metric: RankingMetric, ids: Tensor, labels: Tensor) -> Scores:
+        return values(metric, returned_counts(ids, labels, self.database.labels, relevance=self.relevance))
+
+    def _told(self, checks: Mapping[int, Answer]) -> dict[str, float]:
+        """What the headline's lists are worth, and where a list may come short, how long it was."""
+        found = {f"returned@{k}": answer.returned for k, answer in checks.items() if not answer.complete}
+        headline = self.headline
+        if isinstance(headline, Returned):
+            answer = checks[min(headline.places, self.database.index.size)]
+            found |= {"recall": answer.recall, "returned": answer.returned}
+        return found
 
     def judged(self, items: Tensor, labels: Tensor) -> np.ndarray:
         """The headline metric of some queries.
@@ -158,8 +174,12 @@ class Scale:
         Raises:
             ContractError: the metric returned wrong values.
         """
-        metric = self.headline
-        scores = Scores.cat([values(metric, counts) for counts in self._counts(items, labels)])
+        metric, index = self.headline, self.database.index
+        if isinstance(metric, Returned):
+            found = index.search(items, min(metric.places, index.size))
+            scores = self._of_lists(metric, found.ids, labels)
+        else:
+            scores = Scores.cat([values(metric, counts) for counts in self._counts(items, labels)])
         _check(scores, metric, len(items))
         return scores.expected
 

@@ -35,6 +35,7 @@ def soundness(
     RH010     an attack over the whole box does not flip the victim's bits
     RH014     all codes of the database are equal
     RH015     the victim's logits depend on the other inputs in the batch
+    RH019     the index returned fewer items than it was asked for
     ========  ================================================================
 
     RH011 to RH013 compare records (:mod:`robusthash.results.comparing.consistency`), RH016 to RH018 are of the data
@@ -71,10 +72,19 @@ def soundness(
         yield Flag(
             id="RH015", message=f"batch-dependent: {batched:.0%} of the logits change with the batch: batch norm?"
         )
+    yield from _of_the_lists(record)
     randomised = probe.get("randomised", 0.0)
     if randomised > 0:
         how = f"attacked through {attack.passes} passes" if attack.passes > 1 else "attacked as if it were not"
         yield Flag(id="RH008", message=f"randomised: {randomised:.0%} of the logits change from pass to pass; {how}")
+
+
+def _of_the_lists(record: Record) -> Iterator[Flag]:
+    returned = {stage: outcome["returned"] for stage, outcome in record.outcome.search.items() if "returned" in outcome}
+    least = min(returned.values(), default=1.0)
+    if least < 1:
+        short = ", ".join(f"{share:.0%} ({stage})" for stage, share in returned.items() if share < 1)
+        yield Flag(id="RH019", message=f"the index returned fewer items than it was asked for: {short}; search wider")
 
 
 def _told(distance: float, attack: AttackUse) -> str:

@@ -84,4 +84,6 @@ def _written(representation: Tensor) -> list[str | None]:
 def _retained(index: Index, before: Tensor, after: Tensor) -> list[float]:
     k = min(_NEIGHBOURS, index.size)
     old, new = index.search(before.cpu(), k).ids, index.search(after.cpu(), k).ids
-    return [len(set(left) & set(right)) / k for left, right in zip(old.tolist(), new.tolist(), strict=True)]
+    # An index may return fewer: what it returned of the clean input is what can be retained.
+    clean = [set(row) - {-1} for row in old.tolist()]
+    return [len(left & set(right)) / max(len(left), 1) for left, right in zip(clean, new.tolist(), strict=True)]

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 
 from robusthash.contracts import Progress, Space, silent
-from robusthash.evaluation.planning.request import RunSettings
+from robusthash.errors import UsageError
+from robusthash.evaluation.planning.request import AUTO, RunSettings
 from robusthash.evaluation.running.assemble import now, scored
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.tasks.stored import require_scorable
@@ -21,9 +22,11 @@ from robusthash.evaluation.victims.system import Database
 from robusthash.files.storage import digest
 from robusthash.host import PluginHost, PluginKind
 from robusthash.metrics import Relevance
-from robusthash.results import QueryArrays, Record, ResultStore
+from robusthash.results import Access, QueryArrays, Record, ResultStore
 from robusthash.results.comparing.keys import reference_key
-from robusthash.specs import Distance, Role
+from robusthash.specs import Distance, Role, ScoreBy
+
+_MEMBERS = "members"  #: option of an attack's entry that names the members of an ensemble
 
 
 def rescore(
@@ -48,7 +51,8 @@ def rescore(
         only in what is replaced lead to one new record.
 
     Raises:
-        UsageError: a metric or the retriever is unknown, or an option is wrong.
+        UsageError: a metric or the retriever is unknown, an option is wrong, or the lists of an index are to be scored
+            of an attack that would have ended otherwise with it.
         InputError: arrays are missing or damaged.
         StorageError: a record cannot be written.
     """
@@ -81,12 +85,35 @@ def _asked(record: Record, resources: Resources) -> Record:
         protocols={name: metric.protocol for name, metric in metrics.items()},
         headline=next(iter(metrics)),
         retriever=resources.retriever(space.distance).use,
+        by=resources.setting.score_by,
     )
     origins = record.origins
     if origins is not None:
         origins = replace(origins, metrics={name: resources.metric_uses[name] for name in metrics})
     new = replace(record, scoring=scoring, origins=origins)
+    _require_same_attack(record, new)
     return replace(new, digest=digest(new.identity()))
+
+
+def _require_same_attack(old: Record, new: Record) -> None:
+    """Refuses to score lists of an index on inputs that depend on what was scored, or searched, before.
+
+    Raises:
+        UsageError: an evaluation would have attacked with other inputs.
+    """
+    same = old.scoring.retriever == new.scoring.retriever and old.scoring.by == new.scoring.by
+    if same or ScoreBy.RETRIEVER not in (old.scoring.by, new.scoring.by):
+        return
+    why = None
+    if _MEMBERS in old.attack.options:
+        why = "keeps the worst of its members' outcomes, by what was scored then"
+    elif old.access is Access.QUERIES:
+        why = "asked the victim's service, which searched in another index"
+    if why:
+        raise UsageError(
+            f"{old.attack.name} ({old.digest[:12]}) {why}",
+            hint="evaluate it with --score-by retriever, or choose others with --attack",
+        )
 
 
 def again(
@@ -139,7 +166,9 @@ def _space(record: Record) -> Space:
     return Space(distance=Distance(model.distance), size=model.size)
 
 
-def _retrievers(records: Sequence[Record], resources: Resources) -> list[str]:
-    """Full names of the retrievers that are used."""
+def _retrievers(records: Sequence[Record], resources: Resources) -> list[object]:
+    """The retrievers that are used: full names, or the object that the setting has."""
+    if resources.setting.retriever != AUTO:
+        return [resources.setting.retriever]
     distances = {_space(record).distance for record in records}
     return [resources.retriever(distance).full_name for distance in distances]

@@ -34,9 +34,9 @@ from robusthash.events import EpochInfo
 from robusthash.files.caching import cache_folder
 from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
-from robusthash.metrics import RankingMetric, by_name, metrics_of
+from robusthash.metrics import RankingMetric, by_name, metrics_of, returned_metrics
 from robusthash.results import DatasetUse, PluginUse
-from robusthash.specs import Direction
+from robusthash.specs import Direction, ScoreBy
 from robusthash.version import __version__
 
 _SMALL_IMAGE = 64
@@ -255,16 +255,19 @@ class Resources:
         """The ranking metrics by name, the headline first. A metric's name includes its options.
 
         Raises:
-            UsageError: a metric is unknown, or two have the same name.
+            UsageError: a metric is unknown, two have the same name, or one needs more than a retriever returns.
         """
         metrics = [chosen.plugin for chosen in self._chosen_metrics]
         with blaming(None, "compare the metrics"):
-            return by_name(metrics)
+            by_retriever = self.setting.score_by is ScoreBy.RETRIEVER
+            return by_name(returned_metrics(metrics) if by_retriever else metrics)
 
     @property
     def metric_uses(self) -> dict[str, PluginUse]:
-        """The metrics as plugins, for the record, by their own names."""
-        return {chosen.plugin.name: chosen.use for chosen in self._chosen_metrics}
+        """The metrics as plugins, for the record, by their own names; also of returned lists, if those are scored."""
+        chosen, qualify = self._chosen_metrics, self.setting.score_by.qualify
+        exact = {one.plugin.name: one.use for one in chosen}
+        return {**{qualify(name): use for name, use in exact.items()}, **exact}
 
     @cached_property
     def _chosen_metrics(self) -> list[Chosen[RankingMetric]]:

@@ -83,7 +83,7 @@ def _newest(records: Iterable[Record]) -> Iterable[Record]:
 
 def _setting(record: Record) -> Hashable:
     """What two records must share for a check between them."""
-    return Comparable.of(record), victim_key(record.victim), record.attack.goal
+    return Comparable.of(record), victim_key(record), record.attack.goal
 
 
 def _failed(check: _Check, record: Record, group: Iterable[Record]) -> Iterator[Flag]:

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 from robusthash.files.storage import digest
-from robusthash.results.records.parts import AttackUse, ModelUse, VictimUse, size_label
+from robusthash.results.records.parts import AttackUse, ModelUse, size_label
 from robusthash.results.records.record import Record
 from robusthash.specs import Direction, Distance, Goal, PluginUse
 
@@ -50,11 +50,19 @@ class ModelKey:
 
 @dataclass(frozen=True, kw_only=True)
 class VictimKey:
-    """A victim."""
+    """A victim.
+
+    Attributes:
+        model: the model.
+        defense: the defense; None for an undefended model.
+        direction: what searches for what.
+        index: the retriever, if the lists that it returns are scored; None if the codes are.
+    """
 
     model: ModelKey
     defense: PluginKey | None
     direction: Direction
+    index: PluginKey | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,23 +101,25 @@ def model_key(model: ModelUse, *, any_size: bool = False) -> ModelKey:
     return ModelKey(name=model.name, distance=model.distance, size=None, digest=made)
 
 
-def victim_key(victim: VictimUse, *, any_size: bool = False) -> VictimKey:
-    """The key of a victim.
+def victim_key(record: Record, *, any_size: bool = False) -> VictimKey:
+    """The key of a record's victim.
 
     Args:
-        victim: the victim.
+        record: any.
         any_size: leave the size of its model open.
     """
+    victim, index = record.victim, record.scoring.index
     return VictimKey(
         model=model_key(victim.model, any_size=any_size),
         defense=plugin_key(victim.defense) if victim.defense else None,
         direction=victim.direction,
+        index=plugin_key(index) if index else None,
     )
 
 
 def reference_key(record: Record) -> Hashable:
     """What a record and that of the reference attack beside it have in common: victim, queries, radius and seed."""
-    return victim_key(record.victim), record.dataset.query_digest, record.attack.radius, record.conditions.seed
+    return victim_key(record), record.dataset.query_digest, record.attack.radius, record.conditions.seed
 
 
 def method_key(attack: AttackUse, *, any_effort: bool = False) -> PluginKey:

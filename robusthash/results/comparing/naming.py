@@ -14,9 +14,9 @@ _DIGITS = 6  #: of the weights' digest, in a name
 class Names:
     """Names that are unique in a table.
 
-    If an attack or a defense occurs with several sets of options, its name includes the options that differ. If a model
-    occurs with several weights, as a victim or as a surrogate, its name includes the digest of its weights. If an
-    attack was run with several things that it had learnt before, its name includes the digest of these.
+    If an attack, a defense or an index occurs with several sets of options, its name includes the options that differ.
+    If a model occurs with several weights, as a victim or as a surrogate, its name includes the digest of its weights.
+    If an attack was run with several things that it had learnt before, its name includes the digest of these.
 
     Args:
         subjects: the victims and attacks in the table.
@@ -26,6 +26,7 @@ class Names:
         kept = list(subjects)
         self._methods = _variants(attack.method for _, attack in kept)
         self._defenses = _variants(victim.defense for victim, _ in kept if victim.defense)
+        self._indexes = _variants(victim.index for victim, _ in kept if victim.index)
         self._weights: dict[str, set[str]] = defaultdict(set)
         self._fitted: dict[AttackKey, set[str | None]] = defaultdict(set)
         for victim, attack in kept:
@@ -37,7 +38,7 @@ class Names:
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Names":
         """Names for a table of these records."""
-        return cls((victim_key(record.victim), attack_key(record.attack)) for record in records)
+        return cls((victim_key(record), attack_key(record.attack)) for record in records)
 
     def attack(self, attack: AttackKey) -> str:
         """The name of an attack: ``hinge``, or ``hinge from hashnet 32 bit`` if it was crafted on another model."""
@@ -55,14 +56,15 @@ class Names:
         return self._told_apart(str(model), model)
 
     def victim(self, victim: VictimKey) -> str:
-        """The name of a victim: ``dpsh 32 bit + saat``."""
+        """The name of a victim: ``dpsh 32 bit + saat``, or ``dpsh 32 bit in faiss`` if an index is part of it."""
         return self._told_apart(self._plain(victim), victim.model)
 
     def _told_apart(self, name: str, model: ModelKey) -> str:
         return name if len(self._weights[name]) == 1 else f"{name} @{model.digest[:_DIGITS]}"
 
     def _plain(self, victim: VictimKey) -> str:
-        return f"{victim.model} + {self._defenses[victim.defense]}" if victim.defense else str(victim.model)
+        name = f"{victim.model} + {self._defenses[victim.defense]}" if victim.defense else str(victim.model)
+        return f"{name} in {self._indexes[victim.index]}" if victim.index else name
 
 
 def _variants(uses: Iterable[PluginKey]) -> dict[PluginKey, str]:

@@ -177,7 +177,7 @@ def _plain(x: float, _record: Record) -> str:
 
 
 def _cell(record: Record) -> _SeriesKey:
-    return victim_key(record.victim), attack_key(record.attack)
+    return victim_key(record), attack_key(record.attack)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,12 +201,12 @@ _AXES: Mapping[Over, _Axis] = {
     Over.EPSILON: _Axis(x=lambda record: record.attack.epsilon if record.bounded else None, label=_radius, clean=0.0),
     Over.EFFORT: _Axis(
         x=lambda record: record.attack.effort.value if record.attack.effort else None,
-        series=lambda record: (victim_key(record.victim), attack_key(record.attack, any_effort=True)),
+        series=lambda record: (victim_key(record), attack_key(record.attack, any_effort=True)),
     ),
     Over.BITS: _Axis(
         x=lambda record: record.victim.model.bits,
         series=lambda record: (
-            victim_key(record.victim, any_size=True),
+            victim_key(record, any_size=True),
             attack_key(record.attack, any_size=True),
         ),
     ),

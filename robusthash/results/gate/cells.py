@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from robusthash.errors import UnknownNameError, UsageError
-from robusthash.results.gate.facts import NONE, Facts, frozen, origin_facts, setting_facts, victim_facts
+from robusthash.results.gate.facts import INDEX, NONE, Facts, frozen, origin_facts, setting_facts, victim_facts
 from robusthash.results.gate.rules import Rule
 from robusthash.results.records.outcome import Flag, Measure
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import Against, is_clean
 from robusthash.specs import Role
 
-_OF_THE_VICTIM = frozenset({"RH008", "RH014", "RH015"})  #: checks that concern the number of the clean queries, too
-
+#: Checks that concern the number of the clean queries, too.
+_OF_THE_VICTIM = frozenset({"RH008", "RH014", "RH015", "RH019"})
 
 _FLOORED = "map"  #: the metric whose floors a record has
 
@@ -61,7 +61,8 @@ class Cell:
     def victim_name(self) -> str:
         """``dpsh 32 bit + cgat``."""
         name = f"{self.victim['model']} {self.victim['size']}"
-        return name if self.victim["defense"] == NONE else f"{name} + {self.victim['defense']}"
+        name = name if self.victim["defense"] == NONE else f"{name} + {self.victim['defense']}"
+        return f"{name} in {self.victim[INDEX]}" if INDEX in self.victim else name
 
     @property
     def attack_name(self) -> str:

@@ -12,6 +12,7 @@ from robusthash.specs import PluginUse
 Facts = Mapping[str, str]
 
 NONE = "none"
+INDEX = "index"  #: the retriever, where the lists that it returns are scored
 
 _CHECKPOINT = "checkpoint"  #: option of a model: the name of a file, which differs from release to release
 
@@ -48,7 +49,7 @@ def setting_facts(record: Record, stage: str) -> Facts:
 
 def victim_facts(record: Record) -> Facts:
     """What is measured, without weights and versions: what may change from release to release."""
-    model, defense = record.victim.model, record.victim.defense
+    model, defense, index = record.victim.model, record.victim.defense, record.scoring.index
     options = {name: value for name, value in model.options.items() if name != _CHECKPOINT}
     return {
         "model": model.name,
@@ -57,6 +58,7 @@ def victim_facts(record: Record) -> Facts:
         "defense": defense.name if defense else NONE,
         **_options("model", plugin_key(PluginUse(name=model.name, owner=model.owner, options=options))),
         **(_options("defense", plugin_key(defense)) if defense else {}),
+        **({INDEX: index.name, **_options(INDEX, plugin_key(index))} if index else {}),
     }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from robusthash.errors import InputError
 from robusthash.results.gate.cells import Cell
-from robusthash.results.gate.facts import frozen
+from robusthash.results.gate.facts import INDEX, frozen
 
 _SHOWN = 12  #: digits of a digest
 _DIGESTS = frozenset({"split", "query set", "surrogate's weights"})
@@ -64,8 +64,8 @@ def pair_up(cells: Sequence[Cell], baseline: Sequence[Cell], path: Path) -> list
 #: What a victim is looked for by, one after the other.
 _KEYS: tuple[Callable[[Cell], Hashable], ...] = (
     lambda cell: (frozen(cell.setting), frozen(cell.victim)),
-    lambda cell: (frozen(cell.setting), *(cell.victim[name] for name in ("model", "size", "defense"))),
-    lambda cell: (frozen(cell.setting), *(cell.victim[name] for name in ("model", "size"))),
+    lambda cell: (frozen(cell.setting), *(cell.victim.get(name) for name in ("model", "size", INDEX, "defense"))),
+    lambda cell: (frozen(cell.setting), *(cell.victim.get(name) for name in ("model", "size", INDEX))),
 )
 
 

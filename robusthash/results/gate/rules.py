@@ -10,7 +10,7 @@ from robusthash.results.records.stages import ADVERSARIAL, Against
 from robusthash.specs import Norm
 
 #: Keys of filters. Those of the second line tell attacks apart, and the clean queries have none of them.
-VICTIM_KEYS = ("dataset", "model", "bits", "backbone", "defense", "direction", "weights", "seed", "stage")
+VICTIM_KEYS = ("dataset", "model", "bits", "backbone", "defense", "index", "direction", "weights", "seed", "stage")
 ATTACK_KEYS = ("attack", "epsilon", "edits", "surrogate", "goal")
 KEYS = VICTIM_KEYS + ATTACK_KEYS
 

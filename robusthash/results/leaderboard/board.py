@@ -53,6 +53,9 @@ class Row:
         clean: the metric of the clean queries.
         score: the metric of these queries.
         target: the metric with respect to the target labels; None if there are none.
+        exact: the metric of the exact ranking, where the lists that an index returns are judged.
+        recall: share of as many places as the metric takes whose item is no farther than the true last one.
+        returned: share of these places that have an item at all.
         jpeg: the metric that the row is judged by, by quality, once the queries were compressed as JPEG.
         psnr: mean over the queries, in dB.
         seconds: duration of the attack, per query.
@@ -74,6 +77,9 @@ class Row:
     clean: float | None = None
     score: Score | None = None
     target: Score | None = None
+    exact: float | None = None
+    recall: float | None = None
+    returned: float | None = None
     jpeg: Mapping[int, Score] = field(default_factory=dict)
     psnr: float | None = None
     seconds: float | None = None

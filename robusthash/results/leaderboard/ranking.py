@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from typing import Any
 
 from robusthash.results.comparing.comparable import Comparable
 from robusthash.results.comparing.consistency import flagged
@@ -15,7 +16,7 @@ from robusthash.results.leaderboard.transfers import transfers
 from robusthash.results.records.outcome import Score
 from robusthash.results.records.parts import Access
 from robusthash.results.records.record import Record
-from robusthash.results.records.stages import CLEAN, Against, after_jpeg
+from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against, after_jpeg
 from robusthash.specs import Goal, Role
 
 _FLOORED = "map"  #: the metric of the stored floors
@@ -43,7 +44,7 @@ def _heading(record: Record) -> Heading:
 def _section(heading: Heading, records: Sequence[Record]) -> Section:
     newest: dict[tuple[VictimKey, AttackKey], Record] = {}
     for record in sorted(records, key=lambda record: (record.created, record.digest)):
-        newest[victim_key(record.victim), attack_key(record.attack)] = record
+        newest[victim_key(record), attack_key(record.attack)] = record
     names = Names(newest)
     victims: dict[VictimKey, list[Record]] = defaultdict(list)
     for (victim, _), record in newest.items():
@@ -71,6 +72,7 @@ def _rows(model: str, group: Sequence[Record], names: Names) -> Iterator[Row]:
         clean=clean(latest),
         score=latest.measure(CLEAN, against=Against.OWN),
         target=targeted[-1].measure(CLEAN, against=Against.TARGET) if targeted else None,
+        **_searched(latest, CLEAN, Against.OWN),
         jpeg={
             quality: record.measure(after_jpeg(quality)[0], against=Against.OWN)
             for record in group
@@ -105,6 +107,15 @@ def _floors(model: str, floors: Mapping[Against, Mapping[str, float]]) -> Iterat
             yield Row(kind=RowKind.FLOOR, model=model, label=label, score=own, target=target)
 
 
+def _searched(record: Record, stage: str, against: Against) -> dict[str, Any]:
+    """What the lists that an index returned are worth, and what they are approximations of."""
+    exact, search = record.scoring.exact, record.outcome.search.get(stage, {})
+    if exact is None:
+        return {}
+    found = {name: search[name] for name in ("recall", "returned") if name in search}
+    return {"exact": record.measure(stage, metric=exact, against=against).value, **found}
+
+
 def _attack_row(model: str, record: Record, kind: RowKind, rank: int | None, names: Names) -> Row:
     attack, cost, queries = record.attack, record.outcome.cost, max(1, record.dataset.queries)
     learning = {f"learning_{name}": value for name, value in asdict(cost.learning).items()} if cost.learning else {}
@@ -119,6 +130,7 @@ def _attack_row(model: str, record: Record, kind: RowKind, rank: int | None, nam
         clean=clean(record),
         score=record.measure(against=Against.OWN),
         target=record.measure() if attack.against is Against.TARGET else None,
+        **_searched(record, ADVERSARIAL, attack.against),
         jpeg={quality: record.measure(after_jpeg(quality)[1]) for quality in record.scoring.qualities},
         psnr=record.outcome.imagery.get("psnr"),
         seconds=cost.seconds / queries,

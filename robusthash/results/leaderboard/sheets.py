@@ -65,6 +65,7 @@ def rows_table(section: Section, *, ties: bool) -> Table:
             [_interval(row.score, ties=ties) for row in rows],
         ),
         *([targets] if _has_targets(section) else []),
+        *(_searched(rows) if any(row.exact is not None for row in rows) else []),
         *(_compressed(rows, quality) for quality in section.qualities),
         (Column(name="PSNR", omitted=2), [_rounded(row.psnr) for row in rows]),
         *([calls] if any(row.queries is not None for row in rows) else []),
@@ -78,6 +79,14 @@ def rows_table(section: Section, *, ties: bool) -> Table:
     by_row = zip(*(cells for _, cells in told), strict=True)
     lines = tuple(Line(cells=cells, emphasis=_emphasis(row)) for row, cells in zip(rows, by_row, strict=True))
     return Table(columns=tuple(column for column, _ in told), lines=lines)
+
+
+def _searched(rows: Iterable[Row]) -> Iterator[tuple[Column, list[str]]]:
+    """The exact score, and what was found of it."""
+    kept = list(rows)
+    yield Column(name="exact"), [_number(row.exact) for row in kept]
+    yield Column(name="recall", omitted=8), [_number(row.recall) for row in kept]
+    yield Column(name="returned"), [_number(row.returned) for row in kept]
 
 
 def _compressed(rows: Iterable[Row], quality: int) -> tuple[Column, list[str]]:
@@ -145,6 +154,8 @@ def _notes(section: Section) -> Iterator[Note]:
         yield Note(text="x: crafted on another model (transfer), ranked apart from white-box attacks")
     if Access.QUERIES in accesses:
         yield Note(text="q: queries the victim's service, ranked apart from white-box attacks")
+    if any(row.exact is not None for row in section.rows):
+        yield Note(text="the lists that the index returned are scored; exact: what the codes allow")
     if section.qualities:
         metric = metric_title(section.setting.metric)
         judged = f"{metric} (of targeted attacks t-{metric})" if _has_targets(section) else metric

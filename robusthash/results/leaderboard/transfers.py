@@ -42,12 +42,12 @@ def _matrix(name: str, crafted: Sequence[Record], group: Iterable[Record], names
         if record.attack.surrogate:
             source = _weights(record.attack.surrogate)
             sources[source] = names.surrogate(model_key(record.attack.surrogate))
-            cells[source, victim_key(record.victim)] = record
+            cells[source, victim_key(record)] = record
     for record in group:
         # On a defended victim, the white-box attack is crafted through the defense, not on the bare model.
         victim, own = record.victim, _weights(record.victim.model)
         if record.access is Access.WHITE_BOX and victim.defense is None and own in sources:
-            cells[own, victim_key(victim)] = record
+            cells[own, victim_key(record)] = record
     victims = {victim: record for (_, victim), record in cells.items()}
     columns = sorted(victims, key=names.victim)
     rows = sorted(sources, key=lambda source: sources[source])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from robusthash.results.records.parts import ModelUse
 from robusthash.results.records.stages import Against
-from robusthash.specs import Direction, Distance, Norm, PluginUse
+from robusthash.specs import Direction, Distance, Norm, PluginUse, ScoreBy
 
 if TYPE_CHECKING:
     from robusthash.results.records.record import Record
@@ -50,6 +50,8 @@ def flatten(record: "Record") -> dict[str, Any]:
         "relevance": scoring.relevance,
         "retriever": asdict(scoring.retriever),
         "qualities": list(scoring.qualities),
+        # Earlier versions, which score codes alone, go on reading such records, and refuse all others.
+        **({} if scoring.by is ScoreBy.CODES else {"score_by": str(scoring.by)}),
         "seed": conditions.seed,
         "shard_size": conditions.shard_size,
         "versions": dict(conditions.versions),
@@ -113,12 +115,13 @@ def identity(content: Mapping[str, Any]) -> dict[str, Any]:
     records of schema 1 remain valid.
     """
     headline = content.get("headline")
-    usual = usual_headline(content["protocols"])
+    usual, by = usual_headline(content["protocols"]), content.get("score_by", ScoreBy.CODES)
     return {
         **crafting(content),
         **{name: content[name] for name in _SCORING},
         "model": _identity(content["model"]),
         **({} if headline in (None, usual) else {"headline": headline}),
+        **({} if by == ScoreBy.CODES else {"score_by": by}),
     }
 
 

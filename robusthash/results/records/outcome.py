@@ -110,8 +110,10 @@ class Outcome:
     Attributes:
         metrics: by stage (:mod:`robusthash.results.records.stages`). Targeted attacks are also scored against the
             target labels.
-        search: by stage, ``recall@k`` (share of the retriever's k neighbours that are no farther than the true k-th)
-            and ``precision@k`` (share that is relevant).
+        search: by stage, ``recall@k`` (share of the k places whose item is no farther than the true k-th) and
+            ``precision@k`` (share of the retriever's neighbours that is relevant); ``returned@k`` (share of the places
+            that have an item) where the retriever may return fewer; ``recall`` and ``returned`` of as many places as
+            the headline takes, where it is of returned lists.
         floors: reference values of ``map`` on this database: ``random`` codes and the ``worst`` possible; against
             target labels, ``random`` codes and the ``anchor`` codes themselves.
         imagery: mean over the queries of ``psnr`` (dB), ``ssim``, ``linf``, ``l2`` (pixel space), ``clipped`` (share of

@@ -7,7 +7,7 @@ from typing import Any
 
 from robusthash.epsilon import Radius
 from robusthash.results.records.stages import Against
-from robusthash.specs import Direction, Distance, Goal, Norm, PluginUse, Role
+from robusthash.specs import Direction, Distance, Goal, Norm, PluginUse, Role, ScoreBy
 
 
 class Access(StrEnum):
@@ -201,6 +201,7 @@ class Scoring:
         relevance: when an item is relevant: ``share-any`` ...
         retriever: the retriever that searched the database.
         qualities: JPEG qualities at which the queries were hashed again.
+        by: what the headline is computed from.
     """
 
     protocols: Mapping[str, str]
@@ -208,11 +209,24 @@ class Scoring:
     relevance: str
     retriever: PluginUse
     qualities: tuple[int, ...] = ()
+    by: ScoreBy = ScoreBy.CODES
 
     @property
     def protocol(self) -> str:
         """The headline's protocol id."""
         return self.protocols[self.headline]
+
+    @property
+    def index(self) -> PluginUse | None:
+        """The retriever if it is part of what is scored; None if the codes alone are."""
+        return self.retriever if self.by is ScoreBy.RETRIEVER else None
+
+    @property
+    def exact(self) -> str | None:
+        """The metric of the exact ranking that the headline's lists are approximations of; None if it is exact."""
+        if self.by is ScoreBy.CODES:
+            return None
+        return next((name for name in self.protocols if self.by.qualify(name) == self.headline), None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -123,6 +123,7 @@ def _record(file: File2) -> Record:
             relevance=file.relevance,
             retriever=_plugin(file.retriever),
             qualities=file.qualities,
+            by=file.score_by,
         ),
         conditions=Conditions(
             seed=file.seed, shard_size=file.shard_size, versions=file.versions, environment=file.environment

@@ -7,7 +7,7 @@ from msgspec import Meta, Struct
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
-from robusthash.specs import Direction, Distance, Goal, Norm, Role
+from robusthash.specs import Direction, Distance, Goal, Norm, Role, ScoreBy
 
 _DEEPEST = 20  #: levels of nested options; they are traversed recursively
 
@@ -218,6 +218,7 @@ class File2(CommonPart, kw_only=True):
     effort: EffortPart | None
     passes: Positive
     headline: str
+    score_by: ScoreBy = ScoreBy.CODES
     fitted: FittedPart | None = None
     origins: OriginsPart | None = None
 

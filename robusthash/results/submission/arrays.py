@@ -41,7 +41,7 @@ class Agreement:
     def _beside(self, where: Path, record: Record, arrays: QueryArrays) -> Iterator[Finding]:
         """What the arrays of all records on the same queries, or of the same victim, have in common."""
         queries = record.dataset.query_digest
-        victim = victim_key(record.victim)
+        victim = victim_key(record)
         shared: dict[Hashable, tuple[str, np.ndarray]] = {
             ("labels", queries): ("labels of the queries", arrays.column("labels")),
             ("clean", queries, victim): ("codes of the clean queries", arrays.codes_at(CLEAN)),

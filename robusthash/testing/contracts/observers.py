@@ -144,6 +144,7 @@ def _request() -> RunInfo:
         checkpoint=None,
         retriever="auto",
         metrics=("map",),
+        score_by="codes",
         relevance="share-any",
         options={"train": {"epochs": 2}},
         seed=0,

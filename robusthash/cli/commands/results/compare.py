@@ -43,7 +43,7 @@ def command(*, first: str, second: str, results: Path, as_json: bool) -> None:
         return
     console, names = out(), Names.of((left, right))
     for name, record in (("first", left), ("second", right)):
-        victim = names.victim(victim_key(record.victim))
+        victim = names.victim(victim_key(record))
         attack, radius = names.attack(attack_key(record.attack)), record.attack.radius
         console.print(text(f"{name}: {attack} on {victim}, {radius}"))
     console.print()

@@ -14,17 +14,20 @@ from robusthash.cli.common import (
     quiet_option,
     results_option,
     retriever_option,
+    score_by_option,
 )
 from robusthash.cli.input.names import OPTION
 from robusthash.cli.input.selection import select, selection_options
 from robusthash.host import require_owners
 from robusthash.options import parse_assignments
+from robusthash.specs import ScoreBy
 
 
 @click.command("rescore")
 @results_option
 @metric_option
 @retriever_option
+@score_by_option
 @selection_options
 @click.option(
     "-o",
@@ -44,6 +47,7 @@ def command(
     results: Path,
     metrics: tuple[str, ...],
     retriever: str,
+    score_by: str,
     datasets: tuple[str, ...],
     models: tuple[str, ...],
     attacks: tuple[str, ...],
@@ -60,11 +64,16 @@ def command(
     robusthash rescore --metric map@1000 --metric precision@r2
     robusthash rescore --retriever faiss-hnsw --model dpsh
     """
-    from robusthash.evaluation import RunSettings
+    from robusthash.evaluation import RunSettings, parse_choice
     from robusthash.evaluation.planning.early import check_scoring
     from robusthash.results import ResultStore, build_leaderboard, render
 
-    setting = RunSettings(metrics=metrics, retriever=retriever, options=parse_assignments(assignments))
+    setting = RunSettings(
+        metrics=metrics,
+        retriever=retriever,
+        score_by=parse_choice(ScoreBy, "score-by", score_by),
+        options=parse_assignments(assignments),
+    )
     host = load_host(context)
     require_owners(setting.options, check_scoring(setting, host))
     store = ResultStore(results)

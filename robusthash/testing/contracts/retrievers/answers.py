@@ -15,6 +15,7 @@ class Answers(RetrieverFixtures):
 
     def test_the_spec_says_what_is_promised(self, retriever: Retriever, spec: RetrieverSpec | None) -> None:
         """The spec, which is read without importing the retriever, and the retriever say the same of its exactness."""
+        assert retriever.capabilities.complete or not retriever.capabilities.exact, "an exact search is complete"
         if spec is None:
             pytest.skip("override the fixture `spec` in a subclass")
         assert retriever.capabilities.exact == (spec.exactness is Exactness.EXACT)
@@ -48,7 +49,9 @@ class Answers(RetrieverFixtures):
         served(retriever, space)
         index = retriever.index(random_items(30, space, seed=10), space)
         found = index.search(random_items(3, space, seed=11), 1000)
-        assert sorted(found.ids[0].tolist()) == list(range(30))
+        assert found.ids.shape == (3, 30)
+        if retriever.capabilities.complete:
+            assert sorted(found.ids[0].tolist()) == list(range(30))
 
     @pytest.mark.parametrize("space", FEW_SPACES, ids=str)
     def test_no_query_is_no_answer(self, retriever: Retriever, space: Space) -> None:

@@ -1,8 +1,12 @@
 """The fixtures of the contract of retrievers, and the spaces that it is tried in."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
 import pytest
 
-from robusthash.contracts import Distance, Retriever, Space
+from robusthash.contracts import Distance, Index, Retriever, Space
 from robusthash.specs import RetrieverSpec
 from robusthash.testing.contracts.objects import PluginObjectContract
 
@@ -22,6 +26,18 @@ class RetrieverFixtures(PluginObjectContract):
     def retriever(self) -> Retriever:
         """The retriever under test; a subclass overrides this."""
         pytest.skip("override the fixture `retriever` in a subclass")
+
+    @pytest.fixture(autouse=True)
+    def _closed(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """Closes the indexes that a test makes: those on a server hold a connection."""
+        with ExitStack() as opened:
+
+            def index(self: Retriever, *arguments: Any, **named: Any) -> Index:
+                return opened.enter_context(made(self, *arguments, **named))
+
+            made = Retriever.index
+            monkeypatch.setattr(Retriever, "index", index)
+            yield
 
     @pytest.fixture
     def plugin_object(self, retriever: Retriever) -> object:

@@ -1,0 +1,1 @@
+"""Hash codes on disk, searched by LanceDB."""

@@ -1,0 +1,1 @@
+"""Hash codes in PostgreSQL, searched by the server."""

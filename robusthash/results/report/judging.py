@@ -1,0 +1,44 @@
+"""The gate's verdict on what a report shows."""
+
+from pathlib import Path
+
+from robusthash.errors import InputError
+from robusthash.results.gate.baseline import read_baseline
+from robusthash.results.gate.judging import Material, judge
+from robusthash.results.gate.settings import DEFAULT_BASELINE, GateSettings
+from robusthash.results.gate.values import read_scores
+from robusthash.results.gate.verdict import Verdict
+from robusthash.results.report.sources import Gathered
+
+
+def verdict_on(gathered: Gathered, settings: GateSettings, *, newest: bool = False) -> Verdict:
+    """Judges results as ``robusthash gate`` does.
+
+    Args:
+        gathered: the results of one or several folders.
+        settings: the rules, and the baseline that they compare with.
+        newest: take the newest result where several models have one name.
+
+    Raises:
+        UsageError: as for :func:`robusthash.results.gate.judge`.
+        InputError: a file cannot be read: it could be the one that would fail; or as for ``judge``.
+    """
+    if gathered.unreadable:
+        problem = gathered.unreadable[0]
+        raise InputError(
+            f"{len(gathered.unreadable)} files cannot be judged: {problem.message}",
+            hint="remove what is no record, evaluate again what is damaged, or make the report without rules",
+        )
+    path = settings.baseline or Path(DEFAULT_BASELINE)
+    stored = read_baseline(path) if settings.baseline or path.exists() else None
+
+    def store_of(digest: str) -> Path:
+        entry = gathered.entries[digest]
+        return entry.folder.store.path_of(entry.record).with_suffix(".npz")
+
+    material = Material(
+        records=tuple(gathered.records),
+        read=lambda record, name: read_scores(store_of(record.digest), name),
+        newest=newest,
+    )
+    return judge(material, settings, stored)
