@@ -88,7 +88,8 @@ def scoring_settings(record: Record, host: PluginHost) -> RunSettings:
     _add(options, host, PluginKind.RETRIEVER, record.scoring.retriever)
     return RunSettings(
         retriever=name_of(host, PluginKind.RETRIEVER, record.scoring.retriever),
-        metrics=_metrics(record, host),
+        metrics=recorded_metrics(record, host),
+        score_by=record.scoring.by,
         options=options,
     )
 
