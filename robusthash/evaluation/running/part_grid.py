@@ -101,7 +101,7 @@ class PartGrid(Grid):
             if there is None:
                 own.write(folder)
 
-    def _reuse(self, prepared: PreparedCell) -> None:
+    def _reuse(self, prepared: PreparedCell, record: Record) -> None:
         """Leaves the outline of a cell whose record is stored: what is missing of the others is told by it."""
 
     def _complete(self, place: int, opened: OpenCell) -> None:  # noqa: ARG002 - as in the base class
