@@ -134,7 +134,13 @@ def _counted(
 
 
 def _compiled() -> Any:
-    """The kernel, in machine code, for the one set of types it is called with."""
+    """The kernel, in machine code, for the one set of types it is called with.
+
+    Raises:
+        ImportError: numba is told not to compile.
+    """
+    if numba.config.DISABLE_JIT:
+        raise ImportError("NUMBA_DISABLE_JIT is set")
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cached_path("numba", numba.__version__))
     try:
