@@ -183,6 +183,7 @@ def test_machine_code_that_counts_otherwise_is_not_used(monkeypatch: pytest.Monk
 
 
 @needs_numba
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["NUMBA_DISABLE_JIT", "a damaged cache"])
 def test_a_process_whose_numba_fails_counts_with_numpy(fault: str, tmp_path: Path) -> None:
     code = (

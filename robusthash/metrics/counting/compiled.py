@@ -56,7 +56,7 @@ class CompiledCounter:
         _count(items, present, asked.codes, asked.labels, self._labelled, rule, asked.bits + 1, counts)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _popcount(_context: Any, _word: Any) -> Any:
     def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
