@@ -144,9 +144,10 @@ def _compiled() -> Any:
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cached_path("numba", numba.__version__))
     try:
-        u32, u64, i64 = (types.Array(kind, 2, "C") for kind in (types.uint32, types.uint64, types.int64))
-        flags = types.Array(types.boolean, 1, "C")
-        signature = types.void(u64, u32, u64, u32, flags, types.int64, types.int64, i64)
+        # What is read may be part of a read-only map; what may be written fits as well.
+        u32, u64 = (types.Array(kind, 2, "C", readonly=True) for kind in (types.uint32, types.uint64))
+        flags, counts = types.Array(types.boolean, 1, "C", readonly=True), types.Array(types.int64, 2, "C")
+        signature = types.void(u64, u32, u64, u32, flags, types.int64, types.int64, counts)
         return numba.njit(signature, cache=True, nogil=True, boundscheck=False)(_counted)
     finally:
         numba.config.CACHE_DIR = before
