@@ -9,6 +9,7 @@ from robusthash.errors import StorageError
 from robusthash.files.storage import write_atomically
 from robusthash.results.gate.wording import headline
 from robusthash.results.report.content import Report
+from robusthash.results.report.feed import FILE, to_feed
 from robusthash.results.report.judging import judgements
 from robusthash.results.report.pages.environment import environment
 
@@ -42,17 +43,24 @@ def to_html(report: Report) -> str:
     )
 
 
-def site_pages(report: Report) -> Iterator[Page]:
-    """The report as a folder: an index, and a page a record. All links are relative."""
+def site_pages(report: Report, address: str | None = None) -> Iterator[Page]:
+    """The report as a folder: an index, a page a record, and a feed of them. All links in pages are relative.
+
+    Args:
+        report: the report.
+        address: of the site, for the feed; None leaves absolute addresses out.
+    """
     index = environment().get_template("index.html.j2")
     content = index.render(
         report=report, above="", **_gate(report), href=lambda digest: f"{_RECORDS}/{digest[:_SHOWN]}.html"
     )
     yield Page(path="index.html", content=content.encode())
     template = environment().get_template("record.html.j2")
+    pages = {digest: f"{_RECORDS}/{digest[:_SHOWN]}.html" for digest in report.order}
     for page in report.pages():
         content = template.render(report=report, page=page, above="../")
-        yield Page(path=f"{_RECORDS}/{page.digest[:_SHOWN]}.html", content=content.encode())
+        yield Page(path=pages[page.digest], content=content.encode())
+    yield Page(path=FILE, content=to_feed(report, pages, address))
 
 
 def write_site(folder: Path, pages: Iterator[Page]) -> list[Path]:
