@@ -256,12 +256,22 @@ FIRST_PARTY = frozenset(
         "robusthash",
         *(
             f"robusthash-{part}"
-            for part in ("attacks", "crossmodal", "datasets", "defenses", "faiss", "models", "trackers")
+            for part in (
+                "attacks",
+                "crossmodal",
+                "datasets",
+                "defenses",
+                "faiss",
+                "lancedb",
+                "models",
+                "pgvector",
+                "trackers",
+            )
         ),
     }
 )
 
-_SHARED = frozenset({"plugin_object"})  #: fixtures that subclasses of a contract have no use for
+_SHARED = frozenset({"plugin_object", "_closed"})  #: fixtures that subclasses of a contract have no use for
 
 _WRITERS: dict[str, Callable[[str], str]] = {
     "cli": cli,

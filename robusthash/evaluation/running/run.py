@@ -4,14 +4,18 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from robusthash.contracts import Executor, Progress, Workplace, in_use, silent
+from robusthash.errors import UsageError
 from robusthash.evaluation.crafting.shared import SharedCraft, scratch
+from robusthash.evaluation.planning.part import Part
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.running.checking import check, check_fitted, known
 from robusthash.evaluation.running.executors import Local
-from robusthash.evaluation.running.grid import Grid
+from robusthash.evaluation.running.grid import Grid, Places
 from robusthash.evaluation.running.observing import observed
 from robusthash.evaluation.running.outcome import RunOutcome
+from robusthash.evaluation.running.part_grid import PartGrid
+from robusthash.evaluation.running.parts import SHARDS
 from robusthash.evaluation.running.space import least_written
 from robusthash.evaluation.running.work import ShardWorker, WorkerFactory
 from robusthash.evaluation.victims.resources import Resources
@@ -20,7 +24,6 @@ from robusthash.files.storage import remove_if_empty, removed_if_unused, require
 from robusthash.host import PluginHost
 from robusthash.results import ResultStore
 
-_SHARDS = ".shards"  #: folder of unfinished cells, in the results folder
 SAMPLES = "samples"  #: folder of pictures of what attacks make of train images while they learn
 _CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells need, in the results folder
 
@@ -33,6 +36,8 @@ def evaluate(
     progress: Progress = silent,
     executor: Executor | None = None,
     force: bool = False,
+    part: Part | None = None,
+    command: str = "",
 ) -> RunOutcome:
     """Evaluates all cells of a request, and stores a record of each.
 
@@ -46,6 +51,9 @@ def evaluate(
         progress: called with (done, total, what) during long steps.
         executor: what runs shards; None is this process.
         force: whether to evaluate stored cells again.
+        part: the part of the shards to evaluate, which are left in the results folder for
+            :func:`~robusthash.evaluation.merging.merge.merge`; None is all of them.
+        command: that evaluates a part, with ``{part}`` for which, for what is told of missing ones.
 
     Raises:
         UsageError: a name, an option or the results folder cannot be used.
@@ -53,6 +61,8 @@ def evaluate(
         CheckpointError: a checkpoint cannot be read, or is of another model.
         StorageError: a result cannot be written; finished shards are kept.
     """
+    if force and part is not None:
+        raise UsageError("--force evaluates whole cells, and --shard parts", hint="remove the records instead")
     place = executor or Local()
     resources = Resources(request.setting, host, progress, samples=results / SAMPLES)
     check(request, resources)
@@ -76,10 +86,12 @@ def evaluate(
         running = stack.enter_context(in_use(place, workplace))
         stack.callback(remove_if_empty, results / _CRAFTED)
         shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
-        stack.callback(remove_if_empty, results / _SHARDS)
-        grid = Grid(
-            cells, systems, shared, watched, worker, store=ResultStore(results), shards=results / _SHARDS, force=force
-        )
+        stack.callback(remove_if_empty, results / SHARDS)
+        parties = cells, systems, shared, watched, worker
+        places = Places(store=ResultStore(results), shards=results / SHARDS)
+        grid = Grid(*parties, places, force=force)
+        if part is not None:
+            grid = PartGrid(*parties, places, part=part, command=command)
         stack.callback(grid.close)
         grid.run(running)
     return watched.outcome

@@ -1,6 +1,7 @@
 """What a report shows, and that nobody's record can do harm in it."""
 
 import re
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ from robusthash.results import ResultStore, load_results
 from robusthash.results.gate import GateSettings, Place, parse_rule
 from robusthash.results.report import build_report, gather, site_pages, to_html, verdict_on, write_site
 from robusthash.results.report.checks import CHECKS
+from robusthash.results.report.command import eval_command
 from robusthash.testing.records import make_record
 from robusthash.testing.stored import store_made_up
 
@@ -265,3 +267,22 @@ def test_it_needs_no_torch(results, tmp_path):
         "sys.exit(code or ('torch' in sys.modules) * 9)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model", "lsh", "--attack", "rnm", "--epsilon", "0.1", "-o", "rnm.steps=3"],
+        ["--model", "lsh", "--attack", "rnm-p2s", "--epsilon", "l2:0.5", "--bits", "16", "-o", "rnm-p2s.steps=2"],
+        ["--model", "lsh", "--surrogate", "itq", "--attack", "hag", "--defense", "bit-depth", "--jpeg", "75"],
+    ],
+)
+def test_the_commands_find_their_records(options, tmp_path, capsys):
+    """Evaluated with all that a record tells, a cell is the stored one: nothing is computed, nothing is added."""
+    place = ["--results", str(tmp_path / "results"), "--quiet"]
+    assert run(["eval", "--queries", "6", *options, *place]) == 0
+    stored = {record.digest: record for record in load_results(tmp_path / "results")}
+    for record in stored.values():
+        assert run([*shlex.split(eval_command(record))[1:], *place]) == 0
+    assert set(stored) == {record.digest for record in load_results(tmp_path / "results")}
+    assert "record (new)" not in capsys.readouterr().err
