@@ -146,6 +146,9 @@ RENDERERS: dict[str, tuple[Callable[[Told], str], str]] = {
 }
 
 
+_DRAWN = re.compile(r"[\x00-\x1f\x9b$<&]|.{200}")  #: what a picture could be moved by
+
+
 def _found() -> Iterator[str]:
     for module in pkgutil.walk_packages(results.__path__, f"{results.__name__}."):
         for name, one in vars(importlib.import_module(module.name)).items():
@@ -315,6 +318,8 @@ def test_no_renderer_is_moved_by_a_name(tmp_path: Path, name: str) -> None:
     for renderer, (make, form) in RENDERERS.items():
         if form == "picture":
             pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+            if not _DRAWN.search(name):  # a picture takes longer than all else together
+                continue
         try:
             CHECKS[form](make(told), name)
         except AssertionError as error:
