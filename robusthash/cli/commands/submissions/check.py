@@ -98,7 +98,7 @@ def _computed(
     examined: "Iterable[Submission]", host: "PluginHost", given: "Given", queries: int | None, report: "Progress"
 ) -> "Iterator[Finding]":
     """What speaks against records once their numbers, and their adversarial inputs if asked, are computed again."""
-    from robusthash.evaluation.tasks.recounting import made_again, recount, stored_cells
+    from robusthash.evaluation.reproducing.recounting import made_again, recount, stored_cells
     from robusthash.results import ResultStore
     from robusthash.results.submission.finding import Finding
 
