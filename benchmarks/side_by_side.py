@@ -2,7 +2,7 @@
 
 The same cells, an attack on one model of the digits with eight numbers of steps, are run in one process, in worker
 processes, and on a Ray cluster that is started for the run. Prints the wall time of each, starts included, and its
-ratio to that of one process; fails if the records differ. What else the machine does decides as well: its load is
+ratio to that of one process, and what workers elsewhere are sent and send; fails if the records differ. What else the machine does decides as well: its load is
 printed, too.
 
 Run: ``python benchmarks/side_by_side.py [--cells 8] [--steps 400] [--queries 128] [--workers 2] [--without-ray]``.
@@ -11,14 +11,18 @@ Run: ``python benchmarks/side_by_side.py [--cells 8] [--steps 400] [--queries 12
 import argparse
 import json
 import os
+import pickle
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from robusthash.contracts import Executor
+from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.evaluation import Request, RunSettings, evaluate
-from robusthash.evaluation.running.executors import Local, Processes, choose_executor
+from robusthash.evaluation.running.executors import Processes, choose_executor
 from robusthash.host import PluginHost
 
 _NETWORK = """import torch
@@ -33,6 +37,30 @@ def build(bits):
 """
 
 
+@dataclass(frozen=True, kw_only=True)
+class Weighed(Executor):
+    """Runs shards in this process, and weighs what would be sent to workers, and by them."""
+
+    sent: dict[str, list[int]] = field(default_factory=lambda: {"the plan": [], "a task": [], "a shard": []})
+
+    @contextmanager
+    def start(self, workplace: Workplace) -> Iterator[Running]:
+        self.sent["the plan"].append(len(pickle.dumps(workplace.elsewhere)))
+        yield _Weighing(workplace, self.sent)
+
+
+class _Weighing(Running):
+    def __init__(self, workplace: Workplace, sent: dict[str, list[int]]) -> None:
+        self._work, self._sent = workplace.here, sent
+
+    def run(self, tasks: Iterable[ShardTask]) -> Iterator[FinishedShard]:
+        for task in tasks:
+            finished = self._work(task)
+            for name, one in (("a task", task), ("a shard", finished)):
+                self._sent[name].append(len(pickle.dumps(one)))
+            yield finished
+
+
 def main() -> int:
     """Does what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -43,8 +71,9 @@ def main() -> int:
     parser.add_argument("--without-ray", action="store_true", help="measure worker processes alone")
     options = parser.parse_args()
     host = PluginHost.load()
+    weighed = Weighed()
     places: dict[str, Executor] = {
-        "one process": Local(),
+        "one process": weighed,
         f"{options.workers} processes": Processes(workers=options.workers),
     }
     if not options.without_ray:
@@ -74,6 +103,7 @@ def main() -> int:
                 f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
                 flush=True,
             )
+    print("; ".join(f"{name} has at most {max(sizes)} bytes" for name, sizes in weighed.sent.items()))
     return 0
 
 
