@@ -22,7 +22,7 @@ from robusthash.cli.config.option import config_option, merge_assignments
 from robusthash.cli.gates.fail_under import check_rules, gate_of
 from robusthash.cli.gates.gating import allow_option, rule_option, show_verdict
 from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, EXECUTOR, MODEL, PRECISION, RELEVANCE, SWEPT
-from robusthash.cli.input.numbers import BITS, COUNT, QUALITY, RADIUS, WORKERS
+from robusthash.cli.input.numbers import BITS, COUNT, PICTURES, QUALITY, RADIUS, WORKERS
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import results_arguments, tell_next
@@ -142,6 +142,14 @@ if TYPE_CHECKING:
     "--executor", type=EXECUTOR, metavar="NAME", help="Where shards are run; --workers N is processes of this machine."
 )
 @results_option
+@click.option(
+    "--keep-pictures",
+    type=PICTURES,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Keep pictures of the N queries of each cell on which the attack achieved most.",
+)
 @click.option("--force", is_flag=True, help="Evaluate stored cells again.")
 @rule_option
 @allow_option
@@ -155,6 +163,7 @@ def command(
     workers: int,
     executor: str | None,
     results: Path,
+    keep_pictures: int,
     force: bool,
     rules: tuple[str, ...],
     allow: tuple[str, ...],
@@ -194,7 +203,15 @@ def command(
     place = choose_executor(host, executor, workers=workers, options=request.setting.options)
     tell_device(request.setting.device, quiet=quiet)
     with progress(quiet=quiet) as report:
-        outcome = evaluate(request, host, results=results, progress=report, executor=place, force=force)
+        outcome = evaluate(
+            request,
+            host,
+            results=results,
+            progress=report,
+            executor=place,
+            force=force,
+            keep_pictures=keep_pictures,
+        )
     if as_json:
         click.echo(json.dumps([json.loads(record.to_json()) for record in outcome.records], indent=2))
     else:
