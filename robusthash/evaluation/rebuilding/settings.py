@@ -89,6 +89,7 @@ def scoring_settings(record: Record, host: PluginHost) -> RunSettings:
     return RunSettings(
         retriever=name_of(host, PluginKind.RETRIEVER, record.scoring.retriever),
         metrics=_metrics(record, host),
+        score_by=record.scoring.by,
         options=options,
     )
 
