@@ -61,7 +61,7 @@ def settings_of(record: Record, given: Given, host: PluginHost) -> RunSettings:
         weights=weights,
         checkpoint=given.own_weights(own) if own else None,
         retriever=name_of(host, PluginKind.RETRIEVER, scoring.retriever),
-        metrics=_metrics(record, host),
+        metrics=recorded_metrics(record, host),
         score_by=scoring.by,
         relevance=parse_choice(Relevance, "relevance", scoring.relevance),
         options=options,
@@ -71,6 +71,26 @@ def settings_of(record: Record, given: Given, host: PluginHost) -> RunSettings:
         qualities=scoring.qualities,
         precision=parse_choice(Precision, "precision", record.attack.precision),
         compiled=record.attack.compiled,
+    )
+
+
+def scoring_settings(record: Record, host: PluginHost) -> RunSettings:
+    """The settings by which stored codes are scored as in a record: those of its metrics and its retriever alone.
+
+    Args:
+        record: as stored.
+        host: the plugins.
+
+    Raises:
+        InputError: it was scored with something that is not installed, or was passed as an object.
+    """
+    options: Options = {}
+    _add(options, host, PluginKind.RETRIEVER, record.scoring.retriever)
+    return RunSettings(
+        retriever=name_of(host, PluginKind.RETRIEVER, record.scoring.retriever),
+        metrics=recorded_metrics(record, host),
+        score_by=record.scoring.by,
+        options=options,
     )
 
 
@@ -177,7 +197,7 @@ def _dataset(record: Record, given: Given, host: PluginHost, options: Options) -
     return name_of(host, PluginKind.DATASET, use)
 
 
-def _metrics(record: Record, host: PluginHost) -> tuple[str | RankingMetric, ...]:
+def recorded_metrics(record: Record, host: PluginHost) -> tuple[str | RankingMetric, ...]:
     """The metrics of a record, its headline first. They are objects, since several may be of one plugin.
 
     Raises:

@@ -147,6 +147,7 @@ class ResultStore:
         return read_arrays(self.database_path(record))
 
     def database_path(self, record: Record) -> Path:
+        """Path of the codes and labels of the database that a record's victim searches."""
         """Path of the codes and labels of the database, which all records of a victim share."""
         defense = asdict(record.victim.defense) if record.victim.defense else None
         made_from = {"dataset": record.dataset.digest, "model": record.victim.model.digest, "defense": defense}
@@ -224,9 +225,16 @@ class ResultStore:
             if not path.is_dir():
                 raise InputError(f"{path} is not a folder", hint="run robusthash eval first, or name it in --results")
             return list(ResultStore(path)._paths())
-        if path.is_file() or not _DIGITS.fullmatch(target):
-            return [path]
-        return [self.path_of(self.lookup(target))]
+        return [self.file(str(target))]
+
+    def file(self, name: str) -> Path:
+        """The file of a record, given that, or the first digits of its digest.
+
+        Raises:
+            UsageError: no record, or several, have such a digest.
+        """
+        path = read_path(name, "record")
+        return path if path.is_file() or not _DIGITS.fullmatch(name) else self.path_of(self.lookup(name))
 
     def arrays_beside(self, name: str, record: Record) -> QueryArrays:
         """The arrays of a record that :meth:`locate` found: those beside its file, wherever it is.
