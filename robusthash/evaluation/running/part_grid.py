@@ -18,6 +18,7 @@ from robusthash.evaluation.running.storing import Places
 from robusthash.evaluation.running.work import ShardWorker
 from robusthash.evaluation.victims.system import Systems
 from robusthash.files.locks import locked
+from robusthash.results import Record
 
 
 class PartGrid(Grid):
