@@ -134,7 +134,7 @@ def _selected(output: Path, results: Path, patterns: dict[str, tuple[str, ...]])
 
     require_plot(output, "--output")
     store, attacks = ResultStore(results), patterns["attacks"]
-    found = select(store, **patterns)
+    found = select(store, datasets=patterns["datasets"], models=patterns["models"], attacks=attacks)
 
     def place(record: "Record") -> int:
         return next((at for at, one in enumerate(attacks) if fnmatchcase(record.attack.name, one)), len(attacks))
