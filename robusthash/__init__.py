@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         harden,
         hash,  # noqa: A004 - named as the command is
         load_dataset,
+        reproduce,
         search,
         train,
         wrap,
@@ -50,6 +51,7 @@ __all__ = [
     "load_results",
     "metrics",
     "report",
+    "reproduce",
     "results",
     "search",
     "train",
@@ -59,7 +61,7 @@ __all__ = [
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
     **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit"), "robusthash.api"),
-    **dict.fromkeys(("Found", "Hashed", "hash", "search"), "robusthash.api"),
+    **dict.fromkeys(("Found", "Hashed", "hash", "reproduce", "search"), "robusthash.api"),
     **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
     "report": "robusthash.results.report",

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
     from robusthash.evaluation import Merged, Part
 
 
-def part_of(text: str | None, *, judged: bool, force: bool) -> "Part | None":
+def part_of(text: str | None, *, judged: bool, force: bool, pictures: int = 0) -> "Part | None":
     """The part that ``--shard`` asks for; None if it does not.
 
     Args:
         text: the option's value.
         judged: whether there are rules, which need all cells.
         force: whether stored cells are to be evaluated again.
+        pictures: of how many queries of each cell pictures are to be kept.
 
     Raises:
         UsageError: it is none, or does not go with the other options.
@@ -36,6 +37,11 @@ def part_of(text: str | None, *, judged: bool, force: bool) -> "Part | None":
         )
     if force:
         raise UsageError("--force evaluates whole cells, and --shard parts", hint="remove the records instead")
+    if pictures:
+        raise UsageError(
+            "--keep-pictures keeps pictures of whole cells, and --shard evaluates parts",
+            hint="evaluate with --keep-pictures once the parts are merged: stored records are reused",
+        )
     return part
 
 

@@ -22,7 +22,7 @@ from robusthash.cli.config.option import config_option, merge_assignments
 from robusthash.cli.gates.fail_under import check_rules, gate_of
 from robusthash.cli.gates.gating import allow_option, rule_option, show_verdict
 from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, EXECUTOR, MODEL, PRECISION, RELEVANCE, SWEPT
-from robusthash.cli.input.numbers import BITS, COUNT, QUALITY, RADIUS, WORKERS
+from robusthash.cli.input.numbers import BITS, COUNT, PICTURES, QUALITY, RADIUS, WORKERS
 from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import results_arguments, tell_next
@@ -148,6 +148,14 @@ if TYPE_CHECKING:
     help="Evaluate the i-th of n parts of the shards, from 1, for robusthash merge: one for each machine.",
 )
 @results_option
+@click.option(
+    "--keep-pictures",
+    type=PICTURES,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Keep pictures of the N queries of each cell on which the attack achieved most.",
+)
 @click.option("--force", is_flag=True, help="Evaluate stored cells again.")
 @rule_option
 @allow_option
@@ -162,6 +170,7 @@ def command(
     executor: str | None,
     shard: str | None,
     results: Path,
+    keep_pictures: int,
     force: bool,
     rules: tuple[str, ...],
     allow: tuple[str, ...],
@@ -185,7 +194,7 @@ def command(
     With --fail-under, a plugin that cannot be loaded is an error, and the exit code is 3 if a rule is not kept.
     """
     gate = gate_of(rules, allow)
-    part = part_of(shard, judged=bool(gate.rules), force=force)
+    part = part_of(shard, judged=bool(gate.rules), force=force, pictures=keep_pictures)
     request = request_of(values)
     from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
@@ -205,11 +214,18 @@ def command(
     merged = None
     with progress(quiet=quiet) as report:
         if part is None:
-            outcome = evaluate(request, host, results=results, progress=report, executor=place, force=force)
+            outcome = evaluate(
+                request,
+                host,
+                results=results,
+                progress=report,
+                executor=place,
+                force=force,
+                keep_pictures=keep_pictures,
+            )
         else:
-            told = command_text(str(shard))
             outcome, merged = evaluate_part(
-                request, host, part, results=results, progress=report, executor=place, command=told
+                request, host, part, results=results, progress=report, executor=place, command=command_text(str(shard))
             )
     if as_json:
         click.echo(json.dumps([json.loads(record.to_json()) for record in outcome.records], indent=2))

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from robusthash.boundary import blaming, breach
@@ -16,25 +15,13 @@ from robusthash.evaluation.running.cells import PreparedCell, prepare
 from robusthash.evaluation.running.observing import Observed
 from robusthash.evaluation.running.opened import OpenCell
 from robusthash.evaluation.running.outcome import Failure
+from robusthash.evaluation.running.pictures import add_pictures
 from robusthash.evaluation.running.references import References
-from robusthash.evaluation.running.storing import Records
+from robusthash.evaluation.running.storing import Places, Records
 from robusthash.evaluation.running.work import CellTask, ShardWorker
 from robusthash.evaluation.victims.system import Systems
 from robusthash.files.locks import held, locked
-from robusthash.results import Record, ResultStore
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Places:
-    """Where the results of a run are stored.
-
-    Attributes:
-        store: the results folder.
-        shards: folder of unfinished cells.
-    """
-
-    store: ResultStore
-    shards: Path
+from robusthash.results import Record
 
 
 class Grid:
@@ -72,12 +59,13 @@ class Grid:
         self._store = places.store
         self._shards = places.shards
         self._force = force
+        self._pictures = places.pictures
         self._references = References(cells, systems.resources.plugins)
         self._left = list(range(len(cells)))  # cells that nobody has begun, by position in the plan
         self._later: list[int] = []  # cells that another run is at work on, or whose reference is one of these
         self._open: dict[int, OpenCell] = {}
         self._found: dict[int, dict[int, ShardResult]] = {}  # by cell and shard, of those that are open
-        self._records = Records(systems, self._store)
+        self._records = Records(systems, places)
         self._fatal: BaseException | None = None
 
     def run(self, running: Running) -> None:
@@ -163,7 +151,7 @@ class Grid:
                     if stored is None:
                         stack.enter_context(systems.kept(prepared.system, prepared.surrogate))
                         return self._begun(place, prepared, stack)
-                    self._reuse(prepared)
+                    self._reuse(prepared, stored)
             except StorageError:
                 raise
             except RobustHashError as error:
@@ -180,8 +168,9 @@ class Grid:
             held_on.enter_context(locked(lock))
         return True
 
-    def _reuse(self, prepared: PreparedCell) -> None:
-        """Removes what is left of a cell whose record is stored."""
+    def _reuse(self, prepared: PreparedCell, record: Record) -> None:
+        """Removes what is left of a cell whose record is stored, and keeps pictures of it if it has fewer."""
+        add_pictures(prepared, record, self._store, self._pictures)
         prepared.folder(self._shards).remove()
 
     def _begun(self, place: int, prepared: PreparedCell, held: ExitStack) -> OpenCell:

@@ -10,13 +10,15 @@ from robusthash.evaluation.planning.part import Part, dealt
 from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.running.assemble import outlined
 from robusthash.evaluation.running.cells import PreparedCell, prepare
-from robusthash.evaluation.running.grid import Grid, Places
+from robusthash.evaluation.running.grid import Grid
 from robusthash.evaluation.running.observing import Observed
 from robusthash.evaluation.running.opened import OpenCell
 from robusthash.evaluation.running.parts import PartCell, Planned, has_outline, read_part
+from robusthash.evaluation.running.storing import Places
 from robusthash.evaluation.running.work import ShardWorker
 from robusthash.evaluation.victims.system import Systems
 from robusthash.files.locks import locked
+from robusthash.results import Record
 
 
 class PartGrid(Grid):
@@ -104,7 +106,7 @@ class PartGrid(Grid):
                 own.write(folder)
         return True
 
-    def _reuse(self, prepared: PreparedCell) -> None:
+    def _reuse(self, prepared: PreparedCell, record: Record) -> None:
         """Leaves the outline of a cell whose record is stored: what is missing of the others is told by it."""
 
     def _complete(self, place: int, opened: OpenCell) -> None:  # noqa: ARG002 - as in the base class

@@ -1,7 +1,9 @@
 """Makes the records of a run's cells, and stores them."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,7 @@ from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.running.assemble import assemble, outlined
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.evaluation.running.opened import OpenCell
+from robusthash.evaluation.running.pictures import add_pictures
 from robusthash.evaluation.running.same_victim import require_same_victim
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.system import Systems
@@ -21,17 +24,33 @@ from robusthash.results import CLEAN, Record, ResultStore
 from robusthash.specs import Direction
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Places:
+    """Where the results of a run are stored.
+
+    Attributes:
+        store: the results folder.
+        shards: folder of unfinished cells.
+        pictures: of how many queries of each cell pictures are kept.
+    """
+
+    store: ResultStore
+    shards: Path
+    pictures: int = 0
+
+
 class Records:
     """Makes and stores the records of a run's cells.
 
     Args:
         systems: the victims.
-        store: the results folder.
+        places: where they are stored.
     """
 
-    def __init__(self, systems: Systems, store: ResultStore) -> None:
+    def __init__(self, systems: Systems, places: Places) -> None:
         self._systems = systems
-        self._store = store
+        self._store = places.store
+        self._pictures = places.pictures
         self._clean: dict[tuple[VictimPlan, Direction], np.ndarray] = {}
 
     def made(self, opened: OpenCell, found: Mapping[int, ShardResult], reference: Record | None) -> Record:
@@ -54,6 +73,7 @@ class Records:
         record, arrays = assemble(*outlined(prepared, self.alike(prepared)), result, scale, reference)
         self.save_database(prepared)
         self._store.save(record, arrays)
+        add_pictures(prepared, record, self._store, self._pictures)
         folder.remove()
         return record
 
