@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         harden,
         hash,  # noqa: A004 - named as the command is
         load_dataset,
+        reproduce,
         search,
         train,
         wrap,
     )
     from robusthash.results import Results, load_results
+    from robusthash.results.report import report
 
 __all__ = [
     "Checkpoint",
@@ -48,6 +50,8 @@ __all__ = [
     "load_dataset",
     "load_results",
     "metrics",
+    "report",
+    "reproduce",
     "results",
     "search",
     "train",
@@ -57,9 +61,10 @@ __all__ = [
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
     **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit"), "robusthash.api"),
-    **dict.fromkeys(("Found", "Hashed", "hash", "search"), "robusthash.api"),
+    **dict.fromkeys(("Found", "Hashed", "hash", "reproduce", "search"), "robusthash.api"),
     **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
+    "report": "robusthash.results.report",
 }
 
 

@@ -8,6 +8,7 @@ from robusthash.api.evaluating import Evaluation, evaluate
 from robusthash.api.finding import hash, search  # noqa: A004 - named as the commands are
 from robusthash.api.fitting import fit
 from robusthash.api.outcome import AttackOutcome
+from robusthash.api.reproducing import reproduce
 from robusthash.api.training import harden, train
 from robusthash.api.wrapping import wrap
 from robusthash.evaluation.finding.found import Found
@@ -29,6 +30,7 @@ __all__ = [
     "harden",
     "hash",
     "load_dataset",
+    "reproduce",
     "search",
     "train",
     "wrap",

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Literal
+from typing import Literal, Self
 
 from robusthash.boundary.ownership import CORE_OWNER, Whose, marked, whose
 from robusthash.errors import ContractError, DatasetError, PluginError, RobustHashError, UsageError
@@ -45,8 +45,8 @@ class blaming:  # noqa: N801 - read as a verb: `with blaming(attack, "perturb a 
         self._thing = thing
         self._asked = asked
 
-    def __enter__(self) -> None:
-        pass
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

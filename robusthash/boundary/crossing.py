@@ -1,9 +1,10 @@
 """A call into foreign code: contained, blamed, and without traces."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
-from typing import Literal
+from typing import Literal, Self
 
 from robusthash.boundary import endings, output
 from robusthash.boundary.blame import blaming
@@ -28,23 +29,35 @@ class foreign(blaming):  # noqa: N801 - read as a word: `with foreign(attack, "p
         asked: what is asked of it, as for :class:`blaming`.
     """
 
-    def __enter__(self) -> None:
+    _passed = False  #: whether Ctrl-C was pressed in a pause
+    _entered = False  #: whether there is something to restore: not in a pause
+
+    def __enter__(self) -> Self:
         self._surroundings = Surroundings()
         self._streams = output.divert()
         self._endings = endings.hold()
+        self._entered = True
+        return self
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """A block of code that the foreign code has called back: it may do what it likes."""
+        try:
+            try:
+                if self._leave():  # it was swallowed
+                    raise KeyboardInterrupt
+                yield
+            finally:
+                self.__enter__()
+        except KeyboardInterrupt:
+            self._passed = True
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> Literal[False]:
-        interrupted = self._endings.release()
-        output.restore(self._streams)
-        left = self._surroundings.restore()
-        if left:
-            warnings.warn(
-                f"{self._named} changed {' and '.join(left)} while it was to {self._asked}; that is undone",
-                RobustHashWarning,
-                stacklevel=2,
-            )
+        left = self._leave()
+        interrupted = self._passed or left
         if isinstance(error, KeyboardInterrupt):
             if interrupted is False:
                 raise self.translated(error) from error
@@ -53,6 +66,22 @@ class foreign(blaming):  # noqa: N801 - read as a word: `with foreign(attack, "p
         elif error is not None:
             self._blame(error)
         return False
+
+    def _leave(self) -> bool | None:
+        """Restores what was there before; whether Ctrl-C was pressed meanwhile, None if nobody knows."""
+        if not self._entered:
+            return None
+        self._entered = False
+        interrupted = self._endings.release()
+        output.restore(self._streams)
+        left = self._surroundings.restore()
+        if left:
+            warnings.warn(
+                f"{self._named} changed {' and '.join(left)} while it was to {self._asked}; that is undone",
+                RobustHashWarning,
+                stacklevel=3,
+            )
+        return interrupted
 
 
 def warned(thing: object, asked: str, call: Callable[[], object]) -> None:

@@ -92,19 +92,35 @@ class _Commands(LazyGroup):
         "curve": ("robusthash.cli.commands.results.curve:command", "Show stored sweeps as curves."),
         "show": ("robusthash.cli.commands.results.show:command", "Show one stored result in full."),
         "rescore": ("robusthash.cli.commands.results.rescore:command", "Rescore stored results with other metrics."),
+        "merge": (
+            "robusthash.cli.commands.results.merge:command",
+            "Merge results folders, and the shards of runs that were split.",
+        ),
         "reproduce": (
             "robusthash.cli.commands.results.reproduce:command",
             "Make stored results again, and say whether they are the same.",
         ),
+        "score": (
+            "robusthash.cli.commands.finding.score:command",
+            "Score codes in files, such as those of your own system.",
+        ),
         "compare": (
             "robusthash.cli.commands.results.compare:command",
             "Compare two stored results, query by query.",
+        ),
+        "report": (
+            "robusthash.cli.commands.results.report:command",
+            "Write stored results as an HTML report, or as a site.",
         ),
         "gate": (
             "robusthash.cli.commands.gates.gate:command",
             "Judge stored results by rules, and against a baseline.",
         ),
         "baseline": ("robusthash.cli.commands.gates.baseline:command", "Write and show the baseline of the gate."),
+        "submission": (
+            "robusthash.cli.commands.submissions:command",
+            "Check what is submitted to a public leaderboard.",
+        ),
         "plugins": ("robusthash.cli.commands.plugins:command", "List, show and check the installed plugins."),
         "config": (
             "robusthash.cli.commands.setup.config:command",

@@ -1,7 +1,8 @@
 """Executors run the shards of an evaluation: in this process, in other processes, or on other machines."""
 
+import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -60,14 +61,19 @@ class Running(ABC):
     """A started executor, in use until its run ends."""
 
     @abstractmethod
-    def run(self, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
-        """Runs tasks in any order, and yields each when it ends. It may stop after a failure.
+    def run(self, tasks: Iterable[ShardTask]) -> Iterator[FinishedShard]:
+        """Runs the shards of all cells side by side, in any order, and yields each when it ends.
+
+        A task is taken from the iterator when a worker is free for it, or a few ahead of that: with the first task of a
+        cell, this process makes the cell's victim. It is taken inside ``next`` of what this method returns, in the same
+        thread. A task that fails is yielded like any other, and the rest is run: this process hands out no more tasks
+        of its cell. It is called again, when all tasks are done, for cells that another run had been working on.
 
         Args:
-            tasks: shards of one cell.
+            tasks: shards, cell after cell; to be iterated once, to the end.
 
         Raises:
-            StorageError: a worker died, and its tasks cannot be moved to another.
+            StorageError: workers cannot be started, or die, so that no task can be run.
         """
 
 
@@ -109,27 +115,88 @@ def in_use(executor: Executor, workplace: Workplace) -> Iterator[Running]:
         warned(executor, "stop", place.close)
 
 
-def run_tasks(running: Running, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
+def run_tasks(running: Running, tasks: Iterable[ShardTask]) -> Generator[FinishedShard, None, None]:
     """Runs tasks, and checks what is said of each.
 
     Args:
         running: a started executor.
-        tasks: shards of one cell.
+        tasks: shards of any cells. Exceptions of the iterator would be taken for the executor's: it raises none.
 
     Raises:
-        PluginError: the executor failed, or returned something else.
-        StorageError: a worker died.
+        PluginError: the executor failed, returned something else, or did not run all tasks.
+        StorageError: no worker is left.
     """
-    nothing = object()
-    with foreign(running, f"run {len(tasks)} shards"):
-        finished = iter(running.run(tasks))
-    left = {task.shard for task in tasks}
-    while True:
-        with foreign(running, f"run {len(tasks)} shards"):
-            one = next(finished, nothing)
-        if one is nothing:
-            return
-        if not isinstance(one, FinishedShard) or one.task.shard not in left:
-            raise breach(running, f"yielded {type(one).__name__}", hint="yield one FinishedShard for each task")
-        left.remove(one.task.shard)
-        yield one
+    handed = _Handed(running, tasks)
+    with ExitStack() as stack:
+        with handed.calling():
+            finished = iter(running.run(handed))
+        if isinstance(finished, Generator):  # what it does at its end is not to wait until an error is forgotten
+            stack.callback(warned, running, "give up the rest of a run", finished.close)
+        while True:
+            with handed.calling():
+                one = next(finished, None)
+            if one is None:
+                break
+            handed.take_back(one)
+            yield one
+    handed.require_all_back()
+
+
+class _Handed(Iterator[ShardTask]):
+    """The tasks as an executor takes them: the process's own code that makes them is none of its own.
+
+    Args:
+        running: the executor.
+        tasks: what it is to run.
+    """
+
+    def __init__(self, running: Running, tasks: Iterable[ShardTask]) -> None:
+        self._running = running
+        self._tasks = iter(tasks)
+        self._out: list[ShardTask] = []
+        self._all = False
+        self._call: foreign | None = None
+        self._thread = threading.get_ident()
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """A call of the executor, in which it may take tasks."""
+        with foreign(self._running, "run shards") as call:
+            self._call = call
+            try:
+                yield
+            finally:
+                self._call = None
+
+    def __next__(self) -> ShardTask:
+        if self._call is None or threading.get_ident() != self._thread:
+            raise breach(self._running, "took a task in another thread", hint="take tasks inside `run`, as it yields")
+        with self._call.paused():
+            task = next(self._tasks, None)
+        if task is None:
+            self._all = True
+            raise StopIteration
+        self._out.append(task)
+        return task
+
+    def take_back(self, one: object) -> None:
+        """Checks that this is what has become of a task that is out.
+
+        Raises:
+            ContractError: it is not.
+        """
+        if not isinstance(one, FinishedShard) or one.task not in self._out:
+            raise breach(self._running, f"yielded {type(one).__name__}", hint="yield one FinishedShard for each task")
+        self._out.remove(one.task)
+
+    def require_all_back(self) -> None:
+        """Checks that every task has been run.
+
+        Raises:
+            ContractError: one has not.
+        """
+        if self._out:
+            lost = sorted({task.shard for task in self._out})
+            raise breach(self._running, f"did not run shards {lost}", hint="run every task")
+        if not self._all:
+            raise breach(self._running, "stopped before all tasks were done", hint="go on after a task that failed")

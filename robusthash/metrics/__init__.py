@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from robusthash.metrics.counting.counts import MeasuredCounts, RankedCounts
     from robusthash.metrics.counting.distances import DescriptorDistances
     from robusthash.metrics.counting.histograms import DistanceHistograms, distance_histograms
+    from robusthash.metrics.counting.labels import PackedLabels, pack_labels
     from robusthash.metrics.counting.ranked import DescriptorCounts, ranked_counts
     from robusthash.metrics.counting.relevance import relevant_counts
     from robusthash.metrics.floors import best_ceiling, random_floor, worst_counts, worst_floor
@@ -32,6 +33,7 @@ __all__ = [
     "DescriptorDistances",
     "DistanceHistograms",
     "MeasuredCounts",
+    "PackedLabels",
     "PairedComparison",
     "RankedCounts",
     "RankingMetric",
@@ -47,6 +49,7 @@ __all__ = [
     "linf",
     "map",
     "metrics_of",
+    "pack_labels",
     "paired_comparison",
     "perceptibility",
     "precision",
@@ -72,6 +75,7 @@ _MODULES = {
     "floors": ("best_ceiling", "random_floor", "worst_counts", "worst_floor"),
     "functional": ("core_metric", "map", "precision", "precision_within", "score"),
     "counting.histograms": ("DistanceHistograms", "distance_histograms"),
+    "counting.labels": ("PackedLabels", "pack_labels"),
     "imagery": ("l2", "linf", "perceptibility", "psnr", "rmse", "ssim"),
     "protocols": ("RankingMetric",),
     "counting.ranked": ("DescriptorCounts", "ranked_counts"),

@@ -1,7 +1,8 @@
 """Scores of codes in one call, whatever they are kept as: ``robusthash.metrics.map(codes, labels, codes, labels)``.
 
 Codes are signs (-1 and +1, of any type), bits (booleans, or 0 and 1), or packed bytes together with ``bits=``. Labels
-are multi-hot rows, or one class id an item. All may be numpy arrays, torch tensors or nested lists.
+are multi-hot rows, or one class id an item. All may be numpy arrays, torch tensors or nested lists. Memory maps
+(``numpy.load(path, mmap_mode="r")``) are read in parts, so that a database may be larger than memory.
 """
 
 from importlib import import_module
@@ -12,9 +13,9 @@ import numpy.typing as npt
 
 from robusthash.errors import OptionError, UnknownNameError, UsageError
 from robusthash.metrics.catalogue import CORE_METRICS
-from robusthash.metrics.counting.histograms import distance_histograms
 from robusthash.metrics.given import given_codes, given_labels
 from robusthash.metrics.protocols import BallPrecision, MeanAveragePrecision, RankingMetric, TopPrecision
+from robusthash.metrics.streaming import streamed_histograms
 from robusthash.options import build_options
 from robusthash.specs import Relevance
 
@@ -36,7 +37,7 @@ def map(  # noqa: A001 - the field's name
 
     Args:
         query_codes: (q, bits) signs or bits, or (q, ceil(bits / 8)) packed bytes.
-        query_labels: (q, classes) multi-hot, or (q,) class ids.
+        query_labels: (q, classes) multi-hot, or (q,) class ids, or :class:`PackedLabels`.
         item_codes: (n, ...) of the database.
         item_labels: (n, ...) of the database.
         k: places, as ``map@k``; None is the whole database.
@@ -172,17 +173,8 @@ def _scored(
     )
     if queries.bits != items.bits:
         raise UsageError(f"query_codes have {queries.bits} bits, item_codes {items.bits}", hint="one model makes both")
-    labels = given_labels(query_labels, item_labels, len(queries.packed), len(items.packed))
-    rule = _rule(relevance)
-    histograms = distance_histograms(
-        queries.packed,
-        items.packed,
-        labels.queries,
-        labels.items,
-        bits=queries.bits,
-        relevance=Relevance.EXACT if labels.single else rule,
-    )
-    scores = metric.per_query(histograms)
+    labels = given_labels(query_labels, item_labels, len(queries), len(items))
+    scores = metric.per_query(streamed_histograms(queries, items, *labels, relevance=_rule(relevance)))
     return scores.expected if per_query else scores.mean()
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from robusthash.results.curves.curves import build_curves
     from robusthash.results.curves.panels import Curves, Over
     from robusthash.results.leaderboard.board import Heading, Leaderboard, Row, Section, Standing
-    from robusthash.results.leaderboard.files import to_csv, to_html, to_json, to_markdown
+    from robusthash.results.leaderboard.files import to_csv, to_html, to_json, to_latex, to_markdown
     from robusthash.results.leaderboard.ranking import build_leaderboard
     from robusthash.results.leaderboard.terminal import render
     from robusthash.results.records.arrays import QueryArrays
@@ -84,6 +84,7 @@ __all__ = [
     "to_csv",
     "to_html",
     "to_json",
+    "to_latex",
     "to_markdown",
 ]
 
@@ -93,7 +94,7 @@ _HOMES = {
     "results.curves.curves": "build_curves",
     "results.curves.panels": "Curves Over",
     "results.leaderboard.board": "Heading Leaderboard Row Section Standing",
-    "results.leaderboard.files": "to_csv to_html to_json to_markdown",
+    "results.leaderboard.files": "to_csv to_html to_json to_latex to_markdown",
     "results.leaderboard.ranking": "build_leaderboard",
     "results.leaderboard.terminal": "render",
     "results.records.arrays": "QueryArrays",

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -409,8 +409,8 @@ class _Running(Running):
     def __init__(self, workplace: Workplace, how: InOrder) -> None:
         self._workplace, self._how = workplace, how
 
-    def run(self, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
-        return self._how.done(self._workplace, tasks)
+    def run(self, tasks: Iterable[ShardTask]) -> Iterator[FinishedShard]:
+        return self._how.done(self._workplace, list(tasks))
 
 
 class ForgetsTheLast(InOrder):

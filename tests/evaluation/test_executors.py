@@ -1,7 +1,7 @@
 """The executors of the core hold to the contract, each kind of bad executor breaks it; and what is chosen where."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -42,8 +42,8 @@ class Does(Running):
     def __init__(self, how: Run, workplace: Workplace) -> None:
         self._how, self._workplace = how, workplace
 
-    def run(self, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
-        return self._how(self._workplace, tasks)
+    def run(self, tasks: Iterable[ShardTask]) -> Iterator[FinishedShard]:
+        return self._how(self._workplace, list(tasks))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import pytest
 
-from robusthash.cli import run
+from robusthash.cli import group, run
 from robusthash.files.arrays import write_arrays
 from robusthash.files.storage import digest
 from robusthash.results import Against, Flag, PluginUse, QueryArrays, Record, ResultStore, ScoreKey
@@ -28,20 +29,22 @@ TEXT = (
 COMMANDS: dict[str, tuple[Sequence[str], str]] = {
     **{
         f"leaderboard {form}": (("leaderboard", "--format", form), form)
-        for form in ("table", "markdown", "csv", "json")
+        for form in ("table", "markdown", "latex", "csv", "json")
     },
     "leaderboard ties": (("leaderboard", "--ties"), "table"),
     "leaderboard ties markdown": (("leaderboard", "--ties", "--format", "markdown"), "markdown"),
     **{
         f"curve {over} {form}": (("curve", "--over", over, "--format", form), form)
         for over in ("epsilon", "effort", "bits", "iteration")
-        for form in ("table", "markdown", "csv", "json")
+        for form in ("table", "markdown", "latex", "csv", "json")
     },
     "show": (("show", "FIRST"), "table"),
     "show json": (("show", "FIRST", "--json"), "json"),
     "compare": (("compare", "FIRST", "SECOND"), "table"),
     "compare json": (("compare", "FIRST", "SECOND", "--json"), "json"),
 }
+
+_ELSEWHERE = ("eval", "rescore", "gate")  #: leaderboard prints what the first two print; the gate is tested by itself
 
 
 def _places(content: Any) -> Iterator[tuple[Any, Any]]:
@@ -104,6 +107,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Record]
         )
         store.save(record, arrays)
     return store.root, records
+
+
+def test_every_format_of_a_command_is_tried() -> None:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        options = {one.name: one for one in command.params} if command else {}
+        tried = {form for told, (_, form) in COMMANDS.items() if told.split()[0] == name}
+        if "form" in options:
+            assert set(options["form"].type.choices) == tried
+        elif {"results", "as_json"} <= options.keys() and name not in _ELSEWHERE:
+            assert tried == {"table", "json"}, name
 
 
 def test_hostile_texts_stand_almost_everywhere(folder: tuple[Path, list[Record]]) -> None:

@@ -14,7 +14,7 @@ from robusthash.testing import ObserverContract, make_record, watch
 from robusthash_trackers import tracker as trackers
 from robusthash_trackers.plugin import Trackers, chosen
 from robusthash_trackers.telling import finished_cell
-from robusthash_trackers.tracker import Tracker, flat
+from robusthash_trackers.tracker import Tracker, flat, tracker
 
 NAMES = ("mlflow", "tensorboard", pytest.param("wandb", marks=pytest.mark.slow))  #: wandb starts a service
 MAP = "attack-1 on dpsh, 32 bit, 0.03137/map adversarial"
@@ -109,6 +109,21 @@ def test_tensorboard_has_scalars_and_texts(places: Path, monkeypatch: pytest.Mon
     assert [(one.step, round(one.value, 6)) for one in losses] == [(1, 0.7), (2, 0.5)]
     assert found.Scalars(MAP)[0].value == pytest.approx(0.4)
     assert any("settings" in name for name in found.Tags()["tensors"])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", ["mlflow", "tensorboard"])
+@pytest.mark.parametrize(
+    "strange",
+    ["../../x", "/a//b/./..", "..", "", "a|b\n| c |<img src=x>[y](javascript:z)", "\x1b[2J\u202e", "x" * 20_000],
+)
+@pytest.mark.usefixtures("places")
+def test_a_tracker_takes_any_name(name: str, strange: str) -> None:
+    pytest.importorskip(name, reason=f"{name} is not installed")
+    made = tracker(name, strange, {strange: strange, "nested": {strange: [strange]}})
+    made.add({f"{strange}/map": 0.5}, step=1)
+    made.note(strange, strange)
+    made.close(complete=True)
 
 
 def test_a_cell_is_named_by_all_that_tells_it_from_others() -> None:

@@ -27,7 +27,7 @@ def line_of(text: str, path: tuple[str, ...]) -> int | None:
 
 def _line_of(text: str, path: tuple[str, ...]) -> int | None:
     head: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
         found = _HEAD.fullmatch(line)
         if found:
             head = _path(f"[{found['path']}]")

@@ -6,7 +6,7 @@ from pathlib import Path
 from robusthash.contracts import Attack, Dataset, Defense, RetrievalData
 from robusthash.errors import InputError
 from robusthash.evaluation.planning.names import AnyModel, user_path
-from robusthash.results import ModelOrigin, ModelUse
+from robusthash.results import ModelOrigin, ModelUse, PluginUse
 from robusthash.training import read_description
 
 
@@ -40,20 +40,30 @@ class Given:
     device: str | None = None
     shard_size: int | None = None
 
-    def checkpoint_of(self, use: ModelUse, origin: ModelOrigin | None) -> Path | None:
-        """The checkpoint of a trained model: with the record's weights, else of the same model and size.
+    def checkpoint_of(self, use: ModelUse, origin: ModelOrigin | None, defense: PluginUse | None) -> Path | None:
+        """The checkpoint of a trained model: with the record's weights; else the only one, if it is of this model.
+
+        One of several that has other weights is taken to be of another record.
 
         Args:
             use: the model's entry in the record.
             origin: how it was trained; None if that is not known.
+            defense: its defense's entry in the record.
 
         Raises:
             CheckpointError: a file is no checkpoint.
         """
         found = {path: read_description(path) for path in self.checkpoints}
-        alike = [path for path, one in found.items() if (one.model.name, one.bits) == (use.name, use.bits)]
+        hardening = {None, defense.name if defense else None}
+        alike = [
+            path
+            for path, one in found.items()
+            if (one.model.name, one.bits) == (use.name, use.bits)
+            and (one.defense.name if one.defense else None) in hardening
+        ]
         exact = [path for path in alike if origin is not None and found[path].weights_digest == origin.weights]
-        return next(iter(exact or alike), None)
+        only = alike if len(found) == 1 or origin is None else []
+        return next(iter(exact or only), None)
 
     def own_model(self, use: ModelUse) -> AnyModel:
         """The network of the user's own that a record names: by the name of its file, else the only one.

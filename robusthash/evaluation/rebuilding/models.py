@@ -35,7 +35,7 @@ def plan_of(
     hardening = None if defense is None else given.defense or name_of(host, PluginKind.DEFENSE, defense)
     if use.backbone == OWN:
         return VictimPlan(model=given.own_model(use), bits=use.bits, defense=hardening)
-    path = given.checkpoint_of(use, origin)
+    path = given.checkpoint_of(use, origin, defense)
     if path is not None:
         done = read_description(path).defense is not None
         return VictimPlan(model=str(path), bits=use.bits, defense=None if done else hardening)

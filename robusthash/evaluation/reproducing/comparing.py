@@ -69,12 +69,14 @@ def compared_outcomes(stored: Record, here: Record, *, reference: bool) -> Compa
         here: as made here.
         reference: whether the record of the reference is at hand, without which some flags cannot be found again.
     """
-    found = list(differing_numbers(stored.outcome, here.outcome, reference=reference))
+    found = list(numbers_of_codes(stored.outcome, here.outcome))
     found += _mapping("", stored.outcome.imagery, here.outcome.imagery)
     found += _mapping("probe ", stored.outcome.probe, here.outcome.probe)
     for name in ("forward", "backward", "queries"):
         told, made = getattr(stored.outcome.cost, name), getattr(here.outcome.cost, name)
         found.append((f"cost {name}", told, made, told == made))
+    if reference:
+        found.append(flags(stored.outcome, here.outcome))
     wrong = [one for one in found if not one[3]]
     first = f"{wrong[0][0]} is {wrong[0][1]} in the record, {wrong[0][2]} here" if wrong else ""
     return Compared(what=Kept.NUMBERS, same=len(found) - len(wrong), of=len(found), first=first)
@@ -114,13 +116,12 @@ def close_queries(stored: QueryArrays, here: QueryArrays, rows: Sequence[int]) -
     )
 
 
-def differing_numbers(stored: Outcome, here: Outcome, *, reference: bool) -> Iterator[Number]:
+def numbers_of_codes(stored: Outcome, here: Outcome) -> Iterator[Number]:
     """The numbers that follow from codes, one by one.
 
     Args:
         stored: as read.
         here: as computed here.
-        reference: whether flags are among them.
     """
     for stage, measures in stored.metrics.items():
         for against, found in measures.items():
@@ -134,9 +135,12 @@ def differing_numbers(stored: Outcome, here: Outcome, *, reference: bool) -> Ite
         yield from _mapping(f"{stage} ", searched, here.search.get(stage, {}))
     for against, floors in stored.floors.items():
         yield from _mapping("floor ", floors, here.floors.get(against, {}))
-    if reference:
-        told, made = ([str(flag.id) for flag in one.flags] for one in (stored, here))
-        yield "flags", ", ".join(told) or "none", ", ".join(made) or "none", told == made
+
+
+def flags(stored: Outcome, here: Outcome) -> Number:
+    """The failed soundness checks, by their ids."""
+    told, made = ([flag.id for flag in one.flags] for one in (stored, here))
+    return "flags", ", ".join(told) or "none", ", ".join(made) or "none", told == made
 
 
 def _mapping(what: str, stored: Mapping[str, float], here: Mapping[str, float]) -> Iterator[Number]:

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from robusthash.errors import RobustHashError
-from robusthash.evaluation.reproducing.comparing import differing_numbers
+from robusthash.evaluation.reproducing.comparing import flags, numbers_of_codes
 from robusthash.evaluation.reproducing.outcome import Compared, Kept
-from robusthash.evaluation.tasks.rescore import again, place
+from robusthash.evaluation.tasks.rescore import again
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.arrays import read_arrays
 from robusthash.results import QueryArrays, Record, ResultStore, read_record
+from robusthash.results.comparing.keys import reference_key
 from robusthash.specs import Role
 
 
@@ -73,7 +74,7 @@ def stored_numbers(stored: StoredCell, resources: Resources) -> Compared:
     if arrays is None:
         return Compared(what=Kept.STORED, same=0, of=0, first="the record came without its arrays")
     new, scores = again(record, record, arrays, stored.database, resources, stored.reference)
-    found = list(differing_numbers(record.outcome, new.outcome, reference=_judged(stored)))
+    found = list(numbers_of_codes(record.outcome, new.outcome))
     means = {name: arrays.columns[name] for name in record.outcome.imagery if name in arrays.columns}
     for name, values in means.items():
         told, mean = record.outcome.imagery[name], float(values.mean())
@@ -82,6 +83,8 @@ def stored_numbers(stored: StoredCell, resources: Resources) -> Compared:
         kept = arrays.scores.get(key)
         same = kept is not None and np.allclose(kept, values, rtol=1e-9, atol=1e-12, equal_nan=True)
         found.append((f"{key.stored} of each query", "stored", "other", same))
+    if _judged(stored):
+        found.append(flags(record.outcome, new.outcome))
     wrong = [(name, told, here) for name, told, here, same in found if not same]
     return Compared(
         what=Kept.STORED,
@@ -108,6 +111,6 @@ def _is_reference(one: Record, record: Record) -> bool:
     return (
         one.attack.role is Role.REFERENCE
         and one.digest != record.digest
-        and place(one) == place(record)
+        and reference_key(one) == reference_key(record)
         and one.scoring.headline == record.scoring.headline
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from robusthash.contracts import PIXELS, Attack, Modality
+from robusthash.contracts import IMAGE, PIXELS, Attack, Modality
 from robusthash.errors import CheckpointError
 from robusthash.evaluation.crafting.absent import AbsentSystem
 from robusthash.evaluation.crafting.job import Job
@@ -55,6 +55,16 @@ class PreparedCell:
     attack: Chosen[Attack]
     record: Record
     shared: Shared
+
+    @property
+    def shows_images(self) -> bool:
+        """Whether its queries are images, so that there are pictures of them."""
+        return self.system.modality.name == IMAGE
+
+    @property
+    def dropped(self) -> bool:
+        """Whether one of its systems is no longer in use, so that the cell has to be prepared again."""
+        return self.system.dropped or self.surrogate.dropped
 
     @property
     def shards(self) -> list[range]:

@@ -1,9 +1,10 @@
 """Tells observers how a run goes, and how it ends, however that is."""
 
 import time
+from bisect import bisect
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -26,26 +27,40 @@ class Observed:
     Attributes:
         host: the plugins, with their observers.
         outcome: what has been evaluated.
+        places: positions in the plan of the outcome's records.
+        failed_places: likewise, of its failures.
     """
 
     host: PluginHost
     outcome: RunOutcome
+    places: list[int] = field(default_factory=list)
+    failed_places: list[int] = field(default_factory=list)
 
-    def finished(self, record: Record, *, reused: bool) -> None:
-        """Adds a record to the outcome, and tells of it.
+    def finished(self, record: Record, place: int, *, reused: bool) -> None:
+        """Adds a record to the outcome, in the order of the plan, and tells of it when it is there.
 
         Args:
             record: the record.
+            place: position of its cell in the plan.
             reused: whether it had been stored before.
         """
-        self.outcome.records.append(record)
+        at = bisect(self.places, place)
+        self.places.insert(at, place)
+        self.outcome.records.insert(at, record)
         if reused:
             self.outcome.reused.add(record.digest)
         self.host.notify("robusthash_cell_finished", record=record, reused=reused)
 
-    def failed(self, failure: Failure) -> None:
-        """Adds a failure to the outcome, and tells of it."""
-        self.outcome.failures.append(failure)
+    def failed(self, failure: Failure, place: int) -> None:
+        """Adds a failure to the outcome, in the order of the plan, and tells of it when it is there.
+
+        Args:
+            failure: the failure.
+            place: position of its cell in the plan.
+        """
+        at = bisect(self.failed_places, place)
+        self.failed_places.insert(at, place)
+        self.outcome.failures.insert(at, failure)
         self.host.notify(
             "robusthash_cell_failed",
             cell=_cell_info(failure.cell),

@@ -32,21 +32,40 @@ class CellTask:
 
 
 class ShardWorker:
-    """Runs shards with the victims that it has loaded. A cell is prepared once for all its shards.
+    """Runs shards with the victims that it has loaded. A cell is prepared once for all its shards, as cells are mixed.
 
     Args:
         systems: the victims.
         cells: the plan.
     """
 
+    most = 4  #: prepared cells that are kept
+
     def __init__(self, systems: Systems, cells: Sequence[Cell]) -> None:
         self._systems = systems
         self._cells = cells
-        self._prepared: PreparedCell | None = None
+        self._prepared: dict[int, PreparedCell] = {}  # by position in the plan, the last one used last
 
-    def take(self, prepared: PreparedCell) -> None:
-        """Sets the current cell, which has been prepared elsewhere."""
-        self._prepared = prepared
+    def take(self, place: int, prepared: PreparedCell) -> None:
+        """Keeps a cell that has been prepared elsewhere.
+
+        Args:
+            place: its position in the plan.
+            prepared: the cell.
+        """
+        self._prepared = {other: one for other, one in self._prepared.items() if not one.dropped}
+        self._prepared.pop(place, None)
+        self._prepared[place] = prepared
+        if len(self._prepared) > self.most:
+            self.forget(next(iter(self._prepared)))
+
+    def forget(self, place: int) -> None:
+        """Drops a cell that is done.
+
+        Args:
+            place: its position in the plan.
+        """
+        self._prepared.pop(place, None)
 
     def __call__(self, task: ShardTask) -> FinishedShard:
         """Runs one task. A :class:`RobustHashError` is returned, not raised."""
@@ -54,9 +73,10 @@ class ShardWorker:
         cell = self._cells[asked.place]
         try:
             with blaming(None, f"attack shard {task.shard} of {cell}"):
-                if self._prepared is None or self._prepared.cell != cell:
-                    self._prepared = prepare(cell, self._systems, asked.shared)
-                prepared = self._prepared
+                prepared = self._prepared.get(asked.place)
+                if prepared is None or prepared.dropped:
+                    prepared = prepare(cell, self._systems, asked.shared)
+                self.take(asked.place, prepared)
                 if prepared.record.digest != asked.digest:
                     raise ContractError(
                         f"a worker process made another model, dataset or environment of {cell} than this process",
@@ -67,7 +87,6 @@ class ShardWorker:
                 result = run_shard(prepared.job, rows, qualities=self._systems.resources.setting.qualities)
         except RobustHashError as error:
             self._systems.drop(cell.crafted_on)  # the attack may have changed the model
-            self._prepared = None
             return FinishedShard(task=task, error=error)
         return FinishedShard(task=task, result=result)
 

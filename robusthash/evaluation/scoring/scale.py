@@ -133,10 +133,8 @@ class Scale:
             name: Scores.cat(parts[name]) if name in parts else self._returned(metric, checks, labels)
             for name, metric in self.metrics.items()
         }
-        for name, each in scores.items():
-            _check(each, self.metrics[name], len(items))
         return Scored(
-            measures={name: _measure(each, self.seed) for name, each in scores.items()},
+            measures={name: measured(self.metrics[name], each, len(items), self.seed) for name, each in scores.items()},
             per_query={name: each.expected for name, each in scores.items()},
             neighbours=checks[k].found.ids.numpy(),
             search={
@@ -292,6 +290,18 @@ def _check(scores: Scores, metric: RankingMetric, queries: int) -> None:
         )
 
 
-def _measure(scores: Scores, seed: int) -> Measure:
+def measured(metric: RankingMetric, scores: Scores, queries: int, seed: int) -> Measure:
+    """The mean of a metric's scores, with its interval and its band over the orders of ties.
+
+    Args:
+        metric: whose scores they are.
+        scores: of all queries.
+        queries: how many there are.
+        seed: of the bootstrap.
+
+    Raises:
+        ContractError: the metric returned wrong values.
+    """
+    _check(scores, metric, queries)
     low, high = bootstrap_interval(scores.expected, weights=scores.counted, seed=seed)
     return Measure(value=scores.mean(), low=low, high=high, worst=scores.mean("worst"), best=scores.mean("best"))

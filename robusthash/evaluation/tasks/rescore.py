@@ -4,7 +4,7 @@ The results folder has all that is needed: the codes of the queries with each re
 victim. The new record is the one that an evaluation with these metrics would have stored.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from robusthash.files.storage import digest
 from robusthash.host import PluginHost, PluginKind
 from robusthash.metrics import Relevance
 from robusthash.results import Access, QueryArrays, Record, ResultStore
+from robusthash.results.comparing.keys import reference_key
 from robusthash.specs import Distance, Role, ScoreBy
 
 _MEMBERS = "members"  #: option of an attack's entry that names the members of an ensemble
@@ -59,17 +60,17 @@ def rescore(
     store = ResultStore(results)
     used = {PluginKind.METRIC: setting.metrics, PluginKind.RETRIEVER: _retrievers(records, resources)}
     resources.plugins.check_option_owners(used)
-    references: dict[str, Record] = {}
+    references: dict[Hashable, Record] = {}
     found: dict[str, Record] = {}
     for done, record in enumerate(sorted(records, key=lambda one: one.attack.role is not Role.REFERENCE), start=1):
         new = _asked(record, resources)
         stored = store.find(new.digest)
         if stored is None:
             found_here = store.arrays(record), store.database(record)
-            stored, arrays = again(record, new, *found_here, resources, references.get(place(record)))
+            stored, arrays = again(record, new, *found_here, resources, references.get(reference_key(record)))
             store.save(stored, arrays)
         if record.attack.role is Role.REFERENCE:
-            references[place(record)] = stored
+            references[reference_key(record)] = stored
         found[stored.digest] = stored
         progress(done, len(records), "scoring again")
     return list(found.values())
@@ -171,16 +172,3 @@ def _retrievers(records: Sequence[Record], resources: Resources) -> list[object]
         return [resources.setting.retriever]
     distances = {_space(record).distance for record in records}
     return [resources.retriever(distance).full_name for distance in distances]
-
-
-def place(record: Record) -> str:
-    """What a record and its reference have in common."""
-    defense = record.victim.defense
-    return digest(
-        {
-            "dataset": record.dataset.query_digest,
-            "victim": [record.victim.model.digest, defense.name if defense else None, record.victim.direction],
-            "radius": str(record.attack.radius.norm) + repr(record.attack.epsilon),
-            "seed": record.conditions.seed,
-        }
-    )

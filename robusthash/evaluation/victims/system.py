@@ -1,6 +1,8 @@
 """Systems: a victim with the database that it searches, in one direction."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -77,10 +79,13 @@ class System:
     Attributes:
         query_model: the tower that hashes queries, which is attacked.
         item_model: the tower that hashes items.
+        dropped: whether it is not to be used for anything new.
 
     Raises:
         CapabilityError: the victim has no tower for a modality of the direction.
     """
+
+    dropped = False
 
     def __init__(self, victim: Victim, direction: Direction, resources: Resources) -> None:
         self.victim = victim
@@ -163,6 +168,7 @@ class Systems:
         self.resources = resources
         self._victims: dict[VictimPlan, dict[Direction, System]] = {}
         self._failed: dict[VictimPlan, RobustHashError] = {}
+        self._kept: Counter[System] = Counter()
 
     def get(self, plan: VictimPlan, direction: Direction) -> System:
         """A victim's system in one direction, created on first use. What has failed is not tried again.
@@ -216,12 +222,30 @@ class Systems:
             self._failed[plan] = error
             raise
 
+    @contextmanager
+    def kept(self, *systems: System) -> Iterator[None]:
+        """Keeps systems open until the context ends, also if they are dropped meanwhile."""
+        self._kept.update(systems)
+        try:
+            yield
+        finally:
+            self._kept.subtract(systems)
+            for system in set(systems):
+                if system.dropped:
+                    self._close(system)
+
     def drop(self, plan: VictimPlan) -> None:
         """Removes a victim, such as one whose model may have been changed."""
         for system in self._victims.pop(plan, {}).values():
-            system.close()
+            system.dropped = True
+            self._close(system)
 
     def close(self) -> None:
         """Closes every index."""
         for plan in list(self._victims):
             self.drop(plan)
+
+    def _close(self, system: System) -> None:
+        if not self._kept[system]:
+            del self._kept[system]
+            system.close()

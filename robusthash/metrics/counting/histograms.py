@@ -61,6 +61,17 @@ class DistanceHistograms(MeasuredCounts):
         rows = [np.searchsorted(row, places) for row in within]
         return np.stack(rows).astype(np.int64) if rows else np.empty((0, k), np.int64)
 
+    @classmethod
+    def of(cls, counts: Counts, bits: int) -> "DistanceHistograms":
+        """Histograms from counts of irrelevant items by distance, and then of relevant ones.
+
+        Args:
+            counts: (queries, 2 * (bits + 1)) int64.
+            bits: code length.
+        """
+        others, found = counts[:, : bits + 1], counts[:, bits + 1 :]
+        return cls(items=others + found, relevant=found.copy(), bits=bits)
+
     def __add__(self, other: "DistanceHistograms") -> "DistanceHistograms":
         """The histograms of two parts of a database together, wherever each was counted.
 
@@ -141,8 +152,7 @@ def distance_histograms(
         counts = count_products(
             query_packed, database_packed, *labels, bits, relevance, chunk_bytes or _CUDA_CHUNK, place
         )
-    others, found = counts[:, : bits + 1], counts[:, bits + 1 :]
-    return DistanceHistograms(items=others + found, relevant=found.copy(), bits=bits)
+    return DistanceHistograms.of(counts, bits)
 
 
 def _octets(packed: Codes) -> Octets:

@@ -1,7 +1,7 @@
 """When two victims or two attacks are the same: keys with their settings in a normal form."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 
 from robusthash.files.storage import digest
@@ -115,6 +115,11 @@ def victim_key(record: Record, *, any_size: bool = False) -> VictimKey:
         direction=victim.direction,
         index=plugin_key(index) if index else None,
     )
+
+
+def reference_key(record: Record) -> Hashable:
+    """What a record and that of the reference attack beside it have in common: victim, queries, radius and seed."""
+    return victim_key(record), record.dataset.query_digest, record.attack.radius, record.conditions.seed
 
 
 def method_key(attack: AttackUse, *, any_effort: bool = False) -> PluginKey:

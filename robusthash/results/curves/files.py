@@ -1,4 +1,4 @@
-"""Curves in Markdown, HTML, CSV and JSON."""
+"""Curves in Markdown, HTML, LaTeX, CSV and JSON."""
 
 import json
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from robusthash.results.curves.panels import Common, Curves, Point
 from robusthash.results.curves.sheets import sheets
 from robusthash.results.rendering.csv import lines_to_csv
 from robusthash.results.rendering.html import sheets_to_html
+from robusthash.results.rendering.latex import sheets_to_latex
 from robusthash.results.rendering.markdown import sheets_to_markdown
 
 
@@ -19,6 +20,11 @@ def curves_to_markdown(curves: Curves) -> str:
 def curves_to_html(curves: Curves) -> str:
     """The curves as HTML tables, one per panel."""
     return sheets_to_html(sheets(curves))
+
+
+def curves_to_latex(curves: Curves) -> str:
+    """The curves as LaTeX tables with booktabs, one per panel."""
+    return sheets_to_latex(sheets(curves))
 
 
 def curves_to_csv(curves: Curves) -> str:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FORMS = (".svg", ".png", ".pdf")
 
 _SIZE = (7.0, 4.2)  #: of a panel, in inches
+_TITLE = 300  #: characters of a title, which is wrapped
+_LABEL = 80  #: of a line in the legend
+_AXIS = 50  #: of the title of an axis
 _DOTS = 150  #: dots per inch, of a PNG
 _COLOURS = (
     "#0072b2",
@@ -99,7 +102,7 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
         line, colour = ("--", _GREY) if one.reference else next(styles)
         xs = [point.x for point in one.points]
         marker = "o" if len(xs) <= _MARKED else ""
-        label = _literal(f"{one.victim}, {one.attack}")
+        label = _literal(f"{one.victim}, {one.attack}", _LABEL)
         axes.plot(
             xs, [point.value for point in one.points], line, color=colour, marker=marker, markersize=4, label=label
         )
@@ -107,9 +110,9 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
         lows = [point.value if point.low is None else point.low for point in one.points]
         highs = [point.value if point.high is None else point.high for point in one.points]
         axes.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0)
-    axes.set_title(_literal(panel.common.text), fontsize="small", wrap=True)
-    axes.set_xlabel(_x_title(over, panel.common))
-    axes.set_ylabel(y_title(panel.common))
+    axes.set_title(_literal(panel.common.text, _TITLE), fontsize="small", wrap=True)
+    axes.set_xlabel(_literal(_x_title(over, panel.common), _AXIS))
+    axes.set_ylabel(_literal(y_title(panel.common), _AXIS))
     largest = max(point.value for point in points)
     axes.set_ylim(0, None if panel.common.metric == HAMMING or largest > 1 else 1.02)
     axes.grid(visible=True, alpha=0.3)
@@ -120,7 +123,7 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
         if logarithmic:
             axes.set_xscale("log")
         ticks = _apart(every, logarithmic=logarithmic)
-        axes.set_xticks([x for x, _ in ticks], [label for _, label in ticks])
+        axes.set_xticks([x for x, _ in ticks], [_literal(label, _AXIS) for _, label in ticks])
         axes.set_xticks([], minor=True)
 
 
@@ -129,12 +132,13 @@ def _x_title(over: Over, common: Common) -> str:
         return "epsilon (L2 radius, in [0, 1] pixels)"
     if over is Over.EPSILON and common.norm.counts:
         return x_name(over, common)
-    return _literal(f"{x_name(over, common)} of the attack") if over is Over.EFFORT else _AXES[over]
+    return f"{x_name(over, common)} of the attack" if over is Over.EFFORT else _AXES[over]
 
 
-def _literal(text: str) -> str:
-    """Text that matplotlib neither parses as mathematics nor leaves out of the legend."""
-    shown = visible(text).replace("$", r"\$")
+def _literal(text: str, most: int) -> str:
+    """Text that matplotlib neither parses as mathematics nor leaves out of the legend, and has room for."""
+    whole = visible(text)
+    shown = (whole if len(whole) <= most else f"{whole[: most // 2]}...{whole[-most // 2 :]}").replace("$", r"\$")
     return f" {shown}" if shown.startswith("_") else shown
 
 

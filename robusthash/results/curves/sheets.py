@@ -1,4 +1,4 @@
-"""Curves as tables of text, shared by terminal, Markdown and HTML."""
+"""Curves as tables of text, shared by Markdown, HTML and LaTeX."""
 
 from collections.abc import Iterable, Iterator
 

@@ -171,7 +171,7 @@ def _block(cell: Cell) -> str:
     }
     head = json.dumps(content, indent=2, ensure_ascii=False)[:-2]
     values = ", ".join(f"{value:.{DIGITS}f}" for value in paired_values(cell))
-    lines = f'{head},\n  "values": [{values}]\n}}'.splitlines()
+    lines = f'{head},\n  "values": [{values}]\n}}'.split("\n")  # a name may have other line breaks
     return "\n".join(f"    {line}" for line in lines)
 
 

@@ -114,7 +114,7 @@ class _Lines:
     """On which line of a file a rule stands; TOML parsers do not tell."""
 
     def __init__(self, text: str) -> None:
-        self._lines = text.splitlines()
+        self._lines = text.split("\n")  # the one line break of TOML: strings may have others
         self._from = 0
 
     def of(self, rule: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The leaderboard in Markdown, HTML, CSV and JSON."""
+"""The leaderboard in Markdown, HTML, LaTeX, CSV and JSON."""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from robusthash.results.leaderboard.sheets import sheets
 from robusthash.results.records.outcome import Score
 from robusthash.results.rendering.csv import lines_to_csv
 from robusthash.results.rendering.html import sheets_to_html
+from robusthash.results.rendering.latex import sheets_to_latex
 from robusthash.results.rendering.markdown import sheets_to_markdown
 
 
@@ -30,6 +31,16 @@ def to_html(leaderboard: Leaderboard, *, ties: bool = False) -> str:
         ties: show the band between the worst and the best order of ties instead of the 95 % interval.
     """
     return sheets_to_html(sheets(leaderboard, ties=ties))
+
+
+def to_latex(leaderboard: Leaderboard, *, ties: bool = False) -> str:
+    """The leaderboard as LaTeX tables with booktabs, the strongest attack and the most robust victim in bold.
+
+    Args:
+        leaderboard: as :func:`robusthash.results.build_leaderboard` makes it.
+        ties: show the band between the worst and the best order of ties instead of the 95 % interval.
+    """
+    return sheets_to_latex(sheets(leaderboard, ties=ties))
 
 
 def to_csv(leaderboard: Leaderboard) -> str:

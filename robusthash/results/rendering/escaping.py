@@ -4,7 +4,36 @@ import html
 import re
 
 _FORMULA = frozenset("=+-@＝＋－＠")  #: first characters of spreadsheet formulas
-_MARKDOWN = re.compile(r"[\\`*~|]|(?<!\w)_|_(?!\w)|\](?=[\[(])")
+_CELL = 32_000  #: characters; Excel continues a cell of more than 32,767 in the next line
+_LATEX = {
+    **{one: f"\\{one}" for one in "&%$#_{}"},
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "`": r"\textasciigrave{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "'": r"\textquotesingle{}",
+    "·": r"\textperiodcentered{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "∞": r"$\infty$",
+    "ε": r"$\varepsilon$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "→": r"$\to$",
+    "–": "--",
+    "—": "---",
+    "…": r"\ldots{}",
+}
+_LATEX_PAIR = re.compile(r"(?<=-)(?=-)|(?<=,)(?=,)")  #: in the middle of what a font shows as one character
+_LATEX_START = re.compile(r"\s*[\[*]")  #: what the end of a row before it takes for its own argument
+#: Letters beside ASCII that T1 fonts have.
+_LATEX_LETTERS = frozenset(map(chr, range(0xC0, 0x180))) - frozenset("÷ĦħĸĿŀŉŦŧſ")
+_MARKDOWN = re.compile(r"[\\`*~|]|(?<!\w)_|_(?!\w)|\](?=[\[(])|:(?=//)|(?<=www)\.")
+_MARKDOWN_BLOCK = re.compile(r"\s*\d*(?=[#+=.)-])")  #: at the start of a line, before what begins a block
 
 
 def visible(text: str) -> str:
@@ -25,6 +54,17 @@ def for_markdown(text: str) -> str:
     return _MARKDOWN.sub(r"\\\g<0>", html.escape(visible(text), quote=False))
 
 
+def markdown_line(text: str) -> str:
+    r"""Escapes text with which a line or an item of Markdown begins: no heading, list or rule either.
+
+    >>> markdown_line("# e"), markdown_line("1. e"), markdown_line("---")
+    ('\\# e', '1\\. e', '\\---')
+    """
+    shown = for_markdown(text).lstrip()
+    start = _MARKDOWN_BLOCK.match(shown)
+    return f"{shown[: start.end()]}\\{shown[start.end() :]}" if start else shown
+
+
 def for_html(text: str) -> str:
     """Escapes text for HTML, as content or as a quoted attribute.
 
@@ -32,6 +72,24 @@ def for_html(text: str) -> str:
     '&lt;b&gt; &quot;x&quot;'
     """
     return html.escape(visible(text))
+
+
+def for_latex(text: str) -> str:
+    r"""Escapes text for LaTeX with T1 fonts: no commands, comments, mathematics or further cells.
+
+    What no font of every engine has is written as its number.
+
+    >>> for_latex("a_b & 50 % \\input{x} 図")
+    'a\\_b \\& 50 \\% \\textbackslash{}input\\{x\\} U+56F3'
+    """
+    shown = "{}".join(map(_latex, _LATEX_PAIR.split(visible(text))))
+    return f"{{}}{shown}" if _LATEX_START.match(shown) else shown
+
+
+def _latex(text: str) -> str:
+    return "".join(
+        _LATEX.get(one) or (one if one.isascii() or one in _LATEX_LETTERS else f"U+{ord(one):04X}") for one in text
+    )
 
 
 def for_csv(value: object) -> object:
@@ -43,7 +101,8 @@ def for_csv(value: object) -> object:
     if not isinstance(value, str):
         return value
     text = visible(value)
-    return f"'{text}" if text.lstrip()[:1] in _FORMULA else text
+    shown = text if len(text) <= _CELL else f"{text[:_CELL]}..."
+    return f"'{shown}" if shown.lstrip()[:1] in _FORMULA else shown
 
 
 def for_log(text: str) -> str:

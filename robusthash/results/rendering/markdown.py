@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from robusthash.results.rendering.escaping import for_markdown
+from robusthash.results.rendering.escaping import for_markdown, markdown_line
 from robusthash.results.rendering.sheet import Sheet, Table
 
 
@@ -11,11 +11,11 @@ def sheets_to_markdown(sheets: Iterable[Sheet]) -> str:
     blocks: list[str] = []
     for sheet in sheets:
         blocks.append(f"## {for_markdown(sheet.title)}")
-        blocks += [for_markdown(sheet.lead)] if sheet.lead else []
+        blocks += [markdown_line(sheet.lead)] if sheet.lead else []
         for table in sheet.tables:
             blocks += [f"### {for_markdown(table.caption)}"] if table.caption else []
             blocks.append(_table(table))
-        blocks += [f"- {for_markdown(note.text)}" for note in sheet.notes]
+        blocks += [f"- {markdown_line(note.text)}" for note in sheet.notes]
     return "\n\n".join(blocks) + "\n"
 
 

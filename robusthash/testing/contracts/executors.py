@@ -12,12 +12,14 @@ Importing this module needs pytest, which the core does not depend on.
 
 import os
 import platform
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -28,12 +30,14 @@ from robusthash.testing.contracts.objects import PluginObjectContract
 
 _FAILS = "fails"
 _DIES = "dies"
+_AHEAD = 8  #: tasks that are taken before one is run
+_MOST_AHEAD = 500  #: tasks that any executor may take before it yields one
 _SECONDS = 30.0  #: that whatever an executor started has to end in
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reversed(Executor):
-    """Runs shards in this process, the last one first: for tests that the order of shards changes nothing."""
+    """Runs shards in this process, of some the last one first: for tests that their order changes nothing."""
 
     @contextmanager
     def start(self, workplace: Workplace) -> Iterator[Running]:
@@ -45,9 +49,10 @@ class _Backwards(Running):
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    def run(self, tasks: Sequence[ShardTask]) -> Iterator[FinishedShard]:
-        for task in reversed(tasks):
-            yield self._work(task)
+    def run(self, tasks: Iterable[ShardTask]) -> Iterator[FinishedShard]:
+        left = iter(tasks)
+        while some := list(islice(left, _AHEAD)):
+            yield from map(self._work, reversed(some))
 
 
 class ExecutorContract(PluginObjectContract):
@@ -75,8 +80,31 @@ class ExecutorContract(PluginObjectContract):
                 workers |= {(one.result.machine, one.result.process, one.result.worker) for one in found}
         assert len({(machine, process) for machine, process, _ in workers}) == len(workers)
 
+    def test_cells_are_run_side_by_side(self, executor: Executor) -> None:
+        """The shards of several cells in one run: each is done once, and none is mixed up with another of its index."""
+        asked = [ShardTask(cell=cell, shard=shard) for shard in range(3) for cell in ("one", "two", "three")]
+        with executor.start(_workplace()) as running:
+            found = list(running.run(iter(asked)))
+        assert sorted(map(_told, found)) == sorted((task.cell, task.shard) for task in asked)
+        assert all(one.task in asked and one.result.answer == _answer(one.task) for one in found)
+
+    def test_tasks_are_taken_when_they_are_needed(self, executor: Executor) -> None:
+        """A few ahead at most, in the thread that the results are yielded in: with some of them, a model is made."""
+        taken: list[int] = []
+
+        def without_end() -> Iterator[ShardTask]:
+            for shard in count():
+                assert len(taken) < _MOST_AHEAD, "it takes tasks without end"
+                taken.append(threading.get_ident())
+                yield ShardTask(cell="one", shard=shard)
+
+        with executor.start(_workplace()) as running:
+            found = list(islice(running.run(without_end()), 5))
+        assert len({one.task.shard for one in found}) == len(found) == 5
+        assert set(taken) == {threading.get_ident()}
+
     def test_errors_are_told_and_not_raised(self, executor: Executor) -> None:
-        """With the error's class, text and hint, and no other shard is spoilt; the next cell is run as ever."""
+        """With the error's class, text and hint; every other shard is run, and the next cell as ever."""
         tasks = [ShardTask(cell="one", shard=0), ShardTask(cell=_FAILS, shard=1), ShardTask(cell="one", shard=2)]
         with executor.start(_workplace()) as running:
             found = list(running.run(tasks))
@@ -87,7 +115,7 @@ class ExecutorContract(PluginObjectContract):
         assert isinstance(failed.error, PluginError)
         assert (failed.error.message, failed.error.hint) == ("shard 1 is bad", "try another")
         rest = [one for one in found if one is not failed]
-        assert len({one.task.shard for one in rest}) == len(rest)
+        assert sorted(one.task.shard for one in rest) == [0, 2]
         assert all(one.result.answer == _answer(one.task) for one in rest)
         assert sorted(_told(one) for one in after) == [("next", shard) for shard in range(4)]
 
@@ -97,6 +125,20 @@ class ExecutorContract(PluginObjectContract):
             if next(iter(running.run(_tasks("one", 1)))).result.process == os.getpid():
                 pytest.skip("it works in this process")
             assert len(_errors(running, _tasks(_DIES, 1))) == 1
+
+    def test_a_worker_that_dies_loses_nothing(self, executor: Executor, tmp_path: Path) -> None:
+        """Its task is run again by another; or, where that cannot be, a StorageError ends the run."""
+        mark = tmp_path / "died"
+        tasks = [ShardTask(cell=f"{_DIES} once {mark}" if shard == 1 else "one", shard=shard) for shard in range(4)]
+        with executor.start(_workplace()) as running:
+            if next(iter(running.run(_tasks("one", 1)))).result.process == os.getpid():
+                pytest.skip("it works in this process")
+            try:
+                found = list(running.run(tasks))
+            except StorageError:
+                return
+        assert mark.exists()
+        assert sorted(one.task.shard for one in found if one.error is None) == [0, 1, 2, 3]
 
     def test_nothing_is_left_running(self, executor: Executor) -> None:
         """No process, and no thread."""
@@ -151,8 +193,12 @@ class _ToyWork:
     name: str = field(default_factory=lambda: uuid4().hex)
 
     def __call__(self, task: ShardTask) -> FinishedShard:
-        if task.cell == _DIES:
-            os._exit(3)
+        if task.cell.startswith(_DIES):
+            mark = Path(task.cell.removeprefix(f"{_DIES} once "))
+            if task.cell == _DIES or not mark.exists():
+                if task.cell != _DIES:
+                    mark.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
         if task.cell == _FAILS:
             error: RobustHashError = PluginError(f"shard {task.shard} is bad", hint="try another")
             return FinishedShard(task=task, error=error)

@@ -35,7 +35,7 @@ _HINTS = {
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "markdown", "csv", "json"]),
+    type=click.Choice(["table", "markdown", "latex", "csv", "json"]),
     default="table",
     show_default=True,
     help="Output format.",
@@ -71,7 +71,7 @@ def command(
     """
     from robusthash.results import ResultStore
     from robusthash.results.curves.curves import build_curves
-    from robusthash.results.curves.files import curves_to_csv, curves_to_json, curves_to_markdown
+    from robusthash.results.curves.files import curves_to_csv, curves_to_json, curves_to_latex, curves_to_markdown
     from robusthash.results.curves.panels import Over
     from robusthash.results.curves.terminal import render_curves
 
@@ -89,7 +89,7 @@ def command(
     if form == "table":
         out().print(render_curves(curves))
     else:
-        writers = {"markdown": curves_to_markdown, "csv": curves_to_csv}
+        writers = {"markdown": curves_to_markdown, "latex": curves_to_latex, "csv": curves_to_csv}
         click.echo(writers.get(form, curves_to_json)(curves), nl=False)
     if plot is not None:
         from robusthash.results.curves.plots import save_plot

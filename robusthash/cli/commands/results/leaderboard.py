@@ -13,7 +13,7 @@ from robusthash.cli.input.selection import select, selection_options
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "markdown", "csv", "json"]),
+    type=click.Choice(["table", "markdown", "latex", "csv", "json"]),
     default="table",
     show_default=True,
     help="Output format.",
@@ -37,7 +37,7 @@ def command(
     robusthash leaderboard
     robusthash leaderboard --attack 'rnm*' --format markdown
     """
-    from robusthash.results import ResultStore, build_leaderboard, render, to_csv, to_json, to_markdown
+    from robusthash.results import ResultStore, build_leaderboard, render, to_csv, to_json, to_latex, to_markdown
 
     store = ResultStore(results)
     selected = select(store, datasets=datasets, models=models, attacks=attacks)
@@ -45,5 +45,9 @@ def command(
     if form == "table":
         out().print(render(board, ties=ties))
     else:
-        writers = {"markdown": lambda: to_markdown(board, ties=ties), "csv": lambda: to_csv(board)}
+        writers = {
+            "markdown": lambda: to_markdown(board, ties=ties),
+            "latex": lambda: to_latex(board, ties=ties),
+            "csv": lambda: to_csv(board),
+        }
         click.echo(writers.get(form, lambda: to_json(board))(), nl=False)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from robusthash.results.gate.rules import Level
 from robusthash.results.gate.verdict import Check, State, Verdict
 from robusthash.results.gate.wording import details, finding, headline, title
-from robusthash.results.rendering.escaping import for_annotation, for_markdown
+from robusthash.results.rendering.escaping import for_annotation, for_markdown, markdown_line
 
 _LONGEST = 900_000  #: bytes; GitHub drops a summary of more than 1 MiB as a whole
 _SHOWN = 10  #: annotations of each kind that GitHub shows for one step
@@ -21,12 +21,12 @@ def to_summary(verdict: Verdict) -> str:
     blocks = [f"## {_SIGNS[verdict.state]} robusthash {headline(verdict)}"]
     checks = sorted(verdict.checks, key=lambda check: check.state is State.PASS)
     blocks += [_told(check, verdict) for check in checks if check.state is not State.PASS]
-    blocks += [f"> {for_markdown(notice.text)}" for notice in verdict.notices]
+    blocks += [f"> {markdown_line(notice.text)}" for notice in verdict.notices]
     rows = [_row(check) for check in checks]
     return (
         "\n\n".join(_cut(blocks, "\n\n", _LONGEST // 2))
         + f"\n\n{_HEAD}\n"
-        + "\n".join(_cut(rows, "\n", _LONGEST // 2))
+        + "\n".join(_cut(rows, "\n", _LONGEST // 2, told="| | {} | | | | |"))
         + "\n"
     )
 
@@ -57,7 +57,7 @@ def _kind(check: Check, verdict: Verdict) -> str:
 def _told(check: Check, verdict: Verdict) -> str:
     lines = [finding(check, verdict.confidence), *details(check)]
     head = f"**{check.state}{' (warning)' if check.rule.level is Level.WARN else ''}: {for_markdown(title(check))}**"
-    return "\n".join([head, "", *(f"- {for_markdown(line)}" for line in lines)])
+    return "\n".join([head, "", *(f"- {markdown_line(line)}" for line in lines)])
 
 
 def _row(check: Check) -> str:
@@ -68,13 +68,13 @@ def _row(check: Check) -> str:
     return f"| {_SIGNS[check.state]} | {' | '.join(map(for_markdown, cells))} |"
 
 
-def _cut(parts: list[str], between: str, most: int) -> list[str]:
-    """As many parts as fit, and a line that says how many do not."""
+def _cut(parts: list[str], between: str, most: int, *, told: str = "{}") -> list[str]:
+    """As many parts as fit, and one that says how many do not, in place of the braces."""
     kept: list[str] = []
     size = 0
     for part in parts:
         size += len((part + between).encode())
         if size > most:
-            return [*kept, f"and {len(parts) - len(kept)} more: see the other reports"]
+            return [*kept, told.format(f"and {len(parts) - len(kept)} more: see the other reports")]
         kept.append(part)
     return kept

@@ -1,0 +1,1 @@
+"""What a report shows of one record, computed from its stored arrays."""

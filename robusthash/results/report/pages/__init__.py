@@ -1,0 +1,1 @@
+"""The pages of a report: templates, style sheet, script, and the files that are made of them."""

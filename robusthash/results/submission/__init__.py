@@ -1,0 +1,1 @@
+"""Submissions to a public leaderboard: results folders of strangers, and what speaks against them."""
