@@ -22,11 +22,13 @@ from robusthash.cli.config.schema import schema
 from robusthash.hookspecs import offers
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import describe
+from robusthash.results.report.feed import feed_schema
 from robusthash.scaffold import blueprint
 from robusthash.specs import ModelSpec
 from robusthash.testing.imports import PUBLIC
 
 DOCS = Path(__file__).parent
+SCHEMAS = {"robusthash.schema.json": schema, "feed.schema.json": feed_schema}  #: what makes each published schema
 WIDTH = 100  #: columns of the help texts
 
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>\S+) ?(?P<argument>.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -39,7 +41,8 @@ def main() -> None:
         new = refreshed(old)
         if new != old:
             page.write_text(new, encoding="utf-8")
-    (DOCS / "robusthash.schema.json").write_text(json.dumps(schema(), indent=2) + "\n", encoding="utf-8")
+    for name, content in SCHEMAS.items():
+        (DOCS / name).write_text(json.dumps(content(), indent=2) + "\n", encoding="utf-8")
 
 
 def refreshed(page: str) -> str:
@@ -253,12 +256,22 @@ FIRST_PARTY = frozenset(
         "robusthash",
         *(
             f"robusthash-{part}"
-            for part in ("attacks", "crossmodal", "datasets", "defenses", "faiss", "models", "trackers")
+            for part in (
+                "attacks",
+                "crossmodal",
+                "datasets",
+                "defenses",
+                "faiss",
+                "lancedb",
+                "models",
+                "pgvector",
+                "trackers",
+            )
         ),
     }
 )
 
-_SHARED = frozenset({"plugin_object"})  #: fixtures that subclasses of a contract have no use for
+_SHARED = frozenset({"plugin_object", "_closed"})  #: fixtures that subclasses of a contract have no use for
 
 _WRITERS: dict[str, Callable[[str], str]] = {
     "cli": cli,

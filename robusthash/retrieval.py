@@ -19,6 +19,8 @@ from robusthash.errors import OptionError
 from robusthash.hashing import unpack, words
 from robusthash.metrics.counting.distances import DescriptorDistances
 
+_CPU_BLOCK = 1 << 16  #: codes whose distances are in memory at once on the CPU
+_NEIGHBOURS = 4  #: least size of a block, in neighbours: what is kept of a block is sorted in again
 _CPU_CHUNK = 1 << 21  #: distances of descriptors in memory at once on the CPU, about 12 bytes each
 
 __all__ = ["DescriptorIndex", "TorchRetriever"]
@@ -58,7 +60,9 @@ class TorchRetriever(Retriever):
 
 
 class WordIndex(Index):
-    """Popcounts of machine words, one query at a time, so that buffers stay in the processor's cache.
+    """Popcounts of machine words, one query and block of items at a time, so that buffers stay in the core's cache.
+
+    It holds a copy of the packed items, and nothing beside it that grows with their number.
 
     Args:
         items: (size, ceil(bits / 8)) uint8 packed codes.
@@ -69,42 +73,61 @@ class WordIndex(Index):
 
     def __init__(self, items: Tensor, space: Space, key: str, capabilities: RetrieverCapabilities) -> None:
         super().__init__(items, space, key, capabilities)
-        self._columns = np.ascontiguousarray(words(items).T)
+        self._items = items.detach().to("cpu", copy=True)
         self._keys: type[np.uint32 | np.uint64] = np.uint32 if (space.size + 1) * self.size < 2**32 else np.uint64
 
     def _search(self, queries: Tensor, k: int) -> Neighbours:
-        distances = np.empty((len(queries), k), dtype=np.int64)
-        ids = np.empty_like(distances)
-        every, size = np.arange(self.size, dtype=self._keys), self._keys(self.size)
-        for row, found in enumerate(self._distances(queries)):
-            keys = np.multiply(found, size, dtype=self._keys) + every
-            distances[row], ids[row] = np.divmod(np.sort(np.partition(keys, k - 1)[:k]), size)
+        size, block = self._keys(self.size), max(_CPU_BLOCK, _NEIGHBOURS * k)
+        every = np.arange(min(block, self.size), dtype=self._keys)
+        best = np.empty((len(queries), k), self._keys)
+        for row, start, found in self._distances(queries, block):
+            if not start:
+                keys = np.multiply(found, size, dtype=self._keys) + every
+                best[row] = np.partition(keys, k - 1)[:k]
+                continue
+            # Of items at the distance of the last neighbour, those that were seen before have the smaller positions.
+            nearer = np.flatnonzero(found < best[row].max() // size)
+            if len(nearer):
+                keys = np.multiply(found[nearer], size, dtype=self._keys) + nearer.astype(self._keys)
+                best[row] = np.partition(np.concatenate([best[row], keys + self._keys(start)]), k - 1)[:k]
+        distances, ids = (part.astype(np.int64) for part in np.divmod(np.sort(best, axis=1), size))
         return Neighbours(distances=torch.from_numpy(distances), ids=torch.from_numpy(ids))
 
     def _within(self, queries: Tensor, radius: float) -> Ball:
-        counts, distances, ids = [0], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for found in self._distances(queries):
+        near: list[list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]] = [[] for _ in queries]
+        for row, start, found in self._distances(queries, _CPU_BLOCK):
             inside = np.flatnonzero(found <= radius)
-            order = inside[np.argsort(found[inside], kind="stable")]
+            near[row].append((found[inside].astype(np.int64), inside + start))
+        counts, distances, ids = [0], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+        for parts in near:
+            one, places = (np.concatenate(part) for part in zip(*parts, strict=True))
+            order = np.argsort(one, kind="stable")
             counts.append(len(order))
-            distances.append(found[order].astype(np.int64))
-            ids.append(order)
+            distances.append(one[order])
+            ids.append(places[order])
         return Ball(
             offsets=torch.tensor(counts).cumsum(0),
             distances=torch.from_numpy(np.concatenate(distances)),
             ids=torch.from_numpy(np.concatenate(ids)),
         )
 
-    def _distances(self, queries: Tensor) -> Iterator[npt.NDArray[np.uint16]]:
-        """Distances of each query to all items: (size,) uint16, in a buffer that the next query overwrites."""
-        total = np.empty(self.size, np.uint16)
-        differing = np.empty(self.size, np.uint64)
-        for query in words(queries):
-            total.fill(0)
-            for column, word in zip(self._columns, query, strict=True):
-                np.bitwise_xor(column, word, out=differing)
-                total += np.bitwise_count(differing)
-            yield total
+    def _distances(self, queries: Tensor, block: int) -> Iterator[tuple[int, int, npt.NDArray[np.uint16]]]:
+        """Distances of each query to each block of items, the blocks in their order.
+
+        Yields:
+            The query's row, the position of the block's first item, and its distances in a buffer that is overwritten.
+        """
+        codes = words(queries)
+        for start in range(0, self.size, block):
+            columns = np.ascontiguousarray(words(self._items[start : start + block]).T)
+            total = np.empty(columns.shape[1], np.uint16)
+            differing, ones = np.empty(columns.shape[1], np.uint64), np.empty(columns.shape[1], np.uint8)
+            for row, query in enumerate(codes):
+                total.fill(0)
+                for column, word in zip(columns, query, strict=True):
+                    np.bitwise_count(np.bitwise_xor(column, word, out=differing), out=ones)
+                    np.add(total, ones, out=total)
+                yield row, start, total
 
 
 class TableIndex(Index):

@@ -12,7 +12,7 @@ from robusthash.host import PluginHost, PluginKind
 from robusthash.retrieval import MatrixIndex, TorchRetriever, WordIndex
 from robusthash.specs import RetrieverSpec
 from robusthash.testing import RetrieverContract
-from robusthash.testing.brute_force import random_codes, slow_ranking
+from robusthash.testing.brute_force import random_codes, random_items, slow_ranking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,3 +98,19 @@ def test_wrong_options_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert isinstance(TorchRetriever().index(random_codes(3, 16, seed=6), Space.hamming(16)), WordIndex)
+
+
+@pytest.mark.parametrize("block", [1, 3, 16, 50])
+@pytest.mark.parametrize("k", [1, 4, 50])
+def test_blocks_of_items_do_not_matter(block: int, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    space = Space.hamming(12)
+    queries, items = random_items(6, space, seed=1), random_items(50, space, seed=2, distinct=9)
+    with TorchRetriever(device="cpu").index(items, space) as index:
+        whole, ball = index.search(queries, k), index.within(queries, 4)
+        monkeypatch.setattr("robusthash.retrieval._CPU_BLOCK", block)
+        monkeypatch.setattr("robusthash.retrieval._NEIGHBOURS", 1)
+        parts, part_ball = index.search(queries, k), index.within(queries, 4)
+    for left, right in ((whole, parts), (ball, part_ball)):
+        assert torch.equal(left.distances, right.distances)
+        assert torch.equal(left.ids, right.ids)
+    assert torch.equal(ball.offsets, part_ball.offsets)

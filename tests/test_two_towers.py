@@ -86,3 +86,15 @@ def test_a_dataset_of_images_has_no_texts(tmp_path: Path, capsys: pytest.Capture
     command = ["eval", "--model", "lsh", "--attack", "hinge", "--direction", "i2t", "--queries", "4", "--quiet"]
     assert run([*command, "--results", str(tmp_path)]) == 2
     assert "dataset digits has images, and not what direction i2t needs" in capsys.readouterr().err
+
+
+def test_pictures_are_kept_of_images_alone(towers: list[str], tmp_path: Path) -> None:
+    assert run([*towers, *ALL, "--attack", "noise", "--keep-pictures", "2"]) == 0
+    store = ResultStore(tmp_path / "results")
+    kept = {record.victim.direction: store.pictures(record) for record in store.load_all()[0]}
+    assert {direction for direction, pictures in kept.items() if pictures} == {Direction.I2I, Direction.I2T}
+    assert all(pictures is None or len(pictures) == 2 for pictures in kept.values())
+    assert {way: len(pictures.items) > 0 for way, pictures in kept.items() if pictures} == {
+        Direction.I2I: True,
+        Direction.I2T: False,  # texts have no thumbnails
+    }

@@ -16,7 +16,7 @@ from robusthash.api.settings import AnyPath, Options, Settings, make_settings
 from robusthash.api.surroundings import frozen, reporting
 from robusthash.contracts import Attack, CrossModalHashModel, Defense, Executor, HashModel
 from robusthash.epsilon import Radius
-from robusthash.errors import OptionError, RobustHashWarning
+from robusthash.errors import OptionError, RobustHashWarning, UsageError
 from robusthash.evaluation import Failure, Request, RunOutcome, choose_executor
 from robusthash.evaluation import evaluate as run
 from robusthash.evaluation.planning.defaults import settled
@@ -67,6 +67,7 @@ def evaluate(
     executor: str | Executor | None = None,
     workers: int = 1,
     force: bool = False,
+    keep_pictures: int = 0,
     progress: bool | None = None,
     **settings: Unpack[Settings],
 ) -> Evaluation:
@@ -95,6 +96,8 @@ def evaluate(
         executor: where shards are run: a registered name or an executor.
         workers: processes on this machine, if no executor is given.
         force: evaluate again what is stored.
+        keep_pictures: of how many queries of each record pictures are kept in the folder ``results``: of those on which
+            the attack achieved most.
         progress: show progress bars; None shows them in a notebook and on a terminal.
         settings: other fields of :class:`~robusthash.evaluation.RunSettings`: ``queries``, ``metrics``, ``seed``,
             ``device``, ``retriever``, ``relevance`` ...
@@ -126,6 +129,9 @@ def evaluate(
     host = installed()
     request = settled(request, host)
     place = _executor(executor, arguments.number(workers, "workers", least=1), host, request)
+    pictures = arguments.number(keep_pictures, "keep_pictures", least=0)
+    if pictures and results is None:
+        raise UsageError("pictures are kept beside records, and there is no folder", hint="pass results='results' too")
     kept = None if results is None else arguments.path(results, "results")
     own = [model for model in everyone if not isinstance(model, str)]
     with (
@@ -133,7 +139,15 @@ def evaluate(
         reporting(progress=progress) as report,
         frozen(*own),
     ):
-        outcome = run(request, host, results=Path(folder), progress=report, executor=place, force=force)
+        outcome = run(
+            request,
+            host,
+            results=Path(folder),
+            progress=report,
+            executor=place,
+            force=force,
+            keep_pictures=pictures,
+        )
     _tell_failures(outcome)
     return Evaluation(outcome.records, failures=outcome.failures)
 

@@ -51,7 +51,9 @@ def store_made_up(
         database = {"packed": _packed(random, items, bits), "labels": labels}
         arrays, images = _arrays(random, record, queries, items, pictures, side)
         known = with_digest(_measured(record, arrays))
-        store.save(known, arrays, _pictures(random, images, arrays) if pictures else None)
+        store.save(known, arrays)
+        if pictures:
+            store.save_pictures(known, _pictures(random, images, arrays))
         store.save_database(known, database)
         stored.append(known)
     return stored

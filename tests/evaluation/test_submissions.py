@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 
 from robusthash.cli import run
+from robusthash.contracts import silent
 from robusthash.evaluation import Request, RunSettings, evaluate
+from robusthash.evaluation.tasks.rescore import again
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.arrays import read_arrays, write_arrays
 from robusthash.files.storage import digest
 from robusthash.host import PluginHost
@@ -133,27 +136,27 @@ def _without(folder: Path, pattern: str) -> None:
 
 
 FORGERIES: dict[str, tuple[Forge, Check, str]] = {
-    "another number": (told(_strong), Check.NUMBERS, "map of the adversarial queries is"),
+    "another number": (told(_strong), Check.NUMBERS, "adversarial map is"),
     "a narrower interval": (
         told(lambda one: one["metrics"]["clean"]["map"].update(low=one["metrics"]["clean"]["map"]["value"])),
         Check.NUMBERS,
-        "low of map of the clean queries",
+        "clean map (low) is",
     ),
     "another band of ties": (
         told(lambda one: one["metrics"]["adversarial"]["map"].update(worst=0.0)),
         Check.NUMBERS,
-        "worst of map",
+        "adversarial map (worst) is",
     ),
     "another number for the target": (
         told(lambda one: one["metrics"]["adversarial"]["t-map"].update(value=0.99), "rnm-p2s"),
         Check.NUMBERS,
-        "t-map of the adversarial queries",
+        "adversarial t-map is",
     ),
     "another floor": (told(lambda one: one["floors"].update(random=0.3)), Check.NUMBERS, "floor random"),
     "a number too many": (
         told(lambda one: one["metrics"]["clean"].update(recall=one["metrics"]["clean"]["map"])),
         Check.NUMBERS,
-        "no metric of it gives",
+        "clean recall is",
     ),
     "scores of queries": (stored(lambda one: one.update({"clean/map": one["clean/map"][::-1]})), Check.NUMBERS, "map"),
     "codes of queries": (stored(lambda one: _inverted(one, "adversarial")), Check.NUMBERS, "hamming is not"),
@@ -161,7 +164,7 @@ FORGERIES: dict[str, tuple[Forge, Check, str]] = {
     "codes of the database": (
         stored(lambda one: _inverted(one, "packed"), "database-*.npz"),
         Check.NUMBERS,
-        "in the record, and the stored codes give",
+        "and from the arrays",
     ),
     "labels of queries": (stored(lambda one: one.update(labels=one["labels"][::-1])), Check.ARRAYS, "labels"),
     "fewer rows": (
@@ -172,7 +175,7 @@ FORGERIES: dict[str, tuple[Forge, Check, str]] = {
     "a radius that was not kept": (
         both(stored(_far), told(lambda one: one["imagery"].update(linf=0.5))),
         Check.NUMBERS,
-        "RH001",
+        "flags is none, and from the arrays RH001",
     ),
     "changes without changes": (
         both(
@@ -190,6 +193,11 @@ FORGERIES: dict[str, tuple[Forge, Check, str]] = {
         "digest",
     ),
     "another data set": (told(lambda one: one["dataset"].update(digest="f" * 64)), Check.COMPARABLE, "dataset_digest"),
+    "another name for the data": (
+        told(lambda one: one["dataset"].update(name="imagenet")),
+        Check.COMPARABLE,
+        "the data are the same",
+    ),
     "another protocol": (told(lambda one: one["protocols"].update(map="map/mine")), Check.COMPARABLE, "map/mine"),
     "a name with markup": (told(lambda one: one["attack"].update(name="<script>")), Check.TEXT, "markup"),
     "an option with an escape": (
@@ -308,5 +316,50 @@ def test_github_is_told_where(
     told(_strong)(folder)
     assert run(["submission", "check", str(folder), "--allow", "RH003"]) == 3
     out, err = capsys.readouterr()
-    assert f"::error file={path_of(folder)},title=submission%3A numbers::map of the adversarial" in err
+    assert f"::error file={path_of(folder)},title=submission%3A numbers::adversarial map is" in err
     assert "REFUSED" in out
+
+
+def _consistent(folder: Path, host: PluginHost) -> None:
+    """Claims that the attack changed no code of the first queries, and makes every number follow from that."""
+    path, store = path_of(folder), ResultStore(folder)
+    record = read_record(path)
+    arrays = store.arrays(record)
+    codes = dict(arrays.codes)
+    for stage in ("adversarial", "unrounded"):
+        codes[stage] = np.concatenate([codes["clean"][:4], codes[stage][4:]])
+    changed = unpacked(codes["clean"]) != unpacked(codes["adversarial"])
+    columns = {**arrays.columns, "hamming": changed.sum(1).astype(arrays.columns["hamming"].dtype)}
+    imagery = {**record.outcome.imagery, "hamming": float(columns["hamming"].mean())}
+    record = replace(record, outcome=replace(record.outcome, imagery=imagery))
+    arrays = replace(arrays, codes=codes, columns=columns)
+    metrics = tuple(record.scoring.protocols)
+    setting = RunSettings(metrics=(record.scoring.headline, *(name for name in metrics if name != "map")))
+    reference = read_record(path_of(folder, "noise"))
+    resources = Resources(setting, host, silent)
+    forged, scores = again(record, record, arrays, store.database(record), resources, reference)
+    store.save(forged, scores)
+
+
+def unpacked(codes: np.ndarray) -> np.ndarray:
+    return np.unpackbits(codes, axis=1)
+
+
+def test_a_consistent_forgery_is_found_by_reproducing_alone(
+    folder: Path, host: PluginHost, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert examined(capsys, folder, "--reproduce", 8, "--quiet") == (0, [])
+    _consistent(folder, host)
+    assert examined(capsys, folder) == (0, [])
+    code, found = examined(capsys, folder, "--reproduce", 8, "--quiet")
+    assert code == 3
+    assert [(one["check"], Path(one["file"])) for one in found] == [("reproduction", path_of(folder))]
+    assert "codes" in found[0]["message"]
+
+
+def test_what_cannot_be_made_again_is_inconclusive(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told(lambda one: one["attack"].update(name="mine", owner="nobody 1.0"))(folder)
+    code, found = examined(capsys, folder, "--reproduce", 8, "--quiet")
+    assert code == 4
+    assert [(one["check"], one["state"]) for one in found] == [("reproduction", "inconclusive")]
+    assert "mine" in found[0]["message"]

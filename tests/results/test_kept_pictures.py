@@ -80,7 +80,7 @@ def test_pictures_come_back_as_they_were_saved(store: ResultStore, record: Recor
 
 
 def test_saving_a_record_again_keeps_pictures_of_the_same_images_alone(store: ResultStore, record: Record) -> None:
-    store.save(record, ARRAYS, Pictures(**KEPT))
+    store.save_pictures(record, Pictures(**KEPT))
     store.save(record, ARRAYS)
     assert store.pictures(record) is not None
     other = QueryArrays(scores=ARRAYS.scores, columns={PIXELS: ARRAYS.column(PIXELS)[::-1]})
@@ -134,7 +134,8 @@ def test_a_file_that_is_no_archive_and_a_record_without_digests(store: ResultSto
     path.write_bytes(b"no archive")
     with pytest.raises(InputError, match="cannot read the arrays"):
         store.pictures(record)
-    store.save(record, QueryArrays(scores=ARRAYS.scores), Pictures(**KEPT))
+    store.save_pictures(record, Pictures(**KEPT))
+    store.save(record, QueryArrays(scores=ARRAYS.scores))
     with pytest.raises(InputError, match="lack pixels"):
         store.pictures(record)
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robusthash.limits import LARGEST, LARGEST_SIDE, MOST_BITS, MOST_WORKERS, SMALLEST_SIDE
+from robusthash.limits import LARGEST, LARGEST_SIDE, MOST_BITS, MOST_PICTURES, MOST_WORKERS, SMALLEST_SIDE
 from robusthash.numerals import ratio, whole
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Radius(_Text):
 BITS = Whole(1, MOST_BITS)
 COUNT = Whole(1)
 LENGTH = Real(0, LARGEST)
+PICTURES = Whole(0, MOST_PICTURES)
 PROBABILITY = Real(0, 1)
 QUALITY = Whole(1, 100)
 RADIUS = Radius()

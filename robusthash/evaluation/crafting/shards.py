@@ -1,7 +1,7 @@
 """Shards: fixed ranges of queries, each attacked as one batch and stored as one file. A crash loses at most one."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -89,7 +89,7 @@ class ShardFolder:
             _SECONDS: np.array([cost.seconds]),
             _BATCH: np.array([result.batch]),
         }
-        write_arrays(self._path(shard), result.arrays.to_arrays() | spent)
+        write_arrays(self.path(shard), result.arrays.to_arrays() | spent)
 
     def read(self, shard: int) -> ShardResult:
         """What :meth:`write` stored.
@@ -97,7 +97,7 @@ class ShardFolder:
         Raises:
             InputError: the file is missing or damaged.
         """
-        arrays = read_arrays(self._path(shard))
+        arrays = read_arrays(self.path(shard))
         try:
             told = [arrays.pop(name) for name in (_SPENT, _SECONDS, _BATCH)]
             (forward, backward, queries), (seconds,), (batch,) = told
@@ -107,32 +107,22 @@ class ShardFolder:
                 batch=int(batch),
             )
         except (KeyError, ValueError, TypeError) as error:
-            raise InputError(f"{self._path(shard)} is not a shard: {error}", hint="remove it, and run again") from error
-
-    def result(self, known: Mapping[int, ShardResult]) -> ShardResult:
-        """The result of all shards, when none is missing.
-
-        Args:
-            known: those that need not be read.
-
-        Raises:
-            InputError: the file of one is missing or damaged.
-        """
-        return ShardResult.cat([known.get(shard) or self.read(shard) for shard in range(self.shards)])
+            raise InputError(f"{self.path(shard)} is not a shard: {error}", hint="remove it, and run again") from error
 
     def remove(self) -> None:
         """Removes the folder, with all that an interrupted run has left in it; called once the record is stored."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _is_whole(self, shard: int) -> bool:
-        if not self._path(shard).exists():
+        if not self.path(shard).exists():
             return False
         try:
             self.read(shard)
         except InputError:
-            self._path(shard).unlink(missing_ok=True)
+            self.path(shard).unlink(missing_ok=True)
             return False
         return True
 
-    def _path(self, shard: int) -> Path:
+    def path(self, shard: int) -> Path:
+        """Where a shard is stored, or is to be."""
         return self.folder / f"{shard:05d}.npz"

@@ -1,7 +1,7 @@
 """Adversarial inputs that several cells of a run need: crafted once, and removed after the last of these cells.
 
 A transfer attack is crafted once for all victims, and members of an ensemble are not run again if they are evaluated in
-the same run.
+the same run. Pictures of the worst queries, which are known only when all are scored, are made of them too.
 """
 
 import shutil
@@ -32,14 +32,15 @@ class SharedCraft:
         cells: the plan.
         plugins: looks up the attacks.
         root: parent of the folders.
+        every: whether the inputs of each cell are needed again, after it, for pictures of them.
     """
 
-    def __init__(self, cells: Sequence[Cell], plugins: Plugins, root: Path) -> None:
+    def __init__(self, cells: Sequence[Cell], plugins: Plugins, root: Path, *, every: bool = False) -> None:
         self._root = root
         self._plugins = plugins
         self._needs = {cell: tuple(_keys(cell, plugins)) for cell in cells}
         self._left = Counter(key for needs in self._needs.values() for key in needs)
-        self._shared = {key for key, count in self._left.items() if count > 1}
+        self._shared = {key for key, count in self._left.items() if every or count > 1}
 
     def folders(self, cell: Cell) -> dict[str, Path]:
         """Folders of inputs that other cells need, too, by name of the cell's attack or of an ensemble's member."""

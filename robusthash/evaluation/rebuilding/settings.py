@@ -74,6 +74,26 @@ def settings_of(record: Record, given: Given, host: PluginHost) -> RunSettings:
     )
 
 
+def scoring_settings(record: Record, host: PluginHost) -> RunSettings:
+    """The settings by which stored codes are scored as in a record: those of its metrics and its retriever alone.
+
+    Args:
+        record: as stored.
+        host: the plugins.
+
+    Raises:
+        InputError: it was scored with something that is not installed, or was passed as an object.
+    """
+    options: Options = {}
+    _add(options, host, PluginKind.RETRIEVER, record.scoring.retriever)
+    return RunSettings(
+        retriever=name_of(host, PluginKind.RETRIEVER, record.scoring.retriever),
+        metrics=_metrics(record, host),
+        score_by=record.scoring.by,
+        options=options,
+    )
+
+
 _SAID_BY_THE_HOST = ("libraries", "weights", "backbone")  #: options of a model in a record that are not the plugin's
 
 

@@ -25,8 +25,9 @@ from robusthash.evaluation.reproducing.comparing import (
 )
 from robusthash.evaluation.reproducing.outcome import Compared, Kept, Reproduction, Verdict
 from robusthash.evaluation.reproducing.stored import StoredCell, read_stored, stored_numbers
-from robusthash.evaluation.running.assemble import assemble
+from robusthash.evaluation.running.assemble import assemble, outlined
 from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.caching import cache_folder
 from robusthash.host import PluginHost
@@ -184,7 +185,8 @@ def _scored(
     if cell.cell.direction.query == cell.cell.direction.item:
         with foreign(resources.data, "be read"):
             alike = twins(resources.queries, resources.data.database, cache_folder(), resources.progress)
-    return assemble(cell, result, stored.reference, alike, queries=len(rows))
+    known = outlined(cell, alike, queries=len(rows))
+    return assemble(*known, result, Scale.of(cell.system), stored.reference)
 
 
 def _names(cell: PreparedCell, rows: Sequence[int]) -> list[str]:

@@ -3,32 +3,25 @@
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from robusthash.boundary import blaming, breach, foreign
+from robusthash.boundary import blaming, breach
 from robusthash.contracts import FinishedShard, Running, ShardTask, run_tasks
 from robusthash.errors import RobustHashError, RobustHashWarning, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import SharedCraft
-from robusthash.evaluation.inspecting.pixels import twins
 from robusthash.evaluation.planning.plan import Cell, VictimPlan
-from robusthash.evaluation.running.assemble import assemble
 from robusthash.evaluation.running.cells import PreparedCell, prepare
 from robusthash.evaluation.running.observing import Observed
 from robusthash.evaluation.running.opened import OpenCell
 from robusthash.evaluation.running.outcome import Failure
+from robusthash.evaluation.running.pictures import add_pictures
 from robusthash.evaluation.running.references import References
-from robusthash.evaluation.running.same_victim import require_same_victim
+from robusthash.evaluation.running.storing import Places, Records
 from robusthash.evaluation.running.work import CellTask, ShardWorker
 from robusthash.evaluation.victims.system import Systems
-from robusthash.files.caching import cache_folder
 from robusthash.files.locks import held, locked
-from robusthash.results import CLEAN, Record, ResultStore
-from robusthash.specs import Direction
+from robusthash.results import Record
 
 
 class Grid:
@@ -43,8 +36,7 @@ class Grid:
         shared: adversarial inputs that several cells need.
         watched: is told what has become of each cell.
         worker: runs shards in this process.
-        store: the results folder.
-        shards: folder of unfinished cells.
+        places: where results are stored.
         force: whether to evaluate stored cells again.
     """
 
@@ -55,25 +47,25 @@ class Grid:
         shared: SharedCraft,
         watched: Observed,
         worker: ShardWorker,
+        places: Places,
         *,
-        store: ResultStore,
-        shards: Path,
-        force: bool,
+        force: bool = False,
     ) -> None:
         self._cells = cells
         self._systems = systems
         self._shared = shared
         self._watched = watched
         self._worker = worker
-        self._store = store
-        self._shards = shards
+        self._store = places.store
+        self._shards = places.shards
         self._force = force
+        self._pictures = places.pictures
         self._references = References(cells, systems.resources.plugins)
         self._left = list(range(len(cells)))  # cells that nobody has begun, by position in the plan
         self._later: list[int] = []  # cells that another run is at work on, or whose reference is one of these
         self._open: dict[int, OpenCell] = {}
         self._found: dict[int, dict[int, ShardResult]] = {}  # by cell and shard, of those that are open
-        self._clean: dict[tuple[VictimPlan, Direction], np.ndarray] = {}
+        self._records = Records(systems, places)
         self._fatal: BaseException | None = None
 
     def run(self, running: Running) -> None:
@@ -152,16 +144,14 @@ class Grid:
                 with blaming(None, f"evaluate {cell}"):
                     prepared = prepare(cell, systems, self._shared.folders(cell))
                     lock = self._shards / f"{prepared.record.digest[:32]}.lock"
-                    if not stack.enter_context(held(lock)):
-                        if not wait:
-                            self._later.append(place)
-                            return None
-                        stack.enter_context(locked(lock))
+                    if not self._locked(lock, stack, wait=wait):
+                        self._later.append(place)
+                        return None
                     stored = None if self._force else self._store.find(prepared.record.digest)
                     if stored is None:
                         stack.enter_context(systems.kept(prepared.system, prepared.surrogate))
                         return self._begun(place, prepared, stack)
-                    prepared.folder(self._shards).remove()
+                    self._reuse(prepared, stored)
             except StorageError:
                 raise
             except RobustHashError as error:
@@ -170,12 +160,28 @@ class Grid:
         self._finished(place, stored, reused=True)
         return None
 
+    def _locked(self, lock: Path, held_on: ExitStack, *, wait: bool) -> bool:
+        """Locks a cell, and says whether it could; if it is to wait, it can."""
+        if not held_on.enter_context(held(lock)):
+            if not wait:
+                return False
+            held_on.enter_context(locked(lock))
+        return True
+
+    def _reuse(self, prepared: PreparedCell, record: Record) -> None:
+        """Removes what is left of a cell whose record is stored, and keeps pictures of it if it has fewer."""
+        add_pictures(prepared, record, self._store, self._pictures)
+        prepared.folder(self._shards).remove()
+
     def _begun(self, place: int, prepared: PreparedCell, held: ExitStack) -> OpenCell:
         opened = OpenCell(prepared=prepared, folder=prepared.folder(self._shards))
         self._tell(opened)
         _ = prepared.job  # made before workers make theirs, so that they find what the attack learns in the cache
         self._worker.take(place, prepared)
-        opened.held = held.pop_all()
+        return self._opens(place, opened, held)
+
+    def _opens(self, place: int, opened: OpenCell, held_on: ExitStack) -> OpenCell:
+        opened.held = held_on.pop_all()
         self._open[place], self._found[place] = opened, {}
         return opened
 
@@ -209,40 +215,24 @@ class Grid:
         opened = self._open[place]
         if opened.error is not None and not opened.out:
             self._failed(place, opened.error)
-        elif opened.complete and self._references.known(place):
+        elif opened.complete:
             try:
                 with blaming(None, f"evaluate {opened.prepared.cell}"):
-                    record = self._assembled(place, opened)
+                    self._complete(place, opened)
             except StorageError:
                 raise
             except RobustHashError as error:
                 self._failed(place, error)
-            else:
-                self._finished(place, record, reused=False)
 
-    def _assembled(self, place: int, opened: OpenCell) -> Record:
-        prepared, result = opened.prepared, opened.folder.result(self._found[place])
-        victim, codes = (prepared.cell.victim, prepared.cell.direction), result.arrays.codes[CLEAN]
-        require_same_victim(codes, self._clean.setdefault(victim, codes), prepared.attack.use)
-        direction, database = prepared.cell.direction, prepared.system.database
-        alike = self._twins if direction.query == direction.item else None
-        record, arrays = assemble(prepared, result, self._references.of(place), alike)
-        searched = {"packed": database.representation.numpy(), "labels": database.labels.numpy()}
-        self._store.save_database(record, searched)
-        self._store.save(record, arrays)
-        opened.folder.remove()
-        return record
-
-    @cached_property
-    def _twins(self) -> npt.NDArray[np.int64] | None:
-        """The database item with exactly the pixels of each query, -1 for none; None without images.
+    def _complete(self, place: int, opened: OpenCell) -> None:
+        """What becomes of a cell whose shards are all there.
 
         Raises:
-            DatasetError: an image cannot be read.
+            RobustHashError: it cannot be scored.
         """
-        resources = self._systems.resources
-        with foreign(resources.data, "be read"):
-            return twins(resources.queries, resources.data.database, cache_folder(), resources.progress)
+        if self._references.known(place):
+            record = self._records.made(opened, self._found[place], self._references.of(place))
+            self._finished(place, record, reused=False)
 
     def _finished(self, place: int, record: Record, *, reused: bool) -> None:
         self._watched.finished(record, place, reused=reused)

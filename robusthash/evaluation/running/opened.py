@@ -1,5 +1,6 @@
 """A cell whose shards are being run."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -15,7 +16,8 @@ class OpenCell:
     Attributes:
         prepared: the cell.
         folder: its shards.
-        missing: indices of shards that are not stored.
+        only: indices of the shards that this run has to do; None is all.
+        missing: indices of those that are not stored.
         out: how many tasks the executor has that it has not finished.
         asked: whether it has been given all of them.
         error: why the cell has failed; None if it has not.
@@ -24,6 +26,7 @@ class OpenCell:
 
     prepared: PreparedCell
     folder: ShardFolder
+    only: Sequence[int] | None = None
     missing: list[int] = field(init=False)
     out: int = 0
     asked: bool = False
@@ -31,13 +34,13 @@ class OpenCell:
     held: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
-        self.missing = self.folder.missing()
+        self.missing = [shard for shard in self.folder.missing() if self.only is None or shard in self.only]
 
     @property
     def progress(self) -> tuple[int, int]:
         """How many of its queries are done, and how many there are."""
         shards = self.prepared.shards
-        queries = sum(map(len, shards))
+        queries = sum(len(shards[shard]) for shard in (range(len(shards)) if self.only is None else self.only))
         return queries - sum(len(shards[shard]) for shard in self.missing), queries
 
     @property

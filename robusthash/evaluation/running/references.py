@@ -26,6 +26,10 @@ class References:
                 earlier[beside] = (place, *self._before[place])
         self._records: dict[int, Record | None] = {}
 
+    def before(self, place: int) -> tuple[int, ...]:
+        """Positions of the cells whose records a cell may be shown beside, the latest in the plan first."""
+        return self._before[place]
+
     def settle(self, place: int, record: Record | None) -> None:
         """Notes the record of a cell; None if it has failed."""
         self._records[place] = record

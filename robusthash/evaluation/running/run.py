@@ -4,7 +4,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from robusthash.contracts import Executor, Progress, Workplace, in_use, silent
+from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation.crafting.shared import SharedCraft, scratch
+from robusthash.evaluation.planning.part import Part
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.running.checking import check, check_fitted, known
@@ -12,15 +14,18 @@ from robusthash.evaluation.running.executors import Local
 from robusthash.evaluation.running.grid import Grid
 from robusthash.evaluation.running.observing import observed
 from robusthash.evaluation.running.outcome import RunOutcome
+from robusthash.evaluation.running.part_grid import PartGrid
+from robusthash.evaluation.running.parts import SHARDS
 from robusthash.evaluation.running.space import least_written
+from robusthash.evaluation.running.storing import Places
 from robusthash.evaluation.running.work import ShardWorker, WorkerFactory
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.files.storage import remove_if_empty, removed_if_unused, require_space, require_writable
 from robusthash.host import PluginHost
+from robusthash.limits import MOST_PICTURES
 from robusthash.results import ResultStore
 
-_SHARDS = ".shards"  #: folder of unfinished cells, in the results folder
 SAMPLES = "samples"  #: folder of pictures of what attacks make of train images while they learn
 _CRAFTED = ".crafted"  #: folder of adversarial inputs that several cells need, in the results folder
 
@@ -33,6 +38,9 @@ def evaluate(
     progress: Progress = silent,
     executor: Executor | None = None,
     force: bool = False,
+    part: Part | None = None,
+    command: str = "",
+    keep_pictures: int = 0,
 ) -> RunOutcome:
     """Evaluates all cells of a request, and stores a record of each.
 
@@ -46,20 +54,36 @@ def evaluate(
         progress: called with (done, total, what) during long steps.
         executor: what runs shards; None is this process.
         force: whether to evaluate stored cells again.
+        part: the part of the shards to evaluate, which are left in the results folder for
+            :func:`~robusthash.evaluation.merging.merge.merge`; None is all of them.
+        command: that evaluates a part, with ``{part}`` for which, for what is told of missing ones.
+        keep_pictures: of how many queries of each cell pictures are kept beside its record, those on which the attack
+            achieved most (:func:`~robusthash.results.records.pictures.worst_queries`). They are no part of the record,
+            and there are none of texts.
 
     Raises:
+        OptionError: more pictures are asked for than are kept.
         UsageError: a name, an option or the results folder cannot be used.
         DatasetError: the dataset cannot be read.
         CheckpointError: a checkpoint cannot be read, or is of another model.
         StorageError: a result cannot be written; finished shards are kept.
     """
+    if force and part is not None:
+        raise UsageError("--force evaluates whole cells, and --shard parts", hint="remove the records instead")
+    if keep_pictures and part is not None:
+        raise UsageError(
+            "--keep-pictures keeps pictures of whole cells, and --shard evaluates parts",
+            hint="evaluate with --keep-pictures once the parts are merged: stored records are reused",
+        )
+    if not 0 <= keep_pictures <= MOST_PICTURES:
+        raise OptionError(f"pictures of {keep_pictures} queries", hint=f"keep those of 0 to {MOST_PICTURES}")
     place = executor or Local()
     resources = Resources(request.setting, host, progress, samples=results / SAMPLES)
     check(request, resources)
     require_writable(results, "--results")
     cells = plan(request, known(request, resources))
     check_fitted(cells, resources)
-    require_space(results, least_written(cells, resources), "the results")
+    require_space(results, least_written(cells, resources, pictures=keep_pictures), "the results")
     with (
         observed(request, host, len(cells), results=results, executor=place, force=force) as watched,
         ExitStack() as stack,
@@ -75,11 +99,14 @@ def evaluate(
         )
         running = stack.enter_context(in_use(place, workplace))
         stack.callback(remove_if_empty, results / _CRAFTED)
-        shared = SharedCraft(cells, resources.plugins, stack.enter_context(scratch(results / _CRAFTED)))
-        stack.callback(remove_if_empty, results / _SHARDS)
-        grid = Grid(
-            cells, systems, shared, watched, worker, store=ResultStore(results), shards=results / _SHARDS, force=force
-        )
+        crafted = stack.enter_context(scratch(results / _CRAFTED))
+        shared = SharedCraft(cells, resources.plugins, crafted, every=keep_pictures > 0)
+        stack.callback(remove_if_empty, results / SHARDS)
+        parties = cells, systems, shared, watched, worker
+        places = Places(store=ResultStore(results), shards=results / SHARDS, pictures=keep_pictures)
+        grid = Grid(*parties, places, force=force)
+        if part is not None:
+            grid = PartGrid(*parties, places, part=part, command=command)
         stack.callback(grid.close)
         grid.run(running)
     return watched.outcome

@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from robusthash.errors import InputError
-from robusthash.limits import LARGEST_SIDE
+from robusthash.limits import LARGEST_SIDE, MOST_PICTURES
 from robusthash.results.records.arrays import PIXELS, QueryArrays, input_digest
 from robusthash.results.records.record import Record
 from robusthash.results.records.stages import ADVERSARIAL, CLEAN, Against
 from robusthash.results.rendering.escaping import visible
 
-MOST = 1000  #: queries whose pictures are kept of one record
 SHOWN = 10  #: neighbours of a query whose thumbnails are kept, before and after each
 MOST_BYTES = 2 << 30  #: of all arrays together, unpacked
 
@@ -146,8 +145,8 @@ def _problems(pictures: Pictures) -> Iterator[str]:
         yield "clean and adversarial images have different sizes"
     if (pictures.cam_clean is None) != (pictures.cam_adversarial is None):
         yield "only one of cam_clean and cam_adversarial is there"
-    if len(pictures.rows) > MOST:
-        yield f"there are {len(pictures.rows)} queries, more than {MOST}"
+    if len(pictures.rows) > MOST_PICTURES:
+        yield f"there are {len(pictures.rows)} queries, more than {MOST_PICTURES}"
     if len(np.unique(pictures.rows)) != len(pictures.rows):
         yield "rows has a query twice"
     if (np.diff(pictures.items) <= 0).any():

@@ -60,13 +60,12 @@ class ResultStore:
             / f"{_safe(record.attack.name)}-{record.digest[:_NAMED]}.json"
         )
 
-    def save(self, record: Record, arrays: QueryArrays, pictures: "Pictures | None" = None) -> Path:
+    def save(self, record: Record, arrays: QueryArrays) -> Path:
         """Writes the arrays, then the record, each atomically: a record that exists is complete.
 
         Args:
             record: the result of one cell.
             arrays: of its queries.
-            pictures: of some of its queries; None keeps those that are there, if they are still of these arrays.
 
         Returns:
             Path of the record.
@@ -78,8 +77,6 @@ class ResultStore:
 
         path = self.path_of(record)
         write_arrays(path.with_suffix(".npz"), arrays.to_arrays())
-        if pictures is not None:
-            self.save_pictures(record, pictures)
         write_atomically(path, record.to_json().encode())
         return path
 
@@ -150,6 +147,7 @@ class ResultStore:
         return read_arrays(self.database_path(record))
 
     def database_path(self, record: Record) -> Path:
+        """Path of the codes and labels of the database that a record's victim searches."""
         """Path of the codes and labels of the database, which all records of a victim share."""
         defense = asdict(record.victim.defense) if record.victim.defense else None
         made_from = {"dataset": record.dataset.digest, "model": record.victim.model.digest, "defense": defense}

@@ -214,7 +214,7 @@ def build_report(
         sections=sections,
         sweeps=tuple(_sweeps(gathered)),
         verdict=verdict,
-        order=tuple(dict.fromkeys([*shown, *reversed(gathered.entries)])),
+        order=tuple(dict.fromkeys([*shown, *reversed(list(gathered.entries))])),
         pictures=pictures,
     )
 

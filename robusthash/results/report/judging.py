@@ -1,14 +1,46 @@
 """The gate's verdict on what a report shows."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from robusthash.errors import InputError
 from robusthash.results.gate.baseline import read_baseline
 from robusthash.results.gate.judging import Material, judge
+from robusthash.results.gate.rules import Level
 from robusthash.results.gate.settings import DEFAULT_BASELINE, GateSettings
 from robusthash.results.gate.values import read_scores
-from robusthash.results.gate.verdict import Verdict
+from robusthash.results.gate.verdict import State, Verdict
+from robusthash.results.gate.wording import details, finding, title
 from robusthash.results.report.sources import Gathered
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """A check of the gate in words.
+
+    Attributes:
+        state: how it ended.
+        warns: whether it is a rule that only warns.
+        title: what was judged by which rule.
+        told: how it ended, why, and what to do; a line each.
+    """
+
+    state: State
+    warns: bool
+    title: str
+    told: tuple[str, ...]
+
+
+def judgements(verdict: Verdict) -> Iterator[Judgement]:
+    """The checks in words, those that did not pass first."""
+    for check in sorted(verdict.checks, key=lambda one: one.state is State.PASS):
+        yield Judgement(
+            state=check.state,
+            warns=check.rule.level is Level.WARN,
+            title=title(check),
+            told=(finding(check, verdict.confidence), *details(check)),
+        )
 
 
 def verdict_on(gathered: Gathered, settings: GateSettings, *, newest: bool = False) -> Verdict:

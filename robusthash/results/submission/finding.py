@@ -51,13 +51,13 @@ class Examination:
         folders: of the submissions.
         records: number of records in them.
         findings: in the order of the checks.
-        reproduced: number of queries whose adversarial inputs were made again.
+        reproduced: number of queries of each record that were to be made again; None if none were.
     """
 
     folders: tuple[Path, ...]
     records: int
     findings: tuple[Finding, ...]
-    reproduced: int = 0
+    reproduced: int | None = None
 
     @property
     def state(self) -> State:

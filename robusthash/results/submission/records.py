@@ -85,11 +85,21 @@ def check_comparable(records: Mapping[Path, Record], board: Iterable[Record]) ->
         board: the records that are on the leaderboard.
     """
     ranked: dict[Hashable, set[Comparable]] = defaultdict(set)
+    named: dict[str, str] = {}
     for record in board:
         ranked[_table(record)].add(Comparable.of(record))
+        named.setdefault(record.dataset.digest, record.dataset.name)
     own: dict[Hashable, set[Comparable]] = defaultdict(set)
     for where, record in records.items():
         setting, seed = Comparable.of(record), record.conditions.seed
+        name = named.setdefault(record.dataset.digest, record.dataset.name)
+        if name != record.dataset.name:
+            yield Finding(
+                check=Check.COMPARABLE,
+                where=where,
+                message=f"it calls {record.dataset.name} what others call {name}: the data are the same",
+                hint="evaluate with the dataset's own name",
+            )
         # Beside others, the seed has to be theirs, too: it draws the queries.
         others = ranked.get(_table(record)) or own[_table(record), seed]
         if others and setting not in others:

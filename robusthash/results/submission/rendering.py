@@ -25,7 +25,7 @@ def headline(found: Examination) -> str:
     """The outcome in a line."""
     count = len(found.findings)
     told = f"{count} finding{'' if count == 1 else 's'}" if count else "nothing speaks against them"
-    again = f", {found.reproduced} queries made again" if found.reproduced else ""
+    again = f", {found.reproduced} queries of each to be made again" if found.reproduced else ""
     many = f"{found.records} record{'' if found.records == 1 else 's'}"
     return f"{_WORDS[found.state]}: {', '.join(map(str, found.folders))}: {many}{again}: {told}"
 

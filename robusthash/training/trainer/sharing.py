@@ -102,7 +102,7 @@ class _Rows(torch.autograd.Function):
         return whole[rows].clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         return add_up(gradient, ctx.team, ctx.rows, ctx.count), None, None
 
@@ -116,7 +116,7 @@ class _Whole(torch.autograd.Function):
         return add_up(part, team, rows, count)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
         return gradient[ctx.rows].clone(), None, None, None
 
@@ -130,6 +130,6 @@ class _Scaled(torch.autograd.Function):
         return values.clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient * ctx.scale, None

@@ -118,6 +118,6 @@ class _Summed(torch.autograd.Function):
         return team.add(values.clone())
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.team.add(gradient.contiguous().clone()), None

@@ -1,6 +1,7 @@
 """What a report shows, and that nobody's record can do harm in it."""
 
 import re
+import shlex
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -15,6 +16,7 @@ from robusthash.results import ResultStore, load_results
 from robusthash.results.gate import GateSettings, Place, parse_rule
 from robusthash.results.report import build_report, gather, site_pages, to_html, verdict_on, write_site
 from robusthash.results.report.checks import CHECKS
+from robusthash.results.report.command import eval_command
 from robusthash.testing.records import make_record
 from robusthash.testing.stored import store_made_up
 
@@ -108,12 +110,14 @@ def test_hostile_names_do_no_harm(name, tmp_path):
     store_made_up(ResultStore(tmp_path / "r"), records, queries=12, pictures=1)
     report = build_report(gather([tmp_path / "r"]), title=name)
     usual = _Page(to_html(build_report(gather([tmp_path / "r"]))))
-    for text in (to_html(report), *(page.content.decode() for page in site_pages(report))):
+    pages = (page.content.decode() for page in site_pages(report) if page.path.endswith(".html"))
+    for text in (to_html(report), *pages):
         found = _Page(text)
         assert found.tags.count("script") == found.tags.count("style") == 1
         assert not [one for one in found.attributes if one[1].startswith("on")]
         assert set(found.tags) <= {*usual.tags}
-        assert all(link.startswith(("#", "data:", "records/", "../index.html", "index.html")) for link in found.links)
+        ours = ("#", "data:", "records/", "../index.html", "index.html", "feed.json", "../feed.json")
+        assert all(link.startswith(ours) for link in found.links)
         assert not [one for one in text if not one.isprintable() and one != "\n"]
         assert "49" not in re.sub(r"\d{3,}|[0-9a-f]{12,}", "", name) or "{{ 7 * 7 }}" in text
 
@@ -121,8 +125,8 @@ def test_hostile_names_do_no_harm(name, tmp_path):
 def test_site(results, tmp_path):
     report = build_report(gather([results]))
     paths = write_site(tmp_path / "site", site_pages(report))
-    assert len(paths) == 1 + len(load_results(results))
-    for path in paths:
+    assert len(paths) == 2 + len(load_results(results))
+    for path in (path for path in paths if path.suffix == ".html"):
         found = _Page(path.read_text(encoding="utf-8"))
         for link in found.links:
             target, _, fragment = link.partition("#")
@@ -263,3 +267,22 @@ def test_it_needs_no_torch(results, tmp_path):
         "sys.exit(code or ('torch' in sys.modules) * 9)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--model", "lsh", "--attack", "rnm", "--epsilon", "0.1", "-o", "rnm.steps=3"],
+        ["--model", "lsh", "--attack", "rnm-p2s", "--epsilon", "l2:0.5", "--bits", "16", "-o", "rnm-p2s.steps=2"],
+        ["--model", "lsh", "--surrogate", "itq", "--attack", "hag", "--defense", "bit-depth", "--jpeg", "75"],
+    ],
+)
+def test_the_commands_find_their_records(options, tmp_path, capsys):
+    """Evaluated with all that a record tells, a cell is the stored one: nothing is computed, nothing is added."""
+    place = ["--results", str(tmp_path / "results"), "--quiet"]
+    assert run(["eval", "--queries", "6", *options, *place]) == 0
+    stored = {record.digest: record for record in load_results(tmp_path / "results")}
+    for record in stored.values():
+        assert run([*shlex.split(eval_command(record))[1:], *place]) == 0
+    assert set(stored) == {record.digest for record in load_results(tmp_path / "results")}
+    assert "record (new)" not in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """``robusthash report``: stored results as a page for people, or as a site. Needs neither torch nor a model."""
 
+import re
 from pathlib import Path
 
 import click
@@ -15,6 +16,7 @@ from robusthash.cli.gates.gating import (
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.selection import nothing, selection_options
 from robusthash.cli.output.lines import line
+from robusthash.errors import UsageError
 
 _DEFAULT = Path("report.html")
 
@@ -25,6 +27,7 @@ _DEFAULT = Path("report.html")
     "-o", "--output", type=PATH, metavar="FILE", help=f"The file.  [default: {_DEFAULT}, unless there is a --site]"
 )
 @click.option("--site", type=PATH, metavar="DIR", help="Write a folder of pages: an index, and a page a record.")
+@click.option("--url", metavar="URL", help="Address that the site will have, for its feed: https://example.org/board.")
 @click.option("--title", default="Robustness report", show_default=True, metavar="TEXT", help="Title of the pages.")
 @click.option(
     "--pictures",
@@ -45,6 +48,7 @@ def command(
     results: tuple[Path, ...],
     output: Path | None,
     site: Path | None,
+    url: str | None,
     title: str,
     pictures: int,
     rules_file: Path | None,
@@ -75,6 +79,10 @@ def command(
     from robusthash.results.report.pages.environment import require_templates
 
     require_templates()
+    if url is not None and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url):
+        raise UsageError(f"--url {url!r} is no address", hint="https://example.org/board")
+    if url is not None and site is None:
+        raise UsageError("--url is the address of a site", hint="name its folder with --site DIR")
     target = output or (None if site else _DEFAULT)
     if target is not None:
         require_writable_file(target, "--output")
@@ -99,5 +107,5 @@ def command(
         write_atomically(target, content)
         line(f"report: {target}, {len(gathered.records)} records, {len(content) / 1e6:.1f} MB")
     if site is not None:
-        pages = write_site(site, site_pages(report))
+        pages = write_site(site, site_pages(report, url))
         line(f"site: {site / 'index.html'}, {len(pages)} pages")

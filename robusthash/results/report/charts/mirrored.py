@@ -22,6 +22,7 @@ from robusthash.results.report.charts.chart import Chart, drawing
 from robusthash.results.report.charts.svg import Svg, element
 
 _BINS = 25
+_LEAST = 2.5  #: height of a bar
 _SHARES = (0, 10, 25, 50, 75, 90, 100)  #: percentiles in the table
 
 Values = npt.NDArray[np.float64]
@@ -77,9 +78,10 @@ def _bars(heights: npt.NDArray[np.float64], x: Axis, middle: float, *, style: st
     width = (x_place(x, x.high) - x_place(x, x.low)) / _BINS
     for place, height in enumerate(heights.tolist()):
         if height:
-            top = middle if down else middle - height
             left = x_place(x, x.low) + place * width
-            yield element("rect", class_=style, x=left + 0.5, y=top, width=width - 1, height=height)
+            shown = max(height, _LEAST)  # a single query is seen, too
+            top = middle if down else middle - shown
+            yield element("rect", class_=style, x=left + 0.5, y=top, width=width - 1, height=shown)
 
 
 def _called(share: int) -> str:

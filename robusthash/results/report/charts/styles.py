@@ -1,5 +1,7 @@
 """How series are told apart: by colour, by shape, and by dashes, so that no reader needs the colours."""
 
+from collections.abc import Mapping, Sequence
+
 from robusthash.results.report.charts.svg import Svg, element, points
 
 COLOURS = 6  #: classes ``s0`` to ``s5`` of the style sheet
@@ -7,7 +9,7 @@ _DASHES = ("", "7 4", "9 3 2 3", "12 3")
 _DOTS = "1.5 3"  #: of references
 _RADIUS = 4.0
 _SWATCH = 26  #: width of a swatch in a legend
-_CORNERS = {
+_CORNERS: Mapping[str, Sequence[tuple[float, float]]] = {
     "square": [(-1, -1), (1, -1), (1, 1), (-1, 1)],
     "triangle": [(0, -1.25), (1.2, 1), (-1.2, 1)],
     "diamond": [(0, -1.4), (1.4, 0), (0, 1.4), (-1.4, 0)],

@@ -52,7 +52,7 @@ def distances(query: Array, items: Array, distance: Distance) -> Floats:
     [2.0, 1.0]
     """
     if distance is Distance.HAMMING:
-        return np.bitwise_count(np.bitwise_xor(items, query)).sum(1).astype(np.float64)
+        return np.asarray(np.bitwise_count(np.bitwise_xor(items, query)).sum(1), np.float64)
     one, others = query.astype(np.float64), items.astype(np.float64)
     if distance is Distance.L2:
         return np.asarray(np.linalg.norm(others - one, axis=1))

@@ -165,7 +165,7 @@ def _bits(record: Record, arrays: QueryArrays, items: Items | None, missing: lis
         missing.append(Missing(what="bits that turn", why="the record has no codes: evaluate again with --force"))
     else:
         balance = None if items is None or items.codes.dtype != np.uint8 else ones(items.codes, bits).tolist()
-        yield bit_chart(turned(*packed, bits).tolist(), balance)
+        yield bit_chart(turned(packed[0], packed[1], bits).tolist(), balance)
 
 
 def _steps(record: Record, arrays: QueryArrays, missing: list[Missing]) -> Iterator[Chart]:

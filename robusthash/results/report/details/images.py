@@ -82,4 +82,4 @@ def overlay(image: Pixels, heat: Pixels) -> Pixels:
     low = np.minimum(at.astype(int), len(_HEAT) - 2)
     colours = _HEAT[low] + (at - low)[..., None] * (_HEAT[low + 1] - _HEAT[low])
     grey = image.mean(2, keepdims=True)
-    return (0.45 * grey + 0.55 * colours).round().clip(0, 255).astype(np.uint8)
+    return np.asarray((0.45 * grey + 0.55 * colours).round().clip(0, 255), np.uint8)

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from robusthash.errors import StorageError
 from robusthash.files.storage import write_atomically
-from robusthash.results.gate.rendering.terminal import Printed, lines
+from robusthash.results.gate.wording import headline
 from robusthash.results.report.content import Report
+from robusthash.results.report.feed import FILE, to_feed
+from robusthash.results.report.judging import judgements
 from robusthash.results.report.pages.environment import environment
 
 _RECORDS = "records"
@@ -34,24 +36,31 @@ def to_html(report: Report) -> str:
     template = environment().get_template("report.html.j2")
     return template.render(
         report=report,
-        verdict=_verdict(report),
+        **_gate(report),
         pages=list(report.pages()),
         above="",
         href=lambda digest: f"#record-{digest[:_SHOWN]}",
     )
 
 
-def site_pages(report: Report) -> Iterator[Page]:
-    """The report as a folder: an index, and a page a record. All links are relative."""
+def site_pages(report: Report, address: str | None = None) -> Iterator[Page]:
+    """The report as a folder: an index, a page a record, and a feed of them. All links in pages are relative.
+
+    Args:
+        report: the report.
+        address: of the site, for the feed; None leaves absolute addresses out.
+    """
     index = environment().get_template("index.html.j2")
     content = index.render(
-        report=report, verdict=_verdict(report), above="", href=lambda digest: f"{_RECORDS}/{digest[:_SHOWN]}.html"
+        report=report, above="", **_gate(report), href=lambda digest: f"{_RECORDS}/{digest[:_SHOWN]}.html"
     )
     yield Page(path="index.html", content=content.encode())
     template = environment().get_template("record.html.j2")
+    pages = {digest: f"{_RECORDS}/{digest[:_SHOWN]}.html" for digest in report.order}
     for page in report.pages():
         content = template.render(report=report, page=page, above="../")
-        yield Page(path=f"{_RECORDS}/{page.digest[:_SHOWN]}.html", content=content.encode())
+        yield Page(path=pages[page.digest], content=content.encode())
+    yield Page(path=FILE, content=to_feed(report, pages, address))
 
 
 def write_site(folder: Path, pages: Iterator[Page]) -> list[Path]:
@@ -84,7 +93,11 @@ def write_site(folder: Path, pages: Iterator[Page]) -> list[Path]:
     return written
 
 
-def _verdict(report: Report) -> list[Printed]:
-    """The lines of the gate's verdict, the headline first: a page is read from above."""
-    told = list(lines(report.verdict)) if report.verdict else []
-    return told[-1:] + told[:-1]
+def _gate(report: Report) -> dict[str, object]:
+    """What the templates say of the verdict."""
+    verdict = report.verdict
+    return {
+        "verdict": verdict,
+        "headline": headline(verdict) if verdict else "",
+        "judgements": list(judgements(verdict)) if verdict else [],
+    }

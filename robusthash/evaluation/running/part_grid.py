@@ -1,0 +1,113 @@
+"""The cells of a run of which only some shards are evaluated here: these are left, with the outlines of their cells."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from robusthash.errors import InputError
+from robusthash.evaluation.crafting.shared import SharedCraft
+from robusthash.evaluation.planning.part import Part, dealt
+from robusthash.evaluation.planning.plan import Cell
+from robusthash.evaluation.running.assemble import outlined
+from robusthash.evaluation.running.cells import PreparedCell, prepare
+from robusthash.evaluation.running.grid import Grid
+from robusthash.evaluation.running.observing import Observed
+from robusthash.evaluation.running.opened import OpenCell
+from robusthash.evaluation.running.parts import PartCell, Planned, has_outline, read_part
+from robusthash.evaluation.running.storing import Places
+from robusthash.evaluation.running.work import ShardWorker
+from robusthash.evaluation.victims.system import Systems
+from robusthash.files.locks import locked
+from robusthash.results import Record
+
+
+class PartGrid(Grid):
+    """Evaluates a part of the shards of a run, and stores no record.
+
+    Cells are not locked: others may be at work on other shards of the same cells.
+
+    Args:
+        cells: the plan.
+        systems: the victims.
+        shared: adversarial inputs that several cells need.
+        watched: is told what has become of each cell.
+        worker: runs shards in this process.
+        places: where results are stored.
+        part: which shards.
+        command: that evaluates a part, with ``{part}`` for which; empty if there is none.
+    """
+
+    def __init__(
+        self,
+        cells: Sequence[Cell],
+        systems: Systems,
+        shared: SharedCraft,
+        watched: Observed,
+        worker: ShardWorker,
+        places: Places,
+        *,
+        part: Part,
+        command: str,
+    ) -> None:
+        super().__init__(cells, systems, shared, watched, worker, places)
+        resources = systems.resources
+        each = -(-len(resources.queries) // resources.shard_size)
+        self._part, self._command = part, command
+        self._share = part.shards(cells, each)
+        self._left = sorted(self._share)
+        self._owners = dealt(cells, each, part.of)
+
+    def _locked(self, lock: Path, held_on: ExitStack, *, wait: bool) -> bool:  # noqa: ARG002 - as in the base class
+        return True
+
+    def _begun(self, place: int, prepared: PreparedCell, held: ExitStack) -> OpenCell:
+        folder = prepared.folder(self._shards)
+        opened = OpenCell(prepared=prepared, folder=folder, only=self._share[place])
+        if opened.missing or not has_outline(folder.folder):
+            self._tell(opened)
+            _ = prepared.job
+            if not self._outline(place, prepared, folder.folder):
+                opened.missing.clear()
+            self._worker.take(place, prepared)
+        return self._opens(place, opened, held)
+
+    def _outline(self, place: int, prepared: PreparedCell, folder: Path) -> bool:
+        """Writes the outline of a cell, or checks the one that is there; whether its record is still to be made.
+
+        Raises:
+            InputError: another has made something else of the cell.
+        """
+        outline, known = outlined(prepared, self._records.alike(prepared))
+        beside = [
+            prepare(self._cells[before], self._systems, {}).record.digest for before in self._references.before(place)
+        ]
+        planned = Planned(
+            place=place,
+            plan=tuple(map(str, self._cells)),
+            of=self._part.of,
+            parts=tuple(self._owners),
+            beside=tuple(beside),
+            command=self._command,
+        )
+        own = PartCell(folder=folder, outline=outline, known=known, planned=planned)
+        self._records.save_database(prepared)
+        with locked(folder.with_suffix(".lock")):
+            if self._store.find(prepared.record.digest) is not None:  # another has had all shards meanwhile
+                return False
+            there = read_part(folder) if has_outline(folder) else None
+            differences = there.differences(own) if there is not None else []
+            if differences:
+                raise InputError(
+                    f"{folder} has shards of {own.name} that were made elsewhere: not the same are "
+                    f"{'; '.join(differences)}",
+                    hint="make all parts alike, with the same OMP_NUM_THREADS; or in folders of their own",
+                )
+            if there is None:
+                own.write(folder)
+        return True
+
+    def _reuse(self, prepared: PreparedCell, record: Record) -> None:
+        """Leaves the outline of a cell whose record is stored: what is missing of the others is told by it."""
+
+    def _complete(self, place: int, opened: OpenCell) -> None:  # noqa: ARG002 - as in the base class
+        self._settle(place, None)
