@@ -57,7 +57,7 @@ def test_it_has_every_part(page, results):
     ):  # fmt: skip
         assert said in page, said
     for record in load_results(results):
-        assert f"robusthash reproduce {record.digest[:12]}" in page
+        assert f"robusthash reproduce {record.digest[:12]} --results results" in page
         assert f'id="record-{record.digest[:12]}"' in page
 
 
