@@ -54,6 +54,7 @@ JOBS = (
     Job(name="train", arguments=("train", "--model", "dpsh", *_TRAIN, "--quiet"), after=None),
     Job(name="cells", arguments=_CELLS),
     Job(name="workers", arguments=(*_CELLS, "--workers", "2")),
+    Job(name="ray", arguments=(*_CELLS, "--executor", "ray", "-o", "ray.workers=2")),
     Job(name="ensemble", arguments=(*_EVAL, *_attacks("rnm", "strongest"))),
     Job(
         name="transfer",
