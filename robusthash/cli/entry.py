@@ -93,6 +93,10 @@ class _Commands(LazyGroup):
         "figure": ("robusthash.cli.commands.results.figure:command", "Draw stored results for a paper."),
         "show": ("robusthash.cli.commands.results.show:command", "Show one stored result in full."),
         "rescore": ("robusthash.cli.commands.results.rescore:command", "Rescore stored results with other metrics."),
+        "merge": (
+            "robusthash.cli.commands.results.merge:command",
+            "Merge results folders, and the shards of runs that were split.",
+        ),
         "reproduce": (
             "robusthash.cli.commands.results.reproduce:command",
             "Make stored results again, and say whether they are the same.",

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
@@ -27,10 +28,9 @@ def library() -> ModuleType:
         MissingDependencyError: it is not installed.
     """
     try:
-        import ray
+        return import_module("ray")
     except ImportError as error:
         raise MissingDependencyError(f"ray cannot be imported: {error}", hint="pip install ray") from error
-    return ray
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator, Sequence
 
-from robusthash.results.curves.panels import HAMMING, Curves, Over, Panel, Series
+from robusthash.results.curves.panels import HAMMING, Curves, Over, Panel, Point, Series
 from robusthash.results.curves.sheets import number, sheets, x_name, y_title
 from robusthash.results.report.charts.axes import Axis, axis_at, frame, round_axis, x_place, y_place
 from robusthash.results.report.charts.chart import Chart, Entry, drawing
 from robusthash.results.report.charts.styles import colour, marker, stroked, swatch
 from robusthash.results.report.charts.svg import Svg, element, points
 
+Marked = tuple[tuple[float, float], Point]  #: the place of a point, and the point
+
 MOST = 10  #: series that one chart can show
 
 _MARKED = 12  #: up to so many points of a series get markers
+_MARKS = 5  #: markers of a longer series
 _BITS = "distance to the aim (bits)"  #: shorter than the title of the table: it stands upright
 
 
@@ -53,10 +56,17 @@ def _drawn(panel: Panel, series: Sequence[Series], over: Over) -> Iterator[Svg]:
     for place, one in enumerate(series):
         at = [(x_place(x, point.x), y_place(y, point.value)) for point in one.points]
         yield element("polyline", points=points(at), **stroked(place, reference=one.reference))
-        if len(at) <= _MARKED:
-            for (left, top), point in zip(at, one.points, strict=True):
-                told = f"{_name(one)}, {point.label}: {number(point.value, panel)}"
-                yield marker(place, left, top, hollow=one.reference, label=told)
+        for (left, top), point in _marked(list(zip(at, one.points, strict=True)), place):
+            told = f"{_name(one)}, {point.label}: {number(point.value, panel)}"
+            yield marker(place, left, top, hollow=one.reference, label=told)
+
+
+def _marked(every: list[Marked], place: int) -> list[Marked]:
+    """The points that get a marker: all of a few; of many some, at other places than those of the next series."""
+    if len(every) <= _MARKED:
+        return every
+    apart = len(every) // _MARKS
+    return every[apart // 2 + (place * apart // MOST) :: apart]
 
 
 def _axes(panel: Panel, series: Sequence[Series], over: Over) -> tuple[Axis, Axis]:
