@@ -83,7 +83,7 @@ def child(folder: Path, bits: int, items: int, *, mapped: bool) -> Measured:
 def measured(folder: Path, bits: int, items: int, *, mapped: bool) -> Measured:
     """The same in a process of its own."""
     command = [sys.executable, __file__, "--child", str(folder), "--bits", str(bits), "--items", str(items)]
-    out = subprocess.run([*command, *(["--mapped"] if mapped else [])], check=True, capture_output=True, text=True)
+    out = subprocess.run([*command, *(["--mapped"] if mapped else [])], check=True, stdout=subprocess.PIPE, text=True)
     return Measured(**json.loads(out.stdout))
 
 

@@ -23,7 +23,7 @@ _ROWS = 1 << 20
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
-    """Codes about the centres of their classes, one bit in three apart from them: MAP is far from chance.
+    """Codes about the centres of their classes, one bit in four apart from them: MAP is far from chance.
 
     Attributes:
         queries: (q, bits / 8) packed codes.
@@ -90,24 +90,24 @@ class Scene:
 
 
 class Draw:
-    """Draws items with packed codes and labels, one part after another.
+    """Draws items with packed codes and labels, one part after another, all of it in bytes.
 
     Args:
-        bits: code length.
+        bits: code length, a multiple of 8.
         classes: number of classes.
         most: labels of an item, at most; a label that is drawn twice counts once.
     """
 
     def __init__(self, bits: int, classes: int, most: int) -> None:
         self._random = np.random.Generator(np.random.Philox(0))
-        self._centres = self._random.integers(2, size=(classes, bits), dtype=np.uint8)
-        self._classes, self._most = classes, most
+        self._centres = self._random.integers(256, size=(classes, bits // 8), dtype=np.uint8)
+        self._labels = np.packbits(np.eye(classes, dtype=np.uint8), axis=1)
+        self._most = most
 
     def part(self, size: int) -> tuple[Octets, Octets]:
         """Packed codes and packed labels of so many items."""
-        bits, random = self._centres.shape[1], self._random
-        chosen = random.integers(self._classes, size=(size, self._most))
-        flips = random.integers(3, size=(size, bits), dtype=np.uint8) == 0
-        labels = np.zeros((size, self._classes), np.uint8)
-        np.put_along_axis(labels, chosen, 1, axis=1)
-        return np.packbits(self._centres[chosen[:, 0]] ^ flips, axis=1), np.packbits(labels, axis=1)
+        chosen = self._random.integers(len(self._centres), size=(self._most, size))
+        codes = self._centres[chosen[0]]
+        one, other = self._random.integers(256, size=(2, *codes.shape), dtype=np.uint8)
+        labels = np.bitwise_or.reduce(self._labels[chosen], axis=0)
+        return codes ^ (one & other), labels  # a bit is set in both of one in four pairs

@@ -17,6 +17,7 @@ from robusthash.testing.releases import Release, dropped
 ROOT = Path(__file__).parents[1]
 ACTION = ROOT / "action.yml"
 WORKFLOW = ROOT / "docs" / "ci" / "github.yml"
+SUBMISSIONS = ROOT / "docs" / "ci" / "submissions.yml"
 GITLAB = ROOT / "docs" / "ci" / "gitlab.yml"
 
 
@@ -27,7 +28,13 @@ def load(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("path", "schema"), [(ACTION, "github-actions"), (WORKFLOW, "github-workflows"), (GITLAB, "gitlab-ci")]
+    ("path", "schema"),
+    [
+        (ACTION, "github-actions"),
+        (WORKFLOW, "github-workflows"),
+        (SUBMISSIONS, "github-workflows"),
+        (GITLAB, "gitlab-ci"),
+    ],
 )
 def test_it_is_valid(path: Path, schema: str) -> None:
     """Against the schemas of SchemaStore, as check-jsonschema has them."""

@@ -29,9 +29,11 @@ _INLINE = re.compile(r"`robusthash (?P<rest>[^`]*--[^`]*)`")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[(?:OPTIONS|RESULTS|FILE)\]|COMMAND|@\w+@")
 _COMPUTING = (
     *("evaluate", "train_victim", "harden_victim", "attack_queries", "fit_attack", "rescore"),
-    *("hash_items", "search"),
+    *("hash_items", "search", "score_files"),
 )
-_FILES = re.compile(r"[\w./~-]*(?:\.(?:safetensors|toml|json|pth|py|tar\.gz)|/)[\w./-]*|FILE|FOLDER|DIR|photographs")
+_FILES = re.compile(
+    r"[\w./~-]*(?:\.(?:safetensors|npy|toml|json|pth|py|tar\.gz)|/)[\w./-]*|FILE|FOLDER|DIR|photographs"
+)
 
 
 class Computing(Exception):
@@ -161,7 +163,7 @@ def assert_only_files_are_missing(command: str, error: RobustHashError | None) -
         assert named, f"{error.message} ({error.hint})"
 
 
-_COMPUTE = ("eval", "train", "harden", "fit", "attack", "hash", "search", "rescore")
+_COMPUTE = ("eval", "train", "harden", "fit", "attack", "hash", "search", "score", "rescore")
 #: Commands that compute nothing. Those that download are left out.
 _READ = ("baseline", "compare", "curve", "data list", "data verify", "gate", "import", "leaderboard", "plugins", "show")
 

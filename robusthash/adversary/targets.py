@@ -43,7 +43,8 @@ def anchor_codes(anchors: Tensor, database: Tensor, space: Space) -> Tensor:
     Returns:
         (n, voters, bits) int8 in {-1, +1}, or (n, voters, d) float32; zeros for absent voters.
     """
-    codes = space.codes(database[anchors.clamp_min(0).flatten()]).unflatten(0, anchors.shape)
+    codes = space.codes(database[anchors.clamp_min(0).flatten()])
+    codes = codes.view(*anchors.shape, codes.shape[1])
     return codes * (anchors >= 0).unsqueeze(2).to(codes.dtype)
 
 

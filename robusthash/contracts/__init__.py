@@ -45,7 +45,7 @@ from robusthash.contracts.progress import EpochWatch, Progress, silent, unwatche
 from robusthash.contracts.randomness import Draws, Randomness, isolated_randomness, seeded
 from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, RetrieverCapabilities
 from robusthash.contracts.space import Space
-from robusthash.contracts.team import Team
+from robusthash.contracts.team import ALONE, Team
 from robusthash.contracts.training.loss import LossStep, TrainBatch
 from robusthash.contracts.training.recipe import Recipe
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
@@ -54,6 +54,7 @@ from robusthash.files.snapshots import Snapshot, Snapshots
 from robusthash.specs import Distance, Norm, Precision
 
 __all__ = [
+    "ALONE",
     "IMAGE",
     "PIXELS",
     "TEXT",

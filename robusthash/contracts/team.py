@@ -109,6 +109,9 @@ class Team:
         return 1.0 if self.size == 1 else len(range(batch)[self.share(batch)]) / batch
 
 
+ALONE = Team()  #: a single process
+
+
 @contextmanager
 def _talking() -> Iterator[None]:
     """Talks to the other processes.

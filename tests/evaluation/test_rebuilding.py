@@ -45,6 +45,7 @@ HELD = {
     "retriever": "record",
     "metrics": "record",
     "relevance": "record",
+    "score_by": "record",
     "options": "record",
     "seed": "record",
     "shard_size": "record",

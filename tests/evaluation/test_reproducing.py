@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from robusthash.cli.entry import run
 from robusthash.contracts import silent
 from robusthash.evaluation import Given, Request, RunSettings, evaluate, train_victim
 from robusthash.evaluation.reproducing.outcome import Kept, Reproduction, Verdict, exit_code
@@ -184,13 +185,31 @@ def test_a_swapped_checkpoint_is_found(folder: Path, host: PluginHost, tmp_path:
     assert found.first.startswith("weights of the victim")
 
 
+def test_the_command_tells_and_ends_with_the_verdict(
+    copy: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = one(copy)
+    assert run(["reproduce", str(path), "--queries", "4", "--quiet", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [(each["verdict"], each["first"]) for each in told] == [("same", "")]
+    edited(path, better)
+    assert run(["reproduce", path.stem.rpartition("-")[2], "--results", str(copy), "--queries", "4", "--quiet"]) == 3
+    assert "adversarial map is 0." in capsys.readouterr().out
+    (copy / "none").mkdir()
+    assert run(["reproduce", str(copy / "none")]) == 5
+
+
 def under(folder: Path, host: PluginHost, conditions: Mapping[str, int]) -> Reproduction:
     given = Given(shard_size=conditions.get("shard_size"))
     return reproduce_file(one(folder), host, given, threads=conditions.get("threads"))
 
 
 @pytest.mark.parametrize(
-    ("conditions", "told"), [({"shard_size": 3}, "shard size: 4 in the record, 3 here"), ({"threads": 2}, "threads: ")]
+    ("conditions", "told"),
+    [
+        ({"shard_size": 3}, "shard size: 4 in the record, 3 here"),
+        pytest.param({"threads": 3}, "threads: ", marks=pytest.mark.slow),
+    ],
 )
 def test_other_conditions_are_told(folder: Path, host: PluginHost, conditions: Mapping[str, int], told: str) -> None:
     found = under(folder, host, conditions)

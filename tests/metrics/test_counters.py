@@ -1,10 +1,14 @@
 """Every way to count pairs gives the integers of numpy's: compiled, in threads, and in parts of a database."""
 
+import os
+import shutil
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robusthash.errors import ContractError, RobustHashWarning
+from robusthash.files.caching import cache_folder
 from robusthash.hashing import pack
 from robusthash.metrics import Relevance, distance_histograms
 from robusthash.metrics.counting import counter as choosing
@@ -59,7 +64,7 @@ class Drawn:
     relevance=st.sampled_from(Relevance),
     chunk_bytes=st.integers(1, 3000),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_machine_code_gives_the_same_integers(seed: int, relevance: Relevance, chunk_bytes: int, **sizes: Any) -> None:
     scene = Drawn(seed, **sizes)
     asked = scene.asked(relevance)
@@ -165,6 +170,40 @@ def test_a_broken_numba_is_told_once_and_numpy_counts(monkeypatch: pytest.Monkey
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert type(fast_counter(asked)) is WordCounter
+
+
+@needs_numba
+@pytest.mark.usefixtures("untried")
+def test_machine_code_that_counts_otherwise_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = import_module(_COMPILED)
+    monkeypatch.setattr(compiled, "_RULES", dict.fromkeys(Relevance, 0))
+    asked = Drawn(0, queries=2, items=1, bits=64, classes=3, density=0.5).asked(Relevance.EXACT)
+    with pytest.warns(RobustHashWarning, match="counts otherwise than numpy"):
+        assert type(fast_counter(asked)) is WordCounter
+
+
+@needs_numba
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["NUMBA_DISABLE_JIT", "a damaged cache"])
+def test_a_process_whose_numba_fails_counts_with_numpy(fault: str, tmp_path: Path) -> None:
+    code = (
+        "import numpy as np; from robusthash.metrics.counting.counter import fast_counter;"
+        "from robusthash.metrics.counting.words import Asked; from robusthash.specs import Relevance;"
+        "part = np.zeros((1, 8), np.uint8);"
+        "print(type(fast_counter(Asked.of(part, part, 64, Relevance.EXACT))).__name__)"
+    )
+    surroundings = {**os.environ, "ROBUSTHASH_CACHE": str(tmp_path)}
+    command = [sys.executable, "-c", code]
+    if fault == "NUMBA_DISABLE_JIT":
+        surroundings[fault] = "1"
+    else:
+        import_module(_COMPILED)  # compiles, or has compiled; what it keeps is copied
+        shutil.copytree(cache_folder() / "numba", tmp_path / "numba")
+        for index in tmp_path.glob("numba/**/*.nbi"):
+            index.write_bytes(b"no index")
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True)
+    assert done.stdout == "WordCounter\n"
+    assert "numba cannot be used" in done.stderr
 
 
 def test_it_is_said_what_counts() -> None:

@@ -1,5 +1,6 @@
 """Databases in files: the numbers of arrays in memory, read in parts, and let go."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,20 @@ def test_files_score_as_arrays_do(codes: str, labels: str, relevance: Relevance,
     expected = metrics.map(bits[:8], wanted[:8], bits[8:], wanted[8:], relevance=relevance, per_query=True)
     values = metrics.map(made[:8], found[0], items, found[1], relevance=relevance, per_query=True, bits=length)
     np.testing.assert_array_equal(values, expected)
+
+
+@pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+@pytest.mark.parametrize("bits", [12, 64, 128])
+def test_machine_code_reads_files(bits: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    codes, ids = random.integers(2, size=(40, bits)), random.integers(5, size=40)
+    packed, hot = np.packbits(codes, axis=1), np.packbits(np.eye(32, dtype=bool)[ids], axis=1)
+    labels = PackedLabels(octets=hot[:8], classes=32), PackedLabels(octets=stored(tmp_path, "hot", hot[8:]), classes=32)
+    expected = metrics.map(codes[:8], ids[:8], codes[8:], ids[8:], per_query=True)
+    monkeypatch.setattr("robusthash.metrics.counting.counter.WORTH", 0)
+    queries, items = stored(tmp_path, "queries", packed[:8]), stored(tmp_path, "items", packed[8:])
+    found = metrics.map(queries, labels[0], items, labels[1], per_query=True, bits=bits)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_fault_late_in_a_file_is_found(tmp_path: Path) -> None:

@@ -12,17 +12,9 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import Ball, Index, Neighbours, Retriever, RetrieverCapabilities, Space
-from robusthash.errors import MissingDependencyError, OptionError
+from robusthash.errors import OptionError
 from robusthash_lancedb.folders import Folder
-
-try:
-    import lancedb
-    import pyarrow as pa
-    from lancedb.index import IvfFlat
-except ImportError as error:
-    raise MissingDependencyError(
-        f"this retriever cannot import lancedb: {error}", hint="pip install lancedb pyarrow"
-    ) from error
+from robusthash_lancedb.library import IvfFlat, lancedb, pa
 
 _TABLE, _CODE, _ID, _DISTANCE, _QUERY = "codes", "code", "id", "_distance", "query_index"
 _ROWS = 1 << 16  #: written at once

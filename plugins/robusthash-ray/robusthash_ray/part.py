@@ -1,5 +1,6 @@
 """A part of an index, in an actor: FAISS over some of the codes. It imports no torch, so that it starts quickly."""
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,9 @@ class Part:
     """
 
     def __init__(self, width: int, first: int, threads: int) -> None:
-        import faiss
-
+        faiss: Any = import_module("faiss")
         faiss.omp_set_num_threads(threads)
-        self._flat: Any = faiss.IndexBinaryFlat(8 * width)
+        self._flat = faiss.IndexBinaryFlat(8 * width)
         self._flat.use_heap = False  # counting instead: it keeps equal distances in the order of the codes
         self._first = first
 

@@ -15,7 +15,7 @@ from robusthash.evaluation.scoring.scale import measured, values
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.files.mapping import mapped_array
 from robusthash.host import PluginHost
-from robusthash.metrics import DistanceHistograms, PackedLabels, Relevance, by_name, metrics_of
+from robusthash.metrics import DistanceHistograms, PackedLabels, RankingMetric, Relevance, by_name, metrics_of
 from robusthash.metrics.given import GivenCodes, given_codes, given_labels
 from robusthash.metrics.ranking import random_average_precision, worst_average_precision
 from robusthash.metrics.streaming import streamed_histograms
@@ -88,7 +88,7 @@ def score_files(
     database_labels: Path | None = None,
     bits: int | None = None,
     classes: int | None = None,
-    metrics: Sequence[str] = ("map",),
+    metrics: Sequence[str | RankingMetric] = ("map",),
     options: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     relevance: Relevance = Relevance.SHARE_ANY,
     progress: Progress = silent,
@@ -104,7 +104,7 @@ def score_files(
         database_labels: ``.npy`` of the items' labels; None takes those in the file of the database.
         bits: code length of packed codes; None for signs or bits.
         classes: number of classes, if the labels are packed; None for multi-hot rows or class ids.
-        metrics: ranking metrics by name, the headline first.
+        metrics: ranking metrics by name, or the objects, the headline first.
         options: of the metrics, by name and field.
         relevance: when an item is relevant to a query.
         progress: called with (done, total, what).

@@ -61,7 +61,7 @@ def settings_of(record: Record, given: Given, host: PluginHost) -> RunSettings:
         weights=weights,
         checkpoint=given.own_weights(own) if own else None,
         retriever=name_of(host, PluginKind.RETRIEVER, scoring.retriever),
-        metrics=recorded_metrics(record, host),
+        metrics=_metrics(record, host),
         score_by=scoring.by,
         relevance=parse_choice(Relevance, "relevance", scoring.relevance),
         options=options,
@@ -88,7 +88,7 @@ def scoring_settings(record: Record, host: PluginHost) -> RunSettings:
     _add(options, host, PluginKind.RETRIEVER, record.scoring.retriever)
     return RunSettings(
         retriever=name_of(host, PluginKind.RETRIEVER, record.scoring.retriever),
-        metrics=recorded_metrics(record, host),
+        metrics=_metrics(record, host),
         score_by=record.scoring.by,
         options=options,
     )
@@ -197,7 +197,7 @@ def _dataset(record: Record, given: Given, host: PluginHost, options: Options) -
     return name_of(host, PluginKind.DATASET, use)
 
 
-def recorded_metrics(record: Record, host: PluginHost) -> tuple[str | RankingMetric, ...]:
+def _metrics(record: Record, host: PluginHost) -> tuple[str | RankingMetric, ...]:
     """The metrics of a record, its headline first. They are objects, since several may be of one plugin.
 
     Raises:

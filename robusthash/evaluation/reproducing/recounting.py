@@ -1,6 +1,7 @@
 """Checks submitted records by computing: whether their numbers follow from their codes, and can be made again."""
 
 from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,8 @@ import torch
 from robusthash.adversary import distance_to
 from robusthash.contracts import Progress, Space, silent
 from robusthash.errors import RobustHashError, UsageError
-from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.rebuilding.given import Given
-from robusthash.evaluation.rebuilding.settings import recorded_metrics
+from robusthash.evaluation.rebuilding.settings import scoring_settings
 from robusthash.evaluation.reproducing.outcome import Verdict
 from robusthash.evaluation.reproducing.reproduce import reproduce
 from robusthash.evaluation.reproducing.stored import StoredCell, stored_numbers
@@ -108,17 +108,9 @@ def _resources(record: Record, host: PluginHost) -> Resources:
     """What a record is scored with. Of the rest of its settings nothing is needed here, and it need not be installed.
 
     Raises:
-        InputError: a metric is not installed, or is another one here.
+        InputError: a metric or the retriever is not installed, or is another one here.
     """
-    scoring, retriever = record.scoring, record.scoring.retriever
-    setting = RunSettings(
-        metrics=recorded_metrics(record, host),
-        score_by=scoring.by,
-        retriever=retriever.name,
-        options={retriever.name: dict(retriever.options)} if retriever.options else {},
-        device="cpu",
-    )
-    return Resources(setting, host, silent, observed=False)
+    return Resources(replace(scoring_settings(record, host), device="cpu"), host, silent, observed=False)
 
 
 def _problem(stored: StoredCell, resources: Resources) -> str | None:

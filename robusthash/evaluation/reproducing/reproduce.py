@@ -121,7 +121,7 @@ def _attacked(
     each = [compared_queries(stored.arrays, arrays, rows, names)] if stored.arrays is not None else []
     parts.append(next((one for one in (*totals, *each) if not one.equal), (*totals, *each)[0]))
     near = close(record, here) if whole else _near(stored, arrays, rows)
-    deviations = _with_shape(found.deviations, record, here, whole=whole)
+    deviations = _as_attacked(found.deviations, record, here, whole=whole)
     found = replace(found, compared=tuple(parts), deviations=deviations, queries=len(rows))
     return replace(found, verdict=_verdict(found, near=near))
 
@@ -136,15 +136,27 @@ def _verdict(found: Reproduction, *, near: bool) -> Verdict:
         return Verdict.DIFFERENT
     if all(one.equal for one in made):
         return Verdict.SAME
-    return Verdict.INCONCLUSIVE if found.conditions and near else Verdict.DIFFERENT
+    otherwise = any(not one.made_here for one in found.conditions)
+    return Verdict.INCONCLUSIVE if otherwise and near else Verdict.DIFFERENT
 
 
-def _with_shape(
+def _as_attacked(
     deviations: tuple[Deviation, ...], stored: Record, here: Record, *, whole: bool
 ) -> tuple[Deviation, ...]:
-    """The deviations with that of the largest batch, which is known only once the attack has run on all queries."""
-    batch = [one for one in conditions(stored, here) if one.what == "largest batch"] if whole else []
-    return (*deviations, *batch)
+    """The deviations with those that are known only once the attack has run: what it has learnt, the largest batch."""
+    found = [*deviations]
+    learnt, now = (one.origins.learnt if one.origins else {} for one in (stored, here))
+    for name, theirs in learnt.items():
+        ours = now.get(name, "nothing")
+        if ours != theirs:
+            found.append(
+                Deviation(
+                    what=f"what {name} has learnt", stored=theirs, here=ours, cause=Cause.CONDITION, made_here=True
+                )
+            )
+    if whole:
+        found += [one for one in conditions(stored, here) if one.what == "largest batch"]
+    return tuple(found)
 
 
 def _crafted(cell: PreparedCell, queries: int | None, progress: Progress) -> tuple[ShardResult, list[int]]:

@@ -14,7 +14,7 @@ from robusthash.evaluation.crafting.measure import CLIPPED
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.evaluation.scoring.data_flags import TWINS, data_flags
-from robusthash.evaluation.scoring.scale import Scale, representative
+from robusthash.evaluation.scoring.scale import Scale, Scored, representative
 from robusthash.evaluation.scoring.soundness import soundness
 from robusthash.metrics.modalities import distances
 from robusthash.results import ADVERSARIAL, CLEAN, Against, Cost, QueryArrays, Record, ScoreKey
@@ -140,7 +140,7 @@ def scored(
     if record.attack.against is Against.TARGET:
         labels[Against.TARGET] = torch.from_numpy(arrays.column("targets"))
         anchors = representative(torch.from_numpy(arrays.column("anchors")), scale.database)
-    found = {}
+    found: dict[tuple[str, Against], Scored] = {}
     for stage, codes in arrays.codes.items():
         score = scale.score_again if stage == CLEAN else scale.score
         found |= {(stage, against): score(torch.from_numpy(codes), wanted) for against, wanted in labels.items()}

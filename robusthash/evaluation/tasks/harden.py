@@ -31,7 +31,8 @@ def harden_victim(
 ) -> StoredModel:
     """Hardens a model by a defense that trains, or loads the result from the cache.
 
-    Processes that ``torchrun`` has started train it together, and the first of them writes the checkpoint.
+    Processes that ``torchrun`` has started harden it together, and the first of them writes the checkpoint. A model
+    that is to be trained before is trained by one of them.
 
     Args:
         defense: registered name, or the defense itself.
@@ -66,7 +67,7 @@ def _hardened(
     output: Path | None,
     progress: Progress,
 ) -> StoredModel:
-    resources = Resources(setting, host, progress, observed=team.rank == 0, team=team)
+    resources = Resources(setting, host, progress, observed=team.rank == 0)
     check(hardening_request(defense, model, bits, setting), resources, own_bits=True)
     chosen = resources.plugins.defense(defense)
     if not isinstance(chosen.plugin, TrainedDefense) or isinstance(chosen.plugin, TrainedWrapper):
@@ -78,7 +79,7 @@ def _hardened(
     path = given or train_checkpoint(VictimPlan(model=model, bits=bits), resources).path
     description = read_description(path)
     victim = get_victim(VictimPlan(model=str(path), bits=description.bits), resources)
-    hardened = harden(victim.model, victim.use, description, chosen, resources)
+    hardened = harden(victim.model, victim.use, description, chosen, resources, team=team)
     assert hardened.path is not None  # noqa: S101 - a defense that trains has a path
     if output is not None and team.rank == 0:
         write_atomically(output, hardened.path.read_bytes())

@@ -37,6 +37,6 @@ def train_victim(
         StorageError: the checkpoint cannot be written.
     """
     with joined(setting.device) as team:
-        resources = Resources(setting, host, progress, observed=team.rank == 0, team=team)
+        resources = Resources(setting, host, progress, observed=team.rank == 0)
         check(training_request(model, bits, setting), resources)
-        return train_checkpoint(VictimPlan(model=model, bits=bits), resources, output)
+        return train_checkpoint(VictimPlan(model=model, bits=bits), resources, output, team=team)

@@ -7,12 +7,14 @@ from pathlib import Path
 import torch
 
 from robusthash.contracts import (
+    ALONE,
     IMAGE,
     ClosedForm,
     Descriptor,
     EpochWatch,
     ReadyModel,
     Recipe,
+    Team,
     TrainingReport,
 )
 from robusthash.errors import CheckpointError, UsageError
@@ -56,15 +58,17 @@ class StoredModel:
     cached: bool
 
 
-def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None = None) -> StoredModel:
+def train_checkpoint(
+    plan: VictimPlan, resources: Resources, output: Path | None = None, *, team: Team = ALONE
+) -> StoredModel:
     """Trains a model, or computes its hash layer in closed form, unless the checkpoint is in the cache.
-
-    A team of processes trains it together; of a closed form, each of them computes the same.
 
     Args:
         plan: the model and its code length.
         resources: the dataset and the plugins.
         output: path of the checkpoint, which is then trained again; None is the cache.
+        team: the processes that train it together; of a closed form, each of them computes the same. Of processes that
+            do not, one trains, and the others wait: they get the model that a single process has.
 
     Returns:
         The checkpoint.
@@ -74,7 +78,7 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
         TrainingError: training diverged or collapsed.
         StorageError: the disk has no room for the checkpoint, or it cannot be written.
     """
-    name, bits, team = shown(plan.model), plan.bits, resources.team
+    name, bits = shown(plan.model), plan.bits
     if bits is None:
         raise UsageError(f"model {name!r} has no code length to be trained for", hint="add --bits")
     chosen = resources.plugins.model(name)
@@ -113,7 +117,7 @@ def train_checkpoint(plan: VictimPlan, resources: Resources, output: Path | None
         size = sum(tensor.nbytes for tensor in network.state_dict().values())
         for file in (path, partial):
             require_space(file.parent, size, "the checkpoint")
-        report = _learn(network, method, recipe, resources, partial, watch=resources.watch(str(plan)))
+        report = _learn(network, method, recipe, resources, partial, team, watch=resources.watch(str(plan)))
         told = replace(described, report={**asdict(report), **together})
         return team.agreed(save_checkpoint(path, network, told) if team.rank == 0 else told)
 
@@ -151,6 +155,7 @@ def _learn(
     recipe: Recipe,
     resources: Resources,
     partial: Path,
+    team: Team,
     *,
     watch: EpochWatch,
 ) -> TrainingReport:
@@ -168,5 +173,5 @@ def _learn(
         progress=progress,
         watch=watch,
         partial=partial,
-        team=resources.team,
+        team=team,
     )

@@ -10,11 +10,13 @@ import torch
 
 from robusthash.boundary import breach, foreign
 from robusthash.contracts import (
+    ALONE,
     CrossModalHashModel,
     CrossModalObjective,
     Defense,
     HashModel,
     Objective,
+    Team,
     TrainedDefense,
     TrainedWrapper,
     TrainingReport,
@@ -63,7 +65,13 @@ class Hardened:
 
 
 def harden(
-    model: _Model, use: ModelUse, description: Description | None, chosen: Chosen[Defense], resources: Resources
+    model: _Model,
+    use: ModelUse,
+    description: Description | None,
+    chosen: Chosen[Defense],
+    resources: Resources,
+    *,
+    team: Team = ALONE,
 ) -> Hardened:
     """Hardens a model by a defense.
 
@@ -75,6 +83,7 @@ def harden(
         description: description of its checkpoint; None if it has none.
         chosen: the defense.
         resources: the dataset and the plugins.
+        team: the processes that train it together; of processes that do not, one trains, and the others wait.
 
     Raises:
         UsageError: the model is already hardened, or has nothing to train.
@@ -89,7 +98,7 @@ def harden(
             hint="harden the undefended model, or evaluate this one with --defense none",
         )
     if isinstance(chosen.plugin, TrainedDefense):
-        return _trained(chosen.plugin, model, use, description, chosen, resources)
+        return _trained(chosen.plugin, model, use, description, chosen, resources, team)
     if not isinstance(model, HashModel):
         raise _for_one(use, chosen)
     context = defense_context(resources.data, seed=resources.setting.seed, progress=resources.progress)
@@ -105,9 +114,10 @@ def _trained(
     description: Description | None,
     chosen: Chosen[Defense],
     resources: Resources,
+    team: Team,
 ) -> Hardened:
-    made_from = _made_from(use, description, chosen, resources)
-    team, key = resources.team, digest(made_from)
+    made_from = _made_from(use, description, chosen, resources, team)
+    key = digest(made_from)
     name = f"{chosen.use.name}-{use.name}-{resources.data.name}-{use.size}bit-{key[:16]}".replace("/", "-")
     path = cached_path("hardened", f"{name}.safetensors")
     wrapper = method if isinstance(method, TrainedWrapper) else None
@@ -167,7 +177,7 @@ def _trained(
 
 
 def _made_from(
-    use: ModelUse, description: Description | None, chosen: Chosen[Defense], resources: Resources
+    use: ModelUse, description: Description | None, chosen: Chosen[Defense], resources: Resources, team: Team
 ) -> dict[str, Any]:
     """Everything that could change the outcome, as plain values."""
     return {
@@ -181,7 +191,7 @@ def _made_from(
         "seed": resources.setting.seed,
         "device": resources.device.type,
         "versions": {"robusthash": __version__, "torch": torch.__version__},
-        **({"processes": resources.team.size} if resources.team.size > 1 else {}),
+        **({"processes": team.size} if team.size > 1 else {}),
     }
 
 

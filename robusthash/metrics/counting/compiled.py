@@ -56,7 +56,7 @@ class CompiledCounter:
         _count(items, present, asked.codes, asked.labels, self._labelled, rule, asked.bits + 1, counts)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _popcount(_context: Any, _word: Any) -> Any:
     def generate(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -134,13 +134,20 @@ def _counted(
 
 
 def _compiled() -> Any:
-    """The kernel, in machine code, for the one set of types it is called with."""
+    """The kernel, in machine code, for the one set of types it is called with.
+
+    Raises:
+        ImportError: numba is told not to compile.
+    """
+    if numba.config.DISABLE_JIT:
+        raise ImportError("NUMBA_DISABLE_JIT is set")
     before = numba.config.CACHE_DIR
     numba.config.CACHE_DIR = str(cached_path("numba", numba.__version__))
     try:
-        u32, u64, i64 = (types.Array(kind, 2, "C") for kind in (types.uint32, types.uint64, types.int64))
-        flags = types.Array(types.boolean, 1, "C")
-        signature = types.void(u64, u32, u64, u32, flags, types.int64, types.int64, i64)
+        # What is read may be part of a read-only map; what may be written fits as well.
+        u32, u64 = (types.Array(kind, 2, "C", readonly=True) for kind in (types.uint32, types.uint64))
+        flags, counts = types.Array(types.boolean, 1, "C", readonly=True), types.Array(types.int64, 2, "C")
+        signature = types.void(u64, u32, u64, u32, flags, types.int64, types.int64, counts)
         return numba.njit(signature, cache=True, nogil=True, boundscheck=False)(_counted)
     finally:
         numba.config.CACHE_DIR = before

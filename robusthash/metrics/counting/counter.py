@@ -1,19 +1,24 @@
 """Chooses what counts pairs: machine code where it is installed and pays, else numpy. The integers are the same."""
 
 import warnings
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Protocol
 
+import numpy as np
+
 from robusthash.errors import RobustHashWarning
 from robusthash.metrics.counting.counts import Counts
 from robusthash.metrics.counting.labels import Octets
 from robusthash.metrics.counting.words import Asked, WordCounter
+from robusthash.specs import Relevance
 
 _COMPILED = "robusthash.metrics.counting.compiled"
 #: Words of pairs from which machine code pays: it saves about 0.8 ns each, and importing it takes a second.
 WORTH = 2_000_000_000
+_TRIED = 203  #: items that are counted in both ways, before machine code is trusted
 
 
 class Counter(Protocol):
@@ -50,7 +55,7 @@ def fast_counter(asked: Asked) -> Counter:
 def _works() -> bool:
     """Whether the compiled counter can be imported; what is wrong with it is told once."""
     try:
-        import_module(_COMPILED)
+        _compare(import_module(_COMPILED).CompiledCounter)
     except Exception as error:
         warnings.warn(
             f"numba cannot be used ({type(error).__name__}: {error}); numpy counts, more slowly, the same numbers",
@@ -59,3 +64,22 @@ def _works() -> bool:
         )
         return False
     return True
+
+
+def _compare(compiled: Callable[[Asked], Counter]) -> None:
+    """Counts a few random pairs in both ways: what a compiler or a cache got wrong changes no record.
+
+    Raises:
+        ArithmeticError: the counts differ.
+    """
+    random = np.random.default_rng(0)
+    codes, labels = (random.integers(256, size=(_TRIED, width), dtype=np.uint8) for width in (10, 5))
+    labels &= random.integers(256, size=labels.shape, dtype=np.uint8) & 1
+    labels[::3] = labels[0]
+    for relevance in Relevance:
+        asked = Asked.of(codes[:9], labels[:9], 80, relevance)
+        ours, theirs = asked.no_counts(), asked.no_counts()
+        WordCounter(asked).count(codes, labels, ours)
+        compiled(asked).count(codes, labels, theirs)
+        if not np.array_equal(ours, theirs):
+            raise ArithmeticError("it counts otherwise than numpy")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from robusthash.boundary import breach
 from robusthash.contracts import (
+    ALONE,
     CrossModalObjective,
     EpochWatch,
     LossStep,
@@ -43,7 +44,6 @@ from robusthash.training.trainer.snapshot import Position, TeamSnapshots, optimi
 
 AnyStep = LossStep[Any]  #: whose model has one tower or several
 PROBES = 5  #: number of probes in a training, including the last
-_ALONE = Team()
 
 
 def train(
@@ -58,7 +58,7 @@ def train(
     watch: EpochWatch = unwatched,
     partial: Path | None = None,
     partial_seconds: float = SNAPSHOT_SECONDS,
-    team: Team = _ALONE,
+    team: Team = ALONE,
 ) -> TrainingReport:
     """Trains a model in place. On the same CPU the same arguments give the same bytes, interrupted or not.
 
