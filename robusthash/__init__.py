@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         harden,
         hash,  # noqa: A004 - named as the command is
         load_dataset,
+        merge,
         reproduce,
         search,
         train,
@@ -49,6 +50,7 @@ __all__ = [
     "hookimpl",
     "load_dataset",
     "load_results",
+    "merge",
     "metrics",
     "report",
     "reproduce",
@@ -62,7 +64,7 @@ _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
     **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit"), "robusthash.api"),
     **dict.fromkeys(("Found", "Hashed", "hash", "reproduce", "search"), "robusthash.api"),
-    **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
+    **dict.fromkeys(("harden", "load_dataset", "merge", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
     "report": "robusthash.results.report",
 }

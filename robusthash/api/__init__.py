@@ -7,6 +7,7 @@ from robusthash.api.data import load_dataset
 from robusthash.api.evaluating import Evaluation, evaluate
 from robusthash.api.finding import hash, search  # noqa: A004 - named as the commands are
 from robusthash.api.fitting import fit
+from robusthash.api.merging import Merging, merge
 from robusthash.api.outcome import AttackOutcome
 from robusthash.api.reproducing import reproduce
 from robusthash.api.training import harden, train
@@ -23,6 +24,7 @@ __all__ = [
     "FittedAttack",
     "Found",
     "Hashed",
+    "Merging",
     "attack",
     "certify",
     "evaluate",
@@ -30,6 +32,7 @@ __all__ = [
     "harden",
     "hash",
     "load_dataset",
+    "merge",
     "reproduce",
     "search",
     "train",
