@@ -31,7 +31,9 @@ _COMPUTING = (
     *("evaluate", "train_victim", "harden_victim", "attack_queries", "fit_attack", "rescore"),
     *("hash_items", "search", "score_files"),
 )
-_FILES = re.compile(r"[\w./~-]*(?:\.(?:safetensors|npy|toml|json|pth|py|tar\.gz)|/)[\w./-]*|FILE|FOLDER|DIR|photographs")
+_FILES = re.compile(
+    r"[\w./~-]*(?:\.(?:safetensors|npy|toml|json|pth|py|tar\.gz)|/)[\w./-]*|FILE|FOLDER|DIR|photographs"
+)
 
 
 class Computing(Exception):

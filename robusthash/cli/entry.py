@@ -90,8 +90,13 @@ class _Commands(LazyGroup):
         ),
         "leaderboard": ("robusthash.cli.commands.results.leaderboard:command", "Rank the stored results."),
         "curve": ("robusthash.cli.commands.results.curve:command", "Show stored sweeps as curves."),
+        "figure": ("robusthash.cli.commands.results.figure:command", "Draw stored results for a paper."),
         "show": ("robusthash.cli.commands.results.show:command", "Show one stored result in full."),
         "rescore": ("robusthash.cli.commands.results.rescore:command", "Rescore stored results with other metrics."),
+        "merge": (
+            "robusthash.cli.commands.results.merge:command",
+            "Merge results folders, and the shards of runs that were split.",
+        ),
         "reproduce": (
             "robusthash.cli.commands.results.reproduce:command",
             "Make stored results again, and say whether they are the same.",

@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from robusthash.evaluation.finding.scoring import score_files
     from robusthash.evaluation.finding.searching import Queries, search
     from robusthash.evaluation.finding.storing import hash_items
+    from robusthash.evaluation.merging.merge import merge
+    from robusthash.evaluation.merging.outcome import Merged, Missing
+    from robusthash.evaluation.merging.split import evaluate_part
     from robusthash.evaluation.planning.choices import parse_choice
+    from robusthash.evaluation.planning.part import Part, parse_part
     from robusthash.evaluation.planning.plan import Cell, VictimPlan
     from robusthash.evaluation.planning.request import Request, RunSettings
     from robusthash.evaluation.rebuilding.given import Given
@@ -34,6 +38,9 @@ __all__ = [
     "Failure",
     "Given",
     "Local",
+    "Merged",
+    "Missing",
+    "Part",
     "Picture",
     "Processes",
     "Queries",
@@ -47,10 +54,13 @@ __all__ = [
     "certify",
     "choose_executor",
     "evaluate",
+    "evaluate_part",
     "fit_attack",
     "harden_victim",
     "hash_items",
+    "merge",
     "parse_choice",
+    "parse_part",
     "rebuilt",
     "rescore",
     "score_files",
@@ -64,6 +74,10 @@ _HOMES = {
     **dict.fromkeys(("Cell", "VictimPlan"), "planning.plan"),
     **dict.fromkeys(("Request", "RunSettings"), "planning.request"),
     "parse_choice": "planning.choices",
+    **dict.fromkeys(("Part", "parse_part"), "planning.part"),
+    **dict.fromkeys(("Merged", "Missing"), "merging.outcome"),
+    "merge": "merging.merge",
+    "evaluate_part": "merging.split",
     "Given": "rebuilding.given",
     **dict.fromkeys(("Rebuilt", "rebuilt"), "rebuilding.rebuild"),
     **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),

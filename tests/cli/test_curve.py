@@ -131,7 +131,7 @@ def test_a_wrong_option_is_bad_input(
 def test_the_extra_is_named_where_it_is_missing(
     results: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("robusthash.results.curves.plots.find_spec", lambda _: None)
+    monkeypatch.setattr("robusthash.results.figures.canvas.find_spec", lambda _: None)
     assert run(["curve", "--over", "epsilon", "--results", str(results), "--plot", "curve.svg"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""

@@ -17,9 +17,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from contents import contents, differences, empty_folders
+from contents import Contents, contents, differences, empty_folders
 from runs import Kill, running, start
-from work import ATTACKS, EPSILONS, JOBS, Job, Undisturbed, fresh, grid, nothing, undisturbed
+from work import ATTACKS, EPSILONS, JOBS, SIDE, Job, Undisturbed, fresh, grid, nothing, undisturbed
 
 
 def main() -> int:
@@ -61,30 +61,43 @@ def _references(root: Path, names: list[str]) -> dict[str, Undisturbed]:
     for job in JOBS:
         if job.name in needed:
             found[job.name] = undisturbed(root, job, root / job.after if job.after else empty)
+            same = [found[name] for name in SIDE if name in found]
+            for other in same[1:]:
+                for difference in differences(_records(other), _records(same[0])):
+                    raise RuntimeError(f"{other.job.name} comes to other records than {same[0].job.name}: {difference}")
             print(f"undisturbed {job.name}: {found[job.name].calls} calls, {found[job.name].seconds:.1f} s", flush=True)
     return found
+
+
+def _records(reference: Undisturbed) -> Contents:
+    return {path: digest for path, digest in reference.outcome.items() if path.startswith("results/")}
 
 
 def _killed(root: Path, number: int, reference: Undisturbed, draw: random.Random, count: Counter[str]) -> list[str]:
     """Kills a run, starts it again, and tells what is wrong then."""
     job, folder, log = reference.job, root / "killed", root / f"kill-{number}.log"
     while True:
-        kill = _moment(reference, draw, at_call=number // len(JOBS) % 2 == 0)
+        worker = "--workers" in job.arguments and draw.random() < 0.5
+        kill = _moment(reference, draw, at_call=number // len(JOBS) % 2 == 0, worker=worker)
         fresh(folder, reference.before)
-        code = start(job.arguments, folder, log, kill).finish(kill)
-        if code in (-signal.SIGKILL, -signal.SIGTERM):
+        run = start(job.arguments, folder, log, kill)
+        code = run.finish(kill)
+        if code in (-signal.SIGKILL, -signal.SIGTERM) or (run.killed and not code):
             break
         if code:
             return [f"kill {number}, {job.name}: ended with {code} before it was killed: {log.read_text()}"]
-    count[f"kills {'at calls' if kill.call is not None else 'at random'}"] += 1
+    count[f"kills {'at calls' if kill.call is not None else 'of workers' if kill.worker else 'at random'}"] += 1
     wrong = [f"left running: {process}" for process in running(folder)]
-    wrong += _restarted(job.arguments, folder, log)
+    if not kill.worker:  # else it has gone on
+        wrong += _restarted(job.arguments, folder, log)
     wrong += [*differences(contents(folder), reference.outcome), *empty_folders(folder)]
     print(f"kill {number}, {job.name}, {kill}: {'; '.join(wrong) or 'as undisturbed'}", flush=True)
     return [f"kill {number}, {job.name}, {kill}: {one}" for one in wrong]
 
 
-def _moment(reference: Undisturbed, draw: random.Random, *, at_call: bool) -> Kill:
+def _moment(reference: Undisturbed, draw: random.Random, *, at_call: bool, worker: bool = False) -> Kill:
+    if worker:
+        return Kill(seconds=draw.uniform(0, reference.seconds), worker=True)
     if at_call:
         return Kill(call=draw.randrange(reference.calls), after=draw.random() < 0.5)
     how = signal.SIGTERM if draw.random() < 0.25 else signal.SIGKILL

@@ -1,9 +1,12 @@
 """What runs leave in a folder, in a form that is equal for equal results, and what should not be left there."""
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+import numpy as np
 
 _TIMES = ("created", "seconds")  #: what differs between two runs, in records and manifests
 _OWN = ("contents.sqlite",)  #: remembers files by their inodes
@@ -42,6 +45,10 @@ def _comparable(path: Path) -> bytes:
     content = path.read_bytes()
     if path.suffix == ".json":
         return json.dumps(_timeless(json.loads(content)), sort_keys=True).encode()
+    if path.suffix == ".npz" and ".shards" in path.parts:
+        with np.load(io.BytesIO(content)) as arrays:
+            parts = [name.encode() + arrays[name].tobytes() for name in sorted(arrays) if name not in _TIMES]
+        return b"".join(parts)
     if path.suffix == ".safetensors":
         start = 8 + int.from_bytes(content[:8], "little")
         header = json.loads(content[8:start])

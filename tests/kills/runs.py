@@ -12,7 +12,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import robusthash.evaluation  # noqa: F401 - loaded once, for all runs
@@ -31,6 +31,7 @@ class Kill:
     call: int | None = None  #: number of the call that changes a folder, from 0
     after: bool = False  #: whether the call is done first
     seconds: float | None = None  #: after the start
+    worker: bool = False  #: whether one of its worker processes is killed, and it is to go on
     signal: int = signal.SIGKILL  #: from here
 
     def __str__(self) -> str:
@@ -47,6 +48,7 @@ class Run:
     arguments: Sequence[str]
     log: Path  #: what it prints; the JSON on standard output is beside it
     started: float
+    killed: list[int] = field(default_factory=list)  #: processes
 
     @property
     def output(self) -> Path:
@@ -57,6 +59,12 @@ class Run:
     def calls(self) -> Path:
         """Holds the number of its calls, once it has ended by itself."""
         return self.log.with_suffix(".calls")
+
+    def _workers(self) -> list[int]:
+        """Its worker processes, in an order of no meaning."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        found = [Path("/proc", child, "cmdline") for child in children]
+        return [int(path.parent.name) for path in found if path.exists() and b"spawn_main" in path.read_bytes()]
 
     def ended(self) -> int | None:
         """Its exit code, negative for a signal; None if it still runs."""
@@ -80,7 +88,9 @@ class Run:
             code = self.wait(kill.seconds)
             if code is not None:
                 return code
-            os.kill(self.pid, kill.signal)
+            for victim in [self.pid] if not kill.worker else self._workers()[:1]:
+                os.kill(victim, kill.signal)
+                self.killed.append(victim)
         code = self.wait()
         if code is None:
             os.kill(self.pid, signal.SIGKILL)
@@ -93,7 +103,7 @@ def start(arguments: Sequence[str], folder: Path, log: Path, kill: Kill | None =
     """Starts a run in a process of its own.
 
     Args:
-        arguments: of the command line.
+        arguments: of the command line; of several commands, one after another, ``then`` is between them.
         folder: where it runs; its cache is the folder ``cache`` in it.
         log: file for what it prints on standard error.
         kill: when it kills itself.
@@ -113,13 +123,26 @@ def start(arguments: Sequence[str], folder: Path, log: Path, kill: Kill | None =
         assert Snapshots.__init__.__kwdefaults__
         Snapshots.__init__.__kwdefaults__["seconds"] = 0.0  # whenever there is something to store
         counted = _watch(kill)
-        code = run(list(arguments))
+        code = 0
+        for command in _commands(arguments):
+            code = code or run(command)
         sys.stdout.flush()
         begun.calls.write_text(str(counted()))
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(code)
+
+
+def _commands(arguments: Sequence[str]) -> list[list[str]]:
+    """The commands that ``then`` is between."""
+    found: list[list[str]] = [[]]
+    for argument in arguments:
+        if argument == "then":
+            found.append([])
+        else:
+            found[-1].append(argument)
+    return found
 
 
 def running(folder: Path, seconds: float = 60) -> list[str]:

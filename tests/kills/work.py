@@ -35,7 +35,14 @@ def _attacks(*names: str) -> tuple[str, ...]:
     return tuple(part for name in names for part in ("--attack", name, *_OPTIONS[name]))
 
 
+def _part(index: int, results: str) -> tuple[str, ...]:
+    return (*_FIVE, "--shard", f"{index}/2", "--results", results)
+
+
 _CELLS = (*_EVAL, *_attacks("rnm", "hag"))
+_FIVE = (*_EVAL, *_attacks("rnm", "tha", "strongest"), "--attack", "hag")
+_MERGED = ("merge", "p1", "p2", "--quiet", "--json")
+SIDE = ("side", "parts", "shared")  #: jobs that come to the same records
 
 ATTACKS = ("rnm", "hag", "tha")
 EPSILONS = ("8/255", "16/255")
@@ -54,6 +61,10 @@ JOBS = (
     Job(name="train", arguments=("train", "--model", "dpsh", *_TRAIN, "--quiet"), after=None),
     Job(name="cells", arguments=_CELLS),
     Job(name="workers", arguments=(*_CELLS, "--workers", "2")),
+    Job(name="side", arguments=(*_FIVE, "--workers", "2")),
+    Job(name="parts", arguments=(*_part(1, "p1"), "then", *_part(2, "p2"), "then", *_MERGED)),
+    Job(name="shared", arguments=(*_part(1, "results"), "--workers", "2", "then", *_part(2, "results"))),
+    Job(name="ray", arguments=(*_FIVE, "--executor", "ray", "-o", "ray.workers=2")),
     Job(name="ensemble", arguments=(*_EVAL, *_attacks("rnm", "strongest"))),
     Job(
         name="transfer",

@@ -19,8 +19,9 @@ from robusthash.results import Against, Flag, Record, after_jpeg
 from robusthash.results.curves.curves import build_curves
 from robusthash.results.curves.files import curves_to_csv, curves_to_json, curves_to_markdown
 from robusthash.results.curves.panels import Curves, Over, Panel, Series
-from robusthash.results.curves.plots import FORMS, save_plot
+from robusthash.results.curves.plots import save_plot
 from robusthash.results.curves.terminal import render_curves
+from robusthash.results.figures.canvas import FORMS
 from robusthash.specs import Distance
 from robusthash.testing.records import make_dataset, make_measure, make_model, make_record, with_digest
 
@@ -482,7 +483,7 @@ def test_a_picture_of_an_unknown_form_is_refused(tmp_path: Path) -> None:
 
 
 def test_without_matplotlib_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robusthash.results.curves.plots.find_spec", lambda _: None)
+    monkeypatch.setattr("robusthash.results.figures.canvas.find_spec", lambda _: None)
     with pytest.raises(MissingDependencyError, match=re.escape("robusthash[plot]")):
         save_plot(_plots(), tmp_path / "curve.svg")
     assert not (tmp_path / "curve.svg").exists()

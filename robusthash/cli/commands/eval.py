@@ -27,6 +27,7 @@ from robusthash.cli.input.setting import make_setting, setting_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import results_arguments, tell_next
 from robusthash.cli.output.lines import line
+from robusthash.cli.splitting import command_text, part_of, tell_part
 from robusthash.epsilon import parse_edits, parse_radius
 from robusthash.host import PluginKind
 from robusthash.options import parse_assignments
@@ -141,6 +142,11 @@ if TYPE_CHECKING:
 @click.option(
     "--executor", type=EXECUTOR, metavar="NAME", help="Where shards are run; --workers N is processes of this machine."
 )
+@click.option(
+    "--shard",
+    metavar="i/n",
+    help="Evaluate the i-th of n parts of the shards, from 1, for robusthash merge: one for each machine.",
+)
 @results_option
 @click.option(
     "--keep-pictures",
@@ -162,6 +168,7 @@ def command(
     *,
     workers: int,
     executor: str | None,
+    shard: str | None,
     results: Path,
     keep_pictures: int,
     force: bool,
@@ -180,12 +187,14 @@ def command(
     robusthash eval --model dpsh --attack rnm --vary rnm.steps=10,100,1000
     robusthash eval --model dpsh --fitted prosgan.safetensors
     robusthash eval --config suite.toml
+    robusthash eval --config suite.toml --shard 2/4 --results part-2
     robusthash eval --model dpsh --retriever faiss-hnsw --score-by retriever
     robusthash eval --model dpsh --fail-under 'map[attack=strongest] >= 0.30'
 
     With --fail-under, a plugin that cannot be loaded is an error, and the exit code is 3 if a rule is not kept.
     """
     gate = gate_of(rules, allow)
+    part = part_of(shard, judged=bool(gate.rules), force=force, pictures=keep_pictures)
     request = request_of(values)
     from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
@@ -198,24 +207,32 @@ def command(
     check_early(request, host)
     check_rules(gate, request, host)
     require_writable(results, "--results")
-    from robusthash.evaluation import choose_executor, evaluate
+    from robusthash.evaluation import choose_executor, evaluate, evaluate_part
 
     place = choose_executor(host, executor, workers=workers, options=request.setting.options)
     tell_device(request.setting.device, quiet=quiet)
+    merged = None
     with progress(quiet=quiet) as report:
-        outcome = evaluate(
-            request,
-            host,
-            results=results,
-            progress=report,
-            executor=place,
-            force=force,
-            keep_pictures=keep_pictures,
-        )
+        if part is None:
+            outcome = evaluate(
+                request,
+                host,
+                results=results,
+                progress=report,
+                executor=place,
+                force=force,
+                keep_pictures=keep_pictures,
+            )
+        else:
+            outcome, merged = evaluate_part(
+                request, host, part, results=results, progress=report, executor=place, command=command_text(str(shard))
+            )
     if as_json:
         click.echo(json.dumps([json.loads(record.to_json()) for record in outcome.records], indent=2))
     else:
         _show(outcome, results)
+        if part is not None and merged is not None:
+            tell_part(part, merged, results)
     _tell_failures(outcome)
     if outcome.failures:
         if gate.rules:

@@ -198,4 +198,9 @@ def _clean(results: Path, collected: Collected) -> None:
                 else:  # the outlines tell what is missing of the others
                     for shard in range(len(part.ranges)):
                         (folder / part.shards.path(shard).name).unlink(missing_ok=True)
+    for folder in (results / SHARDS).glob("*/"):  # shards that came after all had been there
+        if not has_outline(folder) and any(digest.startswith(folder.name) for digest in collected.records):
+            with locked(folder.with_suffix(".lock")):
+                if not has_outline(folder):
+                    shutil.rmtree(folder, ignore_errors=True)
     remove_if_empty(results / SHARDS)

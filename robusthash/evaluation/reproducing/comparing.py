@@ -8,10 +8,8 @@ import numpy as np
 
 from robusthash.evaluation.reproducing.outcome import Compared, Kept
 from robusthash.results import Outcome, QueryArrays, Record
-from robusthash.results.records.arrays import TRACE
+from robusthash.results.records.arrays import IDS, PIXELS, TRACE
 
-PIXELS = "pixels"  #: column of the digests of what was delivered
-IDS = "ids"
 CLOSE = 0.01  #: difference of a mean that other conditions are trusted to explain
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12  #: of floats that are the same; versions of numpy differ in the order of sums
 

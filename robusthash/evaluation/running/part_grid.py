@@ -66,12 +66,13 @@ class PartGrid(Grid):
         if opened.missing or not has_outline(folder.folder):
             self._tell(opened)
             _ = prepared.job
-            self._outline(place, prepared, folder.folder)
+            if not self._outline(place, prepared, folder.folder):
+                opened.missing.clear()
             self._worker.take(place, prepared)
         return self._opens(place, opened, held)
 
-    def _outline(self, place: int, prepared: PreparedCell, folder: Path) -> None:
-        """Writes the outline of a cell, or checks the one that is there.
+    def _outline(self, place: int, prepared: PreparedCell, folder: Path) -> bool:
+        """Writes the outline of a cell, or checks the one that is there; whether its record is still to be made.
 
         Raises:
             InputError: another has made something else of the cell.
@@ -91,6 +92,8 @@ class PartGrid(Grid):
         own = PartCell(folder=folder, outline=outline, known=known, planned=planned)
         self._records.save_database(prepared)
         with locked(folder.with_suffix(".lock")):
+            if self._store.find(prepared.record.digest) is not None:  # another has had all shards meanwhile
+                return False
             there = read_part(folder) if has_outline(folder) else None
             differences = there.differences(own) if there is not None else []
             if differences:
@@ -101,6 +104,7 @@ class PartGrid(Grid):
                 )
             if there is None:
                 own.write(folder)
+        return True
 
     def _reuse(self, prepared: PreparedCell, record: Record) -> None:
         """Leaves the outline of a cell whose record is stored: what is missing of the others is told by it."""

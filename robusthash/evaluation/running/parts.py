@@ -138,7 +138,7 @@ def read_part(folder: Path) -> PartCell:
         file = msgspec.json.decode(read_file(path), type=_File)
         if file.schema > SCHEMA:
             raise InputError(f"{path} has schema {file.schema}, this version reads up to {SCHEMA}", hint="update it")
-        record = parse_record(bytes(file.record), str(path))
+        record = parse_record(bytes(file.record), str(path), blank=True)
         known = QueryArrays.from_arrays(read_arrays(folder / _COLUMNS))
         part = PartCell(
             folder=folder,

@@ -1,40 +1,22 @@
 """Curves as plots. Needs matplotlib (the extra ``plot``), which is imported on use."""
 
-import io
 from collections.abc import Sequence
-from importlib.util import find_spec
-from itertools import cycle, product
 from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from robusthash.errors import MissingDependencyError, OptionError
-from robusthash.files.storage import write_atomically
 from robusthash.results.curves.panels import HAMMING, Common, Curves, Over, Panel
 from robusthash.results.curves.sheets import x_name, y_title
-from robusthash.results.rendering.escaping import visible
+from robusthash.results.figures.canvas import GREY, canvas, literal, styles
 from robusthash.specs import Norm
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FORMS = (".svg", ".png", ".pdf")
-
 _SIZE = (7.0, 4.2)  #: of a panel, in inches
 _TITLE = 300  #: characters of a title, which is wrapped
 _LABEL = 80  #: of a line in the legend
 _AXIS = 50  #: of the title of an axis
-_DOTS = 150  #: dots per inch, of a PNG
-_COLOURS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#56b4e9",
-    "#e69f00",
-)  #: distinguishable for colour-blind readers too
-_LINES = ("-", "--", "-.", ":")
-_GREY = "#777777"  #: of references
 _MARKED = 30  #: up to so many points of a series get markers
 _NEAREST = 0.05  #: least distance of two tick labels, as a share of the axis
 _AXES = {
@@ -43,26 +25,6 @@ _AXES = {
     Over.ITERATION: "iteration (steps taken)",
     Over.JPEG: "JPEG quality",
 }
-_NO_DATE = {
-    ".svg": {"Date": None},
-    ".png": {},
-    ".pdf": {"CreationDate": None},
-}
-
-
-def require_plot(path: Path) -> None:
-    """Fails early if this file cannot be plotted to.
-
-    Raises:
-        OptionError: the suffix is no supported format.
-        MissingDependencyError: matplotlib is not installed.
-    """
-    if path.suffix.lower() not in FORMS:
-        raise OptionError(f"--plot {path} has an unknown suffix", hint=f"use {', '.join(FORMS)}")
-    if find_spec("matplotlib") is None:
-        raise MissingDependencyError(
-            f"--plot {path} needs matplotlib, which is not installed", hint="pip install 'robusthash[plot]'"
-        )
 
 
 def save_plot(curves: Curves, path: Path) -> None:
@@ -79,30 +41,21 @@ def save_plot(curves: Curves, path: Path) -> None:
         MissingDependencyError: matplotlib is not installed.
         StorageError: the file cannot be written.
     """
-    require_plot(path)
-    from matplotlib import rc_context
-    from matplotlib.figure import Figure
-
-    form, buffer = path.suffix.lower(), io.BytesIO()
-    # Without a salt, identifiers in an SVG are random. Text stays text, so that it can be searched.
-    with rc_context({"svg.hashsalt": "robusthash", "svg.fonttype": "none"}):
-        width, height = _SIZE
-        figure = Figure(figsize=(width, height * len(curves.panels)), layout="constrained")
+    width, height = _SIZE
+    with canvas(path, width, height * len(curves.panels)) as figure:
         axes = figure.subplots(len(curves.panels), squeeze=False)
         for panel, one in zip(curves.panels, axes[:, 0], strict=True):
             _draw(panel, curves.over, one)
-        figure.savefig(buffer, format=form[1:], dpi=_DOTS, metadata=_NO_DATE[form])
-    write_atomically(path, buffer.getvalue())
 
 
 def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
-    styles = cycle(product(_LINES, _COLOURS))
+    style = styles()
     points = [point for one in panel.series for point in one.points]
     for one in panel.series:
-        line, colour = ("--", _GREY) if one.reference else next(styles)
+        line, colour = ("--", GREY) if one.reference else next(style)
         xs = [point.x for point in one.points]
         marker = "o" if len(xs) <= _MARKED else ""
-        label = _literal(f"{one.victim}, {one.attack}", _LABEL)
+        label = literal(f"{one.victim}, {one.attack}", _LABEL)
         axes.plot(
             xs, [point.value for point in one.points], line, color=colour, marker=marker, markersize=4, label=label
         )
@@ -110,9 +63,9 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
         lows = [point.value if point.low is None else point.low for point in one.points]
         highs = [point.value if point.high is None else point.high for point in one.points]
         axes.fill_between(xs, lows, highs, color=colour, alpha=0.2, linewidth=0)
-    axes.set_title(_literal(panel.common.text, _TITLE), fontsize="small", wrap=True)
-    axes.set_xlabel(_literal(_x_title(over, panel.common), _AXIS))
-    axes.set_ylabel(_literal(y_title(panel.common), _AXIS))
+    axes.set_title(literal(panel.common.text, _TITLE), fontsize="small", wrap=True)
+    axes.set_xlabel(literal(_x_title(over, panel.common), _AXIS))
+    axes.set_ylabel(literal(y_title(panel.common), _AXIS))
     largest = max(point.value for point in points)
     axes.set_ylim(0, None if panel.common.metric == HAMMING or largest > 1 else 1.02)
     axes.grid(visible=True, alpha=0.3)
@@ -123,7 +76,7 @@ def _draw(panel: Panel, over: Over, axes: "Axes") -> None:
         if logarithmic:
             axes.set_xscale("log")
         ticks = _apart(every, logarithmic=logarithmic)
-        axes.set_xticks([x for x, _ in ticks], [_literal(label, _AXIS) for _, label in ticks])
+        axes.set_xticks([x for x, _ in ticks], [literal(label, _AXIS) for _, label in ticks])
         axes.set_xticks([], minor=True)
 
 
@@ -133,13 +86,6 @@ def _x_title(over: Over, common: Common) -> str:
     if over is Over.EPSILON and common.norm.counts:
         return x_name(over, common)
     return f"{x_name(over, common)} of the attack" if over is Over.EFFORT else _AXES[over]
-
-
-def _literal(text: str, most: int) -> str:
-    """Text that matplotlib neither parses as mathematics nor leaves out of the legend, and has room for."""
-    whole = visible(text)
-    shown = (whole if len(whole) <= most else f"{whole[: most // 2]}...{whole[-most // 2 :]}").replace("$", r"\$")
-    return f" {shown}" if shown.startswith("_") else shown
 
 
 def _apart(ticks: Sequence[tuple[float, str]], *, logarithmic: bool) -> list[tuple[float, str]]:

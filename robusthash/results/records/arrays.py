@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _Key = TypeVar("_Key")
 _HINT = "evaluate again with --force"
 
+IDS = "ids"  #: column of the queries' positions in the dataset's query split, (queries,) int64
 PIXELS = "pixels"  #: column of digests of what was delivered, (queries, 16) uint8: of the 8-bit pixels of an image
 TRACE = "trace"  #: column of Hamming distances to the aim, (queries, steps + 1) int, -1 where there is none
 

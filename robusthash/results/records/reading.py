@@ -28,6 +28,7 @@ from robusthash.results.records.parts import (
 )
 from robusthash.results.records.record import Record
 from robusthash.results.records.schema import (
+    Blank2,
     CostPart,
     File1,
     File2,
@@ -59,19 +60,20 @@ def read_record(path: Path) -> Record:
     return parse_record(content, str(path))
 
 
-def parse_record(content: bytes | str, where: str) -> Record:
+def parse_record(content: bytes | str, where: str, *, blank: bool = False) -> Record:
     """Reads the content of a record file.
 
     Args:
         content: JSON of this schema or an earlier one.
         where: path of the file, for errors.
+        blank: whether it is one that has no numbers yet.
 
     Raises:
         InputError: it is not a valid record, or was changed after it was written.
     """
     try:
         plain = msgspec.json.decode(content)
-        file = _checked(plain, where)
+        file = msgspec.convert(plain, Blank2) if blank else _checked(plain, where)
         own = digest(identity({**_UNSAID, **plain}))
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         hint = "remove it, or evaluate again"

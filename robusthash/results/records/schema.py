@@ -1,6 +1,6 @@
 """The files of records as msgspec structs: schema 2 and its predecessor, schema 1."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta, Struct
 
@@ -159,6 +159,8 @@ class OriginsPart(Part, kw_only=True):
 class CommonPart(Part, kw_only=True):
     """The fields that both schemas have."""
 
+    measured: ClassVar[bool] = True  #: whether there are numbers
+
     digest: Digest
     created: str
     dataset: DatasetPart
@@ -191,7 +193,7 @@ class CommonPart(Part, kw_only=True):
         if odd is not None:
             raise ValueError(f"protocols has {odd}, a name reserved for target labels")
         labels = (Against.OWN, Against.TARGET) if self.goal is Goal.TARGETED else (Against.OWN,)
-        for stage in (CLEAN, ADVERSARIAL):
+        for stage in (CLEAN, ADVERSARIAL) if self.measured else ():
             for name in (against.qualify(metric) for metric in self.protocols for against in labels):
                 if name not in self.metrics.get(stage, {}):
                     raise ValueError(f"metrics has no {name} of the {stage} queries")
@@ -230,6 +232,12 @@ class File2(CommonPart, kw_only=True):
             Radius(size=self.epsilon, norm=self.norm)
         except OptionError as error:
             raise ValueError(error.message) from None
+
+
+class Blank2(File2, kw_only=True):
+    """Schema 2, of a cell whose shards are not all there."""
+
+    measured: ClassVar[bool] = False
 
 
 def _inside(value: object) -> list[Any]:

@@ -30,7 +30,7 @@ class Part(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """A part of a feed; what it does not have is left out."""
 
 
-class Number(Part, kw_only=True):
+class Number(Part, frozen=True, kw_only=True):
     """A mean over the queries.
 
     Attributes:
@@ -44,7 +44,7 @@ class Number(Part, kw_only=True):
     high: float
 
 
-class Result(Part, kw_only=True):
+class Result(Part, frozen=True, kw_only=True):
     """The result of one cell.
 
     Attributes:
@@ -106,7 +106,7 @@ class Result(Part, kw_only=True):
     flags: tuple[str, ...]
 
 
-class Item(Part, kw_only=True):
+class Item(Part, frozen=True, kw_only=True):
     """A record, as feed readers show it.
 
     Attributes:
@@ -128,14 +128,14 @@ class Item(Part, kw_only=True):
     result: Result = field(name="_robusthash")
 
 
-class About(Part, kw_only=True):
+class About(Part, frozen=True, kw_only=True):
     """What made the feed."""
 
     schema: int
     generator: str
 
 
-class Feed(Part, kw_only=True):
+class Feed(Part, frozen=True, kw_only=True):
     """A feed.
 
     Attributes:

@@ -12,23 +12,38 @@ import json
 import pkgutil
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from xml.etree import ElementTree as ET
 
 import jsonschema
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from robusthash import results
-from robusthash.results import QueryArrays, Record, ResultStore, build_leaderboard
+from robusthash.results import (
+    ADVERSARIAL,
+    CLEAN,
+    Pictures,
+    QueryArrays,
+    Record,
+    ResultStore,
+    ScoreKey,
+    build_leaderboard,
+)
 from robusthash.results.curves import files as curves
 from robusthash.results.curves.curves import build_curves
 from robusthash.results.curves.panels import Curves, Over
 from robusthash.results.curves.plots import save_plot
 from robusthash.results.curves.terminal import render_curves
+from robusthash.results.figures.bits import save_bits
+from robusthash.results.figures.cam import save_cam
+from robusthash.results.figures.distribution import save_distribution
+from robusthash.results.figures.worst import save_worst
 from robusthash.results.gate import State, Verdict
 from robusthash.results.gate.rendering import github, junit, plain, sarif, terminal
 from robusthash.results.leaderboard import files as boards
@@ -47,6 +62,14 @@ from robusthash.results.submission import rendering as submission
 from robusthash.results.submission.finding import Check, Examination, Finding
 from tests.results.gate.test_renderings import everything
 from tests.results.test_hostile import NAMES, Tags, hostile_records
+
+BLANK = np.zeros((1, 2, 2, 3), np.uint8)
+HEAT = BLANK[..., 0]
+FIRST = np.zeros(1, np.int64)
+PICTURES = Pictures(
+    rows=FIRST, clean=BLANK, adversarial=BLANK, items=FIRST, item_images=BLANK, cam_clean=HEAT, cam_adversarial=HEAT
+)
+ITEMS = {"packed": np.zeros((1, 4), np.uint8), "labels": np.ones((1, 1), np.uint8)}
 
 _RENDERS = re.compile(r"(to|render|save|draw|write)_|\w+_to_|render$|annotations$|lines$")
 _RENDER_NOTHING = {
@@ -102,10 +125,26 @@ class Told:
         ]
         return Examination(folders=(Path(self.name[:200]),), records=1, findings=tuple(findings))
 
-    def plotted(self) -> str:
-        path = self.folder / "plot.svg"
-        save_plot(self.curves, path)
+    def drawn(self, save: Callable[[Path], None]) -> str:
+        path = self.folder / "drawn.svg"
+        save(path)
         return path.read_text(encoding="utf-8")
+
+    @property
+    def alike(self) -> list[Record]:
+        """Records of one victim, whose labels decide relevance as they may."""
+        record = self.records[0]
+        return [replace(record, scoring=replace(record.scoring, relevance="exact"))]
+
+    def arrays(self) -> dict[str, QueryArrays]:
+        metric = self.records[0].scoring.headline
+        found = QueryArrays(
+            codes=dict.fromkeys((CLEAN, ADVERSARIAL), np.zeros((1, 4), np.uint8)),
+            scores={ScoreKey(stage, metric): np.zeros(1) for stage in (CLEAN, ADVERSARIAL)},
+            neighbours=dict.fromkeys((CLEAN, ADVERSARIAL), np.zeros((1, 1), np.int64)),
+            columns={"ids": np.array([self.name]), "labels": np.ones((1, 1), np.uint8)},
+        )
+        return {record.digest: found for record in self.alike}
 
 
 #: By the function's name: what it makes of a hostile name, and the form that this has to be harmless in.
@@ -122,7 +161,27 @@ RENDERERS: dict[str, tuple[Callable[[Told], str], str]] = {
     "curves.files.curves_to_csv": (lambda told: curves.curves_to_csv(told.curves), "csv"),
     "curves.files.curves_to_json": (lambda told: curves.curves_to_json(told.curves), "json"),
     "curves.terminal.render_curves": (lambda told: as_text(render_curves(told.curves)), "text"),
-    "curves.plots.save_plot": (Told.plotted, "picture"),
+    "curves.plots.save_plot": (lambda told: told.drawn(lambda path: save_plot(told.curves, path)), "picture"),
+    "figures.distribution.save_distribution": (
+        lambda told: told.drawn(lambda path: save_distribution(told.alike, told.arrays(), path)),
+        "picture",
+    ),
+    "figures.bits.save_bits": (
+        lambda told: told.drawn(lambda path: save_bits(told.alike, told.arrays(), ITEMS, path)),
+        "picture",
+    ),
+    "figures.cam.save_cam": (
+        lambda told: told.drawn(lambda path: save_cam(told.alike, {told.alike[0].digest: PICTURES}, path)),
+        "images",
+    ),
+    "figures.worst.save_worst": (
+        lambda told: told.drawn(
+            lambda path: save_worst(
+                told.alike[0], told.arrays()[told.alike[0].digest], PICTURES, ITEMS, path, neighbours=1
+            )
+        ),
+        "images",
+    ),
     "rendering.markdown.sheets_to_markdown": (lambda told: sheets_to_markdown(told.sheets), "markdown"),
     "rendering.html.sheets_to_html": (lambda told: sheets_to_html(told.sheets), "html"),
     "rendering.latex.sheets_to_latex": (lambda told: sheets_to_latex(told.sheets), "latex"),
@@ -285,11 +344,17 @@ def _latex(output: str, name: str) -> None:
     assert set(re.findall(r"\\(?:begin|end)\{(\w+)\}", body)) <= {"table", "tabular"}
 
 
-def _picture(output: str, _name: str) -> None:
+def _picture(output: str, name: str) -> None:
+    assert "<image" not in output
+    _images(output, name)
+
+
+def _images(output: str, _name: str) -> None:
     root = ET.fromstring(output)  # noqa: S314 - it is ours
     tags = {one.tag.rpartition("}")[2] for one in root.iter()}
-    assert "script" not in tags
-    assert not tags & {"a", "image", "foreignObject"}
+    assert not tags & {"a", "script", "foreignObject"}
+    links = [link for one in root.iter() for key, link in one.attrib.items() if key.endswith("href")]
+    assert all(link.startswith(("#", "data:image/png;base64,")) for link in links)
     assert not [key for one in root.iter() for key in one.attrib if key.lower().startswith("on")]
     assert len(output) < 1_000_000
 
@@ -308,6 +373,7 @@ CHECKS: dict[str, Callable[[str, str], None]] = {
     "sarif": _sarif,
     "latex": _latex,
     "picture": _picture,
+    "images": _images,
 }
 
 
@@ -316,7 +382,7 @@ CHECKS: dict[str, Callable[[str, str], None]] = {
 def test_no_renderer_is_moved_by_a_name(tmp_path: Path, name: str) -> None:
     told = Told(name, tmp_path)
     for renderer, (make, form) in RENDERERS.items():
-        if form == "picture":
+        if form in {"picture", "images"}:
             pytest.importorskip("matplotlib", reason="matplotlib is not installed")
             if not _DRAWN.search(name):  # a picture takes longer than all else together
                 continue

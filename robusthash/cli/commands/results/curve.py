@@ -76,7 +76,7 @@ def command(
     from robusthash.results.curves.terminal import render_curves
 
     if plot is not None:
-        from robusthash.results.curves.plots import require_plot
+        from robusthash.results.figures.canvas import require_plot
 
         require_plot(plot)
     store = ResultStore(results)
