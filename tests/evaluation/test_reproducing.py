@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from robusthash.cli.entry import run
@@ -18,7 +19,6 @@ from robusthash.evaluation import Given, Request, RunSettings, evaluate, train_v
 from robusthash.evaluation.reproducing.outcome import Kept, Reproduction, Verdict, exit_code
 from robusthash.evaluation.reproducing.picturing import picture_file
 from robusthash.evaluation.reproducing.reproduce import reproduce_file
-from robusthash.evaluation.victims import resources as resources_module
 from robusthash.files.caching import cache_folder
 from robusthash.host import PluginHost
 from robusthash.results import ResultStore, read_record
@@ -253,7 +253,7 @@ def test_another_torch_is_why_bytes_may_differ(copy: Path, host: PluginHost, mon
     """Under another version, bytes that differ are inconclusive while the numbers are close, and different if not."""
     path = one(copy)
     given = Given(checkpoints=tuple(_cached("dpsh")))
-    monkeypatch.setattr(resources_module.torch, "__version__", "9.9.0")
+    monkeypatch.setattr(torch, "__version__", "9.9.0")
     found = reproduce_file(path, host, given)
     assert found.verdict is Verdict.SAME
     assert next(str(each) for each in found.conditions if "torch" in each.what).endswith("9.9.0 here")

@@ -168,7 +168,7 @@ def _equal_rows(stored: np.ndarray | None, here: np.ndarray, rows: Sequence[int]
 
 def _counted_parts(what: Kept, equal: Mapping[str, np.ndarray], names: Sequence[str], where: str) -> Compared:
     """The rows of which all parts are equal, and of the first other one the first part that is not."""
-    same = np.stack(list(equal.values())).all(0)
+    same: np.ndarray = np.logical_and.reduce(list(equal.values()))
     if same.all():
         return _counted(what, same, names)
     row = int(np.flatnonzero(~same)[0])
