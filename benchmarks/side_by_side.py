@@ -1,9 +1,9 @@
 """Measures how long a grid of cells of one shard each takes, in one process and with cells side by side.
 
 The same cells, an attack on one model of the digits with eight numbers of steps, are run in one process, in worker
-processes, and on a Ray cluster that is started for the run. Prints the wall time of each, starts included, and its
-ratio to that of one process, and what workers elsewhere are sent and send; fails if the records differ. What else the machine does decides as well: its load is
-printed, too.
+processes, and on a Ray cluster that is started for the run. Prints the wall time of each, starts included, its ratio to
+that of one process, and what workers elsewhere are sent and send; fails if the records differ. What else the machine
+does decides as well: its load is printed, too.
 
 Run: ``python benchmarks/side_by_side.py [--cells 8] [--steps 400] [--queries 128] [--workers 2] [--without-ray]``.
 """
@@ -44,7 +44,7 @@ class Weighed(Executor):
     sent: dict[str, list[int]] = field(default_factory=lambda: {"the plan": [], "a task": [], "a shard": []})
 
     @contextmanager
-    def start(self, workplace: Workplace) -> Iterator[Running]:
+    def start(self, workplace: Workplace) -> Iterator[Running]:  # noqa: D102 - as in the base class
         self.sent["the plan"].append(len(pickle.dumps(workplace.elsewhere)))
         yield _Weighing(workplace, self.sent)
 

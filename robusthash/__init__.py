@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         certify,
         evaluate,
         fit,
+        grad_cam,
         harden,
         hash,  # noqa: A004 - named as the command is
         load_dataset,
@@ -45,6 +46,7 @@ __all__ = [
     "errors",
     "evaluate",
     "fit",
+    "grad_cam",
     "harden",
     "hash",
     "hookimpl",
@@ -62,7 +64,9 @@ __all__ = [
 
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
-    **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit"), "robusthash.api"),
+    **dict.fromkeys(
+        ("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit", "grad_cam"), "robusthash.api"
+    ),
     **dict.fromkeys(("Found", "Hashed", "hash", "reproduce", "search"), "robusthash.api"),
     **dict.fromkeys(("harden", "load_dataset", "merge", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),

@@ -5,6 +5,7 @@ from robusthash.api.certifying import certify
 from robusthash.api.checkpoint import Checkpoint
 from robusthash.api.data import load_dataset
 from robusthash.api.evaluating import Evaluation, evaluate
+from robusthash.api.explaining import grad_cam
 from robusthash.api.finding import hash, search  # noqa: A004 - named as the commands are
 from robusthash.api.fitting import fit
 from robusthash.api.merging import Merging, merge
@@ -29,6 +30,7 @@ __all__ = [
     "certify",
     "evaluate",
     "fit",
+    "grad_cam",
     "harden",
     "hash",
     "load_dataset",

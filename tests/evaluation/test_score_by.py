@@ -10,6 +10,8 @@ import pytest
 from robusthash.cli import run
 from robusthash.errors import UsageError
 from robusthash.evaluation import Request, RunSettings, evaluate, rescore
+from robusthash.evaluation.rebuilding.given import Given
+from robusthash.evaluation.rebuilding.settings import settings_of
 from robusthash.host import PluginHost
 from robusthash.results import CLEAN, Record, ResultStore, build_leaderboard, load_results
 from robusthash.results.gate import GateSettings, judge, parse_rule, stored_material
@@ -169,6 +171,13 @@ def test_a_metric_of_the_whole_database_is_refused_before_anything_is_trained(
 
 def test_the_default_metrics_are_of_the_first_places() -> None:
     assert RunSettings(score_by=ScoreBy.RETRIEVER).metrics == ("map@100", "precision@100")
+
+
+def test_a_record_is_a_recipe(folder: Path, host: PluginHost) -> None:
+    """What is made again is scored by the lists, and by the exact ranking beside them."""
+    setting = settings_of(stored(folder, device="auto"), Given(), host)
+    assert setting.score_by is ScoreBy.RETRIEVER
+    assert [getattr(metric, "name", metric) for metric in setting.metrics] == ["map@100"]
 
 
 def test_a_frame_tells_them_apart(folder: Path) -> None:

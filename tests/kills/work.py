@@ -64,6 +64,7 @@ JOBS = (
     Job(name="side", arguments=(*_FIVE, "--workers", "2")),
     Job(name="parts", arguments=(*_part(1, "p1"), "then", *_part(2, "p2"), "then", *_MERGED)),
     Job(name="shared", arguments=(*_part(1, "results"), "--workers", "2", "then", *_part(2, "results"))),
+    Job(name="ray", arguments=(*_FIVE, "--executor", "ray", "-o", "ray.workers=2")),
     Job(name="ensemble", arguments=(*_EVAL, *_attacks("rnm", "strongest"))),
     Job(
         name="transfer",

@@ -2,11 +2,13 @@
 
 import multiprocessing
 import os
+import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -190,8 +192,26 @@ def two_towers(team: Team) -> nn.Module:
     return hardened
 
 
+def resumed(team: Team) -> nn.Module:
+    """Interrupted after its first epoch; the first process has stored it, and all go on with that."""
+    partial = Path(team.agreed(tempfile.mkdtemp())) / "partial"
+    options: dict[str, Any] = {"seed": 0, "device": CPU, "team": team, "partial": partial, "partial_seconds": 0}
+    epochs: list[int] = []
+    for watch in (interrupting, lambda epoch, *_told: epochs.append(epoch)):
+        model = network()
+        with suppress(InterruptedError):
+            train(model, PairLoss(), replace(RECIPE, epochs=4), data(images()), watch=watch, **options)
+    assert epochs == [2, 3, 4], "it has not gone on"
+    return model
+
+
+def interrupting(epoch: int, *_told: object) -> None:
+    if epoch == 2:
+        raise InterruptedError
+
+
 CASES: dict[str, Callable[[Team], nn.Module]] = {
-    one.__name__: one for one in (objective, short_batches, unshared, hardened, two_towers)
+    one.__name__: one for one in (objective, resumed, short_batches, unshared, hardened, two_towers)
 }
 
 

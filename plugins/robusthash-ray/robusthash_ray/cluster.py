@@ -6,18 +6,20 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from robusthash.errors import MissingDependencyError, StorageError, UsageError
 from robusthash_ray import reaper
 
 _LONGEST = 40  #: bytes of a folder's path in which Ray's sockets keep within the 107 of a Unix socket's
 _SILENT = 100  #: a level of logging above all messages: what matters is told by errors
+_POLL = 2.0  #: seconds that are waited at once, so that Ctrl-C is heard, and a cluster that is gone is noticed
 _SECONDS = 60.0  #: that what a cluster has left is cleaned up in
 
 
@@ -45,6 +47,34 @@ class Cluster:
 
     ray: ModuleType
     own: bool
+
+    def require_alive(self) -> None:
+        """Checks that this process is still a part of the cluster: otherwise it would wait for ever.
+
+        Raises:
+            StorageError: Ray's own processes on this machine are gone.
+        """
+        own = self.ray.get_runtime_context().get_node_id()
+        if not any(node["Alive"] and node["NodeID"] == own for node in self.ray.nodes()):
+            raise StorageError(
+                "the Ray cluster is gone: its processes on this machine have been ended",
+                hint="finished shards are kept: run again",
+            )
+
+    def answered(self, asked: Sequence[Any], *, wanted: int = 1) -> list[Any]:
+        """Those of Ray's references whose answers have come, after a while at most.
+
+        Args:
+            asked: the references.
+            wanted: how many are waited for; fewer may have come.
+
+        Raises:
+            StorageError: the cluster is gone.
+        """
+        done, _ = self.ray.wait(list(asked), num_returns=wanted, timeout=_POLL)
+        if len(done) < wanted:
+            self.require_alive()
+        return list(done)
 
     def room(self, cpus: float, gpus: float) -> int:
         """How many workers have room.

@@ -57,7 +57,7 @@ class Ray(Executor):
                 runtime_env={"env_vars": environment(cache_folder())},
             )
             surroundings = Surroundings.here()
-            pool = Pool(ray, lambda: actor.remote(make, surroundings), workers, retries=self.retries)
+            pool = Pool(cluster, lambda: actor.remote(make, surroundings), workers, retries=self.retries)
             try:
                 yield pool
             finally:

@@ -6,13 +6,12 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from types import ModuleType
 from typing import Any
 
 from robusthash.contracts import FinishedShard, Running, ShardTask
 from robusthash.errors import MemoryLimitError, RobustHashNote, StorageError
+from robusthash_ray.cluster import Cluster
 
-_POLL = 1.0  #: seconds that are waited at once, so that Ctrl-C is heard
 _PATIENCE = 60.0  #: seconds without any worker, after which this is told
 
 
@@ -28,14 +27,14 @@ class Pool(Running):
     """Actors of a Ray cluster.
 
     Args:
-        ray: the module, connected.
+        cluster: that this process is connected to.
         create: creates an actor.
         workers: number of actors.
         retries: how often a task is tried again after its worker has died.
     """
 
-    def __init__(self, ray: ModuleType, create: Callable[[], Any], workers: int, *, retries: int) -> None:
-        self._ray = ray
+    def __init__(self, cluster: Cluster, create: Callable[[], Any], workers: int, *, retries: int) -> None:
+        self._cluster, self._ray = cluster, cluster.ray
         self._create = create
         self._retries = retries
         self._idle: deque[Any] = deque()
@@ -66,7 +65,7 @@ class Pool(Running):
                     ahead = _next(again, source)
                 if ahead is None and not busy:
                     return
-                done, _ = self._ray.wait([*busy, *self._coming], num_returns=1, timeout=_POLL)
+                done = self._cluster.answered([*busy, *self._coming])
                 if busy or done:
                     waiting = time.monotonic()
                 elif time.monotonic() - waiting > _PATIENCE:

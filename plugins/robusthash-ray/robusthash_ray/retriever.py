@@ -76,6 +76,8 @@ def _answers(cluster: Cluster, asked: list[Any]) -> list[Any]:
         StorageError: one is gone, or failed.
     """
     try:
+        while len(cluster.answered(asked, wanted=len(asked))) < len(asked):
+            pass
         found: list[Any] = cluster.ray.get(asked)
     except cluster.ray.exceptions.RayError as error:
         raise StorageError(

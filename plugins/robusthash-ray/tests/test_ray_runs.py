@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,6 +88,24 @@ def test_an_interrupted_run_leaves_a_folder_to_go_on_with(folder: Path) -> None:
         assert stored(folder / name) == stored(folder / "alone"), name
 
 
+def test_a_cluster_that_is_gone_is_told_of(folder: Path) -> None:
+    """Not waited for."""
+    started = begun(folder, "--results", "gone", errors=subprocess.PIPE)
+    _wait_until(lambda: any((folder / "gone").glob(".shards/*/*")), "no shard was finished", 120)
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "comm").read_text() == "raylet\n" and process.name in _children(started.pid):
+                os.kill(int(process.name), signal.SIGTERM)
+    _, told = started.communicate(timeout=120)
+    assert started.returncode == 1, told
+    assert b"the Ray cluster is gone" in told
+    _wait_until(lambda: not processes(folder), f"it leaves {processes(folder)}", 60)
+
+
+def _children(process: int) -> list[str]:
+    return Path(f"/proc/{process}/task/{process}/children").read_text().split()
+
+
 def test_a_cluster_that_others_have_started_is_joined(folder: Path) -> None:
     """Its processes know nothing of this one's folder, variables or modules; it stays when the run is over."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("ROBUSTHASH_")}
@@ -113,19 +132,20 @@ def test_a_cluster_that_others_have_started_is_joined(folder: Path) -> None:
         for process in _with_files_in(short):
             with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
+        shutil.rmtree(short, ignore_errors=True)
 
 
 LONG = (*CELLS, "--attack", "rnm", "-o", "rnm.steps=3000")
 
 
-def begun(folder: Path, *options: str) -> subprocess.Popen[bytes]:
+def begun(folder: Path, *options: str, errors: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """A run on Ray in a process of its own, and of its own group, as the shell starts it."""
     return subprocess.Popen(
         [sys.executable, "-m", "robusthash", *LONG, *RAY, *options],
         cwd=folder,
         env={**os.environ, MARK: str(folder)},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=errors,
         start_new_session=True,
     )
 

@@ -70,8 +70,8 @@ def command(
     """Score codes in files, such as those of your own system, clean and attacked.
 
     QUERIES are files of the same queries, one line of the table each. A file is .npy (signs, bits, or bytes with
-    --bits; labels are rows of 0 and 1, class ids, or bytes with --classes), or what robusthash hash wrote. Files are
-    read in parts, so that a database may be larger than memory.
+    --bits; labels are rows of 0 and 1, class ids, or bytes with --classes), or the .safetensors file of a hash command,
+    which holds its labels. Files are read in parts, so that a database may be larger than memory.
 
     \b
     robusthash score clean.npy attacked.npy --labels labels.npy --database items.npy --database-labels classes.npy
