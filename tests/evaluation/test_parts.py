@@ -156,7 +156,7 @@ def test_parts_on_one_folder_are_merged_by_the_last(
 def test_a_part_with_workers_of_which_one_is_killed(
     asked: Request, whole: Path, host: PluginHost, tmp_path: Path
 ) -> None:
-    place, progress = Processes(workers=2), killing_a_worker()
+    place, progress = Processes(workers=1), killing_a_worker()
     outcome, _ = evaluate_part(
         asked, host, Part(index=1, of=2), results=tmp_path / "r", executor=place, progress=progress
     )
