@@ -20,9 +20,11 @@ if TYPE_CHECKING:
         certify,
         evaluate,
         fit,
+        grad_cam,
         harden,
         hash,  # noqa: A004 - named as the command is
         load_dataset,
+        merge,
         reproduce,
         search,
         train,
@@ -44,11 +46,13 @@ __all__ = [
     "errors",
     "evaluate",
     "fit",
+    "grad_cam",
     "harden",
     "hash",
     "hookimpl",
     "load_dataset",
     "load_results",
+    "merge",
     "metrics",
     "report",
     "reproduce",
@@ -60,9 +64,11 @@ __all__ = [
 
 _PACKAGES = ("contracts", "errors", "metrics", "results")
 _HOMES = {
-    **dict.fromkeys(("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit"), "robusthash.api"),
+    **dict.fromkeys(
+        ("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit", "grad_cam"), "robusthash.api"
+    ),
     **dict.fromkeys(("Found", "Hashed", "hash", "reproduce", "search"), "robusthash.api"),
-    **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
+    **dict.fromkeys(("harden", "load_dataset", "merge", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
     "report": "robusthash.results.report",
 }

@@ -124,7 +124,7 @@ class BoundAttack:
             CapabilityError: the attack does not work on this model, or needs something that was not passed.
             PluginError: the attack failed, or broke its contract.
         """
-        victim = _model(model)
+        victim = given_model(model)
         given = given_inputs(inputs, victim.modality)
         check_model(self._chosen, victim, shown(victim))
         threat = Threat.on(victim.modality, self._radius(epsilon, edits, victim.modality.edited))
@@ -226,7 +226,15 @@ def attack(named: "str | Attack | BoundAttack | FittedAttack", /, **options: Any
     return BoundAttack(Plugins(installed(), {}).attack(plain, options))
 
 
-def _model(value: object) -> HashModel:
+def given_model(value: object) -> HashModel:
+    """The hash model that a caller means.
+
+    Args:
+        value: a hash model of one modality, or a checkpoint.
+
+    Raises:
+        UsageError: it is another type, or has several towers.
+    """
     given = value.load() if isinstance(value, Checkpoint) else value
     found = arguments.model(given) if isinstance(given, nn.Module) else given
     if isinstance(found, CrossModalHashModel):

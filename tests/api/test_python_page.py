@@ -45,6 +45,7 @@ def test_every_name_and_argument_is_on_the_page() -> None:
         rh.harden,
         rh.hash,
         rh.search,
+        rh.reproduce,
         rh.load_dataset,
         rh.load_results,
     )

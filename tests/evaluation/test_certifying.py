@@ -109,5 +109,10 @@ def test_the_command_prints_and_writes_the_same(
     table = capsys.readouterr().out
     assert f"{printed['bounds']['0.1']:.3f}" in table
     assert "map at least" in table
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    assert run([*base, "--plot", "found.svg"]) == 0
+    assert "certified: at least" in (tmp_path / "found.svg").read_text()
+    assert run([*base, "--plot", "found.doc"]) == 2
+    assert "unknown suffix" in capsys.readouterr().err
     assert run([*base, "--confidence", "1.5"]) == 2
     assert "0 to 1" in capsys.readouterr().err

@@ -56,7 +56,9 @@ KINDS: dict[str, str] = {
     "text to image": "--model dcmh --direction t2i --attack rnm -o rnm.steps=5 -o train.epochs=2 --epsilon 0.1",
     "tags edited": "--model dcmh --direction t2i --attack tag-edits --edits 2 -o train.epochs=2",
     "fuzzy prototypes": "--model dcmh --direction i2t --attack fpad -o attack:fpad.steps=5 -o train.epochs=2",
-    "generator, learnt in the run": "--model dpsh --attack prosgan -o prosgan.epochs=1",
+    "generator, learnt in the run": (
+        "--model dpsh --attack prosgan -o attack:prosgan.steps=20 -o prosgan.prototype_steps=20"
+    ),
     "universal, fitted before": "--model dpsh --fitted {folder}/uap.safetensors",
     "fitted, and transferred": "--model csq --fitted {folder}/uap.safetensors",
     "ensemble": "--model dpsh --attack strongest",

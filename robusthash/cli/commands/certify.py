@@ -58,6 +58,12 @@ if TYPE_CHECKING:
     help="Folder of stored attacks on this model to compare with.",
 )
 @click.option("--output", type=PATH, metavar="FILE", help="Also write the certificate of each query, as JSON.")
+@click.option(
+    "--plot",
+    type=PATH,
+    metavar="FILE",
+    help="Also draw it, with the attacks: .svg, .png or .pdf. Needs robusthash[plot].",
+)
 @config_option()
 @setting_options
 @json_option
@@ -76,6 +82,7 @@ def command(
     confidence: float,
     results: Path,
     output: Path | None,
+    plot: Path | None,
     as_json: bool,
     quiet: bool,
     **values: Any,
@@ -111,6 +118,11 @@ def command(
     check_early(request, host)
     if output is not None:
         require_writable_file(output, "--output")
+    if plot is not None:
+        from robusthash.results.figures.canvas import require_plot
+
+        require_plot(plot)
+        require_writable_file(plot, "--plot")
     from robusthash.evaluation import certify
 
     tell_device(setting.device, quiet=quiet)
@@ -128,6 +140,11 @@ def command(
     if output is not None:
         found.write(output)
         line(f"certificate: {output}", err=True)
+    if plot is not None:
+        from robusthash.evaluation.certifying.picture import save_picture
+
+        save_picture(found, plot)
+        line(f"plot: {plot}", err=True)
     if as_json:
         click.echo(found.to_json(), nl=False)
         return

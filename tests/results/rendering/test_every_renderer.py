@@ -71,8 +71,6 @@ PICTURES = Pictures(
 )
 ITEMS = {"packed": np.zeros((1, 4), np.uint8), "labels": np.ones((1, 1), np.uint8)}
 
-_SOME = 6  #: of so many names, one is drawn in every figure, which takes long
-
 _RENDERS = re.compile(r"(to|render|save|draw|write)_|\w+_to_|render$|annotations$|lines$")
 _RENDER_NOTHING = {
     "robusthash.results.gate.baseline.write_baseline": "a file for the gate, which is read as JSON of its own type",
@@ -384,8 +382,6 @@ CHECKS: dict[str, Callable[[str, str], None]] = {
 def test_no_renderer_is_moved_by_a_name(tmp_path: Path, name: str) -> None:
     told = Told(name, tmp_path)
     for renderer, (make, form) in RENDERERS.items():
-        if renderer.startswith("figures.") and NAMES.index(name) % _SOME:
-            continue  # their texts are escaped by the function that those of curves are
         if form in {"picture", "images"}:
             pytest.importorskip("matplotlib", reason="matplotlib is not installed")
             if not _DRAWN.search(name):  # a picture takes longer than all else together
