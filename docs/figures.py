@@ -18,7 +18,7 @@ HOWTO = Path(__file__).parent / "howto"
 SIDE, FINE = 64, 4  #: pixels of an image; it is drawn so many times as large
 EACH = 120  #: images of a shape
 ATTACKS = ("mosaic", "brightness", "transparency", "noise", "rnm")
-SETTING = ("--dataset", "folder", "--bits", "16", "--image-size", "64", "--epsilon", "8/255", "-o", "train.epochs=40")
+SETTING = ("--dataset", "folder", "--bits", "16", "--image-size", "64", "--epsilon", "8/255", "-o", "train.epochs=20")
 
 Corner = tuple[float, float]
 Draw = Callable[[ImageDraw.ImageDraw, Corner, float, tuple[int, ...]], None]
@@ -30,7 +30,8 @@ def main() -> None:
         folder = Path(name)
         draw_images(folder / "shapes")
         attacks = [part for attack in ATTACKS for part in ("--attack", attack)]
-        run(folder, "eval", "--model", "dpsh", *attacks, *SETTING, "--data-root", "shapes", "--keep-pictures", "1000")
+        data = ("--data-root", "shapes", "--queries", "30", "-o", "rnm.steps=30")
+        run(folder, "eval", "--model", "dpsh", *attacks, *SETTING, *data, "--keep-pictures", "1000")
         cam = HOWTO / "grad-cam.png"
         run(folder, "figure", "cam", *attacks, "--queries", "3", "--output", str(cam))
         record = next(folder.rglob("rnm-*.json"))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         harden,
         hash,  # noqa: A004 - named as the command is
         load_dataset,
+        merge,
         reproduce,
         search,
         train,
@@ -51,6 +52,7 @@ __all__ = [
     "hookimpl",
     "load_dataset",
     "load_results",
+    "merge",
     "metrics",
     "report",
     "reproduce",
@@ -66,7 +68,7 @@ _HOMES = {
         ("Checkpoint", "FittedAttack", "attack", "certify", "evaluate", "fit", "grad_cam"), "robusthash.api"
     ),
     **dict.fromkeys(("Found", "Hashed", "hash", "reproduce", "search"), "robusthash.api"),
-    **dict.fromkeys(("harden", "load_dataset", "train", "wrap"), "robusthash.api"),
+    **dict.fromkeys(("harden", "load_dataset", "merge", "train", "wrap"), "robusthash.api"),
     **dict.fromkeys(("Results", "load_results"), "robusthash.results"),
     "report": "robusthash.results.report",
 }

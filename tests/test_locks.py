@@ -1,6 +1,7 @@
 """Locks between processes: one at a time, none stale, none left behind."""
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -114,3 +115,29 @@ def test_a_file_that_was_written_is_as_readable_as_the_process_wants_it(tmp_path
     finally:
         os.umask(before)
     assert (tmp_path / "record.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_that_another_machine_has_just_removed_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, stale = fcntl.flock, [True, True]
+
+    def sometimes_stale(handle: int, how: int) -> None:
+        if stale:
+            stale.pop()
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        lock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", sometimes_stale)
+    with held(tmp_path / "a.lock") as free:
+        assert free
+    assert stale == []
+
+
+def test_a_mount_on_which_all_is_stale_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def always(handle: int, how: int) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(fcntl, "flock", always)
+    with pytest.raises(StorageError, match="cannot lock"), locked(tmp_path / "a.lock"):
+        pass

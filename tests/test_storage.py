@@ -71,3 +71,30 @@ def test_the_nearest_of_a_path_and_its_parents_is_what_is_there_whatever_it_is(t
     for there in (tmp_path, tmp_path / "file", tmp_path / "link"):
         assert nearest_existing(there) == there
         assert nearest_existing(there / "not" / "yet") == there
+
+
+def test_a_rename_whose_answer_was_lost_is_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on NFS: the server has renamed it, and asked again finds nothing to rename."""
+    rename = Path.replace
+
+    def twice(path: Path, target: Path) -> Path:
+        rename(path, target)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", twice)
+    write_atomically(tmp_path / "a", b"new")
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"new"]
+
+
+def test_a_file_that_vanished_before_its_rename_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"old")
+    rename = Path.replace
+
+    def gone(path: Path, target: Path) -> Path:
+        path.unlink()
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "replace", gone)
+    with pytest.raises(StorageError, match="cannot write"):
+        write_atomically(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"old"

@@ -8,6 +8,7 @@ from robusthash.api.evaluating import Evaluation, evaluate
 from robusthash.api.explaining import grad_cam
 from robusthash.api.finding import hash, search  # noqa: A004 - named as the commands are
 from robusthash.api.fitting import fit
+from robusthash.api.merging import Merging, merge
 from robusthash.api.outcome import AttackOutcome
 from robusthash.api.reproducing import reproduce
 from robusthash.api.training import harden, train
@@ -24,6 +25,7 @@ __all__ = [
     "FittedAttack",
     "Found",
     "Hashed",
+    "Merging",
     "attack",
     "certify",
     "evaluate",
@@ -32,6 +34,7 @@ __all__ = [
     "harden",
     "hash",
     "load_dataset",
+    "merge",
     "reproduce",
     "search",
     "train",

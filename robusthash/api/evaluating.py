@@ -17,7 +17,7 @@ from robusthash.api.surroundings import frozen, reporting
 from robusthash.contracts import Attack, CrossModalHashModel, Defense, Executor, HashModel
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError, RobustHashWarning, UsageError
-from robusthash.evaluation import Failure, Request, RunOutcome, choose_executor
+from robusthash.evaluation import Failure, Part, Request, RunOutcome, choose_executor, evaluate_part, parse_part
 from robusthash.evaluation import evaluate as run
 from robusthash.evaluation.planning.defaults import settled
 from robusthash.evaluation.planning.fitted import FittedAttack, with_fitted
@@ -68,6 +68,7 @@ def evaluate(
     workers: int = 1,
     force: bool = False,
     keep_pictures: int = 0,
+    shard: str | None = None,
     progress: bool | None = None,
     **settings: Unpack[Settings],
 ) -> Evaluation:
@@ -96,6 +97,8 @@ def evaluate(
         executor: where shards are run: a registered name or an executor.
         workers: processes on this machine, if no executor is given.
         force: evaluate again what is stored.
+        shard: evaluate a part of the shards, such as ``2/4`` for the second of four parts, and leave them in the
+            results folder; :func:`robusthash.merge` puts the parts together. The records are those that are complete.
         keep_pictures: of how many queries of each record pictures are kept in the folder ``results``: of those on which
             the attack achieved most.
         progress: show progress bars; None shows them in a notebook and on a terminal.
@@ -133,23 +136,38 @@ def evaluate(
     if pictures and results is None:
         raise UsageError("pictures are kept beside records, and there is no folder", hint="pass results='results' too")
     kept = None if results is None else arguments.path(results, "results")
+    part = _part(shard, whole=force or pictures > 0, kept=kept)
     own = [model for model in everyone if not isinstance(model, str)]
     with (
         tempfile.TemporaryDirectory() if kept is None else nullcontext(kept) as folder,
         reporting(progress=progress) as report,
         frozen(*own),
     ):
-        outcome = run(
-            request,
-            host,
-            results=Path(folder),
-            progress=report,
-            executor=place,
-            force=force,
-            keep_pictures=pictures,
-        )
-    _tell_failures(outcome)
+        if part is None:
+            outcome = run(
+                request,
+                host,
+                results=Path(folder),
+                progress=report,
+                executor=place,
+                force=force,
+                keep_pictures=pictures,
+            )
+        else:
+            outcome, _ = evaluate_part(request, host, part, results=Path(folder), progress=report, executor=place)
+    _tell_failures(outcome, part)
     return Evaluation(outcome.records, failures=outcome.failures)
+
+
+def _part(value: object, *, whole: bool, kept: Path | None) -> Part | None:
+    if value is None:
+        return None
+    part = parse_part(arguments.one(value, "shard", (str,)))
+    if whole:
+        raise OptionError("shard evaluates a part, and force and keep_pictures are of whole cells", hint="omit them")
+    if kept is None:
+        raise OptionError(f"shard={value!r} without results", hint="name the folder that the part is left in: results=")
+    return part
 
 
 def _attacks(value: object) -> tuple[str | Attack | FittedAttack, ...] | None:
@@ -168,14 +186,14 @@ def _executor(value: object, workers: int, host: PluginHost, request: Request) -
     return named
 
 
-def _tell_failures(outcome: RunOutcome) -> None:
+def _tell_failures(outcome: RunOutcome, part: Part | None) -> None:
     """Warns of each cell that failed.
 
     Raises:
         RobustHashError: none of the attacks asked for has a record; the error of the first.
     """
     failures = outcome.failures
-    if failures and all(record.attack.role is Role.REFERENCE for record in outcome.records):
+    if failures and part is None and all(record.attack.role is Role.REFERENCE for record in outcome.records):
         raise failures[0].error
     told = [f"{failure.victim or failure.cell} failed: {failure.error}" for failure in failures]
     for text in dict.fromkeys(told):  # a model that could not be made once, however many cells needed it

@@ -5,6 +5,7 @@ A lock is held by an open file, so that it ends with its process, however that e
 ``flock``, GPFS and others.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -18,6 +19,7 @@ from robusthash.errors import StorageError
 __all__ = ["claimed", "held", "locked", "remove_left"]
 
 _ROOM = 200  #: bytes of a file's name that the hidden one beside it repeats
+_STALE = 100  #: times that a file may have been removed by another machine, before the mount is broken
 _RELEASED = b"released"  #: content of a lock's file that nobody may hold any more
 
 
@@ -116,6 +118,7 @@ def _short(name: str) -> str:
 
 def _acquired(path: Path, *, wait: bool) -> int | None:
     """The open file that holds the lock; None if another process has it and this one does not wait."""
+    stale = 0
     while True:
         with ExitStack() as opened:
             try:
@@ -136,6 +139,9 @@ def _acquired(path: Path, *, wait: bool) -> int | None:
                 gone = isinstance(error, FileExistsError) and not path.parent.exists()
                 if gone or isinstance(error, FileNotFoundError):
                     continue  # another run has just removed the empty folder
+                stale += error.errno == errno.ESTALE
+                if error.errno == errno.ESTALE and stale < _STALE:
+                    continue  # on NFS: another machine has just removed the file
                 raise StorageError(
                     f"cannot lock {path}: {error.strerror or error}",
                     hint="check the folder's permissions, and that its file system is mounted with locks",

@@ -51,7 +51,12 @@ def write_atomically(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            try:
+                temporary.replace(path)
+            except FileNotFoundError:
+                # NFS may do it, lose the answer, and find nothing to do when it is asked again.
+                if not path.is_file() or path.read_bytes() != content:
+                    raise
     except OSError as error:
         raise StorageError(
             f"cannot write {path}: {error.strerror or error}",

@@ -12,13 +12,16 @@ import pytest
 
 from robusthash.cli.entry import run
 from robusthash.contracts import silent
+from robusthash.errors import UsageError
 from robusthash.evaluation import Given, Request, RunSettings, evaluate, train_victim
 from robusthash.evaluation.reproducing.outcome import Kept, Reproduction, Verdict, exit_code
+from robusthash.evaluation.reproducing.picturing import picture_file
 from robusthash.evaluation.reproducing.reproduce import reproduce_file
 from robusthash.evaluation.victims import resources as resources_module
 from robusthash.files.caching import cache_folder
 from robusthash.host import PluginHost
-from robusthash.results import ResultStore
+from robusthash.results import ResultStore, read_record
+from robusthash.results.records.pictures import worst_queries
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -243,3 +246,18 @@ def test_a_record_without_digests_is_told(copy: Path, host: PluginHost) -> None:
 def _cached(model: str) -> list[Path]:
     """The checkpoints of a model in the cache; reproduce chooses the one with the record's weights."""
     return sorted((cache_folder() / "checkpoints").glob(f"{model}-digits-16bit-*.safetensors"))
+
+
+def test_pictures_of_the_worst_queries_are_made_from_the_record(copy: Path, host: PluginHost, tmp_path: Path) -> None:
+    path = one(copy, transfer=True)
+    assert run(["reproduce", str(path), "--queries", "4", "--keep-pictures", "2", "--quiet"]) == 0
+    store = ResultStore(copy)
+    record = read_record(path)
+    kept, arrays = store.pictures(record), store.arrays(record)
+    assert kept is not None
+    assert kept.rows.tolist() == worst_queries(record, arrays, 2).tolist()
+    assert [one.name for one in copy.rglob("*.pictures.npz")] == [f"{path.stem}.pictures.npz"]
+    elsewhere = tmp_path / "alone.json"
+    shutil.copy(path, elsewhere)
+    with pytest.raises(UsageError, match="is not where a results folder has it"):
+        picture_file(elsewhere, host, count=2)

@@ -1,9 +1,10 @@
 """Cells run side by side: the records, their order and their failures are those of one cell after another."""
 
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.errors import RobustHashError, RobustHashWarning, StorageError
-from robusthash.evaluation import Local, Request, RunOutcome, RunSettings, evaluate
+from robusthash.evaluation import Local, Processes, Request, RunOutcome, RunSettings, evaluate
 from robusthash.files.locks import locked
 from robusthash.host import PluginHost
 from robusthash.results import ResultStore
@@ -236,3 +237,47 @@ def test_progress_is_one_line_for_all_cells_at_work(request_: Request, host: Plu
     lines = [what for what, _ in groupby(what for _, what in told if " on " in what)]
     assert len(set(lines)) == len(lines), "one line for all cells that are at work, which does not alternate"
     assert told[-1][0] == 7
+
+
+def killing_a_worker() -> Callable[[int, int, str], None]:
+    """A progress callback that kills one worker, once, when the first shards are there."""
+    killed: list[object] = []
+
+    def progress(done: int, total: int, what: str) -> None:
+        if " on " in what and done and not killed:
+            (worker, *_) = multiprocessing.active_children()
+            worker.kill()
+            killed.append(worker)
+
+    return progress
+
+
+@pytest.mark.slow
+def test_two_workers_of_which_one_is_killed_give_the_same_records(
+    request_: Request, host: PluginHost, tmp_path: Path
+) -> None:
+    alone = evaluate(request_, host, results=tmp_path / "one")
+    executor = Processes(workers=2)
+    found = evaluate(request_, host, results=tmp_path / "other", executor=executor, progress=killing_a_worker())
+    assert found.failures == []
+    assert bytes_of(found, tmp_path / "other") == bytes_of(alone, tmp_path / "one")
+    assert multiprocessing.active_children() == []
+
+
+@pytest.mark.slow
+def test_what_kills_every_worker_fails_its_cell_alone(request_: Request, host: PluginHost, tmp_path: Path) -> None:
+    (tmp_path / "linear.py").write_text(
+        LINEAR + "\nimport multiprocessing, os, signal\n\n"
+        "class Deadly(torch.nn.Linear):\n"
+        "    def forward(self, x):\n"
+        "        if self.out_features == 16 and multiprocessing.parent_process() is not None:\n"
+        "            os.kill(os.getpid(), signal.SIGKILL)\n"
+        "        return super().forward(x)\n\n"
+        "def build(bits):\n    torch.manual_seed(0)\n"
+        "    return torch.nn.Sequential(torch.nn.Flatten(), Deadly(3 * 16 * 16, bits))\n"
+    )
+    asked = replace(request_, attacks=("rnm",))
+    found = evaluate(asked, host, results=tmp_path / "results", executor=Processes(workers=1))
+    assert [record.victim.model.size for record in found.records] == [8, 8]
+    assert len(found.failures) == 2
+    assert "a worker process died with exit code -9 while it ran shard 0" in found.failures[0].error.message

@@ -31,9 +31,19 @@ from robusthash.options import build_options, parse_assignments
 from robusthash.results import QueryArrays, ResultStore, build_leaderboard, to_csv, to_html, to_json, to_markdown
 from robusthash.results.records.flat import identity
 from robusthash.results.records.reading import parse_record
+from robusthash.results.submission.examining import examine
 from robusthash.testing.records import make_model, make_record
 from robusthash.training import load_checkpoint, save_checkpoint
 
+_SUBMISSION = """\
+who = "A. Author"
+contact = "a@example.org"
+licence = "MIT"
+
+[[weights]]
+digest = "0123456789ab"
+url = "https://example.org/a.safetensors"
+"""
 _FOLDER = Path(tempfile.mkdtemp(prefix="robusthash-fuzz-"))
 
 
@@ -104,6 +114,16 @@ def _record(content: Any) -> None:
 def _digested(content: Any) -> None:
     with contextlib.suppress(Exception):  # what has no digest is refused for another reason
         content["digest"] = digest(identity(content))
+
+
+def _submission(description: str) -> None:
+    folder = Path(tempfile.mkdtemp(dir=_FOLDER))
+    with contextlib.suppress(UnicodeEncodeError):  # nobody can write such a file
+        (folder / "submission.toml").write_text(description, encoding="utf-8")
+    found = examine(folder)
+    assert not found.records
+    for one in found.findings:
+        assert one.message.isprintable()
 
 
 def _bytes_of_record(content: bytes) -> None:
@@ -270,6 +290,7 @@ TARGETS: dict[str, Target] = {
     ),
     "suite": Target(inputs=texts(_SUITES), parse=_suite, found=(f"queries = {'9' * 5000}", "a = " + "[" * 5000)),
     "record": Target(inputs=st.one_of(*(plain(record, _digested) for record in _RECORDS)), parse=_record),
+    "submission": Target(inputs=texts([_SUBMISSION]), parse=_submission),
     "record bytes": Target(
         inputs=binaries([json.dumps(record).encode() for record in _RECORDS]), parse=_bytes_of_record
     ),

@@ -109,4 +109,9 @@ CHECKS = {
         why="The query finds itself at distance 0: clean scores are too high.",
         remedy="Remove the copies.",
     ),
+    "RH019": CheckText(
+        finding="The index returned fewer items than it was asked for",
+        why="A place without an item counts as irrelevant: clean scores fall as under an attack.",
+        remedy="Let the index search wider; if it is deployed like this, allow the check by name.",
+    ),
 }

@@ -13,9 +13,14 @@ _TRAINING = "train"  #: the option of a model that holds those of its training
 _PATHS = frozenset({"checkpoint", "root"})  #: options that name files of whoever made the record
 
 
-def reproduce_command(record: Record) -> str:
-    """Makes the attacked queries again and compares them with the record: bytes, codes, numbers."""
-    return f"robusthash reproduce {record.digest[:_SHOWN]} --results RESULTS"
+def reproduce_command(record: Record, folder: str) -> str:
+    """Makes the attacked queries again and compares them with the record: bytes, codes, numbers.
+
+    Args:
+        record: any.
+        folder: its results folder, as whoever has the report calls it.
+    """
+    return f"robusthash reproduce {record.digest[:_SHOWN]} --results {shlex.quote(visible(folder))}"
 
 
 def eval_command(record: Record) -> str:

@@ -262,7 +262,7 @@ def _page(entry: Entry, row: Row | None, names: Names, databases: Databases, *, 
         findings=findings(entry, databases, pictures=pictures),
         metrics=metrics(record),
         facts=(*recipe(record), *results(record)),
-        reproduce=reproduce_command(record),
+        reproduce=reproduce_command(record, entry.folder.store.root.resolve().name),
         evaluate=eval_command(record),
         current=row is not None,
     )

@@ -14,6 +14,7 @@ from robusthash.results.records.record import Record
 from robusthash.results.records.stages import CLEAN, Against
 from robusthash.results.rendering.escaping import visible
 from robusthash.results.report.content import Report
+from robusthash.results.submission.description import Description
 from robusthash.version import __version__
 
 FILE = "feed.json"
@@ -106,6 +107,18 @@ class Result(Part, frozen=True, kw_only=True):
     flags: tuple[str, ...]
 
 
+class Author(Part, frozen=True, kw_only=True):
+    """Who submitted a record.
+
+    Attributes:
+        name: of the authors.
+        url: of their publication.
+    """
+
+    name: str
+    url: _Address | None = None
+
+
 class Item(Part, frozen=True, kw_only=True):
     """A record, as feed readers show it.
 
@@ -116,6 +129,7 @@ class Item(Part, frozen=True, kw_only=True):
         date_published: when it was evaluated.
         url: of its page, if the site's address is known.
         tags: dataset, victim and attack.
+        authors: who submitted it, if its folder says so.
         result: the numbers, for programs.
     """
 
@@ -125,6 +139,7 @@ class Item(Part, frozen=True, kw_only=True):
     date_published: str
     url: _Address | None = None
     tags: tuple[str, ...]
+    authors: tuple[Author, ...] | None = None
     result: Result = field(name="_robusthash")
 
 
@@ -196,8 +211,13 @@ def _items(report: Report, pages: Mapping[str, str], rows: Mapping[str, Row], ba
             date_published=visible(plain.created),
             url=None if base is None else f"{base}/{result.page}",
             tags=(result.dataset, result.victim, result.attack),
+            authors=_authors(entry.folder.description),
             result=result,
         )
+
+
+def _authors(description: Description | None) -> tuple[Author, ...] | None:
+    return (Author(name=description.who, url=description.paper or None),) if description else None
 
 
 def _result(record: Record, row: Row | None, report: Report, page: str, names: Names) -> Result:

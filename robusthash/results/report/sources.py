@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 
 from robusthash.errors import InputError
+from robusthash.files.opening import there
 from robusthash.results.collection import Results, load_results
 from robusthash.results.comparing.consistency import flagged
 from robusthash.results.records.arrays import TRACE, QueryArrays
 from robusthash.results.records.pictures import Pictures
 from robusthash.results.records.record import Record
 from robusthash.results.records.store import ResultStore, UnreadableRecord
+from robusthash.results.submission.description import FILE, Description, read_description
 
 Array = np.ndarray[Any, Any]
 
@@ -25,10 +27,12 @@ class Folder:
     Attributes:
         name: what it is called in the report, unique; the path above it is nobody's business.
         store: reads it.
+        description: who submitted it to a public leaderboard; None if nobody did.
     """
 
     name: str
     store: ResultStore
+    description: Description | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,9 +112,9 @@ def gather(paths: Sequence[Path], *, choose: Callable[[Results], Iterable[Record
     Raises:
         InputError: a folder does not exist.
     """
-    folders = tuple(_folders(paths))
-    kept: dict[str, tuple[Record, Folder]] = {}
     unreadable: list[UnreadableRecord] = []
+    folders = tuple(_folders(paths, unreadable))
+    kept: dict[str, tuple[Record, Folder]] = {}
     disagreements: list[str] = []
     for folder in folders:
         found = load_results(folder.store.root)
@@ -132,9 +136,20 @@ def gather(paths: Sequence[Path], *, choose: Callable[[Results], Iterable[Record
     )
 
 
-def _folders(paths: Sequence[Path]) -> Iterable[Folder]:
+def _folders(paths: Sequence[Path], unreadable: list[UnreadableRecord]) -> Iterable[Folder]:
     taken: dict[str, int] = {}
     for path in paths:
         name = path.resolve().name or "results"
         taken[name] = taken.get(name, 0) + 1
-        yield Folder(name=name if taken[name] == 1 else f"{name} ({taken[name]})", store=ResultStore(path))
+        shown = name if taken[name] == 1 else f"{name} ({taken[name]})"
+        yield Folder(name=shown, store=ResultStore(path), description=_description(path / FILE, unreadable))
+
+
+def _description(path: Path, unreadable: list[UnreadableRecord]) -> Description | None:
+    if not there(path):
+        return None
+    try:
+        return read_description(path)
+    except InputError as error:
+        unreadable.append(UnreadableRecord(path=path, message=str(error)))
+        return None

@@ -35,8 +35,7 @@ def paths(tmp_path_factory):
     flag = Flag(id="RH003", message="rnm is weaker than noise of the same radius")
     records = [
         make_record(attack="noise", after=0.88),
-        make_record(attack="rnm", after=0.3, options={"steps": 100}, flags=(flag,)),
-        make_record(attack="rnm", after=0.2, epsilon=16 / 255, options={"steps": 100}),
+        make_record(attack="rnm", after=0.3, options={"steps": 100}, flags=(flag,), qualities=(75,)),
         make_record(attack="hag", after=0.4, target=0.8, options={"steps": 100}),
         make_record(attack="rnm", after=0.6, surrogate=surrogate, options={"steps": 100}),
     ]
@@ -89,8 +88,9 @@ def test_it_fits_and_says_nothing(open_page, name, width):
     assert page.evaluate(broken) == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["report", "index", "record"])
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("report", "light"), ("report", "dark"), ("index", "light"), ("record", "dark")]
+)
 def test_accessibility(browser, paths, name, scheme):
     # The page's own policy would not let axe in: it is tested without it, and as it is everywhere else.
     context = browser.new_context(bypass_csp=True, color_scheme=scheme)
@@ -148,7 +148,7 @@ def test_search_and_filters(open_page):
     assert all("hag" in text for text in visible.all_inner_texts())
     assert page.get_by_role("status").inner_text() == f"{visible.count()} of {everything} rows"
     page.get_by_role("button", name="Reset").click()
-    page.wait_for_function(f"document.querySelectorAll('tr.row:not([hidden])').length === {everything}")
+    page.get_by_role("status").filter(has_text=f"{everything} of {everything}").wait_for()  # the policy allows no eval
     page.get_by_label("Flags").select_option("yes")
     assert visible.count() >= 1
     assert all("RH0" in text for text in visible.all_inner_texts())
@@ -164,7 +164,7 @@ def test_keyboard(open_page):
     assert page.evaluate("document.activeElement.id") == "main"
     page.locator("table.board a").first.focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("document.querySelector('details.record[open]') !== null")
+    page.locator("details.record[open]").wait_for()
     assert page.evaluate("document.activeElement.closest('details').id") == page.evaluate("location.hash.slice(1)")
     page.keyboard.press("Enter")
     assert page.locator("details.record[open]").count() == 0
@@ -192,7 +192,7 @@ def test_without_scripts_everything_is_there(browser, paths):
     page = context.new_page()
     page.goto(paths["report"].as_uri())
     assert page.locator("svg.chart").count() >= 10
-    assert page.locator("table.board").count() == 2
+    assert page.locator("table.board").count() == 1
     assert not page.locator("#filters").is_visible()
     assert not page.locator("#theme").is_visible()
     context.close()
@@ -209,10 +209,9 @@ def test_a_strangers_record_runs_nothing(open_page, tmp_path):
     assert page.title() == "Robustness report"
 
 
-def test_a_hundred_pictures_are_below_ten_megabytes(tmp_path):
-    """Of pictures that no format makes smaller: noise."""
-    records = [make_record(attack=f"attack-{number}", after=0.3) for number in range(10)]
-    store_made_up(ResultStore(tmp_path), records, queries=12, items=40, pictures=10, side=128)
+def test_ten_pictures_are_below_a_megabyte(tmp_path):
+    """Of pictures that no format makes smaller: noise. ``benchmarks/report_speed.py`` measures a hundred."""
+    store_made_up(ResultStore(tmp_path), [make_record()], queries=12, items=40, pictures=10, side=200)
     page = to_html(build_report(gather([tmp_path])))
-    assert page.count('alt="query') == 200
-    assert len(page.encode()) < 10_000_000
+    assert page.count('alt="query') == 20
+    assert len(page.encode()) < 1_000_000

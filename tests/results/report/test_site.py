@@ -17,6 +17,12 @@ from robusthash.testing.records import make_record
 from robusthash.testing.stored import store_made_up
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "feed.schema.json"
+DESCRIPTION = """\
+who = "<b>{}</b>"
+contact = "a@example.org"
+licence = "MIT"
+paper = "https://example.org/?a=1&b=2"
+"""
 SCHEMA = jsonschema.Draft202012Validator(feed_schema())
 
 
@@ -49,6 +55,7 @@ def site(results: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
         ]
         records.append(replace(records[1], created="2026-04-01"))  # evaluated again: other numbers, the same cell
         store_made_up(ResultStore(folder), records)
+        (folder / "submission.toml").write_text(DESCRIPTION.format(model), encoding="utf-8")
     arguments = [*map(str, folders), "--site", str(place / "site"), "--url", "https://example.org/board/"]
     assert run(["report", *arguments]) == 0
     return place / "site", folders
@@ -59,10 +66,13 @@ def test_every_record_has_a_page_and_every_link_holds(site: tuple[Path, list[Pat
     digests = {record.digest for folder in folders for record in load_results(folder)}
     pages = {path: Links(path.read_text(encoding="utf-8")) for path in root.rglob("*.html")}
     assert {path.stem for path in pages} == {"index", *(digest[:12] for digest in digests)}
-    reached = set()
+    reached, submitted = set(), set()
     for path, page in pages.items():
         for link in page.links:
             if link.startswith("data:"):
+                continue
+            if link == "https://example.org/?a=1&b=2":
+                submitted.add(path.stem)
                 continue
             assert not re.match(r"[a-z]+:|/", link), f"{path}: {link}"
             name, _, anchor = link.partition("#")
@@ -72,6 +82,8 @@ def test_every_record_has_a_page_and_every_link_holds(site: tuple[Path, list[Pat
                 assert anchor in pages[target].ids, f"{path}: {link}"
             reached.add(target)
     assert set(pages) | {root / "feed.json"} <= reached
+    assert submitted == {record.digest[:12] for folder in folders[1:] for record in load_results(folder)} | {"index"}
+    assert "&lt;b&gt;csq&lt;/b&gt;" in (root / "index.html").read_text(encoding="utf-8")
 
 
 def test_the_feed_is_valid_and_complete(site: tuple[Path, list[Path]]) -> None:
@@ -96,6 +108,8 @@ def test_the_feed_is_valid_and_complete(site: tuple[Path, list[Path]]) -> None:
         assert one["score"]["value"] == record.measure(against="own").value
         assert ("target" in one) == (record.attack.goal == "targeted")
         assert one["folder"] in {folder.name for folder in folders}
+    authors = {item["authors"][0]["name"] for item in content["items"] if "authors" in item}
+    assert authors == {"<b>csq</b>", "<b>dch</b>"}
     assert {one["rank"] for one in results if "rank" in one} >= {1}
     assert any(one["flags"] for one in results)
     assert {one["current"] for one in results} == {True, False}

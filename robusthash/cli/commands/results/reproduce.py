@@ -7,7 +7,7 @@ import click
 
 from robusthash.cli.common import fitted_option, json_option, load_host, out, progress, quiet_option, results_option
 from robusthash.cli.input.names import DEVICE, WEIGHTS
-from robusthash.cli.input.numbers import COUNT
+from robusthash.cli.input.numbers import COUNT, PICTURES
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.selection import nothing
 
@@ -37,6 +37,13 @@ from robusthash.cli.input.selection import nothing
 @click.option("--device", type=DEVICE, metavar="cpu|cuda:N|mps", help="Compute elsewhere than the record was made.")
 @click.option("--threads", type=COUNT, metavar="N", help="Compute with another number of threads than the record.")
 @click.option("--shard-size", type=COUNT, metavar="N", help="Attack in other batches than the record.")
+@click.option(
+    "--keep-pictures",
+    type=PICTURES,
+    default=0,
+    metavar="N",
+    help="Then keep pictures of the N worst queries beside each record that is not different.",
+)
 @json_option
 @quiet_option
 @click.pass_context
@@ -54,6 +61,7 @@ def command(
     device: str | None,
     threads: int | None,
     shard_size: int | None,
+    keep_pictures: int,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -61,8 +69,8 @@ def command(
 
     RECORD is a record's file, or the first digits of its digest; of a FOLDER, all records are made again. Inputs are
     compared by their digests, then codes, then numbers; and the numbers with those that follow from the stored codes.
-    Nothing is written into the results folder. Exit codes: 0 all is the same; 3 something differs; 4 it differs, and
-    other conditions may be why; 2 a record cannot be read, or a file is missing that it cannot hold.
+    Nothing but pictures is written into the results folder. Exit codes: 0 all is the same; 3 something differs; 4 it
+    differs, and other conditions may be why; 2 a record cannot be read, or a file is missing that it cannot hold.
 
     \b
     robusthash reproduce results --queries 32
@@ -75,7 +83,8 @@ def command(
         nothing(f"there is no record in {target or results}", "robusthash eval makes some")
     host = load_host(context)
     from robusthash.evaluation.rebuilding.given import Given
-    from robusthash.evaluation.reproducing.outcome import exit_code
+    from robusthash.evaluation.reproducing.outcome import Verdict, exit_code
+    from robusthash.evaluation.reproducing.picturing import picture_file
     from robusthash.evaluation.reproducing.reproduce import reproduce_file
     from robusthash.evaluation.reproducing.telling import notes, plain, table
     from robusthash.results.rendering.terminal import FittedTable, text
@@ -91,6 +100,9 @@ def command(
     )
     with progress(quiet=quiet) as report:
         done = [reproduce_file(path, host, given, queries=queries, threads=threads, progress=report) for path in found]
+        for path, one in zip(found, done, strict=True):
+            if keep_pictures and one.verdict in {Verdict.SAME, Verdict.INCONCLUSIVE}:
+                picture_file(path, host, given, count=keep_pictures, threads=threads, progress=report)
     if as_json:
         click.echo(json.dumps([plain(one) for one in done], indent=2))
     else:
