@@ -444,6 +444,7 @@ class TestLeavesAThread(faulty(ExecutorContract, "nothing_is_left_running", exec
 
 TestReversed = sound(ExecutorContract, "every_task_is_done_once", "nothing_is_left_running", executor=Reversed)
 TestForgetsTheLast = faulty(ExecutorContract, "every_task_is_done_once", executor=ForgetsTheLast)
+TestTakesAll = faulty(ExecutorContract, "tasks_are_taken_when_they_are_needed", executor=InOrder)
 TestMixesUpResults = faulty(ExecutorContract, "every_task_is_done_once", executor=MixesUpResults)
 TestSwallowsErrors = faulty(ExecutorContract, "errors_are_told_and_not_raised", executor=SwallowsErrors)
 

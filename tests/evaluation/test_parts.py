@@ -31,6 +31,7 @@ from robusthash.files.arrays import read_arrays, write_arrays
 from robusthash.host import PluginHost
 from robusthash.results import ResultStore
 from robusthash.testing import Reversed
+from tests.evaluation.test_side_by_side import killing_a_worker
 
 LINEAR = """
 import torch
@@ -152,10 +153,13 @@ def test_parts_on_one_folder_are_merged_by_the_last(
 
 
 @pytest.mark.slow
-def test_parts_run_at_once_on_one_folder_with_workers(
+def test_a_part_with_workers_of_which_one_is_killed(
     asked: Request, whole: Path, host: PluginHost, tmp_path: Path
 ) -> None:
-    outcome, _ = evaluate_part(asked, host, Part(index=1, of=2), results=tmp_path / "r", executor=Processes(workers=2))
+    place, progress = Processes(workers=1), killing_a_worker()
+    outcome, _ = evaluate_part(
+        asked, host, Part(index=1, of=2), results=tmp_path / "r", executor=place, progress=progress
+    )
     assert outcome.failures == []
     evaluate_part(asked, host, Part(index=2, of=2), results=tmp_path / "r")
     assert contents(tmp_path / "r") == contents(whole)
