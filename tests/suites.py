@@ -7,7 +7,18 @@ from robusthash.cli.commands.eval import command, request_of
 from robusthash.cli.input.session import Session
 from robusthash.evaluation import Request
 
-_OTHERS = ("workers", "executor", "results", "force", "rules", "allow", "as_json", "quiet")  #: beside the grid
+_OTHERS = (
+    "workers",
+    "executor",
+    "shard",
+    "results",
+    "keep_pictures",
+    "force",
+    "rules",
+    "allow",
+    "as_json",
+    "quiet",
+)  #: beside the grid
 
 
 def read_suite(path: Path) -> Request:
