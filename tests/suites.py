@@ -8,16 +8,8 @@ from robusthash.cli.input.session import Session
 from robusthash.evaluation import Request
 
 _OTHERS = (
-    "workers",
-    "executor",
-    "shard",
-    "results",
-    "keep_pictures",
-    "force",
-    "rules",
-    "allow",
-    "as_json",
-    "quiet",
+    *("workers", "executor", "results", "shard", "force", "keep_pictures"),
+    *("rules", "allow", "as_json", "quiet"),
 )  #: beside the grid
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from robusthash.cli.entry import run
 from robusthash.contracts import silent
@@ -17,7 +19,6 @@ from robusthash.evaluation import Given, Request, RunSettings, evaluate, train_v
 from robusthash.evaluation.reproducing.outcome import Kept, Reproduction, Verdict, exit_code
 from robusthash.evaluation.reproducing.picturing import picture_file
 from robusthash.evaluation.reproducing.reproduce import reproduce_file
-from robusthash.evaluation.victims import resources as resources_module
 from robusthash.files.caching import cache_folder
 from robusthash.host import PluginHost
 from robusthash.results import ResultStore, read_record
@@ -188,6 +189,34 @@ def test_a_swapped_checkpoint_is_found(folder: Path, host: PluginHost, tmp_path:
     assert found.first.startswith("weights of the victim")
 
 
+def test_without_its_reference_all_other_flags_are_found_again(copy: Path, host: PluginHost) -> None:
+    path = one(copy)
+    one(copy, "noise").unlink()
+    assert reproduce_file(path, host, queries=1).verdict is Verdict.SAME
+    edited(path, without_flags)
+    assert "flags is RH099" in reproduce_file(path, host, queries=1).first
+
+
+def test_a_changed_picture_is_found(host: PluginHost, tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    pictures = [tmp_path / "photographs" / f"class{place % 2}" / f"{place:02d}.png" for place in range(40)]
+    for path in pictures:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw.integers(0, 256, (16, 16, 3), dtype=np.uint8)).save(path)
+    given = Given(data_root=tmp_path / "photographs")
+    setting = RunSettings(dataset="folder", data_root=given.data_root, image_size=16, backbone="small-cnn", queries=4)
+    request = Request(models=("lsh",), attacks=("noise",), setting=setting)
+    record = evaluate(request, host, results=tmp_path / "r").records[0]
+    file = ResultStore(tmp_path / "r").path_of(record)
+    assert reproduce_file(file, host, given).verdict is Verdict.SAME
+    Image.fromarray(np.zeros((16, 16, 3), dtype=np.uint8)).save(pictures[0])
+    found = reproduce_file(file, host, given)
+    assert found.verdict is Verdict.DIFFERENT
+    assert {each.what for each in found.deviations} <= {"attacked queries", "split of the dataset"}
+    missing = reproduce_file(file, host)
+    assert (missing.verdict, missing.exit_code) == (Verdict.FAILED, 2)
+
+
 def test_the_command_tells_and_ends_with_the_verdict(
     copy: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -224,7 +253,7 @@ def test_another_torch_is_why_bytes_may_differ(copy: Path, host: PluginHost, mon
     """Under another version, bytes that differ are inconclusive while the numbers are close, and different if not."""
     path = one(copy)
     given = Given(checkpoints=tuple(_cached("dpsh")))
-    monkeypatch.setattr(resources_module.torch, "__version__", "9.9.0")
+    monkeypatch.setattr(torch, "__version__", "9.9.0")
     found = reproduce_file(path, host, given)
     assert found.verdict is Verdict.SAME
     assert next(str(each) for each in found.conditions if "torch" in each.what).endswith("9.9.0 here")

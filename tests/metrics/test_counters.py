@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from importlib import import_module
@@ -216,3 +218,20 @@ def test_packed_arrays_count_as_tensors_do() -> None:
     left = distance_histograms(codes, codes, labels, labels, bits=3)
     right = distance_histograms(codes.numpy(), codes.numpy(), labels, labels, bits=3)
     np.testing.assert_array_equal(left.relevant, right.relevant)
+
+
+@needs_numba
+def test_machine_code_lets_other_threads_go_on() -> None:
+    scene = Drawn(0, queries=8000, items=65_536, bits=64, classes=3, density=0.5)
+    asked = scene.asked(Relevance.SHARE_ANY)
+    counter, counts = fast_counter(asked), asked.no_counts()
+    for _ in range(10):  # on a busy machine this thread may have to wait for a processor
+        thread = threading.Thread(target=counter.count, args=(scene.items, scene.present, counts))
+        before = time.thread_time()
+        thread.start()
+        while thread.is_alive():
+            pass
+        # Counting takes a quarter of a second; with the lock, this thread would have to hand it over after 5 ms.
+        if time.thread_time() - before > 0.05:
+            return
+    pytest.fail("no Python ran while machine code counted: it holds the interpreter's lock")

@@ -65,7 +65,7 @@ KINDS: dict[str, str] = {
     "targeted": "--model dpsh --attack tanh-p2s -o tanh-p2s.steps=10",
     "transfer": "--model dpsh --surrogate csq --attack hinge -o hinge.steps=5",
     "defended by JPEG": "--model dpsh --defense jpeg --attack rnm -o rnm.steps=5",
-    "defended by a trained purifier": "--model dpsh --defense comdefend/fast --attack rnm -o rnm.steps=3",
+    "defended by fewer levels": "--model dpsh --defense bit-depth --attack rnm -o rnm.steps=5",
     "hardened in the run": "--model dpsh --defense cgat/fast -o cgat/fast.epochs=1 --attack rnm -o rnm.steps=5",
     "hardened, from a checkpoint": "--model {folder}/hardened.safetensors --attack hinge -o hinge.steps=5",
     "within L2": "--model dpsh --attack rnm -o rnm.steps=5 --epsilon l2:0.5",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from robusthash.checkpoints import is_checkpoint
 from robusthash.contracts import Attack, Dataset, Defense, RetrievalData
 from robusthash.errors import InputError
 from robusthash.evaluation.planning.names import AnyModel, user_path
@@ -53,7 +54,7 @@ class Given:
         Raises:
             CheckpointError: a file is no checkpoint.
         """
-        found = {path: read_description(path) for path in self.checkpoints}
+        found = {path: read_description(path) for path in self.checkpoints if is_checkpoint(path)}
         hardening = {None, defense.name if defense else None}
         alike = [
             path

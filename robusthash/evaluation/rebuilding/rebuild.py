@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from robusthash.contracts import Progress, silent
+from robusthash.contracts import Progress, TrainedDefense, silent
 from robusthash.epsilon import Radius
 from robusthash.errors import InputError
 from robusthash.evaluation.planning.fitted import FittedAttack, read_fitted
-from robusthash.evaluation.planning.names import AnyAttack
+from robusthash.evaluation.planning.names import AnyAttack, checkpoint_path
 from robusthash.evaluation.planning.plan import Cell, VictimPlan
 from robusthash.evaluation.rebuilding.deviations import Cause, Deviation, data_deviations, deviations
 from robusthash.evaluation.rebuilding.given import Given
@@ -89,12 +89,8 @@ def rebuilt(
     systems = Systems(resources)
     try:
         prepared = prepare(_cell(record, given, resources), systems, {})
-        given_weights = {str(path) for path in given.checkpoints}
-        made = frozenset(
-            role
-            for role, plan in (("victim", prepared.cell.victim), ("surrogate", prepared.cell.crafted_on))
-            if isinstance(plan.model, str) and plan.model not in given_weights
-        )
+        plans = {"victim": prepared.cell.victim, "surrogate": prepared.cell.crafted_on}
+        made = frozenset(role for role, plan in plans.items() if _made_here(plan, given, resources))
         yield Rebuilt(cell=prepared, deviations=tuple(deviations(record, prepared.record, made=made)))
     finally:
         systems.close()
@@ -143,6 +139,15 @@ def _cell(record: Record, given: Given, resources: Resources) -> Cell:
             return cell
         return replace(cell, candidates=(_surrogate(surrogate, record, given, resources),))
     return replace(cell, surrogate=_surrogate(surrogate, record, given, resources))
+
+
+def _made_here(plan: VictimPlan, given: Given, resources: Resources) -> bool:
+    """Whether weights of a model were trained here, for this record or an earlier one."""
+    path = checkpoint_path(plan.model)
+    trained = path is not None and path not in given.checkpoints
+    return trained or (
+        plan.defense is not None and isinstance(resources.plugins.defense(plan.defense).plugin, TrainedDefense)
+    )
 
 
 def _surrogate(use: ModelUse, record: Record, given: Given, resources: Resources) -> VictimPlan:

@@ -11,6 +11,7 @@ from robusthash.results import Outcome, QueryArrays, Record
 from robusthash.results.records.arrays import IDS, PIXELS, TRACE
 
 CLOSE = 0.01  #: difference of a mean that other conditions are trusted to explain
+_AGAINST_THE_REFERENCE = "RH003"
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12  #: of floats that are the same; versions of numpy differ in the order of sums
 
 Number = tuple[str, Any, Any, bool]  #: what it is, as stored, as made here, and whether they are the same
@@ -31,32 +32,20 @@ def compared_inputs(stored: QueryArrays, here: QueryArrays, rows: Sequence[int],
     same = _equal_rows(stored.columns[PIXELS], here.columns[PIXELS], rows)
     if IDS in stored.columns:
         same &= _equal_rows(stored.columns[IDS], here.columns[IDS], rows)
-    return _counted(Kept.INPUTS, same, names, "")
+    return _counted(Kept.INPUTS, same, names)
 
 
 def compared_codes(stored: QueryArrays, here: QueryArrays, rows: Sequence[int], names: Sequence[str]) -> Compared:
     """The codes, or descriptors, of some queries at every stage; arguments as for :func:`compared_inputs`."""
-    same = np.ones(len(rows), dtype=bool)
-    first = ""
-    for stage, codes in here.codes.items():
-        kept = stored.codes.get(stage)
-        equal = np.zeros(len(rows), dtype=bool) if kept is None else _equal_rows(kept, codes, rows)
-        if not first and not equal.all():
-            first = stage
-        same &= equal
-    return _counted(Kept.CODES, same, names, f" in its {first} code")
+    equal = {stage: _equal_rows(stored.codes.get(stage), codes, rows) for stage, codes in here.codes.items()}
+    return _counted_parts(Kept.CODES, equal, names, "its {} code")
 
 
 def compared_queries(stored: QueryArrays, here: QueryArrays, rows: Sequence[int], names: Sequence[str]) -> Compared:
     """The numbers of some queries: scores, distances and labels; arguments as for :func:`compared_inputs`."""
-    same, first = np.ones(len(rows), dtype=bool), ""
-    for name, values in _numbers(here).items():
-        kept = _numbers(stored).get(name)
-        equal = np.zeros(len(rows), dtype=bool) if kept is None else _equal_rows(kept, values, rows)
-        if not first and not equal.all():
-            first = name
-        same &= equal
-    return _counted(Kept.NUMBERS, same, names, f" in {first}")
+    kept = _numbers(stored)
+    equal = {name: _equal_rows(kept.get(name), values, rows) for name, values in _numbers(here).items()}
+    return _counted_parts(Kept.NUMBERS, equal, names, "{}")
 
 
 def compared_outcomes(stored: Record, here: Record, *, reference: bool) -> Compared:
@@ -65,7 +54,7 @@ def compared_outcomes(stored: Record, here: Record, *, reference: bool) -> Compa
     Args:
         stored: as read.
         here: as made here.
-        reference: whether the record of the reference is at hand, without which some flags cannot be found again.
+        reference: whether the record of the reference is at hand, as for :func:`flags`.
     """
     found = list(numbers_of_codes(stored.outcome, here.outcome))
     found += _mapping("", stored.outcome.imagery, here.outcome.imagery)
@@ -73,8 +62,7 @@ def compared_outcomes(stored: Record, here: Record, *, reference: bool) -> Compa
     for name in ("forward", "backward", "queries"):
         told, made = getattr(stored.outcome.cost, name), getattr(here.outcome.cost, name)
         found.append((f"cost {name}", told, made, told == made))
-    if reference:
-        found.append(flags(stored.outcome, here.outcome))
+    found.append(flags(stored.outcome, here.outcome, reference=reference))
     wrong = [one for one in found if not one[3]]
     first = f"{wrong[0][0]} is {wrong[0][1]} in the record, {wrong[0][2]} here" if wrong else ""
     return Compared(what=Kept.NUMBERS, same=len(found) - len(wrong), of=len(found), first=first)
@@ -93,7 +81,7 @@ def compared_database(stored: Mapping[str, np.ndarray], codes: np.ndarray, label
     same = np.ones(len(codes), dtype=bool)
     for kept, made in ((stored["packed"], codes), (stored["labels"], labels)):
         same &= _equal_rows(kept, made, range(len(made)))
-    return _counted(Kept.DATABASE, same, [f"item {place}" for place in range(len(codes))], "")
+    return _counted(Kept.DATABASE, same, [f"item {place}" for place in range(len(codes))])
 
 
 def close(stored: Record, here: Record) -> bool:
@@ -135,9 +123,16 @@ def numbers_of_codes(stored: Outcome, here: Outcome) -> Iterator[Number]:
         yield from _mapping("floor ", floors, here.floors.get(against, {}))
 
 
-def flags(stored: Outcome, here: Outcome) -> Number:
-    """The failed soundness checks, by their ids."""
-    told, made = ([flag.id for flag in one.flags] for one in (stored, here))
+def flags(stored: Outcome, here: Outcome, *, reference: bool) -> Number:
+    """The failed soundness checks, by their ids.
+
+    Args:
+        stored: as read.
+        here: as computed here.
+        reference: whether the record of the reference is at hand, without which one check cannot be made again.
+    """
+    left_out = () if reference else (_AGAINST_THE_REFERENCE,)
+    told, made = ([flag.id for flag in one.flags if flag.id not in left_out] for one in (stored, here))
     return "flags", ", ".join(told) or "none", ", ".join(made) or "none", told == made
 
 
@@ -157,9 +152,11 @@ def _numbers(arrays: QueryArrays) -> dict[str, np.ndarray]:
     return {**{key.stored: values for key, values in arrays.scores.items()}, **columns}
 
 
-def _equal_rows(stored: np.ndarray, here: np.ndarray, rows: Sequence[int]) -> np.ndarray:
+def _equal_rows(stored: np.ndarray | None, here: np.ndarray, rows: Sequence[int]) -> np.ndarray:
     """Which rows are equal: (n,) bool. Rows that are not stored are not."""
-    if stored.shape[1:] != here.shape[1:] or stored.dtype != here.dtype or len(stored) <= max(rows, default=0):
+    if stored is None or (stored.shape[1:], stored.dtype) != (here.shape[1:], here.dtype):
+        return np.zeros(len(rows), dtype=bool)
+    if len(stored) <= max(rows, default=0):
         return np.zeros(len(rows), dtype=bool)
     kept = stored[list(rows)]
     if kept.dtype.kind == "f":
@@ -169,6 +166,16 @@ def _equal_rows(stored: np.ndarray, here: np.ndarray, rows: Sequence[int]) -> np
     return np.asarray(equal.reshape(len(rows), -1).all(1))
 
 
-def _counted(what: Kept, same: np.ndarray, names: Sequence[str], where: str) -> Compared:
+def _counted_parts(what: Kept, equal: Mapping[str, np.ndarray], names: Sequence[str], where: str) -> Compared:
+    """The rows of which all parts are equal, and of the first other one the first part that is not."""
+    same: np.ndarray = np.logical_and.reduce(list(equal.values()))
+    if same.all():
+        return _counted(what, same, names)
+    row = int(np.flatnonzero(~same)[0])
+    part = next(name for name, each in equal.items() if not each[row])
+    return _counted(what, same, names, f" in {where.format(part)}")
+
+
+def _counted(what: Kept, same: np.ndarray, names: Sequence[str], where: str = "") -> Compared:
     first = "" if same.all() else f"{names[int(np.flatnonzero(~same)[0])]} is the first to differ{where}"
     return Compared(what=what, same=int(same.sum()), of=len(same), first=first)

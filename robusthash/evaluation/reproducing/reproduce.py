@@ -32,7 +32,6 @@ from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.caching import cache_folder
 from robusthash.host import PluginHost
 from robusthash.results import QueryArrays, Record
-from robusthash.specs import Role
 
 _NOTHING = Given()
 
@@ -116,8 +115,7 @@ def _attacked(
         parts += [Compared(what=what, same=0, of=0, first=without) for what in (Kept.INPUTS, Kept.CODES)]
     else:
         parts += [compare(stored.arrays, arrays, rows, names) for compare in (compared_inputs, compared_codes)]
-    reference = stored.reference is not None or record.attack.role is Role.REFERENCE
-    totals = [compared_outcomes(record, here, reference=reference)] if whole else []
+    totals = [compared_outcomes(record, here, reference=stored.judged)] if whole else []
     each = [compared_queries(stored.arrays, arrays, rows, names)] if stored.arrays is not None else []
     parts.append(next((one for one in (*totals, *each) if not one.equal), (*totals, *each)[0]))
     near = close(record, here) if whole else _near(stored, arrays, rows)

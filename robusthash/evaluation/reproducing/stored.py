@@ -35,6 +35,11 @@ class StoredCell:
     database: Mapping[str, np.ndarray]
     reference: Record | None = None
 
+    @property
+    def judged(self) -> bool:
+        """Whether every flag can be found again: one compares with the reference."""
+        return self.reference is not None or self.record.attack.role is Role.REFERENCE
+
 
 def read_stored(path: Path) -> StoredCell:
     """Reads a record's file and the files beside it.
@@ -51,7 +56,7 @@ def read_stored(path: Path) -> StoredCell:
         where=str(path),
         arrays=QueryArrays.from_arrays(read_arrays(path.with_suffix(".npz"))),
         database=read_arrays(path.parent / ResultStore(Path()).database_path(record).name),
-        reference=next((one for one in _beside(path) if _is_reference(one, record)), None),
+        reference=_reference(path, record),
     )
 
 
@@ -83,8 +88,7 @@ def stored_numbers(stored: StoredCell, resources: Resources) -> Compared:
         kept = arrays.scores.get(key)
         same = kept is not None and np.allclose(kept, values, rtol=1e-9, atol=1e-12, equal_nan=True)
         found.append((f"{key.stored} of each query", "stored", "other", same))
-    if _judged(stored):
-        found.append(flags(record.outcome, new.outcome))
+    found.append(flags(record.outcome, new.outcome, reference=stored.judged))
     wrong = [(name, told, here) for name, told, here, same in found if not same]
     return Compared(
         what=Kept.STORED,
@@ -94,9 +98,18 @@ def stored_numbers(stored: StoredCell, resources: Resources) -> Compared:
     )
 
 
-def _judged(stored: StoredCell) -> bool:
-    """Whether all flags can be found again: those that compare with the reference need its record."""
-    return stored.reference is not None or stored.record.attack.role is Role.REFERENCE
+def _reference(path: Path, record: Record) -> Record | None:
+    """The record of the reference that a record was judged beside: of several, the one under the likest conditions."""
+
+    def alike(one: Record) -> tuple[bool, ...]:
+        ours, theirs = record.conditions, one.conditions
+        return (
+            one.scoring.protocols == record.scoring.protocols,
+            theirs.shard_size == ours.shard_size,
+            theirs.versions == ours.versions,
+        )
+
+    return max((one for one in _beside(path) if _is_reference(one, record)), key=alike, default=None)
 
 
 def _beside(path: Path) -> Iterator[Record]:

@@ -207,7 +207,7 @@ def _items(report: Report, pages: Mapping[str, str], rows: Mapping[str, Row], ba
         yield Item(
             id=f"robusthash:{plain.digest}",
             title=f"{result.attack} on {result.victim}, {result.dataset}",
-            content_text=f"{unit}, {result.threat}, {result.queries} queries, {result.access}{flags}",
+            content_text=f"{unit}, {result.threat}, {result.queries} attacked queries, access {result.access}{flags}",
             date_published=visible(plain.created),
             url=None if base is None else f"{base}/{result.page}",
             tags=(result.dataset, result.victim, result.attack),
