@@ -7,10 +7,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import robusthash
 from robusthash import wrap
 from robusthash.contracts import HashModel, Modality
-from robusthash.errors import CapabilityError, ContractError
+from robusthash.errors import CapabilityError, ContractError, UsageError
 from robusthash.explaining import grad_cam
+from robusthash.pixels import from_levels, to_levels
 from robusthash.specs import Distance
 from robusthash.testing.victims import SIDE, DescriptorVictim, LinearVictim, SmallVictim, TextVictim, toy_images
 
@@ -77,6 +79,17 @@ def test_captum_finds_the_same_where_it_is_told_the_layer() -> None:
     oracle = attr.LayerGradCam(lambda inputs: (model(inputs) * codes).mean(1), model.features[4])
     expected = oracle.attribute(IMAGES, relu_attributions=True)[:, 0]
     torch.testing.assert_close(grad_cam(model, IMAGES).maps, expected)
+
+
+def test_from_python_levels_are_images_too(pooled: Pooled) -> None:
+    levels = to_levels(IMAGES)
+    found = robusthash.grad_cam(pooled.train(), levels)
+    torch.testing.assert_close(found.maps, grad_cam(pooled, from_levels(levels)).maps)
+    assert pooled.training
+    with pytest.raises(UsageError, match="inputs have shape"):
+        robusthash.grad_cam(pooled, IMAGES[..., 1:])
+    with pytest.raises(UsageError, match="model is 'dpsh'"):
+        robusthash.grad_cam("dpsh", IMAGES)  # type: ignore[arg-type]
 
 
 def test_an_image_is_explained_alike_in_any_batch_and_relative_to_itself(pooled: Pooled) -> None:

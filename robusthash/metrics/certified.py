@@ -65,7 +65,7 @@ def certified_codes(ones: Ints, samples: int, *, sigma: float, alpha: float) -> 
 
     >>> found = certified_codes(np.array([[1000, 500, 3]]), 1000, sigma=1.0, alpha=0.001)
     >>> found.codes.tolist(), found.radii.round(2).tolist()
-    ([[1, 1, -1]], [[2.37, 0.0, 2.12]])
+    ([[1, 1, -1]], [[2.38, 0.0, 2.16]])
     """
     if samples < 1 or not 0 < alpha < 1 or not sigma > 0:
         raise OptionError(
