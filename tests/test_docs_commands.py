@@ -29,7 +29,7 @@ _INLINE = re.compile(r"`robusthash (?P<rest>[^`]*--[^`]*)`")
 _PLACEHOLDER = re.compile(r"\.\.\.|\[(?:OPTIONS|RESULTS|FILE)\]|COMMAND|@\w+@")
 _COMPUTING = (
     *("evaluate", "train_victim", "harden_victim", "attack_queries", "fit_attack", "rescore"),
-    *("hash_items", "search", "score_files"),
+    *("hash_items", "search", "score_files", "evaluate_part", "certify"),
 )
 _FILES = re.compile(
     r"[\w./~-]*(?:\.(?:safetensors|npy|toml|json|pth|py|tar\.gz)|/)[\w./-]*|FILE|FOLDER|DIR|photographs"

@@ -46,6 +46,7 @@ def test_every_name_and_argument_is_on_the_page() -> None:
         rh.hash,
         rh.search,
         rh.reproduce,
+        rh.certify,
         rh.load_dataset,
         rh.load_results,
     )

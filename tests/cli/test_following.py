@@ -55,6 +55,8 @@ def test_what_to_run_next_is_told_in_one_place() -> None:
         "fit",
         "hash",
         "import_",
+        "merge",
+        "splitting",
     }  # train and harden report by checkpoints
 
 

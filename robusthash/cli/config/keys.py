@@ -7,7 +7,7 @@ from functools import cache
 import click
 
 #: The commands that take a file. Each may have a table of its own.
-COMMANDS = ("eval", "train", "fit", "harden", "attack", "hash", "search")
+COMMANDS = ("eval", "train", "fit", "harden", "certify", "attack", "hash", "search")
 TABLES = {"assignments": "options", "vary": "vary"}  #: parameters that are tables in a file, with their keys
 
 _NOT_KEYS = frozenset({"as_json", "quiet", "config"})  #: how to print, and the file itself
