@@ -155,6 +155,8 @@ def _runs(collected: Collected) -> dict[object, dict[int, PartCell]]:
 def _missing(collected: Collected) -> Iterator[Missing]:
     """What is missing of the cells of all runs."""
     for places in _runs(collected).values():
+        if any((part.folder / _COMPLETE).exists() for part in places.values()):
+            continue
         any_planned = next(iter(places.values())).planned
         for place, name in enumerate(any_planned.plan):
             part = places.get(place)
