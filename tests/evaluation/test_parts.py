@@ -173,6 +173,28 @@ def test_a_whole_run_takes_up_what_parts_have_left(
     assert contents(tmp_path / "r") == contents(whole)
 
 
+def test_a_kill_between_two_removals_leaves_nothing_for_ever(
+    whole: Path, split: list[Path], host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in split:
+        shutil.copytree(part, tmp_path / "r", dirs_exist_ok=True)
+    remove = shutil.rmtree
+    removed: list[Path] = []
+
+    def removes_two(folder: Path, *, ignore_errors: bool) -> None:
+        if len(removed) == 2:
+            raise KeyboardInterrupt
+        removed.append(folder)
+        remove(folder, ignore_errors=ignore_errors)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("robusthash.evaluation.merging.merge.shutil.rmtree", removes_two)
+        with pytest.raises(KeyboardInterrupt):
+            merge([], host, results=tmp_path / "r")
+    assert merge([], host, results=tmp_path / "r").missing == ()
+    assert contents(tmp_path / "r") == contents(whole)
+
+
 # --- what is missing --------------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,8 @@ from robusthash.errors import InputError
 from robusthash.evaluation.merging.collecting import Collected, collect, holders, require_same_file
 from robusthash.evaluation.merging.outcome import Merged, Missing
 from robusthash.evaluation.merging.scoring import Scorer
-from robusthash.evaluation.running.parts import SHARDS, PartCell, has_outline
-from robusthash.files.locks import locked
+from robusthash.evaluation.running.parts import SHARDS, PartCell, has_outline, remove_outline
+from robusthash.files.locks import held, locked
 from robusthash.files.opening import read_file
 from robusthash.files.storage import digest as digest_of
 from robusthash.files.storage import remove_if_empty, removed_if_unused, require_writable, write_atomically
@@ -19,6 +19,7 @@ from robusthash.results import Record, ResultStore
 
 #: What is the same for all cells of a run.
 _OF_RUNS = ("dataset", "seed", "shard_size", "versions", "relevance", "protocols", "headline", "qualities", "device")
+_COMPLETE = "complete"  #: file in the folders of cells whose run is complete
 _BESIDE = (".npz", ".pictures.npz")  #: files that go with a record
 
 
@@ -154,6 +155,8 @@ def _runs(collected: Collected) -> dict[object, dict[int, PartCell]]:
 def _missing(collected: Collected) -> Iterator[Missing]:
     """What is missing of the cells of all runs."""
     for places in _runs(collected).values():
+        if any((part.folder / _COMPLETE).exists() for part in places.values()):
+            continue
         any_planned = next(iter(places.values())).planned
         for place, name in enumerate(any_planned.plan):
             part = places.get(place)
@@ -188,12 +191,16 @@ def _clean(results: Path, collected: Collected) -> None:
     for places in _runs(collected).values():
         stored = [part for part in places.values() if part.record.digest in collected.records]
         whole = len(stored) == len(stored[0].planned.plan) if stored else False
-        for part in stored:
-            folder = results / SHARDS / part.folder.name
-            if not folder.is_dir():
-                continue
+        folders = [(part, results / SHARDS / part.folder.name) for part in stored]
+        there = [(part, folder) for part, folder in folders if folder.is_dir()]
+        # A kill may come between two removals: what is marked belongs to a run that was complete.
+        whole = whole or any((folder / _COMPLETE).exists() for _, folder in there)
+        for _, folder in there if whole else ():
+            write_atomically(folder / _COMPLETE, b"")
+        for part, folder in there:
             with locked(folder.with_suffix(".lock")):
                 if whole:
+                    remove_outline(folder)
                     shutil.rmtree(folder, ignore_errors=True)
                 else:  # the outlines tell what is missing of the others
                     for shard in range(len(part.ranges)):
@@ -203,4 +210,7 @@ def _clean(results: Path, collected: Collected) -> None:
             with locked(folder.with_suffix(".lock")):
                 if not has_outline(folder):
                     shutil.rmtree(folder, ignore_errors=True)
+    for lock in (results / SHARDS).glob("*.lock"):  # of processes that were killed
+        with held(lock):
+            pass
     remove_if_empty(results / SHARDS)

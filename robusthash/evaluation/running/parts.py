@@ -159,6 +159,11 @@ def has_outline(folder: Path) -> bool:
     return (folder / _OUTLINE).is_file()
 
 
+def remove_outline(folder: Path) -> None:
+    """Removes the outline of a cell, so that what else is in its folder is left over."""
+    (folder / _OUTLINE).unlink(missing_ok=True)
+
+
 def same_result(folder: ShardFolder, other: ShardFolder, shard: int) -> bool:
     """Whether two stored shards are the same, besides the time that they took.
 
