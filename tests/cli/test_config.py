@@ -15,7 +15,7 @@ from robusthash.cli.config.files import read_config
 from robusthash.cli.config.keys import COMMANDS, Key, configured, keys_of
 from robusthash.cli.config.lines import line_of
 from robusthash.cli.config.schema import schema
-from robusthash.cli.input.numbers import RADIUS, Whole
+from robusthash.cli.input.numbers import RADIUS, Real, Whole
 from robusthash.errors import InputError
 from tests.suites import read_suite
 from tests.test_docs import PAGES, ROOT, files_told
@@ -49,7 +49,7 @@ def toml_of(key: Key) -> tuple[str, str]:
         return "true", "true"
     if isinstance(kind, Whole):
         return str(kind.least), str(kind.least)
-    if kind is RADIUS:
+    if kind is RADIUS or isinstance(kind, Real):
         return "0.25", "0.25"
     if isinstance(kind, click.Choice):
         return f'"{kind.choices[0]}"', str(kind.choices[0])

@@ -7,7 +7,7 @@ import click
 
 from robusthash.cli.config.keys import Key, configured, keys_of
 from robusthash.cli.input.names import OneOf, PluginName
-from robusthash.cli.input.numbers import RADIUS, Whole
+from robusthash.cli.input.numbers import RADIUS, Real, Whole
 
 _SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
 _OPTION: dict[str, Any] = {"anyOf": [_SCALAR, {"type": "array", "items": _SCALAR}]}
@@ -78,6 +78,8 @@ def _one(key: Key) -> dict[str, Any]:
     if isinstance(kind, Whole):
         bounds = {"minimum": kind.least} | ({} if kind.most is None else {"maximum": kind.most})
         return {"type": "integer", **bounds}
+    if isinstance(kind, Real):
+        return {"type": "number", "minimum": kind.least, "maximum": kind.most}
     if kind is RADIUS:
         return {"type": ["string", "number"]}
     if isinstance(kind, click.Choice):

@@ -8,7 +8,7 @@ import click
 
 from robusthash.cli.config.keys import Key
 from robusthash.cli.input.names import NameOrPath
-from robusthash.cli.input.numbers import RADIUS, Whole
+from robusthash.cli.input.numbers import RADIUS, Real, Whole
 from robusthash.cli.input.paths import AnyPath
 from robusthash.errors import UsageError
 from robusthash.files.paths import read_path
@@ -51,6 +51,8 @@ def wanted(key: Key) -> str:
         return "true or false"
     if isinstance(kind, Whole):
         return "a whole number"
+    if isinstance(kind, Real):
+        return "a number"
     if kind is RADIUS:
         return "a number, or a text such as '8/255' or 'words:3'"
     return "a path" if isinstance(kind, AnyPath) else "a text"
@@ -62,6 +64,8 @@ def _one(key: Key, value: object, folder: Path) -> Any:
     fits: tuple[type, ...] = (bool,) if flag else (int,) if isinstance(kind, Whole) else (str,)
     if kind is RADIUS:
         fits = (str, int, float)
+    if isinstance(kind, Real):
+        fits = (int, float)
     if not isinstance(value, fits) or (isinstance(value, bool) and not flag):
         raise WrongValueError(f"is {_told(value)}, not {wanted(key)}")
     if not isinstance(value, str):
