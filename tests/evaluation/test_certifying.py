@@ -98,7 +98,7 @@ def test_the_command_prints_and_writes_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    base = ["certify", "--model", "dpsh", "--queries", "4", "--samples", "60", "--quiet"]
+    base = ["certify", "--model", "dpsh", "--queries", "4", "--copies", "60", "--quiet"]
     base += ["-o", "train.epochs=3", "-o", "smoothed.sigma=0.1", "--radius", "0.1", "--radius", "1/20"]
     assert run([*base, "--json", "--output", "found.json"]) == 0
     printed = json.loads(capsys.readouterr().out)

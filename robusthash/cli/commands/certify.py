@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     metavar="R",
     help="L2 radius, in [0, 1] pixels; by default eleven up to the largest one that can be certified. Repeatable.",
 )
-@click.option("--samples", type=COUNT, default=1000, show_default=True, metavar="N", help="Noisy copies of each query.")
+@click.option(
+    "--copies", "samples", type=COUNT, default=1000, show_default=True, metavar="N", help="Noisy copies of each query."
+)
 @click.option(
     "--confidence",
     type=PROBABILITY,
@@ -95,7 +97,7 @@ def command(
 
     \b
     robusthash certify --model dpsh --queries 100
-    robusthash certify --model dpsh --defense smoothed-trained -o smoothed-trained.sigma=0.5 --samples 10000
+    robusthash certify --model dpsh --defense smoothed-trained -o smoothed-trained.sigma=0.5 --copies 10000
     robusthash eval --model dpsh --defense smoothed-trained --attack rnm --epsilon l2:0.25 --queries 100
     """
     setting = make_setting(**values)
