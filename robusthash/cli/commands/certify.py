@@ -40,9 +40,7 @@ if TYPE_CHECKING:
     metavar="R",
     help="L2 radius, in [0, 1] pixels; by default eleven up to the largest one that can be certified. Repeatable.",
 )
-@click.option(
-    "--copies", "samples", type=COUNT, default=1000, show_default=True, metavar="N", help="Noisy copies of each query."
-)
+@click.option("--copies", type=COUNT, default=1000, show_default=True, metavar="N", help="Noisy copies of each query.")
 @click.option(
     "--confidence",
     type=PROBABILITY,
@@ -80,7 +78,7 @@ def command(
     defense: str,
     direction: str | None,
     radii: tuple[float, ...],
-    samples: int,
+    copies: int,
     confidence: float,
     results: Path,
     output: Path | None,
@@ -134,7 +132,7 @@ def command(
             request,
             host,
             radii=sorted(set(radii)),
-            samples=samples,
+            samples=copies,
             confidence=confidence,
             results=stored,
             progress=report,
