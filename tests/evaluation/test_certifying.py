@@ -78,7 +78,7 @@ def test_attacks_are_compared_at_the_distance_that_they_moved_a_query(host: Plug
     [
         ({"defenses": ("none",)}, {}, UsageError, "does not vote over noise"),
         ({"defenses": ("bit-depth",)}, {}, UsageError, "bit-depth does not vote"),
-        ({"bits": (16, 32)}, {}, UsageError, "2 models"),
+        ({"bits": (16, 32)}, {}, UsageError, "these are 2"),
         ({}, {"radii": (0.2, 0.1)}, OptionError, "ascend"),
         ({}, {"radii": (-1.0,)}, OptionError, "radii"),
         ({}, {"radii": (float("nan"),)}, OptionError, "radii"),

@@ -60,7 +60,11 @@ def certify(
     cells = plan(request, known(request, resources))
     victims = {(cell.victim, cell.direction) for cell in cells}
     if len(victims) != 1:
-        raise UsageError(f"{len(victims)} models are to be certified", hint="name one --model, length and direction")
+        told = ", ".join(f"{victim} {direction}" for victim, direction in sorted(victims, key=str))
+        raise UsageError(
+            f"one model is certified at a time, and these are {len(victims)}: {told}",
+            hint="name one --model, --bits and --direction",
+        )
     systems = Systems(resources)
     try:
         victim, direction = next(iter(victims))
