@@ -1,6 +1,9 @@
 """Codes in files: the scores of the same codes in memory, whoever made them, and one clear error for what is wrong."""
 
 import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,11 @@ import pytest
 import robusthash as rh
 from robusthash import metrics
 from robusthash.cli import run
+from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
+from robusthash.errors import ContractError
+from robusthash.evaluation import score_files
+from robusthash.evaluation.finding import counted
+from robusthash.host import PluginHost
 
 QUERIES, ITEMS, BITS, CLASSES = 12, 90, 20, 11
 
@@ -136,3 +144,48 @@ def test_each_wrong_thing_is_one_clear_error(
     assert message in err
     assert "hint" in err
     assert "Traceback" not in err
+
+
+FOUR = ["clean.npy", "attacked.npy", "--labels", "wanted.npy", "--database", "items.npy"]
+FOUR += ["--database-labels", "present.npy"]
+
+
+def test_parts_that_processes_count_add_up(
+    files: Files, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = scored(capsys, *FOUR)
+    monkeypatch.setattr(counted, "ITEMS", 40)  # three parts, the last one shorter
+    assert scored(capsys, *FOUR) == whole
+    assert scored(capsys, *FOUR, "--workers", "2") == whole
+
+
+class Twice(Executor):
+    """Counts a part of each database twice, or none, or what nobody asked for."""
+
+    def __init__(self, fault: str) -> None:
+        self.fault = fault
+
+    @contextmanager
+    def start(self, workplace: Workplace) -> Iterator[Running]:
+        fault = self.fault
+
+        class Faulty(Running):
+            def run(self, tasks: Iterable[ShardTask]) -> Iterator[FinishedShard]:
+                for task in tasks:
+                    found = workplace.here(task)
+                    if fault != "lost" or task.shard:
+                        yield replace(found, result=3) if fault == "other" else found
+                    if fault == "twice":
+                        yield found
+
+        yield Faulty()
+
+
+@pytest.mark.parametrize("fault", ["twice", "lost", "other"])
+def test_an_executor_that_miscounts_is_refused(
+    fault: str, files: Files, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counted, "ITEMS", 40)
+    paths = {"labels": Path("wanted.npy"), "database_labels": Path("present.npy")}
+    with pytest.raises(ContractError):
+        score_files([Path("clean.npy")], Path("items.npy"), host, executor=Twice(fault), **paths)

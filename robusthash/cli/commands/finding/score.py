@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from robusthash.cli.common import json_option, load_host, metric_option, out, progress, quiet_option
-from robusthash.cli.input.names import OPTION, RELEVANCE
-from robusthash.cli.input.numbers import BITS, COUNT
+from robusthash.cli.input.names import EXECUTOR, OPTION, RELEVANCE
+from robusthash.cli.input.numbers import BITS, COUNT, WORKERS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.output.lines import line
-from robusthash.host import require_owners
+from robusthash.host import PluginKind, require_owners
 from robusthash.options import parse_assignments
 
 if TYPE_CHECKING:
@@ -49,6 +49,10 @@ if TYPE_CHECKING:
     metavar="METRIC.FIELD=VALUE",
     help="Set an option of a metric: -o map@1000.k=10.",
 )
+@click.option(
+    "--workers", type=WORKERS, default=1, show_default=True, metavar="N", help="Processes that count the database."
+)
+@click.option("--executor", type=EXECUTOR, metavar="NAME", help="Where its parts are counted instead.")
 @json_option
 @quiet_option
 @click.pass_context
@@ -64,6 +68,8 @@ def command(
     metrics: tuple[str, ...],
     relevance: str,
     assignments: tuple[str, ...],
+    workers: int,
+    executor: str | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -76,6 +82,7 @@ def command(
     \b
     robusthash score clean.npy attacked.npy --labels labels.npy --database items.npy --database-labels classes.npy
     robusthash score queries.safetensors --database items.safetensors --metric map@1000
+    robusthash score clean.npy --labels labels.npy --database items.npy --database-labels classes.npy --workers 8
     """
     from robusthash.evaluation import RunSettings
     from robusthash.evaluation.planning.choices import parse_choice
@@ -95,8 +102,11 @@ def command(
             require_file(path, what, hint=hint)
     host = load_host(context)
     setting = RunSettings(metrics=metrics, options=parse_assignments(assignments))
-    require_owners(setting.options, check_scoring(setting, host))
-    from robusthash.evaluation import score_files
+    places = [] if executor is None else [host.find(PluginKind.EXECUTOR, executor)]
+    require_owners(setting.options, [*check_scoring(setting, host), *places])
+    from robusthash.evaluation import choose_executor, score_files
+
+    place = choose_executor(host, executor, workers=workers, options=setting.options)
 
     with progress(quiet=quiet) as report:
         found = score_files(
@@ -110,6 +120,7 @@ def command(
             metrics=setting.metrics,
             options=setting.options,
             relevance=rule,
+            executor=place,
             progress=report,
         )
     if as_json:
