@@ -45,6 +45,7 @@ def data_deviations(stored: DatasetUse, here: DatasetUse) -> Iterator[Deviation]
         here: of the data that was loaded here.
     """
     for what, theirs, ours in (
+        ("name of the dataset", stored.name, here.name),
         ("number of attacked queries", str(stored.queries), str(here.queries)),
         ("attacked queries", stored.query_digest, here.query_digest),
         ("items of the database", str(stored.database), str(here.database)),
