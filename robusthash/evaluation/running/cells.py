@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from robusthash.contracts import IMAGE, PIXELS, Attack, Modality
+from robusthash.contracts import PIXELS, Attack, Modality
 from robusthash.errors import CheckpointError
 from robusthash.evaluation.crafting.absent import AbsentSystem
 from robusthash.evaluation.crafting.job import Job
@@ -55,11 +55,6 @@ class PreparedCell:
     attack: Chosen[Attack]
     record: Record
     shared: Shared
-
-    @property
-    def shows_images(self) -> bool:
-        """Whether its queries are images, so that there are pictures of them."""
-        return self.system.modality.name == IMAGE
 
     @property
     def dropped(self) -> bool:

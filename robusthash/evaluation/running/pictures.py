@@ -24,6 +24,11 @@ _READ = 64  #: images that are read at once
 _AGAIN = "were made again and came out otherwise, on another device, or with other versions or threads"
 
 
+def shows_images(prepared: PreparedCell) -> bool:
+    """Whether the queries of a cell are images, so that there are pictures of them."""
+    return prepared.system.modality.name == IMAGE
+
+
 def add_pictures(prepared: PreparedCell, record: Record, store: ResultStore, count: int) -> None:
     """Keeps pictures of the worst queries of a stored record, unless as many are kept already.
 
@@ -38,7 +43,7 @@ def add_pictures(prepared: PreparedCell, record: Record, store: ResultStore, cou
     Raises:
         StorageError: they cannot be written.
     """
-    if not count or not prepared.shows_images:
+    if not count or not shows_images(prepared):
         return
     arrays = store.arrays(record)
     rows = worst_queries(record, arrays, count)
@@ -83,7 +88,7 @@ def pictures_of(prepared: PreparedCell, rows: Sequence[int], arrays: QueryArrays
         DatasetError: an item cannot be read.
         MemoryLimitError: a single input does not fit into memory.
     """
-    if not prepared.shows_images:
+    if not shows_images(prepared):
         raise CapabilityError(
             f"a query of {prepared.cell} is a {prepared.system.modality.name}, of which there is no picture",
             hint="keep pictures of directions that start with an i",
