@@ -298,8 +298,8 @@ def test_a_second_run_reuses_what_is_stored(command: list[str], tmp_path: Path) 
 def test_no_room_of_the_evaluation_branches_on_a_modality() -> None:
     """What a modality is like, it says itself: its box, what is edited in it, how it is compared.
 
-    Inspections of images, tasks that write pictures, and the rooms where models are built are about modalities; so are the
-    pictures that a run keeps, the space that they take, and where the networks of a model come from.
+    Inspections of images, tasks that write pictures, and the rooms where models are built are about modalities; so
+    are the pictures that a run keeps, the space that they take, and where the networks of a model come from.
     """
     folder = Path(__import__("robusthash").__file__).parent / "evaluation"
     rooms = ("planning", "crafting", "scoring", "running")
