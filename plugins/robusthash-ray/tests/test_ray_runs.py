@@ -89,7 +89,7 @@ def test_an_interrupted_run_leaves_a_folder_to_go_on_with(folder: Path) -> None:
 
 
 def test_a_cluster_that_is_gone_ends_the_run(folder: Path) -> None:
-    """Not waited for. Ray may end the process by itself, before the reason can be told; the folder can be gone on with."""
+    """Not waited for. Ray may end the process by itself, before the reason can be told."""
     started = begun(folder, "--results", "gone", errors=subprocess.PIPE)
     _wait_until(lambda: any((folder / "gone").glob(".shards/*/*")), "no shard was finished", 120)
     for process in Path("/proc").glob("[0-9]*"):
