@@ -20,6 +20,7 @@ def streamed_histograms(
     item_labels: GivenLabels,
     *,
     relevance: Relevance,
+    of: int | None = None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> DistanceHistograms:
     """Counts a database part by part, on the CPU. At any time, one part of it is in memory.
@@ -30,6 +31,7 @@ def streamed_histograms(
         query_labels: what counts as relevant to each query.
         item_labels: of the database.
         relevance: when an item is relevant; of class ids, the same one is.
+        of: size of the database that these items are a part of, by which the counter is chosen; None if they are all.
         progress: called with (done, total) items after each part.
 
     Raises:
@@ -40,7 +42,7 @@ def streamed_histograms(
     everything = slice(None)
     rule = Relevance.EXACT if query_labels.single else relevance
     asked = Asked.of(queries.part(everything), query_labels.part(everything).octets, queries.bits, rule)
-    counter, counts = counter_for(asked, len(items)), asked.no_counts()
+    counter, counts = counter_for(asked, len(items) if of is None else of), asked.no_counts()
     for start in range(0, len(items), PART):
         rows = slice(start, start + PART)
         counts += count_blocks(counter, asked, items.part(rows), item_labels.part(rows).octets)

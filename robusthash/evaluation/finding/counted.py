@@ -116,6 +116,7 @@ class OpenFiles:
             self.wanted,
             replace(self.present, array=self.present.array[rows]),
             relevance=self.relevance,
+            of=len(self.items),
         )
 
     def parts(self) -> list[ShardTask]:
