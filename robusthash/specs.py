@@ -78,10 +78,10 @@ class Relevance(StrEnum):
 
 
 class Precision(StrEnum):
-    """Arithmetic of an attack's passes. Scores are always computed in float32."""
+    """Arithmetic of the passes of an attack or a training. Scores are always computed in float32."""
 
     FLOAT32 = "float32"
-    BF16 = "bf16"  #: faster on a GPU; near-zero bits can flip
+    BF16 = "bf16"  #: faster on a GPU, and on a CPU with bfloat16; near-zero bits can flip
 
 
 class Distance(StrEnum):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import ArrayImages, Backbone, Objective, Pairs, RetrievalData, Split, TrainStep
+from robusthash.contracts import ArrayImages, Backbone, Objective, Pairs, Precision, RetrievalData, Split, TrainStep
 from robusthash.errors import CheckpointError, OptionError, TrainingError, UsageError
 from robusthash.training import (
     HashNetwork,
@@ -98,6 +98,29 @@ def run(
         partial_seconds=0,
     )
     return network, report
+
+
+def test_bf16_is_of_the_passes_alone() -> None:
+    inside: list[torch.dtype] = []
+    outputs: list[torch.dtype] = []
+
+    class Watched(Pairwise):
+        def loss(self, relaxed: Tensor, labels: Tensor, pairs: Pairs, step: TrainStep) -> Tensor:
+            outputs.append(relaxed.dtype)
+            return super().loss(relaxed, labels, pairs, step)
+
+    network = build_network(Tiny(), bits=12, image_size=8, weights="none", seed=0)
+    network.hash_layer.register_forward_hook(lambda _part, _given, found: inside.append(found.dtype))
+    recipe = replace(RECIPE, precision=Precision.BF16)
+    report = train(network, Watched(), recipe, toy_data(), seed=0, device=CPU)
+    assert inside.count(torch.bfloat16) == report.iterations == len(outputs)
+    assert set(outputs) == {torch.float32}
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+    assert report.probes[-1].map > 2 * report.probes[-1].floor
+    assert "forward" not in vars(network)
+    plain, _ = run()
+    again, _ = run(recipe)
+    assert weights_digest(network) == weights_digest(again) != weights_digest(plain)
 
 
 # --- the same again ---------------------------------------------------------------------------------------------------

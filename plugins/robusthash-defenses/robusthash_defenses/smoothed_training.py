@@ -12,6 +12,7 @@ from robusthash.contracts import (
     Draws,
     HashModel,
     Objective,
+    Precision,
     Recipe,
     TrainBatch,
     TrainedWrapper,
@@ -68,6 +69,7 @@ class TrainedSmoothing(TrainedWrapper):
     schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
     backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
+    precision: Precision = Precision.FLOAT32  #: of passes through the model; bf16 is up to twice as fast
 
     def __post_init__(self) -> None:
         check_votes(self.sigma, self.votes)
@@ -86,6 +88,7 @@ class TrainedSmoothing(TrainedWrapper):
             schedule=self.schedule,
             backbone_lr_scale=self.backbone_lr_scale,
             augment=self.augment,
+            precision=self.precision,
         )
 
     def around(self, model: HashModel, seed: int) -> HashModel:  # noqa: ARG002, D102 - as in the base class

@@ -17,6 +17,7 @@ from robusthash.contracts import (
     Modality,
     Norm,
     Objective,
+    Precision,
     Recipe,
     Threat,
     TrainedDefense,
@@ -67,6 +68,7 @@ class AdversarialTraining(TrainedDefense):
     schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
     backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
+    precision: Precision = Precision.FLOAT32  #: of passes through the model; bf16 is up to twice as fast
 
     def __post_init__(self) -> None:
         sizes = {
@@ -98,6 +100,7 @@ class AdversarialTraining(TrainedDefense):
             schedule=self.schedule,
             backbone_lr_scale=self.backbone_lr_scale,
             augment=self.augment,
+            precision=self.precision,
         )
 
     def hash_objective(self, own: Objective | None) -> Objective | None:

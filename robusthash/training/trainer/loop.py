@@ -38,6 +38,7 @@ from robusthash.training.trainer.crossmodal import CrossModalStep
 from robusthash.training.trainer.frozen import Model, frozen_parts, on_features, take_back
 from robusthash.training.trainer.objective import ObjectiveStep
 from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
+from robusthash.training.trainer.precision import computing_in
 from robusthash.training.trainer.probing import probe, refuse_collapsed
 from robusthash.training.trainer.sharing import Sharing
 from robusthash.training.trainer.snapshot import Position, TeamSnapshots, optimizer_state, restore_optimizer
@@ -181,7 +182,8 @@ def _epoch(
     model.train()
     for part in frozen_parts(model, recipe):
         part.eval()
-    with seeded(Randomness(seed=seed, purpose="train-dropout"), epoch, device=device):
+    dropout = Randomness(seed=seed, purpose="train-dropout")
+    with seeded(dropout, epoch, device=device), computing_in(recipe.precision, model, device):
         read = batches(split, recipe, modalities=modalities, seed=seed, epoch=epoch, device=device)
         for number, batch in enumerate(read, start=1):
             optimizer.zero_grad()
