@@ -67,7 +67,7 @@ class Stage:
             device=options.device,
         )
         resources = Resources(setting, PluginHost.load(), silent)
-        self.plan = VictimPlan(model=options.model, bits=options.bits)
+        self.plan = VictimPlan(model=options.model, bits=options.bits, defense=options.defense)
         self.systems = Systems(resources)
         self.system = self.systems.get(self.plan, Direction.I2I)
         self.resources, self.model = resources, self.system.query_model
@@ -164,6 +164,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epsilon", type=parse_epsilon, help="radius; the dataset's own by default")
     parser.add_argument("--model", default="dpsh")
     parser.add_argument("--bits", type=int, default=32)
+    parser.add_argument("--defense", help="what hardens, or surrounds, it")
     parser.add_argument("--checkpoint", type=Path, help="a trained victim; else one is trained, and kept in the cache")
     parser.add_argument("-o", "--option", action="append", default=[], metavar="PLUGIN.FIELD=VALUE")
     parser.add_argument("--seed", type=int, default=0)

@@ -35,8 +35,8 @@ def fpad(host: PluginHost, *kinds: PluginKind) -> list[Registered]:
 @pytest.mark.parametrize(
     ("options", "attack", "defense"),
     [
-        ({"fpad": {"annealed": "no"}}, {"annealed": "no"}, {}),
-        ({"fpad": {"ramp": 1, "annealed": "no"}}, {"annealed": "no"}, {"ramp": 1}),
+        ({"fpad": {"scale": "0.3"}}, {"scale": "0.3"}, {}),
+        ({"fpad": {"ramp": 1, "scale": "0.3"}}, {"scale": "0.3"}, {"ramp": 1}),
         ({"attack:fpad": {"steps": 3}}, {"steps": 3}, {}),
         ({"attack:fpad": {"steps": 3}, "defense:fpad": {"steps": 5}}, {"steps": 3}, {"steps": 5}),
         ({"attack:robusthash_crossmodal/fpad": {"steps": 3}, "hag": {"steps": 4}}, {"steps": 3}, {}),
@@ -116,7 +116,7 @@ models = ["dcmh"]
 attacks = ["fpad"]
 defenses = ["fpad"]
 [options.fpad]
-annealed = false
+scale = 0.3
 ramp = 0.25
 [options."attack:fpad"]
 steps = 2
@@ -126,7 +126,7 @@ steps = 2
 def test_a_suite_and_the_command_line_set_them_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "suite.toml").write_text(SUITE)
     read = read_suite(tmp_path / "suite.toml").setting.options
-    assert read == {"fpad": {"annealed": "false", "ramp": "0.25"}, "attack:fpad": {"steps": "2"}}
+    assert read == {"fpad": {"scale": "0.3", "ramp": "0.25"}, "attack:fpad": {"steps": "2"}}
     command = ["eval", "--model", "dcmh", "--defense", "fpad", "--attack", "fpad", "--queries", "3"]
     assert run([*command, "-o", "fpad.steps=2", "--results", str(tmp_path)]) == 2
     assert "write attack:fpad.steps or defense:fpad.steps" in capsys.readouterr().err

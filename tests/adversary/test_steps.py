@@ -1,10 +1,13 @@
 """Step rules against torch's optimisers and against hand-computed steps; the annealing table."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Step, annealed_scale, step_rule
+from robusthash.adversary import Step, annealed_scale, check_scale, relaxed, step_rule
+from robusthash.errors import OptionError
 
 SIZE = 0.01
 GRADIENTS = torch.randn(6, 3, 3, 2, 2, generator=torch.Generator().manual_seed(0))  # (steps, samples, image)
@@ -94,3 +97,20 @@ def test_annealing_follows_the_published_table() -> None:
     table += [(1600, 0.7), (1799, 0.7), (1800, 1.0), (1999, 1.0)]
     assert [(i, annealed_scale(i / 2000)) for i, _ in table] == table
     assert [annealed_scale(i / 10) for i in range(10)] == [0.1] * 5 + [0.2, 0.3, 0.5, 0.7, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("scale", "progress", "slope"), [(None, 0.0, 0.1), (None, 0.95, 1.0), (0.3, 0.0, 0.3), (2, 0.95, 2)]
+)
+def test_a_fixed_slope_does_not_anneal(scale: float | None, progress: float, slope: float) -> None:
+    logits = torch.tensor([[2.0, -0.5, 0.0, -30.0]])
+    torch.testing.assert_close(relaxed(logits, scale, progress), torch.tanh(slope * logits), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
+def test_a_slope_is_a_positive_number(scale: float) -> None:
+    check_scale(None)
+    check_scale(1e-3)
+    with pytest.raises(OptionError, match="scale") as error:
+        check_scale(scale)
+    assert "none to anneal" in str(error.value.hint)

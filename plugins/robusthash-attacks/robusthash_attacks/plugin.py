@@ -30,10 +30,10 @@ _NEEDS = {
 }
 _TARGETED = {"p2p", "p2s", "to-mainstay", "learnt"}  #: aims that pull to a target label
 
-#: 2,000 steps along the L2-normalised gradient, as released for P2P and DHTA.
-_RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0}
+#: 2,000 steps along the L2-normalised gradient with an annealed slope, as released for P2P and DHTA.
+_RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0, "scale": None}
 
-#: Transfer presets: the end of each summary, and the engine's options.
+#: Transfer presets: the end of each summary, and the engine's options. All start at the clean image, and anneal.
 _TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "bim": ("started at the clean image (BIM)", {}),
     "mi": ("with momentum (MI-FGSM)", {"decay": 1.0}),
@@ -90,7 +90,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     yield _gradient("tanh-p2s/released", tanh, "p2s", "DHTA, 2,000 steps as released", _DHTA, _RELEASED)
     hag = "robusthash_attacks.gradient.hag:HAG"
     yield _gradient("hag", hag, "away", "Hamming-space adversarial generation, away from the query's own code", _HAG)
-    released = {"steps": 2000, "step": "momentum", "step_size": 100 / 128}
+    released = {"steps": 2000, "step": "momentum", "step_size": 100 / 128, "scale": None}
     yield _gradient("hag/saat", hag, "away", "HAG with momentum and 2,000 steps, as released with SAAT", _HAG, released)
     hinge = "robusthash_attacks.gradient.hinge:Hinge"
     yield _gradient("hinge", hinge, "away", "Margin hinge on the logits, away from the query's own code")
@@ -116,11 +116,11 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         "to-mainstay",
         "SAAT's targeted attack, with the bit weights of the released code",
         _SAAT,
-        {"saat_compat": True},
+        {"saat_compat": True, "scale": None},
     )
     for preset, (what, options) in _TRANSFER.items():
-        summary = f"SAAT's attack, {what}"
-        yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, {"start": "zero", **options})
+        summary, released = f"SAAT's attack, {what}", {"start": "zero", "scale": None}
+        yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, released | options)
     yield _gradient(
         "tha",
         "robusthash_attacks.gradient.tha:THA",

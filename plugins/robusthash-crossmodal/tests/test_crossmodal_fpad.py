@@ -10,6 +10,7 @@ from robusthash.contracts import AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.testing import SmallVictim, toy_batch, toy_context, toy_learning
 from robusthash_crossmodal.attacks.fpad import FPAD, contrast
+from robusthash_crossmodal.attacks.specs import attacks
 
 
 def test_the_loss_is_that_of_the_paper_worked_by_hand() -> None:
@@ -78,3 +79,17 @@ def test_prototypes_are_learnt_from_the_code_bank() -> None:
 def test_another_aim_is_refused() -> None:
     with pytest.raises(OptionError, match="no aim but 'centre'"):
         FPAD(aim="away")  # type: ignore[arg-type]
+
+
+def test_its_slope_is_annealed_or_fixed() -> None:
+    """As released, tanh has a slope of 1; a slope multiplies the logits."""
+    generator = torch.Generator().manual_seed(0)
+    logits, aim = torch.randn(3, 4, generator=generator), torch.randn(3, 4, 4, generator=generator).sign()
+    fixed = FPAD(scale=0.5).loss(logits, aim, 0.0)
+    torch.testing.assert_close(fixed, FPAD(scale=1.0).loss(0.5 * logits, aim, 0.0))
+    torch.testing.assert_close(fixed, FPAD(scale=None).loss(logits, aim, 0.75))
+    assert {spec.name: spec.options.get("scale") for spec in attacks() if spec.name == "fpad/released"} == {
+        "fpad/released": 1.0
+    }
+    with pytest.raises(OptionError, match="scale"):
+        FPAD(scale=0.0)

@@ -2,18 +2,22 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Start
+from robusthash.adversary import Aim, GradientAttack, Start, check_scale, relaxed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Center(GradientAttack):
-    """Moves away from the centre code of the query's own label: minimises ``-mean(tanh(f(x)) h)`` per sample."""
+    """Moves away from the centre code of the query's own label: minimises ``-mean(tanh(a f(x)) h)`` per sample."""
 
     aim: Aim = Aim.CENTRE  #: the code to reach
     start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
+    scale: float | None = 1.0  #: a fixed slope a of tanh(a f); none anneals it from 0.1 to 1
 
-    def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: ARG002, D102 - as in the base class
-        return -(torch.tanh(logits) * aim).mean(1)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_scale(self.scale)
+
+    def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
+        return -(relaxed(logits, self.scale, progress) * aim).mean(1)

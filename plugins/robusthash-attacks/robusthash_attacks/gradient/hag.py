@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, annealed_scale
+from robusthash.adversary import Aim, GradientAttack, check_scale, relaxed
 from robusthash.contracts import AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
@@ -22,9 +22,11 @@ class HAG(GradientAttack):
 
     margin: float = 0.5  #: t: a bit counts as flipped once u is within t of the opposite sign
     beta: float = 1.0  #: weight of the bit balance
+    scale: float | None = None  #: a fixed slope a of tanh(a f); none anneals it from 0.1 to 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_scale(self.scale)
         if self.aim is not Aim.AWAY:
             raise OptionError(
                 f"hag has no aim but 'away', not {self.aim!s}", hint="use tanh-p2p or tanh-p2s to pull to a target"
@@ -36,13 +38,13 @@ class HAG(GradientAttack):
         logits: Tensor,
         context: AttackContext,  # noqa: ARG002 - as in the base class
     ) -> Tensor:
-        relaxed = torch.tanh(logits)
+        codes = torch.tanh(logits)
         # The sign of zero is +1, so the aim of a zero is the smallest negative number.
-        return -torch.where(relaxed == 0, torch.finfo(relaxed.dtype).tiny, relaxed)
+        return -torch.where(codes == 0, torch.finfo(codes.dtype).tiny, codes)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
-        relaxed = torch.tanh(annealed_scale(progress) * logits)
-        mask = (torch.sign(1 + self.margin - (relaxed.detach() + sign(aim)).abs()) + 1) / 2
-        masked = mask * relaxed
+        codes = relaxed(logits, self.scale, progress)
+        mask = (torch.sign(1 + self.margin - (codes.detach() + sign(aim)).abs()) + 1) / 2
+        masked = mask * codes
         similarity = (masked * mask * -aim).sum(1) / mask.sum(1).clamp_min(1)
         return (similarity + 1) ** 2 + self.beta * masked.mean(1) ** 2

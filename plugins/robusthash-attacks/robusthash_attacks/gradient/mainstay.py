@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Start, annealed_scale
+from robusthash.adversary import Aim, GradientAttack, Start, check_scale, relaxed
 from robusthash.errors import OptionError
 
 
@@ -22,16 +21,18 @@ class Mainstay(GradientAttack):
     """Moves away from the mainstay code of the query's own label, or towards that of the target label.
 
     With ``s = tanh(a f(x)) h`` and the mask ``w = 1[s < 1/2]`` of bits that have not flipped by a margin, minimises
-    ``sum(w (s - 2) s) / max(sum(w), 1)`` per sample; plain, ``-mean(s)``. The slope ``a`` is annealed.
+    ``sum(w (s - 2) s) / max(sum(w), 1)`` per sample; plain, ``-mean(s)``.
     """
 
     aim: Aim = Aim.MAINSTAY  #: the code to reach
     start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
     weighting: Weighting = Weighting.WEIGHTED  #: how much each bit counts
+    scale: float | None = None  #: a fixed slope a of tanh(a f); none anneals it from 0.1 to 1
     saat_compat: bool = False  #: weights of a targeted attack as released: the worst bits get the least
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_scale(self.scale)
         if self.saat_compat and (self.aim is not Aim.TO_MAINSTAY or self.weighting is Weighting.PLAIN):
             raise OptionError(
                 f"saat_compat with aim={self.aim!s}, weighting={self.weighting!s}",
@@ -39,7 +40,7 @@ class Mainstay(GradientAttack):
             )
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
-        turned = torch.tanh(annealed_scale(progress) * logits) * aim
+        turned = relaxed(logits, self.scale, progress) * aim
         if self.weighting is Weighting.PLAIN:
             return -turned.mean(1)
         mask = (turned < 0.5).to(turned.dtype)

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Step, annealed_scale, step_rule
+from robusthash.adversary import Step, check_scale, relaxed, step_rule
 from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import binarise, sign
@@ -34,9 +34,11 @@ class SDHA(Attack):
     step_size: float = 0.01  #: learning rate of Adam, as a share of the box
     sigma: float | None = None  #: steepness of the logistic function; none is 5, or 10 if targeted
     z: float | None = None  #: items weigh (distance)^-z; none is 1/2, or -3/10 if targeted: far codes weigh more
+    scale: float | None = None  #: a fixed slope a of tanh(a f); none anneals it from 0.1 to 1
     weight: float = 25.0  #: of the codes' term, relative to the image's mean squared error
 
     def __post_init__(self) -> None:
+        check_scale(self.scale)
         if self.steps < 1 or self.step_size <= 0:
             raise OptionError(f"steps={self.steps}, step_size={self.step_size}", hint="both are positive")
 
@@ -69,8 +71,8 @@ class SDHA(Attack):
             (n,) float.
         """
         bits = logits.shape[1]
-        relaxed = torch.tanh(annealed_scale(progress) * logits)
-        to_plus, to_minus = self._distance(relaxed, 1), self._distance(relaxed, -1)
+        codes = relaxed(logits, self.scale, progress)
+        to_plus, to_minus = self._distance(codes, 1), self._distance(codes, -1)
         total, pulled = weigh(sign(logits))
         mean = (to_plus + to_minus).sum(1) / 2 * total + ((to_plus - to_minus) / 2 * pulled).sum(1)
         return (mean if self.targeted else -mean) * self.weight / bits
@@ -93,9 +95,9 @@ class SDHA(Attack):
             adversarial = rule.move(adversarial, gradient, losses.detach(), inside)
         return adversarial
 
-    def _distance(self, relaxed: Tensor, code: int) -> Tensor:
+    def _distance(self, codes: Tensor, code: int) -> Tensor:
         sigma = self.sigma if self.sigma is not None else 10.0 if self.targeted else 5.0
-        apart, agree = (relaxed - code).abs() / 2, sigma * relaxed * code
+        apart, agree = (codes - code).abs() / 2, sigma * codes * code
         if self.targeted:
             return apart * torch.sigmoid(-agree)
         return apart * torch.sigmoid(agree) + 1 - torch.sigmoid(agree)

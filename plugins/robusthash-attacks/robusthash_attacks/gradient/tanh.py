@@ -2,18 +2,20 @@
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from robusthash.adversary import GradientAttack, annealed_scale
+from robusthash.adversary import GradientAttack, check_scale, relaxed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tanh(GradientAttack):
-    """Minimises ``-<tanh(a f(x)), h> / K`` per sample, with a slope ``a`` that grows from 0.1 to 1 (eqs. 9 and 10)."""
+    """Minimises ``-<tanh(a f(x)), h> / K`` per sample, for a code ``h`` (eqs. 9 and 10)."""
 
-    scale: float | None = None  #: a fixed slope a; none anneals it
+    scale: float | None = None  #: a fixed slope a of tanh(a f); none anneals it from 0.1 to 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_scale(self.scale)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
-        scale = annealed_scale(progress) if self.scale is None else self.scale
-        return -(torch.tanh(scale * logits) * aim).mean(1)
+        return -(relaxed(logits, self.scale, progress) * aim).mean(1)

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack
+from robusthash.adversary import Aim, GradientAttack, check_scale, relaxed
 from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
@@ -16,9 +15,10 @@ from robusthash_attacks.gradient.prototypes import Training, train_prototypes
 
 @dataclass(frozen=True, kw_only=True)
 class THA(GradientAttack):
-    """Minimises ``-mean(tanh(f(x)) h)`` per sample, where ``h`` is the sign of the prototype of the target label."""
+    """Minimises ``-mean(tanh(a f(x)) h)`` per sample, where ``h`` is the sign of the prototype of the target label."""
 
     aim: Aim = Aim.LEARNT  #: the code to reach
+    scale: float | None = 1.0  #: a fixed slope a of tanh(a f); none anneals it from 0.1 to 1
     width: int | None = None  #: of the first hidden layer; none is 64 per label vector of the train split, up to 4096
     fit_steps: int | None = None  #: steps of training the prototype network; none is 100 per label vector, up to 30,000
     fit_batch: int = 32  #: label vectors per step of training
@@ -26,6 +26,7 @@ class THA(GradientAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_scale(self.scale)
         if self.aim is not Aim.LEARNT:
             raise OptionError(
                 f"tha has no aim but 'learnt', not {self.aim!s}", hint="use tanh-p2s to pull to an anchor"
@@ -48,5 +49,5 @@ class THA(GradientAttack):
             raise CapabilityError("tha needs target labels and the learnt network", hint="call `learn` first")
         return sign(PrototypeNetwork.of(context.fitted)(batch.targets)).to(logits)
 
-    def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: ARG002, D102 - as in the base class
-        return -(torch.tanh(logits) * aim).mean(1)
+    def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
+        return -(relaxed(logits, self.scale, progress) * aim).mean(1)

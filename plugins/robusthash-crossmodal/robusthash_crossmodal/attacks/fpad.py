@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, annealed_scale
+from robusthash.adversary import Aim, GradientAttack, check_scale, relaxed
 from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
@@ -20,17 +20,18 @@ class FPAD(GradientAttack):
     """Pulls a query to the prototypes of the classes that it does not have, and away from its own.
 
     With ``u = tanh(a f(x'))``, the prototypes ``A_c`` in {-1, +1}^K, ``s_c = (<u, A_c> - K) / 2K`` and the temperature
-    ``t``, minimises per sample ``-log(p / (p + sum_own exp(t s_c)))`` with ``p = exp(t mean_other s_c)``. The slope
-    ``a`` is annealed. ``fit`` learns the prototypes: signs of fuzzy c-means over the codes of the train split.
+    ``t``, minimises per sample ``-log(p / (p + sum_own exp(t s_c)))`` with ``p = exp(t mean_other s_c)``.
+    ``fit`` learns the prototypes: signs of fuzzy c-means over the codes of the train split.
     """
 
     aim: Aim = Aim.CENTRE  #: a code that stands for the query's labels; here it is made of the prototypes
     temperature: float = 20.0  #: t: how much the nearest of the query's own prototypes counts
     fuzziness: float = 1.01  #: m of the fuzzy c-means; at 1 an item belongs to one class alone
-    annealed: bool = True  #: anneal the slope a, instead of a = 1 as released
+    scale: float | None = None  #: a fixed slope a of tanh(a f); none anneals it from 0.1 to 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_scale(self.scale)
         if self.aim is not Aim.CENTRE:
             raise OptionError(f"fpad has no aim but 'centre', not {self.aim!s}", hint="use mainstay to choose an aim")
         if self.temperature <= 0 or self.fuzziness < 1:
@@ -59,8 +60,7 @@ class FPAD(GradientAttack):
         return torch.cat([torch.where(reached < 0, -1.0, 1.0)[:, None], mean[:, None], mine], dim=1)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
-        relaxed = torch.tanh(annealed_scale(progress) * logits if self.annealed else logits)
-        return contrast(relaxed, aim[:, 1], aim[:, 2:], self.temperature)
+        return contrast(relaxed(logits, self.scale, progress), aim[:, 1], aim[:, 2:], self.temperature)
 
 
 def sides(labels: Tensor, prototypes: Tensor) -> tuple[Tensor, Tensor]:

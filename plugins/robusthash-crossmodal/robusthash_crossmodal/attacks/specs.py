@@ -14,7 +14,7 @@ _RELEASED = {
     "start": "random",
     "keep_best": False,
     "stop": False,
-    "annealed": False,
+    "scale": 1.0,
 }
 
 
