@@ -107,7 +107,9 @@ class Victim:
         codes = [stage.model.represent(one.adversarial.inputs).cpu() for one in parts]
         found = np.concatenate(
             [
-                Scale.of(stage.system).judged(each, (stage.resources.targets.labels if targeted else labels)[list(part)])
+                Scale.of(stage.system).judged(
+                    each, (stage.resources.targets.labels if targeted else labels)[list(part)]
+                )
                 for each, part in zip(codes, shard_ranges(stage.queries, stage.resources.shard_size), strict=True)
             ]
         )
@@ -208,9 +210,7 @@ def _added(victims: Sequence[Victim], members: Sequence[str], *, targeted: bool,
     _table("The members, one after the other", rows, columns)
 
 
-def _compared(
-    victims: Sequence[Victim], ensembles: dict[str, Sequence[str]], *, targeted: bool, broken: float
-) -> None:
+def _compared(victims: Sequence[Victim], ensembles: dict[str, Sequence[str]], *, targeted: bool, broken: float) -> None:
     """Ensembles side by side, with paired intervals to the first one."""
     print("\n### Ensembles\n\n| victim | ensemble | score | passes | minus the first, 95 % |\n" + "| --- " * 5 + "|")
     for victim in victims:
@@ -243,7 +243,9 @@ def _beaten(victims: Sequence[Victim], members: Sequence[str], others: Sequence[
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--store", type=Path, required=True, help="folder of what has been measured")
-    parser.add_argument("--victim", action="append", default=[], metavar="LABEL: OPTIONS", help="takes part in the choice")
+    parser.add_argument(
+        "--victim", action="append", default=[], metavar="LABEL: OPTIONS", help="takes part in the choice"
+    )
     parser.add_argument("--check", action="append", default=[], metavar="LABEL: OPTIONS", help="takes no part in it")
     parser.add_argument("--candidates", type=Path, required=True, help="file with one attack and its options a line")
     parser.add_argument("--ensemble", action="append", default=[], metavar="NAME: CANDIDATE; ...", help="to compare")
@@ -260,9 +262,7 @@ def main() -> int:
     for victim in everybody:
         for candidate in candidates:
             victim.attacked(candidate)
-    alone = [
-        (one, [abs(float(victim.attacked(one).precisions.mean())) for victim in everybody]) for one in candidates
-    ]
+    alone = [(one, [abs(float(victim.attacked(one).precisions.mean())) for victim in everybody]) for one in candidates]
     _table("Each candidate alone", alone, [victim.label for victim in everybody])
     ensembles = {
         name.strip(): [" ".join(member.split()) for member in members.split(";")]
