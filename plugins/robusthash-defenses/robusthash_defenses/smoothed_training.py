@@ -14,6 +14,7 @@ from robusthash.contracts import (
     Objective,
     Precision,
     Recipe,
+    Schedule,
     TrainBatch,
     TrainedWrapper,
     TrainingReport,
@@ -66,7 +67,7 @@ class TrainedSmoothing(TrainedWrapper):
     lr: float = 0.01  #: initial learning rate
     momentum: float = 0.9  #: of sgd
     weight_decay: float = 5e-4  #: L2 penalty on all parameters
-    schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
+    schedule: Schedule = "cosine"  #: of the learning rate
     backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
     precision: Precision = Precision.FLOAT32  #: of passes through the model; bf16 is up to twice as fast
