@@ -2,7 +2,14 @@
 
 from robusthash.contracts import Recipe, TrainingReport
 from robusthash.files.tensors import load_tensors, prefixed, tensors_digest, under
-from robusthash.training.hardening import AdversarialTraining, Banks, Scene, defense_context, refuse_ruined
+from robusthash.training.hardening import (
+    AdversarialTraining,
+    Banks,
+    FurtherTraining,
+    Scene,
+    defense_context,
+    refuse_ruined,
+)
 from robusthash.training.networks import (
     Description,
     HashNetwork,
@@ -40,6 +47,7 @@ __all__ = [
     "Banks",
     "CrossModalStep",
     "Description",
+    "FurtherTraining",
     "HashNetwork",
     "LayeredModel",
     "LogitModel",

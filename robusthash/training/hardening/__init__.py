@@ -2,6 +2,7 @@
 
 from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.context import defense_context
+from robusthash.training.hardening.further import FurtherTraining
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.hardening.method import AdversarialTraining
 from robusthash.training.hardening.ruin import refuse_ruined
@@ -11,6 +12,7 @@ __all__ = [
     "AdversarialStep",
     "AdversarialTraining",
     "Banks",
+    "FurtherTraining",
     "InnerAttack",
     "Scene",
     "defense_context",

@@ -17,23 +17,21 @@ from robusthash.contracts import (
     Modality,
     Norm,
     Objective,
-    Precision,
-    Recipe,
     Threat,
-    TrainedDefense,
     TrainingReport,
     towers_of,
 )
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError
 from robusthash.training.hardening.banks import Banks, Scene
+from robusthash.training.hardening.further import FurtherTraining
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.hardening.step import AdversarialStep
 from robusthash.training.trainer import CrossModalStep, ObjectiveStep
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialTraining(TrainedDefense):
+class AdversarialTraining(FurtherTraining):
     """A defense that trains a model further, on attacked batches.
 
     With the clean images x, their attacked versions x', and u = tanh f(x), u' = tanh f(x')::
@@ -59,16 +57,6 @@ class AdversarialTraining(TrainedDefense):
     step_size: float | None = None  #: of the inner attack, in pixel space; none is a quarter of epsilon
     random_start: bool = True  #: start the inner attack at a random point of the ball, not at the clean image
     inner_train: bool = False  #: attack the model in training mode, with dropout and batch statistics
-    epochs: int = 30  #: passes over the train split
-    batch_size: int = 32  #: images per step
-    optimizer: Literal["sgd", "adam", "rmsprop"] = "sgd"  #: torch's optimiser of that name
-    lr: float = 0.01  #: initial learning rate
-    momentum: float = 0.9  #: of sgd
-    weight_decay: float = 5e-4  #: L2 penalty on all parameters
-    schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
-    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
-    augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
-    precision: Precision = Precision.FLOAT32  #: of passes through the model; bf16 is up to twice as fast
 
     def __post_init__(self) -> None:
         sizes = {
@@ -85,23 +73,7 @@ class AdversarialTraining(TrainedDefense):
             raise OptionError(f"norm={self.norm}", hint="linf or l2; to edit texts, set edits")
         if not 0 <= self.ramp <= 1:
             raise OptionError(f"ramp={self.ramp}", hint="it must be from 0 to 1")
-        _ = self.recipe  # checks the rest
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it trains."""
-        return Recipe(
-            optimizer=self.optimizer,
-            lr=self.lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            schedule=self.schedule,
-            backbone_lr_scale=self.backbone_lr_scale,
-            augment=self.augment,
-            precision=self.precision,
-        )
+        super().__post_init__()
 
     def hash_objective(self, own: Objective | None) -> Objective | None:
         """The objective of L_hash; by default the one that trained the model.
