@@ -6,8 +6,10 @@ from robusthash.training.hardening import (
     AdversarialTraining,
     Banks,
     FurtherTraining,
+    Outputs,
     Scene,
     defense_context,
+    divergence,
     refuse_ruined,
 )
 from robusthash.training.networks import (
@@ -52,6 +54,7 @@ __all__ = [
     "LayeredModel",
     "LogitModel",
     "ObjectiveStep",
+    "Outputs",
     "PrototypeNetwork",
     "Recipe",
     "Scene",
@@ -62,6 +65,7 @@ __all__ = [
     "build_network",
     "build_towers",
     "defense_context",
+    "divergence",
     "encode",
     "load_checkpoint",
     "load_tensors",

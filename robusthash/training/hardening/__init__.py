@@ -5,6 +5,7 @@ from robusthash.training.hardening.context import defense_context
 from robusthash.training.hardening.further import FurtherTraining
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.hardening.method import AdversarialTraining
+from robusthash.training.hardening.outputs import Outputs, divergence
 from robusthash.training.hardening.ruin import refuse_ruined
 from robusthash.training.hardening.step import AdversarialStep
 
@@ -14,7 +15,9 @@ __all__ = [
     "Banks",
     "FurtherTraining",
     "InnerAttack",
+    "Outputs",
     "Scene",
     "defense_context",
+    "divergence",
     "refuse_ruined",
 ]
