@@ -35,8 +35,13 @@ _NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 class Method(Protocol):
     """What a step needs from a method, such as :class:`~robusthash.training.AdversarialTraining`."""
 
-    distils: bool  # whether scenes have a teacher
-    consistency: float  # weight of the divergence
+    @property
+    def distils(self) -> bool:
+        """Whether scenes have a teacher."""
+
+    @property
+    def consistency(self) -> float:
+        """Weight of the divergence of the attacked codes from the clean ones."""
 
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:
         """What it trains or keeps alongside the model."""
