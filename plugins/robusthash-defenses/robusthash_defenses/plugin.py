@@ -53,6 +53,7 @@ def robusthash_defenses() -> Iterator[DefenseSpec]:
     yield from _atrdh()
     yield from _trades()
     yield from _crdat()
+    yield from _fare()
 
 
 def _comdefend() -> Iterator[DefenseSpec]:
@@ -129,3 +130,17 @@ def _crdat() -> Iterator[DefenseSpec]:
         "crdat", "Adversarial training of a student of the clean model's codes and features, without labels", {}
     )
     yield preset("crdat/fast", "CRDAT with 3 inner steps and a third of the epochs", _FAST)
+
+
+def _fare() -> Iterator[DefenseSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
+        factory = "robusthash_defenses.fare:FARE"
+        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper="schlarmann2024robust")
+
+    yield preset(
+        "fare", "Adversarial training that keeps the outputs of clean images on attacked ones, without labels", {}
+    )
+    yield preset("fare/fast", "FARE with 3 inner steps and a third of the epochs", _FAST)
+    released = {"epsilon": 4 / 255, "steps": 10, "step_size": 1 / 255, "epochs": 2, "batch_size": 128}
+    fitting = {"keeps": "features", "optimizer": "adamw", "lr": 1e-5, "weight_decay": 1e-4}
+    yield preset("fare/released", "FARE as its authors tune CLIP for two epochs of ImageNet", released | fitting)

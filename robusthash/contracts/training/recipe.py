@@ -6,6 +6,7 @@ from typing import Literal
 from robusthash.errors import OptionError
 from robusthash.specs import Precision
 
+OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop"]  #: torch's optimisers that a recipe may name
 #: ``milestones`` drops the rate in the first epoch after half and after three quarters of them; ``batch-milestones``
 #: after half and after three quarters of the batches, as torch's ``MultiStepLR`` does if it is stepped after each: a
 #: milestone that is no whole number of batches never comes.
@@ -20,11 +21,11 @@ class Recipe:
         OptionError: a value is outside its range.
     """
 
-    optimizer: Literal["sgd", "adam", "rmsprop"] = "adam"  #: torch's optimiser of that name
+    optimizer: OptimizerName = "adam"  #: torch's optimiser of that name
     lr: float = 1e-3  #: initial learning rate of the hash layer
-    momentum: float = 0.9  #: of sgd; adam has its usual (0.9, 0.999), rmsprop none
+    momentum: float = 0.9  #: of sgd; adam and adamw have their usual (0.9, 0.999), rmsprop none
     nesterov: bool = False  #: Nesterov momentum, with sgd only
-    weight_decay: float = 0.0  #: L2 penalty on all parameters, added to the gradient
+    weight_decay: float = 0.0  #: L2 penalty on all parameters, added to the gradient; with adamw, their decay
     epochs: int = 20  #: passes over the train split
     batch_size: int = 64  #: images per step
     schedule: Schedule = "none"  #: of the learning rate, per epoch; batch-milestones per batch

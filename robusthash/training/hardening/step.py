@@ -104,6 +104,7 @@ class AdversarialStep(LossStep[Any]):
         self.inners = dict(inners)
         self.clean = clean
         self.random = Randomness(seed=seed, purpose="hardening")
+        self.labelled = clean is not None or not method.distils  # a student is as good as its teacher
         self._seed = seed
         self._head: nn.Module | None = None
         self._banks: Banks | None = None

@@ -131,7 +131,8 @@ def train(
     average.deliver()
     step.finish(model)
     take_back(whole, model)
-    refuse_collapsed(position.probes[-1], model.space.size)
+    if step.labelled:
+        refuse_collapsed(position.probes[-1], model.space.size)
     whole.eval()
     return TrainingReport(
         epochs=position.epochs, iterations=position.iterations, losses=position.losses, probes=position.probes

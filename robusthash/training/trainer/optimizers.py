@@ -71,6 +71,8 @@ def make_optimizer(
     match recipe.optimizer:
         case "adam":
             return torch.optim.Adam(groups, lr=recipe.lr, weight_decay=decay)
+        case "adamw":
+            return torch.optim.AdamW(groups, lr=recipe.lr, weight_decay=decay)
         case "rmsprop":
             return torch.optim.RMSprop(groups, lr=recipe.lr, weight_decay=decay)
         case "sgd":
