@@ -19,10 +19,11 @@ import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from stage import Stage, add_arguments
 
 from robusthash.epsilon import Radius
@@ -33,7 +34,10 @@ from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.running.cells import prepare
 from robusthash.evaluation.scoring.scale import Scale
+from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.files.arrays import read_arrays, write_arrays
+from robusthash.files.storage import digest
+from robusthash.host import PluginHost
 from robusthash.metrics import bootstrap_interval
 from robusthash.specs import Goal
 
@@ -80,13 +84,14 @@ class Victim:
             scale, stage = Scale.of(self.stage.system), self.stage
             labels = stage.resources.targets.labels if targeted else stage.resources.queries.labels
             clean = scale.judged(self.stage.model.represent(stage.clean(range(stage.queries))).cpu(), labels)
-            limit = np.full(len(clean), -1.0) if targeted else scale.worst_possible(labels)
-            write_arrays(path, {"precisions": -clean if targeted else clean, "passes": limit})
+            limit = scale.strongest_possible(labels, targeted=targeted)
+            sign = -1 if targeted else 1
+            write_arrays(path, {"precisions": sign * clean, "passes": sign * limit})
         return Outcome(**read_arrays(path))
 
     def attacked(self, candidate: str) -> Outcome:
         """What a candidate does, measured on first use."""
-        path = self._store / f"{candidate.replace('/', '-')}.npz"
+        path = self._store / f"{_named(candidate)}.npz"
         if not path.exists():
             outcome = self._run(candidate)
             write_arrays(path, {"precisions": outcome.precisions, "passes": outcome.passes})
@@ -94,27 +99,40 @@ class Victim:
         return Outcome(**read_arrays(path))
 
     def _run(self, candidate: str) -> Outcome:
-        name, *options = candidate.split()
-        varied = dict(option.split("=", 1) for option in options)
-        again = int(varied.pop(_TRY, 0))
+        name, varied, again = _read(candidate)
         stage = self.stage
         cell = Cell(
             victim=stage.plan, attack=name, radius=Radius(size=stage.epsilon), options=tuple(sorted(varied.items()))
         )
         job = prepare(cell, stage.systems, {}).job
-        parts = [craft(job, part, restart=again) for part in shard_ranges(stage.queries, stage.resources.shard_size)]
-        labels, targeted = stage.resources.queries.labels, job.attack.goal is Goal.TARGETED
-        codes = [stage.model.represent(one.adversarial.inputs).cpu() for one in parts]
-        found = np.concatenate(
-            [
-                Scale.of(stage.system).judged(
-                    each, (stage.resources.targets.labels if targeted else labels)[list(part)]
-                )
-                for each, part in zip(codes, shard_ranges(stage.queries, stage.resources.shard_size), strict=True)
-            ]
-        )
+        shards = shard_ranges(stage.queries, stage.resources.shard_size)
+        parts = [craft(job, part, restart=again) for part in shards]
+        targeted = job.attack.goal is Goal.TARGETED
+        labels = stage.resources.targets.labels if targeted else stage.resources.queries.labels
+        codes = torch.cat([stage.model.represent(one.adversarial.inputs).cpu() for one in parts])
+        found = Scale.of(stage.system).judged(codes, labels)
         passes = np.concatenate([_passes(one, job) for one in parts])
         return Outcome(precisions=-found if targeted else found, passes=passes)
+
+
+def _read(candidate: str) -> tuple[str, dict[str, str], int]:
+    """An attack, its options, and the index of the try."""
+    name, *options = candidate.split()
+    varied = dict(option.split("=", 1) for option in options)
+    return name, varied, int(varied.pop(_TRY, 0))
+
+
+@cache
+def _named(candidate: str) -> str:
+    """A digest of what an attack does, with the options that have a default: these may change."""
+    name, varied, again = _read(candidate)
+    attack = Plugins(_host(), {}).attack(name, varied)
+    return digest({"attack": attack.full_name, "options": attack.use.options, "try": again})[:16]
+
+
+@cache
+def _host() -> PluginHost:
+    return PluginHost.load()
 
 
 def _passes(crafted: Crafted, job: Job) -> np.ndarray:

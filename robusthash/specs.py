@@ -134,7 +134,7 @@ class Role(StrEnum):
 
     ATTACK = "attack"  #: a ranked attack
     REFERENCE = "reference"  #: optimises nothing, such as noise: shown beside every attack, and not ranked
-    YARDSTICK = "yardstick"  #: the default attack; models are ranked by it where it was run
+    YARDSTICK = "yardstick"  #: models are ranked by it where it was run; the untargeted one is the default attack
 
 
 class ScoreBy(StrEnum):
@@ -247,8 +247,8 @@ class AttackSpec(Spec):
         needs: what it must be given.
         distances: of the models that it works on: codes, unless it says otherwise.
         norms: of the threats that it works within: L-infinity, unless it says otherwise.
-        role: its role in the leaderboard. Of all installed attacks one is the reference, and one the yardstick of each
-            distance and norm.
+        role: its role in the leaderboard. Of all installed attacks one is the reference, and one untargeted attack the
+            yardstick of each distance and norm; there may be targeted ones, too.
     """
 
     goals: frozenset[Goal]

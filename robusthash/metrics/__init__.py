@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from robusthash.metrics.counting.labels import PackedLabels, pack_labels
     from robusthash.metrics.counting.ranked import DescriptorCounts, ranked_counts
     from robusthash.metrics.counting.relevance import relevant_counts
-    from robusthash.metrics.floors import best_ceiling, random_floor, worst_counts, worst_floor
+    from robusthash.metrics.floors import best_ceiling, best_counts, random_floor, worst_counts, worst_floor
     from robusthash.metrics.functional import (
         core_metric,
         map,  # noqa: A004 - the field's name
@@ -41,6 +41,7 @@ __all__ = [
     "Returned",
     "Scores",
     "best_ceiling",
+    "best_counts",
     "bootstrap_interval",
     "by_name",
     "core_metric",
@@ -72,7 +73,7 @@ _MODULES = {
     "choice": ("by_name", "metrics_of"),
     "counting.counts": ("MeasuredCounts", "RankedCounts"),
     "counting.distances": ("DescriptorDistances",),
-    "floors": ("best_ceiling", "random_floor", "worst_counts", "worst_floor"),
+    "floors": ("best_ceiling", "best_counts", "random_floor", "worst_counts", "worst_floor"),
     "functional": ("core_metric", "map", "precision", "precision_within", "score"),
     "counting.histograms": ("DistanceHistograms", "distance_histograms"),
     "counting.labels": ("PackedLabels", "pack_labels"),

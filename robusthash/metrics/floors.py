@@ -1,5 +1,7 @@
 """Reference values that follow from the labels alone."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -70,11 +72,34 @@ def worst_counts(query_labels: Labels, database_labels: Labels, *, space: Space,
     [[0, 0, 3]]
     """
     hits = relevant_counts(query_labels, database_labels, relevance=relevance)
-    near, far = np.zeros((2, len(hits), space.size + 1 if space.binary else 2), np.int64)
-    near[:, 0], far[:, -1] = len(database_labels) - hits, hits
+    return _extreme(len(database_labels) - hits, hits, space, relevant_first=False)
+
+
+def best_counts(query_labels: Labels, database_labels: Labels, *, space: Space, relevance: Relevance) -> RankedCounts:
+    """The counts of the best ranking: every relevant item at distance 0, and every irrelevant one as far as can be.
+
+    Args:
+        query_labels: (q, classes) multi-hot; target labels for a targeted attack.
+        database_labels: (n, classes) multi-hot.
+        space: distance histograms in Hamming space; two buckets in others.
+        relevance: when an item is relevant.
+
+    >>> labels = np.array([[1], [1], [0]])
+    >>> best_counts(np.eye(1), labels, space=Space.hamming(2), relevance=Relevance.EXACT).items.tolist()
+    [[2, 0, 1]]
+    """
+    hits = relevant_counts(query_labels, database_labels, relevance=relevance)
+    return _extreme(hits, len(database_labels) - hits, space, relevant_first=True)
+
+
+def _extreme(first: npt.NDArray[Any], last: npt.NDArray[Any], space: Space, *, relevant_first: bool) -> RankedCounts:
+    """Counts with some items at distance 0, and the others as far as can be; either are the relevant ones."""
+    near, far = np.zeros((2, len(first), space.size + 1 if space.binary else 2), np.int64)
+    near[:, 0], far[:, -1] = first, last
+    relevant = near if relevant_first else far
     if space.binary:
-        return DistanceHistograms(items=near + far, relevant=far, bits=space.size)
-    return RankedCounts(items=near + far, relevant=far)
+        return DistanceHistograms(items=near + far, relevant=relevant, bits=space.size)
+    return RankedCounts(items=near + far, relevant=relevant)
 
 
 def _mean(values: npt.NDArray[np.float64]) -> float:

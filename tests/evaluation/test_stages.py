@@ -1,7 +1,7 @@
 """What an evaluation stores beside the plain scores: JPEG stages, traces, sweeps, and what the retriever found."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +12,7 @@ from PIL import Image
 
 from robusthash.errors import OptionError
 from robusthash.evaluation import Request, RunSettings, evaluate
-from robusthash.evaluation.crafting import craft as crafting
 from robusthash.evaluation.crafting.craft import craft
-from robusthash.evaluation.crafting.crafted import Crafted
-from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.trace import Trace, joined
 from robusthash.evaluation.running.cells import PreparedCell
 from robusthash.hashing import pack
@@ -128,36 +125,3 @@ def test_an_approximate_retriever_is_told_from_an_exact_one(host: PluginHost, tm
     database = ResultStore(tmp_path).database(approximate)["labels"].argmax(1)
     hits = database[arrays["clean/neighbours"]] == relevant[:, None]
     assert approximate.outcome.search["clean"]["precision@100"] == pytest.approx(hits.mean())
-
-
-def test_members_that_were_evaluated_in_the_same_run_are_not_crafted_again(
-    host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = {**SETTING.options, "hag": {"steps": "6"}, "strongest": {"members": "rnm,hag", "restarts": "1"}}
-    request = replace(REQUEST, attacks=("rnm", "hag", "strongest"), setting=replace(SETTING, options=options))
-    crafted: list[str] = []
-    attack = crafting._as_one_batch
-
-    def counting(job: Job, rows: Sequence[int], restart: int) -> Crafted:
-        crafted.append(type(job.attack).__name__)
-        return attack(job, rows, restart)
-
-    monkeypatch.setattr(crafting, "_as_one_batch", counting)
-    together = evaluate(request, host, results=tmp_path / "together").records[-1]
-    assert crafted == ["Noise"] * 2 + ["RNM"] * 2 + ["HAG"] * 2  # two shards each, and none for the ensemble
-    alone = evaluate(replace(request, attacks=("strongest",)), host, results=tmp_path / "alone").records[-1]
-    assert together.reproducible() == alone.reproducible()
-    assert not (tmp_path / "together" / ".crafted").exists()
-
-
-def test_queries_that_no_member_broke_are_tried_again(host: PluginHost, tmp_path: Path) -> None:
-    options = {**SETTING.options, "hag": {"steps": "6"}, "strongest": {"members": "rnm,hag", "restarts": "1"}}
-    once = replace(REQUEST, attacks=("strongest",), setting=replace(SETTING, options=options))
-    options = {**options, "strongest": {"members": "rnm,hag", "restarts": "3", "broken": "0"}}
-    thrice = replace(once, setting=replace(SETTING, options=options))
-    (first, before), (again, after) = (last(request, host, tmp_path) for request in (once, thrice))
-    assert (after["adversarial/map"] <= before["adversarial/map"]).all()
-    assert (after["adversarial/map"] < before["adversarial/map"]).any()
-    assert again.outcome.cost.forward > first.outcome.cost.forward
-    kept = after["adversarial/map"] == before["adversarial/map"]
-    np.testing.assert_array_equal(after["pixels"][kept], before["pixels"][kept])

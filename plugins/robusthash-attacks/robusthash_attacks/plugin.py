@@ -6,6 +6,7 @@ from typing import Any
 
 from robusthash import hookimpl
 from robusthash.specs import AttackSpec, Capability, Distance, Goal, Norm, Role
+from robusthash_attacks.ensembles import ensembles
 from robusthash_attacks.learnt.specs import generative, universal
 
 _RNM = "huang2022fast"
@@ -156,16 +157,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
             needs=frozenset({Capability.QUERIES}),
             distances=frozenset(Distance) if feedback == "ids" else frozenset({Distance.HAMMING}),
         )
-    yield AttackSpec(
-        name="strongest",
-        factory="robusthash_attacks.strongest:Strongest",
-        summary="The worst outcome of complementary attacks per query: models are ranked by it",
-        paper="croce2020reliable",
-        goals=frozenset({Goal.UNTARGETED}),
-        needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
-        norms=_LENGTHS,
-        role=Role.YARDSTICK,
-    )
+    yield from ensembles()
     yield from generative()
     yield from _on_descriptors()
 
@@ -182,17 +174,6 @@ def _on_descriptors() -> Iterator[AttackSpec]:
     ):
         spec = _gradient(name, factory, aim, f"Cosine of continuous descriptors, {what}", _TMA, options)
         yield replace(spec, distances=_VECTORS)
-    yield AttackSpec(
-        name="strongest/descriptors",
-        factory="robusthash_attacks.strongest:StrongestOnDescriptors",
-        summary="The worst outcome of complementary attacks on continuous descriptors per query",
-        paper="croce2020reliable",
-        goals=frozenset({Goal.UNTARGETED}),
-        needs=frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK}),
-        distances=_VECTORS,
-        norms=_LENGTHS,
-        role=Role.YARDSTICK,
-    )
 
 
 def _gradient(

@@ -1,20 +1,21 @@
-"""An ensemble of attacks in the spirit of AutoAttack (Croce and Hein, ICML 2020)."""
+"""Ensembles of attacks in the spirit of AutoAttack (Croce and Hein, ICML 2020)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from robusthash.contracts import Ensemble
 from robusthash.errors import OptionError
-from robusthash.specs import Capability, Distance, Norm
+from robusthash.specs import Capability, Distance, Goal, Norm
 
 
 @dataclass(frozen=True, kw_only=True)
 class Strongest(Ensemble):
     """The worst outcome per query of attacks with different losses and different codes to move away from.
 
-    The members move away from the query's own code (hinge, tanh, RNM, HAG), the centre code of its label (hinge, tanh),
-    its mainstay code, and all codes that are relevant to it (SDHA). A loss may stall on one victim and not on another,
-    and the code farthest from the query's own is not always the one that retrieves least. The budget is fixed: 100
-    steps per member, fewer once all bits have flipped, and as many again for queries that are not broken by then.
+    A loss may stall on one victim and not on another, and the code farthest from the query's own is not always the one
+    that retrieves least. The members, their slopes and their order are chosen by what each adds per pass, on victims of
+    several kinds: docs/attacks/strongest.md.
     """
 
     members: tuple[str, ...] = (
@@ -26,15 +27,17 @@ class Strongest(Ensemble):
         "center",
         "mainstay",
         "sdha",
-    )  #: registered names of untargeted attacks
-    restarts: int = 2  #: runs; all but the first start at random points, and only for queries that are not broken
-    broken: float = 0.01  #: a query within this of the worst possible headline metric counts as broken
+    )  #: registered names of untargeted attacks, the strongest first
+    steps: int = 100  #: of each member, unless the run gives it its own
+    restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
+    broken: float = 0.002  #: a query within this of the worst possible headline metric counts as broken
+    sparing: bool = True  #: whether members leave alone what earlier ones have broken, in the first try too
 
     def __post_init__(self) -> None:
-        if not self.members or self.restarts < 1 or self.broken < 0:
+        if not self.members or min(self.restarts, self.steps) < 1 or self.broken < 0:
             raise OptionError(
-                f"members={self.members}, restarts={self.restarts}, broken={self.broken}",
-                hint="name at least one attack; restarts is at least 1, broken at least 0",
+                f"members={self.members}, steps={self.steps}, restarts={self.restarts}, broken={self.broken}",
+                hint="name at least one attack; steps and restarts are at least 1, broken at least 0",
             )
 
     @property
@@ -47,6 +50,65 @@ class Strongest(Ensemble):
         """Gradients, the queries' labels, and the train split's codes."""
         return frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})
 
+    def given(self, member: str) -> Mapping[str, Any]:  # noqa: ARG002 - all have the same number of steps
+        """The number of steps."""
+        return {"steps": self.steps}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstStrongest(Strongest):
+    """The ensemble as it was at first: annealed slopes, sign steps, and in the first try all members on all queries.
+
+    It is kept so that what was measured with it can be measured again.
+    """
+
+    members: tuple[str, ...] = (
+        "hinge",
+        "hinge-center",
+        "tanh",
+        "rnm",
+        "hag",
+        "center",
+        "mainstay",
+        "sdha",
+    )  #: registered names of untargeted attacks
+    broken: float = 0.01  #: a query within this of the worst possible headline metric counts as broken
+    sparing: bool = False  #: whether members leave alone what earlier ones have broken, in the first try too
+
+    def given(self, member: str) -> Mapping[str, Any]:
+        """The number of steps, and the slopes of that time."""
+        return {"steps": self.steps, **_FIRST_SLOPES.get(member, {})}
+
+
+#: None anneals the slope; one member had a fixed one.
+_FIRST_SLOPES: Mapping[str, Mapping[str, Any]] = {
+    **{member: {"scale": None} for member in ("tanh", "hag", "mainstay", "sdha")},
+    "center": {"scale": 1.0},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrongestTowards(Strongest):
+    """The best outcome per query of targeted attacks: the highest average precision of the target label's items."""
+
+    members: tuple[str, ...] = (
+        "tanh-p2s",
+        "hinge-p2s",
+        "rnm-p2s",
+        "mainstay-target",
+        "sdha-target",
+    )  #: registered names of targeted attacks, the strongest first
+
+    @property
+    def goal(self) -> Goal:
+        """Targeted."""
+        return Goal.TARGETED
+
+    @property
+    def needs(self) -> frozenset[Capability]:
+        """Gradients, codes of items with the target label, and the train split's codes."""
+        return frozenset({Capability.GRADIENTS, Capability.ANCHORS, Capability.CODE_BANK})
+
 
 @dataclass(frozen=True, kw_only=True)
 class StrongestOnDescriptors(Strongest):
@@ -57,6 +119,8 @@ class StrongestOnDescriptors(Strongest):
         "descriptor/adaptive",
         "descriptor-center",
     )  #: registered names of untargeted attacks
+    broken: float = 0.01  #: a query within this of the worst possible headline metric counts as broken
+    sparing: bool = False  #: whether members leave alone what earlier ones have broken, in the first try too
 
     @property
     def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class

@@ -16,8 +16,8 @@ _CRDAT_PAPER = "zhu2025crdat"
 _FAST = {"steps": 3, "epochs": 10}
 
 # Common to the three repositories: 7 steps of 2/255 within 8/255 on a model in training mode, and a learning rate that
-# is divided by ten at half and at three quarters of the epochs.
-_RELEASED = {"epsilon": 8 / 255, "step_size": 2 / 255, "inner_train": True, "schedule": "milestones"}
+# is divided by ten after half and after three quarters of the batches.
+_RELEASED = {"epsilon": 8 / 255, "step_size": 2 / 255, "inner_train": True, "schedule": "batch-milestones"}
 
 
 @hookimpl

@@ -7,6 +7,10 @@ from robusthash.errors import OptionError
 from robusthash.specs import Precision
 
 OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop"]  #: torch's optimisers that a recipe may name
+#: ``milestones`` drops the rate in the first epoch after half and after three quarters of them; ``batch-milestones``
+#: after half and after three quarters of the batches, as torch's ``MultiStepLR`` does if it is stepped after each: a
+#: milestone that is no whole number of batches never comes.
+Schedule = Literal["none", "step", "milestones", "batch-milestones", "cosine"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +28,8 @@ class Recipe:
     weight_decay: float = 0.0  #: L2 penalty on all parameters, added to the gradient; with adamw, their decay
     epochs: int = 20  #: passes over the train split
     batch_size: int = 64  #: images per step
-    schedule: Literal["none", "step", "milestones", "cosine"] = "none"  #: of the learning rate, per epoch
-    step_factor: float = 0.1  #: factor of the learning rate at each drop, with the schedules step and milestones
+    schedule: Schedule = "none"  #: of the learning rate, per epoch; batch-milestones per batch
+    step_factor: float = 0.1  #: factor of the learning rate at each drop, with step and both kinds of milestones
     step_epochs: int | None = None  #: epochs between drops, with the schedule step; none is floor(epochs / 3)
     backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip

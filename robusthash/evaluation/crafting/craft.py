@@ -1,4 +1,4 @@
-"""Crafts adversarial inputs: runs an attack on some queries; of an ensemble's members the worst outcome is kept."""
+"""Crafts adversarial inputs: runs an attack on some queries; of an ensemble's members the strongest outcome is kept."""
 
 import time
 from collections.abc import Sequence
@@ -9,17 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Adversarial, Budget, Ensemble, read_inputs
+from robusthash.contracts import Budget, Ensemble, read_inputs
 from robusthash.devices import synchronize
 from robusthash.errors import PluginError
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.trace import Trace
 from robusthash.results import Cost
+from robusthash.specs import Goal
 
 
 def craft(job: Job, rows: Sequence[int], *, restart: int = 0) -> Crafted:
-    """Attacks some queries of a job; an ensemble yields the worst outcome of each query.
+    """Attacks some queries of a job; an ensemble yields the strongest outcome of each query.
 
     Args:
         job: the attack and its victim.
@@ -32,8 +33,10 @@ def craft(job: Job, rows: Sequence[int], *, restart: int = 0) -> Crafted:
         MemoryLimitError: a single input does not fit into memory.
     """
     if isinstance(job.attack, Ensemble):
-        return _worst(job, job.attack, rows)
-    path = job.shared / f"{rows[0]:06d}-{len(rows):06d}.npz" if job.shared and not restart else None
+        return _strongest(job, job.attack, rows)
+    # Some queries of a shard are crafted on their own: what else was in their batch must not depend on other cells.
+    whole = not restart and all(row == rows[0] + place for place, row in enumerate(rows))
+    path = job.shared / f"{rows[0]:06d}-{len(rows):06d}.npz" if job.shared and whole else None
     if path is not None and path.exists():
         return Crafted.read(path, read_inputs(job.inputs, list(rows)).to(job.compute.device), job.threat)
     crafted = Crafted.cat(job.compute.batches.run(rows, partial(_as_one_batch, job, restart=restart)))
@@ -72,54 +75,42 @@ def _start(job: Job, rows: Sequence[int], inputs: Tensor, budget: Budget) -> Ten
     return job.attack(batch, job.context(budget, Trace(), 0)).unrounded
 
 
-def _worst(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
-    """Attacks queries with every member; those that no member has broken are attacked again from random starts.
+def _strongest(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
+    """Attacks queries with every member; those that are not broken are attacked again from random starts.
 
     The first of equal outcomes is kept. The cost is the sum over all tries.
     """
-    judge, labels = job.judge, job.knowledge.labels
-    if judge is None or labels is None:
+    targeted = ensemble.goal is Goal.TARGETED
+    judge, labels = job.judge, job.knowledge.targets if targeted else job.knowledge.labels
+    if judge is None or labels is None or not job.members:
         raise PluginError(f"{type(ensemble).__name__} has no members to judge")
+    sign = -1 if targeted else 1  # of a score, so that the lowest is the strongest
 
     def judged(crafted: Crafted, part: Sequence[int]) -> np.ndarray:
-        return judge.judged(job.victim.represent(crafted.adversarial.inputs).cpu(), labels[list(part)])
+        return sign * judge.judged(job.victim.represent(crafted.adversarial.inputs).cpu(), labels[list(part)])
 
-    tries = [craft(member, rows) for member in job.members]
-    scores = np.stack([judged(one, rows) for one in tries])
-    member, least = torch.from_numpy(scores.argmin(axis=0)), scores.min(axis=0)
-    worst = _chosen([one.adversarial for one in tries], member)
-    spent, open_above = list(tries), judge.worst_possible(labels[list(rows)]) + ensemble.broken
-    for restart in range(1, ensemble.restarts):
-        left = np.flatnonzero(least > open_above)
-        part = [rows[i] for i in left.tolist()]
-        if not part:
-            break
+    limit = sign * judge.strongest_possible(labels[list(rows)], targeted=targeted) + ensemble.broken
+    kept: Crafted | None = None
+    least, member = np.full(len(rows), np.inf), torch.zeros(len(rows), dtype=torch.int64)
+    cost, batch = Cost(), 0
+    for restart in range(ensemble.restarts):
+        left = np.flatnonzero(least > limit)
         for number, one in enumerate(job.members):
-            again = craft(one, part, restart=restart)
-            spent.append(again)
-            found = judged(again, part)
+            if ensemble.sparing:
+                left = np.flatnonzero(least > limit)
+            if not len(left):
+                break
+            part = [rows[i] for i in left.tolist()]
+            crafted = craft(one, part, restart=restart)
+            cost, batch, found = cost + crafted.cost, max(batch, crafted.batch), judged(crafted, part)
             better = found < least[left]
             at = torch.from_numpy(left[better])
-            worst = worst.replaced(at, again.adversarial.where(torch.from_numpy(better)))
             member[at], least[left[better]] = number, found[better]
-    return Crafted(
-        clean=tries[0].clean,
-        adversarial=worst,
-        cost=sum((one.cost for one in spent), Cost()),
-        batch=max(one.batch for one in spent),
-        member=member,
-    )
-
-
-def _chosen(outcomes: Sequence[Adversarial], member: Tensor) -> Adversarial:
-    """Selects one of several outcomes per query: (n,) int64, its index."""
-    query = torch.arange(len(member))
-
-    def pick(parts: Sequence[Tensor]) -> Tensor:
-        return torch.stack(list(parts))[member, query]
-
-    return Adversarial(
-        inputs=pick([one.inputs for one in outcomes]),
-        unrounded=pick([one.unrounded for one in outcomes]),
-        clipped=pick([one.clipped for one in outcomes]),
-    )
+            if kept is None:
+                kept = crafted
+            else:
+                stronger = crafted.adversarial.where(torch.from_numpy(better))
+                kept = replace(kept, adversarial=kept.adversarial.replaced(at, stronger))
+    if kept is None:
+        raise PluginError(f"{type(ensemble).__name__} makes no try", hint="its `restarts` is at least 1")
+    return replace(kept, cost=cost, batch=batch, member=member, trace=None)

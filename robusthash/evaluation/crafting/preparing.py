@@ -13,6 +13,7 @@ from robusthash.evaluation.crafting.job import Compute, Job, Knowledge
 from robusthash.evaluation.crafting.lessons import learnt_on
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.chosen import Chosen
+from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System
 from robusthash.specs import Capability, Goal
 
@@ -40,8 +41,8 @@ def make_job(
     members = tuple(make_job(member, system, surrogate, radius, shared) for member in resources.plugins.members(attack))
     begins_with = resources.plugins.start(attack)
     start = make_job(begins_with, system, surrogate, radius, {}) if begins_with else None
-    # An ensemble is judged by the host, which knows the labels; its members know what they need.
-    known = Knowledge(labels=resources.queries.labels) if members else _knowledge(chosen, system, surrogate, threat)
+    # An ensemble is judged by the host, which knows all labels; its members know what they need.
+    known = _judged_by(attack, resources) if members else _knowledge(chosen, system, surrogate, threat)
     return Job(
         attack=attack,
         victim=system.query_model,
@@ -172,6 +173,13 @@ def _check_transfer(chosen: Chosen[Attack], members: Sequence[Chosen[Attack]]) -
             f"attack {name!r} needs the queries' labels, which a transfer attack does not know",
             hint=f"let it move away from the query's own code: -o {name}.aim=away",
         )
+
+
+def _judged_by(ensemble: Attack, resources: Resources) -> Knowledge:
+    """The labels that decide how strong an outcome is."""
+    if ensemble.goal is Goal.TARGETED:
+        return Knowledge(targets=resources.targets.labels)
+    return Knowledge(labels=resources.queries.labels)
 
 
 def _knowledge(chosen: Chosen[Attack], system: System, surrogate: System, threat: Threat) -> Knowledge:

@@ -1,7 +1,8 @@
 """Adversarial inputs that several cells of a run need: crafted once, and removed after the last of these cells.
 
-A transfer attack is crafted once for all victims, and members of an ensemble are not run again if they are evaluated in
-the same run. Pictures of the worst queries, which are known only when all are scored, are made of them too.
+A transfer attack is crafted once for all victims, and members of an ensemble that attack all queries of a shard are not
+run again if they are evaluated in the same run, with the same options. Pictures of the worst queries, which are known
+only when all are scored, are made of them too.
 """
 
 import shutil
@@ -103,6 +104,7 @@ def _identified(named: object) -> str:
 def _keys(cell: Cell, plugins: Plugins) -> Iterator[CraftKey]:
     attack = plugins.attack(cell.attack, dict(cell.options)).plugin
     if isinstance(attack, Ensemble):
-        yield from ((cell.crafted_on, member, (), cell.radius, cell.direction) for member in attack.members)
+        for member, given in plugins.named_members(attack):
+            yield cell.crafted_on, member, given, cell.radius, cell.direction
     else:
         yield cell.crafting

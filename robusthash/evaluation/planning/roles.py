@@ -2,7 +2,7 @@
 
 from robusthash.errors import UsageError
 from robusthash.host import PluginHost, PluginKind, Registered
-from robusthash.specs import AttackSpec, Distance, Norm, Role
+from robusthash.specs import AttackSpec, Distance, Goal, Norm, Role
 
 
 def reference(host: PluginHost) -> str:
@@ -15,7 +15,7 @@ def reference(host: PluginHost) -> str:
 
 
 def yardstick(host: PluginHost, distance: Distance, norm: Norm = Norm.LINF) -> str:
-    """Name of the yardstick, which models are ranked by, and which is the default attack.
+    """Name of the untargeted yardstick, which models are ranked by, and which is the default attack.
 
     Args:
         host: the plugins.
@@ -25,7 +25,7 @@ def yardstick(host: PluginHost, distance: Distance, norm: Norm = Norm.LINF) -> s
     Raises:
         UsageError: none is installed, or several are.
     """
-    yardsticks = [one for one in _specs(host) if one[1].role is Role.YARDSTICK]
+    yardsticks = [one for one in _specs(host) if one[1].role is Role.YARDSTICK and Goal.UNTARGETED in one[1].goals]
     found = [one for one in yardsticks if distance in one[1].distances and norm in one[1].norms]
     within = f" within {norm}" if norm.counts else ""
     return _only(found, f"attack that models with {distance} distance are ranked by{within}")

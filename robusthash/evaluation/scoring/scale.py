@@ -20,6 +20,7 @@ from robusthash.metrics import (
     Relevance,
     Returned,
     Scores,
+    best_counts,
     bootstrap_interval,
     random_floor,
     ranked_counts,
@@ -183,18 +184,22 @@ class Scale:
         _check(scores, metric, len(items))
         return scores.expected
 
-    def worst_possible(self, labels: Tensor) -> np.ndarray:
-        """The lowest possible headline metric of each query.
+    def strongest_possible(self, labels: Tensor, *, targeted: bool = False) -> np.ndarray:
+        """The headline metric of each query under the strongest attack that could be: no attack can do more.
 
-        It is reached if all irrelevant items are nearest and all relevant ones farthest.
+        Away from labels it is the lowest, with all irrelevant items nearest and all relevant ones farthest; towards
+        labels, the highest, of the opposite ranking.
 
         Args:
             labels: (queries, classes) uint8, which decide relevance.
+            targeted: whether the attack is to find items with these labels.
 
         Returns:
             (queries,) float64.
         """
-        counts = worst_counts(labels, self.database.packed_labels, space=self.database.space, relevance=self.relevance)
+        counts = (best_counts if targeted else worst_counts)(
+            labels, self.database.packed_labels, space=self.database.space, relevance=self.relevance
+        )
         return values(self.headline, counts).expected
 
     def floors(

@@ -82,6 +82,7 @@ _DECLARED: dict[type, dict[str, tuple[str, Fits]]] = {
         "members": ("a tuple of names", _texts),
         "restarts": ("an integer of at least 1", _positive),
         "broken": ("a number", _is(Real)),
+        "sparing": _BOOL,
     },
     Backbone: {
         "image_size": ("an integer of at least 1", _positive),

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from robusthash.adversary import GradientAttack
-from robusthash.boundary import IN_MEMORY, Whose, own
+from robusthash.boundary import IN_MEMORY, Whose, foreign, own
 from robusthash.contracts import (
     Attack,
     Backbone,
@@ -18,6 +18,7 @@ from robusthash.contracts import (
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import AnyAttack, AnyDefense
+from robusthash.evaluation.planning.plan import Varied
 from robusthash.evaluation.planning.request import TRAIN
 from robusthash.evaluation.victims.chosen import METHODS, NETWORKS, Chosen, Method, Network, Plugin
 from robusthash.evaluation.victims.declared import check_declared
@@ -33,7 +34,6 @@ from robusthash.host import (
 from robusthash.metrics import RankingMetric
 from robusthash.options import as_plain
 from robusthash.results import PluginUse
-from robusthash.specs import Goal
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -61,8 +61,8 @@ class Plugins:
 
         Raises:
             CheckpointError: what was learnt is of a plugin that is not installed, or of other options.
-            ContractError: a member of an ensemble is an ensemble, targeted, or unbounded.
-            OptionError: it cannot start at the attack that it names.
+            ContractError: a member of an ensemble is an ensemble, unbounded, or has another goal.
+            OptionError: it cannot start at the attack that it names, or an ensemble gives a member a wrong option.
             UsageError: as for :meth:`choose`.
         """
         key = named, repr(sorted(varied.items()))
@@ -77,19 +77,34 @@ class Plugins:
         chosen = self.choose(PluginKind.ATTACK, named, Attack, options)
         if not isinstance(chosen.plugin, Ensemble):
             return self._started(chosen)
-        members = [self._started(self.choose(PluginKind.ATTACK, member, Attack)) for member in chosen.plugin.members]
-        for member in members:
-            plugin = member.plugin
-            if isinstance(plugin, Ensemble) or plugin.goal is Goal.TARGETED or not plugin.bounded:
-                raise ContractError(
-                    f"{member.use.name!r} cannot be a member of {chosen.use.name!r} of {chosen.use.owner}"
-                )
+        self._check_members(chosen, chosen.plugin)
+        members = [
+            self._started(
+                self.choose(PluginKind.ATTACK, name, Attack, {**self._options(PluginKind.ATTACK, name), **dict(given)})
+            )
+            for name, given in self.named_members(chosen.plugin)
+        ]
         # The place is stored because JSON objects have no order, and the arrays refer to members by their place.
         told = {
             member.use.name: {"place": place, "owner": member.use.owner, **member.use.options}
             for place, member in enumerate(members)
         }
         return replace(chosen, use=replace(chosen.use, options={**chosen.use.options, "members": told}))
+
+    def _check_members(self, chosen: Chosen[Attack], ensemble: Ensemble) -> None:
+        """Refuses members that cannot be judged beside the others.
+
+        Raises:
+            ContractError: one is an ensemble, unbounded, or has another goal.
+        """
+        for name in ensemble.members:
+            member = self.choose(PluginKind.ATTACK, name, Attack)
+            plugin = member.plugin
+            if isinstance(plugin, Ensemble) or plugin.goal is not ensemble.goal or not plugin.bounded:
+                raise ContractError(
+                    f"{member.use.name!r} cannot be a member of {chosen.use.name!r} of {chosen.use.owner}",
+                    hint=f"members are bounded {ensemble.goal} attacks, and no ensembles",
+                )
 
     def _fitted(self, file: FittedAttack, varied: Mapping[str, Any]) -> Chosen[Attack]:
         fitting = file.fitting
@@ -115,7 +130,22 @@ class Plugins:
 
     def members(self, attack: Attack) -> list[Chosen[Attack]]:
         """The members of an ensemble; an empty list for other attacks."""
-        return [self.attack(name) for name in attack.members] if isinstance(attack, Ensemble) else []
+        named = self.named_members(attack) if isinstance(attack, Ensemble) else []
+        return [self.attack(name, dict(given)) for name, given in named]
+
+    def named_members(self, ensemble: Ensemble) -> list[tuple[str, Varied]]:
+        """The members of an ensemble by name, each with what the ensemble gives it and it would not have without.
+
+        What the run gives a member replaces what the ensemble does.
+        """
+        named = []
+        for member in ensemble.members:
+            with foreign(ensemble, f"say which options it gives {member}"):
+                given = dict(ensemble.given(member))
+            own, alone = self._options(PluginKind.ATTACK, member), self._alone(member)
+            different = {name: one for name, one in given.items() if name not in own and alone.get(name) != one}
+            named.append((member, tuple(sorted(different.items()))))
+        return named
 
     def start(self, attack: Attack) -> Chosen[Attack] | None:
         """The attack from whose outcome another one starts; None if there is none."""
@@ -284,6 +314,10 @@ class Plugins:
         found = [self.host.find(kind, name) for kind, names in used.items() for name in names if isinstance(name, str)]
         require_owners(self.options, found, others=[TRAIN])
         require_one_owner(self.host, self.options, found)
+
+    def _alone(self, member: str) -> Mapping[str, Any]:
+        """The options of an attack as it would be evaluated by itself."""
+        return self.choose(PluginKind.ATTACK, member, Attack).use.options
 
     def _options(self, kind: PluginKind, name: str) -> dict[str, Any]:
         return options_of(self.host, self.host.find(kind, name), self.options)
