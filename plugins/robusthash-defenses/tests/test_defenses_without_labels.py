@@ -153,10 +153,10 @@ def test_without_labels_a_hardened_network_keeps_its_codes_and_loses_fewer(
     method: AdversarialTraining, network: HashNetwork
 ) -> None:
     context, images = unlabelled(), toy_images(40, seed=9)[0]
-    brief = replace(
+    method = replace(
         method, epsilon=0.15, epochs=16, steps=3, batch_size=16, optimizer="adam", lr=0.003, weight_decay=0.0
     )
-    hardened = brief.harden(network, context)
+    hardened = method.harden(network, context)
     wanted = network.codes(images)
     assert float((hardened.codes(images) != wanted).float().mean()) < 0.1
     before, after = (turned(one, images, wanted) for one in (network, hardened))
