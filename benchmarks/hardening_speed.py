@@ -156,7 +156,7 @@ def main() -> int:
             {
                 "inner": lambda: attack.crafted(model, batch, scene),
                 "bare": lambda: bare(model, batch.images, code, steps),
-                "naive": lambda: naive(model, batch.images, code, steps, attack.inner.threat),
+                "naive": lambda: naive(model, batch.images, code, steps, attack.inners["image"].threat),
             },
             options.repetitions,
             synchronise,

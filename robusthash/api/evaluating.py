@@ -136,7 +136,7 @@ def evaluate(
     if pictures and results is None:
         raise UsageError("pictures are kept beside records, and there is no folder", hint="pass results='results' too")
     kept = None if results is None else arguments.path(results, "results")
-    part = _part(shard, whole=force or pictures > 0, kept=kept)
+    part = _part(shard, force=force, pictures=pictures, kept=kept)
     own = [model for model in everyone if not isinstance(model, str)]
     with (
         tempfile.TemporaryDirectory() if kept is None else nullcontext(kept) as folder,
@@ -159,12 +159,10 @@ def evaluate(
     return Evaluation(outcome.records, failures=outcome.failures)
 
 
-def _part(value: object, *, whole: bool, kept: Path | None) -> Part | None:
+def _part(value: object, *, force: bool, pictures: int, kept: Path | None) -> Part | None:
     if value is None:
         return None
-    part = parse_part(arguments.one(value, "shard", (str,)))
-    if whole:
-        raise OptionError("shard evaluates a part, and force and keep_pictures are of whole cells", hint="omit them")
+    part = parse_part(arguments.one(value, "shard", (str,)), force=force, pictures=pictures)
     if kept is None:
         raise OptionError(f"shard={value!r} without results", hint="name the folder that the part is left in: results=")
     return part

@@ -30,17 +30,10 @@ def part_of(text: str | None, *, judged: bool, force: bool, pictures: int = 0) -
         return None
     from robusthash.evaluation.planning.part import parse_part
 
-    part = parse_part(text)
+    part = parse_part(text, force=force, pictures=pictures)
     if judged:
         raise UsageError(
             "--fail-under judges whole runs, and --shard evaluates a part", hint="robusthash gate, after merging"
-        )
-    if force:
-        raise UsageError("--force evaluates whole cells, and --shard parts", hint="remove the records instead")
-    if pictures:
-        raise UsageError(
-            "--keep-pictures keeps pictures of whole cells, and --shard evaluates parts",
-            hint="evaluate with --keep-pictures once the parts are merged: stored records are reused",
         )
     return part
 

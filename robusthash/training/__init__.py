@@ -2,7 +2,16 @@
 
 from robusthash.contracts import Recipe, TrainingReport
 from robusthash.files.tensors import load_tensors, prefixed, tensors_digest, under
-from robusthash.training.hardening import AdversarialTraining, Banks, Scene, defense_context, refuse_ruined
+from robusthash.training.hardening import (
+    AdversarialTraining,
+    Banks,
+    FurtherTraining,
+    Outputs,
+    Scene,
+    defense_context,
+    divergence,
+    refuse_ruined,
+)
 from robusthash.training.networks import (
     Description,
     HashNetwork,
@@ -40,10 +49,12 @@ __all__ = [
     "Banks",
     "CrossModalStep",
     "Description",
+    "FurtherTraining",
     "HashNetwork",
     "LayeredModel",
     "LogitModel",
     "ObjectiveStep",
+    "Outputs",
     "PrototypeNetwork",
     "Recipe",
     "Scene",
@@ -54,6 +65,7 @@ __all__ = [
     "build_network",
     "build_towers",
     "defense_context",
+    "divergence",
     "encode",
     "load_checkpoint",
     "load_tensors",

@@ -48,7 +48,8 @@ def test_parts_are_merged_and_what_is_missing_is_a_command(
     [
         (["--shard", "0/2"], "counted from 1"),
         (["--shard", "half"], "not of the form i/n"),
-        (["--shard", "1/2", "--force"], "--force evaluates whole cells"),
+        (["--shard", "1/2", "--force"], "force evaluates whole cells"),
+        (["--shard", "1/2", "--keep-pictures", "2"], "keep-pictures keeps pictures of whole cells"),
         (["--shard", "1/2", "--fail-under", "map >= 0.1"], "--fail-under judges whole runs"),
     ],
 )
@@ -76,5 +77,8 @@ def test_the_same_in_python(asked: list[str]) -> None:
     assert {record.digest: record.reproducible() for record in merged} == {
         record.digest: record.reproducible() for record in whole
     }
+    for wrong in ({"force": True}, {"keep_pictures": 2}):
+        with pytest.raises(rh.errors.OptionError, match="whole cells"):
+            rh.evaluate("linear.py:build", "rnm", shard="1/2", results="r1", **settings, **wrong)
     with pytest.raises(rh.errors.OptionError, match="without results"):
         rh.evaluate("linear.py:build", "rnm", shard="1/2", **settings)

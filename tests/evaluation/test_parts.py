@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from robusthash.epsilon import Radius
-from robusthash.errors import InputError, OptionError, UsageError
+from robusthash.errors import InputError, OptionError
 from robusthash.evaluation import (
     Part,
     Processes,
@@ -349,11 +349,6 @@ def test_what_cannot_be_merged_is_refused(host: PluginHost, tmp_path: Path) -> N
         merge([tmp_path / "nowhere"], host, results=tmp_path / "merged")
 
 
-def test_a_part_is_not_evaluated_by_force(asked: Request, host: PluginHost, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--force"):
-        evaluate(asked, host, results=tmp_path, part=Part(index=1, of=2), force=True)
-
-
 # --- how shards are dealt ---------------------------------------------------------------------------------------------
 
 
@@ -383,3 +378,5 @@ def test_a_part_is_read_as_it_is_written() -> None:
     assert str(Part(index=2, of=4)) == "2/4"
     with pytest.raises(OptionError, match="counted from 1"):
         parse_part("0/4")
+    with pytest.raises(OptionError, match="force evaluates whole cells"):
+        parse_part("2/4", force=True)

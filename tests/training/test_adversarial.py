@@ -33,6 +33,7 @@ from robusthash.training import (
     AdversarialTraining,
     Banks,
     ObjectiveStep,
+    Outputs,
     Scene,
     defense_context,
     encode,
@@ -81,8 +82,8 @@ class Away(AdversarialTraining):
     def codes(self, scene: Scene) -> Tensor:
         return centre(scene.labels, scene.banks.codes, scene.banks.labels).to(scene.banks.codes)
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
-        return -(crafted * self.codes(scene)).mean()
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
+        return -(crafted.relaxed * self.codes(scene)).mean()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,7 @@ class Learning(Away):
             layer.bias.fill_(0.1 * seed)
         return layer
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
         assert scene.head is not None
         return super().adversarial_loss(crafted, scene) + scene.head(scene.labels).square().mean()
 
@@ -198,10 +199,14 @@ def test_it_stays_in_ball_and_box_and_lowers_what_it_minimises(epsilon: float, r
     assert bool(Threat(epsilon=epsilon).contains(crafted, one.images).all())
     model.eval()
     codes = method.codes(scene(step, one))
-    before, after = (method.inner_loss(torch.tanh(model(images)), codes) for images in (one.images, crafted))
+    before, after = (method.inner_loss(Outputs.of(model, images), codes) for images in (one.images, crafted))
     assert bool((after < before).all())
     moved = (crafted - one.images).abs().amax()
     assert float(moved) == pytest.approx(epsilon, abs=1e-6) if random_start else 0.7 * epsilon < float(moved)
+
+
+def _sum(found: Outputs) -> Tensor:
+    return found.relaxed.sum(1)
 
 
 def test_sign_steps_of_a_linear_model_end_at_the_optimum() -> None:
@@ -212,7 +217,7 @@ def test_sign_steps_of_a_linear_model_end_at_the_optimum() -> None:
     model = Linear(bits=1)
     clean = torch.full((2, 3, 16, 16), 0.5)
     clean[1] = 0.98
-    found = descend_within(model, clean, clean, lambda relaxed: relaxed.sum(1), Threat(epsilon=0.1), steps=4, size=0.05)
+    found = descend_within(model, clean, clean, _sum, Threat(epsilon=0.1), steps=4, size=0.05)
     direction = -model.hash_layer.weight.sign().flatten()
     expected = (clean.flatten(1)[:, :54] + 0.1 * direction).clamp(0, 1)
     torch.testing.assert_close(found.flatten(1)[:, :54], expected)

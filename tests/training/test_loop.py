@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,9 +84,14 @@ RECIPE = Recipe(epochs=4, batch_size=16, lr=5e-3, augment="flip-crop")
 
 
 def run(
-    recipe: Recipe = RECIPE, *, seed: int = 0, objective: Objective | None = None, partial: Path | None = None
+    recipe: Recipe = RECIPE,
+    *,
+    seed: int = 0,
+    objective: Objective | None = None,
+    backbone: Backbone | None = None,
+    partial: Path | None = None,
 ) -> tuple[HashNetwork, TrainingReport]:
-    network = build_network(Tiny(), bits=12, image_size=8, weights="none", seed=seed)
+    network = build_network(backbone or Tiny(), bits=12, image_size=8, weights="none", seed=seed)
     report = train(
         network,
         objective or Pairwise(),
@@ -209,12 +214,17 @@ class _Interrupted(Exception):
     pass
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
-@pytest.mark.parametrize("pairing", ["bank", "batch"])
+@pytest.mark.parametrize(
+    ("optimizer", "pairing", "average"),
+    [
+        *((optimizer, pairing, 0.0) for optimizer in ("sgd", "adam", "rmsprop") for pairing in ("bank", "batch")),
+        ("sgd", "bank", 0.9),
+    ],
+)
 def test_a_run_broken_within_an_epoch_resumes_to_the_same_bytes(
-    tmp_path: Path, optimizer: Optimizer, pairing: str
+    tmp_path: Path, optimizer: Optimizer, pairing: str, average: float
 ) -> None:
-    recipe = replace(RECIPE, optimizer=optimizer, schedule="cosine")
+    recipe = replace(RECIPE, optimizer=optimizer, schedule="cosine", average=average)
     objective = Pairwise(pairing=pairing)
     undisturbed, report = run(recipe, objective=objective)
     partial = tmp_path / "partial.safetensors"
@@ -251,6 +261,41 @@ def test_another_trainings_snapshot_is_refused(tmp_path: Path) -> None:
     partial.write_bytes(partial.read_bytes()[:200])
     with pytest.raises(CheckpointError, match="truncated"):
         run(partial=partial)
+
+
+# --- the average ------------------------------------------------------------------------------------------------------
+
+
+def first_weights(network: nn.Module) -> Tensor:
+    """A copy of the first convolution's."""
+    return next(part.weight.detach().clone() for part in network.modules() if isinstance(part, nn.Conv2d))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched(Tiny):
+    """It notes its first weights in each pass, by whether it was in training mode."""
+
+    seen: dict[bool, list[Tensor]] = field(default_factory=lambda: {True: [], False: []})
+
+    def build(self, weights: str) -> tuple[nn.Module, int]:
+        layers, width = super().build(weights)
+        layers.register_forward_pre_hook(lambda part, _inputs: self.seen[part.training].append(first_weights(part)))
+        return layers, width
+
+
+def test_what_is_probed_and_delivered_is_the_average_of_the_steps() -> None:
+    recipe = replace(RECIPE, epochs=1, average=0.9)
+    live, measured = Watched(), Watched()
+    trained, report = run(replace(recipe, average=0.0), backbone=live)
+    averaged, _ = run(recipe, backbone=measured)
+    values = [*live.seen[True][-report.iterations :], first_weights(trained)]
+    mean = values[0]
+    for steps, value in enumerate(values[1:], start=1):
+        decay = min(0.9, (1 + steps) / (10 + steps))
+        mean = decay * mean + (1 - decay) * value
+    torch.testing.assert_close(first_weights(averaged), mean)
+    assert torch.equal(measured.seen[False][-1], first_weights(averaged))
+    assert not torch.equal(first_weights(averaged), first_weights(trained))
 
 
 # --- the bank ---------------------------------------------------------------------------------------------------------

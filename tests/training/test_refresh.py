@@ -27,6 +27,7 @@ from robusthash.training import (
     AdversarialTraining,
     HashNetwork,
     ObjectiveStep,
+    Outputs,
     Recipe,
     Scene,
     build_network,
@@ -206,8 +207,8 @@ class Away(AdversarialTraining):
     def codes(self, scene: Scene) -> Tensor:
         return torch.ones(len(scene.labels), BITS)
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
-        return -(crafted * self.codes(scene)).mean()
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
+        return -(crafted.relaxed * self.codes(scene)).mean()
 
 
 def test_a_broken_hardening_resumes_to_the_same_bytes(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ from robusthash.errors import StorageError
 from robusthash.hashing import centre
 from robusthash.testing.crossmodal import toy_pairs
 from robusthash.testing.victims import SIDE
-from robusthash.training import AdversarialTraining, Scene, build_network, build_towers, defense_context, train
+from robusthash.training import AdversarialTraining, Outputs, Scene, build_network, build_towers, defense_context, train
 from robusthash.training.trainer.sharing import Sharing
 
 CPU = torch.device("cpu")
@@ -119,11 +119,11 @@ class FromCentre(AdversarialTraining):
     def codes(self, scene: Scene) -> Tensor:
         return centre(scene.labels, scene.banks.codes, scene.banks.labels).to(scene.banks.codes)
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
-        return -(crafted * self.codes(scene)).mean()
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
+        return -(crafted.relaxed * self.codes(scene)).mean()
 
-    def clean_loss(self, relaxed: Tensor, scene: Scene) -> Tensor:
-        return pairwise(relaxed, scene.labels)
+    def clean_loss(self, clean: Outputs, scene: Scene) -> Tensor:
+        return pairwise(clean.relaxed, scene.labels)
 
 
 class Weights(LossStep[HashModel]):

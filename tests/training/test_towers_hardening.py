@@ -28,7 +28,7 @@ from robusthash.pixels import from_levels
 from robusthash.testing import SmallVictim, TextVictim, TowersDefenseContract
 from robusthash.testing.crossmodal import WORDS, ToyTowers, toy_pairs
 from robusthash.testing.victims import CLASSES, SIDE
-from robusthash.training import AdversarialTraining, Scene, defense_context, refuse_ruined
+from robusthash.training import AdversarialTraining, Outputs, Scene, defense_context, refuse_ruined
 from robusthash.training.hardening import AdversarialStep
 from robusthash.training.hardening.inner_attack import InnerAttack, descend_by_edits
 
@@ -47,8 +47,8 @@ class Away(AdversarialTraining):
     def codes(self, scene: Scene) -> Tensor:
         return centre(scene.labels, scene.banks.codes, scene.banks.labels).to(scene.banks.codes)
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
-        return -(crafted * self.codes(scene)).mean()
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
+        return -(crafted.relaxed * self.codes(scene)).mean()
 
 
 class TestAway(TowersDefenseContract):
@@ -194,7 +194,7 @@ def test_edits_go_down_the_loss(edits: int, expected: list[int]) -> None:
     model = Weighted([2.0, 1.0, 3.0, -0.5, -2.0, -1.0])
     clean = torch.tensor([[1.0, 1.0, 0.0, 1.0, 0.0, 0.0]])
     threat = Threat.on(model.modality, Radius(size=edits, norm=Norm.TAGS))
-    found = descend_by_edits(model, clean, lambda relaxed: relaxed.mean(1), threat)
+    found = descend_by_edits(model, clean, lambda found: found.relaxed.mean(1), threat)
     assert found.tolist() == [expected]
     assert threat.contains(found, clean).all()
 
@@ -250,8 +250,8 @@ def test_a_training_that_collapses_is_refused() -> None:
         lr: float = 0.5
         epochs: int = 4
 
-        def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
-            return -crafted.mean()
+        def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
+            return -crafted.relaxed.mean()
 
     data = RetrievalData(name="toy", classes=tuple("abcd"), query=TRAIN, database=TRAIN, train=TRAIN, epsilon=0.1)
     with pytest.raises(TrainingError, match="collapsed"):

@@ -12,7 +12,7 @@ from robusthash.errors import OptionError
 from robusthash.testing import DefenseContract, SmallVictim, TextVictim, TowersDefenseContract
 from robusthash.testing.crossmodal import WORDS, toy_pairs
 from robusthash.testing.victims import CLASSES
-from robusthash.training import Banks, Scene
+from robusthash.training import Banks, Outputs, Scene
 from robusthash_crossmodal.defenses.fpad import FPADTraining
 from robusthash_crossmodal.defenses.losses import adapted_share, rectification
 
@@ -115,8 +115,8 @@ def parts(method: FPADTraining, model: CrossModalHashModel) -> list[Tensor]:
             rows=rows + 40 * place,
             modality=name,
         )
-        relaxed = torch.tanh(tower(train.view(name).inputs(range(16)).float().clamp(0, 1).flip(0)))
-        loss = method.adversarial_loss(relaxed, of)
+        crafted = Outputs.of(tower, train.view(name).inputs(range(16)).float().clamp(0, 1).flip(0))
+        loss = method.adversarial_loss(crafted, of)
         gradients += torch.autograd.grad(loss, list(tower.parameters()), allow_unused=True)
     return [one for one in gradients if one is not None]
 
@@ -128,6 +128,11 @@ def test_rectification_has_a_gradient_in_both_networks(model: CrossModalHashMode
     assert all(one.isfinite().all() for one in found)
     assert sum(bool(one.any()) for one in found) == len(found)
     assert not any(one.any() for one in parts(FPADTraining(weight=0.0, rectification=0.0), model))
+
+
+def outputs(relaxed: Tensor) -> Outputs:
+    """Outputs with these relaxed codes."""
+    return Outputs(logits=torch.atanh(relaxed))
 
 
 # --- the method -------------------------------------------------------------------------------------------------------
@@ -148,7 +153,7 @@ def prepared(method: FPADTraining) -> Scene:
 def test_the_contrast_by_hand() -> None:
     # u = (1, 1) of class one and (-1, -1) of class two: s of the own class 0, of the other -1: log(1 + e^-t) for both.
     of = prepared(FPADTraining(temperature=2.0))
-    found = FPADTraining(temperature=2.0).clean_loss(A, of)
+    found = FPADTraining(temperature=2.0).clean_loss(outputs(A), of)
     assert found.item() == pytest.approx(math.log(1 + math.e**-2))
 
 
@@ -156,7 +161,7 @@ def test_the_inner_attack_goes_to_the_other_classes() -> None:
     method = FPADTraining(temperature=2.0)
     codes = method.codes(prepared(method))
     assert codes.tolist() == [[[-1, -1], [1, 1]], [[1, 1], [-1, -1]]]
-    near, far = method.inner_loss(A.flip(0), codes), method.inner_loss(A, codes)
+    near, far = method.inner_loss(outputs(A.flip(0)), codes), method.inner_loss(outputs(A), codes)
     assert (near < far).all()
 
 
@@ -164,7 +169,7 @@ def test_the_radius_is_the_ramps_until_every_item_has_been_attacked() -> None:
     method = FPADTraining(ramp=0.0, temperature=2.0)
     of = prepared(method)
     assert method.share(of) == 1
-    method.adversarial_loss(A.flip(0), of)  # both are fooled
+    method.adversarial_loss(outputs(A.flip(0)), of)  # both are fooled
     assert method.share(of) == pytest.approx((1 + 4 / (1 + math.e**2)) / 2)
     assert replace(method, adaptive=False).share(of) == 1
     assert replace(method, ramp=1.0).share(of) == pytest.approx((1 + 4 / (1 + math.e**2)) / 4)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from robusthash.contracts import Objective, Randomness
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.hashing import sign
-from robusthash.training import AdversarialTraining, PrototypeNetwork, Scene, prototype_loss, share_label
+from robusthash.training import AdversarialTraining, Outputs, PrototypeNetwork, Scene, prototype_loss, share_label
 from robusthash_defenses.inner_products import InnerProducts, misfit
 
 
@@ -47,15 +47,15 @@ class ATRDH(AdversarialTraining):
         """The prototype codes of random label vectors."""
         return sign(_prototypes(scene, _targets(scene)))
 
-    def inner_loss(self, relaxed: Tensor, codes: Tensor) -> Tensor:
+    def inner_loss(self, crafted: Outputs, codes: Tensor) -> Tensor:
         """Moves to the code."""
-        return -(relaxed * codes).mean(1)
+        return -(crafted.relaxed * codes).mean(1)
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
         """The formula above, and the prototype network's loss, whose gradient reaches only that network."""
         banks, targets = scene.banks, _targets(scene)
         learnt = prototype_loss(_prototypes(scene, targets), banks.codes, share_label(targets, banks.labels) > 0)
-        return self.weight * misfit(crafted, banks.relaxed, share_label(scene.labels, banks.labels)) + learnt
+        return self.weight * misfit(crafted.relaxed, banks.relaxed, share_label(scene.labels, banks.labels)) + learnt
 
 
 def _targets(scene: Scene) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from robusthash.contracts import Objective
 from robusthash.hashing import centre
-from robusthash.training import AdversarialTraining, Scene
+from robusthash.training import AdversarialTraining, Outputs, Scene
 from robusthash_defenses.inner_products import InnerProducts
 
 
@@ -34,5 +34,5 @@ class CgAT(AdversarialTraining):
         banks = scene.banks
         return centre(scene.labels, banks.codes, banks.labels, jaccard=self.jaccard).to(banks.codes)
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:  # noqa: D102 - the formula above
-        return -self.weight * (crafted * self.codes(scene)).mean()
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:  # noqa: D102 - the formula above
+        return -self.weight * (crafted.relaxed * self.codes(scene)).mean()

@@ -12,6 +12,8 @@ _SAAT = "robusthash_defenses.saat:SAAT"
 _SAAT_PAPER = "yuan2023semantic"
 _ATRDH = "robusthash_defenses.atrdh:ATRDH"
 _ATRDH_PAPER = "wang2021targeted"
+_CRDAT_PAPER = "zhu2025crdat"
+_FAST = {"steps": 3, "epochs": 10}
 
 # Common to the three repositories: 7 steps of 2/255 within 8/255 on a model in training mode, and a learning rate that
 # is divided by ten at half and at three quarters of the epochs.
@@ -49,6 +51,8 @@ def robusthash_defenses() -> Iterator[DefenseSpec]:
     yield from _cgat()
     yield from _saat()
     yield from _atrdh()
+    yield from _trades()
+    yield from _crdat()
 
 
 def _comdefend() -> Iterator[DefenseSpec]:
@@ -75,7 +79,7 @@ def _cgat() -> Iterator[DefenseSpec]:
         return DefenseSpec(name=name, factory=_CGAT, summary=summary, options=options, paper=_CGAT_PAPER)
 
     yield preset("cgat", "Adversarial training on images pushed away from the centre code of their label", {})
-    yield preset("cgat/fast", "CgAT with 3 inner steps and a third of the epochs", {"steps": 3, "epochs": 10})
+    yield preset("cgat/fast", "CgAT with 3 inner steps and a third of the epochs", _FAST)
     yield preset(
         "cgat/released",
         "CgAT as in its authors' code",
@@ -88,7 +92,7 @@ def _saat() -> Iterator[DefenseSpec]:
         return DefenseSpec(name=name, factory=_SAAT, summary=summary, options=options, paper=_SAAT_PAPER)
 
     yield preset("saat", "Adversarial training on images pushed away from the mainstay code of their label", {})
-    yield preset("saat/fast", "SAAT with 3 inner steps and half the epochs", {"steps": 3, "epochs": 10})
+    yield preset("saat/fast", "SAAT with 3 inner steps and half the epochs", _FAST)
     yield preset(
         "saat/released",
         "SAAT as in its authors' code",
@@ -101,7 +105,27 @@ def _atrdh() -> Iterator[DefenseSpec]:
         return DefenseSpec(name=name, factory=_ATRDH, summary=summary, options=options, paper=_ATRDH_PAPER)
 
     yield preset("atrdh", "Adversarial training on images pulled to learnt codes of other labels", {})
-    yield preset("atrdh/fast", "ATRDH with 3 inner steps and a third of the epochs", {"steps": 3, "epochs": 10})
+    yield preset("atrdh/fast", "ATRDH with 3 inner steps and a third of the epochs", _FAST)
     released = _RELEASED | {"lr": 1e-4, "epochs": 100, "width": 4096}
     yield preset("atrdh/released", "ATRDH as in its authors' code", released)
     yield preset("atrdh/saat", "ATRDH as in SAAT's code", released | {"weight": 2.0})
+
+
+def _trades() -> Iterator[DefenseSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
+        factory = "robusthash_defenses.trades:TRADES"
+        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper="zhang2019theoretically")
+
+    yield preset("trades", "Adversarial training on images whose codes diverge most from the clean ones", {})
+    yield preset("trades/fast", "TRADES with 3 inner steps and a third of the epochs", _FAST)
+
+
+def _crdat() -> Iterator[DefenseSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
+        factory = "robusthash_defenses.crdat:CRDAT"
+        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper=_CRDAT_PAPER)
+
+    yield preset(
+        "crdat", "Adversarial training of a student of the clean model's codes and features, without labels", {}
+    )
+    yield preset("crdat/fast", "CRDAT with 3 inner steps and a third of the epochs", _FAST)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from robusthash.contracts import Objective
 from robusthash.hashing import mainstay, sign
-from robusthash.training import AdversarialTraining, Scene
+from robusthash.training import AdversarialTraining, Outputs, Scene
 from robusthash_defenses.inner_products import InnerProducts
 
 
@@ -33,6 +33,6 @@ class SAAT(AdversarialTraining):
         banks = scene.banks
         return mainstay(scene.labels, banks.codes, banks.labels).to(banks.codes)
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:  # noqa: D102 - the formula above
-        quantisation = (crafted - sign(crafted)).square().mean()
-        return -self.weight * (crafted * self.codes(scene)).mean() + self.quantisation * quantisation
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:  # noqa: D102 - the formula above
+        quantisation = (crafted.relaxed - sign(crafted.relaxed)).square().mean()
+        return -self.weight * (crafted.relaxed * self.codes(scene)).mean() + self.quantisation * quantisation

@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -12,14 +12,12 @@ from robusthash.contracts import (
     Draws,
     HashModel,
     Objective,
-    Precision,
-    Recipe,
     TrainBatch,
     TrainedWrapper,
     TrainingReport,
     TrainStep,
 )
-from robusthash.training import ObjectiveStep
+from robusthash.training import FurtherTraining, ObjectiveStep
 from robusthash_defenses.inner_products import InnerProducts
 from robusthash_defenses.smoothed import Voted, check_votes
 
@@ -49,7 +47,7 @@ class NoisyStep(ObjectiveStep):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedSmoothing(TrainedWrapper):
+class TrainedSmoothing(FurtherTraining, TrainedWrapper):
     """Trains a model further on images with Gaussian noise, by its own objective, and lets it vote over such noise.
 
     Raises:
@@ -60,36 +58,10 @@ class TrainedSmoothing(TrainedWrapper):
 
     sigma: float = 0.25  #: standard deviation of the noise, in pixel space, in training and in votes
     votes: int = 31  #: noisy copies of each input, odd; each costs a pass
-    epochs: int = 30  #: passes over the train split
-    batch_size: int = 32  #: images per step
-    optimizer: Literal["sgd", "adam", "rmsprop"] = "sgd"  #: torch's optimiser of that name
-    lr: float = 0.01  #: initial learning rate
-    momentum: float = 0.9  #: of sgd
-    weight_decay: float = 5e-4  #: L2 penalty on all parameters
-    schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
-    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
-    augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
-    precision: Precision = Precision.FLOAT32  #: of passes through the model; bf16 is up to twice as fast
 
     def __post_init__(self) -> None:
         check_votes(self.sigma, self.votes)
-        _ = self.recipe  # checks the rest
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it trains."""
-        return Recipe(
-            optimizer=self.optimizer,
-            lr=self.lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            schedule=self.schedule,
-            backbone_lr_scale=self.backbone_lr_scale,
-            augment=self.augment,
-            precision=self.precision,
-        )
+        super().__post_init__()
 
     def around(self, model: HashModel, seed: int) -> HashModel:  # noqa: ARG002, D102 - as in the base class
         return Voted(model, self.sigma, self.votes)

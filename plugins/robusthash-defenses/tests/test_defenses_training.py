@@ -27,7 +27,7 @@ from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.options import as_plain
 from robusthash.testing import SmallVictim, toy_images
-from robusthash.training import AdversarialTraining, Banks, Recipe, Scene, defense_context, train
+from robusthash.training import AdversarialTraining, Banks, Outputs, Recipe, Scene, defense_context, train
 from robusthash_defenses.atrdh import ATRDH
 from robusthash_defenses.cgat import CgAT
 from robusthash_defenses.inner_products import InnerProducts, misfit
@@ -52,6 +52,11 @@ def scene(
     )
     random = Randomness(seed=0, purpose="test")
     return Scene(labels=torch.tensor(labels).float(), banks=bank, head=head, random=random, step=STEP)
+
+
+def outputs(relaxed: Tensor) -> Outputs:
+    """Outputs with these relaxed codes."""
+    return Outputs(logits=torch.atanh(relaxed))
 
 
 # --- codes ------------------------------------------------------------------------------------------------------------
@@ -93,7 +98,7 @@ def test_no_labels_and_empty_sides_give_no_nan(method: type[AdversarialTraining]
     ):
         some = replace(scene(wanted, [[1, -1], [1, 1]], bank_labels), head=made.head(bits=2, classes=2, seed=0))
         relaxed = torch.tensor([[0.3, -0.2]], requires_grad=True)
-        loss = made.adversarial_loss(relaxed, some)
+        loss = made.adversarial_loss(outputs(relaxed), some)
         (gradient,) = torch.autograd.grad(loss, relaxed)
         assert bool(made.codes(some).abs().eq(1).all())
         assert bool(loss.isfinite())
@@ -105,19 +110,19 @@ def test_no_labels_and_empty_sides_give_no_nan(method: type[AdversarialTraining]
 
 def test_losses_by_hand() -> None:
     crafted = torch.tensor([[0.5, 0.5]])  # against the code (1, -1)
-    assert CgAT(weight=3.0).adversarial_loss(crafted, TINY).item() == pytest.approx(0.0)
+    assert CgAT(weight=3.0).adversarial_loss(outputs(crafted), TINY).item() == pytest.approx(0.0)
     there = torch.tensor([[0.5, -0.8]])
-    assert CgAT(weight=3.0).adversarial_loss(there, TINY).item() == pytest.approx(-3 * 0.65)
+    assert CgAT(weight=3.0).adversarial_loss(outputs(there), TINY).item() == pytest.approx(-3 * 0.65)
     expected = -2 * 0.65 + 0.1 * (0.25 + 0.04) / 2
-    assert SAAT(weight=2.0, quantisation=0.1).adversarial_loss(there, TINY).item() == pytest.approx(expected)
+    assert SAAT(weight=2.0, quantisation=0.1).adversarial_loss(outputs(there), TINY).item() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("method", [CgAT(), SAAT()])
 def test_cgat_and_saat_flee_their_code_and_return_to_it(method: AdversarialTraining) -> None:
     relaxed = torch.tensor([[0.1, 0.2]], requires_grad=True)
     code = method.codes(TINY)
-    (fleeing,) = torch.autograd.grad(method.inner_loss(relaxed, code).sum(), relaxed)
-    (returning,) = torch.autograd.grad(method.adversarial_loss(relaxed, TINY), relaxed)
+    (fleeing,) = torch.autograd.grad(method.inner_loss(outputs(relaxed), code).sum(), relaxed)
+    (returning,) = torch.autograd.grad(method.adversarial_loss(outputs(relaxed), TINY), relaxed)
     assert bool((fleeing * code > 0).all())  # descent lowers the agreement
     assert bool((returning * code < 0).all())  # descent raises it
 
@@ -129,9 +134,9 @@ def test_atrdh_pulls_to_the_prototype_of_a_label_and_holds_the_pairs() -> None:
     code = method.codes(some)
     assert torch.equal(method.codes(some), code)
     relaxed = torch.tensor([[0.1, 0.2]], requires_grad=True)
-    (pulled,) = torch.autograd.grad(method.inner_loss(relaxed, code).sum(), relaxed)
+    (pulled,) = torch.autograd.grad(method.inner_loss(outputs(relaxed), code).sum(), relaxed)
     assert bool((pulled * code < 0).all())
-    heavy, light = (replace(method, weight=weight).adversarial_loss(relaxed, some) for weight in (2.0, 1.0))
+    heavy, light = (replace(method, weight=weight).adversarial_loss(outputs(relaxed), some) for weight in (2.0, 1.0))
     # <u', U_j> / K over the relaxed bank (half of the codes), of which the first four items are similar.
     products = [(0.1 * a + 0.2 * b) / 4 for a, b in TINY.banks.codes.tolist()]
     by_hand = sum((p - s) ** 2 for p, s in zip(products, [1, 1, 1, 1, -1], strict=True)) / 5

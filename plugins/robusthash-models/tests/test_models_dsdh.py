@@ -17,6 +17,7 @@ from robusthash.errors import ContractError, OptionError
 from robusthash.testing import ObjectiveContract
 from robusthash.training import (
     AdversarialTraining,
+    Outputs,
     Recipe,
     Scene,
     build_network,
@@ -309,8 +310,8 @@ class Away(AdversarialTraining):
     def codes(self, scene: Scene) -> Tensor:
         return torch.ones(len(scene.labels), 16)
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
-        return -(crafted * self.codes(scene)).mean()
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
+        return -(crafted.relaxed * self.codes(scene)).mean()
 
 
 def hardened(partial: Path, **more: Any) -> HashModel:

@@ -27,6 +27,7 @@ class Recipe:
     step_epochs: int | None = None  #: epochs between drops, with the schedule step; none is floor(epochs / 3)
     backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
+    average: float = 0.0  #: decay of the moving average of the weights that is delivered; 0 is the last weights
     precision: Precision = Precision.FLOAT32  #: of passes through the model; bf16 is up to twice as fast
 
     def __post_init__(self) -> None:
@@ -45,6 +46,8 @@ class Recipe:
         for name, value in not_negative.items():
             if not value >= 0:
                 raise OptionError(f"recipe.{name} is {value!r}", hint="it must not be negative")
+        if not 0 <= self.average < 1:
+            raise OptionError(f"recipe.average is {self.average!r}", hint="it must be at least 0, and below 1")
         if self.nesterov and (self.optimizer != "sgd" or not self.momentum):
             raise OptionError("recipe.nesterov needs optimizer=sgd and a momentum", hint="set both, or drop nesterov")
         if self.batch_size == 1:

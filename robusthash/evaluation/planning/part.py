@@ -58,15 +58,28 @@ def dealt(cells: Sequence[Cell], each: int, parts: int) -> list[tuple[int, ...]]
     return found
 
 
-def parse_part(text: str) -> Part:
+def parse_part(text: str, *, force: bool = False, pictures: int = 0) -> Part:
     """Reads a part as it is written, ``2/4``.
+
+    Args:
+        text: the part.
+        force: whether stored cells are to be evaluated again, which a part cannot: it does not know what others store.
+        pictures: of how many queries of each cell pictures are to be kept, which a part cannot: the worst queries are
+            those of a whole cell.
+
+    Raises:
+        OptionError: it is none, or does not go with the rest.
 
     >>> parse_part("2/4")
     Part(index=2, of=4)
-
-    Raises:
-        OptionError: it is none.
     """
+    if force:
+        raise OptionError("force evaluates whole cells, and shard a part", hint="remove the records instead")
+    if pictures:
+        raise OptionError(
+            "keep-pictures keeps pictures of whole cells, and shard evaluates a part",
+            hint="evaluate with keep-pictures once the parts are merged: stored records are reused",
+        )
     match = _WRITTEN.fullmatch(text)
     if match is None:
         raise OptionError(f"shard {text!r} is not of the form i/n", hint="--shard 2/4 is the second of four parts")

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from robusthash.contracts import Executor, Progress, Workplace, in_use, silent
-from robusthash.errors import OptionError, UsageError
+from robusthash.errors import OptionError
 from robusthash.evaluation.crafting.shared import SharedCraft, scratch
 from robusthash.evaluation.planning.part import Part
 from robusthash.evaluation.planning.plan import plan
@@ -55,7 +55,8 @@ def evaluate(
         executor: what runs shards; None is this process.
         force: whether to evaluate stored cells again.
         part: the part of the shards to evaluate, which are left in the results folder for
-            :func:`~robusthash.evaluation.merging.merge.merge`; None is all of them.
+            :func:`~robusthash.evaluation.merging.merge.merge`; None is all of them. Neither ``force`` nor
+            ``keep_pictures`` goes with it, see :func:`~robusthash.evaluation.planning.part.parse_part`.
         command: that evaluates a part, with ``{part}`` for which, for what is told of missing ones.
         keep_pictures: of how many queries of each cell pictures are kept beside its record, those on which the attack
             achieved most (:func:`~robusthash.results.records.pictures.worst_queries`). They are no part of the record,
@@ -68,13 +69,6 @@ def evaluate(
         CheckpointError: a checkpoint cannot be read, or is of another model.
         StorageError: a result cannot be written; finished shards are kept.
     """
-    if force and part is not None:
-        raise UsageError("--force evaluates whole cells, and --shard parts", hint="remove the records instead")
-    if keep_pictures and part is not None:
-        raise UsageError(
-            "--keep-pictures keeps pictures of whole cells, and --shard evaluates parts",
-            hint="evaluate with --keep-pictures once the parts are merged: stored records are reused",
-        )
     if not 0 <= keep_pictures <= MOST_PICTURES:
         raise OptionError(f"pictures of {keep_pictures} queries", hint=f"keep those of 0 to {MOST_PICTURES}")
     place = executor or Local()

@@ -2,8 +2,10 @@
 
 from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.context import defense_context
+from robusthash.training.hardening.further import FurtherTraining
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.hardening.method import AdversarialTraining
+from robusthash.training.hardening.outputs import Outputs, divergence
 from robusthash.training.hardening.ruin import refuse_ruined
 from robusthash.training.hardening.step import AdversarialStep
 
@@ -11,8 +13,11 @@ __all__ = [
     "AdversarialStep",
     "AdversarialTraining",
     "Banks",
+    "FurtherTraining",
     "InnerAttack",
+    "Outputs",
     "Scene",
     "defense_context",
+    "divergence",
     "refuse_ruined",
 ]

@@ -1,5 +1,6 @@
 """Codes of the train split during adversarial training, and what a method may use in each step."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -7,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from robusthash.contracts import IMAGE, Randomness, TrainStep
+from robusthash.errors import ContractError
 from robusthash.hashing import sign
+from robusthash.training.hardening.outputs import Outputs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,6 +51,14 @@ class Banks:
         return found[found.any(1)]
 
 
+def _unseen() -> Outputs:
+    raise ContractError("this scene has no model", hint="use the loss that `step` returns")
+
+
+def _untaught() -> Outputs:
+    raise ContractError("there is no teacher", hint="set `distils = True` in the method's class")
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scene:
     """What a method may use when a batch is attacked, and when its loss is computed.
@@ -61,6 +72,8 @@ class Scene:
         step: the position in the training.
         rows: (n,) int64, the batch's rows of the banks, as the tower that is attacked hashes it.
         modality: of that tower.
+        look: makes :attr:`clean`.
+        study: makes :attr:`taught`.
     """
 
     labels: Tensor
@@ -70,3 +83,23 @@ class Scene:
     step: TrainStep
     rows: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     modality: str = IMAGE
+    look: Callable[[], Outputs] = field(default=_unseen, repr=False)
+    study: Callable[[], Outputs] = field(default=_untaught, repr=False)
+
+    @cached_property
+    def clean(self) -> Outputs:
+        """Outputs of the batch's clean inputs.
+
+        In the loss they are those of the training pass, with gradients unless a cross-modal objective makes a pass of
+        its own. During the attack they cost a pass, in evaluation mode and without gradients.
+        """
+        return self.look()
+
+    @cached_property
+    def taught(self) -> Outputs:
+        """Outputs of the batch's clean inputs by the model as it came, in evaluation mode and without gradients.
+
+        Raises:
+            ContractError: the method's ``distils`` is false.
+        """
+        return self.study()

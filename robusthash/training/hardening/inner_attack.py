@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from robusthash.contracts import HashModel, Randomness, Threat, TrainBatch, evaluating
 from robusthash.epsilon import SLACK
+from robusthash.training.hardening.outputs import Outputs
 
-Loss = Callable[[Tensor], Tensor]  #: from tanh of the logits, (n, bits), to (n,); it is minimised
+Loss = Callable[[Outputs], Tensor]  #: from a tower's outputs of n inputs to (n,); it is minimised
 _HUNDREDTHS = 100  #: of a box without levels: what a radius there is rounded up to
 
 
@@ -86,7 +87,7 @@ def descend_within(
     steps: int,
     size: float,
 ) -> Tensor:
-    """Steps down a loss of the relaxed codes, the steepest of the norm; returns the last iterate, not the best one.
+    """Steps down a loss of the outputs, the steepest of the norm; returns the last iterate, not the best one.
 
     The model's parameters are frozen meanwhile: their gradients do not change.
 
@@ -94,7 +95,7 @@ def descend_within(
         model: on the inputs' device, in the mode in which it is attacked.
         clean: (n, ...) float in the box.
         start: the same shape, inside the ball and the box.
-        loss: from tanh of the logits, (n, bits), to (n,); it is minimised.
+        loss: from the model's outputs to (n,); it is minimised.
         threat: the ball and the box.
         steps: number of steps.
         size: of each step, in the units of the inputs.
@@ -110,7 +111,7 @@ def descend_within(
 
 
 def descend_by_edits(model: HashModel, clean: Tensor, loss: Loss, threat: Threat) -> Tensor:
-    """Edits of tags down a loss of the relaxed codes, one after the other.
+    """Edits of tags down a loss of the outputs, one after the other.
 
     At each, the gradient tells which tag promises most to be dropped, and which to be added. Both are done, which is
     one edit; but not what promises to raise the loss, and nothing is done twice.
@@ -118,7 +119,7 @@ def descend_by_edits(model: HashModel, clean: Tensor, loss: Loss, threat: Threat
     Args:
         model: of texts, on the inputs' device, in the mode in which it is attacked.
         clean: (n, d) float, each at one end of the box.
-        loss: from tanh of the logits, (n, bits), to (n,); it is minimised.
+        loss: from the model's outputs to (n,); it is minimised.
         threat: its radius is the number of edits.
 
     Returns:
@@ -142,7 +143,7 @@ def descend_by_edits(model: HashModel, clean: Tensor, loss: Loss, threat: Threat
 
 def _slope(model: HashModel, point: Tensor, loss: Loss) -> Tensor:
     leaf = point.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(loss(torch.tanh(model(leaf))).sum(), leaf)
+    (gradient,) = torch.autograd.grad(loss(Outputs.of(model, leaf)).sum(), leaf)
     return gradient
 
 

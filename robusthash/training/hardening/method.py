@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -17,37 +17,45 @@ from robusthash.contracts import (
     Modality,
     Norm,
     Objective,
-    Precision,
-    Recipe,
     Threat,
-    TrainedDefense,
     TrainingReport,
     towers_of,
 )
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError
 from robusthash.training.hardening.banks import Banks, Scene
+from robusthash.training.hardening.further import FurtherTraining
 from robusthash.training.hardening.inner_attack import InnerAttack
+from robusthash.training.hardening.outputs import Outputs
 from robusthash.training.hardening.step import AdversarialStep
 from robusthash.training.trainer import CrossModalStep, ObjectiveStep
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdversarialTraining(TrainedDefense):
+class AdversarialTraining(FurtherTraining):
     """A defense that trains a model further, on attacked batches.
 
     With the clean images x, their attacked versions x', and u = tanh f(x), u' = tanh f(x')::
 
-        L = L_hash(u) + L_adv(u')
+        L = L_hash(u) + L_adv(u') + consistency D(u, u')
+
+    where D is the :func:`~robusthash.training.divergence` of the attacked codes from the clean ones.
 
     A model with several towers is attacked on each of them, or on one; its L_hash is over all.
 
     A subclass defines the code that the inner attack uses, and L_adv. L_hash is the objective that trained the model.
     Batches, banks, the inner attack, schedules and snapshots are provided here.
 
+    Attributes:
+        distils: whether it needs ``scene.taught``, the outputs of a teacher: a frozen copy of the model as it came.
+        needs_start: whether its inner attack needs a random start, since its loss has no slope at the clean input.
+
     Raises:
         OptionError: a value is outside its range.
     """
+
+    distils: ClassVar[bool] = False
+    needs_start: ClassVar[bool] = False
 
     epsilon: float | None = None  #: radius of the inner attack in pixel space; none is the dataset's own
     norm: Norm = Norm.LINF  #: of the inner attack's radius: linf or l2
@@ -59,16 +67,7 @@ class AdversarialTraining(TrainedDefense):
     step_size: float | None = None  #: of the inner attack, in pixel space; none is a quarter of epsilon
     random_start: bool = True  #: start the inner attack at a random point of the ball, not at the clean image
     inner_train: bool = False  #: attack the model in training mode, with dropout and batch statistics
-    epochs: int = 30  #: passes over the train split
-    batch_size: int = 32  #: images per step
-    optimizer: Literal["sgd", "adam", "rmsprop"] = "sgd"  #: torch's optimiser of that name
-    lr: float = 0.01  #: initial learning rate
-    momentum: float = 0.9  #: of sgd
-    weight_decay: float = 5e-4  #: L2 penalty on all parameters
-    schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
-    backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
-    augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
-    precision: Precision = Precision.FLOAT32  #: of passes through the model; bf16 is up to twice as fast
+    consistency: float = 0.0  #: weight of the divergence of the attacked codes from the clean ones, as in TRADES
 
     def __post_init__(self) -> None:
         sizes = {
@@ -85,23 +84,14 @@ class AdversarialTraining(TrainedDefense):
             raise OptionError(f"norm={self.norm}", hint="linf or l2; to edit texts, set edits")
         if not 0 <= self.ramp <= 1:
             raise OptionError(f"ramp={self.ramp}", hint="it must be from 0 to 1")
-        _ = self.recipe  # checks the rest
-
-    @property
-    def recipe(self) -> Recipe:
-        """How it trains."""
-        return Recipe(
-            optimizer=self.optimizer,
-            lr=self.lr,
-            momentum=self.momentum,
-            weight_decay=self.weight_decay,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            schedule=self.schedule,
-            backbone_lr_scale=self.backbone_lr_scale,
-            augment=self.augment,
-            precision=self.precision,
-        )
+        if not self.consistency >= 0:
+            raise OptionError(f"consistency={self.consistency}", hint="it must not be negative")
+        if self.needs_start and (not self.random_start or self.edits is not None):
+            raise OptionError(
+                f"random_start={self.random_start}, edits={self.edits}",
+                hint="at a clean input the inner attack has no slope: it starts at a random point of a ball",
+            )
+        super().__post_init__()
 
     def hash_objective(self, own: Objective | None) -> Objective | None:
         """The objective of L_hash; by default the one that trained the model.
@@ -118,11 +108,11 @@ class AdversarialTraining(TrainedDefense):
         """The objective of L_hash of a model with several towers, as :meth:`hash_objective` for one."""
         return own
 
-    def clean_loss(self, relaxed: Tensor, scene: Scene) -> Tensor | None:  # noqa: ARG002 - for subclasses
+    def clean_loss(self, clean: Outputs, scene: Scene) -> Tensor | None:  # noqa: ARG002 - for subclasses
         """L_hash of one tower, where no objective is used; by default there is none.
 
         Args:
-            relaxed: (n, bits) float, tanh of the clean inputs' logits.
+            clean: outputs of the clean inputs.
             scene: as for :meth:`adversarial_loss`.
         """
         return None
@@ -146,27 +136,28 @@ class AdversarialTraining(TrainedDefense):
         """The code that the inner attack uses for each image of the batch; computed without gradients.
 
         Returns:
-            (n, bits) float in {-1, +1}.
+            (n, bits) float in {-1, +1}; or, for an :meth:`inner_loss` of the method's own, what that compares outputs
+            with, such as ``scene.clean.logits``.
         """
 
-    def inner_loss(self, relaxed: Tensor, codes: Tensor) -> Tensor:
+    def inner_loss(self, crafted: Outputs, codes: Tensor) -> Tensor:
         """What the inner attack minimises; by default it moves away from the code.
 
         Args:
-            relaxed: (n, bits) float, tanh of the logits.
-            codes: (n, bits) float, of :meth:`codes`.
+            crafted: outputs of the attacked inputs.
+            codes: of :meth:`codes`.
 
         Returns:
             (n,) float.
         """
-        return (relaxed * codes).mean(1)
+        return (crafted.relaxed * codes).mean(1)
 
     @abstractmethod
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
         """L_adv; the batch's rows of the banks are up to date.
 
         Args:
-            crafted: (n, bits) float, tanh of the attacked images' logits.
+            crafted: outputs of the attacked inputs.
             scene: as for :meth:`codes`, with updated banks.
 
         Returns:

@@ -1,6 +1,9 @@
 """The loss of one batch in adversarial training: attack the batch, update the banks, add the losses."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from functools import cache, partial
 from typing import Any, Protocol
 
 import torch
@@ -21,6 +24,7 @@ from robusthash.contracts import (
 from robusthash.files.tensors import prefixed, under
 from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.inner_attack import InnerAttack
+from robusthash.training.hardening.outputs import Outputs, divergence
 from robusthash.training.networks import batch_parts, encode
 from robusthash.training.trainer import CrossModalStep, ObjectiveStep
 
@@ -30,6 +34,14 @@ _NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 class Method(Protocol):
     """What a step needs from a method, such as :class:`~robusthash.training.AdversarialTraining`."""
+
+    @property
+    def distils(self) -> bool:
+        """Whether scenes have a teacher."""
+
+    @property
+    def consistency(self) -> float:
+        """Weight of the divergence of the attacked codes from the clean ones."""
 
     def head(self, *, bits: int, classes: int, seed: int) -> nn.Module | None:
         """What it trains or keeps alongside the model."""
@@ -43,13 +55,13 @@ class Method(Protocol):
     def codes(self, scene: Scene) -> Tensor:
         """The codes that the inner attack uses."""
 
-    def inner_loss(self, relaxed: Tensor, codes: Tensor) -> Tensor:
+    def inner_loss(self, crafted: Outputs, codes: Tensor) -> Tensor:
         """What the inner attack minimises."""
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
         """L_adv."""
 
-    def clean_loss(self, relaxed: Tensor, scene: Scene) -> Tensor | None:
+    def clean_loss(self, clean: Outputs, scene: Scene) -> Tensor | None:
         """L_hash, where no objective is."""
 
 
@@ -58,6 +70,8 @@ class AdversarialStep(LossStep[Any]):
 
     Towers share the banks, in which each has the rows of the whole train split: what represents a label is made of
     the codes of all towers, because each searches the others' items.
+
+    A method that distils has a teacher: a frozen copy of the model as it was given.
 
     Where there are several towers, batch normalisation keeps its statistics: attacked batches would shift them.
 
@@ -84,6 +98,7 @@ class AdversarialStep(LossStep[Any]):
         self._head: nn.Module | None = None
         self._banks: Banks | None = None
         self._first: dict[str, int] = {}
+        self._teacher: dict[str, HashModel] = {}
         inherit(self, method)
 
     @property
@@ -103,6 +118,9 @@ class AdversarialStep(LossStep[Any]):
         return batch_parts(model)
 
     def start(self, model: _Model, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
+        if self.method.distils:  # before a loss adds anything to the model, which is as it came, resumed or not
+            frozen = deepcopy(model).requires_grad_(requires_grad=False).eval()
+            self._teacher = towers_of(frozen)
         if isinstance(self.clean, ObjectiveStep) and isinstance(model, HashModel):
             self.clean.start(model, split, step, device)
         if isinstance(self.clean, CrossModalStep) and isinstance(model, CrossModalHashModel):
@@ -127,52 +145,52 @@ class AdversarialStep(LossStep[Any]):
         towers = towers_of(model)
         if len(towers) > 1:
             _keep_statistics(model)
-        scenes = {
-            name: Scene(
-                labels=batch.labels,
-                banks=self.banks,
-                head=self._head,
-                random=self.random,
-                step=step,
-                rows=batch.indices + self._first[name],
-                modality=name,
-            )
-            for name in towers
-        }
+        scenes = {name: self._scene(tower, batch, step) for name, tower in towers.items()}
         # Every tower is attacked before the banks, which they share, are updated.
         crafted = {
-            name: torch.tanh(tower(self.crafted(tower, batch, scenes[name])))
+            name: Outputs.of(tower, self.crafted(tower, batch, scenes[name]))
             for name, tower in towers.items()
             if name in self.inners
         }
-        logits = {name: self._logits(tower, batch.views[name]) for name, tower in towers.items()}
-        for name, scene in scenes.items():
-            self.banks.write(scene.rows, logits[name])
-        losses = [self.method.adversarial_loss(found, scenes[name]) for name, found in crafted.items()]
-        return torch.stack([*self._clean(model, batch, step, logits, scenes), *losses]).sum()
+        for name, tower in towers.items():
+            clean = self._seen(tower, batch.views[name])
+            self.banks.write(scenes[name].rows, clean.logits)
+            scenes[name] = replace(scenes[name], look=partial(_known, clean))
+        losses = [loss for name, found in crafted.items() for loss in self._attacked(found, scenes[name])]
+        return torch.stack([*self._clean(model, batch, step, scenes), *losses]).sum()
 
-    def _logits(self, tower: HashModel, inputs: Tensor) -> Tensor:
-        """Logits of clean inputs; beside a cross-modal objective, which computes its own, without gradient."""
-        if not isinstance(self.clean, CrossModalStep):
-            found: Tensor = tower(inputs)
-            return found
-        with evaluating(tower), torch.no_grad():
-            known: Tensor = tower(inputs)
-        return known
+    def _scene(self, tower: HashModel, batch: TrainBatch, step: TrainStep) -> Scene:
+        name = tower.modality.name
+        inputs, teacher = batch.views[name], self._teacher.get(name)
+        study = {} if teacher is None else {"study": cache(partial(_at_rest, teacher, inputs))}
+        return Scene(
+            labels=batch.labels,
+            banks=self.banks,
+            head=self._head,
+            random=self.random,
+            step=step,
+            rows=batch.indices + self._first[name],
+            modality=name,
+            look=partial(_at_rest, tower, inputs),
+            **study,
+        )
 
-    def _clean(
-        self,
-        model: _Model,
-        batch: TrainBatch,
-        step: TrainStep,
-        logits: Mapping[str, Tensor],
-        scenes: Mapping[str, Scene],
-    ) -> list[Tensor]:
+    def _seen(self, tower: HashModel, inputs: Tensor) -> Outputs:
+        """Outputs of clean inputs; beside a cross-modal objective, which computes its own, without gradient."""
+        return _at_rest(tower, inputs) if isinstance(self.clean, CrossModalStep) else Outputs.of(tower, inputs)
+
+    def _attacked(self, crafted: Outputs, scene: Scene) -> Iterable[Tensor]:
+        yield self.method.adversarial_loss(crafted, scene)
+        if self.method.consistency:
+            yield self.method.consistency * divergence(scene.clean.logits, crafted.logits).mean()
+
+    def _clean(self, model: _Model, batch: TrainBatch, step: TrainStep, scenes: Mapping[str, Scene]) -> list[Tensor]:
         if isinstance(self.clean, CrossModalStep) and isinstance(model, CrossModalHashModel):
             return [self.clean.loss(model, batch, step)]
         if isinstance(self.clean, ObjectiveStep) and isinstance(model, HashModel):
-            return [self.clean.loss(_Hashed(model, logits[model.modality.name]), batch, step)]
-        found = (self.method.clean_loss(torch.tanh(logits[name]), scene) for name, scene in scenes.items())
+            known = scenes[model.modality.name].clean.logits
+            return [self.clean.loss(_Hashed(model, known), batch, step)]
+        found = (self.method.clean_loss(scene.clean, scene) for scene in scenes.values())
         return [loss for loss in found if loss is not None]
 
     def crafted(self, model: HashModel, batch: TrainBatch, scene: Scene) -> Tensor:
@@ -187,7 +205,7 @@ class AdversarialStep(LossStep[Any]):
             codes = self.method.codes(scene)
         random, epoch = self.random.derived("start"), scene.step.epoch
         inner = self.inners[model.modality.name].weaker(self.method.share(scene))
-        return inner.craft(model, batch, lambda relaxed: self.method.inner_loss(relaxed, codes), random, epoch)
+        return inner.craft(model, batch, lambda found: self.method.inner_loss(found, codes), random, epoch)
 
     def state(self) -> dict[str, Tensor]:  # noqa: D102
         banks = {"codes": self.banks.codes, "relaxed": self.banks.relaxed}
@@ -201,6 +219,15 @@ class AdversarialStep(LossStep[Any]):
             self.clean.restore(under("clean", dict(state)))
         if self._head is not None:
             self._head.load_state_dict(under("head", dict(state)))
+
+
+def _at_rest(tower: HashModel, inputs: Tensor) -> Outputs:
+    with evaluating(tower), torch.no_grad():
+        return Outputs.of(tower, inputs)
+
+
+def _known(outputs: Outputs) -> Outputs:
+    return outputs
 
 
 def _keep_statistics(model: nn.Module) -> None:

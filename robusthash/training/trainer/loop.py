@@ -33,6 +33,7 @@ from robusthash.files.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
 from robusthash.files.storage import digest
 from robusthash.files.tensors import prefixed, under
 from robusthash.training.networks import weights_digest
+from robusthash.training.trainer.average import Average
 from robusthash.training.trainer.batches import batch_count, batches
 from robusthash.training.trainer.crossmodal import CrossModalStep
 from robusthash.training.trainer.frozen import Model, frozen_parts, on_features, take_back
@@ -100,22 +101,34 @@ def train(
     model, split = on_features(model, split, recipe, needed=step.reads, device=device, progress=progress)
     position = Position()
     step.start(model, split, _step(model, recipe, position), device)
-    optimizer = make_optimizer(recipe, model, step.parameters())
+    optimizer, average = make_optimizer(recipe, model, step.parameters()), Average(model, recipe.average)
     snapshots = TeamSnapshots(partial, identity, team=team, seconds=partial_seconds)
     found = snapshots.load()
     if found is not None:
-        position = _restore(found, model, optimizer, step, device)
+        position = _restore(found, model, optimizer, average, step, device)
     with Sharing(step.shareable(model), team, Randomness(seed=seed, purpose="train-dropout")).sharing() as shared:
         while position.epochs < recipe.epochs:
             position = _epoch(
-                model, step, recipe, split, optimizer, shared, position, seed=seed, device=device, progress=progress
+                model,
+                step,
+                recipe,
+                split,
+                optimizer,
+                average,
+                shared,
+                position,
+                seed=seed,
+                device=device,
+                progress=progress,
             )
             if _probe_due(position.epochs, recipe.epochs):
-                taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
+                with average.applied():
+                    taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
                 position = replace(position, probes=(*position.probes, taken))
             _tell(watch, position, recipe)
             if snapshots.due:
-                _save(snapshots, model, optimizer, step, position)
+                _save(snapshots, model, optimizer, average, step, position)
+    average.deliver()
     step.finish(model)
     take_back(whole, model)
     refuse_collapsed(position.probes[-1], model.space.size)
@@ -164,6 +177,7 @@ def _epoch(
     recipe: Recipe,
     split: Split,
     optimizer: torch.optim.Optimizer,
+    average: Average,
     shared: Sharing,
     position: Position,
     *,
@@ -194,6 +208,7 @@ def _epoch(
             shared.reduce(trained)
             optimizer.step()
             iterations += 1
+            average.update(iterations)
             progress(epoch * count + number, recipe.epochs * count, f"{where}, loss {total / number:.4f}{known}")
     return Position(
         epochs=epoch + 1, iterations=iterations, losses=(*position.losses, total / count), probes=position.probes
@@ -251,21 +266,33 @@ def _require_fit(model: Model, split: Split) -> None:
 
 
 def _save(
-    snapshots: Snapshots, model: Model, optimizer: torch.optim.Optimizer, loss: AnyStep, position: Position
+    snapshots: Snapshots,
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    average: Average,
+    loss: AnyStep,
+    position: Position,
 ) -> None:
     moments, scalars = optimizer_state(optimizer)
     tensors = {
         **prefixed("model", model.state_dict()),
         **prefixed("optimizer", moments),
+        **prefixed("average", average.state()),
         **prefixed("loss", loss.state()),
     }
     snapshots.save(tensors, {"position": position.plain(), "scalars": scalars})
 
 
 def _restore(
-    snapshot: Snapshot, model: Model, optimizer: torch.optim.Optimizer, loss: AnyStep, device: torch.device
+    snapshot: Snapshot,
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    average: Average,
+    loss: AnyStep,
+    device: torch.device,
 ) -> Position:
     model.load_state_dict(under("model", snapshot.tensors))
     restore_optimizer(optimizer, under("optimizer", snapshot.tensors), snapshot.about["scalars"])
+    average.restore(under("average", snapshot.tensors))
     loss.restore({name: tensor.to(device) for name, tensor in under("loss", snapshot.tensors).items()})
     return Position.of(snapshot.about["position"])

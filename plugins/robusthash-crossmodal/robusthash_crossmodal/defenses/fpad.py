@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from robusthash.contracts import CrossModalObjective, Objective
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
-from robusthash.training import AdversarialTraining, Banks, Scene
+from robusthash.training import AdversarialTraining, Banks, Outputs, Scene
 from robusthash_crossmodal.attacks.fpad import contrast as attack_contrast
 from robusthash_crossmodal.attacks.fpad import sides
 from robusthash_crossmodal.defenses.losses import adapted_share, rectification
@@ -80,25 +80,25 @@ class FPADTraining(AdversarialTraining):
         mean, own = sides(scene.labels, _prototypes(scene.head).codes)
         return torch.cat([mean[:, None], own], dim=1)
 
-    def inner_loss(self, relaxed: Tensor, codes: Tensor) -> Tensor:
+    def inner_loss(self, crafted: Outputs, codes: Tensor) -> Tensor:
         """The attack's contrast; of an unlabelled item it is 0."""
-        return attack_contrast(relaxed, codes[:, 0], codes[:, 1:], self.temperature)
+        return attack_contrast(crafted.relaxed, codes[:, 0], codes[:, 1:], self.temperature)
 
-    def clean_loss(self, relaxed: Tensor, scene: Scene) -> Tensor:
+    def clean_loss(self, clean: Outputs, scene: Scene) -> Tensor:
         """The contrast of the items as they are."""
         codes = _prototypes(scene.head).codes
         known = codes.any(1)
-        return contrast(relaxed, codes[known], scene.labels[:, known], tau=self.temperature)
+        return contrast(clean.relaxed, codes[known], scene.labels[:, known], tau=self.temperature)
 
-    def adversarial_loss(self, crafted: Tensor, scene: Scene) -> Tensor:
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
         """The contrast of the attacked items, and how far the prototypes have moved."""
         known = _prototypes(scene.head)
-        known.crafted[scene.rows] = sign(crafted.detach())
+        known.crafted[scene.rows] = sign(crafted.logits.detach())
         loss = self.weight * self.clean_loss(crafted, scene)
         if not self.rectification:
             return loss
         drift = rectification(
-            crafted,
+            crafted.relaxed,
             scene.banks.relaxed[scene.rows],
             known.codes[known.codes.any(1)],
             known.memberships[scene.rows],
