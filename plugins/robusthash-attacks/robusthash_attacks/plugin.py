@@ -34,6 +34,9 @@ _TARGETED = {"p2p", "p2s", "to-mainstay", "learnt"}  #: aims that pull to a targ
 #: 2,000 steps along the L2-normalised gradient with an annealed slope, as released for P2P and DHTA.
 _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0, "scale": None}
 
+#: A slope at which bits that can turn count more than those far from it, and steps that shrink where they stop helping.
+_STEEP = {"scale": 3.0, "step": "adaptive"}
+
 #: Transfer presets: the end of each summary, and the engine's options. All start at the clean image, and anneal.
 _TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "bim": ("started at the clean image (BIM)", {}),
@@ -122,6 +125,14 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     for preset, (what, options) in _TRANSFER.items():
         summary, released = f"SAAT's attack, {what}", {"start": "zero", "scale": None}
         yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, released | options)
+    center = "robusthash_attacks.gradient.center:Center"
+    for name, factory, aim, what, paper in (
+        ("center", center, "centre", "CgAT's attack", _CGAT),
+        ("mainstay", mainstay, "mainstay", "SAAT's attack", _SAAT),
+        ("hag", hag, "away", "HAG", _HAG),
+        ("tanh", tanh, "away", "The tanh attack", _DHTA),
+    ):
+        yield _gradient(f"{name}/steep", factory, aim, f"{what}, with a slope of 3 and adaptive steps", paper, _STEEP)
     yield _gradient(
         "tha",
         "robusthash_attacks.gradient.tha:THA",
