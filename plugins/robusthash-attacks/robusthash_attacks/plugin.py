@@ -127,7 +127,6 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     for name, factory, aim, what, paper in (
         ("center", center, "centre", "CgAT's attack", _CGAT),
         ("mainstay", mainstay, "mainstay", "SAAT's attack", _SAAT),
-        ("hag", hag, "away", "HAG", _HAG),
         ("tanh-p2s", tanh, "p2s", "DHTA", _DHTA),
         ("mainstay-target", mainstay, "to-mainstay", "SAAT's targeted attack", _SAAT),
     ):
