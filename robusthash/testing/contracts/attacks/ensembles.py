@@ -6,6 +6,7 @@ from robusthash.contracts import Attack, Ensemble
 from robusthash.errors import ContractError
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost
+from robusthash.options import as_plain
 from robusthash.specs import AttackSpec
 from robusthash.testing.contracts.objects import PluginObjectContract
 from robusthash.testing.victims import SmallVictim, toy_batch, toy_context
@@ -30,8 +31,11 @@ class EnsembleContract(PluginObjectContract):
         return ensemble
 
     def test_members_can_be_judged_beside_one_another(self, ensemble: Ensemble) -> None:
-        """They are registered, bounded, and of its goal; none is an ensemble, and each takes what it is given."""
-        assert len(_members(ensemble)) == len(set(ensemble.members))
+        """They are registered, bounded, and of its goal; none is an ensemble, and each has the options it is given."""
+        members = _members(ensemble)
+        assert len(members) == len(set(ensemble.members))
+        for name, member in zip(ensemble.members, members, strict=True):
+            assert set(ensemble.given(name)) <= set(as_plain(member)), f"options that {name} does not have"
 
     def test_it_needs_what_its_members_need(self, ensemble: Ensemble, spec: AttackSpec | None) -> None:
         """No less, or a member would miss it; and no more, or it would be refused where it works."""
@@ -60,7 +64,7 @@ def _members(ensemble: Ensemble) -> list[Attack]:
     """Its members, with the options that it gives them.
 
     Raises:
-        RobustHashError: one is not registered, cannot be judged beside the others, or does not take what it is given.
+        RobustHashError: one is not registered, cannot be judged beside the others, or is given a wrong value.
     """
     plugins = Plugins(PluginHost.load(), {})
     plugins.attack(ensemble)
