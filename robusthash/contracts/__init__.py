@@ -47,7 +47,7 @@ from robusthash.contracts.retriever import Ball, Index, Neighbours, Retriever, R
 from robusthash.contracts.space import Space
 from robusthash.contracts.team import ALONE, Team
 from robusthash.contracts.training.loss import LossStep, TrainBatch
-from robusthash.contracts.training.recipe import Recipe
+from robusthash.contracts.training.recipe import OptimizerName, Recipe, Schedule
 from robusthash.contracts.training.report import TrainingReport, TrainProbe
 from robusthash.epsilon import Radius, format_epsilon, parse_epsilon, parse_radius
 from robusthash.files.snapshots import Snapshot, Snapshots
@@ -99,6 +99,7 @@ __all__ = [
     "Neighbours",
     "Norm",
     "Objective",
+    "OptimizerName",
     "Oracle",
     "PairedBatch",
     "Pairs",
@@ -112,6 +113,7 @@ __all__ = [
     "Retriever",
     "RetrieverCapabilities",
     "Running",
+    "Schedule",
     "ShardTask",
     "SmoothedModel",
     "Snapshot",

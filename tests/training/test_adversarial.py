@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pytest
 import torch
@@ -24,14 +24,16 @@ from robusthash.contracts import (
     TrainBatch,
     TrainingReport,
     TrainStep,
+    evaluating,
     silent,
 )
-from robusthash.errors import CapabilityError, OptionError
+from robusthash.errors import CapabilityError, ContractError, OptionError
 from robusthash.hashing import centre, sign
 from robusthash.testing import toy_images
 from robusthash.training import (
     AdversarialTraining,
     Banks,
+    HashNetwork,
     ObjectiveStep,
     Outputs,
     Scene,
@@ -100,6 +102,16 @@ class Learning(Away):
     def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
         assert scene.head is not None
         return super().adversarial_loss(crafted, scene) + scene.head(scene.labels).square().mean()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distilling(Away):
+    """The same, by the codes of the model as it came."""
+
+    distils: ClassVar[bool] = True
+
+    def codes(self, scene: Scene) -> Tensor:
+        return sign(scene.taught.logits)
 
 
 def toy_data(items: int = 48, *, unlabelled: int = 0) -> RetrievalData:
@@ -301,6 +313,118 @@ def test_the_loss_is_the_hash_loss_of_the_clean_plus_the_adversarial_one() -> No
     torch.testing.assert_close(whole.loss(model, one, STEP), parts)
 
 
+# --- outputs, clean and taught ----------------------------------------------------------------------------------------
+
+
+def test_outputs_of_a_model_in_layers_have_the_inputs_of_its_hash_layer() -> None:
+    features = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.Flatten())
+    middle = (0.5, 0.5, 0.5)
+    network = HashNetwork(features, 4 * 7 * 7, bits=8, image_size=16, mean=middle, std=middle).eval()
+    one = batch()
+    found = Outputs.of(network, one.images)
+    assert found.features is not None
+    assert torch.equal(found.features, network.hidden(one.images))
+    assert torch.equal(found.logits, network(one.images))
+    assert torch.equal(found.relaxed, torch.tanh(found.logits))
+    assert not network.hash_layer._forward_pre_hooks
+    assert Outputs.of(Net().eval(), one.images).features is None
+
+
+def test_consistency_is_the_divergence_of_the_attacked_codes_from_the_clean_ones() -> None:
+    model = Net().eval()  # so that every pass gives the same
+    plain, weighted = started(away(), model), started(away(consistency=3.0), model)
+    one = batch()
+    crafted = weighted.crafted(model, one, scene(weighted, one))
+    p, q = (torch.sigmoid(2 * model(inputs)) for inputs in (one.images, crafted))
+    by_hand = (p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()).mean()
+    assert by_hand > 0
+    more = weighted.loss(model, one, STEP) - plain.loss(model, one, STEP)
+    torch.testing.assert_close(more, 3 * by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_consistency_has_a_gradient_on_both_sides() -> None:
+    class Nothing(Away):
+        def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
+            seen.append((scene.clean, crafted))
+            return 0 * crafted.logits.sum()
+
+    seen: list[tuple[Outputs, Outputs]] = []
+    model = Net().train()
+    step = Nothing(**{**BRIEF, "consistency": 1.0}).step(None, epsilon=0.1)  # type: ignore[arg-type]  # as in away
+    step.start(model, DATA.train, STEP, CPU)
+    value = step.loss(model, batch(), STEP)
+    clean, crafted = seen[0]
+    of_clean, of_crafted = torch.autograd.grad(value, [clean.logits, crafted.logits])
+    assert bool(of_clean.any())
+    assert bool(of_crafted.any())
+
+
+def test_the_clean_outputs_are_at_rest_in_the_attack_and_learnt_from_in_the_loss() -> None:
+    class Comparing(Away):
+        def codes(self, scene: Scene) -> Tensor:
+            seen.append(scene.clean)
+            return sign(scene.clean.logits)
+
+    seen: list[Outputs] = []
+    model = Net().train()
+    step = started(Comparing(**BRIEF), model)  # type: ignore[arg-type]  # as in away
+    one = batch()
+    with evaluating(model), torch.no_grad():
+        at_rest = model(one.images)
+    step.loss(model, one, STEP)
+    attack, loss = seen
+    assert torch.equal(attack.logits, at_rest)
+    assert not attack.logits.requires_grad
+    assert loss.logits.requires_grad
+    assert not torch.equal(loss.logits.detach(), at_rest)  # dropout and the batch's statistics
+
+
+def test_a_teacher_is_the_model_as_it_came() -> None:
+    model = Net().train()
+    step = started(Distilling(**BRIEF), model)  # type: ignore[arg-type]  # as in away
+    one, seen = batch(), []
+    with evaluating(model), torch.no_grad():
+        before = model(one.images)
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+
+    class Watching(Distilling):
+        def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
+            seen.append(scene.taught)
+            return super().adversarial_loss(crafted, scene)
+
+    step.method = Watching(**BRIEF)  # type: ignore[arg-type]  # as in away
+    step.loss(model, one, STEP).backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+    assert torch.equal(seen[0].logits, before)
+    assert not seen[0].logits.requires_grad
+    assert {name.partition(".")[0] for name in step.state()} == {"codes", "relaxed", "clean"}  # it is not stored
+    ids = {id(parameter) for parameter in model.parameters()}
+    assert all(id(parameter) in ids for parameter in step.parameters())
+
+
+def test_what_is_not_there_is_said() -> None:
+    class Untaught(Away):
+        def codes(self, scene: Scene) -> Tensor:
+            return sign(scene.taught.logits)
+
+    model, one = Net(), batch()
+    step = started(Untaught(**BRIEF), model)  # type: ignore[arg-type]  # as in away
+    with pytest.raises(ContractError, match="distils = True"):
+        step.loss(model, one, STEP)
+    with pytest.raises(ContractError, match="no model"):
+        _ = scene(step, one).clean
+
+
+@pytest.mark.parametrize("wrong", [{"random_start": False}, {"edits": 1}])
+def test_an_attack_without_slope_at_its_start_needs_another_start(wrong: dict[str, object]) -> None:
+    class Apart(Away):
+        needs_start: ClassVar[bool] = True
+
+    with pytest.raises(OptionError, match="no slope"):
+        Apart(**{**BRIEF, **wrong})  # type: ignore[arg-type]  # as in away
+    assert Apart(**BRIEF).random_start  # type: ignore[arg-type]  # as in away
+
+
 # --- the whole --------------------------------------------------------------------------------------------------------
 
 
@@ -314,12 +438,21 @@ class _Interrupted(Exception):
     pass
 
 
-@pytest.mark.parametrize("kind", [Away, Learning])
-@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (Away, {"optimizer": "sgd"}),
+        (Away, {"optimizer": "adam"}),
+        (Away, {"consistency": 0.5, "average": 0.9, "ramp": 1.0}),
+        (Learning, {"optimizer": "sgd"}),
+        (Learning, {"optimizer": "adam"}),
+        (Distilling, {"average": 0.9}),
+    ],
+)
 def test_a_hardening_broken_within_an_epoch_resumes_to_the_same_bytes(
-    tmp_path: Path, kind: type[Away], optimizer: str
+    tmp_path: Path, kind: type[Away], options: dict[str, object]
 ) -> None:
-    method = kind(**{**BRIEF, "optimizer": optimizer, "lr": 0.01})  # type: ignore[arg-type]  # as in away
+    method = kind(**{**BRIEF, "lr": 0.01, **options})  # type: ignore[arg-type]  # as in away
     torch.manual_seed(1)
     undisturbed = harden(method)
     partial = tmp_path / "partial.safetensors"
@@ -406,7 +539,19 @@ def test_images_without_labels_give_no_nan() -> None:
     assert all(parameter.grad is not None and bool(parameter.grad.isfinite().all()) for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("options", [{"steps": 0}, {"epsilon": 0.0}, {"step_size": -0.1}, {"lr": 0.0}, {"epochs": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"steps": 0},
+        {"epsilon": 0.0},
+        {"step_size": -0.1},
+        {"lr": 0.0},
+        {"epochs": 0},
+        {"consistency": -0.1},
+        {"consistency": float("nan")},
+        {"average": 1.0},
+    ],
+)
 def test_what_makes_no_training_is_refused(options: dict[str, float]) -> None:
     with pytest.raises(OptionError):
         away(**options)

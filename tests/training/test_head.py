@@ -103,7 +103,7 @@ class _Interrupted(Exception):
     pass
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
 @pytest.mark.parametrize("objective", [Classified(), Normalised()], ids=["head", "head and batch norm"])
 def test_a_broken_run_resumes_to_the_same_bytes(tmp_path: Path, objective: Objective, optimizer: Any) -> None:
     recipe = replace(RECIPE, optimizer=optimizer, schedule="cosine")

@@ -13,7 +13,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import ArrayImages, Backbone, Objective, Pairs, Precision, RetrievalData, Split, TrainStep
+from robusthash.contracts import (
+    ArrayImages,
+    Backbone,
+    Objective,
+    OptimizerName,
+    Pairs,
+    Precision,
+    RetrievalData,
+    Split,
+    TrainStep,
+)
 from robusthash.errors import CheckpointError, OptionError, TrainingError, UsageError
 from robusthash.training import (
     HashNetwork,
@@ -31,7 +41,6 @@ from robusthash.training.trainer import (
 
 CPU = torch.device("cpu")
 
-Optimizer = Literal["sgd", "adam", "rmsprop"]
 Augment = Literal["none", "crop", "flip-crop"]
 
 
@@ -131,8 +140,8 @@ def test_bf16_is_of_the_passes_alone() -> None:
 # --- the same again ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", "rmsprop"])
-def test_same_seed_same_bytes_and_global_randomness_untouched(optimizer: Optimizer) -> None:
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw", "rmsprop"])
+def test_same_seed_same_bytes_and_global_randomness_untouched(optimizer: OptimizerName) -> None:
     recipe = replace(RECIPE, optimizer=optimizer, lr=0.02 if optimizer == "sgd" else 3e-3)
     torch.manual_seed(1)
     before = torch.get_rng_state()
@@ -218,11 +227,12 @@ class _Interrupted(Exception):
     ("optimizer", "pairing", "average"),
     [
         *((optimizer, pairing, 0.0) for optimizer in ("sgd", "adam", "rmsprop") for pairing in ("bank", "batch")),
+        ("adamw", "batch", 0.0),
         ("sgd", "bank", 0.9),
     ],
 )
 def test_a_run_broken_within_an_epoch_resumes_to_the_same_bytes(
-    tmp_path: Path, optimizer: Optimizer, pairing: str, average: float
+    tmp_path: Path, optimizer: OptimizerName, pairing: str, average: float
 ) -> None:
     recipe = replace(RECIPE, optimizer=optimizer, schedule="cosine", average=average)
     objective = Pairwise(pairing=pairing)

@@ -112,3 +112,23 @@ def test_the_probe_searches_train_items_among_others_and_knows_its_floor() -> No
 def test_milestones_drop_the_rate_at_half_and_at_three_quarters() -> None:
     recipe = Recipe(lr=1.0, schedule="milestones", epochs=8)
     assert [round(learning_rate(recipe, epoch), 6) for epoch in range(8)] == [1.0] * 4 + [0.1] * 2 + [0.01] * 2
+
+
+@pytest.mark.parametrize(("epochs", "batches"), [(2, 32), (2, 5), (30, 3), (30, 4), (1, 3), (3, 1)])
+def test_batch_milestones_are_those_of_torch_with_floats(epochs: int, batches: int) -> None:
+    recipe = Recipe(lr=1.0, schedule="batch-milestones", epochs=epochs)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+    total = epochs * batches
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, [total / 2, total * 3 / 4], gamma=0.1)
+    for done in range(total):
+        epoch, batch = divmod(done, batches)
+        found = learning_rate(recipe, epoch, batch=batch, batches=batches)
+        assert found == pytest.approx(optimizer.param_groups[0]["lr"]), done
+        optimizer.step()
+        scheduler.step()
+
+
+def test_a_milestone_that_is_no_whole_number_of_batches_never_comes() -> None:
+    recipe = Recipe(lr=1.0, schedule="batch-milestones", epochs=30)
+    assert learning_rate(recipe, 29, batch=328, batches=329) == pytest.approx(0.1)  # 7,402.5 is passed by
+    assert learning_rate(recipe, 29, batch=329, batches=330) == pytest.approx(0.01)

@@ -1,12 +1,11 @@
 """ATRDH, adversarial training with learnt prototypes (Wang, Zhang, Lu and Xu, SIGIR 2021)."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import Objective, Randomness
+from robusthash.contracts import Objective, OptimizerName, Randomness
 from robusthash.errors import ContractError, OptionError, UsageError
 from robusthash.hashing import sign
 from robusthash.training import AdversarialTraining, Outputs, PrototypeNetwork, Scene, prototype_loss, share_label
@@ -24,7 +23,7 @@ class ATRDH(AdversarialTraining):
         x' = argmax_x'  mean(tanh f(x') sgn g(t))
     """
 
-    optimizer: Literal["sgd", "adam", "rmsprop"] = "adam"  #: torch's optimiser of that name
+    optimizer: OptimizerName = "adam"  #: torch's optimiser of that name
     lr: float = 1e-3  #: initial learning rate, of the model and of the prototype network
     weight_decay: float = 0.0  #: L2 penalty on all parameters
     weight: float = 1.0  #: of the adversarial term

@@ -6,9 +6,10 @@ from typing import ClassVar
 from torch import Tensor
 
 from robusthash.contracts import CrossModalObjective, Objective
-from robusthash.errors import CapabilityError, OptionError
+from robusthash.errors import OptionError
 from robusthash.hashing import sign
 from robusthash.training import AdversarialTraining, Outputs, Scene, divergence
+from robusthash_defenses.fare import features_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +56,8 @@ class CRDAT(AdversarialTraining):
         loss = self.weight * divergence(taught.logits, crafted.logits).mean()
         if not self.features:
             return loss
-        if crafted.features is None or taught.features is None:
-            raise CapabilityError(
-                "the model has no hash layer of its own whose inputs are features", hint="set features=0"
-            )
-        return loss + self.features * misplaced(crafted.features, taught.features).mean()
+        ours, theirs = (features_of(one, hint="set features=0") for one in (crafted, taught))
+        return loss + self.features * misplaced(ours, theirs).mean()
 
 
 def misplaced(features: Tensor, wanted: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ _CRDAT_PAPER = "zhu2025crdat"
 _FAST = {"steps": 3, "epochs": 10}
 
 # Common to the three repositories: 7 steps of 2/255 within 8/255 on a model in training mode, and a learning rate that
-# is divided by ten at half and at three quarters of the epochs.
-_RELEASED = {"epsilon": 8 / 255, "step_size": 2 / 255, "inner_train": True, "schedule": "milestones"}
+# is divided by ten after half and after three quarters of the batches.
+_RELEASED = {"epsilon": 8 / 255, "step_size": 2 / 255, "inner_train": True, "schedule": "batch-milestones"}
 
 
 @hookimpl
@@ -53,6 +53,7 @@ def robusthash_defenses() -> Iterator[DefenseSpec]:
     yield from _atrdh()
     yield from _trades()
     yield from _crdat()
+    yield from _fare()
 
 
 def _comdefend() -> Iterator[DefenseSpec]:
@@ -83,7 +84,7 @@ def _cgat() -> Iterator[DefenseSpec]:
     yield preset(
         "cgat/released",
         "CgAT as in its authors' code",
-        _RELEASED | {"jaccard": False, "augment": "flip-crop"},
+        _RELEASED | {"jaccard": False, "augment": "flip-crop", "first_codes": "training", "shared_bank": True},
     )
 
 
@@ -96,7 +97,7 @@ def _saat() -> Iterator[DefenseSpec]:
     yield preset(
         "saat/released",
         "SAAT as in its authors' code",
-        _RELEASED | {"lr": 0.05, "momentum": 0.0, "weight_decay": 1e-5},
+        _RELEASED | {"lr": 0.05, "momentum": 0.0, "weight_decay": 1e-5, "shared_bank": True},
     )
 
 
@@ -129,3 +130,17 @@ def _crdat() -> Iterator[DefenseSpec]:
         "crdat", "Adversarial training of a student of the clean model's codes and features, without labels", {}
     )
     yield preset("crdat/fast", "CRDAT with 3 inner steps and a third of the epochs", _FAST)
+
+
+def _fare() -> Iterator[DefenseSpec]:
+    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
+        factory = "robusthash_defenses.fare:FARE"
+        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper="schlarmann2024robust")
+
+    yield preset(
+        "fare", "Adversarial training that keeps the outputs of clean images on attacked ones, without labels", {}
+    )
+    yield preset("fare/fast", "FARE with 3 inner steps and a third of the epochs", _FAST)
+    released = {"epsilon": 4 / 255, "steps": 10, "step_size": 1 / 255, "epochs": 2, "batch_size": 128}
+    fitting = {"keeps": "features", "optimizer": "adamw", "lr": 1e-5, "weight_decay": 1e-4}
+    yield preset("fare/released", "FARE as its authors tune CLIP for two epochs of ImageNet", released | fitting)

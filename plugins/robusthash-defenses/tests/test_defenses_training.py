@@ -195,7 +195,7 @@ def test_presets_are_what_their_repositories_run() -> None:
         found = options(name)
         shared = {"epsilon": 8 / 255, "step_size": 2 / 255, "steps": 7, "random_start": True, "inner_train": True}
         assert {key: found[key] for key in shared} == shared
-        assert (found["batch_size"], found["schedule"]) == (32, "milestones")
+        assert (found["batch_size"], found["schedule"]) == (32, "batch-milestones")
     assert (options("cgat")["jaccard"], options("cgat/released")["jaccard"]) == (True, False)
     assert [options(name)["epochs"] for name in ("cgat/released", "saat/released", "atrdh/released")] == [30, 20, 100]
     assert options("atrdh/saat")["weight"] == 2.0

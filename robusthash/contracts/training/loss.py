@@ -44,7 +44,12 @@ class LossStep(ABC, Generic[Trained]):
     The trainer calls :meth:`start` once, then :meth:`loss` for every batch, then :meth:`finish`. A loss that sees
     relaxed codes alone is simpler as an :class:`~robusthash.contracts.Objective`, or as a
     :class:`~robusthash.contracts.CrossModalObjective` for two towers: the trainer makes a step of either.
+
+    Attributes:
+        labelled: whether it learns from labels. Then a model that retrieves no better than random codes is refused.
     """
+
+    labelled: bool = True
 
     @abstractmethod
     def identity(self) -> str:

@@ -6,6 +6,12 @@ from typing import Literal
 from robusthash.errors import OptionError
 from robusthash.specs import Precision
 
+OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop"]  #: torch's optimisers that a recipe may name
+#: ``milestones`` drops the rate in the first epoch after half and after three quarters of them; ``batch-milestones``
+#: after half and after three quarters of the batches, as torch's ``MultiStepLR`` does if it is stepped after each: a
+#: milestone that is no whole number of batches never comes.
+Schedule = Literal["none", "step", "milestones", "batch-milestones", "cosine"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -15,15 +21,15 @@ class Recipe:
         OptionError: a value is outside its range.
     """
 
-    optimizer: Literal["sgd", "adam", "rmsprop"] = "adam"  #: torch's optimiser of that name
+    optimizer: OptimizerName = "adam"  #: torch's optimiser of that name
     lr: float = 1e-3  #: initial learning rate of the hash layer
-    momentum: float = 0.9  #: of sgd; adam has its usual (0.9, 0.999), rmsprop none
+    momentum: float = 0.9  #: of sgd; adam and adamw have their usual (0.9, 0.999), rmsprop none
     nesterov: bool = False  #: Nesterov momentum, with sgd only
-    weight_decay: float = 0.0  #: L2 penalty on all parameters, added to the gradient
+    weight_decay: float = 0.0  #: L2 penalty on all parameters, added to the gradient; with adamw, their decay
     epochs: int = 20  #: passes over the train split
     batch_size: int = 64  #: images per step
-    schedule: Literal["none", "step", "milestones", "cosine"] = "none"  #: of the learning rate, per epoch
-    step_factor: float = 0.1  #: factor of the learning rate at each drop, with the schedules step and milestones
+    schedule: Schedule = "none"  #: of the learning rate, per epoch; batch-milestones per batch
+    step_factor: float = 0.1  #: factor of the learning rate at each drop, with step and both kinds of milestones
     step_epochs: int | None = None  #: epochs between drops, with the schedule step; none is floor(epochs / 3)
     backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Literal
 
-from robusthash.contracts import Precision, Recipe, TrainedDefense
+from robusthash.contracts import OptimizerName, Precision, Recipe, Schedule, TrainedDefense
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,11 +16,11 @@ class FurtherTraining(TrainedDefense):
 
     epochs: int = 30  #: passes over the train split
     batch_size: int = 32  #: images per step
-    optimizer: Literal["sgd", "adam", "rmsprop"] = "sgd"  #: torch's optimiser of that name
+    optimizer: OptimizerName = "sgd"  #: torch's optimiser of that name
     lr: float = 0.01  #: initial learning rate
     momentum: float = 0.9  #: of sgd
-    weight_decay: float = 5e-4  #: L2 penalty on all parameters
-    schedule: Literal["none", "step", "milestones", "cosine"] = "cosine"  #: of the learning rate
+    weight_decay: float = 5e-4  #: L2 penalty on all parameters; with adamw, their decay
+    schedule: Schedule = "cosine"  #: of the learning rate
     backbone_lr_scale: float = 1.0  #: learning rate of the backbone, relative to the hash layer's; 0 freezes it whole
     augment: Literal["none", "crop", "flip-crop"] = "none"  #: random crop after padding by 1/8 of the side; random flip
     average: float = 0.0  #: decay of the moving average of the weights that is delivered; 0 is the last weights

@@ -131,7 +131,8 @@ def train(
     average.deliver()
     step.finish(model)
     take_back(whole, model)
-    refuse_collapsed(position.probes[-1], model.space.size)
+    if step.labelled:
+        refuse_collapsed(position.probes[-1], model.space.size)
     whole.eval()
     return TrainingReport(
         epochs=position.epochs, iterations=position.iterations, losses=position.losses, probes=position.probes
@@ -189,7 +190,6 @@ def _epoch(
     iterations = position.iterations
     total = 0.0
     known = f", MAP {position.probes[-1].map:.3f} within the train split" if position.probes else ""
-    set_learning_rate(optimizer, learning_rate(recipe, epoch))
     modalities = sorted(towers_of(model))
     trained = [one for group in optimizer.param_groups for one in group["params"]]
     shared.begin(epoch)
@@ -200,6 +200,7 @@ def _epoch(
     with seeded(dropout, epoch, device=device), computing_in(recipe.precision, model, device):
         read = batches(split, recipe, modalities=modalities, seed=seed, epoch=epoch, device=device)
         for number, batch in enumerate(read, start=1):
+            set_learning_rate(optimizer, learning_rate(recipe, epoch, batch=number - 1, batches=count))
             optimizer.zero_grad()
             value = loss.loss(model, batch, _step(model, recipe, position, iterations))
             where = f"epoch {epoch + 1}/{recipe.epochs}"

@@ -1,12 +1,11 @@
 """FPAD's training, on the fuzzy prototypes of the classes (Yu et al., IEEE TCSVT 2025)."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import CrossModalObjective, Objective
+from robusthash.contracts import CrossModalObjective, Objective, OptimizerName
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
 from robusthash.training import AdversarialTraining, Banks, Outputs, Scene
@@ -31,7 +30,7 @@ class FPADTraining(AdversarialTraining):
 
     epochs: int = 12  #: passes over the train split
     batch_size: int = 64  #: items per step
-    optimizer: Literal["sgd", "adam", "rmsprop"] = "adam"  #: torch's optimiser of that name; released: sgd
+    optimizer: OptimizerName = "adam"  #: torch's optimiser of that name; released: sgd
     lr: float = 0.001  #: initial learning rate
     weight_decay: float = 0.0  #: L2 penalty on all parameters; released: 5e-4
     ramp: float = 0.5  #: share of the epochs in which the radius grows from 0; at once, codes become constant
