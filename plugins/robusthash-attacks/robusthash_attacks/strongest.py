@@ -50,7 +50,10 @@ class Strongest(Ensemble):
 
     def given(self, member: str) -> Mapping[str, Any]:
         """The number of steps; and to SDHA, which anneals its slope when it is alone, a fixed one."""
-        return {"steps": self.steps, **({"scale": 1.0} if member in ("sdha", "sdha-target") else {})}
+        return {"steps": self.steps, **_SLOPES.get(member, {})}
+
+
+_SLOPES: Mapping[str, Mapping[str, Any]] = {"sdha": {"scale": 3.0}, "sdha-target": {"scale": 1.0}}
 
 
 @dataclass(frozen=True, kw_only=True)
