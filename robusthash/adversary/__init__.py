@@ -1,7 +1,7 @@
 """The gradient engine, its starts, step rules, aims, targets, and the probe of a victim."""
 
 from robusthash.adversary.aims import Aim, find_aim
-from robusthash.adversary.annealing import annealed_scale, check_scale, relaxed
+from robusthash.adversary.annealing import Scale, Slope, annealed_scale, check_scale, relaxed
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.gradient import GradientAttack
 from robusthash.adversary.nearness import distance_to
@@ -15,7 +15,9 @@ __all__ = [
     "Aim",
     "Descent",
     "GradientAttack",
+    "Scale",
     "Schedule",
+    "Slope",
     "Smoother",
     "Smoothing",
     "Start",

@@ -4,6 +4,7 @@ from robusthash.contracts import Recipe, TrainingReport
 from robusthash.files.tensors import load_tensors, prefixed, tensors_digest, under
 from robusthash.training.hardening import (
     AdversarialTraining,
+    Banking,
     Banks,
     FurtherTraining,
     Outputs,
@@ -46,6 +47,7 @@ from robusthash.training.trainer import (
 
 __all__ = [
     "AdversarialTraining",
+    "Banking",
     "Banks",
     "CrossModalStep",
     "Description",

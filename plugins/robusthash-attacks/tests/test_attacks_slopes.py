@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import GradientAttack
+from robusthash.adversary import GradientAttack, Scale, Slope
 from robusthash.errors import OptionError
+from robusthash.options import convert
 from robusthash_attacks import plugin
 from robusthash_attacks.gradient.center import Center
 from robusthash_attacks.gradient.hag import HAG
@@ -54,6 +55,22 @@ def test_a_slope_multiplies_the_logits(make: type[GradientAttack]) -> None:
 
 
 @pytest.mark.parametrize("make", SLOPED, ids=repr)
+def test_a_relative_slope_does_not_see_the_size_of_the_logits(make: type[GradientAttack]) -> None:
+    """Tiny logits or huge ones, where tanh of a fixed slope has no gradient left: the gradients' signs are the same."""
+    attack = make(scale=Slope.RELATIVE)
+    logits = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    signs = []
+    for size in (1e-3, 1.0, 1e3):
+        sized = (size * logits).requires_grad_()
+        value = loss(attack, sized, 0.0)
+        signs.append(torch.autograd.grad(value.sum(), sized)[0].sign())
+        torch.testing.assert_close(value, loss(attack, logits, 0.9), rtol=1e-4, atol=1e-5)
+    assert torch.equal(signs[0], signs[1])
+    assert torch.equal(signs[1], signs[2])
+    assert signs[1].any(1).all()
+
+
+@pytest.mark.parametrize("make", SLOPED, ids=repr)
 @pytest.mark.parametrize("scale", [0.0, -0.5, float("inf")])
 def test_a_slope_is_positive(make: type[GradientAttack], scale: float) -> None:
     with pytest.raises(OptionError, match="scale"):
@@ -68,4 +85,11 @@ def test_presets_of_released_code_name_their_slope() -> None:
 def test_every_slope_is_the_same_option() -> None:
     """Its name, its type and what it does are told alike by all attacks that have one."""
     found = {cls: {one.name: one.type for one in fields(cls)} for cls in (HAG, Tanh, Center, THA, Mainstay, SDHA)}
-    assert {cls: options.get("scale") for cls, options in found.items()} == dict.fromkeys(found, float | None)
+    assert {cls: options.get("scale") for cls, options in found.items()} == dict.fromkeys(found, Scale)
+
+
+def test_a_slope_is_set_as_text() -> None:
+    texts = {"relative": Slope.RELATIVE, "none": None, "0.3": 0.3}
+    assert {text: convert(HAG, {"scale": text}, where="hag")["scale"] for text in texts} == texts
+    with pytest.raises(OptionError, match="scale"):
+        convert(HAG, {"scale": "steep"}, where="hag")

@@ -1,12 +1,13 @@
 """CgAT, center-guided adversarial training (Wang, Lin and Li, WWW 2023)."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
 from robusthash.contracts import Objective
 from robusthash.hashing import centre
-from robusthash.training import AdversarialTraining, Outputs, Scene
+from robusthash.training import AdversarialTraining, Banking, Outputs, Scene
 from robusthash_defenses.inner_products import InnerProducts
 
 
@@ -25,6 +26,13 @@ class CgAT(AdversarialTraining):
     jaccard: bool = (
         True  #: weight relevant items by the labels' Jaccard similarity, as in the paper; else by 1, as released
     )
+
+    first_codes: Literal["evaluation", "training"] = "evaluation"  #: mode of the model; training augments, too
+    shared_bank: bool = False  #: one memory for binary and relaxed codes, so that centres are those of relaxed codes
+
+    @property
+    def banking(self) -> Banking:  # noqa: D102 - as in the base class
+        return Banking(first_codes=self.first_codes, shared=self.shared_bank)
 
     def hash_objective(self, own: Objective | None) -> Objective:  # noqa: D102 - as in the base class
         return own or InnerProducts()

@@ -84,7 +84,7 @@ def _cgat() -> Iterator[DefenseSpec]:
     yield preset(
         "cgat/released",
         "CgAT as in its authors' code",
-        _RELEASED | {"jaccard": False, "augment": "flip-crop"},
+        _RELEASED | {"jaccard": False, "augment": "flip-crop", "first_codes": "training", "shared_bank": True},
     )
 
 
@@ -97,7 +97,7 @@ def _saat() -> Iterator[DefenseSpec]:
     yield preset(
         "saat/released",
         "SAAT as in its authors' code",
-        _RELEASED | {"lr": 0.05, "momentum": 0.0, "weight_decay": 1e-5},
+        _RELEASED | {"lr": 0.05, "momentum": 0.0, "weight_decay": 1e-5, "shared_bank": True},
     )
 
 

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from robusthash.contracts import Objective
 from robusthash.hashing import mainstay, sign
-from robusthash.training import AdversarialTraining, Outputs, Scene
+from robusthash.training import AdversarialTraining, Banking, Outputs, Scene
 from robusthash_defenses.inner_products import InnerProducts
 
 
@@ -24,6 +24,11 @@ class SAAT(AdversarialTraining):
     epochs: int = 20  #: passes over the train split
     weight: float = 1.0  #: λ, weight of the adversarial term
     quantisation: float = 1e-4  #: μ, weight of the distance between the attacked images' relaxed codes and their signs
+    shared_bank: bool = False  #: one memory for binary and relaxed codes, so that mainstay codes average relaxed ones
+
+    @property
+    def banking(self) -> Banking:  # noqa: D102 - as in the base class
+        return Banking(shared=self.shared_bank)
 
     def hash_objective(self, own: Objective | None) -> Objective:  # noqa: D102 - as in the base class
         return own or InnerProducts()

@@ -2,6 +2,7 @@
 
 from robusthash.training.hardening.banks import Banks, Scene
 from robusthash.training.hardening.context import defense_context
+from robusthash.training.hardening.first_codes import Banking
 from robusthash.training.hardening.further import FurtherTraining
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.hardening.method import AdversarialTraining
@@ -12,6 +13,7 @@ from robusthash.training.hardening.step import AdversarialStep
 __all__ = [
     "AdversarialStep",
     "AdversarialTraining",
+    "Banking",
     "Banks",
     "FurtherTraining",
     "InnerAttack",

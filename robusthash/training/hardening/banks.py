@@ -17,13 +17,14 @@ from robusthash.training.hardening.outputs import Outputs
 class Banks:
     """Latest codes of the whole train split, and its labels, on the training device.
 
-    The two kinds of codes share no memory. A batch's rows of both are updated in place after its images are attacked
-    and before its loss is computed.
+    The two kinds of codes share no memory, unless they are made to. A batch's rows of both are updated in place after
+    its images are attacked and before its loss is computed.
 
     A model with several towers has a row of each item by each tower, one tower after the other.
 
     Attributes:
-        codes: (items, bits) float in {-1, +1}, for the codes that represent labels.
+        codes: (items, bits) float in {-1, +1}, for the codes that represent labels. If they are the same memory as
+            ``relaxed``, these are the relaxed ones of all items that have been in a batch.
         relaxed: (items, bits) float in [-1, 1], tanh of the logits, for losses.
         labels: (items, classes) float in {0, 1}.
     """
@@ -33,14 +34,18 @@ class Banks:
     labels: Tensor
 
     @classmethod
-    def of(cls, logits: Tensor, labels: Tensor) -> "Banks":
-        """The banks of logits (items, bits) and labels (items, classes)."""
-        banks = cls(codes=torch.empty_like(logits), relaxed=torch.empty_like(logits), labels=labels.to(logits))
-        banks.write(torch.arange(len(logits), device=logits.device), logits)
-        return banks
+    def of(cls, logits: Tensor, labels: Tensor, *, shared: bool = False) -> "Banks":
+        """The banks of logits (items, bits) and labels (items, classes); shared ones start with binary codes."""
+        codes = sign(logits).to(logits)
+        return cls(codes=codes, relaxed=codes if shared else torch.tanh(logits), labels=labels.to(logits))
+
+    @property
+    def shared(self) -> bool:
+        """Whether both kinds of codes are one memory."""
+        return self.codes is self.relaxed
 
     def write(self, rows: Tensor, logits: Tensor) -> None:
-        """Updates the rows of some items, (n,) int64, from their new logits (n, bits)."""
+        """Updates the rows of some items, (n,) int64, from their new logits (n, bits); the relaxed ones last."""
         self.codes[rows] = sign(logits.detach()).to(self.codes)
         self.relaxed[rows] = torch.tanh(logits.detach())
 

@@ -24,6 +24,7 @@ from robusthash.contracts import (
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError
 from robusthash.training.hardening.banks import Banks, Scene
+from robusthash.training.hardening.first_codes import Banking
 from robusthash.training.hardening.further import FurtherTraining
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.hardening.outputs import Outputs
@@ -92,6 +93,11 @@ class AdversarialTraining(FurtherTraining):
                 hint="at a clean input the inner attack has no slope: it starts at a random point of a ball",
             )
         super().__post_init__()
+
+    @property
+    def banking(self) -> Banking:
+        """How the banks of codes begin and are kept; by default two, of a model in evaluation mode."""
+        return Banking()
 
     def hash_objective(self, own: Objective | None) -> Objective | None:
         """The objective of L_hash; by default the one that trained the model.

@@ -15,6 +15,7 @@ from robusthash.contracts import (
     HashModel,
     LossStep,
     Randomness,
+    Recipe,
     Split,
     TrainBatch,
     TrainStep,
@@ -23,9 +24,10 @@ from robusthash.contracts import (
 )
 from robusthash.files.tensors import prefixed, under
 from robusthash.training.hardening.banks import Banks, Scene
+from robusthash.training.hardening.first_codes import Banking, first_logits
 from robusthash.training.hardening.inner_attack import InnerAttack
 from robusthash.training.hardening.outputs import Outputs, divergence
-from robusthash.training.networks import batch_parts, encode
+from robusthash.training.networks import batch_parts
 from robusthash.training.trainer import CrossModalStep, ObjectiveStep
 
 _Model = HashModel | CrossModalHashModel
@@ -34,6 +36,14 @@ _NORMALISATIONS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 class Method(Protocol):
     """What a step needs from a method, such as :class:`~robusthash.training.AdversarialTraining`."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """How it trains."""
+
+    @property
+    def banking(self) -> Banking:
+        """How the banks begin and are kept."""
 
     @property
     def distils(self) -> bool:
@@ -130,8 +140,16 @@ class AdversarialStep(LossStep[Any]):
         self._head = head.to(device) if head is not None else None
         towers = towers_of(model)
         self._first = {name: place * len(split) for place, name in enumerate(towers)}
-        logits = [encode(tower, split.view(name), device=device) for name, tower in towers.items()]
-        self._banks = Banks.of(torch.cat(logits), split.labels.to(device).repeat(len(towers), 1))
+        banking, recipe = self.method.banking, self.method.recipe
+        if len(towers) > 1:
+            _keep_statistics(model)
+        logits = [
+            first_logits(tower, split, banking, recipe, seed=self._seed, device=device) for tower in towers.values()
+        ]
+        labels = split.labels.to(device).repeat(len(towers), 1)
+        self._banks = Banks.of(torch.cat(logits), labels, shared=banking.shared)
+        if banking.shared and isinstance(self.clean, ObjectiveStep):
+            self.clean.fill(self._banks.codes)
         self.method.prepare(self._head, self._banks)
 
     def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
@@ -209,13 +227,15 @@ class AdversarialStep(LossStep[Any]):
         return inner.craft(model, batch, lambda found: self.method.inner_loss(found, codes), random, epoch)
 
     def state(self) -> dict[str, Tensor]:  # noqa: D102
-        banks = {"codes": self.banks.codes, "relaxed": self.banks.relaxed}
+        banks = {"codes": self.banks.codes} | ({} if self.banks.shared else {"relaxed": self.banks.relaxed})
         clean = prefixed("clean", self.clean.state()) if self.clean else {}
         head = prefixed("head", self._head.state_dict()) if self._head is not None else {}
         return banks | clean | head
 
     def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102
-        self._banks = Banks(codes=state["codes"], relaxed=state["relaxed"], labels=self.banks.labels)
+        codes = state["codes"]
+        relaxed = codes if self.banks.shared else state["relaxed"]
+        self._banks = Banks(codes=codes, relaxed=relaxed, labels=self.banks.labels)
         if self.clean is not None:
             self.clean.restore(under("clean", dict(state)))
         if self._head is not None:

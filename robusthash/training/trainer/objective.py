@@ -73,6 +73,15 @@ class ObjectiveStep(LossStep[HashModel]):
         # A resumed training is refreshed too: this gives the head's buffers the shapes that restore() fills.
         self._refresh(step)
 
+    def fill(self, codes: Tensor) -> None:
+        """Replaces the first codes of the bank, if there is one; after :meth:`start`.
+
+        Args:
+            codes: (items, bits) float, on the device.
+        """
+        if self._banked:
+            self._codes = codes.clone()
+
     def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
         return [] if self._head is None else [p for p in self._head.parameters() if p.requires_grad]
 
