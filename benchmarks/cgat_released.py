@@ -114,12 +114,12 @@ def variants() -> dict[str, tuple[dict[str, object], str, str]]:
 
 #: options, and what L_hash compares a batch with, of each line of the package
 PACKAGE: dict[str, tuple[dict[str, Any], str]] = {
-    "cgat/released": ({}, "bank"),
-    "cgat/released, none of these": (
+    "package: cgat/released": ({}, "bank"),
+    "package: none of the three": (
         {"schedule": "milestones", "first_codes": "evaluation", "shared_bank": False},
         "bank",
     ),
-    "cgat/released, pairs of the batch": ({}, "batch"),
+    "package: pairs of the batch": ({}, "batch"),
 }
 
 

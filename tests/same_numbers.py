@@ -27,7 +27,7 @@ _QUERIES = ["--queries", "24"]
 _FEW = [*_QUERIES, "-o", "train.epochs=4"]
 _SMALL: dict[str, list[str]] = {
     "main": ["--model", "dpsh", "--attack", "rnm", "--attack", "rnm-p2s", *_FEW],
-    "ensemble": ["--model", "lsh", "--attack", "strongest", "-o", "strongest.members=hinge,hag", *_QUERIES],
+    "ensemble": ["--model", "lsh", "--attack", "strongest/v1", "-o", "strongest/v1.members=hinge,hag", *_QUERIES],
     "jpeg": ["--model", "dpsh", "--defense", "bit-depth", "--attack", "hinge", "--jpeg", "75", *_FEW],
     "services": ["--model", "dpsh", "--surrogate", "lsh", "--attack", "hinge", "--retriever", "torch", *_FEW],
 }

@@ -83,7 +83,8 @@ def descend(
     active = torch.arange(len(clean), device=clean.device)
     for step in range(schedule.steps + 1):
         last = step == schedule.steps
-        delivered = threat.deliver(clean + delta, clean).requires_grad_(not last and not gradients.elsewhere)
+        point = clean + delta
+        delivered = threat.deliver(point, clean).requires_grad_(not last and not gradients.elsewhere)
         logits = surrogate(delivered)
         distance = distance_to(aim if aim.ndim == 2 else aim[:, 0], logits, surrogate.space)
         _remember(best, active, delta, distance, keep_best=schedule.keep_best)
@@ -98,7 +99,7 @@ def descend(
         found = None if gradients.elsewhere else _gradient(losses, delivered)
         if not unfinished.all():
             rows = unfinished.nonzero().squeeze(1)
-            active, clean, delta, aim, delivered = (part[rows] for part in (active, clean, delta, aim, delivered))
+            active, clean, point, aim, delivered = (part[rows] for part in (active, clean, point, aim, delivered))
             found = None if found is None else found[rows]
             rule.keep(rows)
             gradients.keep(rows)
@@ -106,7 +107,7 @@ def descend(
             found = gradients.gradient(_slope(surrogate, loss, aim, progress), delivered)
         gradient = gradients.accumulate(found)
         inside = partial(threat.project, clean=clean)
-        delta = rule.move(clean + delta, gradient, losses.detach(), inside) - clean
+        delta = rule.move(point, gradient, losses.detach(), inside) - clean
     return best
 
 

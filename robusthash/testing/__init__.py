@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from robusthash.deprecation import deprecated
 
 if TYPE_CHECKING:
-    from robusthash.testing.contracts.attacks import AttackContract, GradientAttackContract
+    from robusthash.testing.contracts.attacks import AttackContract, EnsembleContract, GradientAttackContract
     from robusthash.testing.contracts.datasets import DatasetContract
     from robusthash.testing.contracts.defenses import DefenseContract, toy_defense_context
     from robusthash.testing.contracts.executors import ExecutorContract, Reversed
@@ -56,6 +56,7 @@ __all__ = [
     "DefenseContract",
     "DescriptorContract",
     "DescriptorVictim",
+    "EnsembleContract",
     "ExecutorContract",
     "Fault",
     "GradientAttackContract",
@@ -87,7 +88,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "contracts.attacks": ("AttackContract", "GradientAttackContract"),
+    "contracts.attacks": ("AttackContract", "EnsembleContract", "GradientAttackContract"),
     "contracts.datasets": ("DatasetContract",),
     "contracts.defenses": ("DefenseContract", "toy_defense_context"),
     "contracts.executors": ("ExecutorContract", "Reversed"),

@@ -157,7 +157,7 @@ def test_a_plugin_that_ends_the_process_is_told(file: Path, monkeypatch: pytest.
     ("arguments", "code", "says"),
     [
         (["my-hing"], 2, "did you mean"),
-        (["strongest"], 5, "an ensemble only names its members"),
+        (["strongest", "-o", "strongest.members=rnm,absent"], 5, "an ensemble of absent, not installed here"),
         (["rnm", "-o", "hinge.steps=3"], 2, "an option of 'hinge', which is not tested"),
         (["rnm", "--declare", "nothing=no"], 2, "no contract has the attribute 'nothing'"),
         (["rnm", "--declare", "beats_noise"], 2, "has no value"),

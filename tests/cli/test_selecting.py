@@ -18,6 +18,7 @@ from robusthash.testing.installed.selecting import cases
         ("words-mlp", "TextBackboneContract"),
         ("rnm", "GradientAttackContract"),
         ("noise", "AttackContract"),
+        ("strongest", "EnsembleContract"),
         ("pairs-digits", "DatasetContract"),
     ],
 )

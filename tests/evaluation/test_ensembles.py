@@ -156,6 +156,14 @@ def test_what_the_run_gives_a_member_replaces_what_the_ensemble_does(host: Plugi
     assert {name: one["steps"] for name, one in record.attack.options["members"].items()} == {"rnm": 6, "hinge": 3}
 
 
+def test_a_member_without_an_option_that_is_given_goes_without(host: PluginHost, tmp_path: Path) -> None:
+    ensemble = {"members": "rnm,noise", "restarts": "1", "steps": "3"}
+    record, _ = run(asked("strongest", strongest=ensemble), host, tmp_path)["strongest"]
+    members = record.attack.options["members"]
+    assert members["rnm"]["steps"] == 3
+    assert "steps" not in members["noise"]
+
+
 def test_models_are_ranked_by_the_targeted_ensemble_where_it_was_run(host: PluginHost, tmp_path: Path) -> None:
     run(asked("tanh-p2s", "strongest-target", **{"strongest-target": TARGETED}), host, tmp_path)
     run(replace(asked("tanh-p2s"), models=("hashnet",)), host, tmp_path)

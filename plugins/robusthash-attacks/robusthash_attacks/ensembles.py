@@ -9,10 +9,11 @@ _LENGTHS = frozenset({Norm.LINF, Norm.L2})
 _AWAY = frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})
 _TOWARDS = frozenset({Capability.GRADIENTS, Capability.ANCHORS, Capability.CODE_BANK})
 
-_EFFORTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "fast": ("few steps and one try", {"steps": 20, "restarts": 1}),
-    "thorough": ("more steps and tries", {"steps": 200, "restarts": 4}),
-}  #: presets: the end of each summary, and the options
+_FAST: dict[Goal, tuple[str, ...]] = {
+    Goal.UNTARGETED: ("center/adaptive", "mainstay/steep", "center/steep", "mainstay/adaptive"),
+    Goal.TARGETED: ("sdha-target", "mainstay-target/steep", "tanh-p2s/steep"),
+}  #: the members that add most
+_THOROUGH: dict[str, Any] = {"steps": 200, "restarts": 4}
 
 
 def ensembles() -> Iterator[AttackSpec]:
@@ -22,8 +23,9 @@ def ensembles() -> Iterator[AttackSpec]:
         (Goal.TARGETED, "strongest-target", "StrongestTowards", "The best outcome of targeted attacks per query"),
     ):
         yield _ensemble(name, factory, f"{what}: models are ranked by it", goal, role=Role.YARDSTICK)
-        for effort, (how, options) in _EFFORTS.items():
-            yield _ensemble(f"{name}/{effort}", factory, f"{what}, with {how}", goal, options)
+        fast = {"members": _FAST[goal], "steps": 20, "restarts": 1}
+        yield _ensemble(f"{name}/fast", factory, f"{what}: few members, steps and tries", goal, fast)
+        yield _ensemble(f"{name}/thorough", factory, f"{what}: more steps and tries", goal, _THOROUGH)
     yield _ensemble(
         "strongest/v1",
         "FirstStrongest",

@@ -34,6 +34,13 @@ _TARGETED = {"p2p", "p2s", "to-mainstay", "learnt"}  #: aims that pull to a targ
 #: 2,000 steps along the L2-normalised gradient with an annealed slope, as released for P2P and DHTA.
 _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0, "scale": None}
 
+#: Fixed slopes of tanh, with steps that shrink where they stop helping: the end of each summary, and the options. A
+#: slope of 3 is the stronger one where logits are small, as those of hardened models are, and 1 where they are not.
+_SLOPES: dict[str, tuple[str, dict[str, Any]]] = {
+    "adaptive": ("a slope of 1 and adaptive steps", {"scale": 1.0, "step": "adaptive"}),
+    "steep": ("a slope of 3 and adaptive steps", {"scale": 3.0, "step": "adaptive"}),
+}
+
 #: Transfer presets: the end of each summary, and the engine's options. All start at the clean image, and anneal.
 _TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "bim": ("started at the clean image (BIM)", {}),
@@ -95,13 +102,8 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     yield _gradient("hinge", hinge, "away", "Margin hinge on the logits, away from the query's own code")
     yield _gradient("hinge-center", hinge, "centre", "Margin hinge on the logits, away from the label's centre code")
     yield _gradient("hinge-p2s", hinge, "p2s", "Margin hinge on the logits, pulled to an anchor code")
-    yield _gradient(
-        "center",
-        "robusthash_attacks.gradient.center:Center",
-        "centre",
-        "CgAT's attack, away from the centre code of the query's label",
-        _CGAT,
-    )
+    center = "robusthash_attacks.gradient.center:Center"
+    yield _gradient("center", center, "centre", "CgAT's attack, away from the centre code of the query's label", _CGAT)
     mainstay = "robusthash_attacks.gradient.mainstay:Mainstay"
     yield _gradient(
         "mainstay", mainstay, "mainstay", "SAAT's attack, away from the mainstay code of the query's label", _SAAT
@@ -120,6 +122,14 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     for preset, (what, options) in _TRANSFER.items():
         summary, released = f"SAAT's attack, {what}", {"start": "zero", "scale": None}
         yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, released | options)
+    for name, factory, aim, what, paper in (
+        ("center", center, "centre", "CgAT's attack", _CGAT),
+        ("mainstay", mainstay, "mainstay", "SAAT's attack", _SAAT),
+        ("tanh-p2s", tanh, "p2s", "DHTA", _DHTA),
+        ("mainstay-target", mainstay, "to-mainstay", "SAAT's targeted attack", _SAAT),
+    ):
+        for preset, (how, options) in _SLOPES.items():
+            yield _gradient(f"{name}/{preset}", factory, aim, f"{what}, with {how}", paper, options)
     yield _gradient(
         "tha",
         "robusthash_attacks.gradient.tha:THA",

@@ -19,16 +19,15 @@ class Strongest(Ensemble):
     """
 
     members: tuple[str, ...] = (
-        "hinge",
-        "hinge-center",
-        "tanh",
-        "rnm",
-        "hag",
-        "center",
-        "mainstay",
+        "center/adaptive",
+        "mainstay/steep",
+        "center/steep",
+        "mainstay/adaptive",
         "sdha",
+        "mainstay",
+        "hinge-center",
     )  #: registered names of untargeted attacks, the strongest first
-    steps: int = 100  #: of each member, unless the run gives it its own
+    steps: int = 110  #: of each member, unless the run gives it its own
     restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
     broken: float = 0.002  #: a query within this of the worst possible headline metric counts as broken
     sparing: bool = True  #: whether members leave alone what earlier ones have broken, in the first try too
@@ -50,9 +49,16 @@ class Strongest(Ensemble):
         """Gradients, the queries' labels, and the train split's codes."""
         return frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})
 
-    def given(self, member: str) -> Mapping[str, Any]:  # noqa: ARG002 - all have the same number of steps
-        """The number of steps."""
-        return {"steps": self.steps}
+    def given(self, member: str) -> Mapping[str, Any]:
+        """The number of steps; and fixed slopes to two that anneal theirs when they are alone."""
+        return {"steps": self.steps, **_SLOPES.get(member, {})}
+
+
+_SLOPES: Mapping[str, Mapping[str, Any]] = {
+    "sdha": {"scale": 3.0},
+    "mainstay": {"scale": 5.0, "step": "adaptive"},
+    "sdha-target": {"scale": 1.0},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +78,7 @@ class FirstStrongest(Strongest):
         "mainstay",
         "sdha",
     )  #: registered names of untargeted attacks
+    steps: int = 100  #: of each member, unless the run gives it its own
     broken: float = 0.01  #: a query within this of the worst possible headline metric counts as broken
     sparing: bool = False  #: whether members leave alone what earlier ones have broken, in the first try too
 
@@ -92,12 +99,14 @@ class StrongestTowards(Strongest):
     """The best outcome per query of targeted attacks: the highest average precision of the target label's items."""
 
     members: tuple[str, ...] = (
-        "tanh-p2s",
-        "hinge-p2s",
-        "rnm-p2s",
-        "mainstay-target",
         "sdha-target",
+        "mainstay-target/steep",
+        "tanh-p2s/steep",
+        "mainstay-target/adaptive",
+        "tanh-p2s/adaptive",
+        "hinge-p2s",
     )  #: registered names of targeted attacks, the strongest first
+    steps: int = 130  #: of each member, unless the run gives it its own
 
     @property
     def goal(self) -> Goal:
@@ -119,6 +128,7 @@ class StrongestOnDescriptors(Strongest):
         "descriptor/adaptive",
         "descriptor-center",
     )  #: registered names of untargeted attacks
+    steps: int = 100  #: of each member, unless the run gives it its own
     broken: float = 0.01  #: a query within this of the worst possible headline metric counts as broken
     sparing: bool = False  #: whether members leave alone what earlier ones have broken, in the first try too
 

@@ -17,6 +17,7 @@ from robusthash.specs import AttackSpec, Capability, Distance
 from robusthash.testing import (
     AttackContract,
     DescriptorVictim,
+    EnsembleContract,
     GradientAttackContract,
     SmallVictim,
     toy_batch,
@@ -121,17 +122,17 @@ class TestEveryOtherAttack(Announced, AttackContract):
         self.beats_noise = not spec.needs.isdisjoint({Capability.GRADIENTS, Capability.QUERIES})
 
 
-@pytest.mark.parametrize("spec", [spec for spec in SPECS if spec not in ALONE], ids=lambda spec: spec.name)
-def test_an_ensemble_is_of_attacks_that_are_here(spec: AttackSpec) -> None:
-    """It needs what its members need; all of them are untargeted, and held to epsilon."""
-    ensemble = ATTACKS[spec.name]
-    assert isinstance(ensemble, Ensemble)
-    members = [ATTACKS[name] for name in ensemble.members]
-    assert all(member.distances >= ensemble.distances == spec.distances for member in members)
-    assert ensemble.needs == spec.needs == frozenset().union(*(member.needs for member in members))
-    assert {ensemble.goal, *(member.goal for member in members)} == spec.goals
-    assert all(member.bounded for member in members)
-    assert all(member.norms >= ensemble.norms == spec.norms for member in members)
+class TestEveryEnsemble(EnsembleContract):
+    @pytest.fixture(params=[spec for spec in SPECS if spec not in ALONE], ids=lambda spec: spec.name)
+    def spec(self, request: pytest.FixtureRequest) -> AttackSpec:
+        announced: AttackSpec = request.param
+        return announced
+
+    @pytest.fixture
+    def ensemble(self, spec: AttackSpec) -> Ensemble:
+        ensemble = ATTACKS[spec.name]
+        assert isinstance(ensemble, Ensemble)
+        return ensemble
 
 
 def test_names_are_unique() -> None:

@@ -34,7 +34,7 @@ class Ensemble(Attack):
     sparing: bool = True
 
     def given(self, member: str) -> Mapping[str, Any]:  # noqa: ARG002 - for subclasses
-        """Options that the ensemble gives to a member. Those that the run gives to the member replace them.
+        """Options that the ensemble gives to a member, if it has them. What the run gives to the member replaces them.
 
         Args:
             member: its registered name.

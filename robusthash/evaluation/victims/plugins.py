@@ -62,7 +62,7 @@ class Plugins:
         Raises:
             CheckpointError: what was learnt is of a plugin that is not installed, or of other options.
             ContractError: a member of an ensemble is an ensemble, unbounded, or has another goal.
-            OptionError: it cannot start at the attack that it names, or an ensemble gives a member a wrong option.
+            OptionError: it cannot start at the attack that it names, or an ensemble gives a member a wrong value.
             UsageError: as for :meth:`choose`.
         """
         key = named, repr(sorted(varied.items()))
@@ -136,14 +136,16 @@ class Plugins:
     def named_members(self, ensemble: Ensemble) -> list[tuple[str, Varied]]:
         """The members of an ensemble by name, each with what the ensemble gives it and it would not have without.
 
-        What the run gives a member replaces what the ensemble does.
+        What the run gives a member replaces what the ensemble does. An option that it does not have is not given.
         """
         named = []
         for member in ensemble.members:
             with foreign(ensemble, f"say which options it gives {member}"):
                 given = dict(ensemble.given(member))
             own, alone = self._options(PluginKind.ATTACK, member), self._alone(member)
-            different = {name: one for name, one in given.items() if name not in own and alone.get(name) != one}
+            different = {
+                name: one for name, one in given.items() if name in alone and name not in own and alone[name] != one
+            }
             named.append((member, tuple(sorted(different.items()))))
         return named
 

@@ -34,7 +34,11 @@ from robusthash.testing.installed.process import SELECTION, Selection
 
 #: Contract and fixture of each kind, by the class of its objects; the first that fits.
 _CONTRACTS: dict[PluginKind, tuple[tuple[type, str, str], ...]] = {
-    PluginKind.ATTACK: ((GradientAttack, "GradientAttackContract", "attack"), (object, "AttackContract", "attack")),
+    PluginKind.ATTACK: (
+        (Ensemble, "EnsembleContract", "ensemble"),
+        (GradientAttack, "GradientAttackContract", "attack"),
+        (object, "AttackContract", "attack"),
+    ),
     PluginKind.MODEL: (
         (Objective, "ObjectiveContract", "objective"),
         (CrossModalObjective, "CrossModalObjectiveContract", "objective"),
@@ -86,8 +90,9 @@ def cases(host: PluginHost, selection: Selection) -> tuple[list[Case], dict[str,
     for one in registered:
         made = host.create(one, options_of(host, one, selection.options))
         check_kind(made, one)
-        if isinstance(made, Ensemble):
-            untested[one.spec.name] = "an ensemble only names its members, which have tests of their own"
+        missing = _missing(host, made)
+        if missing:
+            untested[one.spec.name] = f"an ensemble of {', '.join(missing)}, not installed here"
             continue
         found.append(_case(one, made, selection))
     found += [_observer(module, owner) for owner in owners for module in host.observers(owner)]
@@ -100,6 +105,13 @@ def cases(host: PluginHost, selection: Selection) -> tuple[list[Case], dict[str,
         if not any(hasattr(getattr(testing, case.about.contract), name) for case in found):
             raise OptionError(f"no contract has the attribute {name!r}", hint="see the page of its kind")
     return found, untested
+
+
+def _missing(host: PluginHost, made: object) -> list[str]:
+    """The members of an ensemble that are not registered."""
+    members = made.members if isinstance(made, Ensemble) else ()
+    known = {name for one in host.all(PluginKind.ATTACK) for name in (one.spec.name, one.full_name)}
+    return [name for name in members if name not in known]
 
 
 def _selected(host: PluginHost, selection: Selection) -> tuple[list[Registered], list[Owner]]:

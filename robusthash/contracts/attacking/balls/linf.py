@@ -18,7 +18,7 @@ class Linf(Neighbourhood):
     def project(self, inputs: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
         """Clips to the ball and the box, element by element."""
         reach = self.reach(size, box)
-        return box.clamp(clean + (inputs - clean).clamp(-reach, reach))
+        return box.clamp((inputs - clean).clamp_(-reach, reach).add_(clean))
 
     def point(self, uniform: Tensor, clean: Tensor, size: float, box: Box) -> Tensor:
         """The number of each element is its position in the ball."""

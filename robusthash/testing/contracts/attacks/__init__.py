@@ -17,12 +17,13 @@ the limit per image; set it to a small number.
 
 from robusthash.testing.contracts.attacks.accounting import Accounting
 from robusthash.testing.contracts.attacks.delivery import Delivery
+from robusthash.testing.contracts.attacks.ensembles import EnsembleContract
 from robusthash.testing.contracts.attacks.learning import Learning
 from robusthash.testing.contracts.attacks.losses import Losses
 from robusthash.testing.contracts.attacks.repetition import Repetition
 from robusthash.testing.contracts.attacks.strength import Strength
 
-__all__ = ["AttackContract", "GradientAttackContract"]
+__all__ = ["AttackContract", "EnsembleContract", "GradientAttackContract"]
 
 
 class AttackContract(Delivery, Repetition, Learning, Accounting, Strength):
