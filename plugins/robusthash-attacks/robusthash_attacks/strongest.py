@@ -50,7 +50,7 @@ class Strongest(Ensemble):
         return frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})
 
     def given(self, member: str) -> Mapping[str, Any]:
-        """The number of steps; and fixed slopes to two that anneal theirs when they are alone."""
+        """The number of steps; and slopes to members that have others when they are alone."""
         return {"steps": self.steps, **_SLOPES.get(member, {})}
 
 
