@@ -197,6 +197,9 @@ def test_presets_are_what_their_repositories_run() -> None:
         assert {key: found[key] for key in shared} == shared
         assert (found["batch_size"], found["schedule"]) == (32, "batch-milestones")
     assert (options("cgat")["jaccard"], options("cgat/released")["jaccard"]) == (True, False)
+    assert [options("cgat/released")[name] for name in ("first_codes", "shared_bank")] == ["training", True]
+    assert [options("cgat")[name] for name in ("first_codes", "shared_bank")] == ["evaluation", False]
+    assert (options("saat")["shared_bank"], options("saat/released")["shared_bank"]) == (False, True)
     assert [options(name)["epochs"] for name in ("cgat/released", "saat/released", "atrdh/released")] == [30, 20, 100]
     assert options("atrdh/saat")["weight"] == 2.0
     for name in ("cgat", "saat", "atrdh"):

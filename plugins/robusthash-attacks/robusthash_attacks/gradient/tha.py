@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Scale, check_scale, relaxed
+from robusthash.adversary import Aim, GradientAttack, Scale, Slope, check_scale, relaxed
 from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
@@ -18,7 +18,7 @@ class THA(GradientAttack):
     """Minimises ``-mean(tanh(a f(x)) h)`` per sample, where ``h`` is the sign of the prototype of the target label."""
 
     aim: Aim = Aim.LEARNT  #: the code to reach
-    scale: Scale = 1.0  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
+    scale: Scale = Slope.RELATIVE  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
     width: int | None = None  #: of the first hidden layer; none is 64 per label vector of the train split, up to 4096
     fit_steps: int | None = None  #: steps of training the prototype network; none is 100 per label vector, up to 30,000
     fit_batch: int = 32  #: label vectors per step of training
