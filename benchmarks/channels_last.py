@@ -18,17 +18,21 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from robusthash.allocation import keep_freed_memory
 from robusthash.contracts import Backbone
 from robusthash.training import build_network
 from robusthash_models.backbones.alexnet import AlexNet
 from robusthash_models.backbones.densenet import DenseNet161
 from robusthash_models.backbones.mobilenet import MobileNetV1
 from robusthash_models.backbones.resnet import ResNet
+from robusthash_models.backbones.small import SmallCNN
 from robusthash_models.backbones.torchvision_models import TorchvisionModel
 from robusthash_models.backbones.vgg import VGG
 
 #: Backbone, height and width of the images, images to a batch.
 CASES: tuple[tuple[Backbone, int, int], ...] = (
+    (SmallCNN(), 16, 128),
+    (SmallCNN(width=32), 32, 32),
     (VGG(), 224, 2),
     (VGG(), 64, 8),
     (VGG(), 32, 32),
@@ -76,6 +80,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--repetitions", type=int, default=8)
     options = parser.parse_args()
+    keep_freed_memory()  # as a command does
     torch.set_num_threads(1)
     print(f"{'backbone':44} {'images':>12} {'':9} {'contiguous':>11} {'channels-last':>14} {'ratio':>6}")
     for backbone, size, batch in CASES:

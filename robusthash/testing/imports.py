@@ -16,6 +16,7 @@ from pathlib import Path
 _CORE = "robusthash"
 _ROOMS = (
     "adversary",
+    "allocation",
     "contracts",
     "devices",
     "epsilon",

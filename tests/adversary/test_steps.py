@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Step, annealed_scale, check_scale, relaxed, step_rule
+from robusthash.adversary import Slope, Step, annealed_scale, check_scale, relaxed, step_rule
 from robusthash.errors import OptionError
 
 SIZE = 0.01
@@ -114,3 +114,15 @@ def test_a_slope_is_a_positive_number(scale: float) -> None:
     with pytest.raises(OptionError, match="scale") as error:
         check_scale(scale)
     assert "none to anneal" in str(error.value.hint)
+
+
+def test_bits_far_out_keep_a_gradient() -> None:
+    """A fixed slope as steep loses it in float32, and would leave a bit of eight times the mean size where it is."""
+    logits = torch.tensor([[0.5] * 15 + [8.0]]).requires_grad_()
+    size = logits.detach().abs().mean().item()
+    for scale, kept in ((Slope.RELATIVE, True), (3 / size, False)):
+        codes = relaxed(logits, scale, 0.0)
+        (gradient,) = torch.autograd.grad(codes.sum(), logits)
+        assert (gradient[0, -1] > 0).item() is kept
+        torch.testing.assert_close(codes, torch.tanh(3 / size * logits))
+        torch.testing.assert_close(gradient[0, 0], 3 / size * (1 - torch.tanh(3 / size * logits[0, 0]) ** 2))

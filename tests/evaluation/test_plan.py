@@ -218,7 +218,7 @@ def test_cells_and_victims_are_told_in_a_few_words() -> None:
 
 # --- adversarial inputs that several cells share ----------------------------------------------------------------------
 
-MEMBERS = {"strongest": {"members": "rnm,hinge"}, "strongest/descriptors": {"members": "descriptor"}}
+MEMBERS = {"strongest": {"members": "rnm,hinge", "steps": "100"}, "strongest/descriptors": {"members": "descriptor"}}
 
 
 @pytest.fixture(scope="module")

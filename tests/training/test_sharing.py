@@ -35,7 +35,7 @@ from robusthash.contracts import (
     TrainStep,
 )
 from robusthash.errors import StorageError
-from robusthash.hashing import centre
+from robusthash.hashing import centre, sign
 from robusthash.testing.crossmodal import toy_pairs
 from robusthash.testing.victims import SIDE
 from robusthash.training import AdversarialTraining, Outputs, Scene, build_network, build_towers, defense_context, train
@@ -126,6 +126,22 @@ class FromCentre(AdversarialTraining):
         return pairwise(clean.relaxed, scene.labels)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Student(FromCentre):
+    """Away from the teacher's codes; it learns its features."""
+
+    distils: ClassVar[bool] = True
+
+    def codes(self, scene: Scene) -> Tensor:
+        return sign(scene.taught.logits)
+
+    def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
+        found, wanted = crafted.features, scene.taught.features
+        assert found is not None, "the model is in layers"
+        assert wanted is not None, "so is its teacher"
+        return (found - wanted).square().mean()
+
+
 class Weights(LossStep[HashModel]):
     """A loss that shares nothing out, and looks at the weights themselves."""
 
@@ -182,6 +198,13 @@ def hardened(team: Team) -> nn.Module:
     return model
 
 
+def distilled(team: Team) -> nn.Module:
+    """By a teacher that each process has whole, with a consistency of codes and an average of the weights."""
+    method = Student(epsilon=0.1, consistency=0.5, average=0.9)
+    model, _ = method.train(network(), defense_context(data(images()), seed=0, device=CPU, team=team))
+    return model
+
+
 def two_towers(team: Team) -> nn.Module:
     """Trained, and hardened by attacks on both."""
     pairs, backbones = data(toy_pairs("train", 26, seed=7, tags=True)), {IMAGE: Normed(), TEXT: Words()}
@@ -211,7 +234,7 @@ def interrupting(epoch: int, *_told: object) -> None:
 
 
 CASES: dict[str, Callable[[Team], nn.Module]] = {
-    one.__name__: one for one in (objective, resumed, short_batches, unshared, hardened, two_towers)
+    one.__name__: one for one in (objective, resumed, short_batches, unshared, hardened, distilled, two_towers)
 }
 
 

@@ -89,13 +89,11 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     )
     yield _gradient("rnm-p2p", rnm, "p2p", "Relaxation-norm method, pulled to one item's code", _RNM)
     yield _gradient("rnm-p2s", rnm, "p2s", "Relaxation-norm method, pulled to an anchor code", _RNM)
-    yield _gradient("tanh", tanh, "away", "Annealed tanh, away from the query's own code", _DHTA)
-    yield _gradient("tanh-p2p", tanh, "p2p", "Annealed tanh, pulled to one item's code", _DHTA)
-    yield _gradient(
-        "tanh-p2p/released", tanh, "p2p", "Annealed tanh to one item's code, 2,000 steps as released", _DHTA, _RELEASED
-    )
-    yield _gradient("tanh-p2s", tanh, "p2s", "Annealed tanh, pulled to an anchor code (DHTA)", _DHTA)
-    yield _gradient("tanh-p2s/released", tanh, "p2s", "DHTA, 2,000 steps as released", _DHTA, _RELEASED)
+    yield _gradient("tanh", tanh, "away", "Tanh of the logits, away from the query's own code", _DHTA)
+    yield _gradient("tanh-p2p", tanh, "p2p", "Tanh of the logits, pulled to one item's code (P2P)", _DHTA)
+    yield _gradient("tanh-p2p/released", tanh, "p2p", "P2P, 2,000 steps, annealed as released", _DHTA, _RELEASED)
+    yield _gradient("tanh-p2s", tanh, "p2s", "Tanh of the logits, pulled to an anchor code (DHTA)", _DHTA)
+    yield _gradient("tanh-p2s/released", tanh, "p2s", "DHTA, 2,000 steps, annealed as released", _DHTA, _RELEASED)
     hag = "robusthash_attacks.gradient.hag:HAG"
     yield _gradient("hag", hag, "away", "Hamming-space adversarial generation, away from the query's own code", _HAG)
     released = {"steps": 2000, "step": "momentum", "step_size": 100 / 128, "scale": None}

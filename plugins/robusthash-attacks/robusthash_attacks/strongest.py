@@ -24,9 +24,10 @@ class Strongest(Ensemble):
         "center/steep",
         "mainstay/adaptive",
         "sdha",
+        "mainstay",
         "hinge-center",
     )  #: registered names of untargeted attacks, the strongest first
-    steps: int = 130  #: of each member, unless the run gives it its own
+    steps: int = 110  #: of each member, unless the run gives it its own
     restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
     broken: float = 0.002  #: a query within this of the worst possible headline metric counts as broken
     sparing: bool = True  #: whether members leave alone what earlier ones have broken, in the first try too
@@ -49,8 +50,15 @@ class Strongest(Ensemble):
         return frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})
 
     def given(self, member: str) -> Mapping[str, Any]:
-        """The number of steps; and to SDHA, which anneals its slope when it is alone, a fixed one."""
-        return {"steps": self.steps, **({"scale": 1.0} if member in ("sdha", "sdha-target") else {})}
+        """The number of steps; and slopes to members that have others when they are alone."""
+        return {"steps": self.steps, **_SLOPES.get(member, {})}
+
+
+_SLOPES: Mapping[str, Mapping[str, Any]] = {
+    "sdha": {"scale": 3.0},
+    "mainstay": {"scale": 5.0, "step": "adaptive"},
+    "sdha-target": {"scale": 1.0},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +106,7 @@ class StrongestTowards(Strongest):
         "tanh-p2s/adaptive",
         "hinge-p2s",
     )  #: registered names of targeted attacks, the strongest first
+    steps: int = 130  #: of each member, unless the run gives it its own
 
     @property
     def goal(self) -> Goal:

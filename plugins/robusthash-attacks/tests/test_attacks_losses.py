@@ -57,7 +57,7 @@ def test_tanh_gradient_is_the_formula(progress: float, slope: float) -> None:
     logits = torch.tensor([[2.0, -0.5, 0.25, -3.0]])
     aim = torch.tensor([[1.0, 1.0, -1.0, -1.0]])
     expected = -(slope / 4) * (1 - torch.tanh(slope * logits) ** 2) * aim
-    torch.testing.assert_close(gradient(Tanh(), logits, aim, progress), expected)
+    torch.testing.assert_close(gradient(Tanh(scale=None), logits, aim, progress), expected)
     torch.testing.assert_close(gradient(Tanh(scale=slope), logits, aim, 0.0), expected)
 
 
@@ -78,7 +78,9 @@ def test_hag_is_its_formula(progress: float, slope: float, margin: float, beta: 
     logits = torch.tensor([[0.2, -0.7, 3.0, -3.0, 0.4], [-1.0, 2.0, -4.0, 0.1, -0.1]])
     aim = torch.tensor([[-0.9, -0.3, -0.8, 0.6, 0.5], [0.1, -0.2, 0.3, -0.4, -0.5]])
     expected = [hag_by_hand(z, a, slope, margin, beta) for z, a in zip(logits.tolist(), aim.tolist(), strict=True)]
-    torch.testing.assert_close(HAG(margin=margin, beta=beta).loss(logits, aim, progress), torch.tensor(expected))
+    torch.testing.assert_close(
+        HAG(margin=margin, beta=beta, scale=None).loss(logits, aim, progress), torch.tensor(expected)
+    )
 
 
 @pytest.mark.parametrize(("u", "weight"), [(0.2, 1.0), (-0.4, 1.0), (-0.6, 0.0), (-0.5, 0.5)])
@@ -86,7 +88,7 @@ def test_hag_mask(u: float, weight: float) -> None:
     """With sgn h = +1 and t = 1/2 a bit is done below u = -1/2, and counts half where it stands exactly there."""
     logits = torch.atanh(torch.tensor([[u, 0.1]], dtype=torch.float64))
     margin = float((torch.tanh(logits[0, 0]) - 1).abs() - 1) if weight == 0.5 else 0.5  # 1/2, to the last bit
-    slope = gradient(HAG(beta=0.0, margin=margin), logits, torch.full_like(logits, -1.0), 0.99)[0]
+    slope = gradient(HAG(beta=0.0, margin=margin, scale=1.0), logits, torch.full_like(logits, -1.0), 0.99)[0]
     # Both bits have a share of the same similarity: the ratio of their slopes is the squared mask.
     tanh_slopes = 1 - torch.tanh(logits[0]) ** 2
     ratio = (slope[0] / tanh_slopes[0]) / (slope[1] / tanh_slopes[1])
@@ -108,8 +110,9 @@ def test_hag_flees_only() -> None:
 
 def test_hag_survives_a_mask_of_nothing() -> None:
     logits, aim = torch.full((1, 4), -20.0), torch.full((1, 4), -1.0)
-    assert HAG().loss(logits, aim, 0.95).tolist() == [1.0]
-    assert not gradient(HAG(), logits, aim, 0.95).any()
+    attack = HAG(scale=1.0)
+    assert attack.loss(logits, aim, 0.95).tolist() == [1.0]
+    assert not gradient(attack, logits, aim, 0.95).any()
 
 
 def test_hinge_by_hand() -> None:
@@ -122,7 +125,7 @@ def test_hinge_by_hand() -> None:
         Hinge(margin=0)
 
 
-@pytest.mark.parametrize("attack", [Center(), THA()], ids=repr)
+@pytest.mark.parametrize("attack", [Center(scale=1.0), THA(scale=1.0)], ids=repr)
 def test_center_and_tha_are_their_formula(attack: GradientAttack) -> None:
     logits, aim = torch.tensor([[2.0, -0.5]]), torch.tensor([[1.0, 1.0]])
     expected = -(math.tanh(2.0) - math.tanh(0.5)) / 2
@@ -138,26 +141,29 @@ def test_mainstay_by_hand() -> None:
     aim = torch.tensor([[1.0, -1.0, 1.0]], dtype=torch.float64)
     symmetric = ((0.2 - 2) * 0.2 + (-0.6 - 2) * -0.6) / 2
     released = -((0.2 + 2) * 0.2 + (-0.6 + 2) * -0.6) / 2
-    assert Mainstay().loss(logits, aim, 0.95).item() == pytest.approx(symmetric)
-    compatible = Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True)
+    assert Mainstay(scale=1.0).loss(logits, aim, 0.95).item() == pytest.approx(symmetric)
+    compatible = Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True, scale=1.0)
     assert compatible.loss(logits, aim, 0.95).item() == pytest.approx(released)
-    assert Mainstay(weighting=Weighting.PLAIN).loss(logits, aim, 0.95).item() == pytest.approx(-0.4 / 3)
+    assert Mainstay(weighting=Weighting.PLAIN, scale=1.0).loss(logits, aim, 0.95).item() == pytest.approx(-0.4 / 3)
 
 
 def test_mainstay_pulls_the_worst_bit_most_and_the_released_weights_least() -> None:
     logits, aim = torch.tensor([[-3.0, -0.2]], dtype=torch.float64), torch.ones(1, 2, dtype=torch.float64)
     relaxed = torch.tanh(logits)
-    pull = -gradient(Mainstay(), logits, aim, 0.95) / (1 - relaxed**2)
+    pull = -gradient(Mainstay(scale=1.0), logits, aim, 0.95) / (1 - relaxed**2)
     torch.testing.assert_close(pull, (2 - 2 * relaxed) / 2)
-    released = -gradient(Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True), logits, aim, 0.95) / (1 - relaxed**2)
+    released = -gradient(Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True, scale=1.0), logits, aim, 0.95) / (
+        1 - relaxed**2
+    )
     torch.testing.assert_close(released, (2 + 2 * relaxed) / 2)
     assert pull[0, 0] > pull[0, 1] > released[0, 1] > released[0, 0]
 
 
 def test_mainstay_survives_a_mask_of_nothing() -> None:
     logits, aim = torch.full((1, 4), 20.0), torch.ones(1, 4)
-    assert Mainstay().loss(logits, aim, 0.95).tolist() == [0.0]
-    assert not gradient(Mainstay(), logits, aim, 0.95).any()
+    attack = Mainstay(scale=1.0)
+    assert attack.loss(logits, aim, 0.95).tolist() == [0.0]
+    assert not gradient(attack, logits, aim, 0.95).any()
 
 
 @pytest.mark.parametrize("options", [{}, {"aim": Aim.TO_MAINSTAY, "weighting": Weighting.PLAIN}])
@@ -166,17 +172,18 @@ def test_released_weights_are_of_a_weighted_targeted_attack(options: dict[str, A
         Mainstay(saat_compat=True, **options)
 
 
+#: A relative slope is a constant in the gradient, and none for finite differences.
 LOSSES = [
     RNM(),
     RNM(alpha=0.3, p=3.0),
-    Tanh(),
-    HAG(beta=2.0),
+    Tanh(scale=None),
+    HAG(beta=2.0, scale=None),
     Hinge(),
-    Center(),
-    Mainstay(),
-    Mainstay(weighting=Weighting.PLAIN),
-    Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True),
-    THA(),
+    Center(scale=1.0),
+    Mainstay(scale=None),
+    Mainstay(weighting=Weighting.PLAIN, scale=None),
+    Mainstay(aim=Aim.TO_MAINSTAY, saat_compat=True, scale=None),
+    THA(scale=1.0),
 ]
 
 

@@ -52,7 +52,7 @@ def test_loss_is_its_formula(
 ) -> None:
     """The first query is related to the first two items, one of them its own code; the second to two and three."""
     monkeypatch.setattr(sdha, "_CHUNK", chunk)
-    attack = SDHA(targeted=targeted)
+    attack = SDHA(targeted=targeted, scale=None)
     wanted = torch.tensor([[1, 0, 0, 0], [0, 1, 0, 0]], dtype=torch.uint8)
     batch = toy_batch(SmallVictim(), size=2)
     batch = replace(batch, labels=wanted, targets=wanted)
@@ -68,7 +68,7 @@ def test_loss_is_its_formula(
 @pytest.mark.parametrize("targeted", [False, True])
 @pytest.mark.parametrize("progress", [0.0, 0.95])
 def test_gradient_agrees_with_finite_differences(targeted: bool, progress: float) -> None:
-    attack = SDHA(targeted=targeted)
+    attack = SDHA(targeted=targeted, scale=None)
     batch = toy_batch(SmallVictim(), size=4)
     context = toy_context(SmallVictim(bits=8))
     weigh = attack._weigher(batch, context)
@@ -91,7 +91,7 @@ def test_a_query_related_to_nothing_flees_its_own_code() -> None:
     assert context.bank is not None
     own = victim.codes(batch.inputs)
     mine = replace(context, bank=CodeBank(codes=own, labels=torch.eye(4, dtype=torch.uint8)[:3]))
-    attack = SDHA()
+    attack = SDHA(scale=1.0)
     logits = torch.randn(3, 16, generator=torch.Generator().manual_seed(0))
     found = attack.loss(logits, 0.95, attack._weigher(lonely, mine))
     expected = [by_hand(logits[row].tolist(), own[[row and 0]].tolist(), targeted=False, slope=1) for row in (0, 1)]

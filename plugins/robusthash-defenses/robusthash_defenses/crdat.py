@@ -27,7 +27,7 @@ class CRDAT(AdversarialTraining):
     distils: ClassVar[bool] = True
 
     weight: float = 1.0  #: of the teacher's codes
-    features: float = 1.0  #: weight of the teacher's features, for models in layers alone
+    features: float = 10.0  #: weight of the teacher's features, for models in layers alone
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from robusthash.allocation import keep_freed_memory
 from robusthash.contracts import FinishedShard, ShardTask, Work
 from robusthash.errors import RobustHashError, StorageError
 
@@ -49,6 +50,7 @@ class Surroundings:
                 hint="run in a folder that all machines of the cluster see, as the cache and the data must be",
             ) from error
         sys.path += [one for one in self.path if one not in sys.path]
+        keep_freed_memory()
         torch.set_num_threads(self.threads)
 
 

@@ -1,8 +1,9 @@
-"""What a command computes on, told once, and a GPU that is there and not used."""
+"""What a command computes on: told once, with a GPU that is there and not used, before it begins to."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from robusthash.allocation import keep_freed_memory
 from robusthash.cli.output.lines import line
 from robusthash.devices import find_device
 
@@ -13,7 +14,7 @@ _DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))  #: of NVIDIA on Linux, an
 
 
 def tell_device(name: str, *, quiet: bool) -> None:
-    """Says on standard error what is computed on, and how a GPU that is not used could be.
+    """Says on standard error what is computed on, and how a GPU that is not used could be. This process will compute.
 
     Args:
         name: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``, as the user asked for it.
@@ -23,6 +24,7 @@ def tell_device(name: str, *, quiet: bool) -> None:
         UsageError: the device is not there: before anything heavy.
     """
     device = find_device(name)
+    keep_freed_memory()
     if quiet:
         return
     line(f"device: {_described(device)}", err=True)

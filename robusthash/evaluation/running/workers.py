@@ -15,6 +15,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 
 import torch
 
+from robusthash.allocation import keep_freed_memory
 from robusthash.boundary import blaming, foreign, told
 from robusthash.contracts import FinishedShard, Running, ShardTask
 from robusthash.errors import RobustHashError, StorageError, UsageError
@@ -206,6 +207,7 @@ def _serve(make: bytes, pipe: Connection, threads: int) -> None:
     """Serves tasks in a worker process, until it is terminated or its parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this process
     end_with_parent()
+    keep_freed_memory()
     torch.set_num_threads(threads)
     pipe.send(None)
     work: Callable[[ShardTask], FinishedShard] | None = None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Scale, Start, check_scale, relaxed
+from robusthash.adversary import Aim, GradientAttack, Scale, Slope, Start, check_scale, relaxed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class Center(GradientAttack):
 
     aim: Aim = Aim.CENTRE  #: the code to reach
     start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
-    scale: Scale = 1.0  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
+    scale: Scale = Slope.RELATIVE  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
 
     def __post_init__(self) -> None:
         super().__post_init__()

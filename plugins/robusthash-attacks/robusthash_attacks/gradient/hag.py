@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Scale, check_scale, relaxed
+from robusthash.adversary import Aim, GradientAttack, Scale, Slope, check_scale, relaxed
 from robusthash.contracts import AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
@@ -22,7 +22,7 @@ class HAG(GradientAttack):
 
     margin: float = 0.5  #: t: a bit counts as flipped once u is within t of the opposite sign
     beta: float = 1.0  #: weight of the bit balance
-    scale: Scale = None  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
+    scale: Scale = Slope.RELATIVE  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Scale, Start, check_scale, relaxed
+from robusthash.adversary import Aim, GradientAttack, Scale, Slope, Start, check_scale, relaxed
 from robusthash.errors import OptionError
 
 
@@ -27,7 +27,7 @@ class Mainstay(GradientAttack):
     aim: Aim = Aim.MAINSTAY  #: the code to reach
     start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
     weighting: Weighting = Weighting.WEIGHTED  #: how much each bit counts
-    scale: Scale = None  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
+    scale: Scale = Slope.RELATIVE  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
     saat_compat: bool = False  #: weights of a targeted attack as released: the worst bits get the least
 
     def __post_init__(self) -> None:

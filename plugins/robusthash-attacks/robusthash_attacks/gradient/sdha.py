@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Scale, Step, check_scale, relaxed, step_rule
+from robusthash.adversary import Scale, Slope, Step, check_scale, relaxed, step_rule
 from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import binarise, sign
@@ -34,7 +34,7 @@ class SDHA(Attack):
     step_size: float = 0.01  #: learning rate of Adam, as a share of the box
     sigma: float | None = None  #: steepness of the logistic function; none is 5, or 10 if targeted
     z: float | None = None  #: items weigh (distance)^-z; none is 1/2, or -3/10 if targeted: far codes weigh more
-    scale: Scale = None  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
+    scale: Scale = Slope.RELATIVE  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
     weight: float = 25.0  #: of the codes' term, relative to the image's mean squared error
 
     def __post_init__(self) -> None:

@@ -41,7 +41,7 @@ class EnsembleContract(PluginObjectContract):
         """No less, or a member would miss it; and no more, or it would be refused where it works."""
         assert ensemble.needs == frozenset().union(*(member.needs for member in _members(ensemble)))
         if spec is not None:
-            assert (spec.needs, spec.goals) == (ensemble.needs, {ensemble.goal})
+            assert (spec.needs, spec.goals) == (ensemble.needs, frozenset({ensemble.goal}))
 
     def test_it_works_where_all_its_members_do(self, ensemble: Ensemble, spec: AttackSpec | None) -> None:
         """Its distances and norms are among those of each member."""
