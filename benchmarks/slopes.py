@@ -4,7 +4,8 @@
 
 Per attack and slope, MAP (t-MAP of a targeted attack) and the paired difference to the first slope, with a 95 %
 bootstrap interval over the queries; MAP is the lower the stronger, t-MAP the higher. Names with the same beginning, as
-`mainstay-target` and `mainstay-target/saat`, are compared with the first of them. `none` anneals, `relative` follows the logits; `2x` is 2
+`mainstay-target` and `mainstay-target/saat`, are compared with the first of them. `none` anneals,
+`relative` follows the logits; `2x` is 2
 over the mean size of the clean queries' logits, so that tanh is as steep on a victim with large logits as on one with
 small ones.
 """
