@@ -1,10 +1,11 @@
 """Measures what the slope of tanh does to each attack whose loss has one, on one victim.
 
-    python benchmarks/slopes.py [--attacks hag sdha ...] [--slopes none 1 3 2x] [--dataset digits] ...
+    python benchmarks/slopes.py [--attacks hag sdha ...] [--slopes none 1 3 relative 2x] [--dataset digits] ...
 
 Per attack and slope, MAP (t-MAP of a targeted attack) and the paired difference to the first slope, with a 95 %
 bootstrap interval over the queries; MAP is the lower the stronger, t-MAP the higher. Names with the same beginning, as
-`mainstay-target` and `mainstay-target/saat`, are compared with the first of them. `none` anneals; `2x` is 2
+`mainstay-target` and `mainstay-target/saat`, are compared with the first of them. `none` anneals,
+`relative` follows the logits; `2x` is 2
 over the mean size of the clean queries' logits, so that tanh is as steep on a victim with large logits as on one with
 small ones.
 """
@@ -25,7 +26,7 @@ ATTACKS = (
     *("tanh", "hag", "center", "mainstay", "sdha", "tanh-p2p", "tanh-p2s", "tha", "sdha-target"),
     *("mainstay-target", "mainstay-target/saat"),
 )
-SLOPES = ("none", "0.3", "1", "3", "10", "2x", "5x")
+SLOPES = ("none", "0.3", "1", "3", "10", "relative")
 
 
 def size_of_logits(stage: Stage) -> float:
