@@ -59,7 +59,7 @@ def forward(network: nn.Module, images: Tensor) -> None:
 
 def gradient(network: nn.Module, images: Tensor) -> None:
     """One pass of an attack."""
-    network(images.clone().requires_grad_(requires_grad=True)).sum().backward()
+    network(images.clone().requires_grad_()).sum().backward()
 
 
 def seconds(
