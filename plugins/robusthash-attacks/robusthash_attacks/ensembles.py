@@ -10,10 +10,10 @@ _AWAY = frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK
 _TOWARDS = frozenset({Capability.GRADIENTS, Capability.ANCHORS, Capability.CODE_BANK})
 
 _FAST: dict[Goal, tuple[str, ...]] = {
-    Goal.UNTARGETED: ("center/adaptive", "mainstay/steep", "center/steep", "mainstay/adaptive"),
+    Goal.UNTARGETED: ("mainstay/adaptive", "center/adaptive", "mainstay/steep", "hag/adaptive"),
     Goal.TARGETED: ("sdha-target", "mainstay-target/steep", "tanh-p2s/steep"),
 }  #: the members that add most
-_THOROUGH: dict[str, Any] = {"steps": 200, "restarts": 4}
+_THOROUGH: dict[str, Any] = {"steps": 300, "restarts": 4}
 
 
 def ensembles() -> Iterator[AttackSpec]:

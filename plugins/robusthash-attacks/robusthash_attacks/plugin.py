@@ -34,11 +34,11 @@ _TARGETED = {"p2p", "p2s", "to-mainstay", "learnt"}  #: aims that pull to a targ
 #: 2,000 steps along the L2-normalised gradient with an annealed slope, as released for P2P and DHTA.
 _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0, "scale": None}
 
-#: Fixed slopes of tanh, with steps that shrink where they stop helping: the end of each summary, and the options. A
-#: slope of 3 is the stronger one where logits are small, as those of hardened models are, and 1 where they are not.
-_SLOPES: dict[str, tuple[str, dict[str, Any]]] = {
-    "adaptive": ("a slope of 1 and adaptive steps", {"scale": 1.0, "step": "adaptive"}),
-    "steep": ("a slope of 3 and adaptive steps", {"scale": 3.0, "step": "adaptive"}),
+#: Steps that shrink where they stop helping, with the default slope and with a fixed one: the end of each summary, and
+#: the options.
+_ADAPTIVE: dict[str, tuple[str, dict[str, Any]]] = {
+    "adaptive": ("adaptive steps", {"step": "adaptive"}),
+    "steep": ("a slope of 3 and adaptive steps", {"step": "adaptive", "scale": 3.0}),
 }
 
 #: Transfer presets: the end of each summary, and the engine's options. All start at the clean image, and anneal.
@@ -122,13 +122,15 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     for preset, (what, options) in _TRANSFER.items():
         summary, released = f"SAAT's attack, {what}", {"start": "zero", "scale": None}
         yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, released | options)
-    for name, factory, aim, what, paper in (
-        ("center", center, "centre", "CgAT's attack", _CGAT),
-        ("mainstay", mainstay, "mainstay", "SAAT's attack", _SAAT),
-        ("tanh-p2s", tanh, "p2s", "DHTA", _DHTA),
-        ("mainstay-target", mainstay, "to-mainstay", "SAAT's targeted attack", _SAAT),
+    for name, factory, aim, what, paper, presets in (
+        ("hag", hag, "away", "HAG", _HAG, ("adaptive",)),
+        ("center", center, "centre", "CgAT's attack", _CGAT, ("adaptive",)),
+        ("mainstay", mainstay, "mainstay", "SAAT's attack", _SAAT, _ADAPTIVE),
+        ("tanh-p2s", tanh, "p2s", "DHTA", _DHTA, _ADAPTIVE),
+        ("mainstay-target", mainstay, "to-mainstay", "SAAT's targeted attack", _SAAT, _ADAPTIVE),
     ):
-        for preset, (how, options) in _SLOPES.items():
+        for preset in presets:
+            how, options = _ADAPTIVE[preset]
             yield _gradient(f"{name}/{preset}", factory, aim, f"{what}, with {how}", paper, options)
     yield _gradient(
         "tha",

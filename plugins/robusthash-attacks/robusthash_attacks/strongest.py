@@ -19,15 +19,13 @@ class Strongest(Ensemble):
     """
 
     members: tuple[str, ...] = (
+        "mainstay/adaptive",
         "center/adaptive",
         "mainstay/steep",
-        "center/steep",
-        "mainstay/adaptive",
+        "hag/adaptive",
         "sdha",
-        "mainstay",
-        "hinge-center",
     )  #: registered names of untargeted attacks, the strongest first
-    steps: int = 110  #: of each member, unless the run gives it its own
+    steps: int = 150  #: of each member, unless the run gives it its own
     restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
     broken: float = 0.002  #: a query within this of the worst possible headline metric counts as broken
     sparing: bool = True  #: whether members leave alone what earlier ones have broken, in the first try too
@@ -49,16 +47,9 @@ class Strongest(Ensemble):
         """Gradients, the queries' labels, and the train split's codes."""
         return frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})
 
-    def given(self, member: str) -> Mapping[str, Any]:
-        """The number of steps; and slopes to members that have others when they are alone."""
-        return {"steps": self.steps, **_SLOPES.get(member, {})}
-
-
-_SLOPES: Mapping[str, Mapping[str, Any]] = {
-    "sdha": {"scale": 3.0},
-    "mainstay": {"scale": 5.0, "step": "adaptive"},
-    "sdha-target": {"scale": 1.0},
-}
+    def given(self, member: str) -> Mapping[str, Any]:  # noqa: ARG002 - all have the same number of steps
+        """The number of steps."""
+        return {"steps": self.steps}
 
 
 @dataclass(frozen=True, kw_only=True)
