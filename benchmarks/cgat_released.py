@@ -123,6 +123,10 @@ PACKAGE: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+#: slopes of tanh as they were when the attacks were released: none anneals
+SLOPES: dict[str, dict[str, Any]] = {"hag": {"scale": None}, "center": {"scale": 1.0}}
+
+
 class Place:
     """A victim of one seed, its data, and the objective that its hardening keeps.
 
@@ -170,7 +174,7 @@ class Place:
         bank = CodeBank(codes=known, labels=self.data.train.labels)
         found = [images]
         for name, epsilon in product(self.options.attack, self.options.epsilon):
-            attack = rh.attack(name, steps=self.options.steps)
+            attack = rh.attack(name, steps=self.options.steps, **SLOPES.get(name, {}))
             found.append(attack(model, images, epsilon=epsilon, labels=labels, bank=bank).inputs)
         return [float(rh.metrics.map(model.codes(one), labels, codes, self.data.database.labels)) for one in found]
 
