@@ -108,7 +108,7 @@ def test_the_shortest_owner_is_shown(host: PluginHost, capsys: pytest.CaptureFix
     assert run(["plugins", "show", "fpad"]) == 0
     told = capsys.readouterr().out
     assert "set with: -o attack:fpad.aim=" in told
-    assert "set with: -o defense:fpad.epsilon=" in told
+    assert "set with: -o defense:fpad.epochs=" in told
 
 
 SUITE = """

@@ -84,7 +84,8 @@ def descend(
     for step in range(schedule.steps + 1):
         last = step == schedule.steps
         point = clean + delta
-        delivered = threat.deliver(point, clean).requires_grad_(not last and not gradients.elsewhere)
+        # Inputs without levels are delivered as they are: the point itself, which has to stay outside of any graph.
+        delivered = threat.deliver(point, clean).detach().requires_grad_(not last and not gradients.elsewhere)
         logits = surrogate(delivered)
         distance = distance_to(aim if aim.ndim == 2 else aim[:, 0], logits, surrogate.space)
         _remember(best, active, delta, distance, keep_best=schedule.keep_best)

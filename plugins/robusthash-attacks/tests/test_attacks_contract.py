@@ -107,8 +107,9 @@ class TestEveryGradientAttack(Announced, GradientAttackContract):
 
     @pytest.fixture(autouse=True)
     def _averages(self, spec: AttackSpec) -> None:
-        # Averaged over resized images, it is no longer the gradient of the delivered one.
-        self.turns_every_bit = "diversity" not in spec.options
+        # Averaged over resized images, it is no longer the gradient of the delivered one. HAG's loss jumps as bits
+        # leave its mask, and adaptive steps stop short on it.
+        self.turns_every_bit = "diversity" not in spec.options and spec.name != "hag/adaptive"
 
 
 class TestEveryOtherAttack(Announced, AttackContract):
