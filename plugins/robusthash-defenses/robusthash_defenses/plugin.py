@@ -1,18 +1,11 @@
 """What this distribution offers; importable without torch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from robusthash import hookimpl
 from robusthash.specs import DefenseSpec
 
-_CGAT = "robusthash_defenses.cgat:CgAT"
-_CGAT_PAPER = "wang2023cgat"
-_SAAT = "robusthash_defenses.saat:SAAT"
-_SAAT_PAPER = "yuan2023semantic"
-_ATRDH = "robusthash_defenses.atrdh:ATRDH"
-_ATRDH_PAPER = "wang2021targeted"
-_CRDAT_PAPER = "zhu2025crdat"
 _FAST = {"steps": 3, "epochs": 10}
 
 # Common to the three repositories: 7 steps of 2/255 within 8/255 on a model in training mode, and a learning rate that
@@ -56,11 +49,17 @@ def robusthash_defenses() -> Iterator[DefenseSpec]:
     yield from _fare()
 
 
-def _comdefend() -> Iterator[DefenseSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
-        factory = "robusthash_defenses.comdefend:ComDefend"
-        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper="jia2019comdefend")
+def _presets(factory: str, paper: str) -> Callable[[str, str, dict[str, Any]], DefenseSpec]:
+    """Makes the specs of a method's presets, of their names, summaries and options."""
 
+    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
+        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper=paper)
+
+    return preset
+
+
+def _comdefend() -> Iterator[DefenseSpec]:
+    preset = _presets("robusthash_defenses.comdefend:ComDefend", "jia2019comdefend")
     yield preset(
         "comdefend", "Compresses and decodes the inputs by trained networks, with gradients for adaptive attacks", {}
     )
@@ -76,9 +75,7 @@ def _comdefend() -> Iterator[DefenseSpec]:
 
 
 def _cgat() -> Iterator[DefenseSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
-        return DefenseSpec(name=name, factory=_CGAT, summary=summary, options=options, paper=_CGAT_PAPER)
-
+    preset = _presets("robusthash_defenses.cgat:CgAT", "wang2023cgat")
     yield preset("cgat", "Adversarial training on images pushed away from the centre code of their label", {})
     yield preset("cgat/fast", "CgAT with 3 inner steps and a third of the epochs", _FAST)
     yield preset(
@@ -89,9 +86,7 @@ def _cgat() -> Iterator[DefenseSpec]:
 
 
 def _saat() -> Iterator[DefenseSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
-        return DefenseSpec(name=name, factory=_SAAT, summary=summary, options=options, paper=_SAAT_PAPER)
-
+    preset = _presets("robusthash_defenses.saat:SAAT", "yuan2023semantic")
     yield preset("saat", "Adversarial training on images pushed away from the mainstay code of their label", {})
     yield preset("saat/fast", "SAAT with 3 inner steps and half the epochs", _FAST)
     yield preset(
@@ -102,9 +97,7 @@ def _saat() -> Iterator[DefenseSpec]:
 
 
 def _atrdh() -> Iterator[DefenseSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
-        return DefenseSpec(name=name, factory=_ATRDH, summary=summary, options=options, paper=_ATRDH_PAPER)
-
+    preset = _presets("robusthash_defenses.atrdh:ATRDH", "wang2021targeted")
     yield preset("atrdh", "Adversarial training on images pulled to learnt codes of other labels", {})
     yield preset("atrdh/fast", "ATRDH with 3 inner steps and a third of the epochs", _FAST)
     released = _RELEASED | {"lr": 1e-4, "epochs": 100, "width": 4096}
@@ -113,19 +106,13 @@ def _atrdh() -> Iterator[DefenseSpec]:
 
 
 def _trades() -> Iterator[DefenseSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
-        factory = "robusthash_defenses.trades:TRADES"
-        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper="zhang2019theoretically")
-
+    preset = _presets("robusthash_defenses.trades:TRADES", "zhang2019theoretically")
     yield preset("trades", "Adversarial training on images whose codes diverge most from the clean ones", {})
     yield preset("trades/fast", "TRADES with 3 inner steps and a third of the epochs", _FAST)
 
 
 def _crdat() -> Iterator[DefenseSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
-        factory = "robusthash_defenses.crdat:CRDAT"
-        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper=_CRDAT_PAPER)
-
+    preset = _presets("robusthash_defenses.crdat:CRDAT", "zhu2025crdat")
     yield preset(
         "crdat", "Adversarial training of a student of the clean model's codes and features, without labels", {}
     )
@@ -133,10 +120,7 @@ def _crdat() -> Iterator[DefenseSpec]:
 
 
 def _fare() -> Iterator[DefenseSpec]:
-    def preset(name: str, summary: str, options: dict[str, Any]) -> DefenseSpec:
-        factory = "robusthash_defenses.fare:FARE"
-        return DefenseSpec(name=name, factory=factory, summary=summary, options=options, paper="schlarmann2024robust")
-
+    preset = _presets("robusthash_defenses.fare:FARE", "schlarmann2024robust")
     yield preset(
         "fare", "Adversarial training that keeps the outputs of clean images on attacked ones, without labels", {}
     )
