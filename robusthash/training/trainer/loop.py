@@ -1,9 +1,8 @@
 """The training loop: minimises any loss of a model's batches, and resumes after an interruption."""
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +12,6 @@ from robusthash.contracts import (
     ALONE,
     CrossModalObjective,
     EpochWatch,
-    LossStep,
     Objective,
     Progress,
     Randomness,
@@ -22,29 +20,26 @@ from robusthash.contracts import (
     Split,
     Team,
     TrainingReport,
-    TrainStep,
     seeded,
     silent,
     towers_of,
     unwatched,
 )
 from robusthash.errors import TrainingError, UsageError
-from robusthash.files.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
+from robusthash.files.snapshots import SNAPSHOT_SECONDS
 from robusthash.files.storage import digest
-from robusthash.files.tensors import prefixed, under
 from robusthash.training.networks import weights_digest
-from robusthash.training.trainer.average import Average
 from robusthash.training.trainer.batches import batch_count, batches
 from robusthash.training.trainer.crossmodal import CrossModalStep
 from robusthash.training.trainer.frozen import Model, frozen_parts, on_features, take_back
 from robusthash.training.trainer.objective import ObjectiveStep
-from robusthash.training.trainer.optimizers import learning_rate, make_optimizer, set_learning_rate
+from robusthash.training.trainer.optimizers import learning_rate, set_learning_rate
 from robusthash.training.trainer.precision import computing_in
 from robusthash.training.trainer.probing import probe, refuse_collapsed
 from robusthash.training.trainer.sharing import Sharing
-from robusthash.training.trainer.snapshot import Position, TeamSnapshots, optimizer_state, restore_optimizer
+from robusthash.training.trainer.snapshot import TeamSnapshots
+from robusthash.training.trainer.state import AnyStep, Position, TrainingState
 
-AnyStep = LossStep[Any]  #: whose model has one tower or several
 PROBES = 5  #: number of probes in a training, including the last
 
 
@@ -99,43 +94,30 @@ def train(
     identity = training_identity(model, step, recipe, split, seed, processes=team.size)
     model.to(device)
     model, split = on_features(model, split, recipe, needed=step.reads, device=device, progress=progress)
-    position = Position()
-    step.start(model, split, _step(model, recipe, position), device)
-    optimizer, average = make_optimizer(recipe, model, step.parameters()), Average(model, recipe.average)
+    step.start(model, split, Position().step(model, recipe), device)
+    state = TrainingState(model, step, recipe)
     snapshots = TeamSnapshots(partial, identity, team=team, seconds=partial_seconds)
     found = snapshots.load()
     if found is not None:
-        position = _restore(found, model, optimizer, average, step, device)
+        state.restore(found, device)
     with Sharing(step.shareable(model), team, Randomness(seed=seed, purpose="train-dropout")).sharing() as shared:
-        while position.epochs < recipe.epochs:
-            position = _epoch(
-                model,
-                step,
-                recipe,
-                split,
-                optimizer,
-                average,
-                shared,
-                position,
-                seed=seed,
-                device=device,
-                progress=progress,
-            )
-            if _probe_due(position.epochs, recipe.epochs):
-                with average.applied():
-                    taken = probe(model, split, seed=seed, epoch=position.epochs, device=device)
-                position = replace(position, probes=(*position.probes, taken))
-            _tell(watch, position, recipe)
+        while state.position.epochs < recipe.epochs:
+            _epoch(state, split, shared, seed=seed, device=device, progress=progress)
+            if _probe_due(state.position.epochs, recipe.epochs):
+                with state.average.applied():
+                    state.record(probe(model, split, seed=seed, epoch=state.position.epochs, device=device))
+            _tell(watch, state.position, recipe)
             if snapshots.due:
-                _save(snapshots, model, optimizer, average, step, position)
-    average.deliver()
+                state.save(snapshots)
+    state.average.deliver()
     step.finish(model)
     take_back(whole, model)
+    reached = state.position
     if step.labelled:
-        refuse_collapsed(position.probes[-1], model.space.size)
+        refuse_collapsed(reached.probes[-1], model.space.size)
     whole.eval()
     return TrainingReport(
-        epochs=position.epochs, iterations=position.iterations, losses=position.losses, probes=position.probes
+        epochs=reached.epochs, iterations=reached.iterations, losses=reached.losses, probes=reached.probes
     )
 
 
@@ -173,25 +155,14 @@ def training_identity(
 
 
 def _epoch(
-    model: Model,
-    loss: AnyStep,
-    recipe: Recipe,
-    split: Split,
-    optimizer: torch.optim.Optimizer,
-    average: Average,
-    shared: Sharing,
-    position: Position,
-    *,
-    seed: int,
-    device: torch.device,
-    progress: Progress,
-) -> Position:
-    epoch, count = position.epochs, batch_count(len(split), recipe.batch_size)
-    iterations = position.iterations
+    state: TrainingState, split: Split, shared: Sharing, *, seed: int, device: torch.device, progress: Progress
+) -> None:
+    model, recipe, optimizer, begun = state.model, state.recipe, state.optimizer, state.position
+    epoch, count = begun.epochs, batch_count(len(split), recipe.batch_size)
     total = 0.0
-    known = f", MAP {position.probes[-1].map:.3f} within the train split" if position.probes else ""
+    known = f", MAP {begun.probes[-1].map:.3f} within the train split" if begun.probes else ""
     modalities = sorted(towers_of(model))
-    trained = [one for group in optimizer.param_groups for one in group["params"]]
+    trained = list(state.trained)
     shared.begin(epoch)
     model.train()
     for part in frozen_parts(model, recipe):
@@ -202,18 +173,14 @@ def _epoch(
         for number, batch in enumerate(read, start=1):
             set_learning_rate(optimizer, learning_rate(recipe, epoch, batch=number - 1, batches=count))
             optimizer.zero_grad()
-            value = loss.loss(model, batch, _step(model, recipe, position, iterations))
+            value = state.loss.loss(model, batch, state.step)
             where = f"epoch {epoch + 1}/{recipe.epochs}"
-            total += _finite(_scalar(value, loss), f"{where}, batch {number}/{count}")
+            total += _finite(_scalar(value, state.loss), f"{where}, batch {number}/{count}")
             torch.autograd.backward(value)
             shared.reduce(trained)
-            optimizer.step()
-            iterations += 1
-            average.update(iterations)
+            state.update()
             progress(epoch * count + number, recipe.epochs * count, f"{where}, loss {total / number:.4f}{known}")
-    return Position(
-        epochs=epoch + 1, iterations=iterations, losses=(*position.losses, total / count), probes=position.probes
-    )
+    state.finish_epoch(total / count)
 
 
 def _scalar(value: object, loss: AnyStep) -> Tensor:
@@ -245,11 +212,6 @@ def _finite(loss: Tensor, where: str) -> float:
     return value
 
 
-def _step(model: Model, recipe: Recipe, position: Position, iterations: int | None = None) -> TrainStep:
-    made = position.iterations if iterations is None else iterations
-    return TrainStep(epoch=position.epochs, epochs=recipe.epochs, iteration=made, bits=model.space.size)
-
-
 def _probe_due(epochs: int, total: int) -> bool:
     return epochs == total or epochs % max(1, total // PROBES) == 0
 
@@ -264,36 +226,3 @@ def _require_fit(model: Model, split: Split) -> None:
             )
     if len(split) < 2:
         raise UsageError(f"the train split has {len(split)} items", hint="pairs need at least 2")
-
-
-def _save(
-    snapshots: Snapshots,
-    model: Model,
-    optimizer: torch.optim.Optimizer,
-    average: Average,
-    loss: AnyStep,
-    position: Position,
-) -> None:
-    moments, scalars = optimizer_state(optimizer)
-    tensors = {
-        **prefixed("model", model.state_dict()),
-        **prefixed("optimizer", moments),
-        **prefixed("average", average.state()),
-        **prefixed("loss", loss.state()),
-    }
-    snapshots.save(tensors, {"position": position.plain(), "scalars": scalars})
-
-
-def _restore(
-    snapshot: Snapshot,
-    model: Model,
-    optimizer: torch.optim.Optimizer,
-    average: Average,
-    loss: AnyStep,
-    device: torch.device,
-) -> Position:
-    model.load_state_dict(under("model", snapshot.tensors))
-    restore_optimizer(optimizer, under("optimizer", snapshot.tensors), snapshot.about["scalars"])
-    average.restore(under("average", snapshot.tensors))
-    loss.restore({name: tensor.to(device) for name, tensor in under("loss", snapshot.tensors).items()})
-    return Position.of(snapshot.about["position"])

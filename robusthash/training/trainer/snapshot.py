@@ -1,51 +1,14 @@
-"""The state of an unfinished training, as tensors and plain values."""
+"""Snapshots of a team of processes, and an optimiser's state as tensors and plain values."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from robusthash.contracts import Team, TrainProbe
+from robusthash.contracts import Team
 from robusthash.files.snapshots import SNAPSHOT_SECONDS, Snapshot, Snapshots
-
-
-@dataclass(frozen=True, kw_only=True)
-class Position:
-    """How far a training has come.
-
-    Attributes:
-        epochs: number of finished epochs.
-        iterations: number of optimiser steps.
-        losses: mean loss of each finished epoch.
-        probes: probes so far.
-    """
-
-    epochs: int = 0
-    iterations: int = 0
-    losses: tuple[float, ...] = ()
-    probes: tuple[TrainProbe, ...] = ()
-
-    def plain(self) -> dict[str, Any]:
-        """The position as JSON values."""
-        return asdict(self)
-
-    @classmethod
-    def of(cls, values: dict[str, Any]) -> Self:
-        """Inverse of :meth:`plain`.
-
-        Raises:
-            KeyError: a value is missing.
-            TypeError: a value has the wrong type.
-        """
-        return cls(
-            epochs=values["epochs"],
-            iterations=values["iterations"],
-            losses=tuple(values["losses"]),
-            probes=tuple(TrainProbe(**probe) for probe in values["probes"]),
-        )
 
 
 class TeamSnapshots(Snapshots):
