@@ -126,12 +126,13 @@ def specs(kind: str) -> str:
 
 def options(path: str) -> str:
     """All options of a class."""
-    return _options(_class(path), inherited=True)
+    return _options(_class(path))
 
 
-def own_options(path: str) -> str:
-    """The options that a class adds to those of its base."""
-    return _options(_class(path), inherited=False)
+def own_options(paths: str) -> str:
+    """The options that a class adds to those of a base, which is named after it; by default its first one."""
+    cls, *bases = map(_class, paths.split())
+    return _options(cls, beside=bases[0] if bases else cls.__bases__[0])
 
 
 def metrics(_argument: str) -> str:
@@ -233,8 +234,8 @@ def _class(path: str) -> type:
     return found
 
 
-def _options(cls: type, *, inherited: bool) -> str:
-    known = set() if inherited else {entry.name for base in cls.__mro__[1:2] for entry in fields(base)}
+def _options(cls: type, *, beside: type | None = None) -> str:
+    known = set() if beside is None else {entry.name for entry in fields(beside)}
     rows = [
         [f"`{one.name}`", "required" if one.required else f"`{_text(one.default)}`", one.type, one.doc]
         for one in describe(cls)

@@ -1,7 +1,7 @@
 """The gradient engine, its starts, step rules, aims, targets, and the probe of a victim."""
 
 from robusthash.adversary.aims import Aim, find_aim
-from robusthash.adversary.annealing import Scale, Slope, annealed_scale, check_scale, relaxed
+from robusthash.adversary.annealing import Scale, Slope, Sloped, annealed_scale, relaxed
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.gradient import GradientAttack
 from robusthash.adversary.nearness import distance_to
@@ -18,6 +18,7 @@ __all__ = [
     "Scale",
     "Schedule",
     "Slope",
+    "Sloped",
     "Smoother",
     "Smoothing",
     "Start",
@@ -27,7 +28,6 @@ __all__ = [
     "VictimProbe",
     "anchor_codes",
     "annealed_scale",
-    "check_scale",
     "descend",
     "distance_to",
     "find_aim",

@@ -1,11 +1,13 @@
 """The slope of tanh in losses on relaxed codes: fixed, annealed as in P2P, DHTA and HAG, or made to fit the logits."""
 
 import math
+from dataclasses import dataclass
 from enum import StrEnum
 
 import torch
 from torch import Tensor
 
+from robusthash.contracts import Attack
 from robusthash.errors import OptionError
 
 _SCALES = (0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
@@ -66,13 +68,27 @@ def _relative(logits: Tensor) -> Tensor:
     return torch.tanh(slope * fixed) + slope * 4 * far / (1 + far) ** 2 * (logits - fixed)
 
 
-def check_scale(scale: Scale) -> None:
-    """Refuses a slope that is no positive number. For ``__post_init__`` of an attack with the option ``scale``.
+@dataclass(frozen=True, kw_only=True)
+class Sloped(Attack):
+    """An attack whose loss is made of relaxed codes, ``tanh(a f)``: the option of their slope.
+
+    A class names it before what else it is: ``class Mine(Sloped, GradientAttack)``.
 
     Raises:
-        OptionError: it is zero, negative, infinite or no number.
+        OptionError: the slope is zero, negative, infinite or no number.
     """
-    if scale is not None and not isinstance(scale, Slope) and not 0 < scale < math.inf:
-        raise OptionError(
-            f"scale={scale}", hint="a positive slope of tanh, such as 1; relative to fit the logits; none to anneal it"
-        )
+
+    scale: Scale = Slope.RELATIVE  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        scale = self.scale
+        if scale is not None and not isinstance(scale, Slope) and not 0 < scale < math.inf:
+            raise OptionError(
+                f"scale={scale}",
+                hint="a positive slope of tanh, such as 1; relative to fit the logits; none to anneal it",
+            )
+
+    def relaxed(self, logits: Tensor, progress: float) -> Tensor:
+        """The relaxed codes of logits, as :func:`relaxed` makes them: (n, bits) float in [-1, 1]."""
+        return relaxed(logits, self.scale, progress)

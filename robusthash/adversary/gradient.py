@@ -54,6 +54,7 @@ class GradientAttack(Attack):
     passes: int = 1  #: number of passes of each view to average over, for randomised models (EOT)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._read_random_start()
         if self.steps < 1 or self.restarts < 1:
             raise OptionError(f"steps={self.steps}, restarts={self.restarts}", hint="both must be at least 1")

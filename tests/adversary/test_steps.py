@@ -1,12 +1,13 @@
 """Step rules against torch's optimisers and against hand-computed steps; the annealing table."""
 
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Slope, Step, annealed_scale, check_scale, relaxed, step_rule
+from robusthash.adversary import GradientAttack, Slope, Sloped, Step, annealed_scale, relaxed, step_rule
 from robusthash.errors import OptionError
 
 SIZE = 0.01
@@ -107,13 +108,25 @@ def test_a_fixed_slope_does_not_anneal(scale: float | None, progress: float, slo
     torch.testing.assert_close(relaxed(logits, scale, progress), torch.tanh(slope * logits), rtol=0, atol=0)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pull(Sloped, GradientAttack):
+    """Pulls to a code."""
+
+    def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:
+        return -(self.relaxed(logits, progress) * aim).mean(1)
+
+
 @pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
 def test_a_slope_is_a_positive_number(scale: float) -> None:
-    check_scale(None)
-    check_scale(1e-3)
+    assert [Pull(scale=fine).scale for fine in (None, 1e-3)] == [None, 1e-3]
     with pytest.raises(OptionError, match="scale") as error:
-        check_scale(scale)
+        Pull(scale=scale)
     assert "none to anneal" in str(error.value.hint)
+
+
+def test_an_attack_with_a_slope_checks_its_other_options() -> None:
+    with pytest.raises(OptionError, match="steps"):
+        Pull(steps=0)
 
 
 def test_bits_far_out_keep_a_gradient() -> None:

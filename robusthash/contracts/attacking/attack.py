@@ -117,6 +117,13 @@ class Attack(ABC):
 
     effort: ClassVar[str | None] = None
 
+    def __post_init__(self) -> None:  # noqa: B027 - most attacks have nothing to check
+        """Checks the options; here there are none. A class that shares options with others calls its ``super()``'s.
+
+        Raises:
+            OptionError: an option is outside its range.
+        """
+
     @property
     def goal(self) -> Goal:
         """Whether the attack, with these options, is targeted."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Scale, Slope, check_scale, relaxed
+from robusthash.adversary import Aim, GradientAttack, Sloped
 from robusthash.contracts import AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
 
 
 @dataclass(frozen=True, kw_only=True)
-class HAG(GradientAttack):
+class HAG(Sloped, GradientAttack):
     """Drives the relaxed code to the opposite of the query's own, with the bits balanced.
 
     With ``h = tanh f(x)`` of the clean query, ``u = tanh(a f(x'))`` and the mask ``w`` of bits not yet flipped,
@@ -22,11 +22,9 @@ class HAG(GradientAttack):
 
     margin: float = 0.5  #: t: a bit counts as flipped once u is within t of the opposite sign
     beta: float = 1.0  #: weight of the bit balance
-    scale: Scale = Slope.RELATIVE  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_scale(self.scale)
         if self.aim is not Aim.AWAY:
             raise OptionError(
                 f"hag has no aim but 'away', not {self.aim!s}", hint="use tanh-p2p or tanh-p2s to pull to a target"
@@ -43,7 +41,7 @@ class HAG(GradientAttack):
         return -torch.where(codes == 0, torch.finfo(codes.dtype).tiny, codes)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
-        codes = relaxed(logits, self.scale, progress)
+        codes = self.relaxed(logits, progress)
         mask = (torch.sign(1 + self.margin - (codes.detach() + sign(aim)).abs()) + 1) / 2
         masked = mask * codes
         similarity = (masked * mask * -aim).sum(1) / mask.sum(1).clamp_min(1)

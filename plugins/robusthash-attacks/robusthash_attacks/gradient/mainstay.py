@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Scale, Slope, Start, check_scale, relaxed
+from robusthash.adversary import Aim, GradientAttack, Sloped, Start
 from robusthash.errors import OptionError
 
 
@@ -17,7 +17,7 @@ class Weighting(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mainstay(GradientAttack):
+class Mainstay(Sloped, GradientAttack):
     """Moves away from the mainstay code of the query's own label, or towards that of the target label.
 
     With ``s = tanh(a f(x)) h`` and the mask ``w = 1[s < 1/2]`` of bits that have not flipped by a margin, minimises
@@ -27,12 +27,10 @@ class Mainstay(GradientAttack):
     aim: Aim = Aim.MAINSTAY  #: the code to reach
     start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
     weighting: Weighting = Weighting.WEIGHTED  #: how much each bit counts
-    scale: Scale = Slope.RELATIVE  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
     saat_compat: bool = False  #: weights of a targeted attack as released: the worst bits get the least
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_scale(self.scale)
         if self.saat_compat and (self.aim is not Aim.TO_MAINSTAY or self.weighting is Weighting.PLAIN):
             raise OptionError(
                 f"saat_compat with aim={self.aim!s}, weighting={self.weighting!s}",
@@ -40,7 +38,7 @@ class Mainstay(GradientAttack):
             )
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
-        turned = relaxed(logits, self.scale, progress) * aim
+        turned = self.relaxed(logits, progress) * aim
         if self.weighting is Weighting.PLAIN:
             return -turned.mean(1)
         mask = (turned < 0.5).to(turned.dtype)

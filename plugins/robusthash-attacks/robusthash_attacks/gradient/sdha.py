@@ -8,8 +8,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Scale, Slope, Step, check_scale, relaxed, step_rule
-from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank
+from robusthash.adversary import Sloped, Step, step_rule
+from robusthash.contracts import AttackBatch, AttackContext, CodeBank
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import binarise, sign
 from robusthash.specs import Capability, Goal, Norm
@@ -18,7 +18,7 @@ _CHUNK = 8192  #: items of the bank that are weighted at once
 
 
 @dataclass(frozen=True, kw_only=True)
-class SDHA(Attack):
+class SDHA(Sloped):
     """Moves a query away from all relevant codes of the train split, or towards those of the target label.
 
     With ``q = tanh(a f(x'))``, the logistic function ``s`` and the codes ``r_j`` of the items that share a label,
@@ -34,11 +34,10 @@ class SDHA(Attack):
     step_size: float = 0.01  #: learning rate of Adam, as a share of the box
     sigma: float | None = None  #: steepness of the logistic function; none is 5, or 10 if targeted
     z: float | None = None  #: items weigh (distance)^-z; none is 1/2, or -3/10 if targeted: far codes weigh more
-    scale: Scale = Slope.RELATIVE  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
     weight: float = 25.0  #: of the codes' term, relative to the image's mean squared error
 
     def __post_init__(self) -> None:
-        check_scale(self.scale)
+        super().__post_init__()
         if self.steps < 1 or self.step_size <= 0:
             raise OptionError(f"steps={self.steps}, step_size={self.step_size}", hint="both are positive")
 
@@ -71,7 +70,7 @@ class SDHA(Attack):
             (n,) float.
         """
         bits = logits.shape[1]
-        codes = relaxed(logits, self.scale, progress)
+        codes = self.relaxed(logits, progress)
         to_plus, to_minus = self._distance(codes, 1), self._distance(codes, -1)
         total, pulled = weigh(sign(logits))
         mean = (to_plus + to_minus).sum(1) / 2 * total + ((to_plus - to_minus) / 2 * pulled).sum(1)

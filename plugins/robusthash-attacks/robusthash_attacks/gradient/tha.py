@@ -5,17 +5,18 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Scale, check_scale, relaxed
+from robusthash.adversary import Aim, Scale
 from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
 from robusthash.training import PrototypeNetwork
 from robusthash_attacks.gradient.prototypes import Training, train_prototypes
+from robusthash_attacks.gradient.tanh import Tanh
 
 
 @dataclass(frozen=True, kw_only=True)
-class THA(GradientAttack):
-    """Minimises ``-mean(tanh(a f(x)) h)`` per sample, where ``h`` is the sign of the prototype of the target label."""
+class THA(Tanh):
+    """Pulls to the sign of the prototype of the target label, by the loss of :class:`Tanh`."""
 
     aim: Aim = Aim.LEARNT  #: the code to reach
     scale: Scale = 1.0  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
@@ -26,7 +27,6 @@ class THA(GradientAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_scale(self.scale)
         if self.aim is not Aim.LEARNT:
             raise OptionError(
                 f"tha has no aim but 'learnt', not {self.aim!s}", hint="use tanh-p2s to pull to an anchor"
@@ -48,6 +48,3 @@ class THA(GradientAttack):
         if context.fitted is None or batch.targets is None:
             raise CapabilityError("tha needs target labels and the learnt network", hint="call `learn` first")
         return sign(PrototypeNetwork.of(context.fitted)(batch.targets)).to(logits)
-
-    def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
-        return -(relaxed(logits, self.scale, progress) * aim).mean(1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Scale, check_scale, relaxed
+from robusthash.adversary import Aim, GradientAttack, Scale, Sloped
 from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
@@ -16,7 +16,7 @@ _PROTOTYPES = "prototypes"
 
 
 @dataclass(frozen=True, kw_only=True)
-class FPAD(GradientAttack):
+class FPAD(Sloped, GradientAttack):
     """Pulls a query to the prototypes of the classes that it does not have, and away from its own.
 
     With ``u = tanh(a f(x'))``, the prototypes ``A_c`` in {-1, +1}^K, ``s_c = (<u, A_c> - K) / 2K`` and the temperature
@@ -31,7 +31,6 @@ class FPAD(GradientAttack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_scale(self.scale)
         if self.aim is not Aim.CENTRE:
             raise OptionError(f"fpad has no aim but 'centre', not {self.aim!s}", hint="use mainstay to choose an aim")
         if self.temperature <= 0 or self.fuzziness < 1:
@@ -60,7 +59,7 @@ class FPAD(GradientAttack):
         return torch.cat([torch.where(reached < 0, -1.0, 1.0)[:, None], mean[:, None], mine], dim=1)
 
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:  # noqa: D102 - as in the base class
-        return contrast(relaxed(logits, self.scale, progress), aim[:, 1], aim[:, 2:], self.temperature)
+        return contrast(self.relaxed(logits, progress), aim[:, 1], aim[:, 2:], self.temperature)
 
 
 def sides(labels: Tensor, prototypes: Tensor) -> tuple[Tensor, Tensor]:
