@@ -2,9 +2,11 @@
 
 from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.annealing import Scale, Slope, Sloped, annealed_scale, relaxed
+from robusthash.adversary.descent import DescentAttack
 from robusthash.adversary.engine import Descent, Schedule, descend
 from robusthash.adversary.gradient import GradientAttack
 from robusthash.adversary.nearness import distance_to
+from robusthash.adversary.objective import Objective, Towards
 from robusthash.adversary.probe import VictimProbe, probe
 from robusthash.adversary.smoothing import Smoother, Smoothing
 from robusthash.adversary.starts import Start
@@ -14,7 +16,9 @@ from robusthash.adversary.targets import Targets, TargetSelector, anchor_codes
 __all__ = [
     "Aim",
     "Descent",
+    "DescentAttack",
     "GradientAttack",
+    "Objective",
     "Scale",
     "Schedule",
     "Slope",
@@ -25,6 +29,7 @@ __all__ = [
     "Step",
     "TargetSelector",
     "Targets",
+    "Towards",
     "VictimProbe",
     "anchor_codes",
     "annealed_scale",

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from robusthash.adversary.nearness import distance_to, farthest
+from robusthash.adversary.objective import Objective
 from robusthash.adversary.smoothing import Slope, Smoother, Unsmoothed
 from robusthash.adversary.steps import Step, step_rule
 from robusthash.contracts import Surrogate, Threat
@@ -49,8 +49,7 @@ def descend(
     surrogate: Surrogate,
     clean: Tensor,
     delta: Tensor,
-    aim: Tensor,
-    loss: Callable[[Tensor, Tensor, float], Tensor],
+    objective: Objective,
     threat: Threat,
     schedule: Schedule,
     smoother: Smoother | None = None,
@@ -65,9 +64,7 @@ def descend(
         surrogate: the attacked model, with frozen parameters.
         clean: (n, ...) float, in the box and on its levels.
         delta: the same shape; initial perturbations, inside the ball and the box.
-        aim: (n, size) float, to be reached: the signs of a code, or a descriptor. Or (n, parts, size), of which the
-            first part is to be reached, and the others are for the loss.
-        loss: (logits, aim, progress in [0, 1)) -> (n,), to be minimised.
+        objective: what is minimised, and what is to be reached.
         threat: the ball and the box.
         schedule: the steps, and when to stop.
         smoother: applied to each gradient before it becomes a step; None leaves it unchanged.
@@ -78,7 +75,6 @@ def descend(
         CapabilityError: the surrogate gives no gradients.
     """
     gradients = smoother or Unsmoothed()
-    best = Descent(delta=delta.clone(), distance=farthest(surrogate.space, clean))
     rule = step_rule(schedule.step, size=schedule.size, steps=schedule.steps, norm=threat.norm)
     active = torch.arange(len(clean), device=clean.device)
     for step in range(schedule.steps + 1):
@@ -87,7 +83,9 @@ def descend(
         # Inputs without levels are delivered as they are: the point itself, which has to stay outside of any graph.
         delivered = threat.deliver(point, clean).detach().requires_grad_(not last and not gradients.elsewhere)
         logits = surrogate(delivered)
-        distance = distance_to(aim if aim.ndim == 2 else aim[:, 0], logits, surrogate.space)
+        distance = objective.distance(logits)
+        if not step:
+            best = Descent(delta=delta.clone(), distance=distance.clone())
         _remember(best, active, delta, distance, keep_best=schedule.keep_best)
         if observe is not None:
             observe(active, step, best.distance[active])
@@ -96,30 +94,29 @@ def descend(
             break
         progress = step / schedule.steps
         # Computed before finished queries are dropped, because it uses the graph of this pass.
-        losses = loss(logits[unfinished], aim[unfinished], progress)
+        losses = objective.rows(unfinished).loss(logits[unfinished], progress)
         found = None if gradients.elsewhere else _gradient(losses, delivered)
         if not unfinished.all():
             rows = unfinished.nonzero().squeeze(1)
-            active, clean, point, aim, delivered = (part[rows] for part in (active, clean, point, aim, delivered))
+            active, clean, point, delivered = (part[rows] for part in (active, clean, point, delivered))
+            objective = objective.rows(rows)
             found = None if found is None else found[rows]
             rule.keep(rows)
             gradients.keep(rows)
         if found is None:
-            found = gradients.gradient(_slope(surrogate, loss, aim, progress), delivered)
+            found = gradients.gradient(_slope(surrogate, objective, progress), delivered)
         gradient = gradients.accumulate(found)
         inside = partial(threat.project, clean=clean)
         delta = rule.move(point, gradient, losses.detach(), inside) - clean
     return best
 
 
-def _slope(
-    surrogate: Surrogate, loss: Callable[[Tensor, Tensor, float], Tensor], aim: Tensor, progress: float
-) -> Slope:
+def _slope(surrogate: Surrogate, objective: Objective, progress: float) -> Slope:
     """A function that returns the gradient of the summed loss at some points, through a view of them."""
 
     def slope(points: Tensor, view: Callable[[Tensor], Tensor]) -> Tensor:
         leaf = points.detach().requires_grad_()
-        return _gradient(loss(surrogate(view(leaf)), aim, progress), leaf)
+        return _gradient(objective.loss(surrogate(view(leaf)), progress), leaf)
 
     return slope
 

@@ -33,18 +33,3 @@ def distance_to(aim: Tensor, outputs: Tensor, space: Space) -> Tensor:
         case Distance.L2:
             norm: Tensor = torch.linalg.vector_norm(found - aim, dim=1)
             return norm
-
-
-def farthest(space: Space, like: Tensor) -> Tensor:
-    """A value greater than every distance: bits + 1 in Hamming space, else infinity.
-
-    Args:
-        space: where outputs are compared.
-        like: (n, ...), n inputs.
-
-    Returns:
-        (n,), with the dtype that :func:`distance_to` returns.
-    """
-    if space.binary:
-        return torch.full((len(like),), space.size + 1, device=like.device)
-    return torch.full((len(like),), torch.inf, device=like.device)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary.engine import Schedule, descend
+from robusthash.adversary.objective import Towards
 from robusthash.adversary.steps import Step
 from robusthash.contracts import Budget, HashModel, Surrogate, Threat, checked_outputs
 from robusthash.epsilon import LEVELS
@@ -88,5 +89,6 @@ def _reached(model: HashModel, images: Tensor, codes: Tensor) -> float:
     schedule = Schedule(steps=_STEPS, step=Step.SIGN, size=_SIZE * box.width)
     surrogate = Surrogate(model, Budget())
     start = torch.zeros_like(images)
-    found = descend(surrogate, images, start, -codes, loss, Threat(epsilon=1.0, box=box), schedule)
+    opposite = Towards(aim=-codes, of=loss, space=surrogate.space)
+    found = descend(surrogate, images, start, opposite, Threat(epsilon=1.0, box=box), schedule)
     return float(1 - found.distance.float().mean() / surrogate.space.size)

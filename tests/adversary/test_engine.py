@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Descent, Schedule, Smoother, Smoothing, Step, descend
+from robusthash.adversary import Descent, Schedule, Smoother, Smoothing, Step, Towards, descend
 from robusthash.adversary.rules import Project, Sign
 from robusthash.adversary.steps import usual_size
 from robusthash.contracts import PIXELS, Budget, HashModel, Modality, Norm, Randomness, Surrogate, Threat
@@ -48,7 +48,8 @@ def run(
     choices = {"steps": 2, "step": Step.SIGN, "size": LEVEL, **schedule}
     surrogate = Surrogate(model.requires_grad_(requires_grad=False).eval(), budget or Budget())
     start = torch.zeros_like(clean) if delta is None else delta
-    return descend(surrogate, clean, start, aim, loss, Threat(epsilon=epsilon, norm=norm), Schedule(**choices))
+    objective = Towards(aim=aim, of=loss, space=surrogate.space)
+    return descend(surrogate, clean, start, objective, Threat(epsilon=epsilon, norm=norm), Schedule(**choices))
 
 
 def pixel(*levels: int) -> Tensor:
@@ -260,7 +261,8 @@ def test_rules_are_given_the_losses_of_the_delivered_images(
     random, ids = Randomness(seed=0, purpose="none"), torch.arange(len(clean))
     schedule, threat = Schedule(steps=2, step=Step.SIGN, size=LEVEL), Threat(epsilon=0.02)
     smoother = Smoother(Smoothing(scales=2 if elsewhere else 1), random, ids, threat=threat, size=LEVEL, restart=0)
-    descend(Surrogate(victim, Budget()), clean, torch.zeros_like(clean), aim, linear, threat, schedule, smoother)
+    objective = Towards(aim=aim, of=linear, space=victim.space)
+    descend(Surrogate(victim, Budget()), clean, torch.zeros_like(clean), objective, threat, schedule, smoother)
     assert len(given) == 2
     for point, losses in given:
         assert len(point) == len(clean) - 1
@@ -277,8 +279,7 @@ def test_each_pass_is_observed_with_its_queries_its_step_and_their_distances() -
         surrogate,
         clean,
         torch.zeros_like(clean),
-        torch.ones(2, 1),
-        linear,
+        Towards(aim=torch.ones(2, 1), of=linear, space=surrogate.space),
         Threat(epsilon=1.0),
         Schedule(steps=2, step=Step.SIGN, size=LEVEL),
         observe=lambda rows, step, distance: seen.append((rows.tolist(), step, distance.tolist())),

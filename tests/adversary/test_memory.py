@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from robusthash.adversary import Schedule, Smoother, Smoothing, Step, descend
+from robusthash.adversary import Schedule, Smoother, Smoothing, Step, Towards, descend
 from robusthash.contracts import Budget, Surrogate, Threat
 from robusthash.hashing import sign
 from robusthash.testing import SmallVictim, toy_batch, toy_context
@@ -69,7 +69,8 @@ def bytes_by_step(loss: Loss, *, steps: int, step: Step = Step.SIGN, **smoothing
     smoother = Smoother(options, context.random, batch.ids, threat=Threat(epsilon=8 / 255), size=1e-3, restart=0)
     surrogate, start = Surrogate(victim, Budget()), torch.zeros_like(batch.inputs)
     with counted(loss) as (counting, history):
-        descend(surrogate, batch.inputs, start, aim, counting, Threat(epsilon=8 / 255), schedule, smoother)
+        objective = Towards(aim=aim, of=counting, space=victim.space)
+        descend(surrogate, batch.inputs, start, objective, Threat(epsilon=8 / 255), schedule, smoother)
     return history
 
 

@@ -153,6 +153,22 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
             needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}),
             norms=_LENGTHS,
         )
+    for targeted, what in ((False, "the query's label last"), (True, "the target label first")):
+        for preset, more, options in (
+            ("", "", {}),
+            ("/steep", ", with a slope of 3 and a temperature of 2", {"scale": 3.0, "temperature": 2.0}),
+        ):
+            yield AttackSpec(
+                name=f"smooth-ap{'-target' if targeted else ''}{preset}",
+                factory="robusthash_attacks.gradient.smooth_ap:SmoothAP",
+                summary=f"Descent on the smooth average precision: ranks items of {what}{more}",
+                options={"targeted": targeted, **options},
+                goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
+                needs=frozenset(
+                    {Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}
+                ),
+                norms=_LENGTHS,
+            )
     for name, feedback, response in (
         ("square", "codes", "hash codes"),
         ("square/ids", "ids", "ranked ids"),

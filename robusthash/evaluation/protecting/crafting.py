@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from robusthash.adversary import GradientAttack
+from robusthash.adversary import DescentAttack
 from robusthash.contracts import (
     Attack,
     AttackBatch,
@@ -74,7 +74,7 @@ class Maker:
         attack = self.jobs[0].attack
         whole = isinstance(attack, Ensemble) or Capability.QUERIES in attack.needs or not attack.bounded
         # What an attack learns as tensors of the models' images is of no use at another size.
-        if whole or (type(attack).fit is not Attack.fit and not isinstance(attack, GradientAttack)):
+        if whole or (type(attack).fit is not Attack.fit and not isinstance(attack, DescentAttack)):
             raise CapabilityError(
                 f"{type(attack).__name__} cannot be made at the size of a photograph",
                 hint="use an attack that follows gradients: --attack hinge",
@@ -184,7 +184,7 @@ def _as_stored(picture: Tensor, *, orientation: int) -> Tensor:
 def _attack(job: Job) -> Attack:
     """The attack, without what takes one pass for the outcome: each sees another view, and the next may be harder."""
     attack = job.attack
-    return replace(attack, keep_best=False, stop=False) if isinstance(attack, GradientAttack) else attack
+    return replace(attack, keep_best=False, stop=False) if isinstance(attack, DescentAttack) else attack
 
 
 def _changed(picture: Tensor, change: Tensor, epsilon: float) -> Tensor:

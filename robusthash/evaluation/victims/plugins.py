@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from robusthash.adversary import GradientAttack
+from robusthash.adversary import DescentAttack
 from robusthash.boundary import IN_MEMORY, Whose, foreign, own
 from robusthash.contracts import (
     Attack,
@@ -169,7 +169,7 @@ class Plugins:
         if start is None:
             return chosen
         plugin, name, options = start.plugin, start.use.name, chosen.use.options
-        if isinstance(plugin, Ensemble | GradientAttack) or type(plugin).fit is Attack.fit:
+        if isinstance(plugin, Ensemble | DescentAttack) or type(plugin).fit is Attack.fit:
             fault = "is no attack that learns and then takes no steps"
         elif not plugin.bounded:
             fault = "is not bounded by epsilon"

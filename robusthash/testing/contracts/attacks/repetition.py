@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from robusthash.adversary import GradientAttack, Start
+from robusthash.adversary import DescentAttack, Start
 from robusthash.contracts import Attack, AttackBatch, AttackContext, isolated_randomness
 from robusthash.testing.contracts.attacks.fixtures import AttackFixtures
 from robusthash.testing.contracts.attacks.witnesses import RecordedRandomness, global_randomness
@@ -60,7 +60,7 @@ class Repetition(AttackFixtures):
             draws.append(recorded.draws)
         if not any(draws):
             assert torch.equal(*outcomes)
-        elif not isinstance(attack, GradientAttack) or attack.start == Start.RANDOM:  # a restart may improve nothing
+        elif not isinstance(attack, DescentAttack) or attack.start == Start.RANDOM:  # a restart may improve nothing
             assert not torch.equal(*outcomes)
 
     def test_draws_from_its_context_alone(self, attack: Attack, context: AttackContext, batch: AttackBatch) -> None:

@@ -1,0 +1,115 @@
+"""Descent on the ranking itself: the smooth average precision of a query among the codes of the train split."""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from robusthash.adversary import DescentAttack, Objective, Sloped, Start, Step
+from robusthash.contracts import AttackBatch, AttackContext, CodeBank, Randomness
+from robusthash.errors import CapabilityError, OptionError
+from robusthash.hashing import sign
+from robusthash.specs import Capability, Goal
+from robusthash_attacks.gradient.ranked import (
+    Items,
+    Precision,
+    average_precision,
+    smooth_average_precision,
+    value_and_slope,
+)
+
+_ROUNDING = 1e-5  #: of average precisions in float32
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmoothAP(Sloped, DescentAttack):
+    """Ranks the items that share the query's label last, or those of the target label first.
+
+    A loss on a code moves all bits alike, or those that have not turned; but a bit that brings the query no nearer to
+    an irrelevant item is worth nothing. With relaxed codes ``u = tanh(a f(x))`` and distances ``(K - <u, r>) / 2``
+    to codes ``r`` of the train split, this one minimises, or targeted maximises, the average precision with logistic
+    comparisons (Smooth-AP: Brown et al., ECCV 2020), computed on histograms of distances (as by He et al., CVPR 2018).
+    Iterates are compared by the average precision of their codes among the same items. The gradient of each query is
+    scaled to a largest element of 1. A query without a relevant item among them keeps its start.
+    """
+
+    targeted: bool = False  #: rank the items of the target label first
+    start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
+    step: Step = Step.ADAPTIVE  #: how a gradient becomes a step
+    temperature: float = 1.0  #: of the comparison of two distances, in bits
+    items: int = 10_000  #: of the train split, at most, that are ranked; they are drawn at random for each try
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.items < 1 or not 0 < self.temperature < math.inf:
+            raise OptionError(f"items={self.items}, temperature={self.temperature}", hint="both are positive")
+
+    @property
+    def goal(self) -> Goal:  # noqa: D102 - as in the base class
+        return Goal.TARGETED if self.targeted else Goal.UNTARGETED
+
+    @property
+    def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
+        needs = {Capability.GRADIENTS, Capability.CODE_BANK}
+        return frozenset(needs if self.targeted else needs | {Capability.LABELS})
+
+    def objective(self, batch: AttackBatch, context: AttackContext) -> Objective:  # noqa: D102 - as in the base class
+        labels = batch.targets if self.targeted else batch.labels
+        if labels is None or context.bank is None:
+            raise CapabilityError("smooth-ap needs labels and the code bank", hint="use an attack with the aim 'away'")
+        bank = _drawn(context.bank, self.items, context.random.derived(f"items {context.restart}"))
+        return _Ranking(attack=self, items=Items.of(bank), labels=labels.to(bank.codes.device).float())
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Ranking(Objective):
+    """Average precision as an objective.
+
+    Attributes:
+        attack: with its options.
+        items: what is ranked.
+        labels: (n, classes) float, of what is relevant to each query.
+    """
+
+    attack: SmoothAP
+    items: Items
+    labels: Tensor
+
+    def loss(self, outputs: Tensor, progress: float) -> Tensor:
+        codes = self.attack.relaxed(outputs, progress)
+        fixed = codes.detach()
+        value, slope = value_and_slope(self.items, fixed, self.labels, self._smooth)
+        rising = value + ((codes - fixed) * slope).sum(1)
+        return -rising if self.attack.targeted else rising
+
+    def distance(self, outputs: Tensor) -> Tensor:
+        relevant, others = self.items.histograms(sign(outputs.detach()), self.labels)
+        if self.attack.targeted:
+            left = 1 - average_precision(relevant, others)
+        else:
+            left = average_precision(relevant, others) - _lowest(relevant, others)
+        return torch.where(left < _ROUNDING, 0.0, left)
+
+    def rows(self, rows: Tensor) -> Self:
+        return replace(self, labels=self.labels[rows])
+
+    @property
+    def _smooth(self) -> Precision:
+        return smooth_average_precision(self.attack.temperature)
+
+
+def _lowest(relevant: Tensor, others: Tensor) -> Tensor:
+    """The average precision with all relevant items tied behind all others: (n,)."""
+    last = torch.stack([torch.zeros(len(relevant)).to(relevant), relevant.sum(1)], 1)
+    first = torch.stack([others.sum(1), torch.zeros(len(others)).to(others)], 1)
+    return average_precision(last, first)
+
+
+def _drawn(bank: CodeBank, items: int, random: Randomness) -> CodeBank:
+    count = len(bank.codes)
+    if count <= items:
+        return bank
+    rows = torch.from_numpy(random.generator(0).permutation(count)[:items]).to(bank.codes.device)
+    return CodeBank(codes=bank.codes[rows], labels=bank.labels[rows])
