@@ -124,6 +124,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         yield _gradient(f"mainstay/{preset}", mainstay, "mainstay", summary, _SAAT, released | options)
     for name, factory, aim, what, paper, presets in (
         ("hag", hag, "away", "HAG", _HAG, ("adaptive",)),
+        ("tanh", tanh, "away", "Tanh of the logits", _DHTA, ("adaptive",)),
         ("center", center, "centre", "CgAT's attack", _CGAT, ("adaptive",)),
         ("mainstay", mainstay, "mainstay", "SAAT's attack", _SAAT, _ADAPTIVE),
         ("tanh-p2s", tanh, "p2s", "DHTA", _DHTA, _ADAPTIVE),
@@ -156,7 +157,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     for targeted, what in ((False, "the query's label last"), (True, "the target label first")):
         for preset, more, options in (
             ("", "", {}),
-            ("/steep", ", with a slope of 3 and a temperature of 2", {"scale": 3.0, "temperature": 2.0}),
+            ("/steep", ", with a slope of 5", {"scale": 5.0}),
         ):
             yield AttackSpec(
                 name=f"smooth-ap{'-target' if targeted else ''}{preset}",

@@ -20,12 +20,15 @@ class Strongest(Ensemble):
 
     members: tuple[str, ...] = (
         "mainstay/adaptive",
-        "center/adaptive",
+        "tanh/adaptive",
+        "smooth-ap/steep",
         "mainstay/steep",
-        "hag/adaptive",
+        "center/adaptive",
         "sdha",
-    )  #: registered names of untargeted attacks, the strongest first
-    steps: int = 150  #: of each member, unless the run gives it its own
+        "hag/adaptive",
+        "smooth-ap",
+    )  #: registered names of untargeted attacks, what adds most first
+    steps: int = 100  #: of each member, unless the run gives it its own
     restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
     broken: float = 0.002  #: a query within this of the worst possible headline metric counts as broken
     sparing: bool = True  #: whether members leave alone what earlier ones have broken, in the first try too
