@@ -15,16 +15,7 @@ class Voted(SmoothedModel):
     """A smoothed model that estimates its votes anew in each pass.
 
     A pass returns the mean vote of each bit, in [-1, 1]. A vote is a sign, with the gradient of the logits' tanh.
-
-    Args:
-        model: what votes.
-        sigma: standard deviation of the noise, in the units of the inputs.
-        votes: noisy copies of each input.
     """
-
-    def __init__(self, model: HashModel, sigma: float, votes: int) -> None:
-        super().__init__(model, sigma)
-        self.votes = votes
 
     def forward(self, inputs: Tensor) -> Tensor:  # noqa: D102 - as in the base class
         total = torch.zeros(len(inputs), self.space.size, device=inputs.device)
