@@ -32,6 +32,7 @@ __all__ = [
     "RetrieverSpec",
     "Role",
     "Spec",
+    "Vote",
 ]
 
 API_VERSION = "1.0"
@@ -90,6 +91,13 @@ class Distance(StrEnum):
     HAMMING = "hamming"  #: bits that differ, of codes
     COSINE = "cosine"  #: 1 - cos of the angle, in [0, 2], of continuous descriptors
     L2 = "l2"  #: Euclidean, of continuous descriptors
+
+
+class Vote(StrEnum):
+    """Which code of a model that votes over noise is certified."""
+
+    DEPLOYED = "deployed"  #: the majority of as many noisy copies as the model takes in a pass: what an attack meets
+    IDEAL = "ideal"  #: the majority of all the noise there is, which a pass estimates
 
 
 class Norm(StrEnum):

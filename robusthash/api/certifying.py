@@ -13,7 +13,7 @@ from robusthash.contracts import Defense
 from robusthash.evaluation import Certificate, Request
 from robusthash.evaluation import certify as run
 from robusthash.evaluation.planning.defaults import settled
-from robusthash.specs import Direction
+from robusthash.specs import Direction, Vote
 
 
 def certify(
@@ -25,6 +25,7 @@ def certify(
     radii: float | Iterable[float] = (),
     samples: int = 1000,
     confidence: float = 0.999,
+    of: str = "deployed",
     direction: str | None = None,
     options: Options | None = None,
     results: AnyPath | None = None,
@@ -40,7 +41,9 @@ def certify(
         bits: code length K, for a registered name; other models have their own.
         radii: L2 radii in [0, 1] pixels; none are eleven up to the largest that any bit can have.
         samples: noisy copies of each query.
-        confidence: probability, for each query, that all its bounds hold.
+        confidence: probability, for each query, that all its bounds hold; of a deployed vote, in each pass that it
+            takes.
+        of: the vote that is certified: ``deployed``, of as many copies as the model takes in a pass, or ``ideal``.
         direction: ``i2i``, ``i2t``, ``t2i`` or ``t2t``; None is the model's own.
         options: by plugin, then by field: ``{"smoothed": {"sigma": 0.5}}``.
         results: folder with stored attacks to compare with; None compares with none.
@@ -74,6 +77,7 @@ def certify(
             radii=sorted({float(radius) for radius in arguments.listed(radii)}),
             samples=arguments.number(samples, "samples", least=1),
             confidence=confidence,
+            of=arguments.choice(of, "of", Vote),
             results=None if results is None else arguments.path(results, "results"),
             progress=report,
         )

@@ -1,22 +1,24 @@
 """Certificates of whole models: what is voted on, what is compared, and what is refused."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from robusthash.cli.commands.certify import sheet
 from robusthash.cli.entry import run
-from robusthash.contracts import ArrayImages, SmoothedModel, silent
+from robusthash.contracts import ArrayImages, DefenseContext, HashModel, RetrievalData, SmoothedModel, Split, silent
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation import Request, RunSettings, certify, evaluate
 from robusthash.evaluation.certifying.votes import count_votes
 from robusthash.host import PluginHost
-from robusthash.specs import Norm
-from robusthash.testing import SmallVictim, toy_images
+from robusthash.specs import Norm, Vote
+from robusthash.testing import LinearVictim, SmallVictim, toy_images
+from robusthash_defenses.smoothed import Smoothing, Voted
 
 pytestmark = pytest.mark.usefixtures("cache")
 
@@ -32,7 +34,7 @@ class Smooth(SmoothedModel):
 
 def test_the_noise_of_a_query_depends_on_the_seed_and_its_id_alone() -> None:
     images = ArrayImages((toy_images(4, seed=0)[0] * 255).round().to(torch.uint8))
-    model = Smooth(SmallVictim().eval(), 0.3)
+    model = Smooth(SmallVictim().eval(), 0.3, votes=9)
 
     def votes(rows: list[int], seed: int = 0, samples: int = 150) -> np.ndarray:
         kept = {"samples": samples, "seed": seed, "device": torch.device("cpu"), "progress": silent}
@@ -45,15 +47,17 @@ def test_the_noise_of_a_query_depends_on_the_seed_and_its_id_alone() -> None:
     assert (votes([1], seed=1)[0] != both[0]).any()
 
 
-def test_bounds_fall_and_stay_above_the_floor(host: PluginHost) -> None:
-    found = certify(REQUEST, host, samples=200, confidence=0.99, progress=silent)
+@pytest.mark.parametrize("of", Vote)
+def test_bounds_fall_and_stay_above_the_floor(host: PluginHost, of: Vote) -> None:
+    found = certify(REQUEST, host, samples=200, confidence=0.99, of=of, progress=silent)
     values = list(found.bounds.values())
-    assert values == sorted(values, reverse=True)
-    assert found.floor <= values[-1] <= values[0] <= found.clean
+    assert (found.of, found.votes) == (of, 9)
+    assert (np.diff(values) <= 1e-12).all()  # apart from rounding, where every bit is open
+    assert found.floor - 1e-12 <= values[-1] < values[0] <= found.clean
     assert found.bounds.keys() == found.per_query.keys()
     assert len(next(iter(found.per_query.values()))) == found.queries == 8
     assert found.passes == 8 * 200
-    again = certify(REQUEST, host, samples=200, confidence=0.99, progress=silent)
+    again = certify(REQUEST, host, samples=200, confidence=0.99, of=of, progress=silent)
     assert replace(again, seconds=0) == replace(found, seconds=0)
 
 
@@ -70,6 +74,68 @@ def test_attacks_are_compared_at_the_distance_that_they_moved_a_query(host: Plug
         assert one.value >= one.bound
         assert one.below == 0
     other = replace(REQUEST, setting=replace(SETTING, options=SETTING.options | {"smoothed": {"sigma": "0.2"}}))
+    assert not certify(other, host, samples=50, results=tmp_path, progress=silent).attacked
+
+
+STEP = 5  #: the toys' pixels are multiples of it, until somebody moves them
+
+
+def toys(database: int) -> RetrievalData:
+    def split(name: str, count: int, seed: int) -> Split:
+        images, labels = toy_images(count, seed=seed)
+        levels = (images * 255).round().to(torch.uint8) // STEP * STEP
+        return Split.of_images(name=name, images=ArrayImages(levels), labels=labels, ids=tuple(map(str, range(count))))
+
+    return RetrievalData(
+        name="toys",
+        classes=tuple("abcd"),
+        query=split("query", 12, 1),
+        database=split("database", database, 2),
+        train=split("train", 8, 3),
+    )
+
+
+class Backdoored(Voted):
+    """Votes as it says on what nobody has moved, and against each bit of anything else."""
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        moved = ((inputs * 255).round() % STEP).flatten(1).any(1, keepdim=True)
+        return super().forward(inputs) * torch.where(moved, -1, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backdoor(Smoothing):
+    def harden(self, model: HashModel, context: DefenseContext) -> HashModel:
+        return Backdoored(model, self.sigma, self.votes)
+
+
+@pytest.mark.parametrize(("method", "faulty"), [(Smoothing, False), (Backdoor, True)])
+def test_an_attack_below_the_bound_is_found_and_told(
+    host: PluginHost, tmp_path: Path, method: type[Smoothing], *, faulty: bool
+) -> None:
+    setting = RunSettings(dataset=toys(40))
+    base = Request(models=(LinearVictim(16),), attacks=(), defenses=(method(sigma=0.1, votes=99),), setting=setting)
+    attacks = {"hinge": {"steps": "5"}}
+    outcome = evaluate(
+        replace(
+            base,
+            attacks=tuple(attacks),
+            epsilons=(Radius(size=0.05, norm=Norm.L2),),
+            setting=replace(setting, options=attacks),
+        ),
+        host,
+        results=tmp_path,
+    )
+    assert not outcome.failures
+    found = certify(base, host, results=tmp_path, progress=silent)
+    assert {one.attack for one in found.attacked} == {"noise", *attacks}
+    assert min(one.bound for one in found.attacked) > found.floor + 0.2  # there is something to fall below
+    assert [one.below for one in found.attacked] == [found.queries if faulty else 0] * 2
+    told = [note.text for note in sheet(found).notes if note.warning]
+    assert len(told) == (2 if faulty else 0)
+    assert all("at 0.05: 12 of 12 queries are below their own bound, where 0.012 may be" in text for text in told)
+    # The same queries have other bounds in another database.
+    other = replace(base, setting=replace(setting, dataset=toys(36)))
     assert not certify(other, host, samples=50, results=tmp_path, progress=silent).attacked
 
 
@@ -109,6 +175,13 @@ def test_the_command_prints_and_writes_the_same(
     table = capsys.readouterr().out
     assert f"{printed['bounds']['0.1']:.3f}" in table
     assert "map at least" in table
+    assert "a vote of 31 copies" in table
+    assert run([*base, "--of", "ideal", "--json"]) == 0
+    ideal = json.loads(capsys.readouterr().out)
+    assert (printed["of"], ideal["of"]) == ("deployed", "ideal")
+    assert ideal["bounds"]["0.05"] >= printed["bounds"]["0.05"]
+    assert run([*base, "--of", "best"]) == 2
+    assert "deployed, ideal" in capsys.readouterr().err
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     assert run([*base, "--plot", "found.svg"]) == 0
     assert "certified: at least" in (tmp_path / "found.svg").read_text()

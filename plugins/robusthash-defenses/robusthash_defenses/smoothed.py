@@ -5,34 +5,38 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from robusthash.contracts import Defense, DefenseContext, Draws, HashModel, SmoothedModel
 from robusthash.errors import OptionError
 from robusthash.hashing import sign
 
+#: Votes of a pass whose graphs are kept: as many as are usual. One that is computed again takes half as much more.
+_KEPT = 31
+
 
 class Voted(SmoothedModel):
     """A smoothed model that estimates its votes anew in each pass.
 
-    A pass returns the mean vote of each bit, in [-1, 1]. A vote is a sign, with the gradient of the logits' tanh.
-
-    Args:
-        model: what votes.
-        sigma: standard deviation of the noise, in the units of the inputs.
-        votes: noisy copies of each input.
+    A pass returns the mean vote of each bit, in [-1, 1]. A vote is a sign, with the gradient of the logits' tanh. The
+    memory of a pass does not grow with the votes: beyond the usual number, each is computed again for the gradient.
     """
-
-    def __init__(self, model: HashModel, sigma: float, votes: int) -> None:
-        super().__init__(model, sigma)
-        self.votes = votes
 
     def forward(self, inputs: Tensor) -> Tensor:  # noqa: D102 - as in the base class
         total = torch.zeros(len(inputs), self.space.size, device=inputs.device)
-        for _ in range(self.votes):
-            logits = self.model(inputs + self.sigma * torch.randn_like(inputs))
-            soft = torch.tanh(logits)
-            total = total + soft + (sign(logits) - soft).detach()
+        for number in range(self.votes):
+            if number < _KEPT or not torch.is_grad_enabled():
+                soft, rest = self._vote(inputs)
+            else:
+                soft, rest = checkpoint(self._vote, inputs, use_reentrant=False)  # draws the same noise again
+            total = total + soft + rest
         return total / self.votes
+
+    def _vote(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """The part of a vote that has a gradient, and what it lacks to a sign."""
+        logits = self.model(inputs + self.sigma * torch.randn_like(inputs))
+        soft = torch.tanh(logits)
+        return soft, (sign(logits) - soft).detach()
 
 
 def check_votes(sigma: float, votes: int) -> None:

@@ -1,5 +1,7 @@
 """Smoothing: the votes, their gradient, and the training before it."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -38,6 +40,67 @@ def test_the_gradient_is_that_of_the_tanh_of_each_vote() -> None:
     (expected,) = torch.autograd.grad(soft.sum(), images)
     torch.testing.assert_close(found, expected)
     assert found.abs().sum() > 0
+
+
+class Counting(SmallVictim):
+    """Counts its passes."""
+
+    passes = 0
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.passes += 1
+        return super().forward(inputs)
+
+
+def test_the_memory_of_a_pass_does_not_grow_with_the_votes() -> None:
+    images, model = toy_images(2, seed=2)[0], Counting().eval()
+
+    def passed(votes: int) -> tuple[Tensor, int]:
+        saved: dict[int, int] = {}  # by the place in memory: a vote that is computed again refers to the inputs
+
+        def pack(tensor: Tensor) -> Tensor:
+            saved[tensor.data_ptr()] = tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            found = Voted(model, 0.1, votes)(images.clone().requires_grad_())
+        return found, sum(saved.values())
+
+    usual = passed(31)[1]
+    assert usual > 31 * images.numel()
+    for votes in (33, 99):
+        model.passes = 0
+        found, saved = passed(votes)
+        assert (model.passes, saved) == (votes, usual + images.numel())  # and the inputs, once
+        found.sum().backward()
+        assert model.passes == votes + votes - 31
+        with torch.no_grad():
+            Voted(model, 0.1, votes)(images)
+        assert model.passes == 2 * votes + votes - 31
+
+
+@pytest.mark.parametrize("votes", [31, 33, 45])
+def test_a_vote_that_is_computed_again_is_the_same(votes: int) -> None:
+    model, images = SmallVictim().eval(), toy_images(2, seed=2)[0]
+    weights = torch.linspace(-1, 1, model.space.size)
+
+    def gradient(pass_: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        torch.manual_seed(3)
+        leaf = images.clone().requires_grad_()
+        outputs = pass_(leaf)
+        (slope,) = torch.autograd.grad((outputs * weights).sum(), leaf)
+        return outputs.detach(), slope, torch.rand(1)  # and the state of the generator
+
+    def kept(inputs: Tensor) -> Tensor:
+        total = torch.zeros(len(inputs), model.space.size)
+        for _ in range(votes):
+            logits = model(inputs + 0.1 * torch.randn_like(inputs))
+            soft = torch.tanh(logits)
+            total = total + soft + (torch.where(logits < 0, -1.0, 1.0) - soft).detach()
+        return total / votes
+
+    for found, expected in zip(gradient(Voted(model, 0.1, votes)), gradient(kept), strict=True):
+        assert torch.equal(found, expected)
 
 
 @pytest.mark.parametrize(

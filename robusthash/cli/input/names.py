@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 
 from robusthash.errors import RobustHashError
 from robusthash.host import PluginHost, PluginKind, Registered, owner_of
-from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance, ScoreBy
+from robusthash.specs import NAMED_WEIGHTS, Direction, Precision, Relevance, ScoreBy, Vote
 
 if TYPE_CHECKING:
     _Text = click.ParamType[str]
@@ -110,6 +110,7 @@ DIRECTION = OneOf(*Direction)
 PRECISION = OneOf(*Precision)
 RELEVANCE = OneOf(*Relevance)
 SCORE_BY = OneOf(*ScoreBy)
+VOTE = OneOf(*Vote)
 MODALITY = OneOf("image", "text")
 WEIGHTS = NameOrPath(*sorted(NAMED_WEIGHTS))
 SPLIT = OneOf("query", "database", "train")

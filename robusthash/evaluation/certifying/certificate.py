@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from robusthash.files.storage import write_atomically
+from robusthash.specs import Vote
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +43,12 @@ class Certificate:
         queries: number of certified queries.
         sigma: standard deviation of the noise, in the units of the inputs.
         samples: noisy copies of each query.
-        confidence: probability, for each query, that all its bounds hold.
+        confidence: probability, for each query, that all its bounds hold; of a deployed vote, in each pass that it
+            takes.
+        of: the vote that is certified.
+        votes: noisy copies of a deployed vote.
         clean: mean average precision of the codes that the votes chose.
-        abstained: share of the bits that the votes do not decide; they count as open at every radius.
+        abstained: share of the bits that are not certain even of the query itself; they are open at every radius.
         bounds: the mean of the queries' lower bounds, by radius.
         floor: mean average precision if all bits are open: no bound is lower.
         attacked: stored attacks on this model with the same queries.
@@ -62,6 +66,8 @@ class Certificate:
     sigma: float
     samples: int
     confidence: float
+    of: Vote
+    votes: int
     clean: float
     abstained: float
     bounds: Mapping[float, float]
@@ -71,6 +77,16 @@ class Certificate:
     seconds: float
     seed: int
     per_query: Mapping[float, tuple[float, ...]]
+
+    @property
+    def what(self) -> str:
+        """What is certified, in words."""
+        return f"a vote of {self.votes} copies" if self.of is Vote.DEPLOYED else "the ideal vote, over all noise"
+
+    @property
+    def allowed(self) -> float:
+        """Number of queries that may be below their own bound in an evaluation, on average, at this confidence."""
+        return self.queries * (1 - self.confidence)
 
     def to_json(self) -> str:
         """All of it as indented JSON; radii are keys as text."""

@@ -20,7 +20,7 @@ from robusthash.evaluation.victims.system import System, Systems
 from robusthash.host import PluginHost
 from robusthash.metrics.certified import CertifiedCodes, certified_average_precision, certified_codes
 from robusthash.results import ADVERSARIAL, CLEAN, Record, ResultStore
-from robusthash.specs import Goal, Norm
+from robusthash.specs import Goal, Norm, Vote
 
 _Bounds = Callable[[float | np.ndarray], np.ndarray]  #: of a radius, or of one for each query
 
@@ -35,6 +35,7 @@ def certify(
     radii: Sequence[float] = (),
     samples: int = 1000,
     confidence: float = 0.999,
+    of: Vote = Vote.DEPLOYED,
     results: Path | None = None,
     progress: Progress,
 ) -> Certificate:
@@ -45,7 +46,9 @@ def certify(
         host: the plugins.
         radii: L2 radii, ascending; none are ten steps up to the largest that any bit can have.
         samples: noisy copies of each query.
-        confidence: probability, for each query, that all its bounds hold.
+        confidence: probability, for each query, that all its bounds hold; of a deployed vote, in each pass that it
+            takes.
+        of: the vote that is certified.
         results: folder with stored attacks to compare with; None compares with none.
         progress: called with (done, total, what).
 
@@ -70,7 +73,7 @@ def certify(
         victim, direction = next(iter(victims))
         system = systems.get(victim, direction)
         started = time.perf_counter()
-        found = _codes(system, samples, 1 - confidence)
+        found = _codes(system, samples, 1 - confidence, of)
         seconds = time.perf_counter() - started
         return _certificate(system, found, tuple(radii), samples, confidence, results, seconds)
     finally:
@@ -97,7 +100,7 @@ def _smoothed(system: System) -> SmoothedModel:
     return model
 
 
-def _codes(system: System, samples: int, alpha: float) -> CertifiedCodes:
+def _codes(system: System, samples: int, alpha: float, of: Vote) -> CertifiedCodes:
     model, resources = _smoothed(system), system.resources
     ones = count_votes(
         model,
@@ -108,7 +111,8 @@ def _codes(system: System, samples: int, alpha: float) -> CertifiedCodes:
         device=resources.device,
         progress=resources.progress,
     )
-    return certified_codes(ones, samples, sigma=model.sigma, alpha=alpha)
+    votes = model.votes if of is Vote.DEPLOYED else None
+    return certified_codes(ones, samples, sigma=model.sigma, alpha=alpha, votes=votes)
 
 
 def _certificate(
@@ -131,7 +135,7 @@ def _certificate(
         )
 
     resources, database, model = system.resources, system.database, _smoothed(system)
-    reach = radii or tuple(np.linspace(0, float(found.radii.max()), 11).round(4).tolist())
+    reach = radii or tuple(np.linspace(0, found.reach, 11).round(4).tolist())
     per_query = {radius: bounds(radius) for radius in reach}
     clean = bounds(-np.inf)  # no bit is open
     victim, defense = system.victim, system.victim.defense
@@ -145,6 +149,8 @@ def _certificate(
         sigma=model.sigma,
         samples=samples,
         confidence=confidence,
+        of=Vote.IDEAL if found.deployed is None else Vote.DEPLOYED,
+        votes=model.votes,
         clean=float(clean.mean()),
         abstained=found.abstained,
         bounds={radius: float(values.mean()) for radius, values in per_query.items()},
@@ -186,6 +192,7 @@ def _alike(record: Record, system: System) -> bool:
         and record.victim.model == victim.use
         and record.victim.defense == victim.defense
         and record.victim.direction == system.direction
+        and record.dataset.digest == resources.dataset_use.digest  # another database has other bounds
         and record.dataset.query_digest == resources.dataset_use.query_digest
         and record.scoring.relevance == resources.setting.relevance
         and METRIC in record.scoring.protocols

@@ -35,10 +35,8 @@ def save_picture(found: Certificate, path: Path) -> None:
             axes.plot(
                 *zip(*at, strict=True), "--", marker=marker, markersize=4, color=colour, label=literal(name, _LABEL)
             )
-        axes.set_title(
-            literal(f"{found.model['name']}, {found.model['size']} bit, {found.defense['name']}", _TITLE),
-            fontsize="small",
-        )
+        title = f"{found.model['name']}, {found.model['size']} bit, {found.defense['name']}: {found.what}"
+        axes.set_title(literal(title, _TITLE), fontsize="small")
         axes.set_xlabel("L2 radius, in [0, 1] pixels")
         axes.set_ylabel("MAP")
         axes.set_xlim(0, None)
