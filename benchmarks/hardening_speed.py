@@ -112,6 +112,20 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> float:
     return median(a / b for a, b in zip(over, under, strict=True))
 
 
+def objective(stage: Stage, options: argparse.Namespace) -> ObjectiveStep:
+    """The loss that the victim is trained with."""
+    return ObjectiveStep(stage.resources.plugins.model(options.model).plugin, seed=options.seed)
+
+
+def hardening(stage: Stage, options: argparse.Namespace, name: str) -> AdversarialStep:
+    """The loss of a registered defense, with its ordinary options."""
+    host = stage.resources.host
+    method = host.create(host.find(PluginKind.DEFENSE, name), {})
+    if not isinstance(method, AdversarialTraining):
+        raise TypeError(f"{name} trains nothing")
+    return method.step(objective(stage, options), epsilon=stage.epsilon)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     add_arguments(parser)
@@ -126,17 +140,8 @@ def main() -> int:
     taken = list(islice(batches(split, recipe, seed=0, epoch=0, device=device), BATCHES))
     synchronise = torch.cuda.synchronize if device.type == "cuda" else lambda: None
 
-    def objective() -> ObjectiveStep:
-        return ObjectiveStep(resources.plugins.model(options.model).plugin, seed=options.seed)
-
-    def hardening(name: str) -> AdversarialStep:
-        method = resources.host.create(resources.host.find(PluginKind.DEFENSE, name), {})
-        if not isinstance(method, AdversarialTraining):
-            raise TypeError(f"{name} trains nothing")
-        return method.step(objective(), epsilon=stage.epsilon)
-
-    losses = {name: hardening(name) for name in (*METHODS, *TOLD)}
-    trainings = {"plain": Training(victim, objective(), split, recipe, device)}
+    losses = {name: hardening(stage, options, name) for name in (*METHODS, *TOLD)}
+    trainings = {"plain": Training(victim, objective(stage, options), split, recipe, device)}
     trainings |= {name: Training(victim, loss, split, recipe, device) for name, loss in losses.items()}
     runs = {name: (lambda training=training: training.learn(taken)) for name, training in trainings.items()}
     times = interleaved(runs, options.repetitions, synchronise)

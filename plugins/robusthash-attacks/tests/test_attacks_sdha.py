@@ -46,21 +46,24 @@ LABELS = torch.tensor([[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]], 
 
 @pytest.mark.parametrize("targeted", [False, True])
 @pytest.mark.parametrize(("progress", "slope"), [(0.0, 0.1), (0.95, 1.0)])
-@pytest.mark.parametrize("chunk", [1, 3, 100])
+@pytest.mark.parametrize(("chunk", "part", "parts"), [(1, 100, 1), (3, 100, 1), (100, 100, 1), (1, 0, 2), (100, 0, 2)])
 def test_loss_is_its_formula(
-    targeted: bool, progress: float, slope: float, chunk: int, monkeypatch: pytest.MonkeyPatch
+    targeted: bool, progress: float, slope: float, chunk: int, part: int, parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first query is related to the first two items, one of them its own code; the second to two and three."""
+    """The first and the last query are related to the first two items, one of them the first's own code; the second to
+    two and three. They are weighed together, and by their labels."""
     monkeypatch.setattr(sdha, "_CHUNK", chunk)
+    monkeypatch.setattr(sdha, "_PART", part)
     attack = SDHA(targeted=targeted, scale=None)
-    wanted = torch.tensor([[1, 0, 0, 0], [0, 1, 0, 0]], dtype=torch.uint8)
-    batch = toy_batch(SmallVictim(), size=2)
+    wanted = torch.tensor([[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0]], dtype=torch.uint8)
+    batch = toy_batch(SmallVictim(), size=3)
     batch = replace(batch, labels=wanted, targets=wanted)
-    logits = torch.tensor([[0.4, -2.0, 3.0], [-1.0, 0.0, -0.3]], dtype=torch.float64)
+    assert len(sdha._parts(wanted, CodeBank(codes=CODES, labels=LABELS))[0]) == parts
+    logits = torch.tensor([[0.4, -2.0, 3.0], [-1.0, 0.0, -0.3], [-0.2, 1.0, 0.7]], dtype=torch.float64)
     weigh = attack._weigher(batch, context_of(CODES, LABELS))
     expected = [
         by_hand(row, CODES[items].tolist(), targeted=targeted, slope=slope)
-        for row, items in zip(logits.tolist(), ([0, 1], [1, 2]), strict=True)
+        for row, items in zip(logits.tolist(), ([0, 1], [1, 2], [0, 1]), strict=True)
     ]
     torch.testing.assert_close(attack.loss(logits, progress, weigh), torch.tensor(expected, dtype=torch.float64))
 
@@ -82,7 +85,9 @@ def test_gradient_agrees_with_finite_differences(targeted: bool, progress: float
         torch.testing.assert_close(found[:, bit], (high - low) / 2e-6, rtol=1e-5, atol=1e-7)
 
 
-def test_a_query_related_to_nothing_flees_its_own_code() -> None:
+@pytest.mark.parametrize("part", [0, 100])
+def test_a_query_related_to_nothing_flees_its_own_code(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sdha, "_PART", part)
     victim = SmallVictim()
     batch = toy_batch(victim, size=3)
     assert batch.labels is not None

@@ -1,6 +1,6 @@
 """SDHA, smart deep hashing attack (Lu et al., ICMR 2021), in the form released with SAAT."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -15,6 +15,7 @@ from robusthash.hashing import binarise, sign
 from robusthash.specs import Capability, Goal, Norm
 
 _CHUNK = 8192  #: items of the bank that are weighted at once
+_PART = 20_000  #: pairs of a query and an item that a CPU weighs in the time that one more part takes by itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,8 +108,8 @@ class SDHA(Sloped):
             raise CapabilityError("sdha needs labels and the code bank", hint="use an attack with the aim 'away'")
         z = self.z if self.z is not None else -0.3 if self.targeted else 0.5
         bank = CodeBank(codes=context.bank.codes.to(labels.device), labels=context.bank.labels.to(labels.device))
-        related = labels.float() @ bank.labels.float().T > 0
-        alone = ~related.any(1)
+        parts, count = _parts(labels, bank)
+        alone = count == 0
         if self.targeted and alone.any():
             raise CapabilityError(
                 f"no item of the train split has a target label of query {int(batch.ids[alone][0])}",
@@ -118,19 +119,55 @@ class SDHA(Sloped):
         if alone.any():  # a query without relevant items moves away from its own code
             with torch.no_grad():
                 own = binarise(context.surrogate(batch.inputs))
-        return lambda codes: _weighed(codes, bank.codes, related, z, own)
+        return lambda codes: _weighed(codes, parts, count, z, own)
 
 
-def _weighed(codes: Tensor, bank: Tensor, related: Tensor, z: float, own: Tensor | None) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Part:
+    """Some queries, and the items that they are weighed against.
+
+    Attributes:
+        rows: (q,) int64, positions of the queries in the batch.
+        items: (m, bits) int8, codes.
+        related: (q, m) bool, which items are relevant to each; None if all are.
+    """
+
+    rows: Tensor
+    items: Tensor
+    related: Tensor | None = None
+
+
+def _parts(labels: Tensor, bank: CodeBank) -> tuple[list[_Part], Tensor]:
+    """All pairs of a query and an item that is relevant to it, and the number of items of each query.
+
+    Queries with the same labels have the same items. One part for each of these weighs no other pair: of ten classes, a
+    tenth of all. Many parts of few queries are slower than one of all pairs, and so are parts on a GPU.
+    """
+    kinds, kind = labels.unique(dim=0, return_inverse=True)
+    related = kinds.float() @ bank.labels.float().T > 0
+    count = related.sum(1)[kind]
+    if labels.device.type == "cpu" and int(count.sum()) + _PART * len(kinds) < len(labels) * len(bank.labels):
+        of_kind = [(kind == one).nonzero().squeeze(1) for one in range(len(kinds))]
+        return [_Part(rows=rows, items=bank.codes[one]) for rows, one in zip(of_kind, related, strict=True)], count
+    return [_Part(rows=torch.arange(len(labels), device=labels.device), items=bank.codes, related=related[kind])], count
+
+
+def _weighed(
+    codes: Tensor, parts: Sequence[_Part], count: Tensor, z: float, own: Tensor | None
+) -> tuple[Tensor, Tensor]:
     """Mean weight, and mean weighted code, over each query's items, or over its own code if it has none."""
     bits = codes.shape[1]
     total, pulled = codes.new_zeros(len(codes)), torch.zeros_like(codes)
-    for chunk, members in zip(torch.split(bank, _CHUNK), torch.split(related, _CHUNK, dim=1), strict=True):
-        items = chunk.to(codes.dtype)
-        # At distance 0 the published weight is huge, bounded by a tiny constant only; here it is that of distance 1.
-        weights = ((bits - codes @ items.T) / 2).clamp_min(1) ** -z * members
-        total, pulled = total + weights.sum(1), pulled + weights @ items
-    count = related.sum(1)
+    for part in parts:
+        mine = codes[part.rows]
+        for start in range(0, len(part.items), _CHUNK):
+            items = part.items[start : start + _CHUNK].to(codes.dtype)
+            # At distance 0 the published weight is huge, bounded by a tiny constant; here it is that of distance 1.
+            weights = ((bits - mine @ items.T) / 2).clamp_min(1) ** -z
+            if part.related is not None:
+                weights = weights * part.related[:, start : start + _CHUNK]
+            total[part.rows] += weights.sum(1)
+            pulled[part.rows] += weights @ items
     if own is not None:
         weight = ((bits - (codes * own).sum(1)) / 2).clamp_min(1) ** -z
         total, pulled = (
