@@ -18,8 +18,8 @@ from robusthash.evaluation import Processes, Request, RunSettings, evaluate
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.planning.plan import plan
-from robusthash.evaluation.running.cells import PreparedCell
-from robusthash.evaluation.running.checking import known
+from robusthash.evaluation.running.preparing.cells import PreparedCell
+from robusthash.evaluation.running.preparing.checking import known
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.arrays import read_arrays, to_npz, write_arrays
 from robusthash.host import PluginHost
