@@ -29,7 +29,7 @@ from ladder import STEPS, Rung, ladder
 from stage import Run, Stage, add_arguments
 
 from robusthash.evaluation import Cell
-from robusthash.evaluation.running.cells import prepare
+from robusthash.evaluation.running.preparing.cells import prepare
 from robusthash.specs import Goal
 
 OPPONENTS = {Goal.UNTARGETED: ("hag", "hinge", "mainstay"), Goal.TARGETED: ("tanh-p2s", "hinge-p2s", "mainstay-target")}

@@ -27,7 +27,7 @@ from robusthash.evaluation.planning.request import Request, RunSettings
 from robusthash.evaluation.protecting.crafting import Protection
 from robusthash.evaluation.protecting.judging import Judge, read_after
 from robusthash.evaluation.protecting.outcome import Judged, Seen
-from robusthash.evaluation.running.checking import known
+from robusthash.evaluation.running.preparing.checking import known
 from robusthash.evaluation.tasks.protect import MANIFEST, protect_photographs
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.evaluation import Request, RunSettings, evaluate
-from robusthash.evaluation.running.executors import Processes, choose_executor
+from robusthash.evaluation.running.executing.executors import Processes, choose_executor
 from robusthash.host import PluginHost
 
 _NETWORK = """import torch

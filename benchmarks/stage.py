@@ -19,7 +19,7 @@ from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
-from robusthash.evaluation.running.cells import prepare
+from robusthash.evaluation.running.preparing.cells import prepare
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems

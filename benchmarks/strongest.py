@@ -32,7 +32,7 @@ from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.shards import shard_ranges
-from robusthash.evaluation.running.cells import prepare
+from robusthash.evaluation.running.preparing.cells import prepare
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.files.arrays import read_arrays, write_arrays

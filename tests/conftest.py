@@ -11,8 +11,8 @@ import pytest
 from robusthash.contracts import silent
 from robusthash.evaluation import Request, RunSettings
 from robusthash.evaluation.planning.plan import plan
-from robusthash.evaluation.running.cells import PreparedCell, prepare
-from robusthash.evaluation.running.checking import known
+from robusthash.evaluation.running.preparing.cells import PreparedCell, prepare
+from robusthash.evaluation.running.preparing.checking import known
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost

@@ -1,6 +1,8 @@
 """Evaluations through the library: the same bytes however they are run, and one bad cell stops no other."""
 
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +18,10 @@ from robusthash.evaluation import Processes, Request, RunSettings, evaluate
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.shards import shard_ranges
 from robusthash.evaluation.planning.plan import plan
-from robusthash.evaluation.running.cells import PreparedCell
-from robusthash.evaluation.running.checking import known
+from robusthash.evaluation.running.preparing.cells import PreparedCell
+from robusthash.evaluation.running.preparing.checking import known
 from robusthash.evaluation.victims.resources import Resources
-from robusthash.files.arrays import to_npz
+from robusthash.files.arrays import read_arrays, to_npz, write_arrays
 from robusthash.host import PluginHost
 from robusthash.results import Against, Record, ResultStore
 from robusthash.testing import Reversed
@@ -216,6 +218,28 @@ def test_suites_say_what_options_say(host: PluginHost, tmp_path: Path) -> None:
 def test_an_npz_depends_on_its_arrays_alone() -> None:
     arrays = {"a": np.arange(5), "b": np.zeros((2, 2))}
     assert to_npz(arrays) == to_npz(dict(arrays))
+    with zipfile.ZipFile(io.BytesIO(to_npz(arrays))) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_an_npz_is_compressed_where_that_is_cheap(tmp_path: Path) -> None:
+    arrays = {
+        "neighbours": np.tile(np.arange(100), (100, 1)),
+        "flags": np.zeros(1000, bool),
+        "values": np.zeros((1000, 2), np.float32),
+        "none": np.zeros((0, 4), np.uint8),
+        "names": np.array(["a", "bc"]),
+    }
+    write_arrays(tmp_path / "a.npz", arrays)
+    found = read_arrays(tmp_path / "a.npz")
+    assert list(found) == list(arrays)
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        sizes = {entry.filename: (entry.compress_size, entry.file_size) for entry in archive.infolist()}
+    assert sizes["neighbours.npy"][0] < 0.2 * sizes["neighbours.npy"][1]
+    assert sizes["values.npy"][0] == sizes["values.npy"][1]
 
 
 def test_records_survive_json(undisturbed: dict[str, tuple[Record, dict[str, np.ndarray]]]) -> None:

@@ -13,7 +13,7 @@ from robusthash.contracts import Attack, AttackBatch, AttackContext
 from robusthash.errors import MemoryLimitError
 from robusthash.evaluation import Request, RunSettings, evaluate
 from robusthash.evaluation.crafting.craft import craft
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.host import PluginHost
 from robusthash.memory import Batches, is_out_of_memory
 from robusthash.results import ResultStore

@@ -21,7 +21,7 @@ from robusthash.evaluation import Request, harden_victim, train_victim
 from robusthash.evaluation.planning.defaults import settled_setting
 from robusthash.evaluation.planning.names import shown, user_path
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.running.checking import check
+from robusthash.evaluation.running.preparing.checking import check
 from robusthash.evaluation.victims.making import get_victim
 from robusthash.evaluation.victims.resources import Resources
 

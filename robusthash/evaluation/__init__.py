@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from robusthash.evaluation.planning.request import Request, RunSettings
     from robusthash.evaluation.rebuilding.given import Given
     from robusthash.evaluation.rebuilding.rebuild import Rebuilt, rebuilt
-    from robusthash.evaluation.running.executors import Local, Processes, choose_executor
-    from robusthash.evaluation.running.outcome import Failure, RunOutcome
+    from robusthash.evaluation.running.executing.executors import Local, Processes, choose_executor
+    from robusthash.evaluation.running.recording.outcome import Failure, RunOutcome
     from robusthash.evaluation.running.run import evaluate
     from robusthash.evaluation.tasks.attack import attack_queries
     from robusthash.evaluation.tasks.fit import fit_attack
@@ -80,8 +80,8 @@ _HOMES = {
     "evaluate_part": "merging.split",
     "Given": "rebuilding.given",
     **dict.fromkeys(("Rebuilt", "rebuilt"), "rebuilding.rebuild"),
-    **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executors"),
-    **dict.fromkeys(("Failure", "RunOutcome"), "running.outcome"),
+    **dict.fromkeys(("Local", "Processes", "choose_executor"), "running.executing.executors"),
+    **dict.fromkeys(("Failure", "RunOutcome"), "running.recording.outcome"),
     "evaluate": "running.run",
     **dict.fromkeys(("Queries", "search"), "finding.searching"),
     "hash_items": "finding.storing",

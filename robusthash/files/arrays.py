@@ -1,4 +1,4 @@
-"""Named arrays as npz files, written atomically: equal arrays give equal bytes."""
+"""Named arrays as npz files, written atomically: equal arrays give equal bytes, by the same zlib."""
 
 import io
 import zipfile
@@ -14,6 +14,8 @@ from robusthash.files.storage import write_atomically
 __all__ = ["Arrays", "read_arrays", "to_npz", "write_arrays"]
 
 Arrays = Mapping[str, np.ndarray]
+
+_LEVEL = 1  #: of compression: 6 takes twice as long to save a tenth of what is left
 
 
 def write_arrays(path: Path, arrays: Arrays) -> None:
@@ -46,10 +48,20 @@ def read_arrays(path: Path, *, at_most: int | None = None) -> dict[str, np.ndarr
 
 
 def to_npz(arrays: Arrays) -> bytes:
-    """The bytes of an npz file, without the modification time that numpy writes."""
+    """The bytes of an npz file, without the modification time that numpy writes.
+
+    Codes, labels and ids are compressed, which makes a record's file an eighth of its size in about a millisecond.
+    Floats are not: they hardly shrink, and those of images would take long.
+    """
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(array), allow_pickle=False)
+            entry, whole = zipfile.ZipInfo(f"{name}.npy"), np.ascontiguousarray(array)
+            if array.dtype.kind == "f":
+                with archive.open(entry, "w", force_zip64=True) as file:
+                    np.lib.format.write_array(file, whole, allow_pickle=False)
+            else:
+                content = io.BytesIO()
+                np.lib.format.write_array(content, whole, allow_pickle=False)
+                archive.writestr(entry, content.getvalue(), zipfile.ZIP_DEFLATED, _LEVEL)
     return buffer.getvalue()

@@ -20,7 +20,7 @@ def robusthash_retrievers() -> Iterator[RetrieverSpec]:
 @hookimpl
 def robusthash_executors() -> Iterator[ExecutorSpec]:
     """This process, and others of this machine."""
-    module = "robusthash.evaluation.running.executors"
+    module = "robusthash.evaluation.running.executing.executors"
     yield ExecutorSpec(name="local", factory=f"{module}:Local", summary="Shards one after another, in this process")
     yield ExecutorSpec(name="processes", factory=f"{module}:Processes", summary="Worker processes of this machine")
 

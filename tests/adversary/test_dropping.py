@@ -14,7 +14,7 @@ from robusthash.adversary import GradientAttack, find_aim
 from robusthash.contracts import AttackBatch, Radius
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
-from robusthash.evaluation.running.cells import prepare
+from robusthash.evaluation.running.preparing.cells import prepare
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems

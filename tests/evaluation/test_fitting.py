@@ -23,7 +23,7 @@ from robusthash.errors import ContractError, PluginError
 from robusthash.evaluation import Local, Processes, Request, evaluate
 from robusthash.evaluation.crafting.learning import Learnt, Stored, learnt
 from robusthash.evaluation.planning.fitting import Fitting, InputKind
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.files.tensors import load_tensors, save_tensors
 from robusthash.host import PluginHost
 from robusthash.results import PluginUse, ResultStore, Spent

@@ -10,9 +10,9 @@ from robusthash.contracts import read_pixels
 from robusthash.errors import OptionError, RobustHashWarning
 from robusthash.evaluation import Request, RunSettings, evaluate
 from robusthash.evaluation.crafting import craft as crafting
-from robusthash.evaluation.running.cells import PreparedCell
-from robusthash.evaluation.running.executors import Processes
-from robusthash.evaluation.running.pictures import pictures_of
+from robusthash.evaluation.running.executing.executors import Processes
+from robusthash.evaluation.running.preparing.cells import PreparedCell
+from robusthash.evaluation.running.recording.pictures import pictures_of
 from robusthash.host import PluginHost
 from robusthash.results import Pictures, Record, ResultStore
 from robusthash.results.records.pictures import worst_queries

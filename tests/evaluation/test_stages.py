@@ -14,7 +14,7 @@ from robusthash.errors import OptionError
 from robusthash.evaluation import Request, RunSettings, evaluate
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.trace import Trace, joined
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.hashing import pack
 from robusthash.host import PluginHost
 from robusthash.results import Record, ResultStore

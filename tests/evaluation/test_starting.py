@@ -11,7 +11,7 @@ import robusthash
 from robusthash.errors import CapabilityError, OptionError, UnknownNameError, UsageError
 from robusthash.evaluation import Request, evaluate
 from robusthash.evaluation.crafting.craft import craft
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost
 from robusthash.testing import SmallVictim, toy_batch

@@ -10,7 +10,7 @@ import pytest
 from robusthash.errors import CapabilityError
 from robusthash.evaluation import Request, RunSettings, evaluate
 from robusthash.evaluation.planning.plan import Known, VictimPlan, plan
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.host import PluginHost
 from robusthash.results import Access, Record, ResultStore
 from robusthash.specs import Direction

@@ -14,7 +14,7 @@ from robusthash.contracts import ClosedForm, Objective, ReadyModel
 from robusthash.errors import CapabilityError, CheckpointError, ContractError, UsageError
 from robusthash.evaluation import Processes, Request, RunSettings, evaluate, train_victim
 from robusthash.evaluation.planning.plan import Known, VictimPlan, plan
-from robusthash.evaluation.running.checking import known
+from robusthash.evaluation.running.preparing.checking import known
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.host import PluginHost, PluginKind
 from robusthash.results import Access, Record, ResultStore, build_leaderboard

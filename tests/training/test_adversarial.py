@@ -151,7 +151,7 @@ def batch(data: RetrievalData = DATA, rows: int = 16) -> TrainBatch:
 
 def scene(step: AdversarialStep, of: TrainBatch, *, epoch: int = 0) -> Scene:
     where = replace(STEP, epoch=epoch)
-    return Scene(labels=of.labels, banks=step.banks, head=None, random=step.random, step=where)
+    return Scene(labels=of.labels, head=None, random=step.random, step=where, recall=lambda: step.banks)
 
 
 # --- banks ------------------------------------------------------------------------------------------------------------
@@ -413,6 +413,14 @@ def test_what_is_not_there_is_said() -> None:
         step.loss(model, one, STEP)
     with pytest.raises(ContractError, match="no model"):
         _ = scene(step, one).clean
+
+    class Unbanked(Away):
+        banked = False
+
+    step = started(Unbanked(**BRIEF), model)  # type: ignore[arg-type]  # as in away
+    assert not {"codes", "relaxed"} & step.state().keys()
+    with pytest.raises(ContractError, match="banked = False"):
+        step.loss(model, one, STEP)
 
 
 @pytest.mark.parametrize("wrong", [{"random_start": False}, {"edits": 1}])

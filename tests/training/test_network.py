@@ -1,16 +1,18 @@
 """The network that is trained, the learning rates of its parts, and the probe that watches its retrieval."""
 
+import math
 from dataclasses import dataclass
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from robusthash.contracts import ArrayImages, Backbone, Recipe, Split
-from robusthash.errors import UsageError
-from robusthash.training import HashNetwork, build_network, weights_digest
+from robusthash.contracts import ArrayImages, Backbone, HashModel, Modality, Recipe, Space, Split
+from robusthash.errors import TrainingError, UsageError
+from robusthash.specs import Distance
+from robusthash.training import HashNetwork, build_network, refuse_ruined, weights_digest
 from robusthash.training.trainer import learning_rate, make_optimizer, set_learning_rate
-from robusthash.training.trainer.probing import probe
+from robusthash.training.trainer.probing import probe, refuse_collapsed
 
 CPU = torch.device("cpu")
 
@@ -107,6 +109,48 @@ def test_the_probe_searches_train_items_among_others_and_knows_its_floor() -> No
     assert best.map == pytest.approx(1.0)
     assert best.constant_bits == 8
     assert 0.2 < best.floor < 0.35
+
+
+class Described(HashModel):
+    """Descriptors whose signs are all alike, and whose cosines tell quadrants apart."""
+
+    bits = None
+
+    def __init__(self, value: float = 1.0) -> None:
+        super().__init__()
+        self.modality = Modality.image(8)
+        self.value = value
+
+    @property
+    def space(self) -> Space:
+        return Space(distance=Distance.COSINE, size=4)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        quadrants = nn.functional.adaptive_avg_pool2d(inputs.mean(1, keepdim=True), 2).flatten(1)
+        return self.value * nn.functional.one_hot(quadrants.argmax(1), 4).float()
+
+
+def test_the_probe_compares_descriptors_as_their_space_does() -> None:
+    best = probe(Described(), quadrants(), seed=0, epoch=1, device=CPU)
+    assert best.map == pytest.approx(1.0)
+    assert best.constant_bits == 0
+    flat = probe(Described(0.0), quadrants(), seed=0, epoch=1, device=CPU)
+    assert flat.map == pytest.approx(flat.floor)
+    assert flat.constant_bits == 4
+    with pytest.raises(TrainingError, match="4 of 4 dimensions"):
+        refuse_collapsed(flat, Described().space)
+
+
+def test_the_probe_refuses_outputs_that_are_not_finite() -> None:
+    with pytest.raises(TrainingError, match="NaN or infinite"):
+        probe(Described(math.inf), quadrants(), seed=0, epoch=1, device=CPU)
+
+
+def test_descriptors_are_ruined_by_what_they_retrieve_and_not_by_their_signs() -> None:
+    refuse_ruined(Described(), Described(2.0), quadrants(), seed=0)
+    with pytest.raises(TrainingError, match="collapsed") as error:
+        refuse_ruined(Described(), Described(0.0), quadrants(), seed=0)
+    assert "bit" not in str(error.value)
 
 
 def test_milestones_drop_the_rate_at_half_and_at_three_quarters() -> None:

@@ -139,7 +139,7 @@ def test_options_outside_their_range_are_refused(wrong: dict[str, float]) -> Non
 def scene(epoch: int, epochs: int = 4) -> Scene:
     step = started(Away(), towers())
     where = replace(STEP, epoch=epoch, epochs=epochs)
-    return Scene(labels=TRAIN.labels[:2].float(), banks=step.banks, head=None, random=step.random, step=where)
+    return Scene(labels=TRAIN.labels[:2].float(), head=None, random=step.random, step=where, recall=lambda: step.banks)
 
 
 def test_the_radius_grows_in_equal_steps() -> None:

@@ -108,12 +108,12 @@ def parts(method: FPADTraining, model: CrossModalHashModel) -> list[Tensor]:
         rows = torch.arange(16)
         of = Scene(
             labels=train.labels[:16].float(),
-            banks=step.banks,
             head=step._head,
             random=step.random,
             step=STEP,
             rows=rows + 40 * place,
             modality=name,
+            recall=lambda: step.banks,
         )
         crafted = Outputs.of(tower, train.view(name).inputs(range(16)).float().clamp(0, 1).flip(0))
         loss = method.adversarial_loss(crafted, of)
@@ -146,7 +146,13 @@ def prepared(method: FPADTraining) -> Scene:
     method.prepare(head, banks)
     random = Randomness(seed=0, purpose="test")
     return Scene(
-        labels=labels[::2], banks=banks, head=head, random=random, step=STEP, rows=torch.tensor([0, 2]), modality=IMAGE
+        labels=labels[::2],
+        head=head,
+        random=random,
+        step=STEP,
+        rows=torch.tensor([0, 2]),
+        modality=IMAGE,
+        recall=lambda: banks,
     )
 
 

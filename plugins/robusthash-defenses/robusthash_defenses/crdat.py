@@ -24,6 +24,7 @@ class CRDAT(AdversarialTraining):
     where D is the divergence of Kullback and Leibler between relaxed bits. No label is used.
     """
 
+    banked: ClassVar[bool] = False
     distils: ClassVar[bool] = True
 
     weight: float = 1.0  #: of the teacher's codes

@@ -19,6 +19,7 @@ class FARE(AdversarialTraining):
         min_phi  max_x'  |phi(x') - phi0(x)|^2
     """
 
+    banked: ClassVar[bool] = False
     distils: ClassVar[bool] = True
     needs_start: ClassVar[bool] = True
 

@@ -20,6 +20,7 @@ class TRADES(AdversarialTraining):
         min_f  L_hash(u) + weight D(u, u'),    x' = argmax_x'  D(u, tanh f(x'))
     """
 
+    banked: ClassVar[bool] = False
     needs_start: ClassVar[bool] = True
 
     weight: float = 1.0  #: β, weight of the divergence

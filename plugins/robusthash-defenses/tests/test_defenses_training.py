@@ -51,7 +51,7 @@ def scene(
         labels=torch.tensor(bank_labels).float(),
     )
     random = Randomness(seed=0, purpose="test")
-    return Scene(labels=torch.tensor(labels).float(), banks=bank, head=head, random=random, step=STEP)
+    return Scene(labels=torch.tensor(labels).float(), head=head, random=random, step=STEP, recall=lambda: bank)
 
 
 def outputs(relaxed: Tensor) -> Outputs:

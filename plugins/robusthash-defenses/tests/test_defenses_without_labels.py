@@ -16,7 +16,7 @@ from robusthash.options import as_plain
 from robusthash.specs import Distance
 from robusthash.testing import DefenseContract, SmallVictim, TowersDefenseContract, toy_images
 from robusthash.testing.contracts.defenses import toy_defense_context
-from robusthash.training import AdversarialTraining, Banks, HashNetwork, Outputs, Recipe, Scene, train
+from robusthash.training import AdversarialTraining, HashNetwork, Outputs, Recipe, Scene, train, weights_digest
 from robusthash.training.hardening.inner_attack import descend_within
 from robusthash_defenses.crdat import CRDAT
 from robusthash_defenses.fare import FARE
@@ -61,10 +61,8 @@ def outputs(logits: list[float], features: list[float] | None = None) -> Outputs
 
 
 def scene(*, clean: Outputs | None = None, taught: Outputs | None = None) -> Scene:
-    banks = Banks.of(torch.zeros(1, 2), torch.zeros(1, 3))
     return Scene(
         labels=torch.zeros(1, 3),
-        banks=banks,
         head=None,
         random=Randomness(seed=0, purpose="test"),
         step=STEP,
@@ -158,6 +156,25 @@ def test_without_labels_a_hardened_network_keeps_its_codes_and_loses_fewer(
     before, after = (turned(one, images, wanted) for one in (network, hardened))
     assert before > 0.2
     assert after < 0.9 * before, (before, after)
+
+
+@pytest.mark.parametrize("method", [TRADES, CRDAT, FARE])
+def test_there_are_no_banks_and_banks_would_change_nothing(
+    method: type[AdversarialTraining], network: HashNetwork
+) -> None:
+    class Banked(method):  # type: ignore[misc, valid-type]  # any of the three
+        banked = True
+
+    context, kept = toy_defense_context(), []
+    digests = []
+    for kind in (method, Banked):
+        made = kind(**BRIEF)
+        step = made.step(None, epsilon=0.1)
+        step.start(deepcopy(network), context.data.train, STEP, torch.device("cpu"))
+        kept.append(set(step.state()))
+        digests.append(weights_digest(made.harden(network, context)))
+    assert kept == [set(), {"codes", "relaxed"}]
+    assert digests[0] == digests[1] != weights_digest(network)
 
 
 def turned(model: HashModel, images: Tensor, wanted: Tensor) -> float:

@@ -11,7 +11,7 @@ class TrainProbe:
         epoch: number of finished epochs.
         map: mean average precision, in expectation over ties.
         floor: the same of random codes.
-        constant_bits: number of bits that are the same for all of these items.
+        constant_bits: number of bits, or of dimensions of descriptors, that are the same for all of these items.
     """
 
     epoch: int

@@ -14,7 +14,7 @@ from robusthash.evaluation.certifying.certificate import Attacked, Certificate
 from robusthash.evaluation.certifying.votes import count_votes
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import Request
-from robusthash.evaluation.running.checking import check, known
+from robusthash.evaluation.running.preparing.checking import check, known
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.host import PluginHost

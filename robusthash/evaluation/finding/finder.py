@@ -14,7 +14,7 @@ from robusthash.evaluation.planning.defaults import settled
 from robusthash.evaluation.planning.names import AnyModel, checkpoint_path, registered_name, shown
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import AUTO, Request, RunSettings
-from robusthash.evaluation.running.checking import check, known
+from robusthash.evaluation.running.preparing.checking import check, known
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems

@@ -8,7 +8,7 @@ from typing import Any
 
 from robusthash.contracts import Executor, Progress, Space, silent
 from robusthash.evaluation.finding.counted import CodeFiles, OpenFiles, counted_by
-from robusthash.evaluation.running.executors import Local
+from robusthash.evaluation.running.executing.executors import Local
 from robusthash.evaluation.scoring.scale import measured, values
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from robusthash.errors import InputError
-from robusthash.evaluation.running.parts import SHARDS, PartCell, has_outline, read_part, same_result, unequal
+from robusthash.evaluation.running.grids.parts import SHARDS, PartCell, has_outline, read_part, same_result, unequal
 from robusthash.files.arrays import read_arrays
 from robusthash.results import QueryArrays, Record, ResultStore
 

@@ -9,7 +9,7 @@ from robusthash.errors import InputError
 from robusthash.evaluation.merging.collecting import Collected, collect, holders, require_same_file
 from robusthash.evaluation.merging.outcome import Merged, Missing
 from robusthash.evaluation.merging.scoring import Scorer
-from robusthash.evaluation.running.parts import SHARDS, PartCell, has_outline, remove_outline
+from robusthash.evaluation.running.grids.parts import SHARDS, PartCell, has_outline, remove_outline
 from robusthash.files.locks import held, locked
 from robusthash.files.opening import read_file
 from robusthash.files.storage import digest as digest_of

@@ -13,9 +13,9 @@ from robusthash.errors import InputError
 from robusthash.evaluation.crafting.measure import CLIPPED
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.rebuilding.settings import scoring_settings
-from robusthash.evaluation.running.assemble import assemble
-from robusthash.evaluation.running.parts import PartCell
-from robusthash.evaluation.running.same_victim import require_same_victim
+from robusthash.evaluation.running.grids.parts import PartCell
+from robusthash.evaluation.running.recording.assemble import assemble
+from robusthash.evaluation.running.recording.same_victim import require_same_victim
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.tasks.stored import require_scorable
 from robusthash.evaluation.victims.resources import Resources

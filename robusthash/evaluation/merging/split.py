@@ -7,7 +7,7 @@ from robusthash.evaluation.merging.merge import merge
 from robusthash.evaluation.merging.outcome import Merged
 from robusthash.evaluation.planning.part import Part
 from robusthash.evaluation.planning.request import Request
-from robusthash.evaluation.running.outcome import RunOutcome
+from robusthash.evaluation.running.recording.outcome import RunOutcome
 from robusthash.evaluation.running.run import evaluate
 from robusthash.host import PluginHost
 

@@ -16,7 +16,7 @@ from robusthash.evaluation.rebuilding.deviations import Cause, Deviation, data_d
 from robusthash.evaluation.rebuilding.given import Given
 from robusthash.evaluation.rebuilding.models import plan_of
 from robusthash.evaluation.rebuilding.settings import name_of, settings_of
-from robusthash.evaluation.running.cells import PreparedCell, prepare
+from robusthash.evaluation.running.preparing.cells import PreparedCell, prepare
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost, PluginKind

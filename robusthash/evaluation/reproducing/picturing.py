@@ -7,7 +7,7 @@ from robusthash.contracts import Progress, silent
 from robusthash.errors import UsageError
 from robusthash.evaluation.rebuilding.given import Given
 from robusthash.evaluation.rebuilding.rebuild import rebuilt, threads_of
-from robusthash.evaluation.running.pictures import add_pictures
+from robusthash.evaluation.running.recording.pictures import add_pictures
 from robusthash.host import PluginHost
 from robusthash.results import Pictures, ResultStore, read_record
 

@@ -25,8 +25,8 @@ from robusthash.evaluation.reproducing.comparing import (
 )
 from robusthash.evaluation.reproducing.outcome import Compared, Kept, Reproduction, Verdict
 from robusthash.evaluation.reproducing.stored import StoredCell, read_stored, stored_numbers
-from robusthash.evaluation.running.assemble import assemble, outlined
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
+from robusthash.evaluation.running.recording.assemble import assemble, outlined
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.files.caching import cache_folder

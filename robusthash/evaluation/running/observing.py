@@ -13,7 +13,7 @@ from robusthash.epsilon import Edits, Radius
 from robusthash.evaluation.planning.names import shown
 from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.planning.request import Request, RunSettings
-from robusthash.evaluation.running.outcome import Failure, RunOutcome
+from robusthash.evaluation.running.recording.outcome import Failure, RunOutcome
 from robusthash.events import CellInfo, Ending, ErrorInfo, RunEnd, RunInfo
 from robusthash.host import PluginHost
 from robusthash.results import Record

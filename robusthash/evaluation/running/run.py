@@ -9,16 +9,16 @@ from robusthash.evaluation.crafting.shared import SharedCraft, scratch
 from robusthash.evaluation.planning.part import Part
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import Request
-from robusthash.evaluation.running.checking import check, check_fitted, known
-from robusthash.evaluation.running.executors import Local
-from robusthash.evaluation.running.grid import Grid
+from robusthash.evaluation.running.executing.executors import Local
+from robusthash.evaluation.running.executing.work import ShardWorker, WorkerFactory
+from robusthash.evaluation.running.grids.grid import Grid
+from robusthash.evaluation.running.grids.part_grid import PartGrid
+from robusthash.evaluation.running.grids.parts import SHARDS
 from robusthash.evaluation.running.observing import observed
-from robusthash.evaluation.running.outcome import RunOutcome
-from robusthash.evaluation.running.part_grid import PartGrid
-from robusthash.evaluation.running.parts import SHARDS
-from robusthash.evaluation.running.space import least_written
-from robusthash.evaluation.running.storing import Places
-from robusthash.evaluation.running.work import ShardWorker, WorkerFactory
+from robusthash.evaluation.running.preparing.checking import check, check_fitted, known
+from robusthash.evaluation.running.preparing.space import least_written
+from robusthash.evaluation.running.recording.outcome import RunOutcome
+from robusthash.evaluation.running.recording.storing import Places
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.files.storage import remove_if_empty, removed_if_unused, require_space, require_writable

@@ -7,8 +7,8 @@ from robusthash.epsilon import Edits, Radius
 from robusthash.evaluation.planning.names import AnyAttack
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import NO_DEFENSE, Request, RunSettings
-from robusthash.evaluation.running.cells import prepare
-from robusthash.evaluation.running.checking import check, check_fitted, known
+from robusthash.evaluation.running.preparing.cells import prepare
+from robusthash.evaluation.running.preparing.checking import check, check_fitted, known
 from robusthash.evaluation.tasks.gallery import Picture, save_gallery
 from robusthash.evaluation.tasks.texts import Text, save_texts
 from robusthash.evaluation.victims.resources import Resources

@@ -11,7 +11,7 @@ from robusthash.adversary import distance_to
 from robusthash.contracts import Index
 from robusthash.evaluation.crafting.crafted import Crafted
 from robusthash.evaluation.crafting.job import Job
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 
 _NEIGHBOURS = 10
 

@@ -12,7 +12,7 @@ from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.names import AnyAttack, shown
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import Request
-from robusthash.evaluation.running.checking import check, known
+from robusthash.evaluation.running.preparing.checking import check, known
 from robusthash.evaluation.tasks.teams import joined
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems

@@ -9,7 +9,7 @@ from robusthash.contracts import Index, Progress
 from robusthash.evaluation.crafting.craft import craft
 from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.crafting.samples import png
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.evaluation.tasks.effect import Effect, effects, recipe
 from robusthash.files.storage import require_space, write_atomically
 from robusthash.metrics import linf, psnr, ssim

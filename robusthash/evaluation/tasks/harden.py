@@ -8,7 +8,7 @@ from robusthash.evaluation.planning.names import AnyDefense, checkpoint_path
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.planning.training import hardening_request
-from robusthash.evaluation.running.checking import check
+from robusthash.evaluation.running.preparing.checking import check
 from robusthash.evaluation.tasks.teams import joined
 from robusthash.evaluation.victims.checkpoints import StoredModel, train_checkpoint
 from robusthash.evaluation.victims.hardening import harden

@@ -19,7 +19,7 @@ from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.protecting.crafting import Maker, Protection
 from robusthash.evaluation.protecting.judging import Judge, read_after
 from robusthash.evaluation.protecting.outcome import Protected
-from robusthash.evaluation.running.checking import check, check_fitted, known
+from robusthash.evaluation.running.preparing.checking import check, check_fitted, known
 from robusthash.evaluation.victims.networks import side
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems

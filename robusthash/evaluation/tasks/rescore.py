@@ -14,7 +14,7 @@ import torch
 from robusthash.contracts import Progress, Space, silent
 from robusthash.errors import UsageError
 from robusthash.evaluation.planning.request import AUTO, RunSettings
-from robusthash.evaluation.running.assemble import now, scored
+from robusthash.evaluation.running.recording.assemble import now, scored
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.tasks.stored import require_scorable
 from robusthash.evaluation.victims.resources import Resources

@@ -8,7 +8,7 @@ from pathlib import Path
 from robusthash.contracts import Progress
 from robusthash.errors import CapabilityError
 from robusthash.evaluation.crafting.craft import craft
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.evaluation.tasks.effect import Effect, effects, recipe
 from robusthash.evaluation.tasks.rewriting import rewritten
 from robusthash.files.storage import write_atomically

@@ -6,7 +6,7 @@ from robusthash.contracts import Progress
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.planning.request import RunSettings
 from robusthash.evaluation.planning.training import training_request
-from robusthash.evaluation.running.checking import check
+from robusthash.evaluation.running.preparing.checking import check
 from robusthash.evaluation.tasks.teams import joined
 from robusthash.evaluation.victims.checkpoints import StoredModel, train_checkpoint
 from robusthash.evaluation.victims.resources import Resources

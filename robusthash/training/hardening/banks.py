@@ -1,7 +1,7 @@
 """Codes of the train split during adversarial training, and what a method may use in each step."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import torch
@@ -49,11 +49,24 @@ class Banks:
         self.codes[rows] = sign(logits.detach()).to(self.codes)
         self.relaxed[rows] = torch.tanh(logits.detach())
 
+    def state(self) -> dict[str, Tensor]:
+        """What :meth:`restored` needs; labels are the split's."""
+        return {"codes": self.codes} | ({} if self.shared else {"relaxed": self.relaxed})
+
+    def restored(self, state: Mapping[str, Tensor]) -> "Banks":
+        """Banks of the same items, with the codes that :meth:`state` returned."""
+        codes = state["codes"]
+        return replace(self, codes=codes, relaxed=codes if self.shared else state["relaxed"])
+
     @cached_property
     def distinct(self) -> Tensor:
         """The distinct label vectors, without that of unlabelled items: (m, classes)."""
         found: Tensor = torch.unique(self.labels, dim=0)
         return found[found.any(1)]
+
+
+def _unbanked() -> Banks:
+    raise ContractError("there are no banks", hint="leave out `banked = False` in the method's class")
 
 
 def _unseen() -> Outputs:
@@ -70,26 +83,36 @@ class Scene:
 
     Attributes:
         labels: (n, classes) float in {0, 1}, of the batch.
-        banks: of the train split. The batch's rows are from its previous visit during the attack, and up to date in the
-            loss.
         head: what :meth:`AdversarialTraining.head` built, or None.
         random: for random draws; derive a stream for each purpose, and draw by ``step.iteration``.
         step: the position in the training.
         rows: (n,) int64, the batch's rows of the banks, as the tower that is attacked hashes it.
         modality: of that tower.
+        recall: makes :attr:`banks`.
         look: makes :attr:`clean`.
         study: makes :attr:`taught`.
     """
 
     labels: Tensor
-    banks: Banks
     head: nn.Module | None
     random: Randomness
     step: TrainStep
     rows: Tensor = field(default_factory=lambda: torch.empty(0, dtype=torch.int64))
     modality: str = IMAGE
+    recall: Callable[[], Banks] = field(default=_unbanked, repr=False)
     look: Callable[[], Outputs] = field(default=_unseen, repr=False)
     study: Callable[[], Outputs] = field(default=_untaught, repr=False)
+
+    @property
+    def banks(self) -> Banks:
+        """Codes of the train split.
+
+        The batch's rows are from its previous visit during the attack, and up to date in the loss.
+
+        Raises:
+            ContractError: the method's ``banked`` is false.
+        """
+        return self.recall()
 
     @cached_property
     def clean(self) -> Outputs:

@@ -48,6 +48,7 @@ class AdversarialTraining(FurtherTraining):
     Batches, banks, the inner attack, schedules and snapshots are provided here.
 
     Attributes:
+        banked: whether it needs ``scene.banks``, codes of the whole train split; else none are computed.
         distils: whether it needs ``scene.taught``, the outputs of a teacher: a frozen copy of the model as it came.
         needs_start: whether its inner attack needs a random start, since its loss has no slope at the clean input.
 
@@ -55,6 +56,7 @@ class AdversarialTraining(FurtherTraining):
         OptionError: a value is outside its range.
     """
 
+    banked: ClassVar[bool] = True
     distils: ClassVar[bool] = False
     needs_start: ClassVar[bool] = False
 
@@ -128,7 +130,10 @@ class AdversarialTraining(FurtherTraining):
         return None
 
     def prepare(self, head: nn.Module | None, banks: Banks) -> None:
-        """Fills what :meth:`head` returned from the codes of the train split, before the first batch."""
+        """Fills what :meth:`head` returned from the codes of the train split, before the first batch.
+
+        It is called if the method is ``banked``.
+        """
 
     def share(self, scene: Scene) -> float:
         """How much of the radius and of the steps the inner attack has on a batch: in (0, 1], both rounded up.
@@ -160,11 +165,11 @@ class AdversarialTraining(FurtherTraining):
 
     @abstractmethod
     def adversarial_loss(self, crafted: Outputs, scene: Scene) -> Tensor:
-        """L_adv; the batch's rows of the banks are up to date.
+        """L_adv.
 
         Args:
             crafted: outputs of the attacked inputs.
-            scene: as for :meth:`codes`, with updated banks.
+            scene: as for :meth:`codes`; the batch's rows of the banks are up to date.
 
         Returns:
             A scalar.

@@ -20,6 +20,7 @@ def refuse_ruined(model: _Model, hardened: _Model, split: Split, *, seed: int) -
 
     Such a model looks robust: its codes do not change under attack, because they are the same for all items. A model
     that retrieved nothing before it was hardened is not judged by its retrieval, nor one of constant codes by these.
+    Descriptors have no bits: they are judged by their retrieval alone.
 
     Args:
         model: as it was given to the defense; both are in evaluation mode, and either may be on any device.
@@ -33,14 +34,15 @@ def refuse_ruined(model: _Model, hardened: _Model, split: Split, *, seed: int) -
     before, after = (_probed(one, split, seed) for one in (model, hardened))
     margin = before.map - before.floor
     lost = margin > COLLAPSE * (1 - before.floor) and after.map - after.floor < KEPT * margin
-    bias = _bias(hardened, split)
-    constant = bias > CONSTANT >= _bias(model, split)
+    bias = _bias(hardened, split) if hardened.space.binary else 0.0
+    constant = bias > CONSTANT and _bias(model, split) <= CONSTANT
     if not (lost or constant):
         return
+    bits = f"; |mean bit| is {bias:.2f} on average, in constant codes 1" if hardened.space.binary else ""
     raise TrainingError(
         f"the hardening collapsed: MAP within the train split fell from {before.map:.3f} to {after.map:.3f}, where "
-        f"random codes have {after.floor:.3f}; |mean bit| is {bias:.2f} on average, in constant codes 1. A code that "
-        "is the same for every item looks robust and retrieves nothing. Nothing is saved",
+        f"random codes have {after.floor:.3f}{bits}. Outputs that are the same for every item look robust and retrieve "
+        "nothing. Nothing is saved",
         hint="let the radius grow from 0 (ramp=0.5), or lower it (epsilon), the learning rate (lr), or the weight",
     )
 

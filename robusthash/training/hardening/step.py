@@ -1,6 +1,6 @@
 """The loss of one batch in adversarial training: attack the batch, update the banks, add the losses."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache, partial
@@ -46,6 +46,10 @@ class Method(Protocol):
         """How the banks begin and are kept."""
 
     @property
+    def banked(self) -> bool:
+        """Whether scenes have banks."""
+
+    @property
     def distils(self) -> bool:
         """Whether scenes have a teacher."""
 
@@ -79,7 +83,7 @@ class AdversarialStep(LossStep[Any]):
     """A method's loss of a batch: of the clean inputs, and of the attacked ones, for each tower of a model.
 
     Towers share the banks, in which each has the rows of the whole train split: what represents a label is made of
-    the codes of all towers, because each searches the others' items.
+    the codes of all towers, because each searches the others' items. A method that is not banked has none.
 
     A method that distils has a teacher: a frozen copy of the model as it was given.
 
@@ -114,7 +118,7 @@ class AdversarialStep(LossStep[Any]):
 
     @property
     def banks(self) -> Banks:
-        """Codes of the train split, by every tower in turn; available after :meth:`start`."""
+        """Codes of the train split, by every tower in turn; there after :meth:`start`, if the method is banked."""
         assert self._banks is not None, "start comes first"  # noqa: S101 - the trainer's order
         return self._banks
 
@@ -140,17 +144,22 @@ class AdversarialStep(LossStep[Any]):
         self._head = head.to(device) if head is not None else None
         towers = towers_of(model)
         self._first = {name: place * len(split) for place, name in enumerate(towers)}
+        if self.method.banked:
+            if len(towers) > 1:
+                _keep_statistics(model)
+            self._banks = self._first_banks(towers, split, device)
+            self.method.prepare(self._head, self._banks)
+
+    def _first_banks(self, towers: Mapping[str, HashModel], split: Split, device: torch.device) -> Banks:
         banking, recipe = self.method.banking, self.method.recipe
-        if len(towers) > 1:
-            _keep_statistics(model)
         logits = [
             first_logits(tower, split, banking, recipe, seed=self._seed, device=device) for tower in towers.values()
         ]
         labels = split.labels.to(device).repeat(len(towers), 1)
-        self._banks = Banks.of(torch.cat(logits), labels, shared=banking.shared)
+        banks = Banks.of(torch.cat(logits), labels, shared=banking.shared)
         if banking.shared and isinstance(self.clean, ObjectiveStep):
-            self.clean.fill(self._banks.codes)
-        self.method.prepare(self._head, self._banks)
+            self.clean.fill(banks.codes)
+        return banks
 
     def parameters(self) -> Iterable[nn.Parameter]:  # noqa: D102
         own = [] if self._head is None else list(self._head.parameters())
@@ -172,8 +181,11 @@ class AdversarialStep(LossStep[Any]):
             if name in self.inners
         }
         for name, tower in towers.items():
+            # Also where no loss reads it: a pass in training mode moves the running means of batch normalisation to
+            # those of clean inputs, and draws dropout's numbers.
             clean = self._seen(tower, batch.views[name])
-            self.banks.write(scenes[name].rows, clean.logits)
+            if self.method.banked:
+                self.banks.write(scenes[name].rows, clean.logits)
             scenes[name] = replace(scenes[name], look=partial(_known, clean))
         losses = [loss for name, found in crafted.items() for loss in self._attacked(found, scenes[name])]
         return torch.stack([*self._clean(model, batch, step, scenes), *losses]).sum()
@@ -181,17 +193,18 @@ class AdversarialStep(LossStep[Any]):
     def _scene(self, tower: HashModel, batch: TrainBatch, step: TrainStep) -> Scene:
         name = tower.modality.name
         inputs, teacher = batch.views[name], self._teacher.get(name)
-        study = {} if teacher is None else {"study": cache(partial(_at_rest, teacher, inputs))}
+        made: dict[str, Callable[[], Any]] = {"recall": lambda: self.banks} if self.method.banked else {}
+        if teacher is not None:
+            made["study"] = cache(partial(_at_rest, teacher, inputs))
         return Scene(
             labels=batch.labels,
-            banks=self.banks,
             head=self._head,
             random=self.random,
             step=step,
             rows=batch.indices + self._first[name],
             modality=name,
             look=partial(_at_rest, tower, inputs),
-            **study,
+            **made,
         )
 
     def _seen(self, tower: HashModel, inputs: Tensor) -> Outputs:
@@ -227,15 +240,14 @@ class AdversarialStep(LossStep[Any]):
         return inner.craft(model, batch, lambda found: self.method.inner_loss(found, codes), random, epoch)
 
     def state(self) -> dict[str, Tensor]:  # noqa: D102
-        banks = {"codes": self.banks.codes} | ({} if self.banks.shared else {"relaxed": self.banks.relaxed})
+        banks = self._banks.state() if self._banks is not None else {}
         clean = prefixed("clean", self.clean.state()) if self.clean else {}
         head = prefixed("head", self._head.state_dict()) if self._head is not None else {}
         return banks | clean | head
 
     def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: D102
-        codes = state["codes"]
-        relaxed = codes if self.banks.shared else state["relaxed"]
-        self._banks = Banks(codes=codes, relaxed=relaxed, labels=self.banks.labels)
+        if self._banks is not None:
+            self._banks = self._banks.restored(state)
         if self.clean is not None:
             self.clean.restore(under("clean", dict(state)))
         if self._head is not None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
-from robusthash.boundary import breach, inherit
+from robusthash.boundary import inherit
 from robusthash.contracts import (
     CrossModalHashModel,
     CrossModalObjective,
@@ -23,7 +23,7 @@ from robusthash.contracts import (
 from robusthash.errors import UsageError
 from robusthash.files.tensors import prefixed, under
 from robusthash.training.networks import Inside, LayeredModel, batch_parts, encode
-from robusthash.training.trainer.objective import share_label
+from robusthash.training.trainer.objective import head_for, relaxed_by, share_label
 
 
 class CrossModalStep(LossStep[CrossModalHashModel]):
@@ -62,11 +62,7 @@ class CrossModalStep(LossStep[CrossModalHashModel]):
         self, model: CrossModalHashModel, split: Split, step: TrainStep, device: torch.device
     ) -> None:
         objective, towers = self.objective, _layered(model)
-        with seeded(Randomness(seed=self.seed, purpose="head")):
-            head = objective.head(bits=model.space.size, classes=split.labels.shape[1], seed=self.seed)
-        if head is not None and not isinstance(head, nn.Module):
-            raise breach(objective, f"has a head that is a {type(head).__name__}", hint="return a module or None")
-        self._head = head.to(device) if head is not None else None
+        self._head = head_for(objective, model.space.size, split, seed=self.seed, device=device)
         self._labels = split.labels.to(device).float()
         step = replace(step, head=self._head)
         if objective.guided:
@@ -108,10 +104,7 @@ class CrossModalStep(LossStep[CrossModalHashModel]):
     def _seen(self, name: str, tower: LayeredModel, batch: TrainBatch, step: TrainStep) -> TowerBatch:
         stages = tower.stages(batch.views[name])
         logits = tower.hash_layer(stages[-1])
-        relaxed = self.objective.relax(logits, step)
-        if not isinstance(relaxed, Tensor) or relaxed.shape != logits.shape:
-            told = tuple(relaxed.shape) if isinstance(relaxed, Tensor) else type(relaxed).__name__
-            raise breach(self.objective, f"relaxed {tuple(logits.shape)} logits to {told}", hint="keep their shape")
+        relaxed = relaxed_by(self.objective, logits, step)
         if self.objective.banked:
             self._banks[name][batch.indices] = relaxed.detach()
         return TowerBatch(

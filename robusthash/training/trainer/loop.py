@@ -114,7 +114,7 @@ def train(
     take_back(whole, model)
     reached = state.position
     if step.labelled:
-        refuse_collapsed(reached.probes[-1], model.space.size)
+        refuse_collapsed(reached.probes[-1], model.space)
     whole.eval()
     return TrainingReport(
         epochs=reached.epochs, iterations=reached.iterations, losses=reached.losses, probes=reached.probes

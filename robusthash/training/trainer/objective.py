@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from robusthash.boundary import breach, inherit
 from robusthash.contracts import (
+    CrossModalObjective,
     HashModel,
     LossStep,
     Objective,
@@ -58,12 +59,7 @@ class ObjectiveStep(LossStep[HashModel]):
         return batch_parts(model)
 
     def start(self, model: HashModel, split: Split, step: TrainStep, device: torch.device) -> None:  # noqa: D102
-        # A head should be a pure function of its arguments; one that draws from torch's global state repeats as well.
-        with seeded(Randomness(seed=self.seed, purpose="head")):
-            head = self.objective.head(bits=model.space.size, classes=split.labels.shape[1], seed=self.seed)
-        if head is not None and not isinstance(head, nn.Module):
-            raise breach(self.objective, f"has a head that is a {type(head).__name__}", hint="return a module or None")
-        self._head = head.to(device) if head is not None else None
+        self._head = head_for(self.objective, model.space.size, split, seed=self.seed, device=device)
         if self.objective.batch_norm:
             put_batch_norm(model)
         if self._banked:
@@ -94,10 +90,7 @@ class ObjectiveStep(LossStep[HashModel]):
             self._refresh(step)
         step = replace(step, head=self._head, indices=batch.indices)
         logits = model(batch.images)
-        relaxed = self.objective.relax(logits, step)
-        if not isinstance(relaxed, Tensor) or relaxed.shape != logits.shape:
-            told = tuple(relaxed.shape) if isinstance(relaxed, Tensor) else type(relaxed).__name__
-            raise breach(self.objective, f"relaxed {tuple(logits.shape)} logits to {told}", hint="keep their shape")
+        relaxed = relaxed_by(self.objective, logits, step)
         return self.objective.loss(relaxed, batch.labels, self._pairs(relaxed, batch), step)
 
     def state(self) -> dict[str, Tensor]:  # noqa: D102
@@ -121,6 +114,43 @@ class ObjectiveStep(LossStep[HashModel]):
         if self.objective.pairing == "batch":
             return Pairs(codes=relaxed, similar=share_label(batch.labels, batch.labels))
         return Pairs(codes=self._codes, similar=share_label(batch.labels, self._labels))
+
+
+def head_for(
+    objective: Objective | CrossModalObjective, bits: int, split: Split, *, seed: int, device: torch.device
+) -> nn.Module | None:
+    """What an objective trains alongside a model, on the device; None if there is nothing.
+
+    A head should be a pure function of its arguments; one that draws from torch's global state repeats as well.
+
+    Args:
+        objective: whose head it is.
+        bits: code length.
+        split: the train split, for its number of classes.
+        seed: of the training.
+        device: where to train.
+
+    Raises:
+        ContractError: it is no module.
+    """
+    with seeded(Randomness(seed=seed, purpose="head")):
+        head = objective.head(bits=bits, classes=split.labels.shape[1], seed=seed)
+    if head is not None and not isinstance(head, nn.Module):
+        raise breach(objective, f"has a head that is a {type(head).__name__}", hint="return a module or None")
+    return head.to(device) if head is not None else None
+
+
+def relaxed_by(objective: Objective | CrossModalObjective, logits: Tensor, step: TrainStep) -> Tensor:
+    """The codes that an objective relaxes logits (n, bits) to: the same shape.
+
+    Raises:
+        ContractError: they are no tensor of that shape.
+    """
+    relaxed = objective.relax(logits, step)
+    if not isinstance(relaxed, Tensor) or relaxed.shape != logits.shape:
+        told = tuple(relaxed.shape) if isinstance(relaxed, Tensor) else type(relaxed).__name__
+        raise breach(objective, f"relaxed {tuple(logits.shape)} logits to {told}", hint="keep their shape")
+    return relaxed
 
 
 def share_label(left: Tensor, right: Tensor) -> Tensor:

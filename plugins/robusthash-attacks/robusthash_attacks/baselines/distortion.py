@@ -6,38 +6,25 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.contracts import IMAGE, PIXELS, Attack, AttackBatch, AttackContext
+from robusthash.contracts import PIXELS, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
-from robusthash.specs import Distance
+from robusthash_attacks.baselines.visible import Visible
 
 _HALVINGS = 30  #: steps of the bisection: down to a billionth
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distortion(Attack):
-    """Alters every image by a strength in [0, 1]; PSNR falls with the strength. It is not bound by epsilon."""
+class Distortion(Visible):
+    """Alters every image by a strength in [0, 1]; PSNR falls with the strength."""
 
     strength: float | None = None  #: for all images, in [0, 1]; none finds one per image from target_psnr
     target_psnr: float = 20.0  #: in dB, of the delivered image; if out of reach, the strength is 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.strength is not None and not 0 <= self.strength <= 1:
             raise OptionError(f"strength={self.strength}", hint="a strength in [0, 1]")
-        if not 0 < self.target_psnr < 100:
-            raise OptionError(f"target_psnr={self.target_psnr}", hint="in dB, between 0 and 100")
-
-    @property
-    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
-        return frozenset(Distance)
-
-    @property
-    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
-        return frozenset({IMAGE})
-
-    @property
-    def bounded(self) -> bool:  # noqa: D102 - as in the base class
-        return False
 
     @abstractmethod
     def distort(self, clean: Tensor, strength: Tensor) -> Tensor:

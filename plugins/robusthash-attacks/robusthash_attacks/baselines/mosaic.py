@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from robusthash.contracts import IMAGE, PIXELS, Attack, AttackBatch, AttackContext
+from robusthash.contracts import PIXELS, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
-from robusthash.specs import Distance
+from robusthash_attacks.baselines.visible import Visible
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mosaic(Attack):
-    """Replaces every block of pixels by its mean colour. It is not bound by epsilon.
+class Mosaic(Visible):
+    """Replaces every block of pixels by its mean colour.
 
     PSNR does not always fall with the block size, so every size is tried, and the one with the nearest PSNR taken.
     """
@@ -23,22 +23,9 @@ class Mosaic(Attack):
     target_psnr: float = 16.66  #: in dB, of the delivered image; the block size with the nearest one is used
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.block is not None and self.block < 1:
             raise OptionError(f"block={self.block}", hint="at least 1")
-        if not 0 < self.target_psnr < 100:
-            raise OptionError(f"target_psnr={self.target_psnr}", hint="in dB, between 0 and 100")
-
-    @property
-    def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
-        return frozenset(Distance)
-
-    @property
-    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
-        return frozenset({IMAGE})
-
-    @property
-    def bounded(self) -> bool:  # noqa: D102 - as in the base class
-        return False
 
     def perturb(self, batch: AttackBatch, context: AttackContext) -> Tensor:  # noqa: ARG002, D102 - as in the base class
         clean = batch.inputs

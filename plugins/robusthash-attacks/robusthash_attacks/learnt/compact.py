@@ -5,13 +5,9 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from robusthash.errors import CapabilityError
-from robusthash_attacks.learnt.generator import Guided, Residual
+from robusthash_attacks.learnt.generator import DOWN, GAIN, Guided, Residual, frame
 
-_SMALLEST = 8  #: sides of an image, at least
-_DOWN = 4  #: factor between the image and the map that the residual blocks work on
 _TOLD = 0.02  #: standard deviation of the first weights of the scales: nearly the same network for all conditions
-_GAIN = 2.0  #: of a guide at first; by itself, it is drawn as tanh 2 = 0.96
 
 
 class CompactGenerator(Guided):
@@ -39,10 +35,8 @@ class CompactGenerator(Guided):
         self, size: tuple[int, int], condition: int, *, filters: int, blocks: int, guided: bool = False
     ) -> None:
         super().__init__()
-        if min(size) < _SMALLEST:
-            raise CapabilityError(f"images of {size[0]}x{size[1]} are too small for a generator", hint="8x8 at least")
         condition = max(condition, 1)
-        self.padded = (-(-size[0] // _DOWN) * _DOWN, -(-size[1] // _DOWN) * _DOWN)
+        self.padded = frame(size, DOWN)
         narrow, middle, wide, channels = filters, 2 * filters, 4 * filters, 6 if guided else 3
         self.encoder = nn.ModuleList(
             [
@@ -61,7 +55,7 @@ class CompactGenerator(Guided):
         self.pattern = nn.Linear(condition, 3 * size[0] * size[1])
         nn.init.zeros_(self.pattern.weight)
         nn.init.zeros_(self.pattern.bias)
-        self.gain = nn.Parameter(torch.tensor(_GAIN)) if guided else None
+        self.gain = nn.Parameter(torch.tensor(GAIN)) if guided else None
 
     @classmethod
     def of(cls, state: dict[str, Tensor], size: tuple[int, int]) -> Self:

@@ -8,11 +8,25 @@ from torch.nn.functional import pad
 
 from robusthash.errors import CapabilityError
 
-_SMALLEST = 8  #: sides of the map that the condition starts from, at least
+_SMALLEST = 8  #: sides of an image, and of the map that the condition starts from, at least
 _LABEL_MAP = 3  #: channels of the map that is drawn from the condition
 _CHANNELS = 8  #: channels of the condition's map at full size
-_GAIN = 2.0  #: of a guide at first; by itself, it is drawn as tanh 2 = 0.96
-_DOWN = 4  #: factor between the image and the map that the residual blocks work on
+GAIN = 2.0  #: of a guide at first; by itself, it is drawn as tanh 2 = 0.96
+DOWN = 4  #: factor between the image and the map that the residual blocks work on
+
+
+def frame(size: tuple[int, int], factor: int) -> tuple[int, int]:
+    """Height and width of a frame for images of some size whose sides are multiples of a factor.
+
+    Raises:
+        CapabilityError: the images are too small for a generator.
+
+    >>> frame((30, 32), 4)
+    (32, 32)
+    """
+    if min(size) < _SMALLEST:
+        raise CapabilityError(f"images of {size[0]}x{size[1]} are too small for a generator", hint="8x8 at least")
+    return -(-size[0] // factor) * factor, -(-size[1] // factor) * factor
 
 
 class Guided(nn.Module):
@@ -72,11 +86,9 @@ class Generator(Guided):
         self, size: tuple[int, int], condition: int, *, filters: int, blocks: int, guided: bool = False
     ) -> None:
         super().__init__()
-        if min(size) < _SMALLEST:
-            raise CapabilityError(f"images of {size[0]}x{size[1]} are too small for a generator", hint="8x8 at least")
         doublings = (min(size) // _SMALLEST).bit_length() - 1
-        factor = max(2**doublings, _DOWN)
-        self.padded = (-(-size[0] // factor) * factor, -(-size[1] // factor) * factor)
+        factor = max(2**doublings, DOWN)
+        self.padded = frame(size, factor)
         self.label = LabelDecoder(self.padded, condition, doublings) if condition else None
         channels = 6 if guided else 3
         narrow, middle, wide = filters, 2 * filters, 4 * filters
@@ -91,7 +103,7 @@ class Generator(Guided):
         self.residual = nn.Sequential(*(Residual(wide) for _ in range(blocks)))
         self.decoder = nn.Sequential(*_up(wide, middle), *_up(middle, narrow))
         self.head = nn.Conv2d(narrow + channels, 3, 3, padding=1, bias=False)
-        self.gain = nn.Parameter(torch.tensor(_GAIN)) if guided else None
+        self.gain = nn.Parameter(torch.tensor(GAIN)) if guided else None
 
     @classmethod
     def of(cls, state: dict[str, Tensor], size: tuple[int, int]) -> Self:

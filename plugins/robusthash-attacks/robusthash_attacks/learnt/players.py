@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
@@ -17,15 +18,17 @@ class Players:
     """Generator and discriminator, by name, while they are learnt.
 
     Args:
-        networks: by name, on their device.
+        networks: by name; None is one that is not there.
         rate: learning rate of Adam: constant for half of the steps, then falling to nearly 0.
         team: the processes that learn together.
+        device: where they are put.
     """
 
-    def __init__(self, networks: Mapping[str, nn.Module], rate: float, team: Team) -> None:
-        self._networks, self._rate, self._team = networks, rate, team
+    def __init__(self, networks: Mapping[str, nn.Module | None], rate: float, team: Team, device: torch.device) -> None:
+        self._rate, self._team = rate, team
+        self._networks = {name: network.to(device) for name, network in networks.items() if network is not None}
         self._optimisers = {
-            name: Adam(network.parameters(), lr=rate, betas=_BETAS) for name, network in networks.items()
+            name: Adam(network.parameters(), lr=rate, betas=_BETAS) for name, network in self._networks.items()
         }
 
     def slow_down(self, progress: float) -> None:

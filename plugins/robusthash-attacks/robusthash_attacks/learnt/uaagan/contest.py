@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from robusthash.contracts import LearningContext, seeded
@@ -86,10 +86,8 @@ class Contest:
                 guided=sight.condition == "gradient",
             )
             self.discriminator = PatchDiscriminator((height, width), filters=filters) if weights.deception else None
-        networks: dict[str, nn.Module] = {"generator": self.generator.to(context.device)}
-        if self.discriminator is not None:
-            networks["discriminator"] = self.discriminator.to(context.device)
-        self._players = Players(networks, rate, context.team)
+        networks = {"generator": self.generator, "discriminator": self.discriminator}
+        self._players = Players(networks, rate, context.team, context.device)
 
     def step(self, step: int, progress: float) -> Mapping[str, float]:  # noqa: D102 - as in the protocol
         self._players.slow_down(progress)

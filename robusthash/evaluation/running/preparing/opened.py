@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from robusthash.errors import RobustHashError
 from robusthash.evaluation.crafting.shards import ShardFolder, ShardResult
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 
 
 @dataclass(kw_only=True, eq=False)

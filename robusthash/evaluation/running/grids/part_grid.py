@@ -8,14 +8,14 @@ from robusthash.errors import InputError
 from robusthash.evaluation.crafting.shared import SharedCraft
 from robusthash.evaluation.planning.part import Part, dealt
 from robusthash.evaluation.planning.plan import Cell
-from robusthash.evaluation.running.assemble import outlined
-from robusthash.evaluation.running.cells import PreparedCell, prepare
-from robusthash.evaluation.running.grid import Grid
+from robusthash.evaluation.running.executing.work import ShardWorker
+from robusthash.evaluation.running.grids.grid import Grid
+from robusthash.evaluation.running.grids.parts import PartCell, Planned, has_outline, read_part
 from robusthash.evaluation.running.observing import Observed
-from robusthash.evaluation.running.opened import OpenCell
-from robusthash.evaluation.running.parts import PartCell, Planned, has_outline, read_part
-from robusthash.evaluation.running.storing import Places
-from robusthash.evaluation.running.work import ShardWorker
+from robusthash.evaluation.running.preparing.cells import PreparedCell, prepare
+from robusthash.evaluation.running.preparing.opened import OpenCell
+from robusthash.evaluation.running.recording.assemble import outlined
+from robusthash.evaluation.running.recording.storing import Places
 from robusthash.evaluation.victims.system import Systems
 from robusthash.files.locks import locked
 from robusthash.results import Record

@@ -10,7 +10,7 @@ from robusthash.evaluation.crafting.measure import run_shard
 from robusthash.evaluation.crafting.shared import Shared
 from robusthash.evaluation.planning.plan import Cell
 from robusthash.evaluation.planning.request import RunSettings
-from robusthash.evaluation.running.cells import PreparedCell, prepare
+from robusthash.evaluation.running.preparing.cells import PreparedCell, prepare
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import Systems
 from robusthash.host import PluginHost

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Workplace
 from robusthash.errors import OptionError
-from robusthash.evaluation.running.workers import Pool
+from robusthash.evaluation.running.executing.workers import Pool
 from robusthash.evaluation.victims.plugins import Plugins
 from robusthash.host import PluginHost, PluginKind, PluginOptions
 from robusthash.limits import MOST_WORKERS

@@ -11,14 +11,14 @@ from robusthash.errors import RobustHashError, RobustHashWarning, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.crafting.shared import SharedCraft
 from robusthash.evaluation.planning.plan import Cell, VictimPlan
-from robusthash.evaluation.running.cells import PreparedCell, prepare
+from robusthash.evaluation.running.executing.work import CellTask, ShardWorker
+from robusthash.evaluation.running.grids.references import References
 from robusthash.evaluation.running.observing import Observed
-from robusthash.evaluation.running.opened import OpenCell
-from robusthash.evaluation.running.outcome import Failure
-from robusthash.evaluation.running.pictures import add_pictures
-from robusthash.evaluation.running.references import References
-from robusthash.evaluation.running.storing import Places, Records
-from robusthash.evaluation.running.work import CellTask, ShardWorker
+from robusthash.evaluation.running.preparing.cells import PreparedCell, prepare
+from robusthash.evaluation.running.preparing.opened import OpenCell
+from robusthash.evaluation.running.recording.outcome import Failure
+from robusthash.evaluation.running.recording.pictures import add_pictures
+from robusthash.evaluation.running.recording.storing import Places, Records
 from robusthash.evaluation.victims.system import Systems
 from robusthash.files.locks import held, locked
 from robusthash.results import Record

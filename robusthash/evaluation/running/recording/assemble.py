@@ -12,7 +12,7 @@ from robusthash.adversary import distance_to
 from robusthash.contracts import Space
 from robusthash.evaluation.crafting.measure import CLIPPED
 from robusthash.evaluation.crafting.shards import ShardResult
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.evaluation.scoring.data_flags import TWINS, data_flags
 from robusthash.evaluation.scoring.scale import Scale, Scored, representative
 from robusthash.evaluation.scoring.soundness import soundness

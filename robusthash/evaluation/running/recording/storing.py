@@ -12,11 +12,11 @@ from robusthash.boundary import foreign
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.inspecting.pixels import twins
 from robusthash.evaluation.planning.plan import VictimPlan
-from robusthash.evaluation.running.assemble import assemble, outlined
-from robusthash.evaluation.running.cells import PreparedCell
-from robusthash.evaluation.running.opened import OpenCell
-from robusthash.evaluation.running.pictures import add_pictures
-from robusthash.evaluation.running.same_victim import require_same_victim
+from robusthash.evaluation.running.preparing.cells import PreparedCell
+from robusthash.evaluation.running.preparing.opened import OpenCell
+from robusthash.evaluation.running.recording.assemble import assemble, outlined
+from robusthash.evaluation.running.recording.pictures import add_pictures
+from robusthash.evaluation.running.recording.same_victim import require_same_victim
 from robusthash.evaluation.scoring.scale import Scale
 from robusthash.evaluation.victims.system import Systems
 from robusthash.files.caching import cache_folder

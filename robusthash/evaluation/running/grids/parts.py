@@ -9,7 +9,7 @@ import numpy as np
 
 from robusthash.errors import InputError
 from robusthash.evaluation.crafting.shards import ShardFolder, shard_ranges
-from robusthash.evaluation.running.assemble import Outline
+from robusthash.evaluation.running.recording.assemble import Outline
 from robusthash.files.arrays import read_arrays, write_arrays
 from robusthash.files.opening import read_file
 from robusthash.files.storage import write_atomically

@@ -18,7 +18,7 @@ from robusthash.evaluation.crafting.shared import Shared
 from robusthash.evaluation.planning.fitted import FittedAttack
 from robusthash.evaluation.planning.fitting import Fitting
 from robusthash.evaluation.planning.plan import Cell
-from robusthash.evaluation.running.origins import origins
+from robusthash.evaluation.running.preparing.origins import origins
 from robusthash.evaluation.victims.chosen import Chosen
 from robusthash.evaluation.victims.resources import versions
 from robusthash.evaluation.victims.system import System, Systems

@@ -12,7 +12,7 @@ from robusthash.boundary import foreign
 from robusthash.contracts import IMAGE, Images, Inputs, Randomness, isolated_randomness, read_inputs, read_pixels
 from robusthash.errors import CapabilityError, InputError, RobustHashError, RobustHashWarning, StorageError
 from robusthash.evaluation.crafting.craft import craft
-from robusthash.evaluation.running.cells import PreparedCell
+from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.explaining import grad_cam
 from robusthash.pixels import LEVELS, from_levels, to_levels
 from robusthash.results import ADVERSARIAL, CLEAN, Pictures, QueryArrays, Record, ResultStore

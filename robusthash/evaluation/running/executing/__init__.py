@@ -1,0 +1,1 @@
+"""Where shards are run: in this process, or in others."""

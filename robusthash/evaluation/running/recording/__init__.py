@@ -1,0 +1,1 @@
+"""What becomes of shards: records, their pictures, and the outcome of the run."""
