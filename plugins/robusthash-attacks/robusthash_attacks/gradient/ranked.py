@@ -70,8 +70,8 @@ class Items:
         rises = [one.diff(dim=1) for one in steepness]  # what a distance within a bin gains by growing
         total = torch.zeros_like(codes)
         for items, low, _, weights in self._parts(codes, labels):
-            pull = sum(rise.gather(1, low) * weight for rise, weight in zip(rises, weights, strict=True))
-            total -= pull @ items / 2
+            for rise, weight in zip(rises, weights, strict=True):
+                total -= (rise.gather(1, low) * weight) @ items / 2
         return total
 
     def _parts(self, codes: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor]]]:
