@@ -144,7 +144,7 @@ def _parts(labels: Tensor, bank: CodeBank) -> tuple[list[_Part], Tensor]:
     Queries with the same labels have the same items. One part for each of these weighs no other pair: of ten classes, a
     tenth of all. Many parts of few queries are slower than one of all pairs, and so are parts on a GPU.
     """
-    kinds, kind = labels.unique(dim=0, return_inverse=True)
+    kinds, kind = torch.unique(labels, dim=0, return_inverse=True)
     related = kinds.float() @ bank.labels.float().T > 0
     count = related.sum(1)[kind]
     if labels.device.type == "cpu" and int(count.sum()) + _PART * len(kinds) < len(labels) * len(bank.labels):
