@@ -10,10 +10,11 @@ import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.config.option import config_option
-from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, MODEL
-from robusthash.cli.input.numbers import BITS, RADIUS
+from robusthash.cli.input.names import ATTACK, DIRECTION, MODEL
+from robusthash.cli.input.numbers import RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.input.victim import bits_option, defense_option
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.lines import line
 from robusthash.cli.protecting import protect
@@ -38,10 +39,8 @@ _SHOWN = 5  #: texts whose changes are printed
 )
 @click.option("--attack", type=ATTACK, metavar="NAME", help="Attack; with --input by default hinge.")
 @click.option("--fitted", type=PATH, metavar="FILE", help="Attack with what robusthash fit has stored in this file.")
-@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
-@click.option(
-    "--defense", type=DEFENSE, default="none", show_default=True, metavar="NAME", help="Defense of the model."
-)
+@bits_option
+@defense_option
 @click.option(
     "--epsilon",
     type=RADIUS,

@@ -7,10 +7,11 @@ import click
 
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option
 from robusthash.cli.config.option import config_option
-from robusthash.cli.input.names import DEFENSE, DIRECTION, MODEL, VOTE
-from robusthash.cli.input.numbers import BITS, COUNT, LENGTH, PROBABILITY
+from robusthash.cli.input.names import DEFENSE, DIRECTION, VOTE
+from robusthash.cli.input.numbers import COUNT, LENGTH, PROBABILITY
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.input.victim import bits_option, model_option
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.lines import line
 from robusthash.specs import Direction, Vote
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @click.command("certify")
-@click.option("--model", type=MODEL, required=True, metavar="NAME|FILE", help="Hash model, or its checkpoint.")
-@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
+@model_option
+@bits_option
 @click.option(
     "--defense", type=DEFENSE, default="smoothed", show_default=True, metavar="NAME", help="Defense that smooths it."
 )

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from robusthash.cli.commands.finding.options import USUAL_BITS, finding_request, model_options, tell_skipped
+from robusthash.cli.commands.finding.request import finding_request, tell_skipped
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.config.option import config_option
 from robusthash.cli.input.names import MODALITY, SPLIT
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import setting_options
+from robusthash.cli.input.victim import USUAL_BITS, victim_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import data_arguments, tell_next
 from robusthash.cli.output.lines import line
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command("hash")
 @click.argument("folder", type=PATH, required=False, metavar="[FOLDER]")
-@model_options
+@victim_options
 @click.option(
     "--split",
     type=SPLIT,

@@ -6,20 +6,21 @@ from typing import Any
 
 import click
 
-from robusthash.cli.commands.finding.options import finding_request, model_options, tell_skipped
+from robusthash.cli.commands.finding.request import finding_request, tell_skipped
 from robusthash.cli.common import json_option, load_host, out, progress, quiet_option, retriever_option
 from robusthash.cli.config.option import config_option
 from robusthash.cli.input.names import DIRECTION
 from robusthash.cli.input.numbers import COUNT
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import setting_options
+from robusthash.cli.input.victim import victim_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.lines import line
 
 
 @click.command("search")
 @click.argument("pictures", type=PATH, nargs=-1, metavar="[PICTURE]...")
-@model_options
+@victim_options
 @click.option("--text", "texts", multiple=True, metavar="TEXT", help="Search for a text. Repeatable.")
 @click.option("--query", "ids", multiple=True, metavar="ID", help="Search for a query of the dataset. Repeatable.")
 @click.option(

@@ -9,10 +9,11 @@ import click
 
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.config.option import config_option
-from robusthash.cli.input.names import ATTACK, DEFENSE, DIRECTION, MODEL, PRECISION
-from robusthash.cli.input.numbers import BITS, RADIUS
+from robusthash.cli.input.names import ATTACK, DIRECTION, PRECISION
+from robusthash.cli.input.numbers import RADIUS
 from robusthash.cli.input.paths import PATH
 from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.input.victim import victim_options
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import tell_next
 from robusthash.cli.output.lines import line
@@ -28,17 +29,7 @@ _OTHERS = ("seed", "device")  #: likewise given again to the command that uses t
 
 @click.command("fit")
 @click.argument("attack", type=ATTACK, metavar="ATTACK")
-@click.option(
-    "--model",
-    type=MODEL,
-    required=True,
-    metavar="NAME|FILE",
-    help="Hash model, a checkpoint, or path/to/file.py:build.",
-)
-@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
-@click.option(
-    "--defense", type=DEFENSE, default="none", show_default=True, metavar="NAME", help="Defense of the model."
-)
+@victim_options
 @click.option(
     "--direction",
     type=DIRECTION,

@@ -10,8 +10,8 @@ from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.config.option import config_option
 from robusthash.cli.input.names import DEFENSE, MODEL
-from robusthash.cli.input.numbers import BITS
 from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.input.victim import bits_option
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import data_arguments
 
@@ -19,7 +19,7 @@ from robusthash.cli.output.following import data_arguments
 @click.command("harden")
 @click.argument("defense", type=DEFENSE, metavar="DEFENSE")
 @click.option("--model", type=MODEL, required=True, metavar="NAME|FILE", help="Hash model, or its checkpoint.")
-@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
+@bits_option
 @config_option()
 @setting_options
 @output_option

@@ -10,15 +10,15 @@ from robusthash.cli.checkpoints import output_option, report_checkpoint
 from robusthash.cli.common import json_option, load_host, progress, quiet_option
 from robusthash.cli.config.option import config_option
 from robusthash.cli.input.names import TRAINED
-from robusthash.cli.input.numbers import BITS
 from robusthash.cli.input.setting import make_setting, setting_options
+from robusthash.cli.input.victim import bits_option
 from robusthash.cli.output.devices import tell_device
 from robusthash.cli.output.following import data_arguments
 
 
 @click.command("train")
 @click.option("--model", type=TRAINED, required=True, metavar="NAME", help="Hash model.")
-@click.option("--bits", type=BITS, default=32, show_default=True, metavar="K", help="Code length.")
+@bits_option
 @config_option()
 @setting_options
 @output_option

@@ -1,42 +1,14 @@
-"""The options that hash and search share, and the request that they make."""
+"""The request that hash and search make, and what they skip."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from robusthash.cli.input.names import DEFENSE, MODEL
-from robusthash.cli.input.numbers import BITS
 from robusthash.cli.input.setting import make_setting
 from robusthash.cli.output.lines import line
 
 if TYPE_CHECKING:
     from robusthash.evaluation import Request
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-USUAL_BITS = 32  #: code length, where none is asked for
 _SHOWN = 20  #: skipped pictures that are named; JSON and the file name all
-_OPTIONS = (
-    click.option(
-        "--model",
-        type=MODEL,
-        required=True,
-        metavar="NAME|FILE",
-        help="Hash model, a checkpoint, or path/to/file.py:build.",
-    ),
-    click.option("--bits", type=BITS, default=USUAL_BITS, show_default=True, metavar="K", help="Code length."),
-    click.option(
-        "--defense", type=DEFENSE, default="none", show_default=True, metavar="NAME", help="Defense of the model."
-    ),
-)
-
-
-def model_options(command: Command) -> Command:
-    """Adds the options that name a model."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
 
 
 def finding_request(
