@@ -93,14 +93,13 @@ class StrongestTowards(Strongest):
     """The best outcome per query of targeted attacks: the highest average precision of the target label's items."""
 
     members: tuple[str, ...] = (
+        "smooth-ap-target",
         "sdha-target",
-        "mainstay-target/steep",
-        "tanh-p2s/steep",
         "mainstay-target/adaptive",
-        "tanh-p2s/adaptive",
-        "hinge-p2s",
-    )  #: registered names of targeted attacks, the strongest first
-    steps: int = 130  #: of each member, unless the run gives it its own
+        "mainstay-target/steep",
+        "smooth-ap-target/steep",
+    )  #: registered names of targeted attacks, what adds most first
+    steps: int = 150  #: of each member, unless the run gives it its own
 
     @property
     def goal(self) -> Goal:
