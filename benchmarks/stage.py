@@ -62,6 +62,7 @@ class Stage:
             data_root=options.data_root,
             queries=options.queries,
             checkpoint=options.checkpoint,
+            image_size=options.image_size,
             options=parse_assignments(options.option),
             seed=options.seed,
             device=options.device,
@@ -166,6 +167,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bits", type=int, default=32)
     parser.add_argument("--defense", help="what hardens, or surrounds, it")
     parser.add_argument("--checkpoint", type=Path, help="a trained victim; else one is trained, and kept in the cache")
+    parser.add_argument("--image-size", type=int, help="side that images are resized to")
     parser.add_argument("-o", "--option", action="append", default=[], metavar="PLUGIN.FIELD=VALUE")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
