@@ -107,7 +107,7 @@ def test_the_shortest_owner_is_shown(host: PluginHost, capsys: pytest.CaptureFix
     ]
     assert run(["plugins", "show", "fpad"]) == 0
     told = capsys.readouterr().out
-    assert "set with: -o attack:fpad.aim=" in told
+    assert "set with: -o attack:fpad.steps=" in told
     assert "set with: -o defense:fpad.epochs=" in told
 
 

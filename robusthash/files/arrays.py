@@ -57,7 +57,7 @@ def to_npz(arrays: Arrays) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
             entry, whole = zipfile.ZipInfo(f"{name}.npy"), np.ascontiguousarray(array)
-            if array.dtype.kind == "f":
+            if whole.dtype.kind == "f":
                 with archive.open(entry, "w", force_zip64=True) as file:
                     np.lib.format.write_array(file, whole, allow_pickle=False)
             else:

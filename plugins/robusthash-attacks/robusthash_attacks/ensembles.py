@@ -7,7 +7,7 @@ from robusthash.specs import AttackSpec, Capability, Distance, Goal, Norm, Role
 
 _LENGTHS = frozenset({Norm.LINF, Norm.L2})
 _AWAY = frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK})
-_TOWARDS = frozenset({Capability.GRADIENTS, Capability.ANCHORS, Capability.CODE_BANK})
+_TOWARDS = frozenset({Capability.GRADIENTS, Capability.CODE_BANK})
 
 _FAST: dict[Goal, tuple[str, ...]] = {
     Goal.UNTARGETED: ("mainstay/adaptive", "smooth-ap", "mainstay/steep", "tanh/adaptive"),

@@ -108,8 +108,8 @@ class StrongestTowards(Strongest):
 
     @property
     def needs(self) -> frozenset[Capability]:
-        """Gradients, codes of items with the target label, and the train split's codes."""
-        return frozenset({Capability.GRADIENTS, Capability.ANCHORS, Capability.CODE_BANK})
+        """Gradients, and the train split's codes."""
+        return frozenset({Capability.GRADIENTS, Capability.CODE_BANK})
 
 
 @dataclass(frozen=True, kw_only=True)
