@@ -14,7 +14,6 @@ from robusthash.hashing import sign
 from robusthash.specs import Capability, Goal
 from robusthash_attacks.gradient.ranked import (
     Items,
-    Precision,
     average_precision,
     smooth_average_precision,
     value_and_slope,
@@ -80,7 +79,9 @@ class _Ranking(Objective):
     def loss(self, outputs: Tensor, progress: float) -> Tensor:
         codes = self.attack.relaxed(outputs, progress)
         fixed = codes.detach()
-        value, slope = value_and_slope(self.items, fixed, self.labels, self._smooth)
+        value, slope = value_and_slope(
+            self.items, fixed, self.labels, smooth_average_precision(self.attack.temperature)
+        )
         rising = value + ((codes - fixed) * slope).sum(1)
         return -rising if self.attack.targeted else rising
 
@@ -95,15 +96,11 @@ class _Ranking(Objective):
     def rows(self, rows: Tensor) -> Self:
         return replace(self, labels=self.labels[rows])
 
-    @property
-    def _smooth(self) -> Precision:
-        return smooth_average_precision(self.attack.temperature)
-
 
 def _lowest(relevant: Tensor, others: Tensor) -> Tensor:
     """The average precision with all relevant items tied behind all others: (n,)."""
-    last = torch.stack([torch.zeros(len(relevant)).to(relevant), relevant.sum(1)], 1)
-    first = torch.stack([others.sum(1), torch.zeros(len(others)).to(others)], 1)
+    last = torch.stack([relevant.new_zeros(len(relevant)), relevant.sum(1)], 1)
+    first = torch.stack([others.sum(1), others.new_zeros(len(others))], 1)
     return average_precision(last, first)
 
 
