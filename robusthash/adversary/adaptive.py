@@ -58,11 +58,23 @@ class Adaptive(StepRule):
         return gradient.sign()
 
 
+class Fine(Adaptive):
+    """The same from a small step on, for a start that is good already: a large one would lose what it has found."""
+
+    share = 0.3
+
+
 class AdaptiveL2(Adaptive):
     """Auto-PGD within an L2 ball: the gradient is divided by its L2 norm, as released."""
 
     def direction(self, gradient: Tensor) -> Tensor:  # noqa: D102 - as in the base class
         return unit_length(gradient)
+
+
+class FineL2(AdaptiveL2):
+    """:class:`Fine` within an L2 ball."""
+
+    share = Fine.share
 
 
 def checkpoints(steps: int) -> tuple[int, ...]:

@@ -30,9 +30,9 @@ class DescentAttack(Attack):
 
     steps: int = 100  #: gradient steps T
     step: Step = Step.SIGN  #: how a gradient becomes a step
-    step_size: float | None = None  #: in input units; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon
+    step_size: float | None = None  #: in input units; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon, fine 0.3*epsilon
     start: Start | str = (
-        Start.ZERO  #: zero: the clean input; random: a point of the ball; else where an attack that learns leaves it
+        Start.ZERO  #: zero: the clean input; random: a point of the ball; best: an ensemble's strongest outcome so far; else where an attack that learns leaves it
     )
     random_start: bool | None = None  #: deprecated: true is start=random, false is start=zero
     restarts: int = (
@@ -59,10 +59,10 @@ class DescentAttack(Attack):
         if self.step_size is not None and self.step_size <= 0:
             raise OptionError(f"step_size={self.step_size}", hint="it must be positive: for images, such as 1/255")
         remembers = self.smoothing.remembers  # this checks the options of smoothing, too
-        if self.step is Step.ADAPTIVE and remembers:
+        if self.step.adapts and remembers:
             raise OptionError(
-                f"step=adaptive with decay={self.decay}, variance={self.variance}",
-                hint="adaptive has its own momentum and returns to its best point: omit both options, or use step=sign",
+                f"step={self.step} with decay={self.decay}, variance={self.variance}",
+                hint="such a step has its own momentum and returns to its best point: omit both options, or use step=sign",
             )
 
     @property
@@ -72,7 +72,11 @@ class DescentAttack(Attack):
 
     @property
     def starts_at(self) -> str | None:  # noqa: D102 - as in the base class
-        return None if self.start in (Start.ZERO, Start.RANDOM) else str(self.start)
+        return None if self.start in tuple(Start) else str(self.start)
+
+    @property
+    def refines(self) -> bool:  # noqa: D102 - as in the base class
+        return self.start == Start.BEST
 
     @property
     def averaged(self) -> int:  # noqa: D102 - as in the base class
@@ -137,7 +141,7 @@ class DescentAttack(Attack):
     ) -> Descent:
         threat = context.threat
         clean, ids, elements = batch.inputs[rows], batch.ids[rows], batch.inputs[0].numel()
-        start = Start.RANDOM if run or context.restart else self.start
+        start = Start.RANDOM if run or (context.restart and not self.refines) else self.start
         delta = start_of(start, batch, rows, threat, context.random, run=run)
         schedule = Schedule(
             steps=self.steps,

@@ -1,4 +1,4 @@
-"""Where a gradient attack starts: at the clean input, at a random point, or where an attack that learns leaves off."""
+"""Where a gradient attack starts: at the clean input, at a random point, or where other attacks leave off."""
 
 from enum import StrEnum
 
@@ -10,10 +10,11 @@ from robusthash.errors import CapabilityError
 
 
 class Start(StrEnum):
-    """Names of the starts that no other attack finds."""
+    """Names of the starts that are no attack's name."""
 
     ZERO = "zero"  #: the clean input
     RANDOM = "random"  #: a uniform point of the ball
+    BEST = "best"  #: an ensemble's strongest outcome so far; a random point where there is none
 
 
 def start_of(
@@ -38,7 +39,7 @@ def start_of(
     clean = batch.inputs[rows]
     if start == Start.ZERO:
         return torch.zeros_like(clean)
-    if start == Start.RANDOM:
+    if start == Start.RANDOM or (start == Start.BEST and batch.start is None):
         uniform = random.uniform(batch.ids[rows], tuple(clean.shape[1:]), restart=run)
         return threat.point(uniform, clean) - clean
     if batch.start is None:

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from robusthash.adversary.adaptive import Adaptive, AdaptiveL2
+from robusthash.adversary.adaptive import Adaptive, AdaptiveL2, Fine, FineL2
 from robusthash.adversary.rules import Adam, L2Unit, Momentum, Raw, Sign, StepRule
 from robusthash.contracts import Norm, Threat
 
@@ -16,11 +16,17 @@ class Step(StrEnum):
     MOMENTUM = "momentum"  #: size * v with v = 0.9 v + g; HAG
     ADAM = "adam"  #: Adam with size as its learning rate; SDHA
     ADAPTIVE = "adaptive"  #: sign steps, in L2 unit steps, with momentum; their size follows the loss: Auto-PGD
+    FINE = "fine"  #: adaptive, from a small step on: for a start that is good already
 
     @property
     def share(self) -> float:
         """Default step size, as a share of the radius."""
         return _RULES[self].share
+
+    @property
+    def adapts(self) -> bool:
+        """Whether its size follows the loss, and it has a momentum of its own."""
+        return issubclass(_RULES[self], Adaptive)
 
 
 _RULES: dict[Step, type[StepRule]] = {
@@ -30,11 +36,12 @@ _RULES: dict[Step, type[StepRule]] = {
     Step.MOMENTUM: Momentum,
     Step.ADAM: Adam,
     Step.ADAPTIVE: Adaptive,
+    Step.FINE: Fine,
 }
 
 
 #: The rules that differ in L2.
-_L2_RULES: dict[Step, type[StepRule]] = {**_RULES, Step.SIGN: L2Unit, Step.ADAPTIVE: AdaptiveL2}
+_L2_RULES: dict[Step, type[StepRule]] = {**_RULES, Step.SIGN: L2Unit, Step.ADAPTIVE: AdaptiveL2, Step.FINE: FineL2}
 
 
 def usual_size(name: Step, threat: Threat, elements: int) -> float:

@@ -152,6 +152,7 @@ def test_an_aim_of_a_label_says_what_is_missing(batch: AttackBatch) -> None:
         {"nesterov": True},
         {"passes": 0},
         {"decay": 1.0, "step": Step.ADAPTIVE},
+        {"decay": 1.0, "step": Step.FINE},
         {"variance": 2, "step": Step.ADAPTIVE},
     ],
 )

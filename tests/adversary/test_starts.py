@@ -1,6 +1,7 @@
 """Where gradient attacks start: at the clean input, at a random point, or where another attack left the queries."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 import torch
@@ -87,9 +88,24 @@ def test_a_batch_without_a_start_is_refused(victim: HashModel, batch: AttackBatc
         Pull(steps=1, start="uap")(replace(batch, start=None), toy_context(victim))
 
 
-@pytest.mark.parametrize(("start", "name"), [(Start.ZERO, None), ("random", None), ("uap", "uap")])
+@pytest.mark.parametrize(("start", "name"), [(Start.ZERO, None), ("random", None), ("best", None), ("uap", "uap")])
 def test_what_it_starts_at(start: str, name: str | None) -> None:
     assert Pull(start=start).starts_at == name
+    assert Pull(start=start).refines is (start == "best")
+
+
+def test_what_refines_starts_at_what_it_is_given_in_every_try(victim: HashModel, batch: AttackBatch) -> None:
+    """And at a random point without it; restarts of its own are random ones."""
+    options: dict[str, Any] = {"steps": 1, "step_size": 1e-6, "keep_best": False, "stop": False}
+    context = toy_context(victim, epsilon=8 / 255)
+    found = Pull(steps=50)(batch, context).unrounded
+    again, refining = replace(context, restart=1), Pull(**options, start="best")
+    for one in (context, again):
+        left = refining(replace(batch, start=found), one).unrounded
+        torch.testing.assert_close(left, found, rtol=0, atol=2e-6)
+    nowhere, random = replace(batch, start=None), Pull(**options, start="random")
+    for one in (context, again):
+        assert torch.equal(refining(nowhere, one).unrounded, random(nowhere, one).unrounded)
 
 
 class TestFormerName:

@@ -89,7 +89,7 @@ def test_dropping_before_the_first_step_is_harmless() -> None:
 
 
 def test_usual_sizes_are_shares_of_the_radius() -> None:
-    assert {step: step.share for step in Step} == {**dict.fromkeys(Step, 1 / 8), Step.ADAPTIVE: 2}
+    assert {step: step.share for step in Step} == {**dict.fromkeys(Step, 1 / 8), Step.ADAPTIVE: 2, Step.FINE: 0.3}
 
 
 def test_annealing_follows_the_published_table() -> None:

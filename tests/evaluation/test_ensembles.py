@@ -44,9 +44,9 @@ def crafted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[int]]]:
     batches: list[tuple[str, list[int]]] = []
     attack = crafting._as_one_batch
 
-    def recorded(job: Job, rows: Sequence[int], restart: int) -> Crafted:
+    def recorded(job: Job, rows: Sequence[int], **how: Any) -> Crafted:
         batches.append((type(job.attack).__name__, list(rows)))
-        return attack(job, rows, restart)
+        return attack(job, rows, **how)
 
     monkeypatch.setattr(crafting, "_as_one_batch", recorded)
     return batches
@@ -106,6 +106,40 @@ def test_queries_that_no_member_broke_are_tried_again(host: PluginHost, tmp_path
     assert again.outcome.cost.forward > first.outcome.cost.forward
     kept = after["adversarial/map"] == before["adversarial/map"]
     np.testing.assert_array_equal(after["pixels"][kept], before["pixels"][kept])
+
+
+#: A step that moves nothing: what is delivered is where it started.
+STAND = {"steps": "1", "step_size": "1e-6", "keep_best": "false", "stop": "false"}
+
+
+def test_a_member_that_refines_starts_at_the_strongest_outcome_so_far(host: PluginHost, tmp_path: Path) -> None:
+    """In every try, and without using what is shared with the cell in which it is evaluated alone, from random points."""
+    members = {**ENSEMBLE, "members": "rnm,hag,mainstay/refine", "broken": "0"}
+    refine: dict[str, Any] = {"strongest": members, "mainstay/refine": STAND}
+    without = run(asked("strongest", strongest=ENSEMBLE | {"broken": "0"}), host, tmp_path / "without")["strongest"][1]
+    found = run(asked("strongest", "mainstay/refine", **refine), host, tmp_path / "together")
+    score = "adversarial/map"
+    np.testing.assert_array_equal(found["strongest"][1][score], without[score])
+    np.testing.assert_array_equal(found["strongest"][1]["pixels"], without["pixels"])
+    assert found["mainstay/refine"][1][score].mean() > without[score].mean() + 0.02, "alone it stands at random points"
+    alone = run(asked("strongest", **refine), host, tmp_path / "alone")["strongest"][0]
+    assert found["strongest"][0].reproducible() == alone.reproducible()
+    again = {"strongest": {**members, "restarts": "2"}, "mainstay/refine": {**STAND, "steps": "6", "step_size": "none"}}
+    record, arrays = run(asked("strongest", **again), host, tmp_path / "again")["strongest"]
+    assert (arrays[score] <= without[score]).all()
+    assert 2 in arrays["member"], "six steps from there on are stronger somewhere"
+    assert record.attack.options["members"]["mainstay/refine"]["start"] == "best"
+
+
+def test_without_an_outcome_there_is_nothing_to_refine(host: PluginHost, tmp_path: Path) -> None:
+    """As the first member it starts at random points, as it does alone."""
+    first = {**ENSEMBLE, "members": "mainstay/refine,rnm", "sparing": "false"}
+    found = run(asked("strongest", strongest=first, **{"mainstay/refine": {"steps": "6"}}), host, tmp_path)
+    alone = run(asked("mainstay/refine", **{"mainstay/refine": {"steps": "6"}}), host, tmp_path)["mainstay/refine"][1]
+    arrays = found["strongest"][1]
+    kept = arrays["member"] == 0
+    assert kept.any()
+    np.testing.assert_array_equal(arrays["pixels"][kept], alone["pixels"][kept])
 
 
 def test_a_targeted_ensemble_keeps_the_highest_score_by_the_target_labels(host: PluginHost, tmp_path: Path) -> None:

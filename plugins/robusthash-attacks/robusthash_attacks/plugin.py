@@ -34,11 +34,15 @@ _TARGETED = {"p2p", "p2s", "to-mainstay", "learnt"}  #: aims that pull to a targ
 #: 2,000 steps along the L2-normalised gradient with an annealed slope, as released for P2P and DHTA.
 _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0, "scale": None}
 
-#: Steps that shrink where they stop helping, with the default slope and with a fixed one: the end of each summary, and
-#: the options.
+#: What an ensemble's last members do: they go on from the strongest outcome of the others.
+_REFINE = {"start": "best", "step": "fine"}
+
+#: Steps that shrink where they stop helping, with the default slope and with a fixed one, and small ones: the end of
+#: each summary, and the options.
 _ADAPTIVE: dict[str, tuple[str, dict[str, Any]]] = {
     "adaptive": ("adaptive steps", {"step": "adaptive"}),
     "steep": ("a slope of 3 and adaptive steps", {"step": "adaptive", "scale": 3.0}),
+    "refine": ("a slope of 5 and small steps, from an ensemble's best outcome on", {"scale": 5.0, **_REFINE}),
 }
 
 #: Transfer presets: the end of each summary, and the engine's options. All start at the clean image, and anneal.
@@ -127,7 +131,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         ("tanh", tanh, "away", "Tanh of the logits", _DHTA, ("adaptive",)),
         ("center", center, "centre", "CgAT's attack", _CGAT, ("adaptive",)),
         ("mainstay", mainstay, "mainstay", "SAAT's attack", _SAAT, _ADAPTIVE),
-        ("tanh-p2s", tanh, "p2s", "DHTA", _DHTA, _ADAPTIVE),
+        ("tanh-p2s", tanh, "p2s", "DHTA", _DHTA, ("adaptive", "steep")),
         ("mainstay-target", mainstay, "to-mainstay", "SAAT's targeted attack", _SAAT, _ADAPTIVE),
     ):
         for preset in presets:
@@ -158,6 +162,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         for preset, more, options in (
             ("", "", {}),
             ("/steep", ", with a slope of 5", {"scale": 5.0}),
+            ("/refine", ", with a slope of 5 and small steps, from an ensemble's best outcome on", {"scale": 5.0, **_REFINE}),
         ):
             yield AttackSpec(
                 name=f"smooth-ap{'-target' if targeted else ''}{preset}",

@@ -25,9 +25,9 @@ class Strongest(Ensemble):
         "mainstay/steep",
         "center/adaptive",
         "sdha",
-        "hag/adaptive",
-        "smooth-ap",
-    )  #: registered names of untargeted attacks, what adds most first
+        "mainstay/refine",
+        "smooth-ap/refine",
+    )  #: registered names of untargeted attacks, what adds most first, and what refines last
     steps: int = 100  #: of each member, unless the run gives it its own
     restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
     broken: float = 0.002  #: a query within this of the worst possible headline metric counts as broken

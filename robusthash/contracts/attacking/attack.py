@@ -29,8 +29,8 @@ class AttackBatch:
         targets: (n, classes) uint8, the target labels.
         anchors: (n, voters, bits) int8 in {-1, 0, +1}: codes of database items with exactly the target label; a row of
             zeros is an absent voter. For a model without bits, descriptors (n, voters, d) float32.
-        start: (n, ...) float32, where the first try starts: the queries as the attack :attr:`Attack.starts_at` leaves
-            them, before rounding.
+        start: (n, ...) float32, where to start: the queries, before rounding, as the attack :attr:`Attack.starts_at`
+            leaves them, in the first try; or of an attack that refines, an ensemble's strongest outcomes so far.
     """
 
     inputs: Tensor
@@ -52,7 +52,7 @@ class AttackContext:
         bank: codes and labels of the train split; None unless the attack needs it.
         oracle: the victim as a service; None unless the attack needs it.
         fitted: what :meth:`Attack.fit` returned, on the queries' device; None if it learns nothing.
-        restart: index of the try; every try after the first, 0, starts at a random point.
+        restart: index of the try; every try after the first, 0, starts at a random point, unless the attack refines.
         progress: called with (done, total, what) during long steps.
         observe: called with (ids, step, distance) as the attack proceeds: (n,) int64 ids of queries, the number of
             steps taken, and (n,) the distance to the aim of what would be delivered now: int64 bits for codes, else
@@ -153,6 +153,14 @@ class Attack(ABC):
     def starts_at(self) -> str | None:
         """Registered name of an attack that learns, from whose outcome the first try starts; None without one."""
         return None
+
+    @property
+    def refines(self) -> bool:
+        """Whether it starts, as a member of an ensemble, at the strongest outcome so far of each query.
+
+        The host passes it as :attr:`AttackBatch.start`. On its own, and as the first member, there is none.
+        """
+        return False
 
     @property
     def averaged(self) -> int:

@@ -15,7 +15,8 @@ class Ensemble(Attack):
     The host runs the members in their order, scores what each delivers by the headline metric, and keeps the strongest
     outcome of each query: the lowest score, or of a targeted ensemble the highest by the target labels. A query is
     broken once its score is as strong as possible, up to a margin; it is not attacked again. Queries that no member has
-    broken are attacked again from random starts. The cost is the sum over all of that.
+    broken are attacked again from random starts. A member that :attr:`~Attack.refines` starts at the strongest outcome
+    so far instead, in every try. The cost is the sum over all of that.
 
     So on every query the ensemble is at least as strong as every member, up to that margin.
 

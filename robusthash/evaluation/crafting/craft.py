@@ -1,7 +1,7 @@
 """Crafts adversarial inputs: runs an attack on some queries; of an ensemble's members the strongest outcome is kept."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -19,13 +19,18 @@ from robusthash.results import Cost
 from robusthash.specs import Goal
 
 
-def craft(job: Job, rows: Sequence[int], *, restart: int = 0) -> Crafted:
+Begin = Callable[[Sequence[int]], Tensor]
+"""From positions of queries to where an attack on them starts: the queries as another attack leaves them, unrounded."""
+
+
+def craft(job: Job, rows: Sequence[int], *, restart: int = 0, begin: Begin | None = None) -> Crafted:
     """Attacks some queries of a job; an ensemble yields the strongest outcome of each query.
 
     Args:
         job: the attack and its victim.
         rows: positions of the queries in the job's inputs.
         restart: index of the try; every try after the first, 0, starts at a random point, and is of this cell alone.
+        begin: where it starts, for an attack that refines; None is where it starts by itself.
 
     Raises:
         PluginError: the attack raised an unexpected error, or violated its contract.
@@ -35,23 +40,25 @@ def craft(job: Job, rows: Sequence[int], *, restart: int = 0) -> Crafted:
     if isinstance(job.attack, Ensemble):
         return _strongest(job, job.attack, rows)
     # Some queries of a shard are crafted on their own: what else was in their batch must not depend on other cells.
-    whole = not restart and all(row == rows[0] + place for place, row in enumerate(rows))
+    whole = not restart and begin is None and all(row == rows[0] + place for place, row in enumerate(rows))
     path = job.shared / f"{rows[0]:06d}-{len(rows):06d}.npz" if job.shared and whole else None
     if path is not None and path.exists():
         return Crafted.read(path, read_inputs(job.inputs, list(rows)).to(job.compute.device), job.threat)
-    crafted = Crafted.cat(job.compute.batches.run(rows, partial(_as_one_batch, job, restart=restart)))
+    crafted = Crafted.cat(job.compute.batches.run(rows, partial(_as_one_batch, job, restart=restart, begin=begin)))
     if path is not None:
         crafted.write(path)
     return crafted
 
 
-def _as_one_batch(job: Job, rows: Sequence[int], restart: int) -> Crafted:
+def _as_one_batch(job: Job, rows: Sequence[int], restart: int, begin: Begin | None) -> Crafted:
     device = job.compute.device
     batch = job.batch(torch.as_tensor(rows, dtype=torch.int64))
     budget, trace = Budget(), Trace()
     context = job.context(budget, trace, restart)
     started = time.perf_counter()
-    if job.start is not None and not restart:
+    if begin is not None:
+        batch = replace(batch, start=begin(rows))
+    elif job.start is not None and not restart:
         batch = replace(batch, start=_start(job.start, rows, batch.inputs, budget))
     adversarial = job.attack(batch, context)
     synchronize(device)
@@ -78,7 +85,7 @@ def _start(job: Job, rows: Sequence[int], inputs: Tensor, budget: Budget) -> Ten
 def _strongest(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
     """Attacks queries with every member; those that are not broken are attacked again from random starts.
 
-    The first of equal outcomes is kept. The cost is the sum over all tries.
+    A member that refines starts at what is kept so far. The first of equal outcomes is kept. The cost is the sum over all tries.
     """
     targeted = ensemble.goal is Goal.TARGETED
     judge, labels = job.judge, job.knowledge.targets if targeted else job.knowledge.labels
@@ -88,6 +95,13 @@ def _strongest(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
 
     def judged(crafted: Crafted, part: Sequence[int]) -> np.ndarray:
         return sign * judge.judged(job.victim.represent(crafted.adversarial.inputs).cpu(), labels[list(part)])
+
+    places = {row: place for place, row in enumerate(rows)}
+
+    def best(part: Sequence[int]) -> Tensor:
+        if kept is None:
+            raise PluginError(f"{type(ensemble).__name__} has no outcome to start at")
+        return kept.adversarial.unrounded[[places[row] for row in part]]
 
     limit = sign * judge.strongest_possible(labels[list(rows)], targeted=targeted) + ensemble.broken
     kept: Crafted | None = None
@@ -101,7 +115,7 @@ def _strongest(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
             if not len(left):
                 break
             part = [rows[i] for i in left.tolist()]
-            crafted = craft(one, part, restart=restart)
+            crafted = craft(one, part, restart=restart, begin=best if kept and one.attack.refines else None)
             cost, batch, found = cost + crafted.cost, max(batch, crafted.batch), judged(crafted, part)
             better = found < least[left]
             at = torch.from_numpy(left[better])

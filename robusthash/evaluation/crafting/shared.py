@@ -105,6 +105,7 @@ def _keys(cell: Cell, plugins: Plugins) -> Iterator[CraftKey]:
     attack = plugins.attack(cell.attack, dict(cell.options)).plugin
     if isinstance(attack, Ensemble):
         for member, given in plugins.named_members(attack):
-            yield cell.crafted_on, member, given, cell.radius, cell.direction
+            if not plugins.attack(member, dict(given)).plugin.refines:  # what refines depends on the members before it
+                yield cell.crafted_on, member, given, cell.radius, cell.direction
     else:
         yield cell.crafting

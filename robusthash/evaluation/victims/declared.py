@@ -75,6 +75,7 @@ _DECLARED: dict[type, dict[str, tuple[str, Fits]]] = {
         "averaged": ("an integer of at least 1", _positive),
         "bounded": _BOOL,
         "starts_at": ("the name of an attack, or None", _or_none(_is(str))),
+        "refines": _BOOL,
         "learnt_from": ("a frozenset of names of options, or None", _or_none(_set_of(str))),
         "effort": ("the name of an option, or None", _or_none(_is(str))),
     },
