@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
-from robusthash.adversary import Schedule, Step, descend
-from robusthash.contracts import Budget, HashModel, Modality, Surrogate, Threat
+from benchmarks.descent import THREAT, product, pull
+from robusthash.adversary import Schedule, Step
+from robusthash.contracts import Budget, HashModel, Modality, Surrogate
 from robusthash.hashing import sign
 
 BITS = 32
-THREAT = Threat(epsilon=8 / 255)
 SIZE = 1 / 255
 FLOOR, GAIN = 1.10, 1.4
 
@@ -51,14 +51,10 @@ def small_cnn() -> nn.Module:
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * 16, BITS))
 
 
-def loss(logits: Tensor, aim: Tensor, _progress: float) -> Tensor:
-    return -(logits * aim).mean(1)
-
-
 def engine(model: HashModel, clean: Tensor, aim: Tensor, steps: int) -> None:
     model.requires_grad_(requires_grad=False)
     schedule = Schedule(steps=steps, step=Step.SIGN, size=SIZE, stop=False)
-    descend(Surrogate(model, Budget()), clean, torch.zeros_like(clean), aim, loss, THREAT, schedule)
+    pull(Surrogate(model, Budget()), clean, aim, schedule)
 
 
 def bare(model: HashModel, clean: Tensor, aim: Tensor, steps: int) -> None:
@@ -66,7 +62,7 @@ def bare(model: HashModel, clean: Tensor, aim: Tensor, steps: int) -> None:
     model.requires_grad_(requires_grad=False)
     image = clean.clone().requires_grad_()
     for _ in range(steps):
-        torch.autograd.grad(loss(model(image), aim, 0.0).sum(), image)
+        torch.autograd.grad(product(model(image), aim, 0.0).sum(), image)
     with torch.no_grad():
         model(image)
 
@@ -76,7 +72,7 @@ def naive(model: HashModel, clean: Tensor, aim: Tensor, steps: int) -> None:
     model.requires_grad_()
     delta = torch.zeros_like(clean, requires_grad=True)
     for _ in range(steps):
-        loss(model(clean + delta), aim, 0.0).sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        product(model(clean + delta), aim, 0.0).sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
         if delta.grad is None:
             raise RuntimeError("the loss does not reach the images")
         delta.data = (delta - SIZE * delta.grad.sign()).detach().clamp(-THREAT.epsilon, THREAT.epsilon)

@@ -17,50 +17,35 @@ import subprocess
 import sys
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from robusthash.adversary import Schedule, Step, descend
-from robusthash.contracts import Budget, HashModel, Modality, Surrogate, Threat
+from benchmarks.attacks.attack_speed import Victim, small_cnn
+from benchmarks.descent import product, pull
+from robusthash.adversary import Schedule, Step
+from robusthash.contracts import Budget, Surrogate
 from robusthash.hashing import sign
 
-BITS, SIDE = 32, 32
+SIDE = 32
 RATIO, GROWTH = 1.02, 4  #: of the peaks; in KiB a step
-THREAT = Threat(epsilon=8 / 255)
 KIB = 1 if sys.platform == "linux" else 1 / 1024  #: of ru_maxrss, which macOS counts in bytes
-
-
-class Victim(HashModel):
-    """Three convolutions, as used on digits and CIFAR."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for before, after in ((3, 32), (32, 64), (64, 128)):
-            layers += [nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
-        self.network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(128 * (SIDE // 8) ** 2, BITS))
-        self.bits, self.modality = BITS, Modality.image(SIDE)
-
-    def forward(self, inputs: Tensor) -> Tensor:  # noqa: D102 - as in the base class
-        logits: Tensor = self.network((inputs - 0.45) / 0.225)
-        return logits
 
 
 def run(steps: int, batch: int, *, leak: bool) -> float:
     """One descent in this process: the peak of its resident memory in MiB."""
     torch.manual_seed(0)
-    model = Victim().eval().requires_grad_(requires_grad=False)
+    model = Victim(small_cnn(), SIDE).eval().requires_grad_(requires_grad=False)
     clean = (torch.rand(batch, 3, SIDE, SIDE) * 255).round() / 255
     aim = -sign(model(clean))
     held: list[Tensor] = []
 
-    def loss(logits: Tensor, aim: Tensor, _progress: float) -> Tensor:
-        losses = -(logits * aim).mean(1)
+    def loss(logits: Tensor, aim: Tensor, progress: float) -> Tensor:
+        losses = product(logits, aim, progress)
         if leak:
             held.append(losses)
         return losses
 
     schedule = Schedule(steps=steps, step=Step.SIGN, size=1 / 255, stop=False)
-    descend(Surrogate(model, Budget()), clean, torch.zeros_like(clean), aim, loss, THREAT, schedule)
+    pull(Surrogate(model, Budget()), clean, aim, schedule, loss)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * KIB / 1024
 
 

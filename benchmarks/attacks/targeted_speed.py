@@ -36,6 +36,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -125,7 +126,7 @@ class Trial:
         self.model = copy.deepcopy(stage.model)
         self.threads = torch.get_num_threads()
 
-    def toolkit(self, **changes: object) -> Outcome:
+    def toolkit(self, **changes: Any) -> Outcome:
         """The registered attack."""
         run = self.stage.run(ATTACK, self.all, **changes)
         return self._outcome(run.seconds, run.codes)
@@ -135,7 +136,7 @@ class Trial:
         device = self.stage.resources.device
         torch.set_num_threads(self.step_seconds(frozen=False)[1])
         seconds, images, course = 0.0, [], torch.zeros(self.steps)
-        for row, aim in enumerate(self.aims[: self.few].split(1)):
+        for row, aim in enumerate(torch.split(self.aims[: self.few], 1)):
             clean = self.stage.clean([row])
             start = time.perf_counter()
             image, logits = naive(

@@ -32,7 +32,7 @@ SLOPES = ("none", "0.3", "1", "3", "10", "relative")
 def size_of_logits(stage: Stage) -> float:
     """Mean absolute value of the clean queries' logits."""
     with torch.no_grad():
-        return stage.model(stage.clean(range(stage.queries))).abs().mean().item()
+        return float(stage.model(stage.clean(range(stage.queries))).abs().mean())
 
 
 def slope_of(text: str, size: float) -> Scale:

@@ -141,7 +141,8 @@ def _passes(crafted: Crafted, job: Job) -> np.ndarray:
     if crafted.trace is None or not getattr(job.attack, "stop", False):
         return np.full(queries, crafted.cost.backward / queries)
     ended = np.isclose(crafted.trace, 0)
-    return np.where(ended.any(1), ended.argmax(1), crafted.trace.shape[1] - 1).astype(float)
+    passes: np.ndarray = np.where(ended.any(1), ended.argmax(1), crafted.trace.shape[1] - 1).astype(float)
+    return passes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +283,7 @@ def main() -> int:
             victim.attacked(candidate)
     alone = [(one, [abs(float(victim.attacked(one).precisions.mean())) for victim in everybody]) for one in candidates]
     _table("Each candidate alone", alone, [victim.label for victim in everybody])
-    ensembles = {
+    ensembles: dict[str, Sequence[str]] = {
         name.strip(): [" ".join(member.split()) for member in members.split(";")]
         for name, _, members in (told.partition(":") for told in options.ensemble)
     }

@@ -25,6 +25,7 @@ from robusthash.contracts import Executor, FinishedShard, Running, ShardTask, Wo
 from robusthash.evaluation import Request, RunSettings, evaluate
 from robusthash.evaluation.running.executing.executors import Processes, choose_executor
 from robusthash.host import PluginHost
+from robusthash.results import Record
 
 _NETWORK = """import torch
 
@@ -108,7 +109,7 @@ def main() -> int:
     return 0
 
 
-def _plain(records: object) -> str:
+def _plain(records: Iterable[Record]) -> str:
     """Records without times."""
 
     def timeless(content: object) -> object:

@@ -25,6 +25,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -57,7 +58,7 @@ def peak() -> dict[str, float]:
     return {"own": held["RssAnon"], "files": held["RssFile"], "peak": held["VmHWM"]}
 
 
-def measure(folder: Path, cache: Path, decoded: str, size: int) -> dict[str, object]:
+def measure(folder: Path, cache: Path, decoded: Literal["auto", "none"], size: int) -> dict[str, object]:
     """CPU and wall seconds of each part, memory, and digests of what was read."""
     sha, seconds = hashlib.sha256(), {}
 
@@ -130,7 +131,7 @@ def main() -> int:
     return show(found, kept)
 
 
-def show(found: dict[str, dict], kept: int) -> int:
+def show(found: dict[str, dict[str, Any]], kept: int) -> int:
     """Prints the table; 1 if a bound is missed."""
     if len({(one["pixels"], one["digest"]) for one in found.values()}) > 1:
         raise SystemExit("the ways disagree on the pixels or the digest")

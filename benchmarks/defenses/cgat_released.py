@@ -26,6 +26,7 @@ from torch import Tensor
 
 import robusthash as rh
 from benchmarks.defenses.released_loop import Batch, Switches, harden
+from benchmarks.stage import objective_of
 from robusthash.contracts import IMAGE, CodeBank, HashModel, Randomness, Recipe, Split, silent
 from robusthash.epsilon import parse_epsilon
 from robusthash.evaluation import RunSettings, VictimPlan
@@ -63,12 +64,12 @@ class Supply:
         if epoch >= 0:
             yield from self.ours(epoch)
             return
-        for rows in torch.arange(len(self.images)).split(256):
+        for rows in torch.split(torch.arange(len(self.images)), 256):
             yield self.images[rows], self.labels[rows], rows
 
     def loaders(self, _epoch: int) -> Iterator[Batch]:
         """As a shuffling loader does, with torch's draws: the last batch is as small as it is."""
-        for rows in torch.randperm(len(self.images), generator=self.drawn).split(self.recipe.batch_size):
+        for rows in torch.split(torch.randperm(len(self.images), generator=self.drawn), self.recipe.batch_size):
             yield self._augmented(self.images[rows]), self.labels[rows], rows
 
     def _augmented(self, images: Tensor) -> Tensor:
@@ -98,7 +99,7 @@ class Supply:
 
 def variants() -> dict[str, tuple[dict[str, object], str, str]]:
     """Switches, batches and starts of each line."""
-    ours = {"milestones": "epochs", "first_codes": "evaluation", "banks": "two", "ties": "up"}
+    ours: dict[str, object] = {"milestones": "epochs", "first_codes": "evaluation", "banks": "two", "ties": "up"}
     return {
         "released loop": ({}, "ours", "our_starts"),
         "... milestones in epochs": ({"milestones": "epochs"}, "ours", "our_starts"),
@@ -143,8 +144,8 @@ class Place:
         self.data = resources.data
         self.victim = get_victim(VictimPlan(model="dpsh", bits=32), resources).tower(IMAGE)
         self.kept = {
-            "batch": resources.plugins.model("dpsh").plugin,
-            "bank": resources.plugins.model("dpsh/cgat").plugin,
+            "batch": objective_of(resources, "dpsh"),
+            "bank": objective_of(resources, "dpsh/cgat"),
         }
         self.recipe = Recipe(batch_size=32, augment=options.augment)
 
@@ -161,7 +162,8 @@ class Place:
         wanted = {"epochs": self.options.epochs, "augment": self.options.augment, **changes}
         method = self.host.create(self.host.find(PluginKind.DEFENSE, "cgat/released"), wanted)
         context = defense_context(self.data, seed=self.seed, objective=self.kept[pairs], objective_seed=self.seed)
-        return method.harden(self.victim, context)
+        hardened: HashModel = method.harden(self.victim, context)
+        return hardened
 
     def maps(self, model: HashModel) -> list[float]:
         """Of one model: clean, and under each attack at each radius."""

@@ -25,8 +25,17 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from benchmarks.stage import Stage, add_arguments
-from robusthash.contracts import HashModel, LossStep, Recipe, Split, Threat, TrainBatch, TrainStep, evaluating
+from benchmarks.stage import Stage, add_arguments, objective_of
+from robusthash.contracts import (
+    HashModel,
+    LossStep,
+    Recipe,
+    Split,
+    Threat,
+    TrainBatch,
+    TrainStep,
+    evaluating,
+)
 from robusthash.host import PluginKind
 from robusthash.training import AdversarialTraining, ObjectiveStep, Scene
 from robusthash.training.hardening import AdversarialStep
@@ -54,7 +63,7 @@ class Training:
     ) -> None:
         self.model = deepcopy(victim).requires_grad_(requires_grad=True)
         self.loss = loss
-        self.step = TrainStep(epoch=0, epochs=recipe.epochs, iteration=0, bits=victim.bits)
+        self.step = TrainStep(epoch=0, epochs=recipe.epochs, iteration=0, bits=victim.space.size)
         loss.start(self.model, split, self.step, device)
         self.optimizer = make_optimizer(recipe, self.model, loss.parameters())
         self.model.train()
@@ -92,7 +101,7 @@ def naive(model: HashModel, clean: Tensor, code: Tensor, steps: int, threat: Thr
 
 
 def interleaved(
-    runs: Mapping[str, Callable[[], None]], repetitions: int, synchronise: Callable[[], None]
+    runs: Mapping[str, Callable[[], object]], repetitions: int, synchronise: Callable[[], None]
 ) -> dict[str, list[float]]:
     """Seconds of each, taken in turns; the first turn warms up."""
     times: dict[str, list[float]] = {name: [] for name in runs}
@@ -114,7 +123,7 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> float:
 
 def objective(stage: Stage, options: argparse.Namespace) -> ObjectiveStep:
     """The loss that the victim is trained with."""
-    return ObjectiveStep(stage.resources.plugins.model(options.model).plugin, seed=options.seed)
+    return ObjectiveStep(objective_of(stage.resources, options.model), seed=options.seed)
 
 
 def hardening(stage: Stage, options: argparse.Namespace, name: str) -> AdversarialStep:
@@ -154,7 +163,7 @@ def main() -> int:
         print(f"{name:>9}: {median(spent) / BATCHES * count:7.2f} s/epoch  {cost:5.2f} of plain{within}")
 
     attack, training, batch = losses["cgat"], trainings["cgat"], taken[0]
-    scene = Scene(labels=batch.labels, banks=attack.banks, head=None, random=attack.random, step=training.step)
+    scene = Scene(labels=batch.labels, head=None, random=attack.random, step=training.step, recall=lambda: attack.banks)
     code, steps, model = attack.method.codes(scene), attack.inners["image"].steps, training.model
     with evaluating(model):
         inner = interleaved(

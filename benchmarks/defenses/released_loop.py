@@ -59,7 +59,8 @@ def harden(network: nn.Module, labels: Tensor, batches: Batches, starts: Starts,
 
     optimizer = torch.optim.SGD(network.parameters(), lr=switches.lr, momentum=0.9, weight_decay=5e-4)
     count = switches.epochs * sum(1 for _ in batches(0))
-    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones=[count / 2, count * 3 / 4], gamma=0.1)
+    milestones = [count / 2, count * 3 / 4]
+    scheduler = torch.optim.lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.1)  # type: ignore[arg-type]  # as released
     network.train(switches.first_codes == "training")
     with torch.no_grad():
         parts = [(rows, model(images)) for images, _, rows in batches(-1)]

@@ -25,6 +25,8 @@ TARGETED = "tanh-p2s"  #: an attack with targets and anchors
 def attacked(stage: Stage, attack: Attack, context: AttackContext, size: int = 100) -> Tensor:
     """(queries, bits) int8, the codes of the delivered images."""
     targets, found = stage.job(TARGETED).knowledge.targets, []
+    if targets is None:
+        raise TypeError(f"{TARGETED} has no targets")
     for start in range(0, stage.queries, size):
         rows = range(start, min(start + size, stage.queries))
         batch = AttackBatch(inputs=stage.clean(rows), ids=torch.tensor(rows), targets=targets[rows.start : rows.stop])
@@ -45,7 +47,8 @@ def main() -> int:
     print(f"anchor codes: t-MAP {stage.precisions(TARGETED, aim, range(stage.queries)).mean():.3f}")
     print(f"{options.attack + ', steps':20}{'CPU s':>8}{'passes':>10}{'t-MAP':>8}  95 %")
     for steps in options.steps:
-        attack, context = replace(chosen, steps=steps), stage.learning(options.attack)
+        attack = replace(chosen, steps=steps)  # type: ignore[type-var]  # attacks are dataclasses
+        context = stage.learning(options.attack)
         start = time.process_time()
         fitted = attack.learn(context)
         seconds, budget = time.process_time() - start, context.surrogate.budget

@@ -24,9 +24,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from benchmarks.learnt.ladder import STEPS, Rung, ladder
 from benchmarks.stage import Run, Stage, add_arguments
+from robusthash.epsilon import Radius
 from robusthash.evaluation import Cell
 from robusthash.evaluation.running.preparing.cells import prepare
 from robusthash.specs import Goal
@@ -52,7 +54,7 @@ def own_cache() -> Iterator[None]:
 
 def learning_seconds(stage: Stage, name: str) -> float:
     """CPU seconds of learning, without validation: its backward passes at the rate of some of them."""
-    cell = Cell(victim=stage.plan, attack=name, epsilon=stage.epsilon)
+    cell = Cell(victim=stage.plan, attack=name, radius=Radius(size=stage.epsilon))
     learning = stage.job(name).learning
     if learning is None:
         raise ValueError(f"{name} learns nothing")
@@ -67,7 +69,7 @@ def learning_seconds(stage: Stage, name: str) -> float:
     return learning.backward * (seconds[2] - seconds[1]) / (passes[2] - passes[1])
 
 
-def quickest(stage: Stage, name: str, repetitions: int, **changes: object) -> Run:
+def quickest(stage: Stage, name: str, repetitions: int, **changes: Any) -> Run:
     runs = [stage.run(name, range(stage.queries), **changes) for _ in range(repetitions)]
     return min(runs, key=lambda run: run.cpu_seconds)
 

@@ -30,6 +30,8 @@ def codes_of(stage: Stage, steps: int, width: int) -> Iterator[tuple[str, Tensor
     """Names, codes (queries, bits) in {-1, +1}, and the CPU seconds that a code took to learn."""
     known, bank = stage.job(ANCHORED).knowledge, stage.system.bank
     targets = known.targets
+    if targets is None:
+        raise TypeError(f"{ANCHORED} has no targets")
     batch = AttackBatch(inputs=targets, ids=torch.arange(len(targets)), targets=targets, anchors=known.anchors)
     blank = torch.zeros(len(targets), bank.codes.shape[1])
     for aim in (Aim.P2S, Aim.TO_CENTRE, Aim.TO_MAINSTAY):

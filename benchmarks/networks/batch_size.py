@@ -16,9 +16,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Schedule, Slope, Step, descend, relaxed
+from benchmarks.descent import pull
+from robusthash.adversary import Schedule, Slope, Step, relaxed
 from robusthash.allocation import keep_freed_memory
-from robusthash.contracts import Backbone, Budget, Surrogate, Threat
+from robusthash.contracts import Backbone, Budget, Surrogate
 from robusthash.hashing import sign
 from robusthash.training import build_network
 from robusthash_models.backbones.resnet import ResNet
@@ -50,7 +51,7 @@ def attack(backbone: Backbone, side: int, size: int, step: Step, steps: int) -> 
     schedule = Schedule(steps=steps, step=step, size=1 / 255, stop=False)
 
     def run() -> None:
-        descend(surrogate, clean, torch.zeros_like(clean), aim, _loss, Threat(epsilon=8 / 255), schedule)
+        pull(surrogate, clean, aim, schedule, _loss)
 
     return run
 

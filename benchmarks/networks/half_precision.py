@@ -14,11 +14,11 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
-from torch import Tensor
 
-from robusthash.adversary import Schedule, Step, descend
+from benchmarks.descent import pull
+from robusthash.adversary import Schedule, Step
 from robusthash.allocation import keep_freed_memory
-from robusthash.contracts import Backbone, Budget, Surrogate, Threat
+from robusthash.contracts import Backbone, Budget, Surrogate
 from robusthash.devices import find_device, synchronize
 from robusthash.hashing import sign
 from robusthash.specs import Precision
@@ -38,10 +38,6 @@ _STEPS = 3
 _BITS = 32
 
 
-def _loss(logits: Tensor, aim: Tensor, _progress: float) -> Tensor:
-    return -(logits * aim).mean(1)
-
-
 def ways(
     backbone: Backbone, side: int, batch: int, device: torch.device, *, compiled: bool
 ) -> dict[str, Callable[[], None]]:
@@ -55,7 +51,7 @@ def ways(
     schedule = Schedule(steps=_STEPS, step=Step.SIGN, size=1 / 255, stop=False)
 
     def attack(surrogate: Surrogate) -> None:
-        descend(surrogate, clean, torch.zeros_like(clean), aim, _loss, Threat(epsilon=8 / 255), schedule)
+        pull(surrogate, clean, aim, schedule)
 
     found = {
         "float32": Surrogate(network, Budget()),

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from robusthash.cli import run
@@ -16,13 +17,14 @@ HEIGHT, WIDTH = 240, 320
 _GAIN = 8
 
 
-def _noise(generator: np.random.Generator, height: int, width: int, octaves: int) -> np.ndarray:
+def _noise(generator: np.random.Generator, height: int, width: int, octaves: int) -> NDArray[np.float64]:
     """Noise that looks alike at every scale, in [-1, 1]: (height, width)."""
     total = np.zeros((height, width))
     for octave in range(octaves):
         cells = generator.normal(size=(2 ** (octave + 1), 2 ** (octave + 1))).astype(np.float32)
         total += np.asarray(Image.fromarray(cells).resize((width, height), Image.Resampling.BICUBIC)) / 2**octave
-    return total / np.abs(total).max()
+    scaled: NDArray[np.float64] = total / np.abs(total).max()
+    return scaled
 
 
 def scene(seed: int = 4) -> np.ndarray:

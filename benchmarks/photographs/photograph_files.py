@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from robusthash.photographs import Photograph, list_photographs, open_photograph, write_photograph
 
-KINDS: dict[str, tuple[str, str, dict[str, object]]] = {
+KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "JPEG, quality 95, 4:2:0": (".jpg", "RGB", {"quality": 95}),
     "JPEG, quality 85, 4:2:0": (".jpg", "RGB", {"quality": 85}),
     "JPEG, quality 75, 4:2:0": (".jpg", "RGB", {"quality": 75}),
