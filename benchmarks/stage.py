@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import GradientAttack, find_aim
-from robusthash.contracts import AttackBatch, Budget, LearningContext, Randomness, Surrogate, Threat, silent
+from robusthash.contracts import AttackBatch, Budget, LearningContext, Objective, Randomness, Surrogate, Threat, silent
 from robusthash.epsilon import Radius, parse_epsilon
 from robusthash.evaluation import Cell, RunSettings, VictimPlan
 from robusthash.evaluation.crafting.craft import craft
@@ -153,6 +153,18 @@ class Stage:
 
     def _job(self, name: str) -> Job:
         return prepare(Cell(victim=self.plan, attack=name, radius=Radius(size=self.epsilon)), self.systems, {}).job
+
+
+def objective_of(resources: Resources, name: str) -> Objective:
+    """What a registered model minimises.
+
+    Raises:
+        TypeError: it is trained in another way, or not at all.
+    """
+    chosen = resources.plugins.model(name).plugin
+    if not isinstance(chosen, Objective):
+        raise TypeError(f"{name} is not trained batch by batch")
+    return chosen
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

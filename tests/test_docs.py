@@ -184,6 +184,19 @@ def test_every_soundness_flag_has_its_anchor() -> None:
     assert ids == set(re.findall(r"^### (RH\d{3})$", text, re.MULTILINE))
 
 
+def test_every_benchmark_that_is_named_exists() -> None:
+    """On a page, in a tox environment, in a script's own words, or as a heading."""
+    page = (DOCS / "benchmarks.md").read_text(encoding="utf-8")
+    named = re.findall(r"^## (\w+\.py)$", page, re.MULTILINE)
+    assert set(named) <= {file.name for file in (ROOT / "benchmarks").rglob("*.py")}
+    places = (*PAGES, *(ROOT / name for name in ("README.md", "CHANGELOG.md", "tox.ini")))
+    for place in (*places, *(ROOT / "benchmarks").rglob("*.py")):
+        text = place.read_text(encoding="utf-8")
+        files = [f"{name.replace('.', '/')}.py" for name in re.findall(r"-m (benchmarks[.\w]+)", text)]
+        for file in [*files, *re.findall(r"benchmarks/[\w/]+\.\w+", text)]:
+            assert (ROOT / file).is_file(), f"{file} in {place.relative_to(ROOT)}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
 def test_options_on_command_lines_exist(generate: ModuleType, page: Path) -> None:
     """No page tells its reader to use a command or an option that is not there."""

@@ -1,18 +1,15 @@
 """CgAT's released loop, in plain torch, against the package's ``cgat/released``: the same batches, the same weights."""
 
-import sys
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
-from importlib.util import module_from_spec, spec_from_file_location
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from benchmarks.defenses.released_loop import Switches, harden
 from robusthash.contracts import ArrayImages, Randomness, RetrievalData, Split, TrainStep
 from robusthash.host import PluginHost, PluginKind
 from robusthash.testing import SmallVictim, toy_images
@@ -23,20 +20,6 @@ from robusthash_models.objectives.dpsh import DPSH
 
 CPU = torch.device("cpu")
 SEED, ITEMS, BITS = 3, 112, 12
-
-
-def _loop() -> ModuleType:
-    file = Path(__file__).parents[2] / "benchmarks" / "released_loop.py"
-    spec = spec_from_file_location("released_loop", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # its dataclasses look themselves up there
-    spec.loader.exec_module(module)
-    return module
-
-
-LOOP = _loop()
 
 
 def _data() -> RetrievalData:
@@ -71,8 +54,8 @@ def _hardened(changes: dict[str, Any], switches: dict[str, Any]) -> tuple[list[T
         return 2 * random.uniform(rows, tuple(images.shape[1:]), restart=epoch) - 1
 
     theirs = deepcopy(victim)
-    made = replace(LOOP.Switches(epochs=method.epochs, ties="up"), **switches)
-    rates = LOOP.harden(theirs, data.train.labels.float(), ordered, starts, made)
+    made = replace(Switches(epochs=method.epochs, ties="up"), **switches)
+    rates = harden(theirs, data.train.labels.float(), ordered, starts, made)
     return [one.detach() for one in ours.state_dict().values()], list(theirs.state_dict().values()), rates
 
 

@@ -210,7 +210,7 @@ def test_a_strangers_record_runs_nothing(open_page, tmp_path):
 
 
 def test_ten_pictures_are_below_a_megabyte(tmp_path):
-    """Of pictures that no format makes smaller: noise. ``benchmarks/report_speed.py`` measures a hundred."""
+    """Of pictures that no format makes smaller: noise. ``benchmarks/commands/report_speed.py`` measures a hundred."""
     store_made_up(ResultStore(tmp_path), [make_record()], queries=12, items=40, pictures=10, side=200)
     page = to_html(build_report(gather([tmp_path])))
     assert page.count('alt="query') == 20
