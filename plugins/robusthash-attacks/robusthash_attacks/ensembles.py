@@ -10,7 +10,7 @@ _AWAY = frozenset({Capability.GRADIENTS, Capability.LABELS, Capability.CODE_BANK
 _TOWARDS = frozenset({Capability.GRADIENTS, Capability.CODE_BANK})
 
 _FAST: dict[Goal, tuple[str, ...]] = {
-    Goal.UNTARGETED: ("mainstay/adaptive", "smooth-ap", "mainstay/steep", "tanh/adaptive"),
+    Goal.UNTARGETED: ("mainstay/adaptive", "tanh/adaptive", "mainstay/refine", "smooth-ap/refine"),
     Goal.TARGETED: ("smooth-ap-target", "sdha-target", "mainstay-target/adaptive"),
 }  #: what adds most in 20 steps
 _THOROUGH: dict[str, Any] = {"steps": 300, "restarts": 4}

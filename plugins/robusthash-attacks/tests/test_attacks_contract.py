@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash.adversary import GradientAttack
+from robusthash.adversary import DescentAttack, GradientAttack
 from robusthash.contracts import Attack, AttackContext, Ensemble, HashModel
 from robusthash.specs import AttackSpec, Capability, Distance
 from robusthash.testing import (
@@ -60,7 +60,7 @@ def build(spec: AttackSpec) -> Attack:
         return replace(attack, **SMALL, **PROTOTYPES, **changed)
     if isinstance(attack, UAAGAN):
         return replace(attack, **SMALL)
-    if isinstance(attack, GradientAttack | SDHA):
+    if isinstance(attack, DescentAttack | SDHA):
         return replace(attack, steps=min(attack.steps, STEPS))
     return attack
 
