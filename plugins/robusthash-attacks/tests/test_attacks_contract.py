@@ -121,6 +121,9 @@ class TestEveryOtherAttack(Announced, AttackContract):
     @pytest.fixture(autouse=True)
     def _baselines(self, spec: AttackSpec) -> None:
         self.beats_noise = not spec.needs.isdisjoint({Capability.GRADIENTS, Capability.QUERIES})
+        if spec.name.endswith("/refine"):
+            # Where small steps no longer change the ranking, rounding decides whether they are halved.
+            self.equal_pixels = 0.95
 
 
 class TestEveryEnsemble(EnsembleContract):
