@@ -84,9 +84,10 @@ def descend(
         delivered = threat.deliver(point, clean).detach().requires_grad_(not last and not gradients.elsewhere)
         logits = surrogate(delivered)
         distance = objective.distance(logits)
-        if not step:
+        if step == 0:
             best = Descent(delta=delta.clone(), distance=distance.clone())
-        _remember(best, active, delta, distance, keep_best=schedule.keep_best)
+        else:
+            _remember(best, active, delta, distance, keep_best=schedule.keep_best)
         if observe is not None:
             observe(active, step, best.distance[active])
         unfinished = distance > 0 if schedule.stop else torch.ones_like(distance, dtype=torch.bool)

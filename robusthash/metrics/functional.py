@@ -15,7 +15,7 @@ from robusthash.errors import OptionError, UnknownNameError, UsageError
 from robusthash.metrics.catalogue import CORE_METRICS
 from robusthash.metrics.given import given_codes, given_labels
 from robusthash.metrics.protocols import BallPrecision, MeanAveragePrecision, RankingMetric, TopPrecision
-from robusthash.metrics.streaming import streamed_histograms
+from robusthash.metrics.streaming import asked_of, streamed_histograms
 from robusthash.options import build_options
 from robusthash.specs import Relevance
 
@@ -173,8 +173,8 @@ def _scored(
     )
     if queries.bits != items.bits:
         raise UsageError(f"query_codes have {queries.bits} bits, item_codes {items.bits}", hint="one model makes both")
-    labels = given_labels(query_labels, item_labels, len(queries), len(items))
-    scores = metric.per_query(streamed_histograms(queries, items, *labels, relevance=_rule(relevance)))
+    wanted, present = given_labels(query_labels, item_labels, len(queries), len(items))
+    scores = metric.per_query(streamed_histograms(asked_of(queries, wanted, _rule(relevance)), items, present))
     return scores.expected if per_query else scores.mean()
 
 

@@ -144,37 +144,21 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         "Targeted hashing attack, pulled to a learnt prototype code of the target label",
         "wang2021targeted",
     )
+    sdha, smooth = "robusthash_attacks.gradient.sdha:SDHA", "robusthash_attacks.gradient.smooth_ap:SmoothAP"
     for targeted, summary in (
         (False, "Smart deep hashing attack, away from all relevant codes"),
         (True, "Smart deep hashing attack, towards all codes of the target label"),
     ):
-        yield AttackSpec(
-            name="sdha-target" if targeted else "sdha",
-            factory="robusthash_attacks.gradient.sdha:SDHA",
-            summary=summary,
-            paper="lu2021smart",
-            options={"targeted": targeted},
-            goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
-            needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}),
-            norms=_LENGTHS,
-        )
+        yield _relevant("sdha-target" if targeted else "sdha", sdha, summary, "lu2021smart", targeted=targeted)
     for targeted, what in ((False, "the query's label last"), (True, "the target label first")):
         for preset, more, options in (
             ("", "", {}),
             ("/steep", ", with a slope of 5", {"scale": 5.0}),
             ("/refine", ", with a slope of 5 and small steps, from an ensemble's best outcome on", {"scale": 5.0, **_REFINE}),
         ):
-            yield AttackSpec(
-                name=f"smooth-ap{'-target' if targeted else ''}{preset}",
-                factory="robusthash_attacks.gradient.smooth_ap:SmoothAP",
-                summary=f"Descent on the smooth average precision: ranks items of {what}{more}",
-                options={"targeted": targeted, **options},
-                goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
-                needs=frozenset(
-                    {Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}
-                ),
-                norms=_LENGTHS,
-            )
+            name = f"smooth-ap{'-target' if targeted else ''}{preset}"
+            summary = f"Descent on the smooth average precision: ranks items of {what}{more}"
+            yield _relevant(name, smooth, summary, options=options, targeted=targeted)
     for name, feedback, response in (
         ("square", "codes", "hash codes"),
         ("square/ids", "ids", "ranked ids"),
@@ -219,5 +203,27 @@ def _gradient(
         options={"aim": aim, **(options or {})},
         goals=frozenset({Goal.TARGETED if aim in _TARGETED else Goal.UNTARGETED}),
         needs=frozenset({Capability.GRADIENTS, *_NEEDS.get(aim, ())}),
+        norms=_LENGTHS,
+    )
+
+
+def _relevant(
+    name: str,
+    factory: str,
+    summary: str,
+    paper: str | None = None,
+    options: dict[str, Any] | None = None,
+    *,
+    targeted: bool,
+) -> AttackSpec:
+    """An attack on all items that are relevant to a query, or to its target."""
+    return AttackSpec(
+        name=name,
+        factory=factory,
+        summary=summary,
+        paper=paper,
+        options={"targeted": targeted, **(options or {})},
+        goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
+        needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}),
         norms=_LENGTHS,
     )

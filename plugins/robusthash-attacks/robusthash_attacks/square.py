@@ -8,16 +8,17 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext, Oracle, Randomness
+from robusthash.contracts import AttackBatch, AttackContext, Oracle, Randomness
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability, Distance
+from robusthash_attacks.images import ImageAttack
 
 _HALVINGS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  #: of 10,000 steps, after which p is halved
 _DRAWN = 1000  #: steps whose random numbers are drawn at once
 
 
 @dataclass(frozen=True, kw_only=True)
-class Square(Attack):
+class Square(ImageAttack):
     """Random search on service responses: squares are set to either extreme of the ball, and kept if they help.
 
     It starts at vertical stripes, one pixel wide, each ``-epsilon`` or ``+epsilon`` per channel. A step proposes
@@ -55,10 +56,6 @@ class Square(Attack):
     def distances(self) -> frozenset[Distance]:
         """Hamming distance for codes; any distance for ids."""
         return frozenset(Distance) if self.feedback == "ids" else frozenset({Distance.HAMMING})
-
-    @property
-    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
-        return frozenset({IMAGE})
 
     def side(self, step: int, height: int, width: int) -> int:
         """Side of a step's squares, in pixels.

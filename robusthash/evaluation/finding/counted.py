@@ -15,8 +15,9 @@ from robusthash.errors import InputError, RobustHashError, UsageError
 from robusthash.evaluation.finding.hashed import Hashed, Maker
 from robusthash.files.mapping import mapped_array
 from robusthash.metrics import DistanceHistograms, PackedLabels, Relevance
+from robusthash.metrics.counting.words import Asked
 from robusthash.metrics.given import GivenCodes, GivenLabels, given_codes, given_labels
-from robusthash.metrics.streaming import streamed_histograms
+from robusthash.metrics.streaming import asked_of, streamed_histograms
 
 ITEMS = 1 << 22  #: items of a part; reading it takes longer than handing it out
 _HASHED = ".safetensors"
@@ -57,20 +58,16 @@ class OpenFiles:
     """The same, opened; what is in ``.npy`` files is read when it is used.
 
     Attributes:
-        queries: codes of the queries of all files, one file after another.
+        asked: the queries of all files, one file after another.
         items: codes of the database.
-        wanted: labels of these queries.
         present: labels of the items.
         count: queries of one file.
-        relevance: when an item is relevant to a query.
     """
 
-    queries: GivenCodes
+    asked: Asked
     items: GivenCodes
-    wanted: GivenLabels
     present: GivenLabels
     count: int
-    relevance: Relevance
 
     @classmethod
     def of(cls, files: CodeFiles) -> "OpenFiles":
@@ -99,23 +96,20 @@ class OpenFiles:
             names=("the labels of the queries", "the labels of the database"),
         )
         together = np.concatenate([one.codes.part(slice(None)) for one in stored])
+        queries = GivenCodes(array=together, bits=items.codes.bits, packed=True)
         return cls(
-            queries=GivenCodes(array=together, bits=items.codes.bits, packed=True),
+            asked=asked_of(queries, wanted.repeated(len(stored)), files.relevance),
             items=items.codes,
-            wanted=wanted.repeated(len(stored)),
             present=present,
             count=len(stored[0].codes),
-            relevance=files.relevance,
         )
 
     def counted(self, rows: slice) -> DistanceHistograms:
         """The histograms of some items."""
         return streamed_histograms(
-            self.queries,
+            self.asked,
             replace(self.items, array=self.items.array[rows]),
-            self.wanted,
             replace(self.present, array=self.present.array[rows]),
-            relevance=self.relevance,
             of=len(self.items),
         )
 

@@ -120,7 +120,7 @@ def score_files(
     return ScoredFiles(
         files=tuple(scored),
         protocols={name: metric.protocol for name, metric in chosen.items()},
-        relevance=Relevance.EXACT if opened.wanted.single else relevance,
+        relevance=opened.asked.relevance,
         bits=opened.items.bits,
         queries=count,
         items=len(opened.items),

@@ -14,6 +14,7 @@ from robusthash.evaluation.running.executing.work import ShardWorker, WorkerFact
 from robusthash.evaluation.running.grids.grid import Grid
 from robusthash.evaluation.running.grids.part_grid import PartGrid
 from robusthash.evaluation.running.grids.parts import SHARDS
+from robusthash.evaluation.running.grids.setup import Setup
 from robusthash.evaluation.running.observing import observed
 from robusthash.evaluation.running.preparing.checking import check, check_fitted, known
 from robusthash.evaluation.running.preparing.space import least_written
@@ -96,11 +97,9 @@ def evaluate(
         crafted = stack.enter_context(scratch(results / _CRAFTED))
         shared = SharedCraft(cells, resources.plugins, crafted, every=keep_pictures > 0)
         stack.callback(remove_if_empty, results / SHARDS)
-        parties = cells, systems, shared, watched, worker
         places = Places(store=ResultStore(results), shards=results / SHARDS, pictures=keep_pictures)
-        grid = Grid(*parties, places, force=force)
-        if part is not None:
-            grid = PartGrid(*parties, places, part=part, command=command)
+        setup = Setup(cells=cells, systems=systems, shared=shared, watched=watched, worker=worker, places=places)
+        grid = Grid(setup, force=force) if part is None else PartGrid(setup, part=part, command=command)
         stack.callback(grid.close)
         grid.run(running)
     return watched.outcome

@@ -9,13 +9,13 @@ from torch import Tensor
 from robusthash.contracts import PIXELS, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
-from robusthash_attacks.baselines.visible import Visible
+from robusthash_attacks.baselines.alteration import Alteration
 
 _HALVINGS = 30  #: steps of the bisection: down to a billionth
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distortion(Visible):
+class Distortion(Alteration):
     """Alters every image by a strength in [0, 1]; PSNR falls with the strength."""
 
     strength: float | None = None  #: for all images, in [0, 1]; none finds one per image from target_psnr

@@ -9,11 +9,11 @@ from torch.nn.functional import avg_pool2d
 from robusthash.contracts import PIXELS, AttackBatch, AttackContext
 from robusthash.errors import OptionError
 from robusthash.metrics import psnr
-from robusthash_attacks.baselines.visible import Visible
+from robusthash_attacks.baselines.alteration import Alteration
 
 
 @dataclass(frozen=True, kw_only=True)
-class Mosaic(Visible):
+class Mosaic(Alteration):
     """Replaces every block of pixels by its mean colour.
 
     PSNR does not always fall with the block size, so every size is tried, and the one with the nearest PSNR taken.

@@ -12,14 +12,15 @@ from robusthash.adversary import Sloped, Step, step_rule
 from robusthash.contracts import AttackBatch, AttackContext, CodeBank
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import binarise, sign
-from robusthash.specs import Capability, Goal, Norm
+from robusthash.specs import Norm
+from robusthash_attacks.gradient.relevant import Relevant
 
 _CHUNK = 8192  #: items of the bank that are weighted at once
 _PART = 20_000  #: pairs of a query and an item that a CPU weighs in the time that one more part takes by itself
 
 
 @dataclass(frozen=True, kw_only=True)
-class SDHA(Sloped):
+class SDHA(Relevant, Sloped):
     """Moves a query away from all relevant codes of the train split, or towards those of the target label.
 
     With ``q = tanh(a f(x'))``, the logistic function ``s`` and the codes ``r_j`` of the items that share a label,
@@ -30,7 +31,6 @@ class SDHA(Sloped):
 
     effort: ClassVar[str | None] = "steps"
 
-    targeted: bool = False  #: move towards the codes of the target label
     steps: int = 100  #: steps of Adam
     step_size: float = 0.01  #: learning rate of Adam, as a share of the box
     sigma: float | None = None  #: steepness of the logistic function; none is 5, or 10 if targeted
@@ -43,18 +43,9 @@ class SDHA(Sloped):
             raise OptionError(f"steps={self.steps}, step_size={self.step_size}", hint="both are positive")
 
     @property
-    def goal(self) -> Goal:  # noqa: D102 - as in the base class
-        return Goal.TARGETED if self.targeted else Goal.UNTARGETED
-
-    @property
     def norms(self) -> frozenset[Norm]:
         """L-infinity and L2."""
         return frozenset({Norm.LINF, Norm.L2})
-
-    @property
-    def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
-        needs = {Capability.GRADIENTS, Capability.CODE_BANK}
-        return frozenset(needs if self.targeted else needs | {Capability.LABELS})
 
     def loss(self, logits: Tensor, progress: float, weigh: Callable[[Tensor], tuple[Tensor, Tensor]]) -> Tensor:
         """The codes' term of the loss per sample, to be minimised.
@@ -103,11 +94,9 @@ class SDHA(Sloped):
         return apart * torch.sigmoid(agree) + 1 - torch.sigmoid(agree)
 
     def _weigher(self, batch: AttackBatch, context: AttackContext) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-        labels = batch.targets if self.targeted else batch.labels
-        if labels is None or context.bank is None:
-            raise CapabilityError("sdha needs labels and the code bank", hint="use an attack with the aim 'away'")
+        labels, items = self.relevance(batch, context)
         z = self.z if self.z is not None else -0.3 if self.targeted else 0.5
-        bank = CodeBank(codes=context.bank.codes.to(labels.device), labels=context.bank.labels.to(labels.device))
+        bank = CodeBank(codes=items.codes.to(labels.device), labels=items.labels.to(labels.device))
         parts, count = _parts(labels, bank)
         alone = count == 0
         if self.targeted and alone.any():

@@ -9,21 +9,21 @@ from torch import Tensor
 
 from robusthash.adversary import DescentAttack, Objective, Sloped, Start, Step
 from robusthash.contracts import AttackBatch, AttackContext, CodeBank, Randomness
-from robusthash.errors import CapabilityError, OptionError
+from robusthash.errors import OptionError
 from robusthash.hashing import sign
-from robusthash.specs import Capability, Goal
 from robusthash_attacks.gradient.ranked import (
     Items,
     average_precision,
     smooth_average_precision,
     value_and_slope,
 )
+from robusthash_attacks.gradient.relevant import Relevant
 
 _ROUNDING = 1e-5  #: of average precisions in float32
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmoothAP(Sloped, DescentAttack):
+class SmoothAP(Relevant, Sloped, DescentAttack):
     """Ranks the items that share the query's label last, or those of the target label first.
 
     A loss on a code moves all bits alike, or those that have not turned; but a bit that brings the query no nearer to
@@ -34,7 +34,6 @@ class SmoothAP(Sloped, DescentAttack):
     scaled to a largest element of 1. A query without a relevant item among them keeps its start.
     """
 
-    targeted: bool = False  #: rank the items of the target label first
     start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
     step: Step = Step.ADAPTIVE  #: how a gradient becomes a step
     temperature: float = 1.0  #: of the comparison of two distances, in bits
@@ -45,20 +44,9 @@ class SmoothAP(Sloped, DescentAttack):
         if self.items < 1 or not 0 < self.temperature < math.inf:
             raise OptionError(f"items={self.items}, temperature={self.temperature}", hint="both are positive")
 
-    @property
-    def goal(self) -> Goal:  # noqa: D102 - as in the base class
-        return Goal.TARGETED if self.targeted else Goal.UNTARGETED
-
-    @property
-    def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
-        needs = {Capability.GRADIENTS, Capability.CODE_BANK}
-        return frozenset(needs if self.targeted else needs | {Capability.LABELS})
-
     def objective(self, batch: AttackBatch, context: AttackContext) -> Objective:  # noqa: D102 - as in the base class
-        labels = batch.targets if self.targeted else batch.labels
-        if labels is None or context.bank is None:
-            raise CapabilityError("smooth-ap needs labels and the code bank", hint="use an attack with the aim 'away'")
-        bank = _drawn(context.bank, self.items, context.random.derived(f"items {context.restart}"))
+        labels, items = self.relevance(batch, context)
+        bank = _drawn(items, self.items, context.random.derived(f"items {context.restart}"))
         return _Ranking(attack=self, items=Items.of(bank), labels=labels.to(bank.codes.device).float())
 
 

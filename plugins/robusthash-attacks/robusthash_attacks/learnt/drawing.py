@@ -1,17 +1,39 @@
-"""How what a generator's head says becomes an adversarial image."""
+"""How what a generator's head says becomes an adversarial image, and the base class of attacks that draw."""
 
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from torch import Tensor
 
 from robusthash.contracts import Threat
+from robusthash.errors import OptionError
+from robusthash_attacks.images import ImageAttack
 
 Bound = Literal["tanh", "none", "project"]  #: a residual within the radius; an image; an image that is clipped
 Draw = Callable[[Tensor, Tensor], Tensor]  #: an adversarial image from the head's (n, 3, h, w) and the clean one's
 
 _REACH = 1.1  #: what the head's 1 stands for, in radii; more than the radius is clipped. A tanh never is 1, so at 1.0
 #: rounding toward the clean image takes a level off the largest residuals: one of eight at 8/255
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnAttack(ImageAttack):
+    """An attack whose images a generator draws."""
+
+    bound: Bound = (
+        "tanh"  #: tanh: the generator draws a residual of at most epsilon; none: a whole image, without a bound, as
+        #: published; project: the same, clipped to epsilon once it is drawn
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bound not in get_args(Bound):
+            raise OptionError(f"bound={self.bound}", hint=f"one of: {', '.join(get_args(Bound))}")
+
+    @property
+    def bounded(self) -> bool:  # noqa: D102 - as in the base class
+        return self.bound != "none"
 
 
 def scaled(images: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.contracts import IMAGE, Modality, Randomness, Threat
+from robusthash.contracts import Modality, Randomness, Threat
 from robusthash.errors import OptionError
+from robusthash_attacks.images import Visible
 from robusthash_attacks.learnt.universal import Universal
 
 _PLACE = "place"
@@ -16,7 +17,7 @@ _MOST = 0.05  #: of an image's area
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patch(Universal):
+class Patch(Universal, Visible):
     """Pastes one visible square, the same for all queries, at a place drawn by the seed. It is not bound by epsilon.
 
     The pixels of the square may have any colour; no other pixel changes.
@@ -28,14 +29,6 @@ class Patch(Universal):
         super().__post_init__()
         if not 0 < self.area <= _MOST:
             raise OptionError(f"area={self.area}", hint=f"a share of the image above 0, at most {_MOST}")
-
-    @property
-    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
-        return frozenset({IMAGE})
-
-    @property
-    def bounded(self) -> bool:  # noqa: D102 - as in the base class
-        return False
 
     def shape(self, modality: Modality) -> tuple[int, ...]:  # noqa: D102 - as in the base class
         channels, height, width = modality.shape

@@ -1,7 +1,7 @@
 """The cells of a run: prepared when their first shard is asked for, run side by side, stored with their last shard."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -9,17 +9,15 @@ from robusthash.boundary import blaming, breach
 from robusthash.contracts import FinishedShard, Running, ShardTask, run_tasks
 from robusthash.errors import RobustHashError, RobustHashWarning, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
-from robusthash.evaluation.crafting.shared import SharedCraft
-from robusthash.evaluation.planning.plan import Cell, VictimPlan
-from robusthash.evaluation.running.executing.work import CellTask, ShardWorker
+from robusthash.evaluation.planning.plan import VictimPlan
+from robusthash.evaluation.running.executing.work import CellTask
 from robusthash.evaluation.running.grids.references import References
-from robusthash.evaluation.running.observing import Observed
+from robusthash.evaluation.running.grids.setup import Setup
 from robusthash.evaluation.running.preparing.cells import PreparedCell, prepare
 from robusthash.evaluation.running.preparing.opened import OpenCell
 from robusthash.evaluation.running.recording.outcome import Failure
 from robusthash.evaluation.running.recording.pictures import add_pictures
-from robusthash.evaluation.running.recording.storing import Places, Records
-from robusthash.evaluation.victims.system import Systems
+from robusthash.evaluation.running.recording.storing import Records
 from robusthash.files.locks import held, locked
 from robusthash.results import Record
 
@@ -31,41 +29,26 @@ class Grid:
     for later, and waited for only while no lock is held here, so that no two runs wait for each other.
 
     Args:
-        cells: the plan.
-        systems: the victims.
-        shared: adversarial inputs that several cells need.
-        watched: is told what has become of each cell.
-        worker: runs shards in this process.
-        places: where results are stored.
+        setup: the plan, and what it is evaluated with.
         force: whether to evaluate stored cells again.
     """
 
-    def __init__(
-        self,
-        cells: Sequence[Cell],
-        systems: Systems,
-        shared: SharedCraft,
-        watched: Observed,
-        worker: ShardWorker,
-        places: Places,
-        *,
-        force: bool = False,
-    ) -> None:
-        self._cells = cells
-        self._systems = systems
-        self._shared = shared
-        self._watched = watched
-        self._worker = worker
-        self._store = places.store
-        self._shards = places.shards
+    def __init__(self, setup: Setup, *, force: bool = False) -> None:
+        self._cells = setup.cells
+        self._systems = setup.systems
+        self._shared = setup.shared
+        self._watched = setup.watched
+        self._worker = setup.worker
+        self._store = setup.places.store
+        self._shards = setup.places.shards
         self._force = force
-        self._pictures = places.pictures
-        self._references = References(cells, systems.resources.plugins)
-        self._left = list(range(len(cells)))  # cells that nobody has begun, by position in the plan
+        self._pictures = setup.places.pictures
+        self._references = References(setup.cells, setup.systems.resources.plugins)
+        self._left = list(range(len(setup.cells)))  # cells that nobody has begun, by position in the plan
         self._later: list[int] = []  # cells that another run is at work on, or whose reference is one of these
         self._open: dict[int, OpenCell] = {}
         self._found: dict[int, dict[int, ShardResult]] = {}  # by cell and shard, of those that are open
-        self._records = Records(systems, places)
+        self._records = Records(setup.systems, setup.places)
         self._fatal: BaseException | None = None
 
     def run(self, running: Running) -> None:

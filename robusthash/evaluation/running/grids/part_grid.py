@@ -1,22 +1,16 @@
 """The cells of a run of which only some shards are evaluated here: these are left, with the outlines of their cells."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from robusthash.errors import InputError
-from robusthash.evaluation.crafting.shared import SharedCraft
 from robusthash.evaluation.planning.part import Part, dealt
-from robusthash.evaluation.planning.plan import Cell
-from robusthash.evaluation.running.executing.work import ShardWorker
 from robusthash.evaluation.running.grids.grid import Grid
 from robusthash.evaluation.running.grids.parts import PartCell, Planned, has_outline, read_part
-from robusthash.evaluation.running.observing import Observed
+from robusthash.evaluation.running.grids.setup import Setup
 from robusthash.evaluation.running.preparing.cells import PreparedCell, prepare
 from robusthash.evaluation.running.preparing.opened import OpenCell
 from robusthash.evaluation.running.recording.assemble import outlined
-from robusthash.evaluation.running.recording.storing import Places
-from robusthash.evaluation.victims.system import Systems
 from robusthash.files.locks import locked
 from robusthash.results import Record
 
@@ -27,35 +21,19 @@ class PartGrid(Grid):
     Cells are not locked: others may be at work on other shards of the same cells.
 
     Args:
-        cells: the plan.
-        systems: the victims.
-        shared: adversarial inputs that several cells need.
-        watched: is told what has become of each cell.
-        worker: runs shards in this process.
-        places: where results are stored.
+        setup: the plan, and what it is evaluated with.
         part: which shards.
         command: that evaluates a part, with ``{part}`` for which; empty if there is none.
     """
 
-    def __init__(
-        self,
-        cells: Sequence[Cell],
-        systems: Systems,
-        shared: SharedCraft,
-        watched: Observed,
-        worker: ShardWorker,
-        places: Places,
-        *,
-        part: Part,
-        command: str,
-    ) -> None:
-        super().__init__(cells, systems, shared, watched, worker, places)
-        resources = systems.resources
+    def __init__(self, setup: Setup, *, part: Part, command: str) -> None:
+        super().__init__(setup)
+        resources = setup.systems.resources
         each = -(-len(resources.queries) // resources.shard_size)
         self._part, self._command = part, command
-        self._share = part.shards(cells, each)
+        self._share = part.shards(setup.cells, each)
         self._left = sorted(self._share)
-        self._owners = dealt(cells, each, part.of)
+        self._owners = dealt(setup.cells, each, part.of)
 
     def _locked(self, lock: Path, held_on: ExitStack, *, wait: bool) -> bool:  # noqa: ARG002 - as in the base class
         return True

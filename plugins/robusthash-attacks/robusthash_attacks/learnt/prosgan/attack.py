@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, find_aim
-from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext, CodeBank, LearningContext, Space, Surrogate
+from robusthash.contracts import AttackBatch, AttackContext, CodeBank, LearningContext, Space, Surrogate
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability, Goal
 from robusthash.training import prefixed, under
 from robusthash_attacks.learnt.course import Course
-from robusthash_attacks.learnt.drawing import Bound, Draw, attacking, learning
+from robusthash_attacks.learnt.drawing import Draw, DrawnAttack, attacking, learning
 from robusthash_attacks.learnt.networks import NETWORKS, Network
 from robusthash_attacks.learnt.prosgan.drawer import Drawer, Guide, HashLoss
 from robusthash_attacks.learnt.prosgan.duel import Duel, Weights
@@ -27,7 +27,7 @@ _HASH_LOSSES: dict[str, HashLoss] = {"mean": mean_loss, "adaptive": adaptive_los
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProsGAN(Attack):
+class ProsGAN(DrawnAttack):
     """Passes each query once through a generator that is told a representation of its target label.
 
     The generator minimises the distance of its images' outputs from the target's prototype code, the reconstruction
@@ -37,10 +37,6 @@ class ProsGAN(Attack):
 
     effort = "steps"
 
-    bound: Bound = (
-        "tanh"  #: tanh: the generator draws a residual of at most epsilon; none: a whole image, as published; project:
-        #: the same, clipped to epsilon once it is drawn
-    )
     prototype: Literal["mainstay", "circle", "likelihood"] = (
         "mainstay"  #: the target's code: a PrototypeNet's, learnt by the likelihood (CVPR) or the circle loss (TMM); or
         #: the mainstay code, in closed form
@@ -68,8 +64,8 @@ class ProsGAN(Attack):
     unseen: float = 0.0  #: share of the label vectors that are no targets while it learns, to measure it on these
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         choices = {
-            "bound": get_args(Bound),
             "prototype": ("mainstay", *LOSSES),
             "network": NETWORKS,
             "guide": get_args(Guide),
@@ -97,14 +93,6 @@ class ProsGAN(Attack):
     @property
     def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
         return frozenset({Capability.GRADIENTS, Capability.CODE_BANK})
-
-    @property
-    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
-        return frozenset({IMAGE})
-
-    @property
-    def bounded(self) -> bool:  # noqa: D102 - as in the base class
-        return self.bound != "none"
 
     def fit(self, context: LearningContext) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class
         labels = torch.unique(context.bank.labels, dim=0)

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from robusthash.adversary import Aim, find_aim
-from robusthash.contracts import IMAGE, Attack, AttackBatch, AttackContext, LearningContext
+from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability, Distance
 from robusthash_attacks.learnt.course import Course
-from robusthash_attacks.learnt.drawing import Bound, attacking, learning
+from robusthash_attacks.learnt.drawing import DrawnAttack, attacking, learning
 from robusthash_attacks.learnt.networks import NETWORKS, Network
 from robusthash_attacks.learnt.uaagan.contest import Contest, Weights
 from robusthash_attacks.learnt.uaagan.losses import Loss, metric_loss, own_loss
@@ -25,7 +25,7 @@ _VALIDATIONS = 20  #: in a course of learning
 
 
 @dataclass(frozen=True, kw_only=True)
-class UAAGAN(Attack):
+class UAAGAN(DrawnAttack):
     """Passes each query once through a generator that has learnt to move images away from where they are.
 
     The generator minimises a loss of the attacked images' positions, the distance between the images, and what a
@@ -34,10 +34,6 @@ class UAAGAN(Attack):
 
     effort = "steps"
 
-    bound: Bound = (
-        "tanh"  #: tanh: the generator draws a residual of at most epsilon; none: a whole image, without a bound;
-        #: project: the same, clipped to epsilon once it is drawn
-    )
     condition: Condition = (
         "code"  #: what the generator is shown besides the image: the query's own code or descriptor; this and the signs
         #: of a gradient; or nothing, as published
@@ -61,12 +57,8 @@ class UAAGAN(Attack):
     patience: int = 0  #: validations, of twenty, without gain after which learning stops; 0 takes all steps
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("bound", Bound),
-            ("condition", Condition),
-            ("network", Network),
-            ("loss", Literal["own", "metric"]),
-        ):
+        super().__post_init__()
+        for name, known in (("condition", Condition), ("network", Network), ("loss", _LossName)):
             if getattr(self, name) not in get_args(known):
                 raise OptionError(f"{name}={getattr(self, name)}", hint=f"one of: {', '.join(get_args(known))}")
         for name in ("margin", "metric_weight", "reconstruction_weight", "deception_weight"):
@@ -85,14 +77,6 @@ class UAAGAN(Attack):
     @property
     def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
         return frozenset(Distance)
-
-    @property
-    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
-        return frozenset({IMAGE})
-
-    @property
-    def bounded(self) -> bool:  # noqa: D102 - as in the base class
-        return self.bound != "none"
 
     def fit(self, context: LearningContext) -> Mapping[str, Tensor]:  # noqa: D102 - as in the base class
         loss: Loss = own_loss if self.loss == "own" else partial(metric_loss, margin=self.margin)

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from robusthash.contracts import IMAGE, Attack
 from robusthash.errors import OptionError
 from robusthash.specs import Distance
+from robusthash_attacks.images import Visible
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visible(Attack):
+class Alteration(Visible):
     """Alters images for every kind of model. It is not bound by epsilon."""
 
     target_psnr: float = 20.0  #: in dB, of the delivered image
@@ -21,11 +21,3 @@ class Visible(Attack):
     @property
     def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class
         return frozenset(Distance)
-
-    @property
-    def modalities(self) -> frozenset[str]:  # noqa: D102 - as in the base class
-        return frozenset({IMAGE})
-
-    @property
-    def bounded(self) -> bool:  # noqa: D102 - as in the base class
-        return False
