@@ -30,9 +30,11 @@ class DescentAttack(Attack):
 
     steps: int = 100  #: gradient steps T
     step: Step = Step.SIGN  #: how a gradient becomes a step
-    step_size: float | None = None  #: in input units; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon, fine 0.3*epsilon
+    step_size: float | None = (
+        None  #: in input units; none is epsilon/8 (1/255 at the usual 8/255), adaptive 2*epsilon, fine 0.3*epsilon
+    )
     start: Start | str = (
-        Start.ZERO  #: zero: the clean input; random: a point of the ball; best: an ensemble's strongest outcome so far; else where an attack that learns leaves it
+        Start.ZERO  #: zero: the clean input; random: any of the ball; best: an ensemble's; else an attack that learns
     )
     random_start: bool | None = None  #: deprecated: true is start=random, false is start=zero
     restarts: int = (
@@ -62,7 +64,7 @@ class DescentAttack(Attack):
         if self.step.adapts and remembers:
             raise OptionError(
                 f"step={self.step} with decay={self.decay}, variance={self.variance}",
-                hint="such a step has its own momentum and returns to its best point: omit both options, or use step=sign",
+                hint="such steps have their own momentum and return to their best point: omit both, or use step=sign",
             )
 
     @property

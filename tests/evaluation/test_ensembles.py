@@ -113,7 +113,7 @@ STAND = {"steps": "1", "step_size": "1e-6", "keep_best": "false", "stop": "false
 
 
 def test_a_member_that_refines_starts_at_the_strongest_outcome_so_far(host: PluginHost, tmp_path: Path) -> None:
-    """In every try, and without using what is shared with the cell in which it is evaluated alone, from random points."""
+    """In every try, and without what it shares with the cell in which it is evaluated alone, from random points."""
     members = {**ENSEMBLE, "members": "rnm,hag,mainstay/refine", "broken": "0"}
     refine: dict[str, Any] = {"strongest": members, "mainstay/refine": STAND}
     without = run(asked("strongest", strongest=ENSEMBLE | {"broken": "0"}), host, tmp_path / "without")["strongest"][1]

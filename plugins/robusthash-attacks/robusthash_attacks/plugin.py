@@ -36,13 +36,14 @@ _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0, "scale": None}
 
 #: What an ensemble's last members do: they go on from the strongest outcome of the others.
 _REFINE = {"start": "best", "step": "fine"}
+_REFINING = "a slope of 5 and small steps, from an ensemble's best outcome on"
 
 #: Steps that shrink where they stop helping, with the default slope and with a fixed one, and small ones: the end of
 #: each summary, and the options.
 _ADAPTIVE: dict[str, tuple[str, dict[str, Any]]] = {
     "adaptive": ("adaptive steps", {"step": "adaptive"}),
     "steep": ("a slope of 3 and adaptive steps", {"step": "adaptive", "scale": 3.0}),
-    "refine": ("a slope of 5 and small steps, from an ensemble's best outcome on", {"scale": 5.0, **_REFINE}),
+    "refine": (_REFINING, {"scale": 5.0, **_REFINE}),
 }
 
 #: Transfer presets: the end of each summary, and the engine's options. All start at the clean image, and anneal.
@@ -132,7 +133,7 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         ("center", center, "centre", "CgAT's attack", _CGAT, ("adaptive",)),
         ("mainstay", mainstay, "mainstay", "SAAT's attack", _SAAT, _ADAPTIVE),
         ("tanh-p2s", tanh, "p2s", "DHTA", _DHTA, ("adaptive", "steep")),
-        ("mainstay-target", mainstay, "to-mainstay", "SAAT's targeted attack", _SAAT, _ADAPTIVE),
+        ("mainstay-target", mainstay, "to-mainstay", "SAAT's targeted attack", _SAAT, ("adaptive", "steep")),
     ):
         for preset in presets:
             how, options = _ADAPTIVE[preset]
@@ -150,15 +151,15 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         (True, "Smart deep hashing attack, towards all codes of the target label"),
     ):
         yield _relevant("sdha-target" if targeted else "sdha", sdha, summary, "lu2021smart", targeted=targeted)
-    for targeted, what in ((False, "the query's label last"), (True, "the target label first")):
-        for preset, more, options in (
-            ("", "", {}),
-            ("/steep", ", with a slope of 5", {"scale": 5.0}),
-            ("/refine", ", with a slope of 5 and small steps, from an ensemble's best outcome on", {"scale": 5.0, **_REFINE}),
-        ):
-            name = f"smooth-ap{'-target' if targeted else ''}{preset}"
-            summary = f"Descent on the smooth average precision: ranks items of {what}{more}"
-            yield _relevant(name, smooth, summary, options=options, targeted=targeted)
+    for name, what, more, options in (
+        ("smooth-ap", "the query's label last", "", {}),
+        ("smooth-ap/steep", "the query's label last", ", with a slope of 5", {"scale": 5.0}),
+        ("smooth-ap/refine", "the query's label last", f", with {_REFINING}", {"scale": 5.0, **_REFINE}),
+        ("smooth-ap-target", "the target label first", "", {}),
+        ("smooth-ap-target/steep", "the target label first", ", with a slope of 5", {"scale": 5.0}),
+    ):
+        summary = f"Descent on the smooth average precision: ranks items of {what}{more}"
+        yield _relevant(name, smooth, summary, options=options, targeted="target" in name)
     for name, feedback, response in (
         ("square", "codes", "hash codes"),
         ("square/ids", "ids", "ranked ids"),

@@ -18,7 +18,6 @@ from robusthash.evaluation.crafting.trace import Trace
 from robusthash.results import Cost
 from robusthash.specs import Goal
 
-
 Begin = Callable[[Sequence[int]], Tensor]
 """From positions of queries to where an attack on them starts: the queries as another attack leaves them, unrounded."""
 
@@ -83,48 +82,81 @@ def _start(job: Job, rows: Sequence[int], inputs: Tensor, budget: Budget) -> Ten
 
 
 def _strongest(job: Job, ensemble: Ensemble, rows: Sequence[int]) -> Crafted:
-    """Attacks queries with every member; those that are not broken are attacked again from random starts.
+    """Attacks queries with every member; those that are not broken are attacked again.
 
-    A member that refines starts at what is kept so far. The first of equal outcomes is kept. The cost is the sum over all tries.
+    A member that refines starts at the strongest outcome so far, the others at random points in every try but the
+    first. The cost is the sum over all tries.
     """
     targeted = ensemble.goal is Goal.TARGETED
     judge, labels = job.judge, job.knowledge.targets if targeted else job.knowledge.labels
     if judge is None or labels is None or not job.members:
         raise PluginError(f"{type(ensemble).__name__} has no members to judge")
     sign = -1 if targeted else 1  # of a score, so that the lowest is the strongest
-
-    def judged(crafted: Crafted, part: Sequence[int]) -> np.ndarray:
-        return sign * judge.judged(job.victim.represent(crafted.adversarial.inputs).cpu(), labels[list(part)])
-
-    places = {row: place for place, row in enumerate(rows)}
-
-    def best(part: Sequence[int]) -> Tensor:
-        if kept is None:
-            raise PluginError(f"{type(ensemble).__name__} has no outcome to start at")
-        return kept.adversarial.unrounded[[places[row] for row in part]]
-
     limit = sign * judge.strongest_possible(labels[list(rows)], targeted=targeted) + ensemble.broken
-    kept: Crafted | None = None
-    least, member = np.full(len(rows), np.inf), torch.zeros(len(rows), dtype=torch.int64)
-    cost, batch = Cost(), 0
+    best = _Best(rows=rows)
     for restart in range(ensemble.restarts):
-        left = np.flatnonzero(least > limit)
+        left = best.above(limit)
         for number, one in enumerate(job.members):
             if ensemble.sparing:
-                left = np.flatnonzero(least > limit)
+                left = best.above(limit)
             if not len(left):
                 break
             part = [rows[i] for i in left.tolist()]
-            crafted = craft(one, part, restart=restart, begin=best if kept and one.attack.refines else None)
-            cost, batch, found = cost + crafted.cost, max(batch, crafted.batch), judged(crafted, part)
-            better = found < least[left]
-            at = torch.from_numpy(left[better])
-            member[at], least[left[better]] = number, found[better]
-            if kept is None:
-                kept = crafted
-            else:
-                stronger = crafted.adversarial.where(torch.from_numpy(better))
-                kept = replace(kept, adversarial=kept.adversarial.replaced(at, stronger))
-    if kept is None:
-        raise PluginError(f"{type(ensemble).__name__} makes no try", hint="its `restarts` is at least 1")
-    return replace(kept, cost=cost, batch=batch, member=member, trace=None)
+            crafted = craft(one, part, restart=restart, begin=best.begin if one.attack.refines else None)
+            scores = judge.judged(job.victim.represent(crafted.adversarial.inputs).cpu(), labels[part])
+            best.learn(number, left, crafted, sign * scores)
+    return best.outcome(ensemble)
+
+
+class _Best:
+    """The strongest outcome so far of each query; of equal ones the first.
+
+    Args:
+        rows: positions of the queries.
+    """
+
+    def __init__(self, *, rows: Sequence[int]) -> None:
+        self._places = {row: place for place, row in enumerate(rows)}
+        self._scores = np.full(len(rows), np.inf)  # the lower, the stronger
+        self._member = torch.zeros(len(rows), dtype=torch.int64)
+        self._kept: Crafted | None = None
+        self._cost, self._batch = Cost(), 0
+
+    def above(self, limit: np.ndarray) -> np.ndarray:
+        """Places of the queries whose score is above a limit, (n,)."""
+        return np.flatnonzero(self._scores > limit)
+
+    @property
+    def begin(self) -> Begin | None:
+        """Where a member starts that refines; None before there is an outcome."""
+        kept = self._kept
+        return kept and (lambda rows: kept.adversarial.unrounded[[self._places[row] for row in rows]])
+
+    def learn(self, member: int, places: np.ndarray, crafted: Crafted, scores: np.ndarray) -> None:
+        """Keeps what is stronger than before.
+
+        Args:
+            member: its index.
+            places: (m,) of the queries that it attacked; the first attacks all.
+            crafted: what it made of them.
+            scores: (m,) of that.
+        """
+        self._cost, self._batch = self._cost + crafted.cost, max(self._batch, crafted.batch)
+        better = scores < self._scores[places]
+        at = torch.from_numpy(places[better])
+        self._member[at], self._scores[places[better]] = member, scores[better]
+        if self._kept is None:
+            self._kept = crafted
+        else:
+            stronger = crafted.adversarial.where(torch.from_numpy(better))
+            self._kept = replace(self._kept, adversarial=self._kept.adversarial.replaced(at, stronger))
+
+    def outcome(self, ensemble: Ensemble) -> Crafted:
+        """All that is kept, and what it cost.
+
+        Raises:
+            PluginError: there is nothing.
+        """
+        if self._kept is None:
+            raise PluginError(f"{type(ensemble).__name__} makes no try", hint="its `restarts` is at least 1")
+        return replace(self._kept, cost=self._cost, batch=self._batch, member=self._member, trace=None)

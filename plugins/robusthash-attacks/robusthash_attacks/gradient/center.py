@@ -11,4 +11,4 @@ class Center(Tanh):
     """Moves away from the centre code of the query's own label, by the loss of :class:`Tanh`, from a random start."""
 
     aim: Aim = Aim.CENTRE  #: the code to reach
-    start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
+    start: Start | str = Start.RANDOM  #: zero, random, best, or an attack that learns

@@ -25,7 +25,7 @@ class Mainstay(Sloped, GradientAttack):
     """
 
     aim: Aim = Aim.MAINSTAY  #: the code to reach
-    start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
+    start: Start | str = Start.RANDOM  #: zero, random, best, or an attack that learns
     weighting: Weighting = Weighting.WEIGHTED  #: how much each bit counts
     saat_compat: bool = False  #: weights of a targeted attack as released: the worst bits get the least
 

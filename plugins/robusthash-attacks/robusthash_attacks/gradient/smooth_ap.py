@@ -34,7 +34,7 @@ class SmoothAP(Relevant, Sloped, DescentAttack):
     scaled to a largest element of 1. A query without a relevant item among them keeps its start.
     """
 
-    start: Start | str = Start.RANDOM  #: zero, random, or an attack that learns
+    start: Start | str = Start.RANDOM  #: zero, random, best, or an attack that learns
     step: Step = Step.ADAPTIVE  #: how a gradient becomes a step
     temperature: float = 1.0  #: of the comparison of two distances, in bits
     items: int = 10_000  #: of the train split, at most, that are ranked; they are drawn at random for each try
