@@ -129,8 +129,10 @@ class _Best:
     @property
     def begin(self) -> Begin | None:
         """Where a member starts that refines; None before there is an outcome."""
-        kept = self._kept
-        return kept and (lambda rows: kept.adversarial.unrounded[[self._places[row] for row in rows]])
+        if self._kept is None:
+            return None
+        unrounded = self._kept.adversarial.unrounded
+        return lambda rows: unrounded[[self._places[row] for row in rows]]
 
     def learn(self, member: int, places: np.ndarray, crafted: Crafted, scores: np.ndarray) -> None:
         """Keeps what is stronger than before.
