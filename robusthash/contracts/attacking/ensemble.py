@@ -18,7 +18,7 @@ class Ensemble(Attack):
     broken are attacked again from random starts. A member that :attr:`~Attack.refines` starts at the strongest outcome
     so far instead, in every try. The cost is the sum over all of that.
 
-    So on every query the ensemble is at least as strong as every member, up to that margin.
+    So on every query the ensemble is at least as strong as every member that starts by itself, up to that margin.
 
     Attributes:
         members: registered names of attacks with the ensemble's own goal; the first wins if outcomes are equal.
