@@ -1,5 +1,6 @@
 """The gradient engine, its starts, step rules, aims, targets, and the probe of a victim."""
 
+from robusthash.adversary.aimed import Aimed
 from robusthash.adversary.aims import Aim, find_aim
 from robusthash.adversary.annealing import Scale, Slope, Sloped, annealed_scale, relaxed
 from robusthash.adversary.descent import DescentAttack
@@ -15,6 +16,7 @@ from robusthash.adversary.targets import Targets, TargetSelector, anchor_codes
 
 __all__ = [
     "Aim",
+    "Aimed",
     "Descent",
     "DescentAttack",
     "GradientAttack",

@@ -6,31 +6,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.adversary.aims import Aim, find_aim
+from robusthash.adversary.aimed import Aimed
+from robusthash.adversary.aims import find_aim
 from robusthash.adversary.descent import DescentAttack
 from robusthash.adversary.objective import Objective, Towards
 from robusthash.boundary import breach
 from robusthash.contracts import AttackBatch, AttackContext
-from robusthash.specs import Capability, Goal
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradientAttack(DescentAttack):
+class GradientAttack(Aimed, DescentAttack):
     """A loss over logits, minimised by projected gradient descent towards an aim.
 
     Raises:
         OptionError: an option is outside its range, or two options exclude each other.
     """
-
-    aim: Aim = Aim.AWAY  #: the code, or descriptor, to reach
-
-    @property
-    def goal(self) -> Goal:  # noqa: D102 - as in the base class
-        return self.aim.goal
-
-    @property
-    def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
-        return self.aim.needs | {Capability.GRADIENTS}
 
     @abstractmethod
     def loss(self, logits: Tensor, aim: Tensor, progress: float) -> Tensor:

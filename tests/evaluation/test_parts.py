@@ -103,6 +103,12 @@ def contents(results: Path) -> dict[str, object]:
     return found
 
 
+def with_attacks(asked: Request, *attacks: str) -> Request:
+    """The same request of other attacks, and of their options alone."""
+    options = {name: values for name, values in asked.setting.options.items() if name in attacks}
+    return replace(asked, attacks=attacks, setting=replace(asked.setting, options=options))
+
+
 # --- the same bytes ---------------------------------------------------------------------------------------------------
 
 
@@ -173,6 +179,33 @@ def test_a_whole_run_takes_up_what_parts_have_left(
     assert contents(tmp_path / "r") == contents(whole)
 
 
+@pytest.mark.parametrize("runs", [("some", "1/2", "2/2"), ("1/2", "some", "2/2"), ("1/2", "some", "rest")])
+def test_parts_and_whole_runs_on_one_folder_leave_nothing_behind(
+    runs: tuple[str, ...], asked: Request, whole: Path, host: PluginHost, tmp_path: Path
+) -> None:
+    """Whole runs of fewer cells than the parts are of: before, between and after them."""
+    few = {"some": ("rnm", "strongest"), "rest": ("tha", "hinge-p2s")}
+    for one in runs:
+        if one in few:
+            assert not evaluate(with_attacks(asked, *few[one]), host, results=tmp_path / "r").failures
+        else:
+            _, merged = evaluate_part(asked, host, parse_part(one), results=tmp_path / "r")
+    assert "rest" in runs or merged.missing == ()
+    assert contents(tmp_path / "r") == contents(whole)
+
+
+def test_a_part_whose_cells_are_all_stored_is_run_again_if_they_seem_missing(
+    asked: Request, host: PluginHost, tmp_path: Path
+) -> None:
+    """A cell of one shard belongs to one part alone: no other part knows that it is stored."""
+    one = with_attacks(replace(asked, setting=replace(asked.setting, shard_size=7)), "rnm")
+    assert evaluate(with_attacks(one, "noise"), host, results=tmp_path / "r").records
+    for part, missing in (("1/2", 0), ("2/2", 1), ("1/2", 0)):
+        _, merged = evaluate_part(one, host, parse_part(part), results=tmp_path / "r")
+        assert len(merged.missing) == missing
+    assert not (tmp_path / "r" / ".shards").exists()
+
+
 def test_a_kill_between_two_removals_leaves_nothing_for_ever(
     whole: Path, split: list[Path], host: PluginHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +221,7 @@ def test_a_kill_between_two_removals_leaves_nothing_for_ever(
         remove(folder, ignore_errors=ignore_errors)
 
     with monkeypatch.context() as patch:
-        patch.setattr("robusthash.evaluation.merging.merge.shutil.rmtree", removes_two)
+        patch.setattr("shutil.rmtree", removes_two)
         with pytest.raises(KeyboardInterrupt):
             merge([], host, results=tmp_path / "r")
     assert merge([], host, results=tmp_path / "r").missing == ()

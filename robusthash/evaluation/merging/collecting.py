@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from robusthash.errors import InputError
-from robusthash.evaluation.running.grids.parts import SHARDS, PartCell, has_outline, read_part, same_result, unequal
+from robusthash.evaluation.running.grids.leftovers import outline_in
+from robusthash.evaluation.running.grids.parts import SHARDS, PartCell, same_result, unequal
 from robusthash.files.arrays import read_arrays
 from robusthash.results import QueryArrays, Record, ResultStore
 
@@ -48,7 +49,7 @@ def collect(folders: Sequence[Path]) -> Collected:
             else:
                 found.records[record.digest] = record, store
         for path in sorted((folder / SHARDS).glob("*/")):
-            part = _outline(path)
+            part = outline_in(path)
             if part is not None:
                 _add(found, part)
     for digest, parts in found.parts.items():
@@ -58,16 +59,6 @@ def collect(folders: Sequence[Path]) -> Collected:
             if elsewhere:
                 _require_of_record(elsewhere, store.arrays(record), store.path_of(record))
     return found
-
-
-def _outline(folder: Path) -> PartCell | None:
-    """The outline in a folder; None if there is none, or another process has just removed it."""
-    try:
-        return read_part(folder) if has_outline(folder) else None
-    except InputError:
-        if has_outline(folder):
-            raise
-        return None
 
 
 def holders(parts: Sequence[PartCell]) -> Mapping[int, PartCell]:

@@ -9,17 +9,14 @@ from robusthash.errors import InputError
 from robusthash.evaluation.merging.collecting import Collected, collect, holders, require_same_file
 from robusthash.evaluation.merging.outcome import Merged, Missing
 from robusthash.evaluation.merging.scoring import Scorer
-from robusthash.evaluation.running.grids.parts import SHARDS, PartCell, has_outline, remove_outline
+from robusthash.evaluation.running.grids.leftovers import clear, is_complete, split_runs
+from robusthash.evaluation.running.grids.parts import SHARDS, PartCell, has_outline
 from robusthash.files.locks import held, locked
 from robusthash.files.opening import read_file
-from robusthash.files.storage import digest as digest_of
 from robusthash.files.storage import remove_if_empty, removed_if_unused, require_writable, write_atomically
 from robusthash.host import PluginHost
 from robusthash.results import Record, ResultStore
 
-#: What is the same for all cells of a run.
-_OF_RUNS = ("dataset", "seed", "shard_size", "versions", "relevance", "protocols", "headline", "qualities", "device")
-_COMPLETE = "complete"  #: file in the folders of cells whose run is complete
 _BESIDE = (".npz", ".pictures.npz")  #: files that go with a record
 
 
@@ -141,21 +138,10 @@ def _keep(parts: Sequence[PartCell], target: ResultStore) -> None:
         parts[0].write(folder)
 
 
-def _runs(collected: Collected) -> dict[object, dict[int, PartCell]]:
-    """The cells of each run that was split, by their positions in its plan."""
-    found: dict[object, dict[int, PartCell]] = {}
-    for parts in collected.parts.values():
-        record, planned = parts[0].record, parts[0].planned
-        victimless = {name: value for name, value in record.identity().items() if name in _OF_RUNS}
-        run = planned.plan, digest_of(victimless)
-        found.setdefault(run, {})[planned.place] = parts[0]
-    return found
-
-
 def _missing(collected: Collected) -> Iterator[Missing]:
     """What is missing of the cells of all runs."""
-    for places in _runs(collected).values():
-        if any((part.folder / _COMPLETE).exists() for part in places.values()):
+    for places in split_runs(parts[0] for parts in collected.parts.values()):
+        if is_complete(places):
             continue
         any_planned = next(iter(places.values())).planned
         for place, name in enumerate(any_planned.plan):
@@ -188,23 +174,8 @@ def _note(part: PartCell, collected: Collected) -> str:
 
 def _clean(results: Path, collected: Collected) -> None:
     """Removes the shards of cells whose records are stored, and the outlines of runs that are complete."""
-    for places in _runs(collected).values():
-        stored = [part for part in places.values() if part.record.digest in collected.records]
-        whole = len(stored) == len(stored[0].planned.plan) if stored else False
-        folders = [(part, results / SHARDS / part.folder.name) for part in stored]
-        there = [(part, folder) for part, folder in folders if folder.is_dir()]
-        # A kill may come between two removals: what is marked belongs to a run that was complete.
-        whole = whole or any((folder / _COMPLETE).exists() for _, folder in there)
-        for _, folder in there if whole else ():
-            write_atomically(folder / _COMPLETE, b"")
-        for part, folder in there:
-            with locked(folder.with_suffix(".lock")):
-                if whole:
-                    remove_outline(folder)
-                    shutil.rmtree(folder, ignore_errors=True)
-                else:  # the outlines tell what is missing of the others
-                    for shard in range(len(part.ranges)):
-                        (folder / part.shards.path(shard).name).unlink(missing_ok=True)
+    runs = split_runs(parts[0] for parts in collected.parts.values())
+    clear(results / SHARDS, runs, collected.records)
     for folder in (results / SHARDS).glob("*/"):  # shards that came after all had been there
         if not has_outline(folder) and any(digest.startswith(folder.name) for digest in collected.records):
             with locked(folder.with_suffix(".lock")):

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim
-from robusthash.contracts import Attack, AttackBatch, AttackContext, LearningContext, Modality, Randomness, Threat
+from robusthash.adversary import Aim, Aimed
+from robusthash.contracts import AttackBatch, AttackContext, LearningContext, Modality, Randomness, Threat
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.specs import Capability, Distance, Goal
 from robusthash_attacks.learnt.course import Course
@@ -23,7 +23,7 @@ _EVERY = 10  #: steps of each pattern between two validations
 
 
 @dataclass(frozen=True, kw_only=True)
-class Universal(Attack):
+class Universal(Aimed):
     """Minimises the mean loss of train images with one pattern, by Adam from a random start.
 
     After each step, the pattern is clipped to its limits. Of the patterns met, the one with the lowest loss on a part
@@ -85,12 +85,8 @@ class Universal(Attack):
         return {}
 
     @property
-    def goal(self) -> Goal:  # noqa: D102 - as in the base class
-        return self.aim.goal
-
-    @property
     def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
-        return self.aim.needs | {Capability.GRADIENTS, Capability.CODE_BANK}
+        return super().needs | {Capability.CODE_BANK}
 
     @property
     def distances(self) -> frozenset[Distance]:  # noqa: D102 - as in the base class

@@ -6,18 +6,17 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, distance_to, find_aim
-from robusthash.contracts import Attack, AttackBatch, AttackContext, Moves, Norm
+from robusthash.adversary import Aim, Aimed, distance_to, find_aim
+from robusthash.contracts import AttackBatch, AttackContext, Moves, Norm
 from robusthash.devices import as_double
 from robusthash.errors import OptionError
-from robusthash.specs import Capability, Goal
 
 _INPUTS = 8192  #: inputs in one pass
 _BELOW = 0.999  #: of one bit: what the loss counts for at most
 
 
 @dataclass(frozen=True, kw_only=True)
-class Edits(Attack):
+class Edits(Aimed):
     """Edits a text step by step, and keeps the bags of words whose codes are nearest to the aim.
 
     What an edit is, the norm says. The gradient at a bag tells which edits promise most; the ``candidates`` best of
@@ -41,14 +40,6 @@ class Edits(Attack):
                 f"candidates={self.candidates}, beam={self.beam}, exhaustive={self.exhaustive}",
                 hint="the first two are at least 1, the last at least 0",
             )
-
-    @property
-    def goal(self) -> Goal:  # noqa: D102 - as in the base class
-        return self.aim.goal
-
-    @property
-    def needs(self) -> frozenset[Capability]:  # noqa: D102 - as in the base class
-        return self.aim.needs | {Capability.GRADIENTS}
 
     @property
     def norms(self) -> frozenset[Norm]:  # noqa: D102 - as in the base class

@@ -11,6 +11,7 @@ from robusthash.errors import RobustHashError, RobustHashWarning, StorageError
 from robusthash.evaluation.crafting.shards import ShardResult
 from robusthash.evaluation.planning.plan import VictimPlan
 from robusthash.evaluation.running.executing.work import CellTask
+from robusthash.evaluation.running.grids.leftovers import clear, leave, outlines, split_runs
 from robusthash.evaluation.running.grids.references import References
 from robusthash.evaluation.running.grids.setup import Setup
 from robusthash.evaluation.running.preparing.cells import PreparedCell, prepare
@@ -77,11 +78,19 @@ class Grid:
                 for place in list(self._open):
                     self._defer(place)  # its reference is waited for: its shards are stored
                 self._left, self._later, waits = sorted(self._later), [], True
+        self._tidy()
 
     def close(self) -> None:
         """Releases the cells that an interrupted run has left open."""
         while self._open:
             self._open.popitem()[1].close()
+
+    def _tidy(self) -> None:
+        """Removes the outlines of runs that were split, as far as all of their cells are stored by now."""
+        parts = list(outlines(self._shards))
+        found = {part.record.digest for part in parts if self._store.find(part.record.digest) is not None}
+        covered = () if self._watched.outcome.failures else [str(cell) for cell in self._cells]
+        clear(self._shards, split_runs(parts), found, covered=covered)
 
     def _tasks(self, *, waits: bool) -> Iterator[ShardTask]:
         """The missing shards of the cells that are left, as an executor asks for them; it raises nothing."""
@@ -152,9 +161,9 @@ class Grid:
         return True
 
     def _reuse(self, prepared: PreparedCell, record: Record) -> None:
-        """Removes what is left of a cell whose record is stored, and keeps pictures of it if it has fewer."""
+        """Removes the shards of a cell whose record is stored, and keeps pictures of it if it has fewer."""
         add_pictures(prepared, record, self._store, self._pictures)
-        prepared.folder(self._shards).remove()
+        leave(prepared.folder(self._shards))
 
     def _begun(self, place: int, prepared: PreparedCell, held: ExitStack) -> OpenCell:
         opened = OpenCell(prepared=prepared, folder=prepared.folder(self._shards))
@@ -215,6 +224,7 @@ class Grid:
         """
         if self._references.known(place):
             record = self._records.made(opened, self._found[place], self._references.of(place))
+            leave(opened.folder)
             self._finished(place, record, reused=False)
 
     def _finished(self, place: int, record: Record, *, reused: bool) -> None:

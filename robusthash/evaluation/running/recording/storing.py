@@ -54,7 +54,7 @@ class Records:
         self._clean: dict[tuple[VictimPlan, Direction], np.ndarray] = {}
 
     def made(self, opened: OpenCell, found: Mapping[int, ShardResult], reference: Record | None) -> Record:
-        """Makes the record of a cell whose shards are all there, stores it, and removes them.
+        """Makes the record of a cell whose shards are all there, and stores it.
 
         Args:
             opened: the cell.
@@ -74,7 +74,6 @@ class Records:
         self.save_database(prepared)
         self._store.save(record, arrays)
         add_pictures(prepared, record, self._store, self._pictures)
-        folder.remove()
         return record
 
     def save_database(self, prepared: PreparedCell) -> None:
