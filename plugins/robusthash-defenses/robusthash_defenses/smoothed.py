@@ -46,8 +46,8 @@ class Voted(SmoothedModel):
     def _repeatable(self) -> Callable[[Tensor], _Vote]:
         """A vote that can be computed again, as if it were the first time.
 
-        In training mode a pass changes buffers, such as the running statistics of batch normalisation. Another pass over
-        the same vote starts from copies of what they were, and leaves the network's own as they are.
+        In training mode a pass changes buffers, such as the running statistics of batch normalisation. Another pass
+        over the same vote starts from copies of what they were, and leaves the network's own as they are.
         """
         before: dict[str, Tensor] = {}
 
