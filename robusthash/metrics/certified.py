@@ -100,11 +100,11 @@ class CertifiedCodes:
         """
         margins = self.radii - np.broadcast_to(np.asarray(radius, np.float64), len(self.radii))[:, None]
         if self.deployed is None:
-            return margins <= 0
+            return ~(margins > 0)  # a distance that is not a number leaves every bit open
         order = np.argsort(-self.radii, axis=1, kind="stable")
         errors = self.deployed.errors(np.take_along_axis(margins, order, axis=1))
         found = np.empty(margins.shape, bool)
-        np.put_along_axis(found, order, errors.cumsum(axis=1) >= self.deployed.risk, axis=1)
+        np.put_along_axis(found, order, ~(errors.cumsum(axis=1) < self.deployed.risk), axis=1)
         return found
 
 
