@@ -54,7 +54,7 @@ def liar(takes: int, noise: float = SIGMA, **says: Any) -> Smoothing:
 
 
 def certified(model: HashModel | None = None, **changed: Any) -> Certificate:
-    usual = {"dataset": toys(40), "samples": 300, "defense": Smoothing(sigma=SIGMA, votes=99), "progress": False}
+    usual = {"dataset": toys(40), "samples": 300, "defense": Smoothing(sigma=SIGMA, votes=9), "progress": False}
     return rh.certify(model or LinearVictim(16), **usual | changed)
 
 
@@ -157,7 +157,7 @@ def test_extreme_numbers_keep_to_the_bounds(numbers: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("sigma", [1e-30, 1e-8, 1e-4, 1e4])
 def test_radii_have_the_size_of_the_noise(sigma: float) -> None:
-    found = certified(defense=Smoothing(sigma=sigma, votes=9), samples=2000, confidence=0.9)
+    found = certified(defense=Smoothing(sigma=sigma, votes=9), samples=400, confidence=0.9)
     radii = list(found.bounds)
     assert radii == sorted(set(radii))
     assert max(radii) < 4 * sigma
@@ -180,7 +180,7 @@ def attacked(host: PluginHost, tmp_path: Path) -> Path:
     request = Request(
         models=(LinearVictim(16),),
         attacks=tuple(ATTACK),
-        defenses=(Smoothing(sigma=SIGMA, votes=99),),
+        defenses=(Smoothing(sigma=SIGMA, votes=9),),
         epsilons=(Radius(size=0.05, norm=Norm.L2),),
         setting=RunSettings(dataset=toys(40), options=ATTACK),
     )
