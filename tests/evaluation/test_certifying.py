@@ -189,5 +189,7 @@ def test_the_command_prints_and_writes_the_same(
     assert "certified: at least" in (tmp_path / "found.svg").read_text()
     assert run([*base, "--plot", "found.doc"]) == 2
     assert "unknown suffix" in capsys.readouterr().err
+    assert run([*base, "--plot", "found.svg", "--output", "./found.svg"]) == 2
+    assert "--output and --plot are one file" in capsys.readouterr().err
     assert run([*base, "--confidence", "1.5"]) == 2
     assert "0 to 1" in capsys.readouterr().err

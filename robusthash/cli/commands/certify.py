@@ -115,7 +115,7 @@ def command(
     from robusthash.evaluation.planning.choices import parse_choice
     from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
-    from robusthash.files.storage import require_writable_file
+    from robusthash.files.storage import require_apart, require_writable_file
 
     request = Request(
         models=(model,),
@@ -128,6 +128,7 @@ def command(
     host = load_host(context)
     request = settled(request, host)
     check_early(request, host)
+    require_apart({"--output": output, "--plot": plot})
     if output is not None:
         require_writable_file(output, "--output")
     if plot is not None:
