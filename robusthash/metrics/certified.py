@@ -52,8 +52,10 @@ class DeployedVote:
         [0.5, 0.028]
         """
         special, most = _scipy(), self.votes // 2
+        with np.errstate(over="ignore"):  # of noise that is hardly any, every margin is infinite
+            wrong = special.ndtr(-margins / self.sigma)
         # Wrong copies have to be so many: I_p(k, n - k + 1) = P(Bin(n, p) >= k).
-        return np.asarray(special.betainc(self.votes - most, most + 1, special.ndtr(-margins / self.sigma)))
+        return np.asarray(special.betainc(self.votes - most, most + 1, wrong))
 
     @property
     def margin(self) -> float:

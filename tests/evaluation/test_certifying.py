@@ -134,7 +134,7 @@ def test_an_attack_below_the_bound_is_found_and_told(
     told = [note.text for note in sheet(found).notes if note.warning]
     assert len(told) == (4 if faulty else 0)
     assert all("at 0.05: 12 of 12 queries" in text and "where 0.012 may be" in text for text in told)
-    total = f"3 evaluations of 12 queries: {2 * bad} below their own bound, {2 * bad} with a wrong bit"
+    total = f"12 queries: 3; below their own bound: {2 * bad}; with a wrong bit where it is certain: {2 * bad}, where"
     assert total in sheet(found).notes[-1].text
     # The same queries have other bounds in another database.
     other = replace(base, setting=replace(setting, dataset=toys(36)))

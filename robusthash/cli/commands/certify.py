@@ -208,12 +208,9 @@ def _left_out(found: "Certificate") -> Iterator[str]:
     if found.lost:
         yield f"{found.lost} of {found.queries} queries score 0 in every ranking: no item is relevant to them"
     if found.unreadable:
-        yield f"not compared: {found.unreadable} stored files that cannot be read; robusthash leaderboard names them"
+        yield f"not compared, since they cannot be read: {found.unreadable}; robusthash leaderboard names such files"
     if found.elsewhere:
-        yield (
-            f"not compared: {found.elsewhere} attacks from another device or version of torch, whose noise on the "
-            "database was another"
-        )
+        yield f"not compared, since another device or version of torch hashed their database: {found.elsewhere}"
 
 
 def _broken(found: "Certificate") -> Iterator[tuple[str, bool]]:
@@ -231,8 +228,11 @@ def _broken(found: "Certificate") -> Iterator[tuple[str, bool]]:
             yield f"{where}: {one.wrong} {of} have a wrong bit where it is certain, {allowed}", True
     count = len(found.compared)
     below, wrong = (sum(numbers) for numbers in zip(*((one.below, one.wrong) for one in found.compared), strict=True))
-    total = f"{count} evaluations {of}: {below} below their own bound, {wrong} with a wrong bit where it is certain"
-    yield total if found.of is Vote.IDEAL else f"{total}; {found.allowed * count:.2g} may be on average", False
+    total = (
+        f"evaluations of {found.queries} queries: {count}; below their own bound: {below}; "
+        f"with a wrong bit where it is certain: {wrong}"
+    )
+    yield total if found.of is Vote.IDEAL else f"{total}, where {found.allowed * count:.2g} may be on average", False
 
 
 def _number(value: float | None) -> str:

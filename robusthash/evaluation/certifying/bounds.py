@@ -54,7 +54,8 @@ class Bounds:
         Returns:
             (queries,) bool.
         """
-        return ((self._unpacked(codes) != self._found.codes) & ~self._found.open_at(radius)).any(1)
+        wrong = self._unpacked(codes) != self._found.codes
+        return np.asarray((wrong & ~self._found.open_at(radius)).any(1))
 
     def _lowest(self, found: CertifiedCodes, radius: float | Floats) -> Floats:
         resources, database = self._system.resources, self._system.database

@@ -9,6 +9,7 @@ from robusthash.boundary import breach, foreign
 from robusthash.contracts import HashModel, SmoothedModel
 from robusthash.errors import UsageError
 from robusthash.evaluation.victims.system import System
+from robusthash.limits import LARGEST
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,7 +47,7 @@ def voting_of(system: System) -> Voting:
         raise breach(model, f"votes by {_told(base)}", hint="`model` is a hash model of the same inputs and bits")
     if not _number(sigma, Real) or not (sigma > 0 and isfinite(sigma)):
         raise breach(model, f"has noise of sigma {_told(sigma)}", hint="a positive, finite number")
-    if not _number(votes, Integral) or votes < 1:
+    if not _number(votes, Integral) or not 1 <= votes <= LARGEST:
         raise breach(model, f"takes {_told(votes)} votes", hint="a whole number of at least 1")
     return Voting(base=base, sigma=float(sigma), votes=int(votes))
 
@@ -56,4 +57,6 @@ def _number(value: Any, kind: type) -> bool:
 
 
 def _told(value: object) -> str:
+    if isinstance(value, int) and abs(value) > LARGEST:
+        return f"more than {LARGEST:g}"  # thousands of digits have no text
     return repr(value) if isinstance(value, Real) else f"a {type(value).__name__}"
