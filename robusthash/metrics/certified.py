@@ -153,6 +153,15 @@ def certified_codes(
     )
 
 
+def require_scipy() -> None:
+    """Fails early where no bound can be computed.
+
+    Raises:
+        MissingDependencyError: scipy is not installed.
+    """
+    _scipy()
+
+
 def _scipy() -> Any:
     try:
         from scipy import special

@@ -1,6 +1,7 @@
 """Certificates of what breaks them: models that lie about their votes, odd data, records of strangers."""
 
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import inf, nan
@@ -16,7 +17,14 @@ import robusthash as rh
 from robusthash.cli.commands.certify import sheet
 from robusthash.contracts import DefenseContext, HashModel, RetrievalData
 from robusthash.epsilon import Radius
-from robusthash.errors import ContractError, OptionError, PluginError, RobustHashError, UsageError
+from robusthash.errors import (
+    ContractError,
+    MissingDependencyError,
+    OptionError,
+    PluginError,
+    RobustHashError,
+    UsageError,
+)
 from robusthash.evaluation import Certificate, Request, RunSettings, evaluate
 from robusthash.host import PluginHost
 from robusthash.results import ResultStore, read_record
@@ -146,6 +154,15 @@ def test_odd_numbers_are_refused_before_anything_is_computed(
 ) -> None:
     with pytest.raises(error, match=message):
         certified(OnlyUnderNoise(16), **numbers)
+
+
+def test_a_missing_library_is_told_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    monkeypatch.setattr(
+        "robusthash.evaluation.certifying.certify.count_votes", lambda *_, **__: pytest.fail("too late")
+    )
+    with pytest.raises(MissingDependencyError, match="scipy"):
+        certified()
 
 
 @pytest.mark.parametrize("numbers", [{"confidence": 1 - 2**-53}, {"confidence": 0.001}, {"samples": 1}])

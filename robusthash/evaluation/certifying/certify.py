@@ -21,7 +21,7 @@ from robusthash.evaluation.running.preparing.checking import check, known
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.host import PluginHost
-from robusthash.metrics.certified import CertifiedCodes, certified_codes
+from robusthash.metrics.certified import CertifiedCodes, certified_codes, require_scipy
 from robusthash.specs import Vote
 
 _RADII, _DIGITS = 11, 4  #: of the default: how many, and their significant digits
@@ -58,6 +58,7 @@ def certify(
         MissingDependencyError: scipy is not installed.
     """
     _check_numbers(radii, samples, confidence)
+    require_scipy()
     resources = Resources(request.setting, host, progress)
     check(request, resources)
     cells = plan(request, known(request, resources))
