@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from robusthash.errors import StorageError
+from robusthash.errors import StorageError, UsageError
 from robusthash.files.paths import nearest_existing
-from robusthash.files.storage import temporary_beside, write_atomically
+from robusthash.files.storage import require_apart, temporary_beside, write_atomically
 
 
 @pytest.fixture(params=[0o022, 0o002, 0o077, 0o027], ids=oct)
@@ -98,3 +98,12 @@ def test_a_file_that_vanished_before_its_rename_is_an_error(tmp_path: Path, monk
     with pytest.raises(StorageError, match="cannot write"):
         write_atomically(tmp_path / "a", b"new")
     assert (tmp_path / "a").read_bytes() == b"old"
+
+
+def test_two_files_of_a_command_are_not_one(tmp_path: Path) -> None:
+    one = tmp_path / "one"
+    (tmp_path / "link").symlink_to(one)
+    require_apart({"--a": one, "--b": tmp_path / "two", "--c": None, "--d": None})
+    for same in (one, tmp_path / "folder" / ".." / "one", tmp_path / "link"):
+        with pytest.raises(UsageError, match="--a and --b are one file"):
+            require_apart({"--a": one, "--b": same})

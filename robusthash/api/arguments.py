@@ -84,6 +84,21 @@ def number(value: object, what: str, *, least: int | None = None) -> int:
     return int(value)
 
 
+def real(value: object, what: str) -> float:
+    """A number; its range is for whoever uses it.
+
+    Args:
+        value: what was passed.
+        what: its name in errors.
+
+    Raises:
+        UsageError: it is no number.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise UsageError(f"{what} is {told(value)}", hint="pass a number")
+    return float(value)
+
+
 def radius(value: object) -> Radius | Norm:
     """Epsilon: a number as a share of the box, a string such as ``8/255`` or ``l2:0.5``, or a radius.
 

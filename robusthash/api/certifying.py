@@ -74,9 +74,9 @@ def certify(
         return run(
             request,
             host,
-            radii=sorted({float(radius) for radius in arguments.listed(radii)}),
+            radii=sorted({arguments.real(radius, "radius") for radius in arguments.listed(radii)}),
             samples=arguments.number(samples, "samples", least=1),
-            confidence=confidence,
+            confidence=arguments.real(confidence, "confidence"),
             of=arguments.choice(of, "of", Vote),
             results=None if results is None else arguments.path(results, "results"),
             progress=report,

@@ -18,6 +18,7 @@ __all__ = [
     "digest",
     "remove_if_empty",
     "removed_if_unused",
+    "require_apart",
     "require_space",
     "require_writable",
     "require_writable_file",
@@ -138,6 +139,24 @@ def require_writable_file(path: Path, option: str) -> None:
     if os.path.lexists(path) and not path.is_file():
         raise UsageError(f"{option} {path} is there, and is not a file", hint="choose another name")
     require_writable(path.parent, option)
+
+
+def require_apart(paths: Mapping[str, Path | None]) -> None:
+    """Fails early if two of a command's files are one, which would be overwritten.
+
+    Args:
+        paths: by option; None is not written.
+
+    Raises:
+        UsageError: two are.
+    """
+    seen: dict[str, str] = {}
+    for option, path in paths.items():
+        if path is None:
+            continue
+        other = seen.setdefault(os.path.realpath(path), option)
+        if other != option:
+            raise UsageError(f"{other} and {option} are one file, {path}", hint="name two")
 
 
 def require_space(folder: Path, size: int, what: str) -> None:

@@ -52,8 +52,10 @@ class DeployedVote:
         [0.5, 0.028]
         """
         special, most = _scipy(), self.votes // 2
+        with np.errstate(over="ignore"):  # of noise that is hardly any, every margin is infinite
+            wrong = special.ndtr(-margins / self.sigma)
         # Wrong copies have to be so many: I_p(k, n - k + 1) = P(Bin(n, p) >= k).
-        return np.asarray(special.betainc(self.votes - most, most + 1, special.ndtr(-margins / self.sigma)))
+        return np.asarray(special.betainc(self.votes - most, most + 1, wrong))
 
     @property
     def margin(self) -> float:
@@ -100,11 +102,11 @@ class CertifiedCodes:
         """
         margins = self.radii - np.broadcast_to(np.asarray(radius, np.float64), len(self.radii))[:, None]
         if self.deployed is None:
-            return margins <= 0
+            return ~(margins > 0)  # a distance that is not a number leaves every bit open
         order = np.argsort(-self.radii, axis=1, kind="stable")
         errors = self.deployed.errors(np.take_along_axis(margins, order, axis=1))
         found = np.empty(margins.shape, bool)
-        np.put_along_axis(found, order, errors.cumsum(axis=1) >= self.deployed.risk, axis=1)
+        np.put_along_axis(found, order, ~(errors.cumsum(axis=1) < self.deployed.risk), axis=1)
         return found
 
 
@@ -149,6 +151,15 @@ def certified_codes(
         radii=sigma * np.maximum(special.ndtri(lowest), 0.0),
         deployed=None if votes is None else DeployedVote(votes=votes, sigma=sigma, risk=risk),
     )
+
+
+def require_scipy() -> None:
+    """Fails early where no bound can be computed.
+
+    Raises:
+        MissingDependencyError: scipy is not installed.
+    """
+    _scipy()
 
 
 def _scipy() -> Any:

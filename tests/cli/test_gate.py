@@ -108,6 +108,7 @@ def test_github_is_told_without_being_asked(
 
 
 def test_reports_of_an_earlier_run_do_not_outlive_an_error(project: Path) -> None:
+    assert run(["gate", "--junit", "gate.xml", "--sarif", "gate.xml"]) == 2
     assert run(["gate", "--junit", "gate.xml"]) == 0
     assert (project / "gate.xml").exists()
     assert run(["gate", "--junit", "gate.xml", "--fail-under", "map => 1"]) == 2

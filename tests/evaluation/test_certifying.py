@@ -10,7 +10,7 @@ import torch
 
 from robusthash.cli.commands.certify import sheet
 from robusthash.cli.entry import run
-from robusthash.contracts import ArrayImages, DefenseContext, HashModel, RetrievalData, SmoothedModel, Split, silent
+from robusthash.contracts import ArrayImages, DefenseContext, HashModel, RetrievalData, Split, silent
 from robusthash.epsilon import Radius
 from robusthash.errors import OptionError, UsageError
 from robusthash.evaluation import Request, RunSettings, certify, evaluate
@@ -27,17 +27,12 @@ SETTING = RunSettings(queries=8, options={"train": {"epochs": "3"}, "smoothed": 
 REQUEST = Request(models=("dpsh",), attacks=(), defenses=("smoothed",), setting=SETTING)
 
 
-class Smooth(SmoothedModel):
-    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        raise AssertionError("the host votes by itself")
-
-
 def test_the_noise_of_a_query_depends_on_the_seed_and_its_id_alone() -> None:
     images = ArrayImages((toy_images(4, seed=0)[0] * 255).round().to(torch.uint8))
-    model = Smooth(SmallVictim().eval(), 0.3, votes=9)
+    model = SmallVictim().eval()
 
     def votes(rows: list[int], seed: int = 0, samples: int = 150) -> np.ndarray:
-        kept = {"samples": samples, "seed": seed, "device": torch.device("cpu"), "progress": silent}
+        kept = {"sigma": 0.3, "samples": samples, "seed": seed, "device": torch.device("cpu"), "progress": silent}
         return count_votes(model, images.take(rows), rows, **kept)  # type: ignore[arg-type]
 
     both = votes([1, 3])
@@ -56,7 +51,11 @@ def test_bounds_fall_and_stay_above_the_floor(host: PluginHost, of: Vote) -> Non
     assert found.floor - 1e-12 <= values[-1] < values[0] <= found.clean
     assert found.bounds.keys() == found.per_query.keys()
     assert len(next(iter(found.per_query.values()))) == found.queries == 8
-    assert found.passes == 8 * 200
+    assert found.passes == 8 * (200 + 9)
+    assert (found.unmoved.attack, found.unmoved.radius, found.unmoved.digest) == ("none", 0, None)
+    assert found.compared == (found.unmoved,)
+    assert found.lost == found.unmoved.below == 0
+    assert len(found.ids) == 8
     again = certify(REQUEST, host, samples=200, confidence=0.99, of=of, progress=silent)
     assert replace(again, seconds=0) == replace(found, seconds=0)
 
@@ -72,7 +71,7 @@ def test_attacks_are_compared_at_the_distance_that_they_moved_a_query(host: Plug
     for one in found.attacked:
         assert one.bound >= found.bounds[0.2] - 1e-12  # no query moved farther than the radius
         assert one.value >= one.bound
-        assert one.below == 0
+        assert one.below == one.wrong == 0
     other = replace(REQUEST, setting=replace(SETTING, options=SETTING.options | {"smoothed": {"sigma": "0.2"}}))
     assert not certify(other, host, samples=50, results=tmp_path, progress=silent).attacked
 
@@ -130,10 +129,13 @@ def test_an_attack_below_the_bound_is_found_and_told(
     found = certify(base, host, results=tmp_path, progress=silent)
     assert {one.attack for one in found.attacked} == {"noise", *attacks}
     assert min(one.bound for one in found.attacked) > found.floor + 0.2  # there is something to fall below
-    assert [one.below for one in found.attacked] == [found.queries if faulty else 0] * 2
+    bad = found.queries if faulty else 0
+    assert [(one.below, one.wrong) for one in found.compared] == [(0, 0), (bad, bad), (bad, bad)]
     told = [note.text for note in sheet(found).notes if note.warning]
-    assert len(told) == (2 if faulty else 0)
-    assert all("at 0.05: 12 of 12 queries are below their own bound, where 0.012 may be" in text for text in told)
+    assert len(told) == (4 if faulty else 0)
+    assert all("at 0.05: 12 of 12 queries" in text and "where 0.012 may be" in text for text in told)
+    total = f"12 queries: 3; below their own bound: {2 * bad}; with a wrong bit where it is certain: {2 * bad}, where"
+    assert total in sheet(found).notes[-1].text
     # The same queries have other bounds in another database.
     other = replace(base, setting=replace(setting, dataset=toys(36)))
     assert not certify(other, host, samples=50, results=tmp_path, progress=silent).attacked
@@ -187,5 +189,7 @@ def test_the_command_prints_and_writes_the_same(
     assert "certified: at least" in (tmp_path / "found.svg").read_text()
     assert run([*base, "--plot", "found.doc"]) == 2
     assert "unknown suffix" in capsys.readouterr().err
+    assert run([*base, "--plot", "found.svg", "--output", "./found.svg"]) == 2
+    assert "--output and --plot are one file" in capsys.readouterr().err
     assert run([*base, "--confidence", "1.5"]) == 2
     assert "0 to 1" in capsys.readouterr().err

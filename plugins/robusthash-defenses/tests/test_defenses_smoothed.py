@@ -1,15 +1,18 @@
 """Smoothing: the votes, their gradient, and the training before it."""
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from robusthash.contracts import DefenseContext, HashModel, SmoothedModel, TrainBatch, TrainStep
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.host import PluginHost, PluginKind
 from robusthash.testing import SmallVictim, toy_images
+from robusthash_defenses import smoothed
 from robusthash_defenses.inner_products import InnerProducts
 from robusthash_defenses.smoothed import Smoothing, Voted
 from robusthash_defenses.smoothed_training import NoisyStep, TrainedSmoothing
@@ -103,8 +106,48 @@ def test_a_vote_that_is_computed_again_is_the_same(votes: int) -> None:
         assert torch.equal(found, expected)
 
 
+class Trained(SmallVictim):
+    """Has what a pass in training mode changes, or draws: statistics, a norm that is iterated towards, and dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.statistics = nn.BatchNorm2d(3)
+        self.iterated = spectral_norm(nn.Conv2d(3, 3, 3, padding=1))
+        self.dropped = nn.Dropout(0.5)
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(self.dropped(self.iterated(self.statistics(inputs))))
+
+
+@pytest.mark.parametrize("votes", [31, 33, 36])
+def test_votes_that_are_computed_again_train_as_those_that_are_kept(
+    votes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = toy_images(6, seed=4)[0]
+    torch.manual_seed(0)
+    base = Trained().train()
+    weights = torch.linspace(-1, 1, base.space.size)
+
+    def trained(kept: int) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        monkeypatch.setattr(smoothed, "_KEPT", kept)
+        network = deepcopy(base)
+        torch.manual_seed(1)
+        for _ in range(2):
+            (Voted(network, 0.1, votes)(images) * weights).sum().backward()
+        assert network.statistics.num_batches_tracked == 2 * votes
+        slopes = {name: one.grad for name, one in network.named_parameters() if one.grad is not None}
+        assert len(slopes) > 6
+        return slopes, dict(network.named_buffers())
+
+    for found, expected in zip(trained(31), trained(votes), strict=True):
+        assert found.keys() == expected.keys()
+        for name in expected:
+            torch.testing.assert_close(found[name], expected[name], msg=name)
+
+
 @pytest.mark.parametrize(
-    "options", [{"sigma": 0.0}, {"sigma": -1.0}, {"sigma": float("nan")}, {"votes": 0}, {"votes": 2}]
+    "options",
+    [{"sigma": 0.0}, {"sigma": -1.0}, {"sigma": float("nan")}, {"sigma": float("inf")}, {"votes": 0}, {"votes": 2}],
 )
 @pytest.mark.parametrize("method", [Smoothing, TrainedSmoothing])
 def test_what_decides_nothing_is_refused(method: type[Smoothing], options: dict[str, float]) -> None:

@@ -1,5 +1,6 @@
 """``robusthash certify``: bound a smoothed model's retrieval under any perturbation."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ def command(
     from robusthash.evaluation.planning.choices import parse_choice
     from robusthash.evaluation.planning.defaults import settled
     from robusthash.evaluation.planning.early import check_early
-    from robusthash.files.storage import require_writable_file
+    from robusthash.files.storage import require_apart, require_writable_file
 
     request = Request(
         models=(model,),
@@ -127,6 +128,7 @@ def command(
     host = load_host(context)
     request = settled(request, host)
     check_early(request, host)
+    require_apart({"--output": output, "--plot": plot})
     if output is not None:
         require_writable_file(output, "--output")
     if plot is not None:
@@ -172,7 +174,7 @@ def sheet(found: "Certificate") -> "Sheet":
     from robusthash.results.rendering.sheet import Column, Emphasis, Line, Note, Sheet, Table
 
     rows = [("clean", "", found.clean, None), *(("any", radius, None, bound) for radius, bound in found.bounds.items())]
-    rows += [(one.attack, one.radius, one.value, one.bound) for one in found.attacked]
+    rows += [(one.attack, one.radius, one.value, one.bound) for one in found.compared]
     lines = tuple(
         Line(
             cells=(name, f"{radius:g}" if radius != "" else "", *(_number(value) for value in (measured, bound))),
@@ -190,18 +192,8 @@ def sheet(found: "Certificate") -> "Sheet":
         Note(text=f"{found.abstained:.1%} of the bits are not certain even of the queries themselves; always open"),
         Note(text=f"with every bit open: {found.floor:.3f}"),
         Note(text=f"{found.passes} passes, {found.seconds:.0f} s; each query's bounds hold at {found.confidence:g}"),
-    ]
-    allowed = f"where {found.allowed:.2g} may be on average"
-    if found.of is Vote.IDEAL:
-        allowed = f"which holds for {found.what}; the attacks met votes of {found.votes} copies"
-    notes += [
-        Note(
-            text=f"{one.attack} at {one.radius:g}: {one.below} of {found.queries} queries are below their own bound, "
-            + allowed,
-            warning=True,
-        )
-        for one in found.attacked
-        if one.below
+        *(Note(text=text) for text in _left_out(found)),
+        *(Note(text=text, warning=warning) for text, warning in _broken(found)),
     ]
     return Sheet(
         title=f"{found.model['name']}, {found.model['size']} bit, {found.defense['name']} with sigma {found.sigma:g}",
@@ -210,6 +202,37 @@ def sheet(found: "Certificate") -> "Sheet":
         tables=(Table(columns=columns, lines=lines),),
         notes=tuple(notes),
     )
+
+
+def _left_out(found: "Certificate") -> Iterator[str]:
+    if found.lost:
+        yield f"{found.lost} of {found.queries} queries score 0 in every ranking: no item is relevant to them"
+    if found.unreadable:
+        yield f"not compared, since they cannot be read: {found.unreadable}; robusthash leaderboard names such files"
+    if found.elsewhere:
+        yield f"not compared, since another device or version of torch hashed their database: {found.elsewhere}"
+
+
+def _broken(found: "Certificate") -> Iterator[tuple[str, bool]]:
+    """What is wrong in single evaluations, and the sum of all."""
+    of = f"of {found.queries} queries"
+    if found.of is Vote.IDEAL:
+        allowed = f"which holds for {found.what}; these are votes of {found.votes} copies"
+    else:
+        allowed = f"where {found.allowed:.2g} may be on average"
+    for one in found.compared:
+        where = f"{one.attack} at {one.radius:g}"
+        if one.below:
+            yield f"{where}: {one.below} {of} are below their own bound, {allowed}", True
+        if one.wrong:
+            yield f"{where}: {one.wrong} {of} have a wrong bit where it is certain, {allowed}", True
+    count = len(found.compared)
+    below, wrong = (sum(numbers) for numbers in zip(*((one.below, one.wrong) for one in found.compared), strict=True))
+    total = (
+        f"evaluations of {found.queries} queries: {count}; below their own bound: {below}; "
+        f"with a wrong bit where it is certain: {wrong}"
+    )
+    yield total if found.of is Vote.IDEAL else f"{total}, where {found.allowed * count:.2g} may be on average", False
 
 
 def _number(value: float | None) -> str:

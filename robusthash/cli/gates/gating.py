@@ -120,11 +120,12 @@ def clear_reports(paths: Mapping[str, Path | None]) -> None:
         paths: by report, ``junit``, ``sarif`` or ``markdown``.
 
     Raises:
-        UsageError: one cannot be written there.
+        UsageError: one cannot be written there, or two are one file.
         StorageError: one cannot be removed.
     """
-    from robusthash.files.storage import require_writable_file
+    from robusthash.files.storage import require_apart, require_writable_file
 
+    require_apart({f"--{name}": path for name, path in paths.items()})
     for name, path in paths.items():
         if path is None:
             continue

@@ -12,7 +12,7 @@ class SmoothedModel(ModelWrapper):
     most of ``votes`` copies of an input, each with noise of its own that is drawn in this pass. Both can be certified.
 
     Args:
-        model: what votes.
+        model: what votes, for each copy by itself: a function of it, or one that draws anew for it.
         sigma: standard deviation of the noise, positive, in the units of the inputs.
         votes: noisy copies of each input in a pass, at least 1.
 

@@ -12,7 +12,7 @@ from robusthash.specs import Vote
 
 @dataclass(frozen=True, kw_only=True)
 class Attacked:
-    """A stored attack on the certified model, beside the bound at its radius.
+    """A stored attack on the certified model, or a pass over queries that nobody moved, beside the bound.
 
     Attributes:
         attack: its name.
@@ -20,7 +20,9 @@ class Attacked:
         value: mean average precision of the certified queries after it.
         bound: mean of their lower bounds, each at the distance that its input was moved by.
         below: number of queries whose average precision is below their own bound.
-        digest: of the record.
+        wrong: number of queries of which a bit is wrong that is certain at their distance. Those below their own bound
+            are among them, and the confidence is of all of them.
+        digest: of the record; None has none.
     """
 
     attack: str
@@ -28,7 +30,8 @@ class Attacked:
     value: float
     bound: float
     below: int
-    digest: str
+    wrong: int
+    digest: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +54,17 @@ class Certificate:
         abstained: share of the bits that are not certain even of the query itself; they are open at every radius.
         bounds: the mean of the queries' lower bounds, by radius.
         floor: mean average precision if all bits are open: no bound is lower.
+        lost: number of queries to which no item is relevant; they score 0 in every ranking.
+        unmoved: a pass of the model over the queries as they are.
         attacked: stored attacks on this model with the same queries.
+        unreadable: number of files with stored attacks that cannot be read, and are not compared.
+        elsewhere: number of stored attacks that are not compared since the device or the version of torch, and with it
+            the noise on the database, was another.
         passes: of the model.
         seconds: of the votes.
         seed: of the noise.
-        per_query: the lower bounds of each query, by radius, in the order of the queries.
+        ids: positions of the queries in the dataset's query split.
+        per_query: the lower bounds of each query, by radius, in the order of ``ids``.
     """
 
     model: Mapping[str, Any]
@@ -72,10 +81,15 @@ class Certificate:
     abstained: float
     bounds: Mapping[float, float]
     floor: float
+    lost: int
+    unmoved: Attacked
     attacked: tuple[Attacked, ...]
+    unreadable: int
+    elsewhere: int
     passes: int
     seconds: float
     seed: int
+    ids: tuple[int, ...]
     per_query: Mapping[float, tuple[float, ...]]
 
     @property
@@ -84,8 +98,13 @@ class Certificate:
         return f"a vote of {self.votes} copies" if self.of is Vote.DEPLOYED else "the ideal vote, over all noise"
 
     @property
+    def compared(self) -> tuple[Attacked, ...]:
+        """All that is compared with the bounds: the pass over the queries as they are, and the stored attacks."""
+        return (self.unmoved, *self.attacked)
+
+    @property
     def allowed(self) -> float:
-        """Number of queries that may be below their own bound in an evaluation, on average, at this confidence."""
+        """Number of queries of which a certain bit may be wrong in an evaluation, on average, at this confidence."""
         return self.queries * (1 - self.confidence)
 
     def to_json(self) -> str:

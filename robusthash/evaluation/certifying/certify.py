@@ -1,31 +1,30 @@
 """Certifies a smoothed model: how low the average precision of its queries can fall within each L2 radius."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from robusthash.contracts import Progress, SmoothedModel
-from robusthash.errors import InputError, OptionError, UsageError
-from robusthash.evaluation.certifying.certificate import Attacked, Certificate
+from robusthash.contracts import Progress
+from robusthash.errors import OptionError, UsageError
+from robusthash.evaluation.certifying.bounds import Bounds
+from robusthash.evaluation.certifying.certificate import Certificate
+from robusthash.evaluation.certifying.comparing import Stored, stored, unmoved
 from robusthash.evaluation.certifying.votes import count_votes
+from robusthash.evaluation.certifying.voting import Voting, voting_of
 from robusthash.evaluation.planning.plan import plan
 from robusthash.evaluation.planning.request import Request
 from robusthash.evaluation.running.preparing.checking import check, known
 from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.host import PluginHost
-from robusthash.metrics.certified import CertifiedCodes, certified_average_precision, certified_codes
-from robusthash.results import ADVERSARIAL, CLEAN, Record, ResultStore
-from robusthash.specs import Goal, Norm, Vote
+from robusthash.metrics.certified import CertifiedCodes, certified_codes, require_scipy
+from robusthash.specs import Vote
 
-_Bounds = Callable[[float | np.ndarray], np.ndarray]  #: of a radius, or of one for each query
-
-METRIC = "map"  #: what is bounded
-_ROUNDING = 1e-9  #: of means in float64
+_RADII, _DIGITS = 11, 4  #: of the default: how many, and their significant digits
 
 
 def certify(
@@ -55,9 +54,11 @@ def certify(
     Raises:
         UsageError: there are several models, or the defense does not vote over noise.
         OptionError: a value is outside its range.
+        ContractError: the model is not what it says, or returns NaN.
         MissingDependencyError: scipy is not installed.
     """
     _check_numbers(radii, samples, confidence)
+    require_scipy()
     resources = Resources(request.setting, host, progress)
     check(request, resources)
     cells = plan(request, known(request, resources))
@@ -72,129 +73,85 @@ def certify(
     try:
         victim, direction = next(iter(victims))
         system = systems.get(victim, direction)
+        voting = voting_of(system)
+        _ = system.database  # hashed before the time is taken
         started = time.perf_counter()
-        found = _codes(system, samples, 1 - confidence, of)
-        seconds = time.perf_counter() - started
-        return _certificate(system, found, tuple(radii), samples, confidence, results, seconds)
+        found = _codes(system, voting, samples, 1 - confidence, of)
+        return _certificate(system, voting, found, tuple(radii), samples, confidence, results, started)
     finally:
         systems.close()
 
 
 def _check_numbers(radii: Sequence[float], samples: int, confidence: float) -> None:
-    if any(not radius >= 0 for radius in radii) or any(left >= right for left, right in pairwise(radii)):
+    if not all(0 <= radius < np.inf for radius in radii) or any(left >= right for left, right in pairwise(radii)):
         raise OptionError(f"radii are {', '.join(map(str, radii))}", hint="give lengths that ascend, such as 0, 0.25")
-    if not 0 < confidence < 1:
+    if not 0 < 1 - confidence < 1:
         raise OptionError(f"confidence is {confidence}", hint="a probability below 1, such as 0.999")
     if samples < 1:
         raise OptionError(f"samples is {samples}", hint="at least 1; 1000 or more bound well")
 
 
-def _smoothed(system: System) -> SmoothedModel:
-    model = system.query_model
-    if not isinstance(model, SmoothedModel):
-        defense = system.victim.defense
-        raise UsageError(
-            f"{system.victim.use.name} with defense {defense.name if defense else 'none'} does not vote over noise",
-            hint="certify it with --defense smoothed",
-        )
-    return model
-
-
-def _codes(system: System, samples: int, alpha: float, of: Vote) -> CertifiedCodes:
-    model, resources = _smoothed(system), system.resources
+def _codes(system: System, voting: Voting, samples: int, alpha: float, of: Vote) -> CertifiedCodes:
+    resources = system.resources
     ones = count_votes(
-        model,
+        voting.base,
         resources.queries.view(system.direction.query),
         resources.positions,
+        sigma=voting.sigma,
         samples=samples,
         seed=resources.setting.seed,
         device=resources.device,
         progress=resources.progress,
     )
-    votes = model.votes if of is Vote.DEPLOYED else None
-    return certified_codes(ones, samples, sigma=model.sigma, alpha=alpha, votes=votes)
+    votes = voting.votes if of is Vote.DEPLOYED else None
+    return certified_codes(ones, samples, sigma=voting.sigma, alpha=alpha, votes=votes)
+
+
+def _steps(reach: float) -> list[float]:
+    """Eleven radii up to the largest; fewer where that is nothing."""
+    return list(dict.fromkeys(float(f"{radius:.{_DIGITS}g}") for radius in np.linspace(0, reach, _RADII)))
 
 
 def _certificate(
     system: System,
+    voting: Voting,
     found: CertifiedCodes,
     radii: tuple[float, ...],
     samples: int,
     confidence: float,
     results: Path | None,
-    seconds: float,
+    started: float,
 ) -> Certificate:
-    def bounds(radius: float | np.ndarray) -> np.ndarray:
-        return certified_average_precision(
-            found,
-            radius,
-            database.representation,
-            resources.queries.labels,
-            database.labels,
-            relevance=resources.setting.relevance,
-        )
-
-    resources, database, model = system.resources, system.database, _smoothed(system)
-    reach = radii or tuple(np.linspace(0, found.reach, 11).round(4).tolist())
-    per_query = {radius: bounds(radius) for radius in reach}
-    clean = bounds(-np.inf)  # no bit is open
-    victim, defense = system.victim, system.victim.defense
+    resources, bounds = system.resources, Bounds(found, system)
+    per_query = {radius: bounds.at(radius) for radius in radii or _steps(found.reach)}
+    one = unmoved(system, bounds)
+    seconds = time.perf_counter() - started
+    others = Stored() if results is None else stored(system, bounds, results)
+    victim, defense, floor = system.victim, system.victim.defense, bounds.floor
     assert defense is not None  # noqa: S101 - what votes is a defense
     return Certificate(
         model=asdict(victim.use),
         defense=asdict(defense),
         dataset=asdict(resources.dataset_use),
         direction=str(system.direction),
-        queries=len(clean),
-        sigma=model.sigma,
+        queries=len(floor),
+        sigma=voting.sigma,
         samples=samples,
         confidence=confidence,
         of=Vote.IDEAL if found.deployed is None else Vote.DEPLOYED,
-        votes=model.votes,
-        clean=float(clean.mean()),
+        votes=voting.votes,
+        clean=float(bounds.clean.mean()),
         abstained=found.abstained,
         bounds={radius: float(values.mean()) for radius, values in per_query.items()},
-        floor=float(bounds(np.inf).mean()),
-        attacked=tuple(_attacked(system, bounds, results)) if results is not None else (),
-        passes=len(clean) * samples,
+        floor=float(floor.mean()),
+        lost=int((floor == 0).sum()),
+        unmoved=one,
+        attacked=others.compared,
+        unreadable=others.unreadable,
+        elsewhere=others.elsewhere,
+        passes=len(floor) * (samples + voting.votes),
         seconds=seconds,
         seed=resources.setting.seed,
+        ids=tuple(resources.positions),
         per_query={radius: tuple(values.tolist()) for radius, values in per_query.items()},
-    )
-
-
-def _attacked(system: System, bounds: _Bounds, results: Path) -> Iterator[Attacked]:
-    """Stored L2 attacks on the same model and queries, the weakest radius first."""
-    store = ResultStore(results)
-    records = [record for record in store.load_all()[0] if _alike(record, system)]
-    for record in sorted(records, key=lambda one: (one.attack.epsilon, one.attack.name, one.digest)):
-        try:
-            arrays = store.arrays(record)
-            scores, moved = arrays.scores_of(ADVERSARIAL, METRIC), arrays.column(str(Norm.L2))
-        except InputError:  # told by `robusthash leaderboard`; a certificate does not depend on it
-            continue
-        each = bounds(moved)
-        yield Attacked(
-            attack=record.attack.name,
-            radius=record.attack.epsilon,
-            value=float(scores.mean()),
-            bound=float(each.mean()),
-            below=int((scores < each - _ROUNDING).sum()),
-            digest=record.digest,
-        )
-
-
-def _alike(record: Record, system: System) -> bool:
-    victim, resources = system.victim, system.resources
-    return (
-        record.attack.norm is Norm.L2
-        and record.attack.goal is Goal.UNTARGETED
-        and record.victim.model == victim.use
-        and record.victim.defense == victim.defense
-        and record.victim.direction == system.direction
-        and record.dataset.digest == resources.dataset_use.digest  # another database has other bounds
-        and record.dataset.query_digest == resources.dataset_use.query_digest
-        and record.scoring.relevance == resources.setting.relevance
-        and METRIC in record.scoring.protocols
-        and CLEAN in record.outcome.metrics
     )

@@ -15,6 +15,8 @@ _MARKERS = "os^Dv<>Pp*"
 def save_picture(found: Certificate, path: Path) -> None:
     """Draws the certified curve, the clean value, and the stored attacks on the same model.
 
+    The curve has steps: a bound at a radius is one at all smaller radii, and says nothing of larger ones.
+
     Args:
         found: the certificate.
         path: of the file; its suffix gives the format: ``.svg``, ``.png`` or ``.pdf``.
@@ -26,9 +28,10 @@ def save_picture(found: Certificate, path: Path) -> None:
     """
     with canvas(path, *_SIZE) as figure:
         axes = figure.subplots()
-        radii, bounds = list(found.bounds), list(found.bounds.values())
-        axes.plot(radii, bounds, color=COLOURS[0], label="certified: at least")
-        axes.fill_between(radii, bounds, 0, color=COLOURS[0], alpha=0.15, linewidth=0)
+        bounds = list(found.bounds.values())
+        radii, bounds = [0.0, *found.bounds], [bounds[0], *bounds]
+        axes.step(radii, bounds, where="pre", color=COLOURS[0], label="certified: at least")
+        axes.fill_between(radii, bounds, 0, step="pre", color=COLOURS[0], alpha=0.15, linewidth=0)
         axes.axhline(found.clean, linestyle=":", color=GREY, label="clean")
         for (name, points), marker, colour in zip(_by_attack(found), cycle(_MARKERS), cycle(COLOURS[1:]), strict=False):
             at = [(one.radius, one.value) for one in points]

@@ -7,17 +7,26 @@ import numpy.typing as npt
 import torch
 
 from robusthash.boundary import foreign
-from robusthash.contracts import Inputs, Progress, Randomness, SmoothedModel, checked_outputs, evaluating, read_inputs
-from robusthash.hashing import sign
+from robusthash.contracts import (
+    HashModel,
+    Inputs,
+    Progress,
+    Randomness,
+    checked_outputs,
+    evaluating,
+    read_inputs,
+    represented,
+)
 
 _CHUNK = 128  #: noisy copies in one pass; fixed, as a pass's shape may change low-order bits
 
 
 def count_votes(
-    model: SmoothedModel,
+    base: HashModel,
     queries: Inputs,
     ids: Sequence[int],
     *,
+    sigma: float,
     samples: int,
     seed: int,
     device: torch.device,
@@ -28,9 +37,10 @@ def count_votes(
     The noise of a query depends on the seed and its id alone.
 
     Args:
-        model: in evaluation mode, on the device; its wrapped model votes.
+        base: what votes, on the device.
         queries: the inputs.
         ids: positions of the queries in the dataset's query split.
+        sigma: standard deviation of the noise.
         samples: noisy copies of each query.
         seed: of the noise.
         device: where to compute.
@@ -38,10 +48,13 @@ def count_votes(
 
     Returns:
         (queries, bits) int64.
+
+    Raises:
+        ContractError: an output of the model is NaN or infinite, which is no vote.
     """
     random = Randomness(seed=seed, purpose="certify")
-    counts = np.zeros((len(ids), model.space.size), np.int64)
-    base, shape = model.model, model.modality.shape
+    space, shape = base.space, base.modality.shape
+    counts = np.zeros((len(ids), space.size), np.int64)
     with evaluating(base), torch.inference_mode():
         for row, query in enumerate(ids):
             clean = read_inputs(queries, [row]).to(device)
@@ -49,10 +62,10 @@ def count_votes(
             for start in range(0, samples, _CHUNK):
                 copies = min(_CHUNK, samples - start)
                 noise = torch.from_numpy(draws.standard_normal((copies, *shape), dtype=np.float32)).to(device)
-                noisy = clean + model.sigma * noise
+                noisy = clean + sigma * noise
                 with foreign(base, f"hash {copies} noisy copies of a query"):
                     logits = base(noisy)
-                positive = sign(checked_outputs(base, noisy, logits, size=model.space.size)) > 0
-                counts[row] += positive.sum(0).cpu().numpy()
+                codes = space.codes(represented(base, checked_outputs(base, noisy, logits, size=space.size)))
+                counts[row] += (codes > 0).sum(0).cpu().numpy()
             progress(row + 1, len(ids), "certifying")
     return counts

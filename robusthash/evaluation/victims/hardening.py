@@ -223,8 +223,10 @@ def _store(
 
 def _checked(hardened: _Model, model: _Model, chosen: Chosen[Defense]) -> _Model:
     kind = HashModel if isinstance(model, HashModel) else CrossModalHashModel
-    if not isinstance(hardened, kind) or hardened.space != model.space:
-        found = f"a {kind.__name__} of {hardened.space}" if isinstance(hardened, kind) else type(hardened).__name__
+    with foreign(chosen.plugin, "return a model that tells its space"):
+        space = hardened.space if isinstance(hardened, kind) else None
+    if space != model.space:
+        found = type(hardened).__name__ if space is None else f"a {kind.__name__} of {space}"
         raise breach(
             chosen.plugin, f"returned {found}", hint=f"return a {kind.__name__} of the same space, {model.space}"
         )
