@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from robusthash.contracts import read_pixels
 from robusthash.errors import OptionError, RobustHashWarning
 from robusthash.evaluation import Request, RunSettings, evaluate
 from robusthash.evaluation.crafting import craft as crafting
+from robusthash.evaluation.crafting.crafted import Crafted
+from robusthash.evaluation.crafting.job import Job
 from robusthash.evaluation.running.executing.executors import Processes
 from robusthash.evaluation.running.preparing.cells import PreparedCell
 from robusthash.evaluation.running.recording.pictures import pictures_of
@@ -34,9 +37,12 @@ def crafted_shards(monkeypatch: pytest.MonkeyPatch) -> list[range]:
     """The shards that are crafted from now on, as they are."""
     seen: list[range] = []
     real = crafting._as_one_batch
-    monkeypatch.setattr(
-        crafting, "_as_one_batch", lambda job, rows, restart: seen.append(rows) or real(job, rows, restart)
-    )  # type: ignore[func-returns-value]
+
+    def recorded(job: Job, rows: range, **how: Any) -> Crafted:
+        seen.append(rows)
+        return real(job, rows, **how)
+
+    monkeypatch.setattr(crafting, "_as_one_batch", recorded)
     return seen
 
 
