@@ -196,16 +196,9 @@ def _on_descriptors() -> Iterator[AttackSpec]:
 def _gradient(
     name: str, factory: str, aim: str, summary: str, paper: str | None = None, options: dict[str, Any] | None = None
 ) -> AttackSpec:
-    return AttackSpec(
-        name=name,
-        factory=factory,
-        summary=summary,
-        paper=paper,
-        options={"aim": aim, **(options or {})},
-        goals=frozenset({Goal.TARGETED if aim in _TARGETED else Goal.UNTARGETED}),
-        needs=frozenset({Capability.GRADIENTS, *_NEEDS.get(aim, ())}),
-        norms=_LENGTHS,
-    )
+    """An attack on the code, or the codes, that an aim stands for."""
+    given, needs = {"aim": aim, **(options or {})}, _NEEDS.get(aim, set())
+    return _descent(name, factory, summary, paper, given, needs, targeted=aim in _TARGETED)
 
 
 def _relevant(
@@ -218,13 +211,28 @@ def _relevant(
     targeted: bool,
 ) -> AttackSpec:
     """An attack on all items that are relevant to a query, or to its target."""
+    given, needs = {"targeted": targeted, **(options or {})}, _NEEDS["to-mainstay" if targeted else "mainstay"]
+    return _descent(name, factory, summary, paper, given, needs, targeted=targeted)
+
+
+def _descent(
+    name: str,
+    factory: str,
+    summary: str,
+    paper: str | None,
+    options: dict[str, Any],
+    needs: set[Capability],
+    *,
+    targeted: bool,
+) -> AttackSpec:
+    """What all attacks along gradients have in common."""
     return AttackSpec(
         name=name,
         factory=factory,
         summary=summary,
         paper=paper,
-        options={"targeted": targeted, **(options or {})},
+        options=options,
         goals=frozenset({Goal.TARGETED if targeted else Goal.UNTARGETED}),
-        needs=frozenset({Capability.GRADIENTS, Capability.CODE_BANK, *(() if targeted else (Capability.LABELS,))}),
+        needs=frozenset({Capability.GRADIENTS, *needs}),
         norms=_LENGTHS,
     )
