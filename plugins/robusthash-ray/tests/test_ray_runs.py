@@ -19,13 +19,23 @@ from robusthash.cli import run
 pytestmark = pytest.mark.slow
 
 MARK = "ROBUSTHASH_RAY_TEST"  #: by which processes of a run are found
-#: A model whose worker is killed once, if a file says so. Ray's workers are scripts of that name.
+#: A model whose worker is killed once, if a file says so. Ray's workers are scripts of that name. If a file names a
+#: folder of results, the model waits once this has a first shard: however quick a machine is, the run is under way.
 NETWORK = """import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import torch
+
+
+class Held(torch.nn.Sequential):
+    def forward(self, images):
+        hold = Path("hold")
+        while hold.exists() and any(Path(hold.read_text()).glob(".shards/*/*")):
+            time.sleep(0.1)
+        return super().forward(images)
 
 
 def build(bits):
@@ -34,7 +44,7 @@ def build(bits):
         mark.unlink()
         os.kill(os.getpid(), signal.SIGKILL)
     torch.manual_seed(0)
-    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, bits))
+    return Held(torch.nn.Flatten(), torch.nn.Linear(3 * 16 * 16, bits))
 """
 CELLS = ("eval", "--model", "linear.py:build", "--queries", "10", "--shard-size", "3", "--quiet")
 ATTACKS = ("--attack", "rnm", "-o", "rnm.steps=3", "--attack", "hag", "-o", "hag.steps=3")
@@ -76,22 +86,21 @@ def test_an_interrupted_run_leaves_a_folder_to_go_on_with(folder: Path) -> None:
     """And nothing running, however it was ended: Ray's agents would otherwise stay for minutes."""
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGKILL, -signal.SIGKILL)):
         name = number.name.lower()
-        started = begun(folder, "--results", name)
-        _wait_until(lambda name=name: any((folder / name).glob(".shards/*/*")), "no shard was finished", 120)
+        started = begun(folder, name)
         started.send_signal(number)
         assert started.wait(60) == code, name
         _wait_until(lambda: not processes(folder), f"{number.name} leaves {processes(folder)}", 60)
         assert not left(), name
-    assert run([*LONG, "--results", "alone"]) == 0
+    (folder / "hold").unlink()
+    assert run([*CELLS, *ATTACKS, "--results", "alone"]) == 0
     for name in ("sigint", "sigterm", "sigkill"):
-        assert run([*LONG, "--results", name]) == 0
+        assert run([*CELLS, *ATTACKS, "--results", name]) == 0
         assert stored(folder / name) == stored(folder / "alone"), name
 
 
 def test_a_cluster_that_is_gone_ends_the_run(folder: Path) -> None:
     """Not waited for. Ray may end the process by itself, before the reason can be told."""
-    started = begun(folder, "--results", "gone", errors=subprocess.PIPE)
-    _wait_until(lambda: any((folder / "gone").glob(".shards/*/*")), "no shard was finished", 120)
+    started = begun(folder, "gone", errors=subprocess.PIPE)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if (process / "comm").read_text() == "raylet\n" and process.name in _children(started.pid):
@@ -136,19 +145,19 @@ def test_a_cluster_that_others_have_started_is_joined(folder: Path) -> None:
         shutil.rmtree(short, ignore_errors=True)
 
 
-LONG = (*CELLS, "--attack", "rnm", "-o", "rnm.steps=3000")
-
-
-def begun(folder: Path, *options: str, errors: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-    """A run on Ray in a process of its own, and of its own group, as the shell starts it."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "robusthash", *LONG, *RAY, *options],
+def begun(folder: Path, results: str, *, errors: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """A run on Ray in a process of its own, and of its own group, as the shell starts it, held after one shard."""
+    (folder / "hold").write_text(results)
+    started = subprocess.Popen(
+        [sys.executable, "-m", "robusthash", *CELLS, *ATTACKS, *RAY, "--results", results],
         cwd=folder,
         env={**os.environ, MARK: str(folder)},
         stdout=subprocess.DEVNULL,
         stderr=errors,
         start_new_session=True,
     )
+    _wait_until(lambda: any((folder / results).glob(".shards/*/*")), "no shard was finished", 120)
+    return started
 
 
 def stored(folder: Path) -> dict[str, Any]:
