@@ -1,15 +1,26 @@
 """Where to compute: the names of devices, whether they are there, and what they lack. Importable without torch."""
 
 import re
+import warnings
 from typing import TYPE_CHECKING
 
-from robusthash.errors import UsageError
+from robusthash.errors import RobustHashNote, UsageError
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-__all__ = ["AUTO", "as_double", "find_device", "has_double", "parse_device", "placed", "synchronize"]
+__all__ = [
+    "AUTO",
+    "as_double",
+    "find_device",
+    "has_bfloat16",
+    "has_double",
+    "note_bfloat16",
+    "parse_device",
+    "placed",
+    "synchronize",
+]
 
 AUTO = "auto"  #: a CUDA device if there is one, else the CPU
 _NAME = re.compile(r"auto|cpu|mps|cuda(:[0-9]{1,4})?")
@@ -88,6 +99,28 @@ def placed(values: "Tensor", device: "torch.device") -> "Tensor":
 def has_double(device: "torch.device") -> bool:
     """Whether a device has float64."""
     return device.type not in _FLOAT32_ONLY
+
+
+def has_bfloat16(device: "torch.device") -> bool:
+    """Whether a device computes in bfloat16, for all that torch tells.
+
+    A processor without it has it emulated, at about ten times the cost of float32. Where torch cannot tell, such as
+    before 2.6, a processor is taken to be without it; a GPU is taken to have it.
+    """
+    import torch
+
+    tellers = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return device.type != "cpu" or any(getattr(torch.cpu, name, lambda: False)() for name in tellers)
+
+
+def note_bfloat16(device: "torch.device") -> None:
+    """Notes that passes in bfloat16 will be slow on a device, if it only emulates them."""
+    if not has_bfloat16(device):
+        warnings.warn(
+            "this processor only emulates bfloat16: passes with precision=bf16 take about ten times as long as float32",
+            RobustHashNote,
+            stacklevel=3,
+        )
 
 
 def synchronize(device: "torch.device") -> None:

@@ -359,7 +359,7 @@ def test_what_learns_nothing_is_not_fitted(attack: str, says: str, one: HashMode
 def test_bfloat16_is_learnt_in_only_where_it_is_computed(
     computed: bool, one: HashModel, host: PluginHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lessons, "has_bfloat16", lambda: computed)
+    monkeypatch.setattr(lessons, "has_bfloat16", lambda _: computed)
     half = replace(SETTING, precision=Precision.BF16, options={"uap": {"steps": "1", "batch": "2"}})
     told = nullcontext() if computed else pytest.warns(RobustHashWarning, match="this processor has no bfloat16")
     with told:

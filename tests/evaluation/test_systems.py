@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from robusthash import load_dataset
+from robusthash import devices, load_dataset
 from robusthash.contracts import (
     Attack,
     AttackBatch,
@@ -35,7 +35,7 @@ from robusthash.evaluation.victims.resources import Resources
 from robusthash.evaluation.victims.system import System, Systems
 from robusthash.host import PluginHost
 from robusthash.retrieval import TorchRetriever
-from robusthash.specs import Direction, Distance
+from robusthash.specs import Direction, Distance, Precision
 from robusthash.testing import DescriptorVictim, LinearVictim, SmallVictim, TextVictim
 
 pytestmark = pytest.mark.usefixtures("cache")
@@ -277,3 +277,16 @@ def test_a_worker_does_not_repeat_how_data_is_read(observed: bool) -> None:
         warnings.simplefilter("always", RobustHashNote)
         _ = Resources(setting, PluginHost.load(), silent, observed=observed).data
     assert len(told) == observed
+
+
+@pytest.mark.parametrize(("computed", "observed", "notes"), [(False, True, 1), (False, False, 0), (True, True, 0)])
+def test_passes_that_half_precision_makes_slower_are_noted_once(
+    computed: bool, observed: bool, notes: int, host: PluginHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "has_bfloat16", lambda _: computed)
+    setting = RunSettings(device="cpu", precision=Precision.BF16)
+    resources = Resources(setting, host, silent, observed=observed)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", RobustHashNote)
+        assert [resources.precision for _ in range(2)] == [Precision.BF16] * 2
+    assert len(told) == notes

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from robusthash import devices
 from robusthash.contracts import (
     ArrayImages,
     Backbone,
@@ -24,7 +26,7 @@ from robusthash.contracts import (
     Split,
     TrainStep,
 )
-from robusthash.errors import CheckpointError, OptionError, TrainingError, UsageError
+from robusthash.errors import CheckpointError, OptionError, RobustHashNote, TrainingError, UsageError
 from robusthash.training import (
     HashNetwork,
     ObjectiveStep,
@@ -135,6 +137,16 @@ def test_bf16_is_of_the_passes_alone() -> None:
     plain, _ = run()
     again, _ = run(recipe)
     assert weights_digest(network) == weights_digest(again) != weights_digest(plain)
+
+
+@pytest.mark.parametrize(("computed", "notes"), [(True, 0), (False, 1)])
+def test_bf16_that_is_only_emulated_is_noted_once(computed: bool, notes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "has_bfloat16", lambda _: computed)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", RobustHashNote)
+        run(replace(RECIPE, epochs=2, precision=Precision.BF16))
+        run(replace(RECIPE, epochs=2))
+    assert len([one for one in told if "emulates" in str(one.message)]) == notes
 
 
 # --- the same again ---------------------------------------------------------------------------------------------------

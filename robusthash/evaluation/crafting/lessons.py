@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from robusthash.contracts import Attack, Budget, LearningContext, Precision, Randomness, Surrogate, Threat
+from robusthash.devices import has_bfloat16
 from robusthash.errors import RobustHashWarning
 from robusthash.evaluation.crafting.absent import kind_of
 from robusthash.evaluation.crafting.fitted import load_fitted
@@ -125,18 +126,12 @@ def fitting_of(chosen: Chosen[Attack], surrogate: System, threat: Threat) -> Fit
 def _precision(resources: Resources) -> Precision:
     """The precision to learn in: float32 where bfloat16 is only emulated, which takes ten times as long."""
     asked, device = resources.setting.precision, resources.device
-    if asked is Precision.FLOAT32 or device.type != "cpu" or has_bfloat16():
+    if asked is Precision.FLOAT32 or has_bfloat16(device):
         return asked
     warnings.warn(
         "this processor has no bfloat16: what attacks learn is learnt in float32", RobustHashWarning, stacklevel=2
     )
     return Precision.FLOAT32
-
-
-def has_bfloat16() -> bool:
-    """Whether this processor computes in bfloat16. Where torch cannot tell, such as before 2.6, it is taken to not."""
-    tellers = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(getattr(torch.cpu, name, lambda: False)() for name in tellers)
 
 
 def _on(device: torch.device, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

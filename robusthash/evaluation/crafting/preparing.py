@@ -54,7 +54,7 @@ def make_job(
         knowledge=known,
         compute=Compute(
             device=resources.device,
-            precision=resources.setting.precision,
+            precision=resources.precision,
             compiled=surrogate.compiled,
             batches=resources.batches,
         ),

@@ -23,7 +23,7 @@ from robusthash.contracts import (
     Team,
     unwatched,
 )
-from robusthash.devices import find_device
+from robusthash.devices import find_device, note_bfloat16
 from robusthash.errors import CapabilityError, RobustHashNote
 from robusthash.evaluation.planning.request import AUTO, DEFAULT_METRICS, RunSettings
 from robusthash.evaluation.victims.chosen import Chosen
@@ -36,7 +36,7 @@ from robusthash.host import CORE, PluginHost, PluginKind
 from robusthash.memory import Batches
 from robusthash.metrics import RankingMetric, by_name, metrics_of, returned_metrics
 from robusthash.results import DatasetUse, PluginUse
-from robusthash.specs import Direction, ScoreBy
+from robusthash.specs import Direction, Precision, ScoreBy
 from robusthash.version import __version__
 
 _SMALL_IMAGE = 64
@@ -150,6 +150,13 @@ class Resources:
         if found.type == "cuda" and found.index is not None:
             torch.cuda.set_device(found)  # what asks for a GPU without a number, as retrievers do, takes this one
         return found
+
+    @cached_property
+    def precision(self) -> Precision:
+        """Of the attacks' passes; that it makes them slower, where it does, is told once."""
+        if self._observed and self.setting.precision is Precision.BF16:
+            note_bfloat16(self.device)
+        return self.setting.precision
 
     @cached_property
     def data(self) -> RetrievalData:

@@ -13,6 +13,7 @@ from robusthash.contracts import (
     CrossModalObjective,
     EpochWatch,
     Objective,
+    Precision,
     Progress,
     Randomness,
     Recipe,
@@ -25,6 +26,7 @@ from robusthash.contracts import (
     towers_of,
     unwatched,
 )
+from robusthash.devices import note_bfloat16
 from robusthash.errors import TrainingError, UsageError
 from robusthash.files.snapshots import SNAPSHOT_SECONDS
 from robusthash.files.storage import digest
@@ -93,6 +95,8 @@ def train(
     _require_fit(model, split)
     identity = training_identity(model, step, recipe, split, seed, processes=team.size)
     model.to(device)
+    if recipe.precision is Precision.BF16:
+        note_bfloat16(device)
     model, split = on_features(model, split, recipe, needed=step.reads, device=device, progress=progress)
     step.start(model, split, Position().step(model, recipe), device)
     state = TrainingState(model, step, recipe)
