@@ -38,6 +38,10 @@ _RELEASED = {"steps": 2000, "step": "l2-unit", "step_size": 1.0, "scale": None}
 _REFINE = {"start": "best", "step": "fine"}
 _REFINING = "a slope of 5 and small steps, from an ensemble's best outcome on"
 
+#: What they do where a start is only half of it: a slope as steep, and steps of the usual size.
+_FROM_BEST = ", with a slope of 5, from an ensemble's best outcome on"
+_STEEP_FROM_BEST = {"scale": 5.0, "start": "best"}
+
 #: Steps that shrink where they stop helping, with the default slope and with a fixed one, and small ones: the end of
 #: each summary, and the options.
 _ADAPTIVE: dict[str, tuple[str, dict[str, Any]]] = {
@@ -160,6 +164,15 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
     ):
         summary = f"Descent on the smooth average precision: ranks items of {what}{more}"
         yield _relevant(name, smooth, summary, options=options, targeted="target" in name)
+    for name, what, options in (
+        ("rival", "the nearest other label", {}),
+        ("rival/best", f"the nearest other label{_FROM_BEST}", _STEEP_FROM_BEST),
+        ("rival/second", f"the second nearest other label{_FROM_BEST}", {"rank": 1, **_STEEP_FROM_BEST}),
+        ("rival/third", f"the third nearest other label{_FROM_BEST}", {"rank": 2, **_STEEP_FROM_BEST}),
+        ("rival/refine", f"the nearest other label, with {_REFINING}", {**_STEEP_FROM_BEST, **_REFINE}),
+    ):
+        summary, factory = f"Towards the code of {what}", "robusthash_attacks.gradient.rival:Rival"
+        yield _descent(name, factory, summary, None, options, _NEEDS["mainstay"], targeted=False)
     for name, feedback, response in (
         ("square", "codes", "hash codes"),
         ("square/ids", "ids", "ranked ids"),

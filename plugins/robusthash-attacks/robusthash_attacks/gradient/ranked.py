@@ -1,16 +1,19 @@
 """Average precision of relaxed codes among labelled ones, and its slope, from histograms of distances."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
 from torch import Tensor
 
+from robusthash.adversary import Objective
 from robusthash.contracts import CodeBank
+from robusthash.hashing import sign
 
 _CHUNK = 4096  #: items whose distances are in memory at once
 _TINY = 1e-300  #: in float64: where a slope is all zero, it stays so
+_ROUNDING = 1e-5  #: of average precisions in float32
 
 Precision = Callable[[Tensor, Tensor], Tensor]
 """From counts of relevant and of other items, (n, K + 1) each by distance, to (n,) average precisions."""
@@ -85,6 +88,32 @@ class Items:
             yield items, low.long(), distance - low, (relevant, counts - relevant)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ranked(Objective):
+    """An objective whose iterates are compared by the average precision of their codes among some items.
+
+    Attributes:
+        items: what is ranked.
+        labels: (n, classes) float, of what is relevant to each query.
+        targeted: whether that is to be first, not last.
+    """
+
+    items: Items
+    labels: Tensor
+    targeted: bool = False
+
+    def distance(self, outputs: Tensor) -> Tensor:  # noqa: D102 - as in the base class
+        relevant, others = self.items.histograms(sign(outputs.detach()), self.labels)
+        if self.targeted:
+            left = 1 - average_precision(relevant, others)
+        else:
+            left = average_precision(relevant, others) - _lowest(relevant, others)
+        return torch.where(left < _ROUNDING, 0.0, left)
+
+    def rows(self, rows: Tensor) -> Self:  # noqa: D102 - as in the base class
+        return replace(self, labels=self.labels[rows])
+
+
 def average_precision(relevant: Tensor, others: Tensor) -> Tensor:
     """Average precision of counts by distance, with tied items at the mean of their ranks.
 
@@ -146,3 +175,10 @@ def value_and_slope(items: Items, codes: Tensor, labels: Tensor, precision: Prec
 
 def _mean_precision(relevant: Tensor, before: Tensor, others: Tensor) -> Tensor:
     return (relevant * before / (before + others)).sum(1) / relevant.sum(1).clamp_min(1)
+
+
+def _lowest(relevant: Tensor, others: Tensor) -> Tensor:
+    """The average precision with all relevant items tied behind all others: (n,)."""
+    last = torch.stack([relevant.new_zeros(len(relevant)), relevant.sum(1)], 1)
+    first = torch.stack([others.sum(1), others.new_zeros(len(others))], 1)
+    return average_precision(last, first)

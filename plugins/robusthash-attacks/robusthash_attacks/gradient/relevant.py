@@ -1,7 +1,8 @@
-"""The base class of attacks on the items of the train split that are relevant to a query."""
+"""The items of the train split that are relevant to a query, and the base class of attacks on them."""
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from robusthash.contracts import Attack, AttackBatch, AttackContext, CodeBank
@@ -33,8 +34,26 @@ class Relevant(Attack):
         Raises:
             CapabilityError: one of both is missing.
         """
-        labels = batch.targets if self.targeted else batch.labels
-        if labels is None or context.bank is None:
-            name = type(self).__name__
-            raise CapabilityError(f"{name} needs labels and the code bank", hint="use an attack with the aim 'away'")
-        return labels, context.bank
+        return labelled(batch.targets if self.targeted else batch.labels, context.bank, of=self)
+
+
+def labelled(labels: Tensor | None, bank: CodeBank | None, *, of: Attack) -> tuple[Tensor, CodeBank]:
+    """What an attack on relevant items needs: (n, classes) labels of its queries, and the train split's codes.
+
+    Raises:
+        CapabilityError: one of both is missing.
+    """
+    if labels is None or bank is None:
+        name = type(of).__name__
+        raise CapabilityError(f"{name} needs labels and the code bank", hint="use an attack with the aim 'away'")
+    return labels, bank
+
+
+def drawn(bank: CodeBank, items: int, context: AttackContext) -> CodeBank:
+    """At most so many items of a bank, drawn anew for each try."""
+    count = len(bank.codes)
+    if count <= items:
+        return bank
+    order = context.random.derived(f"items {context.restart}").generator(0).permutation(count)
+    rows = torch.from_numpy(order[:items]).to(bank.codes.device)
+    return CodeBank(codes=bank.codes[rows], labels=bank.labels[rows])

@@ -1,25 +1,15 @@
 """Descent on the ranking itself: the smooth average precision of a query among the codes of the train split."""
 
 import math
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from robusthash.adversary import DescentAttack, Objective, Sloped, Start, Step
-from robusthash.contracts import AttackBatch, AttackContext, CodeBank, Randomness
+from robusthash.contracts import AttackBatch, AttackContext
 from robusthash.errors import OptionError
-from robusthash.hashing import sign
-from robusthash_attacks.gradient.ranked import (
-    Items,
-    average_precision,
-    smooth_average_precision,
-    value_and_slope,
-)
-from robusthash_attacks.gradient.relevant import Relevant
-
-_ROUNDING = 1e-5  #: of average precisions in float32
+from robusthash_attacks.gradient.ranked import Items, Ranked, smooth_average_precision, value_and_slope
+from robusthash_attacks.gradient.relevant import Relevant, drawn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,24 +35,21 @@ class SmoothAP(Relevant, Sloped, DescentAttack):
             raise OptionError(f"items={self.items}, temperature={self.temperature}", hint="both are positive")
 
     def objective(self, batch: AttackBatch, context: AttackContext) -> Objective:  # noqa: D102 - as in the base class
-        labels, items = self.relevance(batch, context)
-        bank = _drawn(items, self.items, context.random.derived(f"items {context.restart}"))
-        return _Ranking(attack=self, items=Items.of(bank), labels=labels.to(bank.codes.device).float())
+        labels, bank = self.relevance(batch, context)
+        bank = drawn(bank, self.items, context)
+        labels = labels.to(bank.codes.device).float()
+        return _Ranking(attack=self, items=Items.of(bank), labels=labels, targeted=self.targeted)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Ranking(Objective):
+class _Ranking(Ranked):
     """Average precision as an objective.
 
     Attributes:
         attack: with its options.
-        items: what is ranked.
-        labels: (n, classes) float, of what is relevant to each query.
     """
 
     attack: SmoothAP
-    items: Items
-    labels: Tensor
 
     def loss(self, outputs: Tensor, progress: float) -> Tensor:
         codes = self.attack.relaxed(outputs, progress)
@@ -71,30 +58,4 @@ class _Ranking(Objective):
             self.items, fixed, self.labels, smooth_average_precision(self.attack.temperature)
         )
         rising = value + ((codes - fixed) * slope).sum(1)
-        return -rising if self.attack.targeted else rising
-
-    def distance(self, outputs: Tensor) -> Tensor:
-        relevant, others = self.items.histograms(sign(outputs.detach()), self.labels)
-        if self.attack.targeted:
-            left = 1 - average_precision(relevant, others)
-        else:
-            left = average_precision(relevant, others) - _lowest(relevant, others)
-        return torch.where(left < _ROUNDING, 0.0, left)
-
-    def rows(self, rows: Tensor) -> Self:
-        return replace(self, labels=self.labels[rows])
-
-
-def _lowest(relevant: Tensor, others: Tensor) -> Tensor:
-    """The average precision with all relevant items tied behind all others: (n,)."""
-    last = torch.stack([relevant.new_zeros(len(relevant)), relevant.sum(1)], 1)
-    first = torch.stack([others.sum(1), others.new_zeros(len(others))], 1)
-    return average_precision(last, first)
-
-
-def _drawn(bank: CodeBank, items: int, random: Randomness) -> CodeBank:
-    count = len(bank.codes)
-    if count <= items:
-        return bank
-    rows = torch.from_numpy(random.generator(0).permutation(count)[:items]).to(bank.codes.device)
-    return CodeBank(codes=bank.codes[rows], labels=bank.labels[rows])
+        return -rising if self.targeted else rising
