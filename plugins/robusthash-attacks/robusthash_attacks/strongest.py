@@ -20,14 +20,14 @@ class Strongest(Ensemble):
 
     members: tuple[str, ...] = (
         "mainstay/adaptive",
-        "tanh/adaptive",
-        "smooth-ap/steep",
-        "mainstay/steep",
-        "center/adaptive",
         "sdha",
+        "tanh/adaptive",
         "mainstay/refine",
-        "smooth-ap/refine",
-    )  #: registered names of untargeted attacks, what adds most first, and what refines last
+        "rival/best",
+        "rival/second",
+        "rival/third",
+        "rival/refine",
+    )  #: registered names of untargeted attacks: those that start anew, then those that go on from the best outcome
     steps: int = 100  #: of each member, unless the run gives it its own
     restarts: int = 2  #: tries; all but the first start at random points, and only for queries that are not broken
     broken: float = 0.002  #: a query within this of the worst possible headline metric counts as broken
