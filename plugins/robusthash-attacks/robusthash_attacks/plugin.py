@@ -142,13 +142,9 @@ def robusthash_attacks() -> Iterator[AttackSpec]:
         for preset in presets:
             how, options = _ADAPTIVE[preset]
             yield _gradient(f"{name}/{preset}", factory, aim, f"{what}, with {how}", paper, options)
-    yield _gradient(
-        "tha",
-        "robusthash_attacks.gradient.tha:THA",
-        "learnt",
-        "Targeted hashing attack, pulled to a learnt prototype code of the target label",
-        "wang2021targeted",
-    )
+    for name, more, options in (("tha", "", {}), ("tha/released", ", with the slope 1 as released", {"scale": 1.0})):
+        summary = f"Targeted hashing attack, pulled to a learnt prototype code of the target label{more}"
+        yield _gradient(name, "robusthash_attacks.gradient.tha:THA", "learnt", summary, "wang2021targeted", options)
     sdha, smooth = "robusthash_attacks.gradient.sdha:SDHA", "robusthash_attacks.gradient.smooth_ap:SmoothAP"
     for targeted, summary in (
         (False, "Smart deep hashing attack, away from all relevant codes"),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from robusthash.adversary import Aim, Scale
+from robusthash.adversary import Aim
 from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
@@ -19,7 +19,6 @@ class THA(Tanh):
     """Pulls to the sign of the prototype of the target label, by the loss of :class:`Tanh`."""
 
     aim: Aim = Aim.LEARNT  #: the code to reach
-    scale: Scale = 1.0  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
     width: int | None = None  #: of the first hidden layer; none is 64 per label vector of the train split, up to 4096
     fit_steps: int | None = None  #: steps of training the prototype network; none is 100 per label vector, up to 30,000
     fit_batch: int = 32  #: label vectors per step of training

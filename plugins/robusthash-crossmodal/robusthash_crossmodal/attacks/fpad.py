@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robusthash.adversary import Aim, GradientAttack, Scale, Sloped
+from robusthash.adversary import Aim, GradientAttack, Sloped
 from robusthash.contracts import AttackBatch, AttackContext, LearningContext
 from robusthash.errors import CapabilityError, OptionError
 from robusthash.hashing import sign
@@ -27,7 +27,6 @@ class FPAD(Sloped, GradientAttack):
     aim: Aim = Aim.CENTRE  #: a code that stands for the query's labels; here it is made of the prototypes
     temperature: float = 20.0  #: t: how much the nearest of the query's own prototypes counts
     fuzziness: float = 1.01  #: m of the fuzzy c-means; at 1 an item belongs to one class alone
-    scale: Scale = None  #: slope a of tanh(a f): a number, relative to fit the logits, none to anneal it
 
     def __post_init__(self) -> None:
         super().__post_init__()
