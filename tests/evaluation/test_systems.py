@@ -1,7 +1,7 @@
 """Victims with what they search: a few are kept, their indexes are closed, and a model is known by what it computes."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from robusthash.contracts import (
     Index,
     Modality,
     Neighbours,
+    Progress,
     RetrievalData,
     Retriever,
     RetrieverCapabilities,
@@ -152,12 +153,12 @@ class Interrupted(BaseException):
 
 
 def test_a_run_leaves_no_index_open_however_it_ends(host: PluginHost, tmp_path: Path) -> None:
-    def run(attack: str | Attack, folder: str, **options: Callable[[int, int, str], None]) -> list[str]:
+    def run(attack: str | Attack, folder: str, progress: Progress = silent) -> list[str]:
         counted = Counted()
         setting = RunSettings(queries=4, retriever=counted, device="cpu", options={})
         request = Request(models=(LinearVictim(), LinearVictim(seed=1)), attacks=(attack,), setting=setting)
         with suppress(Interrupted):
-            evaluate(request, host, results=tmp_path / folder, **options)
+            evaluate(request, host, results=tmp_path / folder, progress=progress)
         assert sorted(counted.closed) == sorted(counted.opened)
         return counted.opened
 

@@ -63,7 +63,9 @@ def test_every_try_turns_to_the_next_rival() -> None:
     context, batch = toy_context(victim), toy_batch(victim, size=4)
 
     def aim(rank: int, restart: int) -> Tensor:
-        return Rival(rank=rank).objective(batch, replace(context, restart=restart)).rival  # type: ignore[attr-defined]
+        objective = Rival(rank=rank).objective(batch, replace(context, restart=restart))
+        found: Tensor = objective.rival  # type: ignore[attr-defined]
+        return found
 
     assert torch.equal(aim(1, 0), aim(0, 1))
     assert not torch.equal(aim(0, 0), aim(0, 1))
