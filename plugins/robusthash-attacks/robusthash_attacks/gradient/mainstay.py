@@ -41,6 +41,22 @@ class Mainstay(Sloped, GradientAttack):
         turned = self.relaxed(logits, progress) * aim
         if self.weighting is Weighting.PLAIN:
             return -turned.mean(1)
-        mask = (turned < 0.5).to(turned.dtype)
         bits = -(turned + 2) * turned if self.saat_compat else (turned - 2) * turned
-        return (mask * bits).sum(1) / mask.sum(1).clamp_min(1)
+        return over_unturned(bits, turned)
+
+
+def over_unturned(bits: Tensor, turned: Tensor, among: Tensor | None = None) -> Tensor:
+    """The mean loss of the bits that have not flipped by a margin, ``s < 1/2``.
+
+    Args:
+        bits: (n, bits) float, the loss of each bit.
+        turned: (n, bits) float, ``s``.
+        among: (n, bits) float in {0, 1}, which bits count at all; None is all.
+
+    Returns:
+        (n,), 0 for a sample without such a bit.
+    """
+    mask = (turned < 0.5).to(turned.dtype)
+    if among is not None:
+        mask = mask * among
+    return (mask * bits).sum(1) / mask.sum(1).clamp_min(1)

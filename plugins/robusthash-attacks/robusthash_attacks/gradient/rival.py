@@ -11,6 +11,7 @@ from robusthash.contracts import AttackBatch, AttackContext, CodeBank
 from robusthash.errors import OptionError
 from robusthash.hashing import mainstay
 from robusthash.specs import Capability
+from robusthash_attacks.gradient.mainstay import over_unturned
 from robusthash_attacks.gradient.ranked import Items, Ranked
 from robusthash_attacks.gradient.relevant import drawn, labelled
 
@@ -100,8 +101,7 @@ class _Towards(Ranked):
 
     def loss(self, outputs: Tensor, progress: float) -> Tensor:
         turned = self.attack.relaxed(outputs, progress) * self.rival
-        mask = self.differs * (turned < 0.5)
-        return (mask * (turned - 2) * turned).sum(1) / mask.sum(1).clamp_min(1)
+        return over_unturned((turned - 2) * turned, turned, among=self.differs)
 
     def rows(self, rows: Tensor) -> Self:
         return replace(super().rows(rows), rival=self.rival[rows], differs=self.differs[rows])
